@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine:
+#   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
+#   make test    sets up, then passes every check and test
+# Both skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+
+PYTHON ?= python3
+VENV   ?= .venv
+DIR    ?= build/demo
+BIN    := $(VENV)/bin
+
+AOS_TOOLS := aos-tools==1.1.43 setuptools<82
+
+.PHONY: demo test check bench packages test-packages clean
+
+demo: packages $(VENV)/.ready
+	@"$(BIN)/aos-ota" demo "$(DIR)"
+
+test: test-packages $(VENV)/.ready-test check
+	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.ready-test
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/mypy"
+
+bench: test-packages $(VENV)/.ready-bench
+	@"$(BIN)/python" -m tests.bench $(BENCH_ARGS)
+
+$(VENV)/.ready: pyproject.toml Makefile | packages
+	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"
+	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e . $(patsubst %,"%",$(AOS_TOOLS))
+	@touch "$@"
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	@echo "setting up $(VENV): what the tests need"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test]" $(patsubst %,"%",$(AOS_TOOLS))
+	@touch "$@"
+
+$(VENV)/.ready-bench: $(VENV)/.ready-test
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,bench]" $(patsubst %,"%",$(AOS_TOOLS))
+	@touch "$@"
+
+# Debian's packages, each asked for only where what it brings is missing.
+packages:
+	@sh .ci/packages demo
+
+test-packages:
+	@sh .ci/packages test
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

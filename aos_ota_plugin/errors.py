@@ -1,0 +1,81 @@
+"""Every error this project raises on purpose.
+
+One root, ``OtaError``. Its text has three parts: what is wrong, where (``file:line:column`` when it came from a
+file) and what to do about it. Whoever shows an error prints ``str(error)`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the user's input something stands; line and column count from 1, 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.line:
+            parts.append(str(self.line))
+            if self.column:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+class OtaError(Exception):
+    """The root of all errors of this project."""
+
+    def __init__(self, problem: str, *, place: Optional[Place] = None, remedy: str = "") -> None:
+        super().__init__(problem, place, remedy)
+        self.problem = problem
+        self.place = place
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{text}\n  fix: {self.remedy}" if self.remedy else text
+
+
+class SettingsError(OtaError):
+    """A setting is missing, unknown, or has a value that cannot work."""
+
+
+class SecretError(OtaError):
+    """A secret is missing, or stands where others can read it."""
+
+
+class WorkspaceError(OtaError):
+    """The AliOS Things workspace or solution is not laid out as the build needs it."""
+
+
+class SigningKeyError(OtaError):
+    """A key cannot be read, or is not of the one kind that devices accept."""
+
+
+class SourceError(OtaError):
+    """A C source cannot be rendered, or has no single place for a value."""
+
+
+class FormatError(OtaError):
+    """These bytes are not what they should be: an image, a trailer, a manifest, an ELF."""
+
+
+class ProofError(OtaError):
+    """The finished image would not be accepted by the devices it is meant for."""
+
+
+class BuildError(OtaError):
+    """A step of the build around us failed: the toolchain, the vendor's image step, a stale file."""
+
+
+class BusyError(OtaError):
+    """Another build of the same solution is running."""
+
+
+class OutputError(OtaError):
+    """An output cannot be written."""
