@@ -1,0 +1,1 @@
+"""What a device accepts: versions, sizes, hashes, and signatures under the key inside its firmware."""

@@ -1,0 +1,192 @@
+"""Reading a linked firmware: the public key it will verify with, and whether some bytes made it in.
+
+Symbols are looked up by the two arrays' names of ``ota_hal_digest.c``. Arbitrary bytes give FormatError, never
+another exception.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
+
+from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError
+from aos_ota_plugin.keys.rsa import EXPONENT_SIZE, MODULUS_SIZE, PublicKey
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+
+MODULUS_SYMBOL = "ota_pubn_buf"
+EXPONENT_SYMBOL = "ota_pube_buf"
+
+_SHT_PROGBITS, _SHT_SYMTAB, _SHT_NOBITS = 1, 2, 8
+_SHF_ALLOC = 2
+_SHN_UNDEF, _SHN_COMMON = 0, 0xFFF2
+_SECTION_TYPES = {"SHT_PROGBITS": _SHT_PROGBITS, "SHT_SYMTAB": _SHT_SYMTAB, "SHT_NOBITS": _SHT_NOBITS}
+_MIN_SECTION_HEADER = 40  # bytes, in a 32-bit ELF
+_SYMBOL_LAYOUTS = {32: "IIIBBH", 64: "IBBHQQ"}
+
+
+@dataclass(frozen=True)
+class _Section:
+    type: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+
+
+@dataclass(frozen=True)
+class _Elf:
+    data: bytes
+    bits: int
+    byte_order: str
+    relocatable: bool
+    sections: Tuple[_Section, ...]
+
+    def content(self, section: _Section) -> memoryview:
+        """Return a section's bytes in the file; raises FormatError when they are not all there."""
+        if section.offset + section.size > len(self.data):
+            raise FormatError("a section of the ELF file reaches past its end", remedy="link again: the file is cut")
+        return memoryview(self.data)[section.offset : section.offset + section.size]
+
+
+@dataclass(frozen=True)
+class _Symbol:
+    name: str
+    value: int
+    size: int
+    section: int
+
+
+def read_public_key(elf: bytes) -> PublicKey:
+    """Return the key in ``ota_pubn_buf`` and ``ota_pube_buf`` as devices will hold it, even all zero (`is_empty`).
+
+    Raises FormatError when this is no sound ELF, SigningKeyError when the arrays are missing, doubled, or of
+    the wrong size, or when the symbols were stripped.
+    """
+    image = _read(elf)
+    found = _symbols(image, (MODULUS_SYMBOL, EXPONENT_SYMBOL))
+    modulus = _array(image, found[MODULUS_SYMBOL], MODULUS_SYMBOL, MODULUS_SIZE)
+    exponent = _array(image, found[EXPONENT_SYMBOL], EXPONENT_SYMBOL, EXPONENT_SIZE)
+    return PublicKey(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
+
+
+def elf_contains(elf: bytes, needle: bytes) -> bool:
+    """Return whether `needle` stands in a section that is loaded from the file (allocated PROGBITS).
+
+    Debug sections and symbol names do not count. Raises FormatError on an unsound ELF or an empty needle.
+    """
+    if not needle:
+        raise FormatError("nothing to look for in the ELF file")
+    image = _read(elf)
+    loaded = (one for one in image.sections if one.type == _SHT_PROGBITS and one.flags & _SHF_ALLOC)
+    return any(image.data.find(needle, one.offset, one.offset + len(image.content(one))) >= 0 for one in loaded)
+
+
+def _read(data: bytes) -> _Elf:
+    if data[:8] == b"!<arch>\n":
+        raise FormatError("this is a static library, not a linked ELF file", remedy="give the firmware's .elf")
+    if data[:4] != b"\x7fELF":
+        raise FormatError("this is not an ELF file", remedy="give the firmware's .elf, not its .bin")
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        return _sections_of(ELFFile(io.BytesIO(data)), data)
+    except OtaError:
+        raise
+    except Exception as error:  # pyelftools lets construct's, struct's and Python's own errors through
+        raise FormatError(f"the ELF file is damaged ({type(error).__name__})", remedy="link it again") from None
+
+
+def _sections_of(elf: ELFFile, data: bytes) -> _Elf:
+    header = elf.header
+    count, entry = elf.num_sections(), header["e_shentsize"]
+    if count and (entry < _MIN_SECTION_HEADER or header["e_shoff"] + count * entry > len(data)):
+        raise FormatError("the section headers of the ELF file are cut off", remedy="link again")
+    sections = []
+    for one in elf.iter_sections():
+        raw = one.header
+        known = _SECTION_TYPES.get(raw["sh_type"], 0)
+        sections.append(
+            _Section(known, raw["sh_flags"], raw["sh_addr"], raw["sh_offset"], raw["sh_size"], raw["sh_link"])
+        )
+    order = "<" if elf.little_endian else ">"
+    return _Elf(data, elf.elfclass, order, header["e_type"] == "ET_REL", tuple(sections))
+
+
+def _symbols(image: _Elf, names: Tuple[str, ...]) -> Dict[str, List[_Symbol]]:
+    """Return the defined symbols of each name, with or without the suffix that link-time optimisation adds."""
+    tables = [one for one in image.sections if one.type == _SHT_SYMTAB]
+    if not tables:
+        raise SigningKeyError(
+            "the ELF file has no symbols, so the public key in it cannot be found",
+            remedy="give the linker's own .elf; do not strip it, and link without -s",
+        )
+    found: Dict[str, List[_Symbol]] = {name: [] for name in names}
+    for table in tables:
+        if table.link >= len(image.sections):
+            raise FormatError("the ELF file's symbol table has no names", remedy="link it again")
+        strings = bytes(image.content(image.sections[table.link]))
+        for symbol in _entries(image, table, _offsets(strings, names)):
+            found[symbol.name.split(".")[0]].append(symbol)
+    return found
+
+
+def _offsets(strings: bytes, names: Tuple[str, ...]) -> Dict[int, str]:
+    """Find where in a string table the wanted names start; a linker may let one name end inside another's."""
+    pattern = b"(?=((?:" + b"|".join(name.encode() for name in names) + rb")(?:\.lto_priv\.[0-9]{1,9})?)\x00)"
+    return {match.start(): match.group(1).decode() for match in re.finditer(pattern, strings)}
+
+
+def _entries(image: _Elf, table: _Section, wanted: Dict[int, str]) -> Iterator[_Symbol]:
+    """Yield the symbols whose name is at a wanted offset; firmware has tens of thousands of others."""
+    layout = struct.Struct(image.byte_order + _SYMBOL_LAYOUTS[image.bits])
+    content = image.content(table)
+    whole = content[: len(content) // layout.size * layout.size]
+    for entry in layout.iter_unpack(whole):
+        name = wanted.get(entry[0])
+        if name is None:
+            continue
+        if image.bits == 32:
+            _, value, size, _, _, section = entry
+        else:
+            _, _, _, section, value, size = entry
+        if section != _SHN_UNDEF:
+            yield _Symbol(name, value, size, section)
+
+
+def _array(image: _Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
+    """Return the bytes of the one array called `name`."""
+    if not symbols:
+        raise SigningKeyError(
+            f"the firmware has no {name}: the code that verifies signatures is not linked into it",
+            remedy="check that the component ota is built, with its ota_hal_digest.c and an RSA setting",
+        )
+    if len({(one.section, one.value) for one in symbols}) > 1:
+        raise SigningKeyError(
+            f"the firmware has {len(symbols)} arrays called {name}; which one it verifies with is not clear",
+            remedy="keep one definition: look for a second copy of ota_hal_digest.c in the build",
+        )
+    symbol = symbols[0]
+    if symbol.size != size:
+        raise SigningKeyError(
+            f"{symbol.name} has {symbol.size} bytes in the firmware, not {size}",
+            remedy=f"declare it as unsigned char {name}[{size}]",
+        )
+    return _bytes_at(image, symbol)
+
+
+def _bytes_at(image: _Elf, symbol: _Symbol) -> bytes:
+    if symbol.section == _SHN_COMMON:
+        return bytes(symbol.size)
+    section = image.sections[symbol.section] if symbol.section < len(image.sections) else None
+    start = symbol.value - (section.address if section and not image.relocatable else 0)
+    if section is None or not section.flags & _SHF_ALLOC or not 0 <= start <= section.size - symbol.size:
+        raise FormatError(f"{symbol.name} lies outside the sections of the ELF file", remedy="link it again")
+    if section.type == _SHT_NOBITS:
+        return bytes(symbol.size)
+    return bytes(image.content(section)[start : start + symbol.size])

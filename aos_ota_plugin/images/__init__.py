@@ -1,0 +1,1 @@
+"""The image formats, bytes in and bytes out."""

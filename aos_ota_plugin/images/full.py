@@ -1,0 +1,202 @@
+"""A whole OTA image: ``payload ‖ ff ff ff ff ‖ [ota_sign_info_t] ‖ ota_image_info_t``.
+
+The four ``ff`` are appended by the vendor's packer; both digests and image_size count them. The payload may be
+plain firmware, an xz stream or a diff: the device tells them apart by their first bytes, as `kind_of` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import Callable, Iterator, List, Optional
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, ImageMagic, image_info_of
+from aos_ota_plugin.images.sign import (
+    ENCRYPTO_MAGIC_ECC,
+    ENCRYPTO_MAGIC_RSA,
+    SIGN_INFO_SIZE,
+    SignInfo,
+)
+
+PADDING = b"\xff" * 4
+XZ_MAGIC = b"\xfd7zXZ\x00"
+DIFF_MAGIC = b"BSDIFF40"
+
+_CHUNK = 256 * 1024  # bytes; stays in the processor's cache while three digests read it
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an image: where it stands (bytes from the start), how long it is, what it says."""
+
+    name: str
+    offset: int
+    size: int
+    value: str
+
+
+@dataclass(frozen=True)
+class FullImage:
+    """What an image's trailer says; the digests in it are read, not checked.
+
+    `payload_size` leaves the padding out. A payload made without padding that happens to end in ``ff ff ff ff``
+    cannot be told from a padded one.
+    """
+
+    kind: str
+    payload_size: int
+    padded: bool
+    sign_info: Optional[SignInfo]
+    image_info: ImageInfo
+
+    @property
+    def body_size(self) -> int:
+        """Bytes before the trailer: payload and padding."""
+        return self.payload_size + (len(PADDING) if self.padded else 0)
+
+    @property
+    def info_offset(self) -> int:
+        """Where image_info starts, in bytes."""
+        return self.body_size + (SIGN_INFO_SIZE if self.sign_info else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.info_offset + IMAGE_INFO_SIZE
+
+    def fields(self) -> List[Field]:
+        """Every field in file order, without gaps: offsets and sizes add up to the file."""
+        rows = [("payload", self.payload_size, self.kind)]
+        if self.padded:
+            rows.append(("padding", len(PADDING), PADDING.hex(" ")))
+        if self.sign_info:
+            rows += _sign_rows(self.sign_info)
+        rows += _info_rows(self)
+        fields: List[Field] = []
+        offset = 0
+        for name, size, value in rows:
+            fields.append(Field(name, offset, size, value))
+            offset += size
+        return fields
+
+
+def kind_of(head: BytesLike) -> str:
+    """Say what a payload is by its first 8 bytes, as devices do: "diff", "xz" or "full"."""
+    start = bytes(head[:8])
+    if start == DIFF_MAGIC:
+        return "diff"
+    return "xz" if start.startswith(XZ_MAGIC) else "full"
+
+
+def build_trailer(
+    payload: BytesLike,
+    *,
+    sign: Optional[Callable[[bytes], bytes]],
+    magic: ImageMagic = ImageMagic.ALL,
+) -> bytes:
+    """Return what has to follow `payload`: padding, sign_info when there is a `sign`, image_info.
+
+    `sign` is called once with the 32-byte SHA-256 of payload and padding, and returns the 256-byte signature
+    over those 32 bytes. The payload is read once and not copied. Raises FormatError when it is empty or over
+    4 GiB, or when the signature has another size.
+    """
+    if not len(payload):
+        raise FormatError("the payload is empty", remedy="check the build step that makes it")
+    if sign is None:
+        return PADDING + image_info_of(_covered(payload), magic).to_bytes()
+    image_hash = hashlib.sha256()
+
+    def hashed() -> Iterator[BytesLike]:
+        for part in _covered(payload):
+            image_hash.update(part)
+            yield part
+
+    image_info = image_info_of(hashed(), magic)
+    digest = image_hash.digest()
+    return PADDING + SignInfo.rsa(digest, sign(digest)).to_bytes() + image_info.to_bytes()
+
+
+def build(
+    payload: BytesLike,
+    *,
+    sign: Optional[Callable[[bytes], bytes]],
+    magic: ImageMagic = ImageMagic.ALL,
+) -> bytes:
+    """Return the whole image; see `build_trailer`, which also names the errors."""
+    return b"".join((payload, build_trailer(payload, sign=sign, magic=magic)))
+
+
+def parse(image: BytesLike, *, local: Optional[bool] = None) -> FullImage:
+    """Read an image's trailer; `local` says whether it has a sign_info, None finds out by encrypto_magic.
+
+    Raises FormatError when the last 28 bytes are no ota_image_info_t (a flashing file or a cloud-mode diff has
+    none), or when `local` is true and no ota_sign_info_t stands before them.
+    """
+    view = memoryview(image).cast("B")
+    if len(view) < IMAGE_INFO_SIZE:
+        raise FormatError(f"a file of {len(view)} bytes is too short for an OTA image")
+    try:
+        image_info = ImageInfo.from_bytes(view[-IMAGE_INFO_SIZE:])
+    except FormatError as error:
+        raise FormatError(
+            f"this file does not end in an ota_image_info_t: {error.problem}",
+            remedy="use the OTA file (ota_rtos_ota.bin), not the flashing file",
+        ) from error
+    body = view[:-IMAGE_INFO_SIZE]
+    sign_info = None
+    if local or (local is None and _has_sign_info(body)):
+        if len(body) < SIGN_INFO_SIZE:
+            raise FormatError(f"a file of {len(view)} bytes is too short for an ota_sign_info_t")
+        sign_info = SignInfo.from_bytes(body[-SIGN_INFO_SIZE:])
+        body = body[:-SIGN_INFO_SIZE]
+    padded = body[-len(PADDING) :] == PADDING
+    payload = body[: -len(PADDING)] if padded else body
+    return FullImage(kind_of(payload), len(payload), padded, sign_info, image_info)
+
+
+def _covered(payload: BytesLike) -> Iterator[BytesLike]:
+    """Yield the bytes that hash, MD5 and CRC cover, in pieces that are views of the payload."""
+    view = memoryview(payload).cast("B")
+    for start in range(0, len(view), _CHUNK):
+        yield view[start : start + _CHUNK]
+    yield PADDING
+
+
+def _has_sign_info(body: memoryview) -> bool:
+    if len(body) < SIGN_INFO_SIZE:
+        return False
+    magic: int = struct.unpack_from("<I", body, len(body) - SIGN_INFO_SIZE)[0]
+    return magic in (ENCRYPTO_MAGIC_RSA, ENCRYPTO_MAGIC_ECC)
+
+
+def _sign_rows(info: SignInfo) -> list[tuple[str, int, str]]:
+    kind = "RSA" if info.encrypto_magic == ENCRYPTO_MAGIC_RSA else "ECC"
+    reserved = info.reserved.hex() if any(info.reserved) else "all zero"
+    return [
+        ("encrypto_magic", 4, f"0x{info.encrypto_magic:08x} ({kind})"),
+        ("padding_mode", 1, str(info.padding_mode)),
+        ("sign_hash_type", 1, str(info.sign_hash_type)),
+        ("abstract_hash_type", 1, str(info.abstract_hash_type)),
+        ("reserved", len(info.reserved), reserved),
+        ("hash", len(info.hash), info.hash.hex()),
+        ("signature", len(info.signature), info.signature.hex()),
+    ]
+
+
+def _info_rows(image: FullImage) -> list[tuple[str, int, str]]:
+    info = image.image_info
+    covers = {
+        image.info_offset: "payload, padding and sign_info" if image.padded else "payload and sign_info",
+        image.body_size: "payload and padding",
+        image.payload_size: "payload",
+    }.get(info.image_size)
+    return [
+        ("image_magic", 4, f"0x{info.image_magic:08x} ({info.image_magic.name})"),
+        ("image_size", 4, f"{info.image_size} ({covers})" if covers else str(info.image_size)),
+        ("image_md5", 16, info.image_md5.hex()),
+        ("image_num", 1, str(info.image_num)),
+        ("image_res", 1, str(info.image_res)),
+        ("image_crc16", 2, f"0x{info.image_crc16:04x}"),
+    ]

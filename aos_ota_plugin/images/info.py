@@ -1,0 +1,98 @@
+"""``ota_image_info_t``: the 28 bytes that end every OTA image.
+
+Layout (all integers little-endian; device header ``ota_agent.h``)::
+
+    0  u32      image_magic   which part of the system the image replaces
+    4  u32      image_size    number of leading bytes that image_md5 covers
+    8  u8[16]   image_md5     MD5 of those bytes
+    24 u8       image_num     1
+    25 u8       image_res     0
+    26 u16      image_crc16   CRC-16/XMODEM of those bytes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from binascii import crc_hqx
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Iterable, Union
+
+from aos_ota_plugin.errors import FormatError
+
+BytesLike = Union[bytes, bytearray, memoryview]
+
+IMAGE_INFO_SIZE = 28
+_LAYOUT = struct.Struct("<II16sBBH")
+_U32_MAX = 0xFFFFFFFF
+
+
+class ImageMagic(IntEnum):
+    """The values of image_magic that a device takes (``OTA_BIN_MAGIC_*``)."""
+
+    ALL = 0xEFEFEFEF
+    APP = 0xABABABAB
+    KERNEL = 0xCDCDCDCD
+    MCU = 0xEFCDEFCD
+    FS = 0xABCDABCD
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """One ``ota_image_info_t``. Raises FormatError when a value does not fit its field."""
+
+    image_magic: ImageMagic
+    image_size: int
+    image_md5: bytes
+    image_num: int
+    image_res: int
+    image_crc16: int
+
+    def __post_init__(self) -> None:
+        limits = (
+            ("image_size", self.image_size, _U32_MAX),
+            ("image_num", self.image_num, 0xFF),
+            ("image_res", self.image_res, 0xFF),
+            ("image_crc16", self.image_crc16, 0xFFFF),
+        )
+        for name, value, limit in limits:
+            if not 0 <= value <= limit:
+                raise FormatError(f"{name} is {value}; its field holds 0..{limit}")
+        if len(self.image_md5) != 16:
+            raise FormatError(f"image_md5 has {len(self.image_md5)} bytes, not 16")
+
+    def to_bytes(self) -> bytes:
+        """Return the 28 bytes, little-endian."""
+        return _LAYOUT.pack(
+            self.image_magic, self.image_size, self.image_md5, self.image_num, self.image_res, self.image_crc16
+        )
+
+    @classmethod
+    def from_bytes(cls, data: BytesLike) -> ImageInfo:
+        """Read exactly 28 bytes. Raises FormatError on another length or an image_magic no device knows."""
+        if len(data) != IMAGE_INFO_SIZE:
+            raise FormatError(f"ota_image_info_t has {IMAGE_INFO_SIZE} bytes, not {len(data)}")
+        magic, size, md5, num, res, crc16 = _LAYOUT.unpack(data)
+        try:
+            known = ImageMagic(magic)
+        except ValueError:
+            names = ", ".join(f"{one.name} 0x{one:08x}" for one in ImageMagic)
+            raise FormatError(f"image_magic 0x{magic:08x} is none of {names}") from None
+        return cls(known, size, md5, num, res, crc16)
+
+
+def image_info_of(covered: Iterable[BytesLike], magic: ImageMagic = ImageMagic.ALL) -> ImageInfo:
+    """Make the image_info of the bytes in `covered`, read part by part and never joined.
+
+    Raises FormatError when there are no bytes (devices refuse image_size 0) or more than a u32 counts.
+    """
+    md5 = hashlib.md5(usedforsecurity=False)  # the format's own checksum; the signature is what protects
+    size = crc16 = 0
+    for part in covered:
+        md5.update(part)
+        crc16 = crc_hqx(part, crc16)
+        size += len(part)
+    if not 0 < size <= _U32_MAX:
+        raise FormatError(f"an image of {size} bytes cannot be described; image_size holds 1..{_U32_MAX}")
+    return ImageInfo(magic, size, md5.digest(), image_num=1, image_res=0, image_crc16=crc16)

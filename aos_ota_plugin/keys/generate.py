@@ -1,0 +1,35 @@
+"""Making a signing key of the one kind devices take."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from aos_ota_plugin.errors import SecretError
+from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS
+from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE
+
+
+def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
+    """Return a new RSA-2048 private key as PKCS#8 PEM, encrypted unless `passphrase` is None.
+
+    Raises SecretError on an empty passphrase: whoever gave one meant the key to be encrypted.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        KeySerializationEncryption,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    if passphrase is not None and not passphrase:
+        raise SecretError(
+            "the passphrase for the new key is empty",
+            remedy=f"set {PASSPHRASE_VARIABLE} to a passphrase, or ask for an unencrypted key explicitly",
+        )
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase:
+        encryption = BestAvailableEncryption(passphrase)
+    key = generate_private_key(EXPONENT, KEY_BITS)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)

@@ -1,0 +1,108 @@
+"""The public key a device holds: RSA-2048 with e = 65537, and the signature check done with it.
+
+The check is plain integer arithmetic, so that proving an image needs no cryptography library. It works only
+with public values and needs no protection against timing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+from aos_ota_plugin.errors import SigningKeyError
+from aos_ota_plugin.keys import der
+
+KEY_BITS = 2048
+MODULUS_SIZE = 256
+EXPONENT_SIZE = 3
+EXPONENT = 65537
+SIGNATURE_SIZE = 256
+HASH_SIZE = 32
+
+# EMSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 9.2): all that stands before the digest in a 256-byte block.
+_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+_FILL = b"\xff" * (SIGNATURE_SIZE - 3 - len(_DIGEST_INFO) - HASH_SIZE)
+_BLOCK_HEAD = b"\x00\x01" + _FILL + b"\x00" + _DIGEST_INFO
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A modulus and exponent that fit the device's two arrays; not necessarily ones that can verify anything.
+
+    Raises SigningKeyError when they do not fit 256 and 3 bytes.
+    """
+
+    modulus: int
+    exponent: int = EXPONENT
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.modulus < 1 << 8 * MODULUS_SIZE and 0 <= self.exponent < 1 << 8 * EXPONENT_SIZE):
+            raise SigningKeyError(
+                f"this key does not fit a device: modulus of {self.modulus.bit_length()} bits, "
+                f"exponent of {self.exponent.bit_length()} bits",
+                remedy="use an RSA key of exactly 2048 bits with the exponent 65537",
+            )
+
+    @property
+    def n_bytes(self) -> bytes:
+        """The 256 bytes of ``ota_pubn_buf``, big-endian."""
+        return self.modulus.to_bytes(MODULUS_SIZE, "big")
+
+    @property
+    def e_bytes(self) -> bytes:
+        """The 3 bytes of ``ota_pube_buf``, big-endian."""
+        return self.exponent.to_bytes(EXPONENT_SIZE, "big")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the modulus is all zero, as the component is shipped: no key embedded."""
+        return self.modulus == 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether this is a key a device can verify with: 2048 bits, odd, exponent 65537."""
+        return self.modulus.bit_length() == KEY_BITS and self.modulus % 2 == 1 and self.exponent == EXPONENT
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo in DER, 64 lower-case hex digits.
+
+        The same as ``openssl pkey -pubin -outform DER | sha256sum``.
+        """
+        return hashlib.sha256(der.spki(self.modulus, self.exponent)).hexdigest()
+
+    @property
+    def short_fingerprint(self) -> str:
+        """The first 16 digits of `fingerprint`, for people."""
+        return self.fingerprint[:16]
+
+    def to_pem(self) -> str:
+        """Return the SubjectPublicKeyInfo as PEM, ending in a newline."""
+        text = base64.b64encode(der.spki(self.modulus, self.exponent)).decode("ascii")
+        lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+        return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+
+    def verify_hash(self, hash32: bytes, signature: bytes) -> bool:
+        """Check an RSASSA-PKCS1-v1_5 signature with SHA-256 over the 32 bytes of an image's hash.
+
+        The whole encoded block is compared, as mbedtls does. False too for a key that no device can use, and
+        for a hash or signature of another length.
+        """
+        return len(hash32) == HASH_SIZE and self._verify(hash32, signature)
+
+    def verify_digest_of_file(self, digest: bytes, signature: bytes) -> bool:
+        """Check a push message's digestsign over the file's binary MD5 (16 bytes) or SHA-256 (32 bytes).
+
+        The device hashes those bytes once more with SHA-256, whichever digest it is. False for other lengths.
+        """
+        return len(digest) in (16, 32) and self._verify(digest, signature)
+
+    def _verify(self, message: bytes, signature: bytes) -> bool:
+        if len(signature) != SIGNATURE_SIZE or not self.is_usable:
+            return False
+        number = int.from_bytes(signature, "big")
+        if number >= self.modulus:
+            return False
+        block = pow(number, self.exponent, self.modulus).to_bytes(SIGNATURE_SIZE, "big")
+        return block == _BLOCK_HEAD + hashlib.sha256(message).digest()

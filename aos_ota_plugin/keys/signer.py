@@ -1,0 +1,128 @@
+"""Signers: whoever holds the private half and signs an image's hash.
+
+`Signer` is all that the rest of the project knows; an HSM or a service is one more class with these names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
+
+from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.keys.rsa import EXPONENT, HASH_SIZE, KEY_BITS, PublicKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+PASSPHRASE_VARIABLE = "AOS_OTA_KEY_PASSPHRASE"  # noqa: S105 - a variable's name
+
+_Loader = Callable[[bytes, Optional[bytes]], object]
+
+
+class Signer(Protocol):
+    """Something that signs hashes with one RSA-2048 key."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half, as devices hold it."""
+
+    def sign_hash(self, hash32: bytes) -> bytes:
+        """Return the 256-byte RSASSA-PKCS1-v1_5 signature, with SHA-256, over an image's 32-byte hash."""
+
+
+class PemSigner:
+    """A signer with its private key in memory. Its repr names the public key only."""
+
+    def __init__(self, key: RSAPrivateKey) -> None:
+        numbers = key.public_key().public_numbers()
+        self._key = key
+        self._public_key = PublicKey(numbers.n, numbers.e)
+
+    def __repr__(self) -> str:
+        return f"PemSigner({self._public_key.fingerprint})"
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half, as devices hold it."""
+        return self._public_key
+
+    def sign_hash(self, hash32: bytes) -> bytes:
+        """Sign 32 bytes and check the result as a device would. Deterministic. Raises SigningKeyError."""
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        if len(hash32) != HASH_SIZE:
+            raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
+        signature = self._key.sign(hash32, PKCS1v15(), SHA256())
+        if not self._public_key.verify_hash(hash32, signature):
+            # A faulty signature must never leave: besides being refused, it can give the private key away.
+            raise SigningKeyError("the signature just made does not verify", remedy="check this machine and its key")
+        return signature
+
+
+def load_signer(data: bytes, *, file: str, passphrase: Optional[bytes]) -> PemSigner:
+    """Load an RSA-2048 private key from PEM or DER, PKCS#8 or PKCS#1, encrypted or not.
+
+    `file` is named in errors. A passphrase is ignored when the key is not encrypted. Raises SigningKeyError,
+    never with key material in it.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    place = Place(file)
+    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
+    _refuse_other_files(data, place)
+    key = _load(data, passphrase, place)
+    if not isinstance(key, RSAPrivateKey):
+        raise SigningKeyError("not an RSA private key", place=place, remedy="make one with `aos-ota keygen`")
+    exponent = key.public_key().public_numbers().e
+    if key.key_size != KEY_BITS or exponent != EXPONENT:
+        raise SigningKeyError(
+            f"an RSA key of {key.key_size} bits with the exponent {exponent}; "
+            f"devices take exactly {KEY_BITS} bits and {EXPONENT}",
+            place=place,
+            remedy="make one with `aos-ota keygen`",
+        )
+    return PemSigner(key)
+
+
+def _refuse_other_files(data: bytes, place: Place) -> None:
+    if not data.strip():
+        raise SigningKeyError("the private key file is empty", place=place, remedy="check its path")
+    if b"OPENSSH PRIVATE KEY" in data:
+        raise SigningKeyError(
+            "a private key in OpenSSH form",
+            place=place,
+            remedy="convert a copy of it: ssh-keygen -p -m PKCS8 -f <copy>",
+        )
+    if b"PUBLIC KEY-----" in data and b"PRIVATE KEY-----" not in data:
+        raise SigningKeyError("a public key, where the private key is expected", place=place, remedy="check its path")
+    if b"CERTIFICATE-----" in data and b"PRIVATE KEY-----" not in data:
+        raise SigningKeyError("a certificate, where the private key is expected", place=place, remedy="check its path")
+
+
+def _load(data: bytes, passphrase: Optional[bytes], place: Place) -> object:
+    """Return whatever private key is in `data`; the try without a passphrase tells whether it is encrypted."""
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+    load: _Loader = load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
+    # Errors are raised `from None`: a library's own text must not carry key material into a log.
+    try:
+        return load(data, None)
+    except TypeError:
+        pass  # encrypted
+    except Exception:
+        raise SigningKeyError(
+            "no private key can be read from this file",
+            place=place,
+            remedy="give an RSA-2048 private key as PEM or DER (PKCS#8 or PKCS#1), undamaged",
+        ) from None
+    if not passphrase:
+        problem = "is encrypted and no passphrase was given"
+        raise SigningKeyError(f"the private key {problem}", place=place, remedy=f"set {PASSPHRASE_VARIABLE}")
+    try:
+        return load(data, passphrase)
+    except Exception:
+        raise SigningKeyError(
+            f"the passphrase in {PASSPHRASE_VARIABLE} does not open the private key",
+            place=place,
+            remedy=f"correct {PASSPHRASE_VARIABLE}; if it is right, the key file is damaged",
+        ) from None
