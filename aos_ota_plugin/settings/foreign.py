@@ -1,0 +1,42 @@
+"""Tells a mistyped setting of ours from a macro of someone else's: both begin with ``OTA_``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Collection, Optional, Sequence
+
+from aos_ota_plugin.settings.raw import RawSetting, complaint
+
+# Macros that the vendor's ota component and its agent test or let a build define.
+DEVICE_MACROS = frozenset((
+    "OTA_CONFIG_BLE", "OTA_CONFIG_DIFF", "OTA_CONFIG_DOWNLOAD", "OTA_CONFIG_ITLS",
+    "OTA_CONFIG_LOCAL_UART_DOWNLOAD", "OTA_CONFIG_MCU_CAN", "OTA_CONFIG_MCU_OTA", "OTA_CONFIG_MCU_UBUS",
+    "OTA_CONFIG_MCU_YMODEM",
+    "OTA_CONFIG_SECURE_DL_MODE", "OTA_CONFIG_SLAVE", "OTA_CONFIG_UAGENT", "OTA_DOWNLOAD_BLOCK_SIZE",
+    "OTA_DOWNLOAD_RETRY_CNT", "OTA_DOWNLOAD_TIMEOUT", "OTA_FLASH_BLOCK_SIZE", "OTA_FLASH_WRITE_CACHE_SIZE",
+    "OTA_LINUX", "OTA_SIGNAL_CHANNEL",
+))
+_AOS_VERSION = re.compile(r"OTA_(?:\w+_)?SW_VERSION")  # aos adds one to the def_config of every component
+
+
+def nearest(name: str, names: Collection[str], cutoff: float = 0.6) -> Optional[str]:
+    """Return the name most like ``name``, None when none is like it."""
+    found = difflib.get_close_matches(name, names, 1, cutoff)
+    return found[0] if found else None
+
+
+def refuse_unknown(
+    layers: Sequence[Sequence[RawSetting]], names: Collection[str], known_foreign: Collection[str]
+) -> None:
+    """Raise SettingsError for the first ``OTA_`` name that is neither ours nor known to be another's."""
+    for layer in layers:
+        for raw in layer:
+            name = raw.name
+            if not name.upper().startswith("OTA_") or name in names or name in known_foreign:
+                continue
+            if name in DEVICE_MACROS or _AOS_VERSION.fullmatch(name):
+                continue
+            near = nearest(name.upper(), names)
+            remedy = f"did you mean {near}?" if near else "`aos-ota config` lists the settings there are"
+            raise complaint(raw, "there is no such setting", remedy)

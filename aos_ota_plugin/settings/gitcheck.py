@@ -1,0 +1,37 @@
+"""Asks git whether it keeps a copy of a file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+_TIMEOUT_SECONDS = 20
+
+
+def tracked_by_git(path: str) -> bool:
+    """Tell whether ``path`` is in the index of the git repository around it.
+
+    False as well when there is no repository, no git program, or git cannot say: only git knows what it tracks,
+    and a machine that builds from an exported tree has none.
+    """
+    file = Path(os.path.abspath(path))  # resolve() would follow a link out of the repository
+    if not any((parent / ".git").exists() for parent in file.parents):
+        return False
+    # Variables such as GIT_DIR, set inside a hook, would make git answer for another repository.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = [
+        "git",
+        "--literal-pathspecs",
+        "-c", "safe.directory=*",  # we only read the index: a container that builds as root may do that
+        "-c", "core.fsmonitor=false",  # and never run a program the repository names
+        "ls-files", "--error-unmatch", "--", file.name,
+    ]
+    try:
+        done = subprocess.run(
+            command, cwd=str(file.parent), env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=_TIMEOUT_SECONDS, check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0

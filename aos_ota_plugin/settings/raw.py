@@ -1,0 +1,45 @@
+"""One value as its source wrote it, before anyone judged it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Type
+
+from aos_ota_plugin.errors import OtaError, Place, SettingsError
+
+DEFAULT = "default"
+OTA_CONFIG = "ota.config"
+PACKAGE_YAML = "package.yaml"
+COMMAND_LINE = "command line"
+ENVIRONMENT = "environment"
+SECRETS_YAML = "ota.secrets.yaml"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What kind of source a value came from, and where in it when it is a file."""
+
+    kind: str
+    place: Optional[Place] = None
+
+    def __str__(self) -> str:
+        return str(self.place) if self.place else self.kind
+
+
+@dataclass(frozen=True)
+class RawSetting:
+    """A name with its value as the source's own format reads it, and the text that stands there."""
+
+    name: str
+    value: object = field(repr=False)
+    text: str = field(repr=False)
+    origin: Origin
+
+
+def complaint(
+    raw: RawSetting, problem: str, remedy: str, error: Type[OtaError] = SettingsError
+) -> OtaError:
+    """Make an error about one value, saying where it stands even when that is no file."""
+    place = raw.origin.place
+    where = "" if place else f" ({'on the ' if raw.origin.kind == COMMAND_LINE else ''}{raw.origin.kind})"
+    return error(f"{raw.name}: {problem}{where}", place=place, remedy=remedy)

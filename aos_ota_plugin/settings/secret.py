@@ -1,0 +1,51 @@
+"""A value that must not be seen: not in a log, not in an error, not in a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import NoReturn, Union
+
+_SALT = b"aos-ota secret fingerprint"
+_ROUNDS = 10_000
+
+
+class Secret:
+    """Holds a secret's bytes (text is kept as UTF-8) and shows them only to who calls ``reveal``."""
+
+    __slots__ = ("_bytes",)
+    __hash__ = None  # type: ignore[assignment]  # a hash of the value would be a fast oracle for it
+
+    def __init__(self, value: Union[str, bytes]) -> None:
+        self._bytes = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+
+    def reveal(self) -> bytes:
+        """Return the secret itself."""
+        return self._bytes
+
+    def fingerprint(self, context: str) -> str:
+        """Return 64 hex digits that change when the secret changes, slow to search for the secret behind them.
+
+        ``context`` says what the fingerprint is for; in another context the same secret has another one.
+        """
+        salt = _SALT + context.encode("utf-8", "surrogatepass")
+        return hashlib.pbkdf2_hmac("sha256", self._bytes, salt, _ROUNDS).hex()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._bytes, other._bytes)
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is never written anywhere")

@@ -1,0 +1,189 @@
+"""The secrets of one build: environment variables first, then ``ota.secrets.yaml``, its owner's alone."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
+from aos_ota_plugin.settings.gitcheck import tracked_by_git
+from aos_ota_plugin.settings.limits import DEVICE_SECRET_LENGTH, PRODUCT_SECRET_LENGTH
+from aos_ota_plugin.settings.raw import ENVIRONMENT, SECRETS_YAML, Origin, RawSetting
+from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.settings.yamltext import Entry, parse_yaml
+
+SECRETS_FILE = "ota.secrets.yaml"
+VARIABLES = {
+    "device_secret": "AOS_OTA_DEVICE_SECRET",
+    "product_secret": "AOS_OTA_PRODUCT_SECRET",
+    "key_passphrase": "AOS_OTA_KEY_PASSPHRASE",
+}
+_LENGTHS = {"device_secret": DEVICE_SECRET_LENGTH, "product_secret": PRODUCT_SECRET_LENGTH}
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets that are set, and where each came from (keyed like the fields)."""
+
+    device_secret: Optional[Secret] = None
+    product_secret: Optional[Secret] = None
+    key_passphrase: Optional[Secret] = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+def read_environment(environ: Mapping[str, str]) -> List[RawSetting]:
+    """Read the secrets among environment variables; an empty one counts as not set."""
+    settings = []
+    for name, variable in VARIABLES.items():
+        value = environ.get(variable, "")
+        if value:
+            origin = Origin(ENVIRONMENT)
+            settings.append(RawSetting(name, _checked(name, value, variable, origin), "<secret>", origin))
+    return settings
+
+
+def read_secrets_yaml(text: str, file: str) -> List[RawSetting]:
+    """Read an ``ota.secrets.yaml``; every value comes back as a Secret.
+
+    Raises SettingsError for an unknown key or a value that cannot be one. No message shows a value.
+    """
+    yaml_text = parse_yaml(text, file, error=SettingsError, quote=False)
+    if yaml_text.value is None:
+        return []
+    if not isinstance(yaml_text.value, dict):
+        raise _malformed(Place(file, 1))
+    entries = yaml_text.entries(yaml_text.root, yaml_text.value)
+    if len(entries) != len(yaml_text.value):
+        raise _malformed(Place(file))
+    return [_read_entry(entry) for entry in entries]
+
+
+def _malformed(place: Place) -> SettingsError:
+    return SettingsError(
+        "a secrets file is a mapping of names to values, this is not",
+        place=place,
+        remedy=f"write one `name: 'value'` a line; the names are {', '.join(VARIABLES)}",
+    )
+
+
+def _read_entry(entry: Entry) -> RawSetting:
+    origin = Origin(SECRETS_YAML, entry.place)
+    if entry.key not in VARIABLES:
+        # A stranger's key may be a secret that lost its name: show it only when it is like one of ours.
+        near = difflib.get_close_matches(entry.key.lower().replace("aos_ota_", ""), VARIABLES, 1, 0.6)
+        raise SettingsError(
+            f"{entry.key}: no secret has this name" if near else "no secret has this name",
+            place=Place(entry.place.file, entry.place.line),
+            remedy=f"did you mean {near[0]}?" if near else f"the names are {', '.join(VARIABLES)}",
+        )
+    if not isinstance(entry.value, str):
+        raise SettingsError(
+            f"{entry.key}: YAML does not read this value as text",
+            place=entry.place,
+            remedy="put it in single quotes; a secret of digits alone is a number to YAML without them",
+        )
+    return RawSetting(entry.key, _checked(entry.key, entry.value, entry.key, origin), "<secret>", origin)
+
+
+def _checked(name: str, value: str, shown: str, origin: Origin) -> Secret:
+    """Check what can be checked of a secret, without ever showing it."""
+    problem = _problem(name, value)
+    if problem:
+        raise SettingsError(
+            f"{shown}: the value {problem}",
+            place=origin.place,
+            remedy="copy it again, whole and without quotes around it, from where it was issued",
+        )
+    return Secret(value)
+
+
+def _problem(name: str, value: str) -> str:
+    if not value:
+        return "is empty"
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        return "has a line break or another control character in it"
+    # A passphrase is the user's own, and never stands in C.
+    return _problem_in_c(value, _LENGTHS[name]) if name in _LENGTHS else _problem_in_utf8(value)
+
+
+def _problem_in_utf8(value: str) -> str:
+    return "is not text" if any(0xD800 <= ord(character) < 0xE000 for character in value) else ""
+
+
+def _problem_in_c(value: str, length: int) -> str:
+    if len(value) > length:
+        return f"is longer than {length} characters, more than a device can hold"
+    if not value.isascii():
+        return "has a character outside ASCII in it"
+    if any(character in value for character in "\"'\\"):
+        return "has a quote or a backslash in it"
+    return ""
+
+
+def load_secrets(solution_dir: str, environ: Mapping[str, str]) -> Secrets:
+    """Read the secrets of a solution; an environment variable wins over the file.
+
+    Raises SecretError when others can read the file or git tracks it, SettingsError for bad content.
+    """
+    raws: Dict[str, RawSetting] = {}
+    path = Path(solution_dir) / SECRETS_FILE
+    text = _read_private(path)
+    for raw in read_secrets_yaml(text, str(path)) if text is not None else []:
+        raws[raw.name] = raw
+    for raw in read_environment(environ):
+        raws[raw.name] = raw
+    values = {name: raw.value for name, raw in raws.items() if isinstance(raw.value, Secret)}
+    return Secrets(
+        device_secret=values.get("device_secret"),
+        product_secret=values.get("product_secret"),
+        key_passphrase=values.get("key_passphrase"),
+        origins={name: raw.origin for name, raw in raws.items()},
+    )
+
+
+def _read_private(path: Path) -> Optional[str]:
+    """Return the file's text, None when there is none; refuse a file that is not its owner's alone."""
+    place = Place(str(path))
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as trouble:
+        raise SecretError(
+            f"the secrets file cannot be read: {trouble.strerror}",
+            place=place,
+            remedy=f"make it a file that you can read, and only you: chmod 600 '{path}'",
+        ) from None
+    refuse_exposed(path, mode)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        remedy = "save it as UTF-8"
+        raise SettingsError("the secrets file is not UTF-8 text", place=place, remedy=remedy) from None
+
+
+def refuse_exposed(path: Path, mode: int) -> None:
+    """Raise SecretError when others can read a secrets file (POSIX permission bits) or git tracks it."""
+    place = Place(str(path))
+    error: Optional[OtaError] = None
+    if os.name == "posix" and mode & 0o077:
+        error = SecretError(
+            f"others can read or change this secrets file (mode {mode:04o})",
+            place=place,
+            remedy=f"chmod 600 '{path}'; if others use this machine, issue new secrets too",
+        )
+    elif tracked_by_git(str(path)):
+        error = SecretError(
+            "git tracks this secrets file",
+            place=place,
+            remedy=f"git rm --cached '{path}', add {SECRETS_FILE} to .gitignore, and issue new secrets: "
+            "whoever has a clone has the old ones",
+        )
+    if error:
+        raise error

@@ -1,0 +1,137 @@
+"""One raw value in, one typed value out; or an error that shows the line and what to write instead."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from aos_ota_plugin.settings.limits import DEVICE_NAME_LENGTH, PRODUCT_KEY_LENGTH, VERSION_LENGTH
+from aos_ota_plugin.settings.raw import RawSetting, complaint
+
+_TRUE = {"y", "yes", "1", "true"}
+_FALSE = {"n", "no", "0", "false"}
+_VERSION = re.compile(r"[A-Za-z0-9._-]+")
+_HEX = re.compile(r"0[xX][0-9a-fA-F]+")
+_INTEGER = re.compile(r"0|[1-9][0-9]*")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two characters or more: C: is a drive
+_MAX_SIZE = 0xFFFF_FFFF
+
+
+def as_bool(raw: RawSetting) -> bool:
+    """Return a y or n, in the spellings of Kconfig and of YAML."""
+    if isinstance(raw.value, bool):
+        return raw.value
+    if isinstance(raw.value, (int, str)):
+        word = str(raw.value).strip().lower()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+    raise complaint(raw, f"{_shown(raw)} is neither y nor n", f"write {raw.name}: y or {raw.name}: n")
+
+
+def as_text(raw: RawSetting) -> str:
+    """Return a text; a value that YAML made a number, a date or anything else is an error."""
+    if isinstance(raw.value, str):
+        return raw.value
+    if raw.value is None:
+        return ""
+    raise complaint(
+        raw,
+        f"YAML reads {_shown(raw)} as {_kind(raw.value)}, not as text",
+        f'quotes help only until `aos make -b` rewrites package.yaml without them; write {raw.name}="…" into '
+        "ota.config, which keeps it",
+    )
+
+
+def as_version(raw: RawSetting) -> str:
+    """Return a version: 1 to 63 letters, digits, dots, hyphens or underscores (the platform's own rule)."""
+    if not isinstance(raw.value, str) and raw.value is not None:
+        suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[:VERSION_LENGTH - 4].strip("-")
+        raise complaint(
+            raw,
+            f"YAML reads {_shown(raw)} as {_kind(raw.value)}, so this is no version",
+            f"begin it with letters, for example {raw.name}: app-{suggestion}. Quotes are not enough: "
+            "`aos make -b` rewrites package.yaml without them",
+        )
+    version = as_text(raw)
+    if not version:
+        return ""
+    remedy = "use only letters, digits, dots, hyphens and underscores, for example app-1.0.1"
+    if len(version) > VERSION_LENGTH:
+        raise complaint(
+            raw,
+            f"the version has {len(version)} characters; a device keeps {VERSION_LENGTH}",
+            "make it shorter",
+        )
+    if not _VERSION.fullmatch(version):
+        raise complaint(raw, f"the platform does not take {version!r} as a version", remedy)
+    return version
+
+
+def as_product_key(raw: RawSetting) -> str:
+    """Return a product key of at most 20 characters."""
+    return _identity(raw, "product key", PRODUCT_KEY_LENGTH)
+
+
+def as_device_name(raw: RawSetting) -> str:
+    """Return a device name of at most 32 characters."""
+    return _identity(raw, "device name", DEVICE_NAME_LENGTH)
+
+
+def _identity(raw: RawSetting, what: str, length: int) -> str:
+    """Check what becomes part of a C string and of an MQTT topic."""
+    text = as_text(raw)
+    remedy = f"copy the {what} from the platform's console again"
+    if len(text) > length:
+        raise complaint(raw, f"the {what} has {len(text)} characters; a device keeps {length}", remedy)
+    for character in text:
+        if not 0x21 <= ord(character) <= 0x7E or character in "\"'\\/+#":
+            raise complaint(raw, f"the {what} cannot have {character!r} in it", remedy)
+    return text
+
+
+def as_size(raw: RawSetting) -> int:
+    """Return a size in bytes; 0 means unknown."""
+    if isinstance(raw.value, int) and not isinstance(raw.value, bool):
+        size = raw.value if _HEX.fullmatch(raw.text) or _INTEGER.fullmatch(raw.text) else -1
+    elif isinstance(raw.value, str) and (_HEX.fullmatch(raw.value) or raw.value == "0"):
+        size = int(raw.value, 16)
+    else:
+        size = -1
+    if not 0 <= size <= _MAX_SIZE:
+        remedy = f"write it in hexadecimal, for example {raw.name}: 0x578000"
+        raise complaint(raw, f"{_shown(raw)} is no size in bytes", remedy)
+    return size
+
+
+def as_path(raw: RawSetting, solution_dir: str) -> str:
+    """Return an absolute path, "" when there is none; relative ones start at the solution's folder.
+
+    A URI (``pkcs11:…``) is kept as it is.
+    """
+    text = as_text(raw)
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+        raise complaint(raw, "this is no path: a control character is in it", "set the path of a file")
+    if "-----BEGIN" in text:
+        raise complaint(raw, "the key itself stands here", "put it in a file and set this to the file's path")
+    if not text or _URI.match(text):
+        return text
+    return os.path.normpath(os.path.join(solution_dir, os.path.expanduser(text)))
+
+
+def _shown(raw: RawSetting) -> str:
+    """Return the value as its file has it, on one short line."""
+    text = " ".join(raw.text.split())
+    return "an empty value" if not text else text if len(text) <= 80 else text[:77] + "..."
+
+
+def _kind(value: object) -> str:
+    """Name what YAML made of a value, in words a reader of package.yaml knows."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, (list, tuple, set, dict)):
+        return "a list or mapping"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,160 @@
+"""YAML as aos reads it (PyYAML's safe loader, YAML 1.1), with the place of every value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+
+from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
+_DEPTH = 100  # collections inside one another; a package.yaml has four
+_SURELY_SHALLOW = 500
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of a mapping: where its value stands, what YAML makes of it, and what is written there."""
+
+    key: str
+    value: object
+    text: str
+    place: Place
+    node: Node
+
+
+@dataclass(frozen=True)
+class YamlText:
+    """A parsed text: ``value`` is what a safe loader returns, ``root`` the nodes it was made from."""
+
+    file: str
+    text: str
+    root: Optional[Node]
+    value: object
+
+    def place(self, node: Node) -> Place:
+        """Return where a node begins."""
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def written(self, node: Node) -> str:
+        """Return a node's text as it stands in the file."""
+        return self.text[node.start_mark.index:node.end_mark.index].strip()
+
+    def entries(self, node: Optional[Node], value: object) -> List[Entry]:
+        """Return a mapping node's string keys; of a key written twice the last counts, as it does for aos."""
+        from yaml.nodes import MappingNode
+
+        if not isinstance(node, MappingNode) or not isinstance(value, dict):
+            return []
+        found: Dict[str, Entry] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key in value and key_node.tag == "tag:yaml.org,2002:str":
+                text, place = self.written(value_node), self.place(value_node)
+                found[key] = Entry(key, value[key], text, place, value_node)
+        return list(found.values())
+
+    def top(self) -> Dict[str, Entry]:
+        """Return the keys of the text's outermost mapping."""
+        return {entry.key: entry for entry in self.entries(self.root, self.value)}
+
+    def scalars(self, node: Optional[Node]) -> Iterator[Tuple[str, Place]]:
+        """Yield the text and place of every scalar under a node."""
+        for scalar in self.scalar_nodes(node):
+            yield scalar.value, self.place(scalar)
+
+    def scalar_nodes(self, node: Optional[Node]) -> Iterator[Node]:
+        """Yield every scalar node under a node; each once, however often aliases repeat it."""
+        from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+        waiting: List[Node] = [node] if node is not None else []
+        seen = set()
+        while waiting:
+            node = waiting.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, ScalarNode):
+                yield node
+            elif isinstance(node, SequenceNode):
+                waiting.extend(node.value)
+            elif isinstance(node, MappingNode):
+                waiting.extend(part for pair in node.value for part in pair)
+
+
+def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, quote: bool = True) -> YamlText:
+    """Parse one YAML document; ``error`` is raised with its place when it is none.
+
+    With ``quote=False`` the message says nothing of the content: the text may hold secrets.
+    """
+    import yaml
+
+    text = text[1:] if text.startswith("\ufeff") else text  # libyaml skips it, and would count marks without it
+    loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    root: Optional[Node] = None
+    loader = None
+    try:
+        _refuse_depth(text, loader_class)
+        loader = loader_class(text)
+        root = loader.get_single_node()
+        value = None if root is None else loader.construct_document(root)
+    except Exception as trouble:  # the loader leaks ValueError, KeyError and others for odd scalars
+        parsed = YamlText(file, text, root, None)
+        place, reason = _diagnose(parsed, trouble, loader_class)
+        raise error(
+            "this is not YAML" + (f": {reason}" if quote else ""),
+            place=place,
+            remedy="correct the line; YAML wants spaces, never tabs, and a space after every colon",
+        ) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return YamlText(file, text, root, value)
+
+
+def _diagnose(parsed: YamlText, trouble: Exception, loader_class: Callable[[str], Any]) -> Tuple[Place, str]:
+    """Return where the loader failed and why, in a line."""
+    mark = getattr(trouble, "problem_mark", None) or getattr(trouble, "context_mark", None)
+    if mark:
+        reason = " ".join(str(getattr(trouble, "problem", None) or "").split())[:200]
+        return Place(parsed.file, mark.line + 1, mark.column + 1), reason
+    position = getattr(trouble, "position", None)
+    if isinstance(position, int):
+        before = parsed.text[:position]
+        place = Place(parsed.file, before.count("\n") + 1, position - before.rfind("\n"))
+        return place, "a character stands here that YAML does not allow"
+    # What is left are scalars with the look of a date or number that is none, such as 2020-99-99.
+    for node in parsed.scalar_nodes(parsed.root):
+        loader = loader_class("")
+        try:
+            loader.construct_object(node)
+        except Exception:
+            return parsed.place(node), f"YAML takes {parsed.written(node)[:80]} for a value that cannot be"
+        finally:
+            loader.dispose()
+    return Place(parsed.file), str(trouble)[:200] if isinstance(trouble, NestingError) else "it is not text"
+
+
+class NestingError(ValueError):
+    """A text nested so deeply that libyaml's recursion would overflow the C stack."""
+
+
+def _refuse_depth(text: str, loader_class: Callable[[str], Any]) -> None:
+    """Raise NestingError before libyaml's recursion overflows the C stack."""
+    # Block collections nest by column, flow collections by bracket: most texts need no closer look.
+    longest = max(map(len, text.splitlines()), default=0)
+    if text.count("[") + text.count("{") + longest <= _SURELY_SHALLOW:
+        return
+    from yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    loader = loader_class(text)
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > _DEPTH:
+                raise NestingError(f"more than {_DEPTH} collections stand inside one another")
+    finally:
+        loader.dispose()

@@ -1,0 +1,20 @@
+"""Which conditions hold, by aos's own idea of true and false."""
+
+from __future__ import annotations
+
+from typing import Iterable, Mapping
+
+# A YAML `true` is neither: aos compares str(value) with these words, and str(True) is "True".
+_TRUE = frozenset(("y", "yes", "t", "true", "1"))
+_FALSE = frozenset(("n", "no", "f", "false", "0", "None"))
+
+
+def holds(conditions: Iterable[str], variables: Mapping[str, object]) -> bool:
+    """Tell whether every condition holds; ``!NAME`` holds for a name that is false or not set at all."""
+    for condition in conditions:
+        if condition.startswith("!"):
+            if str(variables.get(condition[1:])) not in _FALSE:
+                return False
+        elif str(variables.get(condition)) not in _TRUE:
+            return False
+    return True

@@ -1,0 +1,35 @@
+"""Reads the files of this room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.workspace.packages import Package, parse_package
+
+PACKAGE_FILE = "package.yaml"
+
+
+def read_text(path: Path) -> str:
+    """Return a UTF-8 file's text; raises WorkspaceError when it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as trouble:
+        raise WorkspaceError(
+            f"the file cannot be read: {trouble.strerror}",
+            place=Place(str(path)),
+            remedy="check that it is a file and that you may open it",
+        ) from None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as trouble:
+        raise WorkspaceError(
+            "this file is not UTF-8 text",
+            place=Place(str(path), data.count(b"\n", 0, trouble.start) + 1),
+            remedy="save it as UTF-8, as aos needs it",
+        ) from None
+
+
+def load_package(folder: Path) -> Package:
+    """Read the component in a folder; errors as ``read_text`` and ``parse_package``."""
+    return parse_package(read_text(folder / PACKAGE_FILE), str(folder))

@@ -1,0 +1,100 @@
+"""Finds the workspace, the solution and the components on disk, where aos-tools would."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package, read_text
+
+_TOPS = ("hardware", "kernel", "components", "examples", "test", "documentation")
+
+
+def find_root(start: str) -> str:
+    """Return the workspace around a folder: the nearest ``.aos``, else ``kernel/rhino/package.yaml``, marks it."""
+    here = Path(start).resolve()
+    for marks in ((".aos",), ("kernel", "rhino", PACKAGE_FILE)):
+        for folder in (here, *here.parents):
+            if folder.joinpath(*marks).is_file():
+                return str(folder)
+    raise WorkspaceError(
+        "this folder is not inside an AliOS Things workspace",
+        place=Place(str(here)),
+        remedy="change into a workspace, or make one with `aos init` in the folder that holds components and "
+        "solutions",
+    )
+
+
+def find_solution(start: str) -> str:
+    """Return the folder of the solution here, or, in a workspace root, of the one its ``.config`` names."""
+    here = Path(start).resolve()
+    if (here / PACKAGE_FILE).is_file() and load_package(here).type == "solution":
+        return str(here)
+    root = Path(find_root(str(here)))
+    solution, _ = configured(str(root))
+    if here != root or not solution:
+        raise WorkspaceError(
+            "there is no solution in this folder",
+            place=Place(str(here)),
+            remedy=f"change into one, below {root / 'solutions'}, or choose one with "
+            "`aos make SOLUTION@BOARD -c config`",
+        )
+    folder = root / "solutions" / solution
+    if not (folder / PACKAGE_FILE).is_file():
+        raise WorkspaceError(
+            f"there is no solution {solution} in this workspace",
+            place=Place(str(root / ".config")),
+            remedy="choose one that exists with `aos make SOLUTION@BOARD -c config`",
+        )
+    return str(folder)
+
+
+def configured(root: str) -> Tuple[str, str]:
+    """Return the solution and board in a workspace's ``.config``; "" for what it does not say."""
+    path = Path(root, ".config")
+    if not path.is_file():
+        return "", ""
+    value = parse_yaml(read_text(path), str(path)).value
+    names = value if isinstance(value, dict) else {}
+    solution, board = names.get("solution"), names.get("board")
+    return str(solution) if solution else "", str(board) if board else ""
+
+
+def find_components(root: str) -> Dict[str, str]:
+    """Return the folders of all components by name (a component's folder has its name).
+
+    Below a folder with a package.yaml nothing more is looked for. Raises WorkspaceError for a name found twice.
+    """
+    found: Dict[str, str] = {}
+    for folder in _package_folders(Path(root)):
+        if folder.name in found:
+            raise WorkspaceError(
+                f"the component {folder.name} is in this workspace twice",
+                place=Place(str(folder / PACKAGE_FILE)),
+                remedy=f"remove or rename one; the other is {found[folder.name]}",
+            )
+        found[folder.name] = str(folder)
+    return found
+
+
+def _package_folders(root: Path) -> Iterator[Path]:
+    tops = [root / top for top in _TOPS if (root / top).is_dir()]
+    tops += [folder for folder in _folders(root) if folder.name.startswith("solutions")]
+    waiting: List[Tuple[Path, Tuple[str, ...]]] = [(top, ()) for top in tops]
+    for folder, above in waiting:  # grows while it is walked, as aos's own list does
+        if (folder / PACKAGE_FILE).is_file():
+            yield folder
+            continue
+        real = os.path.realpath(folder)
+        if real not in above:  # else a link to a folder around itself
+            waiting.extend((inner, (*above, real)) for inner in _folders(folder))
+
+
+def _folders(folder: Path) -> List[Path]:
+    try:
+        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []

@@ -1,0 +1,148 @@
+"""How large the partition is that an OTA image is downloaded into.
+
+Two of the vendor's files know: the board's partition table (C), with which the device itself compares a
+download, and the flasher's file list (YAML). Where the flasher maps the second boot stage and the system as one
+window (``REMAP_SWITCH``), the list's SIZE is that window's, larger than the partition by the boot stage: the
+table, where there is one, is the better witness.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Tuple
+
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.yamltext import YamlText, parse_yaml
+from aos_ota_plugin.workspace.disk import read_text
+
+PAYLOAD = "ota_rtos.bin"
+OTA_PARTITION = "HAL_PARTITION_OTA_TEMP"
+_MAX_SIZE = 0xFFFF_FFFF
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"', re.DOTALL)
+_ENTRY = re.compile(r"\[\s*(\w+)\s*\]\s*=\s*\{([^{}]*)\}")
+_LENGTH = re.compile(r"\.\s*partition_length\s*=\s*([^,}]*)")
+
+
+@dataclass(frozen=True)
+class PartitionSize:
+    """Bytes, and where they stand; ``exact`` is False when they may be a little too many (see above)."""
+
+    size: int
+    place: Place
+    exact: bool
+
+
+def ota_partition_size(flash_list_yaml_text: str, file: str) -> int:
+    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, in bytes; errors as ``flash_list_size``."""
+    return flash_list_size(flash_list_yaml_text, file).size
+
+
+def flash_list_size(text: str, file: str) -> PartitionSize:
+    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, however deep its entry stands.
+
+    An entry is a mapping with the file's name for a value, or under the file's name for a key. Raises
+    WorkspaceError when there is none, or its SIZE is no size.
+    """
+    yaml_text = parse_yaml(text, file)
+    for fields, place in _entries(yaml_text):
+        if "SIZE" in fields:
+            value, where = fields["SIZE"]
+            size = _size(value)
+            if size is None:
+                raise WorkspaceError(
+                    f"the SIZE of {PAYLOAD} is no size in bytes: {value!r}"[:120],
+                    place=where,
+                    remedy="write it in hexadecimal, for example SIZE: 0x578000, or set OTA_PARTITION_SIZE",
+                )
+            return PartitionSize(size, where, exact=not _is_on(fields.get("REMAP_SWITCH", ("", place))[0]))
+    raise WorkspaceError(
+        f"this file list has no entry with a SIZE for {PAYLOAD}",
+        place=Place(file),
+        remedy="add one, or set OTA_PARTITION_SIZE to the size of the partition in bytes",
+    )
+
+
+def partition_table_size(text: str, file: str) -> Optional[PartitionSize]:
+    """Return the length of the OTA partition in a board's C partition table; None when it cannot be read there.
+
+    Read are entries of the form ``[HAL_PARTITION_OTA_TEMP] = { … .partition_length = NUMBER … }``.
+    """
+    code = _COMMENT.sub(_blank, text)
+    for entry in _ENTRY.finditer(code):
+        length = _LENGTH.search(entry[2])
+        if entry[1] == OTA_PARTITION and length:
+            size = _size(length[1].strip().rstrip("uUlL"))
+            start = entry.start(2) + length.start(1)
+            place = Place(file, code.count("\n", 0, start) + 1, start - code.rfind("\n", 0, start))
+            return PartitionSize(size, place, exact=True) if size else None
+    return None
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Replace a comment or string by spaces, so that every place stays where it was."""
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
+    """Yield the mappings that are about the payload, as fields by upper-case key."""
+    from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    waiting: List[Tuple[Any, bool]] = [(yaml_text.root, False)]
+    seen = set()
+    while waiting:
+        node, named = waiting.pop(0)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, SequenceNode):
+            waiting.extend((child, named) for child in node.value)
+        if not isinstance(node, MappingNode):
+            continue
+        fields = {}
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and isinstance(value, ScalarNode):
+                fields[key.value.upper()] = (value.value, yaml_text.place(value))
+            waiting.append((value, isinstance(key, ScalarNode) and _is_payload(key.value)))
+        if named or any(_is_payload(value) for value, _ in fields.values()):
+            yield fields, yaml_text.place(node)
+
+
+def _is_payload(text: str) -> bool:
+    return re.split(r"[/\\]", text.strip())[-1].lower() == PAYLOAD
+
+
+def _is_on(text: str) -> bool:
+    return text.strip().lower() in ("on", "true", "yes", "y", "1")
+
+
+def _size(text: str) -> Optional[int]:
+    """Return a positive number of bytes written in C's or YAML's way, None for anything else."""
+    text = text.strip().replace("_", "")
+    if not _NUMBER.fullmatch(text) or len(text) > 20:
+        return None
+    size = int(text, 16) if text[:2].lower() == "0x" else int(text)
+    return size if 0 < size <= _MAX_SIZE else None
+
+
+def find_flash_list(chip_dir: str) -> Optional[str]:
+    """Return the flasher's file list below a chip's folder, None when there is none."""
+    gui = Path(chip_dir, "release", "write_flash_gui")
+    found = sorted(gui.glob("*dld_cfg*.yaml")) or sorted(gui.glob("dld_cfg/*dld_cfg*.yaml"))
+    return str(found[0]) if found else None
+
+
+def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
+    """Return the OTA partition's size: from the board's partition table, else from the flasher's file list.
+
+    None when neither file is there; errors as ``flash_list_size``.
+    """
+    for table in sorted(Path(board_dir, "config").glob("partition_conf*.c")) if board_dir else ():
+        # Comments in the vendor's own files are not always UTF-8; only ASCII matters here.
+        size = partition_table_size(table.read_bytes().decode("utf-8", "replace"), str(table))
+        if size:
+            return size
+    flash_list = find_flash_list(chip_dir) if chip_dir else None
+    return flash_list_size(read_text(Path(flash_list)), flash_list) if flash_list else None
