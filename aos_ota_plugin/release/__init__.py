@@ -1,0 +1,1 @@
+"""From a payload and settings to proven images and a manifest."""

@@ -1,0 +1,186 @@
+"""The thin layer between settings and the pure rooms: reads the files that settings name, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Optional, Tuple
+
+from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
+from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import Signer, load_signer
+from aos_ota_plugin.release.manifest import Manifest, parse_manifest
+from aos_ota_plugin.settings.gitcheck import tracked_by_git
+from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.sources.inject import inject_app, inject_digest
+from aos_ota_plugin.sources.render import TemplateSet, render_app, render_digest, render_identity
+from aos_ota_plugin.sources.values import AppValues, Embedded, EmbeddedSecrets, Kv
+
+
+def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
+         place: Optional[Place] = None) -> bytes:
+    """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
+
+
+def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:
+    """The signer (local mode) and the public key that devices are to trust.
+
+    Raises:
+        SigningKeyError, SecretError: a key is missing, unusable, or stands where others can read it.
+    """
+    signer = None
+    if settings.security == "local" and settings.signing_key:
+        signer = load_private_key(settings.signing_key, settings.secrets.key_passphrase,
+                                  place=settings.origins["OTA_SIGNING_KEY"].place)
+    public_key = None
+    if settings.public_key:
+        data = read(settings.public_key, "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
+                    "platform shows (PEM, DER, the C arrays, or the copied text)", SigningKeyError,
+                    settings.origins["OTA_PUBLIC_KEY"].place)
+        public_key = parse_public_key(data, file=settings.public_key)
+    elif signer is not None:
+        public_key = signer.public_key
+    return signer, public_key
+
+
+def load_private_key(path: str, passphrase: Optional[Secret], *, place: Optional[Place] = None) -> Signer:
+    """Read a private key file after checking that nobody else can.
+
+    Raises:
+        SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
+        SecretError: not encrypted, and tracked by git or open to others.
+    """
+    data = read(path, "the signing key", "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY to yours",
+                SigningKeyError, place)
+    check_private_file(path, data)
+    return load_signer(data, file=path, passphrase=passphrase.reveal() if passphrase else None)
+
+
+def check_private_file(path: str, data: bytes) -> None:
+    """An unencrypted private key must be its owner's alone, and no part of a git history."""
+    if b"ENCRYPTED" in data:
+        return
+    if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        raise SecretError("this private key is not encrypted and others on this machine can read it", place=Place(path),
+                          remedy=f"chmod 600 {path!r}; if others did read it, make a new key with `aos-ota keygen`")
+    if tracked_by_git(path):
+        raise SecretError(
+            "this private key is not encrypted and git tracks it", place=Place(path),
+            remedy="`git rm --cached` it and add it to .gitignore; who has the history has the key, so make a new one "
+                   "with `aos-ota keygen`, or encrypt it")
+
+
+def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
+    """A release must not be compared with itself.
+
+    Raises:
+        SettingsError: OTA_BASE_RELEASE is the manifest that this build writes.
+    """
+    if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
+        raise SettingsError("OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the "
+                            "release with itself", place=settings.origins["OTA_BASE_RELEASE"].place,
+                            remedy="keep a copy of each release you ship, e.g. releases/app-1.0.0.json, and name that")
+
+
+def load_base(settings: OtaSettings) -> Optional[Manifest]:
+    """The manifest of the release in the field, if one is set.
+
+    Raises:
+        SettingsError: it cannot be read.
+        FormatError: it is no manifest.
+    """
+    if not settings.base_release:
+        return None
+    place = settings.origins["OTA_BASE_RELEASE"].place
+    data = read(settings.base_release, "the base release", "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept from "
+                "the release in the field", SettingsError, place)
+    return parse_manifest(data, file=settings.base_release)
+
+
+def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_folder: Optional[str]) -> int:
+    """Bytes that the OTA partition holds: the setting, else the board's partition table or the flasher's file list.
+
+    Raises:
+        ProofError: nothing says.
+        WorkspaceError: the list cannot be understood.
+    """
+    if settings.partition_size:
+        return settings.partition_size
+    from aos_ota_plugin.workspace.partitions import find_partition_size
+
+    found = find_partition_size(board_folder, chip_folder)
+    if found is None:
+        raise ProofError("the size of the OTA partition is not known, so it cannot be proven that the image fits",
+                         remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100")
+    return found.size
+
+
+def identity_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
+    """What a firmware with an embedded identity must hold."""
+    names = (settings.product_key, settings.device_name)
+    return tuple(name.encode("ascii") for name in names if name) + secret_bytes(settings)
+
+
+def secret_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
+    """The device's secrets, as they would stand in a firmware."""
+    secrets = (settings.secrets.product_secret, settings.secrets.device_secret)
+    return tuple(secret.reveal() for secret in secrets if secret)
+
+
+def scrub(text: str, settings: OtaSettings) -> str:
+    """``text`` without the device's secrets, for showing what another program printed."""
+    for secret in secret_bytes(settings):
+        text = text.replace(secret.decode("ascii"), "<secret>")
+    return text
+
+
+def app_values(settings: OtaSettings) -> AppValues:
+    """What stands in a rendered otaappdemo.c."""
+    if settings.identity == "embedded":
+        return AppValues(version=settings.app_version, identity=Embedded(
+            product_key=settings.product_key or "", device_name=settings.device_name or "",
+            has_product_secret=settings.secrets.product_secret is not None,
+            has_device_secret=settings.secrets.device_secret is not None))
+    return AppValues(version=settings.app_version, identity=Kv())
+
+
+def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str],
+                  templates: TemplateSet) -> bytes:
+    """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
+
+    Raises:
+        SourceError: no single place for a value, or a template that cannot be rendered.
+        SigningKeyError: no usable key for the digest file.
+    """
+    source = read(user_file, "the source", "restore it", SourceError) if user_file else None
+    shown = (display or user_file or name).replace("\\", "/")
+    if name == "ota_hal_digest.c":
+        _, public_key = load_keys(settings)
+        if public_key is None:
+            raise SigningKeyError("there is no public key to put into ota_hal_digest.c",
+                                  remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")
+        if source is None:
+            return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
+        return inject_digest(source, shown, public_key.n_bytes, public_key.e_bytes)
+    values = app_values(settings)
+    if source is None:
+        return render_app(values, templates=templates)
+    return inject_app(source, shown, values)
+
+
+def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> str:
+    """The C text of the one object that may hold secrets. Never write it to a file."""
+    if settings.identity == "kv":
+        return render_identity(Kv(), templates=templates)
+    product, device = settings.secrets.product_secret, settings.secrets.device_secret
+    return render_identity(
+        EmbeddedSecrets(product_secret=product.reveal().decode("ascii") if product else None,
+                        device_secret=device.reveal().decode("ascii") if device else None),
+        templates=templates)

@@ -1,0 +1,213 @@
+"""Making one release: payload and settings in, image and manifest out, with every proof passed. No I/O.
+
+The rules, in the order they are checked; the first that fails ends the release:
+
+ 1. the firmware holds the public key that the signature will be made with (local), or the one that the platform
+    gave (cloud), read back from the linked ELF;
+ 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
+ 3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
+ 4. the devices of the base release trust the same key, unless told otherwise;
+ 5. the finished image passes the device's own checks with the key of the firmware.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import List, Optional, Tuple
+
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+from aos_ota_plugin.device.elf import elf_contains, read_public_key
+from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
+from aos_ota_plugin.errors import Place, ProofError, SigningKeyError
+from aos_ota_plugin.images.full import build_trailer
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import Signer
+from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
+
+IMAGE_NAME = "ota_rtos_ota.bin"
+MANIFEST_NAME = "ota_rtos_ota.json"
+
+
+@dataclass(frozen=True)
+class ReleaseInput:
+    """All that decides a release.
+
+    ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
+    only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
+    the signer's own in local mode, the platform's in cloud mode. ``embedded`` are byte strings that the firmware must
+    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown.
+    """
+
+    payload: bytes = field(repr=False)
+    version: str
+    security: str
+    identity: str
+    partition_size: int
+    elf: Optional[bytes] = field(default=None, repr=False)
+    elf_name: str = "the ELF"
+    payload_name: str = "ota_rtos.bin"
+    image_name: str = IMAGE_NAME
+    signer: Optional[Signer] = None
+    public_key: Optional[PublicKey] = None
+    base: Optional[Manifest] = None
+    allow_new_key: bool = False
+    embedded: Tuple[bytes, ...] = field(default=(), repr=False)
+    forbidden: Tuple[bytes, ...] = field(default=(), repr=False)
+    solution: Optional[str] = None
+    board: Optional[str] = None
+    version_place: Optional[Place] = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that passed every proof: the image is ``payload`` followed by ``trailer``."""
+
+    payload: bytes
+    trailer: bytes
+    manifest: Manifest
+
+    @property
+    def image(self) -> bytes:
+        """The image's bytes as a device downloads them."""
+        return self.payload + self.trailer
+
+
+def make_release(given: ReleaseInput) -> Release:
+    """Build the image and prove it.
+
+    Raises:
+        ProofError: a device would refuse it, or it is not what the settings say.
+        SigningKeyError, FormatError: a key or the ELF cannot be used.
+    """
+    proofs: List[Proof] = []
+    trusted = _prove_key(given, proofs)
+    _prove_firmware(given, proofs)
+    _prove_version(given, proofs)
+    _prove_continuity(given, trusted, proofs)
+
+    sign = given.signer.sign_hash if given.security == "local" and given.signer else None
+    trailer = build_trailer(given.payload, sign=sign)
+    _prove_acceptance(given, trusted, given.payload + trailer, proofs)
+
+    manifest = Manifest(
+        version=given.version,
+        security=given.security,
+        identity=given.identity,
+        key_fingerprint=trusted.fingerprint if trusted else None,
+        payload=_artifact(given.payload_name, "payload", given.payload),
+        images=(_artifact(given.image_name, "full", given.payload, trailer),),
+        proofs=tuple(proofs),
+        solution=given.solution,
+        board=given.board,
+        base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
+    )
+    return Release(given.payload, trailer, manifest)
+
+
+def _prove_key(given: ReleaseInput, proofs: List[Proof]) -> Optional[PublicKey]:
+    """The key that devices running this firmware will check the next image with."""
+    if given.security == "none":
+        return None
+    wanted = given.public_key or (given.signer.public_key if given.signer else None)
+    if wanted is None:
+        raise SigningKeyError("there is no key to make or check this release with",
+                              remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")
+    if given.security == "local":
+        if given.signer is None:
+            raise SigningKeyError("there is no private key to sign this release with", remedy="set OTA_SIGNING_KEY")
+        if given.signer.public_key != wanted:
+            raise ProofError(
+                f"OTA_PUBLIC_KEY (fingerprint {wanted.fingerprint[:16]}) is not the public half of OTA_SIGNING_KEY "
+                f"(fingerprint {given.signer.public_key.fingerprint[:16]}): every signature would be refused",
+                remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
+    if given.elf is None:
+        return wanted
+    held = read_public_key(given.elf)
+    if held != wanted:
+        raise ProofError(
+            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "
+            "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
+            remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
+    proofs.append(Proof("public key in the firmware", f"read back from the ELF: {held.fingerprint[:16]}"))
+    return held
+
+
+def _prove_firmware(given: ReleaseInput, proofs: List[Proof]) -> None:
+    if given.elf is None:
+        return
+    if not elf_contains(given.elf, given.version.encode("ascii", "replace") + b"\0"):
+        raise ProofError(
+            f"{given.elf_name} does not hold the version {given.version}: a device running it would report another one",
+            remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again")
+    proofs.append(Proof("version in the firmware", f"{given.version} stands in the ELF"))
+    if not all(elf_contains(given.elf, needle) for needle in given.embedded):
+        raise ProofError(
+            f"{given.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
+            remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`")
+    if given.embedded:
+        proofs.append(Proof("identity in the firmware", "embedded, as OTA_IDENTITY_EMBEDDED asks"))
+    if any(elf_contains(given.elf, needle) for needle in given.forbidden):
+        raise ProofError(
+            f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
+            remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
+
+
+def _prove_version(given: ReleaseInput, proofs: List[Proof]) -> None:
+    check_version(given.version, place=given.version_place)
+    if given.base is None:
+        proofs.append(Proof("version", f"{given.version}: characters and length fit device and platform"))
+        return
+    reason = explain_order(given.version, given.base.version)
+    if reason is not None:
+        raise ProofError(reason, place=given.version_place,
+                         remedy=f"use {suggest_version(given.base.version, given.version)}, which those devices take")
+    proofs.append(Proof("version order", f"{given.version} is newer than {given.base.version} by the device's strncmp"))
+
+
+def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: List[Proof]) -> None:
+    if given.base is None:
+        return
+    ours = trusted.fingerprint if trusted else None
+    theirs = given.base.key_fingerprint
+    if given.base.security == given.security and ours == theirs:
+        proofs.append(Proof("same key as the base release", (ours or "no key")[:16]))
+        return
+    if given.allow_new_key:
+        proofs.append(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"))
+        return
+    raise ProofError(
+        f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
+        f"{(theirs or 'none')[:16]}; this release is in {given.security} mode with key {(ours or 'none')[:16]}: they "
+        "would refuse it",
+        remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
+
+
+def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: List[Proof]) -> None:
+    device = Device(public_key=trusted, local_rsa=given.security == "local",
+                    version=given.base.version if given.base else None, partition_size=given.partition_size)
+    judgement = judge(device, image, version=given.version)
+    for finding in judgement.findings:
+        if not finding.ok:
+            raise ProofError(f"a device would refuse this image with {finding.verdict.name}: {finding.detail}",
+                             remedy=_REMEDIES.get(finding.rule, "this is a fault of the build: `aos make clean` and "
+                                                  "build again, and report it if it stays"))
+        if finding.judged:
+            proofs.append(Proof(f"device: {finding.rule}", finding.detail))
+    if judgement.verdict is not DeviceVerdict.OTA_SUCCESS or (device.local_rsa and not judgement.signature_checked):
+        raise ProofError(f"the signature of this image was not checked ({judgement.verdict.name})",
+                         remedy="this is a fault of aos_ota_plugin: please report it")
+
+
+_REMEDIES = {
+    "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
+}
+
+
+def _artifact(name: str, kind: str, *parts: bytes) -> Artifact:
+    md5 = hashlib.md5(usedforsecurity=False)
+    sha256 = hashlib.sha256()
+    for part in parts:
+        md5.update(part)
+        sha256.update(part)
+    return Artifact(name, kind, sum(map(len, parts)), md5.hexdigest(), sha256.hexdigest())

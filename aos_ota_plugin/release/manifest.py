@@ -1,0 +1,159 @@
+"""The manifest beside an image: what the release is, in a form that the next release is checked against.
+
+Format: UTF-8 JSON, schema ``aos-ota-manifest/1``. It holds sizes in bytes, lower-case hex digests, the version, the
+fingerprint of the key that devices of this release trust, and the proofs it passed. It never holds a secret, a path
+of the build machine or a time, so the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Optional, Tuple
+
+from aos_ota_plugin import __version__
+from aos_ota_plugin.errors import FormatError, Place
+
+SCHEMA = "aos-ota-manifest/1"
+_HEX = set("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file of the release: ``kind`` is ``payload`` or ``full``; ``size`` in bytes; digests in lower-case hex."""
+
+    file: str
+    kind: str
+    size: int
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One thing that was checked before the image got its name, and what was seen."""
+
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class BaseRelease:
+    """The release in the field that this one updates."""
+
+    version: str
+    payload_sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One release."""
+
+    version: str
+    security: str
+    identity: str
+    key_fingerprint: Optional[str]
+    payload: Artifact
+    images: Tuple[Artifact, ...]
+    proofs: Tuple[Proof, ...]
+    solution: Optional[str] = None
+    board: Optional[str] = None
+    base: Optional[BaseRelease] = None
+    tool: str = f"aos_ota_plugin {__version__}"
+
+    def to_json(self) -> bytes:
+        """The manifest file's bytes; keys in a fixed order, one trailing newline."""
+        document: Dict[str, Any] = {"schema": SCHEMA, **asdict(self)}
+        return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+
+
+def parse_manifest(data: bytes, *, file: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        FormatError: not JSON, another schema, or a field missing or of the wrong type.
+    """
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 0)
+        column = getattr(error, "colno", 0)
+        raise FormatError("this is not a manifest: it is not JSON", place=Place(file, line, column),
+                          remedy="give the ota_rtos_ota.json that was written beside the released image") from None
+    reader = _Reader(file)
+    top = reader.mapping(document, "the manifest")
+    if top.get("schema") != SCHEMA:
+        raise reader.bad(f'"schema" is not "{SCHEMA}"')
+    base = top.get("base")
+    return Manifest(
+        version=reader.text(top, "version"),
+        security=reader.one_of(top, "security", ("local", "cloud", "none")),
+        identity=reader.one_of(top, "identity", ("kv", "embedded", "unknown")),
+        key_fingerprint=reader.digest(top, "key_fingerprint", 64) if top.get("key_fingerprint") is not None else None,
+        payload=reader.artifact(top.get("payload")),
+        images=tuple(reader.artifact(item) for item in reader.sequence(top, "images")),
+        proofs=tuple(reader.proof(item) for item in reader.sequence(top, "proofs")),
+        solution=reader.text(top, "solution") if top.get("solution") is not None else None,
+        board=reader.text(top, "board") if top.get("board") is not None else None,
+        base=reader.base(base) if base is not None else None,
+        tool=reader.text(top, "tool"),
+    )
+
+
+class _Reader:
+    """Takes typed fields out of parsed JSON; every complaint names the file and the field."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def bad(self, problem: str) -> FormatError:
+        return FormatError(f"this is not a manifest we can read: {problem}", place=Place(self._file),
+                           remedy="give the ota_rtos_ota.json that was written beside the released image")
+
+    def mapping(self, value: object, what: str) -> Dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.bad(f"{what} is not an object")
+        return value
+
+    def sequence(self, holder: Dict[str, Any], name: str) -> Tuple[Any, ...]:
+        value = holder.get(name)
+        if not isinstance(value, list):
+            raise self.bad(f'"{name}" is not a list')
+        return tuple(value)
+
+    def text(self, holder: Dict[str, Any], name: str) -> str:
+        value = holder.get(name)
+        if not isinstance(value, str) or not value:
+            raise self.bad(f'"{name}" is not a text')
+        return value
+
+    def one_of(self, holder: Dict[str, Any], name: str, allowed: Tuple[str, ...]) -> str:
+        value = self.text(holder, name)
+        if value not in allowed:
+            raise self.bad(f'"{name}" is none of {", ".join(allowed)}')
+        return value
+
+    def size(self, holder: Dict[str, Any], name: str) -> int:
+        value = holder.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.bad(f'"{name}" is not a size')
+        return value
+
+    def digest(self, holder: Dict[str, Any], name: str, length: int) -> str:
+        value = self.text(holder, name)
+        if len(value) != length or not set(value) <= _HEX:
+            raise self.bad(f'"{name}" is not {length} lower-case hex digits')
+        return value
+
+    def artifact(self, value: object) -> Artifact:
+        holder = self.mapping(value, "an artifact")
+        return Artifact(self.text(holder, "file"), self.text(holder, "kind"), self.size(holder, "size"),
+                        self.digest(holder, "md5", 32), self.digest(holder, "sha256", 64))
+
+    def proof(self, value: object) -> Proof:
+        holder = self.mapping(value, "a proof")
+        return Proof(self.text(holder, "rule"), self.text(holder, "detail"))
+
+    def base(self, value: object) -> BaseRelease:
+        holder = self.mapping(value, '"base"')
+        return BaseRelease(self.text(holder, "version"), self.digest(holder, "payload_sha256", 64))

@@ -1,0 +1,184 @@
+"""Bringing what is on the disk in line with what the build made: nothing to do, or a new release put in place.
+
+Run after every link. It decides by content, not by time stamps, and looks at the outputs as they are: an image that
+someone else wrote under our name is replaced, an unchanged one is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from aos_ota_plugin import __version__
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.release import inputs, store
+from aos_ota_plugin.release.make import Release, ReleaseInput, make_release
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+
+@dataclass(frozen=True)
+class Site:
+    """The files of one release on this machine (absolute paths).
+
+    ``binary`` is the linker's output that the vendor's image step turns into ``payload``; ``record`` is what our
+    wrapper of that step wrote; ``state`` remembers the last good release. The three are None where there is no such
+    step, or nothing to remember.
+    """
+
+    image: str
+    manifest: str
+    payload: str
+    elf: Optional[str] = None
+    binary: Optional[str] = None
+    record: Optional[str] = None
+    state: Optional[str] = None
+    board_folder: Optional[str] = None
+    chip_folder: Optional[str] = None
+    solution: Optional[str] = None
+    board: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done: the release if one was made, and the lines to show."""
+
+    release: Optional[Release]
+    lines: Tuple[str, ...]
+
+
+def settle(site: Site, settings: OtaSettings) -> Outcome:
+    """Make, prove and write the release unless what is there is already it.
+
+    Raises:
+        OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
+    """
+    inputs.refuse_own_manifest(settings, site.manifest)
+    _require_image_step(site)
+    _require_fresh_payload(site)
+    payload = inputs.read(site.payload, "the payload", "build the firmware first")
+    partition = inputs.partition_size(settings, site.board_folder, site.chip_folder)
+    before = _state_key(site, settings, payload, partition)
+    if site.state and _is_settled(site.state, before):
+        return Outcome(None, ())
+
+    release = make_release(_release_input(site, settings, payload, partition))
+    files = {os.path.basename(site.image): release.image, os.path.basename(site.manifest): release.manifest.to_json()}
+    changed = store.write_set(os.path.dirname(site.image), files)
+    if site.state:
+        _write_state(site.state, before, {
+            path: hashlib.sha256(files[os.path.basename(path)]).hexdigest() for path in (site.image, site.manifest)})
+    return Outcome(release, tuple(_lines(site, settings, release)) if changed else ())
+
+
+def _release_input(site: Site, settings: OtaSettings, payload: bytes, partition: int) -> ReleaseInput:
+    signer, public_key = inputs.load_keys(settings)
+    return ReleaseInput(
+        payload=payload,
+        payload_name=os.path.basename(site.payload),
+        image_name=os.path.basename(site.image),
+        elf=inputs.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+        elf_name=os.path.basename(site.elf or "the ELF"),
+        version=settings.app_version,
+        version_place=settings.origins["OTA_APP_VERSION"].place,
+        security=settings.security,
+        identity=settings.identity,
+        partition_size=partition,
+        signer=signer,
+        public_key=public_key,
+        base=inputs.load_base(settings),
+        allow_new_key=settings.allow_new_key,
+        embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
+        forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
+        solution=site.solution,
+        board=site.board,
+    )
+
+
+def _require_image_step(site: Site) -> None:
+    """The vendor's image step must have run for this very binary, and succeeded: aos-tools does not look."""
+    if not site.record or not site.binary:
+        return
+    try:
+        record = json.loads(Path(site.record).read_text(encoding="utf-8"))
+        script, status, digest = record["script"], record["status"], record["target_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BuildError("the chip's image step (postimage_script) did not run to its end",
+                         remedy="look for its messages above; run `aos make` again") from None
+    if status != 0:
+        raise BuildError(f"the chip's image step failed with status {status}: {script}",
+                         remedy="mend what it complains about above; no OTA image was made from its output")
+    if digest != hashlib.sha256(inputs.read(site.binary, "the firmware", "build it first")).hexdigest():
+        raise BuildError(f"the chip's image step ran for another binary than {site.binary}",
+                         remedy="run `aos make` again")
+
+
+def _require_fresh_payload(site: Site) -> None:
+    if not site.binary or site.binary == site.payload:
+        return
+    try:
+        payload_time = os.stat(site.payload).st_mtime_ns
+        binary_time = os.stat(site.binary).st_mtime_ns
+    except OSError as error:
+        raise BuildError(f"the chip's image step left no {site.payload} ({error.strerror})",
+                         remedy="look for its messages above; an OTA image is made from that file") from None
+    if payload_time < binary_time:
+        raise BuildError(
+            f"{site.payload} is older than {os.path.basename(site.binary)}: the chip's image step did not renew it, so "
+            "an image made from it would carry the old firmware",
+            remedy="look for the image step's messages above; delete the stale file and run `aos make` again")
+
+
+def _state_key(site: Site, settings: OtaSettings, payload: bytes, partition: int) -> str:
+    """A digest of all that decides the outputs. Files that may be secret or large count by time stamp and size."""
+    key = {
+        "tool": __version__,
+        "payload": hashlib.sha256(payload).hexdigest(),
+        "version": settings.app_version,
+        "security": settings.security,
+        "identity": settings.identity,
+        "new_key": settings.allow_new_key,
+        "partition": partition,
+        "board": site.board,
+        "files": [_stamp(path) for path in (
+            site.elf, settings.signing_key, settings.public_key, settings.base_release)],
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _stamp(path: Optional[str]) -> Optional[List[object]]:
+    if not path:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return [path, "missing"]
+    return [path, status.st_size, status.st_mtime_ns]
+
+
+def _is_settled(state: str, key: str) -> bool:
+    try:
+        remembered = json.loads(Path(state).read_text(encoding="utf-8"))
+        return remembered["key"] == key and all(
+            hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+            for path, digest in remembered["outputs"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
+    store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
+
+
+def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    manifest = release.manifest
+    image = manifest.images[0]
+    key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
+           "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
+    return [f"OTA {site.image}",
+            f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
+
+

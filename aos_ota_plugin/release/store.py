@@ -1,0 +1,117 @@
+"""Putting files in place: all of a file or nothing of it, and only when its bytes are new."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import List, Mapping, Tuple, Union
+
+from aos_ota_plugin.errors import OutputError
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def write_atomic(path: PathLike, data: bytes, *, mode: int = 0o644) -> None:
+    """Write ``data`` under ``path`` so that a reader, or a power cut, sees the old file or the new one.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full; the old file is then untouched.
+    """
+    commit([stage(path, data, mode=mode)])
+
+
+def write_if_changed(path: PathLike, data: bytes) -> bool:
+    """``write_atomic``, but a file that already holds ``data`` keeps its time stamp; True when it was written."""
+    with contextlib.suppress(OSError):
+        if Path(path).read_bytes() == data:
+            return False
+    write_atomic(path, data)
+    return True
+
+
+def write_set(folder: PathLike, files: Mapping[str, bytes]) -> List[str]:
+    """Write several files that belong together; the names of those that changed.
+
+    Everything is on the disk before the first name changes hands, so a full disk leaves the whole old set.
+    """
+    changed: List[Tuple[str, str]] = []
+    names: List[str] = []
+    try:
+        for name, data in files.items():
+            target = Path(folder) / name
+            if not _holds(target, data):
+                changed.append(stage(target, data))
+                names.append(name)
+    except OutputError:
+        discard(changed)
+        raise
+    commit(changed)
+    return names
+
+
+def stage(path: PathLike, data: bytes, *, mode: int = 0o644) -> Tuple[str, str]:
+    """Write ``data`` to a temporary file beside ``path``, flushed to the disk; returns (temporary, final)."""
+    target = Path(path)
+    temporary = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(mode)
+    except OSError as error:
+        if temporary:
+            discard([(temporary, "")])
+        raise _cannot_write(target, error) from None
+    return temporary, str(target)
+
+
+def commit(staged: List[Tuple[str, str]]) -> None:
+    """Give staged files their names, one right after the other, and flush the folder."""
+    for index, (temporary, final) in enumerate(staged):
+        try:
+            os.replace(temporary, final)
+        except OSError as error:
+            discard(staged[index:])
+            raise _cannot_write(Path(final), error) from None
+    for folder in {str(Path(final).parent) for _, final in staged}:
+        _sync_folder(folder)
+
+
+def discard(staged: List[Tuple[str, str]]) -> None:
+    """Remove staged files that will not get their names."""
+    for temporary, _ in staged:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _sync_folder(folder: str) -> None:
+    # Windows has no directory handles to flush; there the rename itself is journalled.
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"no room on the disk for {path}", remedy="free some space and build again; what was there "
+                           "before is untouched")
+    return OutputError(f"cannot write {path}: {error.strerror or error}",
+                       remedy="make the folder writable, or close the program that holds the file, and build again")

@@ -1,0 +1,51 @@
+"""A release in memory: a payload, an ELF that holds key and version, and key pairs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.release.make import ReleaseInput
+
+TESTS = Path(__file__).parents[1]
+_spec = importlib.util.spec_from_file_location("elf_builder", TESTS / "device" / "elf_builder.py")
+elf_builder = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(elf_builder)
+
+
+def signer_from(name):
+    path = TESTS / "keys" / "data" / name
+    return load_signer(path.read_bytes(), file=str(path), passphrase=None)
+
+
+def firmware(key, *texts):
+    """An ELF whose only section holds the key's arrays and NUL-terminated texts."""
+    data = key.n_bytes + key.e_bytes + b"\0" + b"".join(text + b"\0" for text in texts)
+    symbols = [elf_builder.Symbol("ota_pubn_buf", 0x1000, 256), elf_builder.Symbol("ota_pube_buf", 0x1100, 3)]
+    return elf_builder.build_elf([elf_builder.Section(".rodata", data)], symbols)
+
+
+@pytest.fixture(scope="session")
+def signer():
+    return signer_from("private.pem")
+
+
+@pytest.fixture(scope="session")
+def other():
+    return signer_from("other-private.pem")
+
+
+@pytest.fixture
+def given(signer):
+    """What makes a good release of app-1.0.1."""
+    return ReleaseInput(
+        payload=bytes(range(256)) * 16, version="app-1.0.1", security="local", identity="kv", partition_size=0x578000,
+        elf=firmware(signer.public_key, b"app-1.0.1"), elf_name="app.elf", signer=signer)
+
+
+@pytest.fixture
+def build_firmware():
+    return firmware

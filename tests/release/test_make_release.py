@@ -1,0 +1,167 @@
+"""Every proof of a release: what passes, and the message when it does not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+
+from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SigningKeyError
+from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.manifest import parse_manifest
+
+
+def base_of(given, version, **changes):
+    return replace(make_release(replace(given, elf=None, version=version)).manifest, **changes)
+
+
+def test_good_release(given, signer):
+    release = make_release(given)
+    assert release.image == given.payload + release.trailer
+    assert len(release.trailer) == 4 + 392 + 28
+    manifest = release.manifest
+    assert manifest.images[0].sha256 == hashlib.sha256(release.image).hexdigest()
+    assert manifest.images[0].md5 == hashlib.md5(release.image).hexdigest()
+    assert manifest.payload.sha256 == hashlib.sha256(given.payload).hexdigest()
+    assert manifest.key_fingerprint == signer.public_key.fingerprint
+    assert {"public key in the firmware", "version in the firmware", "device: signature", "device: hash",
+            "device: partition", "device: image_info"} <= {proof.rule for proof in manifest.proofs}
+    assert not [proof for proof in manifest.proofs if "not judged" in proof.detail]
+
+
+def test_same_inputs_same_bytes(given):
+    first, second = make_release(given), make_release(given)
+    assert first.image == second.image
+    assert first.manifest.to_json() == second.manifest.to_json()
+
+
+def test_next_release(given):
+    base = base_of(given, "app-1.0.0")
+    manifest = make_release(replace(given, base=base)).manifest
+    assert manifest.base.version == "app-1.0.0"
+    assert manifest.base.payload_sha256 == base.payload.sha256
+    assert {"version order", "same key as the base release", "device: version"} <= {p.rule for p in manifest.proofs}
+
+
+def test_cloud_release(given, signer):
+    release = make_release(replace(given, security="cloud", signer=None, public_key=signer.public_key))
+    assert len(release.trailer) == 4 + 28
+    assert release.manifest.key_fingerprint == signer.public_key.fingerprint
+    assert "device: signature" not in {proof.rule for proof in release.manifest.proofs}
+
+
+def test_unsigned_release_has_no_key(given):
+    release = make_release(replace(given, security="none", signer=None))
+    assert len(release.trailer) == 4 + 28
+    assert release.manifest.key_fingerprint is None
+
+
+def test_base_release_of_the_same_version_differs_only_in_time(given):
+    """Rebuilding what is in the field is no update."""
+    with pytest.raises(ProofError, match=r"app-1\.0\.1"):
+        make_release(replace(given, base=base_of(given, "app-1.0.1")))
+
+
+REFUSED = {
+    "firmware with another key": (
+        lambda given, other, firmware: replace(given, elf=firmware(other.public_key, b"app-1.0.1")),
+        ProofError, ["app.elf holds the public key", "OTA_VERIFY_RSA_FAIL"]),
+    "firmware without a key": (
+        lambda given, other, firmware: replace(given, elf=firmware(_Empty, b"app-1.0.1")),
+        ProofError, ["app.elf holds the public key"]),
+    "no ELF at all": (
+        lambda given, other, firmware: replace(given, elf=b"no elf"), FormatError, ["ELF"]),
+    "firmware of another version": (
+        lambda given, other, firmware: replace(given, elf=firmware(given.signer.public_key, b"app-1.0.0")),
+        ProofError, ["does not hold the version app-1.0.1", "MY_APP_VER"]),
+    "firmware of a longer version": (
+        lambda given, other, firmware: replace(given, elf=firmware(given.signer.public_key, b"app-1.0.10")),
+        ProofError, ["does not hold the version app-1.0.1"]),
+    "no private key": (
+        lambda given, other, firmware: replace(given, signer=None, public_key=given.signer.public_key),
+        SigningKeyError, ["no private key", "OTA_SIGNING_KEY"]),
+    "no key at all": (
+        lambda given, other, firmware: replace(given, signer=None), SigningKeyError, ["no key"]),
+    "public key of another pair": (
+        lambda given, other, firmware: replace(given, public_key=other.public_key),
+        ProofError, ["is not the public half", "OTA_PUBLIC_KEY"]),
+    "characters the platform refuses": (
+        lambda given, other, firmware: replace(given, elf=None, version="app 1"), OtaError, ["contains ' '"]),
+    "version of 64 characters": (
+        lambda given, other, firmware: replace(given, elf=None, version="v" * 64), OtaError, ["63"]),
+    "1.0.10 over 1.0.9": (
+        lambda given, other, firmware: replace(given, elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
+        ProofError, ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"]),
+    "another key than the field's": (
+        lambda given, other, firmware: replace(given, base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
+        ProofError, ["trust key 0000000000000000", "OTA_ALLOW_NEW_KEY"]),
+    "another mode than the field's": (
+        lambda given, other, firmware: replace(given, base=base_of(given, "app-1.0.0", security="cloud")),
+        ProofError, ["cloud mode", "local mode"]),
+    "signed over an unsigned field": (
+        lambda given, other, firmware: replace(
+            given, base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)),
+        ProofError, ["none mode"]),
+    "larger than the partition": (
+        lambda given, other, firmware: replace(given, partition_size=4096), ProofError,
+        ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"]),
+    "too short for the header reader": (
+        lambda given, other, firmware: replace(given, payload=b"\1" * 415), ProofError, ["840"]),
+    "empty payload": (
+        lambda given, other, firmware: replace(given, payload=b""), FormatError, ["payload is empty"]),
+    "embedded identity that is not there": (
+        lambda given, other, firmware: replace(given, identity="embedded", embedded=(b"0123456789abcdef",)),
+        ProofError, ["does not hold the whole identity"]),
+    "secret in a firmware for the fleet": (
+        lambda given, other, firmware: replace(
+            given, elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"),
+            forbidden=(b"0123456789abcdef",)),
+        ProofError, ["holds a device secret", "KV"]),
+}
+
+
+class _Empty:
+    n_bytes, e_bytes = bytes(256), bytes(3)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, given, other, build_firmware):
+    change, error, says = REFUSED[name]
+    with pytest.raises(error) as caught:
+        make_release(change(given, other, build_firmware))
+    for part in says:
+        assert part in str(caught.value)
+    assert "0123456789abcdef" not in str(caught.value)
+
+
+def test_signer_that_signs_with_another_key_is_found_out(given, other):
+    class Liar:
+        public_key = given.signer.public_key
+
+        def sign_hash(self, hash32):
+            return other.sign_hash(hash32)
+
+    with pytest.raises(ProofError, match="OTA_VERIFY_RSA_FAIL"):
+        make_release(replace(given, signer=Liar()))
+
+
+def test_new_key_where_it_is_allowed(given):
+    base = base_of(given, "app-1.0.0", key_fingerprint="0" * 64)
+    manifest = make_release(replace(given, base=base, allow_new_key=True)).manifest
+    assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
+        (proof.rule, proof.detail) for proof in manifest.proofs}
+
+
+def test_nothing_secret_in_a_repr(given):
+    shown = repr(replace(given, embedded=(b"0123456789abcdef",), forbidden=(b"fedcba9876543210",)))
+    assert "0123456789abcdef" not in shown
+    assert "fedcba9876543210" not in shown
+
+
+def test_manifest_is_json_that_reads_back(given):
+    manifest = make_release(replace(given, base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")).manifest
+    data = manifest.to_json()
+    assert json.loads(data)["schema"] == "aos-ota-manifest/1"
+    assert parse_manifest(data, file="m.json") == manifest

@@ -1,0 +1,83 @@
+"""Manifests come from other machines: anything may stand in one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
+
+HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+ARTIFACT = st.builds(Artifact, TEXT, TEXT, st.integers(0, 2**40), st.text("0123456789abcdef", min_size=32, max_size=32), HEX)
+MANIFEST = st.builds(
+    Manifest, TEXT, st.sampled_from(("local", "cloud", "none")), st.sampled_from(("kv", "embedded", "unknown")),
+    st.none() | HEX, ARTIFACT, st.lists(ARTIFACT, max_size=3).map(tuple),
+    st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple), st.none() | TEXT, st.none() | TEXT,
+    st.none() | st.builds(BaseRelease, TEXT, HEX), TEXT)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
+
+
+@given(MANIFEST)
+def test_round_trip(manifest):
+    assert parse_manifest(manifest.to_json(), file="m") == manifest
+
+
+@given(st.binary(max_size=200))
+def test_survives_any_bytes(data):
+    try:
+        parse_manifest(data, file="m")
+    except FormatError as error:
+        assert "m" in str(error)  # noqa: PT017
+
+
+@given(MANIFEST, st.data())
+def test_survives_any_field(manifest, data):
+    document = json.loads(manifest.to_json())
+    document[data.draw(st.sampled_from(sorted(document)))] = data.draw(JSON)
+    try:
+        read = parse_manifest(json.dumps(document).encode(), file="m")
+    except FormatError:
+        return
+    assert isinstance(read.version, str)
+
+
+def good() -> dict:
+    artifact = {"file": "a", "kind": "full", "size": 1, "md5": "0" * 32, "sha256": "0" * 64}
+    return {"schema": "aos-ota-manifest/1", "version": "v", "security": "local", "identity": "kv", "tool": "t",
+            "key_fingerprint": "0" * 64, "payload": artifact, "images": [artifact], "proofs": [], "base": None,
+            "solution": None, "board": None}
+
+
+BAD = {
+    "another schema": (dict(schema="aos-ota-manifest/2"), '"schema"'),
+    "no version": (dict(version=""), '"version" is not a text'),
+    "version of another type": (dict(version=1.1), '"version" is not a text'),
+    "unknown mode": (dict(security="secure"), '"security" is none of local, cloud, none'),
+    "fingerprint in capitals": (dict(key_fingerprint="A" * 64), '"key_fingerprint" is not 64 lower-case hex digits'),
+    "images no list": (dict(images={}), '"images" is not a list'),
+    "payload no object": (dict(payload=[]), "an artifact is not an object"),
+    "negative size": (dict(payload={**good()["payload"], "size": -1}), '"size" is not a size'),
+    "size true": (dict(payload={**good()["payload"], "size": True}), '"size" is not a size'),
+    "short digest": (dict(payload={**good()["payload"], "md5": "0"}), '"md5" is not 32 lower-case hex digits'),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_manifest(name):
+    change, says = BAD[name]
+    with pytest.raises(FormatError) as caught:
+        parse_manifest(json.dumps({**good(), **change}).encode(), file="releases/m.json")
+    assert str(caught.value).startswith("releases/m.json: this is not a manifest we can read: ")
+    assert says in str(caught.value)
+    assert "\n  fix: " in str(caught.value)
+
+
+def test_place_of_broken_json():
+    with pytest.raises(FormatError, match=r"^m\.json:2:1: this is not a manifest"):
+        parse_manifest(b'{"a": 1,\n', file="m.json")
