@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AOS_CLI_H
+#define AOS_CLI_H
+
+struct cli_command {
+    const char *name;
+    const char *help;
+    int (*function)(int argc, char *argv[]);
+};
+
+/* The command must outlive the program. Negative when the table is full. */
+int aos_cli_register_command(const struct cli_command *command);
+
+/* Split the line at its blanks, in place, and run the command it names. Negative when there is none. */
+int aos_cli_run(char *line);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the agent use of one another. */
+#ifndef OTA_IMPORT_H
+#define OTA_IMPORT_H
+
+#include <stdint.h>
+
+#include "ota_agent.h"
+
+#define OTA_MSG_LEN 256
+
+#define OTA_HASH_NONE        0
+#define OTA_SHA256           1
+#define OTA_MD5              2
+#define OTA_SHA256_HASH_SIZE 32
+#define OTA_MD5_HASH_SIZE    16
+#define OTA_SIGN_BITNUMB     2048
+
+/* ota_hal_plat.c */
+int ota_read_parameter(ota_boot_param_t *param);
+int ota_update_parameter(const ota_boot_param_t *param);
+int ota_clear(void);
+int ota_read(uint32_t *offset, void *buffer, uint32_t length); /* of the OTA partition; moves offset on */
+int ota_hal_boot(ota_boot_param_t *param);
+
+/* ota_download.c */
+int ota_download_image_header(ota_service_t *ctx, uint32_t size);
+int ota_download_start(const char *url, report_func report, void *param);
+uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length);
+
+/* ota_verify.c, ota_verify_hash.c, ota_verify_rsa.c: 0 or one of OTA_ERRNO_E */
+int ota_verify(const ota_boot_param_t *param);
+int ota_check_image_hash(uint32_t length, uint8_t type, uint8_t *digest); /* of the partition's first bytes */
+int ota_check_hash(uint8_t type, const char *calculated, const char *expected); /* both in hexadecimal */
+int ota_check_image(uint32_t size);
+int ota_verify_rsa(const uint8_t *signature, const char *hash, uint8_t type);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "ota_hal_os.h"
+#include "ota_import.h"
+#include "ota_log.h"
+
+static void report(ota_service_t *ctx, int status)
+{
+    if (ctx->report_func.report_status_cb != NULL) {
+        ctx->report_func.report_status_cb(ctx->report_func.param, status);
+    }
+}
+
+#ifdef OTA_CONFIG_LOCAL_RSA
+/* With local signing the image says what its hash and signature are, and the push is not asked. */
+static int take_sign_info(const ota_sign_info_t *info, ota_boot_param_t *param)
+{
+    if (info->encrypto_magic != OTA_SIGN_MAGIC_RSA) {
+        OTA_LOG_E("the image has no signature of ours");
+        return OTA_DOWNLOAD_HEAD_FAIL;
+    }
+    memcpy(param->sign, info->signature, sizeof(param->sign));
+    ota_hex2str(param->hash, info->hash, sizeof(info->hash));
+    param->hash_type = OTA_SHA256;
+    return OTA_SUCCESS;
+}
+#endif
+
+static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
+{
+    uint8_t head[8];
+    uint32_t offset = 0;
+    int ret;
+
+    ret = ota_download_start(param->url, ctx->report_func.report_status_cb, ctx->report_func.param);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = ota_download_image_header(ctx, param->len);
+    if (ret < 0) {
+        return ret;
+    }
+#ifdef OTA_CONFIG_LOCAL_RSA
+    ret = take_sign_info(&ctx->header.sign_info, param);
+    if (ret < 0) {
+        return ret;
+    }
+#endif
+    ret = ota_read(&offset, head, sizeof(head));
+    if (ret < 0) {
+        return ret;
+    }
+    param->upg_flag = ota_parse_ota_type(head, sizeof(head));
+    return ota_verify(param);
+}
+
+int ota_service_start(ota_service_t *ctx)
+{
+    ota_boot_param_t param;
+    int ret;
+
+    if (ctx == NULL) {
+        return OTA_DOWNLOAD_INIT_FAIL;
+    }
+    ret = ota_read_parameter(&param);
+    if (ret == OTA_SUCCESS) {
+        ret = download_and_verify(ctx, &param);
+    }
+    if (ret == OTA_SUCCESS) {
+        ret = ctx->on_boot != NULL ? ctx->on_boot(&param) : ota_hal_boot(&param);
+    }
+    if (ret < 0) {
+        OTA_LOG_E("the upgrade is refused: %d", ret);
+        report(ctx, ret);
+        ota_clear();
+    }
+    return ret;
+}
+
+int ota_service_init(ota_service_t *ctx)
+{
+    int ret;
+
+    if (ctx == NULL) {
+        return OTA_INIT_FAIL;
+    }
+    if (ctx->report_func.report_status_cb == NULL) {
+        ota_register_report_percent_cb(ctx, (void *)ota_transport_status, ctx);
+    }
+    ret = ota_transport_upgrade(ctx);
+    if (ret < 0) {
+        OTA_LOG_E("no subscription: %d", ret);
+    }
+    return ret;
+}
+
+void ota_service_param_reset(ota_service_t *ctx)
+{
+    if (ctx != NULL) {
+        memset(ctx, 0, sizeof(*ctx));
+    }
+}
+
+int ota_register_boot_cb(ota_service_t *ctx, void *cb, void *param)
+{
+    (void)param;
+    if (ctx == NULL) {
+        return OTA_CUSTOM_CALLBAK_FAIL;
+    }
+    ctx->on_boot = (int (*)(ota_boot_param_t *))cb;
+    return OTA_SUCCESS;
+}
+
+int ota_register_trigger_msg_cb(ota_service_t *ctx, void *cb, void *param)
+{
+    if (ctx == NULL) {
+        return OTA_CUSTOM_CALLBAK_FAIL;
+    }
+    ctx->ota_triggered_func.triggered_ota_cb = (triggered_func)cb;
+    ctx->ota_triggered_func.param = param;
+    return OTA_SUCCESS;
+}
+
+int ota_register_report_percent_cb(ota_service_t *ctx, void *cb, void *param)
+{
+    if (ctx == NULL) {
+        return OTA_CUSTOM_CALLBAK_FAIL;
+    }
+    ctx->report_func.report_status_cb = (report_func)cb;
+    ctx->report_func.param = param;
+    return OTA_SUCCESS;
+}

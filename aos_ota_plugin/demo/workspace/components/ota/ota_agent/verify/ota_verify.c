@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order in which an upgrade is checked: its hash, the hash's signature, then what it says of itself. */
+#include "ota_hal_digest.h"
+#include "ota_hal_os.h"
+#include "ota_import.h"
+#include "ota_log.h"
+
+int ota_verify(const ota_boot_param_t *param)
+{
+    uint8_t digest[OTA_SHA256_HASH_SIZE];
+    char text[2 * OTA_SHA256_HASH_SIZE + 1];
+    uint32_t hashed = param->len;
+    int ret;
+
+#ifdef OTA_CONFIG_LOCAL_RSA
+    hashed -= sizeof(ota_sign_info_t) + sizeof(ota_image_info_t);
+#endif
+    ret = ota_check_image_hash(hashed, param->hash_type, digest);
+    if (ret < 0) {
+        return ret;
+    }
+    ota_hex2str(text, digest, param->hash_type == OTA_MD5 ? OTA_MD5_HASH_SIZE : OTA_SHA256_HASH_SIZE);
+    ret = ota_check_hash(param->hash_type, text, param->hash);
+    if (ret < 0) {
+        return ret;
+    }
+#ifndef OTA_CONFIG_LOCAL_RSA
+    /* The platform signs only for products with secure upgrade; its push has no signature otherwise. */
+    if (param->sign[0] != '\0')
+#endif
+    {
+        ret = ota_verify_rsa((const uint8_t *)param->sign, param->hash, param->hash_type);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    /* What a diff turns into is known only when it has been applied. */
+    return param->upg_flag == OTA_UPGRADE_DIFF ? OTA_SUCCESS : ota_check_image(param->len);
+}
