@@ -1,0 +1,1 @@
+"""The ``aos-ota`` command: one file a verb. The only place that prints to a person."""

@@ -1,0 +1,45 @@
+"""``aos-ota config``."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional, Tuple
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.cli.solution import load_settings
+from aos_ota_plugin.settings.report import rows
+
+
+def split_pairs(arguments: Tuple[str, ...]) -> Tuple[Tuple[str, str], ...]:
+    """``KEY=value`` arguments as ``aos make`` takes them; a usage error for anything else."""
+    pairs = []
+    for argument in arguments:
+        name, separator, value = argument.partition("=")
+        if not separator:
+            raise click.UsageError(f"{argument!r} is not KEY=value")
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+@click.command("config", short_help="show every setting and where it comes from")
+@click.argument("values", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
+              help="The solution, or the workspace.")
+@click.option("-b", "--board", help="As `aos make -b`: the board whose package.yaml counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_json: bool) -> None:
+    """Show every setting with its value and its origin, lowest to highest: Kconfig default, ota.config, def_config of
+    package.yaml (board, then solution), command line. Secrets are shown as `set` or `not set`.
+
+    \b
+    Example:
+      aos-ota config OTA_APP_VERSION=app-1.0.1
+    """
+    settings = load_settings(os.path.abspath(directory), board=board, command_line=split_pairs(values))
+    table = rows(settings)
+    if as_json:
+        echo_json({row.name: {"value": row.value, "origin": row.origin} for row in table})
+        return
+    echo_table(("setting", "value", "origin"), [(row.name, row.value, row.origin) for row in table])

@@ -1,0 +1,131 @@
+"""``aos-ota init``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import click
+
+from aos_ota_plugin.cli.component import NAME, component_files, site_files
+from aos_ota_plugin.cli.launcher import find_launcher
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.release.store import write_if_changed
+from aos_ota_plugin.workspace.find import find_root, find_solution
+from aos_ota_plugin.workspace.packages import parse_package
+
+IGNORED = ("ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem")
+
+EXAMPLE = """\
+# Settings for signed OTA images. Copy what you need into def_config of this solution's package.yaml:
+# comments and other sections are lost there when `aos make -b BOARD` rewrites it, def_config survives.
+def_config:
+  OTA_APP_VERSION: app-1.0.0            # what the device reports; bump it for every release
+  OTA_CONFIG_RSA: y                     # n: unsigned images; devices then take whatever reaches them
+  OTA_CONFIG_LOCAL_RSA: y               # you sign, and devices always check
+  OTA_SIGNING_KEY: keys/ota_key.pem     # made by: aos-ota keygen -o keys/ota_key.pem
+  # OTA_CONFIG_CLOUD_RSA: y             # instead: the platform signs; devices check only what a push brings
+  # OTA_PUBLIC_KEY: keys/cloud.pub.txt  # the key copied from the platform's console
+  # OTA_BASE_RELEASE: releases/app-1.0.0.json   # the manifest kept from the release in the field
+  # OTA_IDENTITY_EMBEDDED: y            # one device's identity inside the firmware; the default reads it from KV
+  # OTA_PRODUCT_KEY: a1XXXXXXXXX
+  # OTA_DEVICE_NAME: device1
+# Secrets never stand here: set AOS_OTA_DEVICE_SECRET, AOS_OTA_PRODUCT_SECRET and AOS_OTA_KEY_PASSPHRASE in the
+# environment, or device_secret, product_secret and key_passphrase in ota.secrets.yaml (chmod 600, not in git).
+"""
+
+
+@click.command("init", short_help="set a solution up")
+@click.argument("directory", default=".", type=click.Path(file_okay=False))
+@click.option("--component", "as_component", is_flag=True, help="Set up the component instead of site_scons/.")
+def command(directory: str, as_component: bool) -> None:
+    """Set the solution in DIRECTORY up: the hook, a .gitignore entry and an example of settings. Run again it changes
+    nothing.
+
+    \b
+    Example:
+      aos-ota init solutions/ota_demo
+    """
+    solution = Path(find_solution(os.path.abspath(directory)))
+    package = solution / "package.yaml"
+    reason = _why_component(solution, asked=as_component)
+    done: List[str] = []
+    if _uses_component(package):
+        click.echo(f"{package} depends on {NAME} already: that is the hook")
+    elif reason is None:
+        done += _write(solution / "site_scons", site_files())
+    else:
+        click.echo(f"setting up the component: {reason}")
+        root = Path(find_root(str(solution)))
+        done += _write(root / "components" / NAME, component_files())
+        done += _add_dependency(package)
+    done += _ignore(solution / ".gitignore")
+    done += _write(solution, {"ota.example.yaml": EXAMPLE.encode("utf-8")}, keep=True)
+    for path in done:
+        click.echo(f"wrote {path}")
+    if not done:
+        click.echo("nothing to do: it is set up")
+
+
+def _why_component(solution: Path, *, asked: bool) -> Optional[str]:
+    """Why site_scons/site_init.py cannot be the hook here; None when it can."""
+    launcher = find_launcher()
+    if asked:
+        return "you asked for it"
+    if launcher.version > (3, 11):
+        return (f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
+                "site_scons/site_init.py (it needs the module imp, gone since 3.12)")
+    own = solution / "site_scons" / "site_init.py"
+    if own.is_file() and own.read_bytes() != site_files()["site_init.py"]:
+        return f"{own} is yours already, and SCons loads one only"
+    return None
+
+
+def _uses_component(package: Path) -> bool:
+    parsed = parse_package(package.read_text(encoding="utf-8"), str(package))
+    return any(depend.name == NAME for depend in parsed.depends)
+
+
+def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List[str]:
+    """Write files whose content differs; with ``keep`` one that is there stays as it is."""
+    written = []
+    for name, data in files.items():
+        path = folder / name
+        if not (keep and path.exists()) and write_if_changed(path, data):
+            written.append(str(path))
+    return written
+
+
+def _add_dependency(package: Path) -> List[str]:
+    """Add one line under ``depends:``, leaving every other byte of package.yaml alone."""
+    text = package.read_bytes().decode("utf-8")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        if line.rstrip() == "depends:" or line.startswith("depends: #"):
+            lines.insert(index + 1, f"{_indent(lines[index + 1:])}- {NAME}: master{newline}")
+            write_if_changed(package, "".join(lines).encode("utf-8"))
+            return [str(package)]
+    raise WorkspaceError("there is no `depends:` list to add the component to", place=Place(str(package)),
+                         remedy=f"add to it:\ndepends:\n  - {NAME}: master")
+
+
+def _indent(lines: List[str]) -> str:
+    """The white space before the first item of the list that ``lines`` begin with."""
+    for line in lines:
+        text = line.lstrip()
+        if text and not text.startswith("#"):
+            return line[:len(line) - len(text)] if text.startswith("-") else "  "
+    return "  "
+
+
+def _ignore(path: Path) -> List[str]:
+    data = path.read_bytes() if path.is_file() else b""
+    present = {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
+    missing = [entry for entry in IGNORED if entry not in present]
+    if not missing:
+        return []
+    separator = b"" if not data or data.endswith(b"\n") else b"\n"
+    write_if_changed(path, data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
+    return [str(path)]

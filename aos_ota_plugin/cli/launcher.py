@@ -1,0 +1,92 @@
+"""Can ``aos make`` start here? Recognises the launchers that cannot, and names the remedy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from aos_ota_plugin.errors import BuildError
+
+AOS_TOOLS = "aos-tools==1.1.43"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """The build's own Python: its version, as SCons runs it."""
+
+    python: str
+    version: Tuple[int, int]
+
+
+def find_launcher() -> Launcher:
+    """Start ``scons --version`` as ``aos make`` would, and say which Python it runs on.
+
+    Raises:
+        BuildError: aos or scons is missing, or cannot start.
+    """
+    if shutil.which("aos") is None:
+        raise BuildError("there is no `aos` on PATH", remedy=f"activate the environment that holds it, or "
+                         f"`python -m pip install {AOS_TOOLS} \"setuptools<82\"`")
+    scons = shutil.which("scons")
+    if scons is None:
+        raise BuildError("there is no `scons` on PATH, which `aos make` starts",
+                         remedy=f"activate the environment of aos-tools, or `python -m pip install {AOS_TOOLS}`")
+    failed = _failure(scons)
+    if failed:
+        raise _explain(scons, failed)
+    python = shutil.which("python")
+    if python is None:
+        raise BuildError("there is no `python` on PATH, which aos-tools starts for image steps",
+                         remedy="activate the environment of aos-tools")
+    return Launcher(python, _version(python))
+
+
+def _failure(scons: str) -> str:
+    """What ``scons --version`` printed when it could not start, else an empty text."""
+    try:
+        done = subprocess.run([scons, "--version"], capture_output=True, text=True, errors="replace",
+                              check=False, timeout=120)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error) or type(error).__name__
+    return "" if done.returncode == 0 else (done.stderr + done.stdout) or f"status {done.returncode}"
+
+
+def _explain(scons: str, output: str) -> BuildError:
+    last = output.strip().splitlines()[-1] if output.strip() else ""
+    shebang = _shebang(scons)
+    if re.search(r"env: .*python|No such file|cannot find the file", output) and shebang and "env" in shebang:
+        return BuildError(f"{scons} cannot start: its first line is `{shebang}`, and there is no `python` on PATH",
+                          remedy="activate the environment that aos-tools is installed in, so that `python` is found")
+    if "SCons import failed" in output or "pkg_resources" in output or "No module named 'SCons'" in output:
+        return BuildError(
+            f"{scons} cannot start: it finds SCons by setuptools' pkg_resources, which this environment lacks "
+            "(setuptools is missing, or 82 or newer)",
+            remedy='python -m pip install "setuptools<82", or set SCONS_LIB_DIR to the folder that holds SCons/')
+    if "imp" in output and "No module named" in output:
+        return BuildError(f"{scons} cannot start: site_scons/site_init.py needs Python 3.11 or older",
+                          remedy="remove it and run `aos-ota init` again, which then sets up the component")
+    return BuildError(f"{scons} cannot start: {last}", remedy=f"python -m pip install --force-reinstall {AOS_TOOLS} "
+                      '"setuptools<82"')
+
+
+def _shebang(path: str) -> Optional[str]:
+    try:
+        with open(path, "rb") as stream:
+            line = stream.readline(200)
+    except OSError:
+        return None
+    return line.decode("utf-8", "replace").strip() if line.startswith(b"#!") else None
+
+
+def _version(python: str) -> Tuple[int, int]:
+    done = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True,
+                          text=True, check=False)
+    numbers = done.stdout.split()
+    if done.returncode or len(numbers) != 2:
+        raise BuildError(f"{python} cannot start", remedy="activate the environment of aos-tools")
+    return int(numbers[0]), int(numbers[1])
+
+

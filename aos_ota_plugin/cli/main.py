@@ -1,0 +1,70 @@
+"""``aos-ota``: finds the verb's module when it is asked for, so that no command pays for another's imports."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import List, Optional
+
+import click
+
+from aos_ota_plugin import __version__
+from aos_ota_plugin.errors import OtaError
+
+VERBS = {
+    "keygen": "make a signing key",
+    "init": "set a solution up for signed OTA images",
+    "config": "show every setting, and where its value comes from",
+    "menuconfig": "change the solution's settings in a menu",
+    "sign": "sign a payload outside a build, as the build does",
+    "verify": "answer as a device would: accepted, or its own error",
+    "info": "show what a file is, field by field",
+    "demo": "build two signed releases of the demo workspace with the real aos make",
+}
+
+
+class LazyGroup(click.Group):
+    """Lists the verbs from the table above and imports one only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        """The verbs in the order a newcomer needs them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        """The verb's own command, or None for an unknown one."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"aos_ota_plugin.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a verb, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aos-ota")
+def group() -> None:
+    """Signed, proven OTA images for AliOS Things.
+
+    Exit status: 0 done or accepted, 1 refused or failed, 2 wrong usage.
+
+    \b
+    Example:
+      aos-ota keygen -o keys/ota_key.pem
+      aos-ota verify ota_rtos_ota.bin --elf out/ota_demo@haas100.elf
+    """
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Run the command; an error of ours is shown without a traceback and ends with status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character of a path must not end the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        group.main(args=arguments, prog_name="aos-ota")
+    except OtaError as error:
+        click.echo(f"aos-ota: error: {error}", err=True)
+        sys.exit(1)

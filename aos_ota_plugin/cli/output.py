@@ -1,0 +1,33 @@
+"""Shared ways of printing."""
+
+from __future__ import annotations
+
+import json
+from typing import Mapping, Sequence
+
+import click
+
+
+def echo_json(value: Mapping[str, object]) -> None:
+    """One JSON object on standard output, for scripts."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the terminal; on a pipe as wide as its content, so that nothing is cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(width=max(80, sum(_width(column) + 4 for column in zip(headings, *rows))), soft_wrap=False)
+    table = Table(*headings, show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table, markup=False, highlight=False)
+
+
+def _width(cells: Sequence[str]) -> int:
+    # A Chinese character takes two columns.
+    return max(sum(2 if ord(character) > 0x2E7F else 1 for character in cell) for cell in cells)

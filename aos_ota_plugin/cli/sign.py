@@ -1,0 +1,92 @@
+"""``aos-ota sign``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.device.version import check_version
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.make import ReleaseInput, make_release
+from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.store import write_set
+from aos_ota_plugin.settings.secret import Secret
+
+
+class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
+    """A number of bytes, decimal or 0x hexadecimal."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
+        """The number; a usage error for anything else."""
+        if isinstance(value, int):
+            return value
+        try:
+            return int(str(value), 0)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of bytes such as 5734400 or 0x578000", param, ctx)
+
+
+@click.command("sign", short_help="sign a payload outside a build")
+@click.argument("payload", type=click.Path(dir_okay=False))
+@click.option("--key", required=True, type=click.Path(dir_okay=False),
+              help="The private key (PEM or DER); its passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option("--version", required=True, help="The version that the payload reports, e.g. app-1.0.1.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The OTA image to write.")
+@click.option("--elf", type=click.Path(dir_okay=False),
+              help="The linked firmware, to prove that it holds this key and this version.")
+@click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
+@click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
+@click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
+              help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def command(
+    payload: str, key: str, version: str, output: str, elf: Optional[str], base_release: Optional[str],
+    allow_new_key: bool, partition_size: int, as_json: bool,
+) -> None:
+    """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
+
+    \b
+    Example:
+      aos-ota sign ota_rtos.bin --key keys/ota_key.pem --version app-1.0.1 -o ota_rtos_ota.bin
+    """
+    folder, name = os.path.split(os.path.abspath(output))
+    manifest_name = os.path.splitext(name)[0] + ".json"
+    for path in (payload, key, elf, base_release):
+        if path and os.path.abspath(path) in (os.path.join(folder, name), os.path.join(folder, manifest_name)):
+            raise OutputError(f"{path} would be overwritten by the output", remedy="choose another name with -o")
+    check_version(version, field="--version")
+    passphrase = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
+    data = read(payload, "the payload", "give the ota_rtos.bin of your build")
+    release = make_release(ReleaseInput(
+        payload=data,
+        payload_name=os.path.basename(payload),
+        image_name=name,
+        version=version,
+        security="local",
+        identity="unknown",
+        partition_size=partition_size,
+        signer=load_private_key(key, Secret(passphrase) if passphrase else None),
+        elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
+        elf_name=os.path.basename(elf or ""),
+        base=parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
+                                 "field"), file=base_release) if base_release else None,
+        allow_new_key=allow_new_key,
+    ))
+    write_set(Path(folder), {name: release.image, manifest_name: release.manifest.to_json()})
+    if as_json:
+        click.echo(release.manifest.to_json().decode("utf-8"), nl=False)
+        return
+    image = release.manifest.images[0]
+    click.echo(f"{output}  {image.size} bytes  {version}  sha256 {image.sha256}")
+    click.echo(f"signed by key {release.manifest.key_fingerprint}")
+    for proof in release.manifest.proofs:
+        click.echo(f"  ok  {proof.rule}: {proof.detail}")
+
+

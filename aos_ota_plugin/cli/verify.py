@@ -1,0 +1,130 @@
+"""``aos-ota verify``."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json
+from aos_ota_plugin.cli.sign import Size
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Finding, Judgement, Push, judge
+from aos_ota_plugin.device.elf import read_public_key
+from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError
+from aos_ota_plugin.images.full import parse
+from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.release.inputs import read
+
+
+@click.command("verify", short_help="answer as a device would")
+@click.argument("image", type=click.Path(dir_okay=False))
+@click.option("--elf", type=click.Path(dir_okay=False), help="The firmware that runs on the device: its key is used.")
+@click.option("--public-key", type=click.Path(dir_okay=False),
+              help="The key that the device holds: PEM, DER, C arrays or the text copied from the console.")
+@click.option("--keys", type=click.Path(file_okay=False), help="A folder of public keys, to name the one that signed.")
+@click.option("--version", help="The version that the push message names.")
+@click.option("--current-version", help="The version that the device runs, for its order rule.")
+@click.option("--partition-size", type=Size(), help="Bytes that the OTA partition holds.")
+@click.option("--cloud", is_flag=True, help="A cloud-mode device: no ota_sign_info_t, the push message decides.")
+@click.option("--digestsign", help="What the platform returned (base64), for a cloud-mode device; implies --cloud.")
+@click.option("--sign-method", type=click.Choice(["Md5", "SHA256"], case_sensitive=False), default="Md5",
+              show_default=True, help="The push message's signMethod.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    image: str, elf: Optional[str], public_key: Optional[str], keys: Optional[str], version: Optional[str],
+    current_version: Optional[str], partition_size: Optional[int], cloud: bool, digestsign: Optional[str],
+    sign_method: str, as_json: bool,
+) -> None:
+    """Take IMAGE through the device's own checks; exit 0 when it accepts, 1 when it refuses.
+
+    \b
+    Example:
+      aos-ota verify ota_rtos_ota.bin --elf out/ota_demo@haas100.elf --current-version app-1.0.0
+    """
+    if (elf is None) == (public_key is None):
+        raise click.UsageError("give the device's key by exactly one of --elf and --public-key")
+    data = read(image, "the image", "give the path of an ota_rtos_ota.bin")
+    key = _device_key(elf, public_key)
+    cloud = cloud or digestsign is not None
+    push = _push(data, sign_method, digestsign) if cloud else None
+    device = Device(public_key=key, local_rsa=not cloud, version=current_version, partition_size=partition_size)
+    judgement = judge(device, data, version=version, push=push)
+    signer = None if cloud else _who_signed(data, key, keys)
+    accepted = judgement.verdict is DeviceVerdict.OTA_SUCCESS
+    if as_json:
+        echo_json(_report(image, judgement, key, signer))
+    else:
+        _show(image, judgement, key, signer, cloud=cloud)
+    sys.exit(0 if accepted else 1)
+
+
+def _device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
+    if public_key:
+        data = read(public_key, "the public key", "give the file with the key that the device holds", SigningKeyError)
+        return parse_public_key(data, file=public_key)
+    return read_public_key(read(str(elf), "the ELF", "give the .elf of the firmware that the device runs"))
+
+
+def _push(data: bytes, method: str, digestsign: Optional[str]) -> Push:
+    digest = hashlib.md5(data, usedforsecurity=False) if method.lower() == "md5" else hashlib.sha256(data)
+    return Push(size=len(data), sign_method=method, sign=digest.hexdigest(), digestsign=digestsign)
+
+
+def _who_signed(data: bytes, key: Optional[PublicKey], folder: Optional[str]) -> Optional[str]:
+    """The fingerprint of the key whose signature the image carries, among those at hand; None when none is."""
+    try:
+        sign_info = parse(data, local=True).sign_info
+    except FormatError:
+        return None
+    if sign_info is None:
+        return None
+    candidates = ([key] if key else []) + (_keys_in(folder) if folder else [])
+    for candidate in candidates:
+        if candidate.verify_hash(sign_info.hash, sign_info.signature):
+            return candidate.fingerprint
+    return None
+
+
+def _keys_in(folder: str) -> List[PublicKey]:
+    root = Path(folder)
+    if not root.is_dir():
+        raise SigningKeyError(f"{folder} is not a folder of keys",
+                              remedy="give a folder with public key files to --keys")
+    found = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.stat().st_size < 1 << 16:
+            try:
+                found.append(parse_public_key(path.read_bytes(), file=str(path)))
+            except (OtaError, OSError):
+                continue  # a folder of keys may hold other things, private keys among them
+    return found
+
+
+def _report(image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str]) -> Dict[str, object]:
+    return {
+        "file": image, "accepted": judgement.verdict is DeviceVerdict.OTA_SUCCESS, "verdict": judgement.verdict.name,
+        "code": int(judgement.verdict), "device_key": key.fingerprint if key else None, "signed_by": signer,
+        "findings": [{"rule": finding.rule, "ok": finding.ok, "judged": finding.judged, "detail": finding.detail}
+                     for finding in judgement.findings],
+    }
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.ok:
+        return "NO "
+    return "ok " if finding.judged else " - "
+
+
+def _show(image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str], *, cloud: bool) -> None:
+    accepted = judgement.verdict is DeviceVerdict.OTA_SUCCESS
+    refusal = f"refused: {judgement.verdict.name} ({int(judgement.verdict)})"
+    click.echo(f"{image}: {'accepted' if accepted else refusal}")
+    for finding in judgement.findings:
+        click.echo(f"  {_mark(finding)} {finding.rule}: {finding.detail}")
+    click.echo(f"  device's key  {key.fingerprint if key else 'none'}")
+    if not cloud:
+        click.echo(f"  signed by     {signer or 'a key not at hand (give a folder of public keys with --keys)'}")

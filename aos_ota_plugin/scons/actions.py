@@ -1,0 +1,173 @@
+"""What the builders do when they run. Module-level functions: SCons signs an action by its code.
+
+Each returns 0, or 1 after showing an error; no traceback leaves this module for an error of ours.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, List, Sequence
+
+from aos_ota_plugin.errors import BuildError, OtaError
+from aos_ota_plugin.release import inputs, settle, store
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+Nodes = List[Any]
+
+
+class SourceKind(enum.Enum):
+    """Which rendered C file a target is."""
+
+    APP = "otaappdemo.c"
+    DIGEST = "ota_hal_digest.c"
+
+    @classmethod
+    def of(cls, path: str) -> SourceKind:
+        """By the target's file name; anything but the digest file is the application."""
+        return cls.DIGEST if os.path.basename(path) == cls.DIGEST.value else cls.APP
+
+
+def show(error: OtaError) -> None:
+    """Print an error of ours, whole, where a build's errors go."""
+    sys.stdout.flush()
+    sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
+    sys.stderr.flush()
+
+
+def settings_of(env: Any) -> OtaSettings:
+    """The settings that ``aos make`` resolved, else those of the construction variables."""
+    settings = env.get("OTA_SETTINGS")
+    if settings is None:
+        from aos_ota_plugin.scons.variables import settings_from_variables
+
+        settings = settings_from_variables(env)
+        env["OTA_SETTINGS"] = settings
+    return settings  # type: ignore[no-any-return]
+
+
+def templates_of(env: Any) -> Any:
+    """The templates in force: the solution's own before ours."""
+    from aos_ota_plugin.sources.template_files import load_templates
+
+    return load_templates(env.get("OTA_TEMPLATES"))
+
+
+def render(target: Nodes, source: Nodes, env: Any) -> int:
+    """Render one C file: inject into the user's, or fill in the template."""
+    return _run(lambda: _render(target, source, env))
+
+
+def compile_identity(target: Nodes, source: Nodes, env: Any) -> int:
+    """Compile the identity's C text, piped to the compiler, so that secrets never stand in a file or a command."""
+    return _run(lambda: _compile_identity(target, env))
+
+
+def image(target: Nodes, source: Nodes, env: Any) -> int:
+    """Make the release, prove it, and put it in place if it is new."""
+    return _run(lambda: _image(target, source, env))
+
+
+def _run(step: Callable[[], None]) -> int:
+    try:
+        step()
+    except OtaError as error:
+        show(error)
+        return 1
+    return 0
+
+
+def _render(target: Nodes, source: Nodes, env: Any) -> None:
+    settings = settings_of(env)
+    kind = SourceKind.of(str(target[0]))
+    user_file = source[0].srcnode().abspath if source else None
+    rendered = inputs.render_source(
+        kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
+        templates=templates_of(env))
+    _wait_past(env.get("OTA_DOWNSTREAM", ()))
+    store.write_if_changed(target[0].abspath, rendered)
+
+
+def _compile_identity(target: Nodes, env: Any) -> None:
+    settings = settings_of(env)
+    text = inputs.render_identity_source(settings, templates=templates_of(env))
+    tokens = [str(token) for token in env.subst_list("$CC $CFLAGS $CCFLAGS")[0]]
+    compiler = env.WhereIs(tokens[0]) or tokens[0]
+    output = Path(target[0].abspath)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(output.name + ".tmp")
+    # -pipe: no assembler text with a secret in a temporary folder.
+    command = [compiler, *_machine_flags(tokens[1:]), "-w", "-fno-diagnostics-show-caret", "-pipe",
+               "-c", "-x", "c", "-o", str(temporary), "-"]
+    _wait_past(env.get("OTA_DOWNSTREAM", ()))
+    try:
+        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=env["ENV"], check=False)
+    except OSError as error:
+        raise BuildError(f"cannot run the compiler {compiler}: {error.strerror or error}",
+                         remedy="check the chip's toolchain_prefix and toolchain_path") from None
+    if done.returncode:
+        temporary.unlink(missing_ok=True)
+        message = inputs.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
+        raise BuildError(f"the compiler refused the identity source (status {done.returncode}):\n{message}",
+                         remedy="check the chip's cflag; the source itself is aos_ota_plugin's")
+    temporary.replace(output)
+
+
+def _machine_flags(tokens: Sequence[str]) -> List[str]:
+    """The flags that decide the object's ABI, without macros, include paths and dependency files."""
+    flags: List[str] = []
+    skip = False
+    for token in tokens:
+        if skip:
+            skip = False
+        elif token in ("-D", "-U", "-I", "-include", "-imacros", "-isystem", "-iquote", "-MF", "-MT", "-MQ"):
+            skip = True
+        elif not token.startswith(("-D", "-U", "-I", "-M", "-iquote", "-save-temps")):
+            flags.append(token)
+    return flags
+
+
+def _image(target: Nodes, source: Nodes, env: Any) -> None:
+    site = env.get("OTA_SITE") or settle.Site(
+        image=target[0].abspath,
+        manifest=target[1].abspath,
+        payload=source[0].abspath,
+        elf=source[1].abspath if len(source) > 1 else None,
+    )
+    outcome = settle.settle(site, settings_of(env))
+    for line in outcome.lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _wait_past(paths: Sequence[str]) -> None:
+    """Let the clock's second pass the newest of ``paths``.
+
+    aos-tools compares whole seconds: an object made in the same second as the archive or program that should take it
+    up would not be taken up, and the old version would be shipped. Only a build that follows another within a second
+    waits, and then for less than one.
+
+    Raises:
+        BuildError: an output carries a time stamp from the future.
+    """
+    newest = max((_seconds(path) for path in paths), default=0)
+    ahead = newest + 1 - time.time()
+    if ahead > 5:
+        raise BuildError(f"the outputs of the last build are dated {ahead:.0f} s in the future, so this build could "
+                         "not tell old from new", remedy="set the clock right, run `aos make clean`, and build again")
+    if ahead > 0:
+        time.sleep(ahead + 0.01)
+
+
+def _seconds(path: str) -> int:
+    try:
+        return int(Path(path).stat().st_mtime)
+    except OSError:
+        return 0
+
+

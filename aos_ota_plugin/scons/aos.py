@@ -1,0 +1,282 @@
+"""The hook into ``aos make``: everything between "the solution is known" and "SCons starts to build".
+
+``attach(defconfig)`` is called from the component's SConscript, or from ``site_scons/site_init.py``. It changes only
+the build that runs: no file of the user's, of the workspace's or of aos-tools'.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any, Collection, Dict, List, Optional, Set, Tuple
+
+import SCons.Script
+
+from aos_ota_plugin.errors import OtaError, SettingsError, WorkspaceError
+from aos_ota_plugin.release import inputs
+from aos_ota_plugin.release.lock import BuildLock
+from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME
+from aos_ota_plugin.release.settle import Site
+from aos_ota_plugin.scons import builders, postimage
+from aos_ota_plugin.scons.actions import SourceKind, show
+from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+LIBRARY = "aos_ota_plugin"
+_NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
+_CONDITION = re.compile(r"<([^<>]+)>")
+
+
+def attach(defconfig: Any) -> None:
+    """Hook into the build of ``defconfig``; an error of ours ends SCons with status 2, its message shown."""
+    if defconfig.build_env is None or defconfig.build_env.env.get("OTA_ATTACHED"):
+        return
+    defconfig.build_env.env["OTA_ATTACHED"] = True
+    try:
+        _Hook(defconfig).run()
+    except OtaError as error:
+        show(error)
+        SCons.Script.Exit(2)
+
+
+class _Hook:
+    """One build."""
+
+    def __init__(self, defconfig: Any) -> None:
+        self.solution = defconfig.build_env.solution
+        component = self.solution.solution_component
+        self.name: str = component.name
+        self.folder: str = SCons.Script.Dir("#").abspath
+        self.out = os.path.join(self.folder, "out", "ota")
+        # The environment of the solution: the chip's compiler and flags, the toolchain on its PATH.
+        self.env = defconfig.build_env.clone_component(component)
+        self.components = Components(defconfig, self.env)
+        # "#out/…" is SCons' name for a path below the solution, whatever its folder is called.
+        self.binary = self.env.File(_from_top(self.env["OBJCOPY_FILE"]))
+        self.elf = self.env.File(_from_top(self.env["ELF_FILE"]))
+        self.site = self._site()
+
+    def run(self) -> None:
+        if SCons.Script.GetOption("clean"):
+            self._clean()
+            return
+        if not SCons.Script.GetOption("no_exec"):
+            lock = BuildLock(_made(self.out) / "build.lock")
+            lock.acquire()
+            # Held until SCons ends: the environment lives as long as the build.
+            self.env["OTA_LOCK"] = lock
+        settings = self._settings()
+        inputs.refuse_own_manifest(settings, self.site.manifest)
+        self._warn(settings)
+        self.env["OTA_SETTINGS"] = settings
+        self.env["OTA_TEMPLATES"] = self._user_templates()
+        builders.register(self.env)
+        self._compile_as_set(settings)
+        self._render(settings)
+        self._identity()
+        self._image(settings)
+
+    # --- what is set
+
+    def _settings(self) -> OtaSettings:
+        from aos_ota_plugin.scons.variables import settings_from_aos
+
+        return settings_from_aos(
+            self.solution, folder=self.folder, known_foreign=self._foreign(),
+            command_line=[(name, value) for name, value in SCons.Script.ARGLIST if name not in _NOT_SETTINGS])
+
+    def _foreign(self) -> Collection[str]:
+        """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
+        names: Set[str] = set()
+        for component in self.solution.components:
+            if component.type not in ("solution", "board"):
+                names.update(component.defconfig)
+            names.add(f"{component.name.upper()}_SW_VERSION")
+            listed = [*component.source_files, *component.build_config.include, *component.build_config.libs,
+                      *component.build_config.internal_include]
+            for entry in listed:
+                for group in _CONDITION.findall(str(entry)):
+                    names.update(part.strip().lstrip("!") for part in group.split(","))
+        for component in self.solution.cond_components:
+            for group in component.conditions:
+                names.update(str(part).strip().lstrip("!") for part in group)
+        return names
+
+    def _warn(self, settings: OtaSettings) -> None:
+        if settings.security == "none":
+            _say("warning: OTA_CONFIG_RSA is off: the image is not signed, and these devices take any image that "
+                 "reaches them")
+        if settings.identity == "embedded":
+            _say("warning: OTA_IDENTITY_EMBEDDED puts one device's identity into the image: every device that installs "
+                 "it becomes that device")
+
+    def _user_templates(self) -> Optional[str]:
+        folder = os.path.join(self.folder, "templates")
+        return folder if os.path.isdir(folder) else None
+
+    # --- compile lines
+
+    def _compile_as_set(self, settings: OtaSettings) -> None:
+        from aos_ota_plugin.settings.schema import load_schema
+
+        self.components.drop_defines(load_schema().symbols)
+        ota = self._ota()
+        flags = " ".join([*self.solution.CFLAGS, ota.build_config.cflag])
+        if LOCAL_RSA in flags:
+            raise SettingsError(f"a cflag defines {LOCAL_RSA}, which is for the setting of that name to decide",
+                                remedy=f"take -D{LOCAL_RSA}… out of the cflag in package.yaml and set "
+                                       f"`{LOCAL_RSA}: y` or `OTA_CONFIG_CLOUD_RSA: y` under def_config")
+        # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
+        if settings.security == "local":
+            self.components.set_define(ota, LOCAL_RSA, 1)
+
+    def _ota(self) -> Any:
+        ota = self.components.named("ota")
+        if ota is None:
+            raise WorkspaceError(
+                f"the solution {self.name} does not use the component `ota`, so the firmware could not take any update",
+                remedy=f"add `- ota: master` under depends: in {os.path.join(self.folder, 'package.yaml')}")
+        return ota
+
+    # --- rendered sources
+
+    def _render(self, settings: OtaSettings) -> None:
+        self._render_into(self.solution.solution_component, SourceKind.APP, required=False)
+        if settings.security != "none":
+            self._render_into(self._ota(), SourceKind.DIGEST, required=True)
+
+    def _render_into(self, component: Any, kind: SourceKind, *, required: bool) -> None:
+        relative = find_source(component, kind.value)
+        if relative is None and required:
+            raise WorkspaceError(
+                f"the component `{component.name}` does not compile {kind.value}: no place for the public key",
+                remedy=f"list hal/{kind.value} under source_file: in {os.path.join(component.path, 'package.yaml')}")
+        # The path that SCons gives the original in the component's build folder: what is rendered there takes its
+        # place, in whatever order aos-tools reads the components.
+        target = f"#out/{component.name}/{relative or kind.value}"
+        user_file = os.path.join(component.path, *relative.split("/")) if relative else None
+        own_template = os.path.isfile(os.path.join(self.folder, "templates", kind.value + ".j2"))
+        node = self.env.OtaSource(
+            target, [self.env.File(user_file)] if user_file and not own_template else [],
+            OTA_DISPLAY=_display(user_file, self.folder), OTA_DOWNSTREAM=self._downstream(component, target))[0]
+        if user_file:
+            self.components.add_include_folder(component, os.path.dirname(user_file))
+        else:
+            self.components.add_source(component, node)
+
+    def _downstream(self, component: Any, target: str) -> List[str]:
+        stem = component.name if component.name.startswith("lib") else "lib" + component.name
+        made = os.path.join(self.folder, *target[1:].split("/"))
+        return [os.path.splitext(made)[0] + str(self.env["OBJSUFFIX"]),
+                os.path.join(self.solution.lib_path, stem + ".a"), *self._programs()]
+
+    def _programs(self) -> List[str]:
+        return [os.path.join(self.folder, "out", self.name, "aos.elf"), self.elf.abspath, self.binary.abspath]
+
+    # --- the object with the secrets, and its library
+
+    def _identity(self) -> None:
+        solution = self.solution
+        objects = self.env.OtaIdentity(f"#out/{LIBRARY}/ota_identity{self.env['OBJSUFFIX']}", [],
+                                       OTA_DOWNSTREAM=self._programs())
+        library = self.env.StaticLibrary(os.path.join(solution.lib_path, LIBRARY), objects)
+        self.env.Default(library)
+        if LIBRARY not in solution.libs:
+            # Without the component (site_scons) aos-tools does not know the library yet.
+            solution.libs.insert(0, LIBRARY)
+            solution.depend_libs.append(library[0].abspath)
+
+    # --- the image
+
+    def _site(self) -> Site:
+        chip, board = self.solution.chip_component, self.solution.board_component
+        flasher = os.path.join(chip.path, "release", "write_flash_gui") if chip else ""
+        has_step = chip is not None and bool(chip.build_config.postimage_script) and os.path.isdir(flasher)
+        folder = os.path.join(flasher, "ota_bin") if has_step else os.path.dirname(self.binary.abspath)
+        return Site(
+            image=os.path.join(folder, IMAGE_NAME),
+            manifest=os.path.join(folder, MANIFEST_NAME),
+            payload=os.path.join(folder, "ota_rtos.bin") if has_step else self.binary.abspath,
+            elf=self.elf.abspath,
+            binary=self.binary.abspath,
+            record=os.path.join(self.out, "image-step.json") if self._has_image_step() else None,
+            state=os.path.join(self.out, "release-state.json"),
+            board_folder=board.path if board else None,
+            chip_folder=chip.path if chip else None,
+            solution=self.name,
+            board=self.solution.solution_component.hw_info.board_name or None,
+        )
+
+    def _has_image_step(self) -> bool:
+        return any(component.build_config.postimage_script for component in self.solution.components)
+
+    def _image(self, settings: OtaSettings) -> None:
+        site = self.site
+        sweep = " --sweep" if settings.security == "local" else ""
+
+        def wrap(script: str) -> str:
+            # aos-tools splits at the first " --" and adds --target itself.
+            script, separator, own = script.partition(" --")
+            return (f'{os.path.abspath(postimage.__file__)} --run="{script}" --record="{site.record}" '
+                    f'--folder="{os.path.dirname(site.image)}"{sweep}{separator}{own}')
+
+        self.components.wrap_image_steps(wrap)
+        image = self.env.OtaImage(self.env.File(site.image), [self.binary, self.elf], OTA_SITE=site)
+        # aos-tools makes the .bin anew on every build and the vendor's step may overwrite what is ours; whether there
+        # is anything to do is for the action to find out, by content.
+        self.env.AlwaysBuild(image)
+        self.env.Default(image)
+
+    # --- clean
+
+    def _clean(self) -> None:
+        site = self.site
+        library = self.env.StaticLibrary(os.path.join(self.solution.lib_path, LIBRARY), [])
+        rendered = [
+            os.path.join(self.folder, "out", self.name, SourceKind.APP.value),
+            os.path.join(self.folder, "out", LIBRARY),
+        ]
+        for component, kind in self._rendered():
+            relative = find_source(component, kind.value)
+            if relative:
+                rendered.append(os.path.join(self.folder, "out", component.name, *relative.split("/")))
+        if find_source(self.solution.solution_component, SourceKind.APP.value) is None:
+            stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
+            rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
+        self.env.Clean(library, [path for path in (
+            *rendered, site.image, site.manifest, site.record, site.state) if path])
+        self.env.Default(library)
+
+    def _rendered(self) -> List[Tuple[Any, SourceKind]]:
+        ota = self.components.named("ota")
+        pairs: Dict[SourceKind, Any] = {SourceKind.APP: self.solution.solution_component}
+        if ota is not None:
+            pairs[SourceKind.DIGEST] = ota
+        return [(component, kind) for kind, component in pairs.items()]
+
+
+def _from_top(path: str) -> str:
+    return path if os.path.isabs(path) else "#" + str(path).replace("\\", "/")
+
+
+def _display(path: Optional[str], folder: str) -> Optional[str]:
+    """The path that compiler messages show: relative to the solution where that is shorter to read."""
+    if path is None:
+        return None
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # another drive
+        return path
+    return relative
+
+
+def _made(folder: str) -> Any:
+    from pathlib import Path
+
+    return Path(folder)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"aos_ota_plugin: {text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,109 @@
+"""The SCons builders: ``OtaSource`` (a rendered C file), ``OtaIdentity`` (the object that holds secrets), ``OtaImage``.
+
+They take their values from ``env["OTA_SETTINGS"]`` (the hook into ``aos make`` puts it there) or, in a plain SCons
+project, from construction variables with the settings' own names: ``OTA_APP_VERSION="app-1.0.0"`` and so on.
+What decides a target is its dependency as a ``Value`` or a file, compared by content, so a build redoes exactly what
+a change touches. Secrets are represented by a salted, slow fingerprint only: SCons stores what it compares.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from SCons.Action import Action
+from SCons.Builder import Builder
+
+from aos_ota_plugin.scons import actions
+from aos_ota_plugin.scons.actions import SourceKind
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+Nodes = List[Any]
+
+
+def register(env: Any) -> None:
+    """Give ``env`` the builders, deciding by content for their targets only."""
+    env.Append(BUILDERS={
+        "OtaSource": Builder(action=Action(actions.render, "OTA $TARGET"), emitter=_emit_source),
+        "OtaIdentity": Builder(
+            action=Action(actions.compile_identity, "CC $TARGET", varlist=["CC", "CFLAGS", "CCFLAGS"]),
+            emitter=_emit_identity),
+        "OtaImage": Builder(action=Action(actions.image, None), emitter=_emit_image),
+    })
+    env.Decider("content")
+
+
+def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
+    """``OtaSource("out/otaappdemo.c", "otaappdemo.c")``; without a source the full template is rendered."""
+    settings = actions.settings_of(env)
+    kind = SourceKind.of(str(target[0]))
+    depends: List[Any] = [env.Value(_source_key(kind, settings))]
+    depends += [env.File(file) for _, file in actions.templates_of(env).values()]
+    if kind is SourceKind.DIGEST:
+        depends += _key_files(env, settings)
+    env.Depends(target, depends)
+    # Not removed before it is made again: unchanged text keeps its time stamp, and with it every object.
+    env.Precious(target)
+    return target, source
+
+
+def _emit_identity(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
+    settings = actions.settings_of(env)
+    depends: List[Any] = [env.Value(_identity_key(settings))]
+    depends += [env.File(file) for _, file in actions.templates_of(env).values()]
+    env.Depends(target, depends)
+    return target, source
+
+
+def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
+    """``OtaImage("ota_rtos_ota.bin", ["firmware.bin", "firmware.elf"])``; the manifest is a second target."""
+    settings = actions.settings_of(env)
+    image = target[0]
+    target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
+    depends: List[Any] = [env.Value(_image_key(settings))]
+    depends += _key_files(env, settings)
+    if settings.base_release:
+        depends.append(env.File(settings.base_release))
+    env.Depends(target, depends)
+    # A build that fails must leave the last good image and manifest where they are.
+    env.Precious(target)
+    return target, source
+
+
+def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
+    return [env.File(path) for path in (settings.signing_key, settings.public_key) if path and Path(path).is_file()]
+
+
+def _source_key(kind: SourceKind, settings: OtaSettings) -> str:
+    values: Dict[str, object] = {"security": settings.security}
+    if kind is SourceKind.APP:
+        values = {"version": settings.app_version, "identity": settings.identity}
+        if settings.identity == "embedded":
+            values.update(product_key=settings.product_key, device_name=settings.device_name,
+                          secrets=[settings.secrets.product_secret is not None,
+                                   settings.secrets.device_secret is not None])
+    return _stable(values)
+
+
+def _identity_key(settings: OtaSettings) -> str:
+    if settings.identity != "embedded":
+        return _stable({"identity": settings.identity})
+    secrets = settings.secrets
+    return _stable({
+        "identity": settings.identity,
+        "product_secret": secrets.product_secret.fingerprint("product_secret") if secrets.product_secret else None,
+        "device_secret": secrets.device_secret.fingerprint("device_secret") if secrets.device_secret else None,
+    })
+
+
+def _image_key(settings: OtaSettings) -> str:
+    return _stable({
+        "version": settings.app_version, "security": settings.security, "identity": settings.identity,
+        "partition": settings.partition_size, "new_key": settings.allow_new_key,
+    })
+
+
+def _stable(values: Dict[str, object]) -> str:
+    return json.dumps(values, sort_keys=True)

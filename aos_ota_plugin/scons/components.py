@@ -1,0 +1,130 @@
+"""Reaching a component of an aos build whether aos-tools has read it already or not.
+
+aos-tools reads components one after another, ours somewhere among them. One that is still to be read is changed
+through its own description; one that has been read is changed through the environment that its targets share. Both
+take effect, because SCons expands command lines only when it builds.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any, Iterable, Optional, Set
+
+LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
+
+
+class Components:
+    """The components in use, by name, and the two ways to change them."""
+
+    def __init__(self, defconfig: Any, env: Any) -> None:
+        self.build_env = defconfig.build_env
+        self.solution = defconfig.build_env.solution
+        self._env = env
+
+    def named(self, name: str) -> Optional[Any]:
+        """The component of that name, if it is in use."""
+        for component in self.solution.components:
+            if component.name == name:
+                return component
+        return None
+
+    def drop_defines(self, names: Iterable[str]) -> None:
+        """Keep settings off every compile line: one changed would rebuild every object of every component."""
+        unwanted = set(names)
+        for name in unwanted:
+            self.solution.defines.pop(name, None)
+        for component in self.solution.components:
+            self._forget(component, unwanted)
+
+    def set_define(self, component: Any, name: str, value: int) -> None:
+        """Compile one component with ``name`` defined."""
+        env = self._read_env(component)
+        if env is not None:
+            env.Append(CPPDEFINES=[(name, value)])
+        else:
+            define = component.build_config.define
+            # aos-tools quotes the values of a mapping and takes a list as it is: each is added to in its own form.
+            component.build_config.define = (
+                {**define, name: value} if isinstance(define, dict) else [*(define or ()), f"{name}={value}"])
+
+    def add_include_folder(self, component: Any, folder: str) -> None:
+        """Let a source that is compiled from elsewhere still find the headers beside the original."""
+        env = self._read_env(component)
+        if env is not None:
+            env.AppendUnique(CPPPATH=[folder])
+        elif folder not in component.build_config.internal_include_updated:
+            component.build_config.internal_include_updated.append(folder)
+
+    def add_source(self, component: Any, node: Any) -> None:
+        """Compile one more source into a component."""
+        library = self._library(component)
+        if library is None:
+            component.source_files_updated.append("#" + node.path.replace(os.sep, "/"))
+            return
+        objects = library.get_build_env().Object(node)
+        library.add_source(objects)
+        library.get_executor().add_sources(objects)
+
+    def wrap_image_steps(self, wrap: Any) -> bool:
+        """Replace each registered or coming ``postimage_script`` by ``wrap(script)``; True when there is one."""
+        scripts = self.build_env.postimage_scripts
+        scripts[:] = [wrap(script) for script in scripts]
+        found = bool(scripts)
+        for component in self.solution.components:
+            script = component.build_config.postimage_script
+            if script and self._read_env(component) is None:
+                component.build_config.postimage_script = wrap(script)
+                found = True
+        return found
+
+    def _forget(self, component: Any, unwanted: Set[str]) -> None:
+        component.build_config.define = _without(component.build_config.define, unwanted)
+        env = self._read_env(component)
+        if env is not None and "CPPDEFINES" in env:
+            env["CPPDEFINES"] = _without(env["CPPDEFINES"], unwanted)
+
+    def _library(self, component: Any) -> Optional[Any]:
+        solution = self.solution
+        stem = component.name if component.name.startswith("lib") else "lib" + component.name
+        for folder, name in (
+                (solution.lib_path, stem + ".a"),
+                (solution.userspace_lib_path, stem + ".a"),
+                (solution.dylib_path, stem + ".so")):
+            node = self._env.File(os.path.join(folder, name))
+            if node.has_builder():
+                return node
+        return None
+
+    def _read_env(self, component: Any) -> Optional[Any]:
+        library = self._library(component)
+        return library.get_build_env() if library is not None else None
+
+
+def find_source(component: Any, name: str) -> Optional[str]:
+    """The path below the component, with forward slashes, of its source file called ``name``."""
+    for entry in component.source_files_updated:
+        pattern = str(entry).replace("\\", "/")
+        if os.path.basename(pattern) == name:
+            return pattern
+        if any(mark in pattern for mark in "*?["):
+            folder = glob.escape(component.path)
+            for path in sorted(glob.glob(os.path.join(folder, pattern), recursive=True)):
+                if os.path.basename(path) == name:
+                    return os.path.relpath(path, component.path).replace(os.sep, "/")
+    return None
+
+
+def _without(defines: Any, unwanted: Set[str]) -> Any:
+    """The macros, a mapping or a list as before, without the unwanted ones."""
+    if isinstance(defines, dict):
+        return {name: value for name, value in defines.items() if name not in unwanted}
+    return [item for item in defines or () if _define_name(item) not in unwanted]
+
+
+def _define_name(item: Any) -> str:
+    if isinstance(item, dict):
+        return str(next(iter(item), ""))
+    if isinstance(item, (tuple, list)):
+        return str(item[0]) if item else ""
+    return str(item).partition("=")[0].strip()

@@ -1,0 +1,26 @@
+"""The hook for a solution without the component: its SConstruct's own ``Export("defconfig")``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable
+
+
+def hooked(export: Callable[..., None]) -> Callable[..., None]:
+    """SCons' ``Export``, which attaches us when the SConstruct hands its ``defconfig`` to the components."""
+
+    def export_and_attach(*names: Any, **values: Any) -> None:
+        # SCons looks names up in its caller's frame, which would be this one: hand the values over instead.
+        caller = sys._getframe(1)
+        for name in names:
+            for key in name.split() if isinstance(name, str) else ():
+                values[key] = caller.f_locals.get(key, caller.f_globals.get(key))
+            if isinstance(name, dict):
+                values.update(name)
+        export(values)
+        if "defconfig" in values:
+            from aos_ota_plugin.scons.aos import attach
+
+            attach(values["defconfig"])
+
+    return export_and_attach

@@ -1,0 +1,68 @@
+"""Settings as a build hands them over: from aos-tools' components, or from SCons construction variables."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Collection, List, Sequence, Tuple
+
+from aos_ota_plugin.settings.raw import Origin, RawSetting
+from aos_ota_plugin.settings.resolve import OtaSettings, resolve
+from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.secretfile import load_secrets
+from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
+from aos_ota_plugin.workspace.disk import read_text
+from aos_ota_plugin.workspace.packages import parse_package
+
+# The order in which aos-tools merges def_config; a later type wins.
+TYPE_ORDER = ("common", "dynamic", "userspace_common", "kernel", "drv_core", "drv_peripheral", "drv_external_device",
+              "arch", "chip", "sdk", "board", "solution")
+_OURS = re.compile(r"OTA_|SECRET|PASSPHRASE", re.IGNORECASE)
+
+
+def settings_from_aos(
+    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], known_foreign: Collection[str],
+) -> OtaSettings:
+    """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
+
+    Only a package.yaml that aos-tools found a setting of ours in is read again, for the places.
+
+    Raises:
+        SettingsError, SecretError, WorkspaceError: as the readers and ``resolve`` do.
+    """
+    schema = load_schema()
+    layers: List[Sequence[RawSetting]] = []
+    saved = Path(folder) / "ota.config"
+    if saved.is_file():
+        layers.append(read_ota_config(read_text(saved), str(saved)))
+    for component in sorted(solution.components, key=_rank):
+        to_us = component.type in ("solution", "board")
+        if to_us or any(_OURS.search(str(name)) for name in component.defconfig):
+            package = parse_package(read_text(Path(component.path) / "package.yaml"), component.path)
+            # A component may define OTA_* names of its own; only a solution or board speaks to us with any of them.
+            layers.append([raw for raw in package.def_config if to_us or raw.name in schema.symbols])
+    layers.append(read_command_line(command_line))
+    return resolve(layers, schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ),
+                   known_foreign=known_foreign)
+
+
+def settings_from_variables(env: Any) -> OtaSettings:
+    """The settings of a plain SCons project: construction variables called as the settings are.
+
+    ``True`` and ``False`` stand for y and n; secrets come from the environment or ota.secrets.yaml, as everywhere.
+    """
+    folder = env.Dir("#").abspath
+    schema = load_schema()
+    origin = Origin("SConstruct")
+    layer = []
+    for name in schema.symbols:
+        if name in env:
+            value = env[name]
+            text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
+            layer.append(RawSetting(name, text, text, origin))
+    return resolve([layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ))
+
+
+def _rank(component: Any) -> int:
+    return TYPE_ORDER.index(component.type) if component.type in TYPE_ORDER else -1

@@ -1,0 +1,144 @@
+"""A copy of the demo workspace, and the real ``aos make`` on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict, Iterator, Optional, Tuple
+
+import pytest
+
+from aos_ota_plugin.cli.component import component_files, package_folder
+from aos_ota_plugin.keys.generate import generate_private_pem
+
+STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one command ended."""
+
+    status: int
+    output: str
+
+    def steps(self, kind: str) -> list[str]:
+        """The targets that this build made with ``kind``: CC, LINK, OTA …"""
+        return [match[2] for match in STEP.finditer(self.output) if match[1] == kind]
+
+    def count(self) -> Dict[str, int]:
+        """How many targets of each kind this build made; ``image`` and ``render`` are ours."""
+        counter: Counter[str] = Counter()
+        for match in STEP.finditer(self.output):
+            kind = match[1]
+            if kind == "OTA":
+                kind = "image" if match[2].endswith("ota_rtos_ota.bin") else "render"
+            counter[kind] += 1
+        return dict(counter)
+
+
+class Workspace:
+    """A workspace on disk."""
+
+    def __init__(self, root: Path, aos: Path, key: bytes) -> None:
+        self.root = root
+        self.aos = aos
+        self.solution = root / "solutions" / "ota_demo"
+        self.package = self.solution / "package.yaml"
+        self.out = self.solution / "out"
+        self.images = root / "hardware" / "chip" / "haas1000" / "release" / "write_flash_gui" / "ota_bin"
+        self.image = self.images / "ota_rtos_ota.bin"
+        self.manifest = self.images / "ota_rtos_ota.json"
+        self.elf = self.out / "ota_demo@haas100.elf"
+        self.key = self.solution / "keys" / "ota_dev_key.pem"
+        self.write_key(self.key, key)
+
+    @staticmethod
+    def write_key(path: Path, pem: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pem)
+        path.chmod(0o600)
+
+    def run(self, *command: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:
+        """A command with this environment's tools first on PATH, its output and errors together."""
+        path = str(self.aos.parent) + os.pathsep + os.environ["PATH"]
+        done = subprocess.run(
+            command, cwd=cwd or self.solution, env={**os.environ, "PATH": path, **(env or {})}, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
+        return Result(done.returncode, done.stdout.decode("utf-8", "replace"))
+
+    def make(self, *arguments: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:
+        """The real ``aos make``."""
+        return self.run(str(self.aos), "make", *arguments, cwd=cwd, env=env)
+
+    def made(self, *arguments: str, **options: object) -> Result:
+        """``make`` that must succeed."""
+        result = self.make(*arguments, **options)  # type: ignore[arg-type]
+        assert result.status == 0, result.output[-4000:]
+        return result
+
+    def edit(self, path: Path, old: str, new: str) -> None:
+        """Replace a text that must be there exactly once."""
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def snapshot(self) -> Dict[str, bytes]:
+        """The outputs by name."""
+        return {path.name: path.read_bytes() for path in (self.image, self.manifest) if path.exists()}
+
+
+@pytest.fixture(scope="session")
+def dev_key() -> bytes:
+    """One private key for all workspaces: making one takes a while."""
+    return generate_private_pem(None)
+
+
+@pytest.fixture(scope="session")
+def other_key() -> bytes:
+    """Another private key."""
+    return generate_private_pem(None)
+
+
+def copy_workspace(root: Path, aos: Path, key: bytes) -> Workspace:
+    """The demo workspace and the component, as ``aos-ota demo`` lays them out."""
+    shutil.copytree(package_folder() / "demo" / "workspace", root, ignore=shutil.ignore_patterns("__pycache__"))
+    component = root / "components" / "aos_ota_plugin"
+    component.mkdir(parents=True)
+    for name, data in component_files().items():
+        (component / name).write_bytes(data)
+    return Workspace(root, aos, key)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, aos: Path, dev_key: bytes) -> Workspace:
+    """A fresh workspace of the test's own, its path with a space and Chinese characters."""
+    return copy_workspace(tmp_path / "工作 区" / "ws", aos, dev_key)
+
+
+@pytest.fixture(scope="module")
+def module_workspace(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> Workspace:
+    """One workspace for the tests of a module, which leave its files as they found them."""
+    return copy_workspace(tmp_path_factory.mktemp("module") / "工作 区" / "ws", aos, dev_key)
+
+
+@pytest.fixture
+def restored(module_workspace: Workspace) -> Iterator[Callable[[Path], Path]]:
+    """``restored(path)`` remembers a file of the module's workspace and puts it back after the test."""
+    before: Dict[Path, Optional[Tuple[bytes, int]]] = {}
+
+    def remember(path: Path) -> Path:
+        before.setdefault(path, (path.read_bytes(), path.stat().st_mode & 0o777) if path.is_file() else None)
+        return path
+
+    yield remember
+    for path, was in before.items():
+        if was is None:
+            path.unlink(missing_ok=True)
+        elif not path.is_file() or path.read_bytes() != was[0] or path.stat().st_mode & 0o777 != was[1]:
+            path.write_bytes(was[0])
+            path.chmod(was[1])

@@ -1,0 +1,121 @@
+"""``- aos_ota_plugin: master`` is all a user adds, wherever it stands and however the build is started."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.aos
+
+PLUGIN = "  - aos_ota_plugin: master     # renders the sources and makes the signed images\n"
+
+
+def _without_plugin(workspace) -> str:
+    text = workspace.package.read_text(encoding="utf-8")
+    assert text.count(PLUGIN) == 1
+    return text.replace(PLUGIN, "")
+
+
+def _proves_a_version_bump_touches_one_object(workspace):
+    assert workspace.made("OTA_APP_VERSION=app-1.0.0").status == 0
+    again = workspace.made("OTA_APP_VERSION=app-1.0.0")
+    assert again.count() == {}, again.output
+    bumped = workspace.made("OTA_APP_VERSION=app-1.0.1")
+    assert bumped.steps("CC") == ["out/ota_demo/otaappdemo.o"], bumped.output
+    assert bumped.count()["image"] == 1
+    assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["version"] == "app-1.0.1"
+
+
+@pytest.mark.parametrize("place", ["first", "before ota's own user", "last"])
+def test_place_in_the_list(workspace, place):
+    text = _without_plugin(workspace)
+    line = "  - aos_ota_plugin: master\n"
+    if place == "first":
+        text = text.replace("depends:\n", "depends:\n" + line, 1)
+    elif place == "last":
+        text = text.replace("  - ulog: master\n", "  - ulog: master\n" + line, 1)
+    else:
+        text = text.replace("  - netmgr: master\n", line + "  - netmgr: master\n", 1)
+    workspace.package.write_text(text, encoding="utf-8")
+    _proves_a_version_bump_touches_one_object(workspace)
+
+
+@pytest.mark.parametrize("conditional", [("aos_ota_plugin",), ("ota",), ("ota", "aos_ota_plugin"), ("aos_ota_plugin", "ota")])
+def test_components_that_depend_on_conditions(workspace, conditional):
+    text = _without_plugin(workspace).replace("  - ota: master\n", "", 1)
+    for name in ("ota", "aos_ota_plugin"):
+        if name not in conditional:
+            text = text.replace("depends:\n", f"depends:\n  - {name}: master\n", 1)
+    lines = "".join(f"  - {name}: master ? <USE_OTA>\n" for name in conditional)
+    text = text.replace("  - ulog: master\n", "  - ulog: master\n" + lines, 1).replace(
+        "def_config:\n", "def_config:\n  USE_OTA: 1\n", 1)
+    workspace.package.write_text(text, encoding="utf-8")
+    _proves_a_version_bump_touches_one_object(workspace)
+
+
+def test_from_the_workspace_root_with_a_saved_configuration(workspace):
+    chosen = workspace.make("ota_demo@haas100_b", "-c", "config", cwd=workspace.root)
+    assert chosen.status == 0, chosen.output
+    built = workspace.made("OTA_APP_VERSION=app-2.0.0", cwd=workspace.root)
+    manifest = json.loads(workspace.manifest.read_text(encoding="utf-8"))
+    assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-2.0.0"), built.output
+
+
+def test_another_board_rewrites_package_yaml_and_still_builds(workspace):
+    workspace.made("-b", "haas100_b")
+    assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["board"] == "haas100_b"
+    # What aos-tools made of package.yaml is what the next build reads.
+    assert workspace.made().count() == {}
+
+
+def test_verbose_output_has_no_setting_on_a_compile_line(workspace):
+    output = workspace.made("V=1").output
+    assert "arm-none-eabi-gcc" in output
+    macros = set(re.findall(r"-D(OTA_\w+)", output))
+    assert macros <= {"OTA_SW_VERSION", "OTA_DEMO_SW_VERSION", "OTA_CONFIG_LOCAL_RSA"}
+
+
+def test_local_signing_reaches_only_the_ota_component_and_is_never_zero(workspace):
+    local = workspace.made("V=1").output
+    lines = [line for line in local.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
+    assert lines
+    assert all("-DOTA_CONFIG_LOCAL_RSA=1" in line and " out/ota/" in line for line in lines)
+    assert len(lines) == len([line for line in local.splitlines() if "gcc -o out/ota/" in line])
+    (workspace.solution / "cloud.pem").write_bytes(_public_pem(workspace))
+    cloud = workspace.made("V=1", "OTA_CONFIG_CLOUD_RSA=y", "OTA_PUBLIC_KEY=cloud.pem").output
+    assert "-DOTA_CONFIG_LOCAL_RSA" not in cloud
+
+
+def _public_pem(workspace) -> bytes:
+    from aos_ota_plugin.keys.signer import load_signer
+
+    return load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key.to_pem().encode()
+
+
+def test_clean_takes_all_of_ours_along(workspace):
+    workspace.made()
+    cleaned = workspace.make("clean")
+    assert cleaned.status == 0, cleaned.output
+    left = [path.relative_to(workspace.root) for path in (
+        workspace.image, workspace.manifest, workspace.out / "ota_demo" / "otaappdemo.c",
+        workspace.out / "ota" / "hal" / "ota_hal_digest.c", workspace.out / "aos_ota_plugin" / "ota_identity.o",
+        workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a", workspace.out / "ota" / "release-state.json",
+    ) if path.exists()]
+    assert left == []
+    assert workspace.made().count()["image"] == 1
+
+
+def test_clean_works_without_a_key(workspace):
+    workspace.made()
+    workspace.key.unlink()
+    assert workspace.make("clean").status == 0
+
+
+def test_burn_finds_the_firmware_and_not_the_ota_image(workspace):
+    workspace.made()
+    burnt = workspace.run(str(workspace.aos), "burn")
+    assert burnt.status == 0, burnt.output
+    assert "ota_demo@haas100.bin" in burnt.output
+    assert "ota_rtos_ota.bin" not in burnt.output
