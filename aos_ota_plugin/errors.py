@@ -6,8 +6,9 @@ file) and what to do about it. Whoever shows an error prints ``str(error)`` and 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Optional
+from typing import Iterator, Optional
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ class OtaError(Exception):
     def __str__(self) -> str:
         text = f"{self.place}: {self.problem}" if self.place else self.problem
         return f"{text}\n  fix: {self.remedy}" if self.remedy else text
+
+
+@contextmanager
+def placed(file: str) -> Iterator[None]:
+    """Say which file an error is about, when what raised it only saw the bytes."""
+    try:
+        yield
+    except OtaError as error:
+        if error.place is not None or not file:
+            raise
+        raise type(error)(error.problem, place=Place(file), remedy=error.remedy) from None
 
 
 class SettingsError(OtaError):

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -18,6 +19,12 @@ def require(tool: str, found: bool, hint: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> Callable[[str, bool, str], None]:
+    """``require``, for tests that find out themselves what is there."""
+    return require
 
 
 @pytest.fixture(autouse=True)

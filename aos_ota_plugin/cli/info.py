@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.errors import placed
 from aos_ota_plugin.images.full import parse
 from aos_ota_plugin.release.inputs import read
 
@@ -20,7 +21,8 @@ def command(image: str, as_json: bool) -> None:
       aos-ota info ota_rtos_ota.bin
     """
     data = read(image, "the image", "give the path of an ota_rtos_ota.bin")
-    parsed = parse(data)
+    with placed(image):
+        parsed = parse(data)
     if as_json:
         echo_json({"file": image, "size": parsed.size, "kind": parsed.kind, "signed": parsed.sign_info is not None,
                    "fields": [vars(field) for field in parsed.fields()]})

@@ -19,13 +19,16 @@ def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(soft_wrap=False)
+    console = Console()
     if not console.is_terminal:
-        console = Console(width=max(80, sum(_width(column) + 4 for column in zip(headings, *rows))), soft_wrap=False)
+        console = Console(width=sum(_width(column) + 2 for column in zip(headings, *rows)))
     table = Table(*headings, show_edge=False, pad_edge=False, box=None, header_style="bold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(table, markup=False, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _width(cells: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.sign import Size
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Finding, Judgement, Push, judge
 from aos_ota_plugin.device.elf import read_public_key
-from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError
+from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError, placed
 from aos_ota_plugin.images.full import parse
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -66,7 +66,8 @@ def _device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[Publi
     if public_key:
         data = read(public_key, "the public key", "give the file with the key that the device holds", SigningKeyError)
         return parse_public_key(data, file=public_key)
-    return read_public_key(read(str(elf), "the ELF", "give the .elf of the firmware that the device runs"))
+    with placed(str(elf)):
+        return read_public_key(read(str(elf), "the ELF", "give the .elf of the firmware that the device runs"))
 
 
 def _push(data: bytes, method: str, digestsign: Optional[str]) -> Push:

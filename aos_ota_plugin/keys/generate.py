@@ -26,7 +26,7 @@ def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
     if passphrase is not None and not passphrase:
         raise SecretError(
             "the passphrase for the new key is empty",
-            remedy=f"set {PASSPHRASE_VARIABLE} to a passphrase, or ask for an unencrypted key explicitly",
+            remedy=f"set {PASSPHRASE_VARIABLE} to a passphrase, or unset it for a key that is not encrypted",
         )
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase:

@@ -65,7 +65,7 @@ def load_private_key(path: str, passphrase: Optional[Secret], *, place: Optional
 
 def check_private_file(path: str, data: bytes) -> None:
     """An unencrypted private key must be its owner's alone, and no part of a git history."""
-    if b"ENCRYPTED" in data:
+    if b"ENCRYPTED" in data or (b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data):
         return
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise SecretError("this private key is not encrypted and others on this machine can read it", place=Place(path),

@@ -19,7 +19,7 @@ from typing import List, Optional, Tuple
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.device.elf import elf_contains, read_public_key
 from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
-from aos_ota_plugin.errors import Place, ProofError, SigningKeyError
+from aos_ota_plugin.errors import Place, ProofError, SigningKeyError, placed
 from aos_ota_plugin.images.full import build_trailer
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import Signer
@@ -123,7 +123,8 @@ def _prove_key(given: ReleaseInput, proofs: List[Proof]) -> Optional[PublicKey]:
                 remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
     if given.elf is None:
         return wanted
-    held = read_public_key(given.elf)
+    with placed(given.elf_name):
+        held = read_public_key(given.elf)
     if held != wanted:
         raise ProofError(
             f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "

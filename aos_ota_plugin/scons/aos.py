@@ -13,7 +13,7 @@ from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 
 import SCons.Script
 
-from aos_ota_plugin.errors import OtaError, SettingsError, WorkspaceError
+from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME
@@ -68,6 +68,9 @@ class _Hook:
             self.env["OTA_LOCK"] = lock
         settings = self._settings()
         inputs.refuse_own_manifest(settings, self.site.manifest)
+        for path in (self.site.image, self.site.manifest):
+            if os.path.isdir(path):
+                raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
         self._warn(settings)
         self.env["OTA_SETTINGS"] = settings
         self.env["OTA_TEMPLATES"] = self._user_templates()
@@ -145,6 +148,11 @@ class _Hook:
         self._render_into(self.solution.solution_component, SourceKind.APP, required=False)
         if settings.security != "none":
             self._render_into(self._ota(), SourceKind.DIGEST, required=True)
+        elif not SCons.Script.GetOption("no_exec"):
+            # Left lying, it would count as older than the object that this build makes of the user's file.
+            rendered = self._rendered_path(self._ota(), SourceKind.DIGEST)
+            if rendered and os.path.isfile(rendered):
+                os.remove(rendered)
 
     def _render_into(self, component: Any, kind: SourceKind, *, required: bool) -> None:
         relative = find_source(component, kind.value)
@@ -238,15 +246,19 @@ class _Hook:
             os.path.join(self.folder, "out", LIBRARY),
         ]
         for component, kind in self._rendered():
-            relative = find_source(component, kind.value)
-            if relative:
-                rendered.append(os.path.join(self.folder, "out", component.name, *relative.split("/")))
+            path = self._rendered_path(component, kind)
+            if path:
+                rendered.append(path)
         if find_source(self.solution.solution_component, SourceKind.APP.value) is None:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
             *rendered, site.image, site.manifest, site.record, site.state) if path])
         self.env.Default(library)
+
+    def _rendered_path(self, component: Any, kind: SourceKind) -> Optional[str]:
+        relative = find_source(component, kind.value)
+        return os.path.join(self.folder, "out", component.name, *relative.split("/")) if relative else None
 
     def _rendered(self) -> List[Tuple[Any, SourceKind]]:
         ota = self.components.named("ota")

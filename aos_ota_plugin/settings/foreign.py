@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Collection, Optional, Sequence
 
@@ -22,6 +21,8 @@ _AOS_VERSION = re.compile(r"OTA_(?:\w+_)?SW_VERSION")  # aos adds one to the def
 
 def nearest(name: str, names: Collection[str], cutoff: float = 0.6) -> Optional[str]:
     """Return the name most like ``name``, None when none is like it."""
+    import difflib
+
     found = difflib.get_close_matches(name, names, 1, cutoff)
     return found[0] if found else None
 

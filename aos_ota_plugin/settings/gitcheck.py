@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 _TIMEOUT_SECONDS = 20
@@ -15,6 +14,8 @@ def tracked_by_git(path: str) -> bool:
     False as well when there is no repository, no git program, or git cannot say: only git knows what it tracks,
     and a machine that builds from an exported tree has none.
     """
+    import subprocess  # only a solution with a secrets file pays for it
+
     file = Path(os.path.abspath(path))  # resolve() would follow a link out of the repository
     if not any((parent / ".git").exists() for parent in file.parents):
         return False

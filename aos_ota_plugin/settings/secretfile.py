@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional
 
+from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
+from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.gitcheck import tracked_by_git
-from aos_ota_plugin.settings.limits import DEVICE_SECRET_LENGTH, PRODUCT_SECRET_LENGTH
 from aos_ota_plugin.settings.raw import ENVIRONMENT, SECRETS_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.settings.yamltext import Entry, parse_yaml
@@ -22,7 +22,7 @@ VARIABLES = {
     "product_secret": "AOS_OTA_PRODUCT_SECRET",
     "key_passphrase": "AOS_OTA_KEY_PASSPHRASE",
 }
-_LENGTHS = {"device_secret": DEVICE_SECRET_LENGTH, "product_secret": PRODUCT_SECRET_LENGTH}
+_LENGTHS = {"device_secret": DEVICE_SECRET_MAX, "product_secret": PRODUCT_SECRET_MAX}
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def _read_entry(entry: Entry) -> RawSetting:
     origin = Origin(SECRETS_YAML, entry.place)
     if entry.key not in VARIABLES:
         # A stranger's key may be a secret that lost its name: show it only when it is like one of ours.
-        near = difflib.get_close_matches(entry.key.lower().replace("aos_ota_", ""), VARIABLES, 1, 0.6)
+        near = nearest(entry.key.lower().replace("aos_ota_", ""), VARIABLES)
         raise SettingsError(
             f"{entry.key}: no secret has this name" if near else "no secret has this name",
             place=Place(entry.place.file, entry.place.line),
-            remedy=f"did you mean {near[0]}?" if near else f"the names are {', '.join(VARIABLES)}",
+            remedy=f"did you mean {near}?" if near else f"the names are {', '.join(VARIABLES)}",
         )
     if not isinstance(entry.value, str):
         raise SettingsError(

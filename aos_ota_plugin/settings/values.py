@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from aos_ota_plugin.settings.limits import DEVICE_NAME_LENGTH, PRODUCT_KEY_LENGTH, VERSION_LENGTH
+from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX, VERSION_MAX
 from aos_ota_plugin.settings.raw import RawSetting, complaint
 
 _TRUE = {"y", "yes", "1", "true"}
@@ -47,7 +47,7 @@ def as_text(raw: RawSetting) -> str:
 def as_version(raw: RawSetting) -> str:
     """Return a version: 1 to 63 letters, digits, dots, hyphens or underscores (the platform's own rule)."""
     if not isinstance(raw.value, str) and raw.value is not None:
-        suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[:VERSION_LENGTH - 4].strip("-")
+        suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[:VERSION_MAX - 4].strip("-")
         raise complaint(
             raw,
             f"YAML reads {_shown(raw)} as {_kind(raw.value)}, so this is no version",
@@ -58,10 +58,10 @@ def as_version(raw: RawSetting) -> str:
     if not version:
         return ""
     remedy = "use only letters, digits, dots, hyphens and underscores, for example app-1.0.1"
-    if len(version) > VERSION_LENGTH:
+    if len(version) > VERSION_MAX:
         raise complaint(
             raw,
-            f"the version has {len(version)} characters; a device keeps {VERSION_LENGTH}",
+            f"the version has {len(version)} characters; a device keeps {VERSION_MAX}",
             "make it shorter",
         )
     if not _VERSION.fullmatch(version):
@@ -71,12 +71,12 @@ def as_version(raw: RawSetting) -> str:
 
 def as_product_key(raw: RawSetting) -> str:
     """Return a product key of at most 20 characters."""
-    return _identity(raw, "product key", PRODUCT_KEY_LENGTH)
+    return _identity(raw, "product key", PRODUCT_KEY_MAX)
 
 
 def as_device_name(raw: RawSetting) -> str:
     """Return a device name of at most 32 characters."""
-    return _identity(raw, "device name", DEVICE_NAME_LENGTH)
+    return _identity(raw, "device name", DEVICE_NAME_MAX)
 
 
 def _identity(raw: RawSetting, what: str, length: int) -> str:

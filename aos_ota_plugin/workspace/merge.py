@@ -130,10 +130,15 @@ def variables_of(packages: Sequence[Package], command_line: Sequence[RawSetting]
     return {raw.name: raw.value for layer in layers for raw in layer}
 
 
-def refuse_missing(closure: Closure, variables: Dict[str, object]) -> None:
-    """Raise WorkspaceError for a component that is needed and not there."""
-    for depend in closure.missing:
-        if not depend.optional or (depend.conditions and holds(depend.conditions, variables)):
+def refuse_missing(closure: Closure, solution: Package, variables: Dict[str, object]) -> None:
+    """Raise WorkspaceError for a component that the solution itself needs and that is not there.
+
+    What other components lack is left to aos, which builds without it.
+    """
+    missing = {depend.name for depend in closure.missing}
+    for depend in solution.depends:
+        needed = not depend.optional or (depend.conditions and holds(depend.conditions, variables))
+        if depend.name in missing and needed:
             raise WorkspaceError(
                 f"there is no component {depend.name} in this workspace",
                 place=depend.place,

@@ -9,6 +9,7 @@ from typing import Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Set, 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.raw import RawSetting
+from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.disk import load_package
 from aos_ota_plugin.workspace.find import find_components, find_root
@@ -34,6 +35,7 @@ class SolutionView:
     components: Tuple[Package, ...]  # in aos's order
     layers: Tuple[Layer, ...]  # def_config, lowest first; the command line is not among them
     known_foreign: FrozenSet[str]
+    missing: Tuple[str, ...]  # components that others depend on and that are not there; aos builds without them
 
 
 def load_solution(
@@ -64,7 +66,7 @@ def load_solution(
     variables = _hardware_variables(solution, board_package, chip)
     typed = [_as_aos(raw) for raw in arguments]
     used = in_use(closure, solution, board_name, variables, typed)
-    refuse_missing(closure, {**variables, **variables_of(used, typed)})
+    refuse_missing(closure, solution, {**variables, **variables_of(used, typed)})
     components = tuple(
         package for package in used
         if package.type not in ("board", "chip") or package is board_package or package is chip
@@ -77,6 +79,7 @@ def load_solution(
         components=components,
         layers=merge_layers(components),
         known_foreign=_known_foreign(closure.packages, solution, arguments),
+        missing=tuple(depend.name for depend in closure.missing),
     )
 
 
@@ -161,6 +164,8 @@ def _known_foreign(
         if package.type not in ("solution", "board"):
             names.update(raw.name for raw in package.def_config)
     if own != "OTA_":
-        written = [raw.name for raw in (*solution.def_config, *arguments)]
-        names.update(name for name in written if name.startswith(own))
+        ours = load_schema().symbols
+        written = [raw.name for raw in (*solution.def_config, *arguments) if raw.name.startswith(own)]
+        # In a solution called ota_app, OTA_APP_VERSON is a slip of ours rather than a macro of its own.
+        names.update(name for name in written if not nearest(name, ours, cutoff=0.85))
     return frozenset(names)

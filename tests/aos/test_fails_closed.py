@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -307,16 +308,49 @@ def test_image_too_large(released):
 # --- the machine
 
 
-def test_output_folder_not_writable(released):
-    if os.geteuid() == 0:
-        # Root may write anywhere; an immutable image would need chattr. A folder in the place of a temporary cannot be
-        # simulated either, so the folder is made to fail as a disk does.
-        pytest.skip("root writes anywhere; the same path is tested with a full disk and in tests/release")
-    released.images.chmod(0o500)
+@contextmanager
+def _mounted(folder, options, require_tool):
+    """A small file system in the place of a folder, with the folder's files in it."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False)
+    require_tool("a mount", mounted.returncode == 0, "only root can make one")
     try:
-        refused(released, NEW, says=["cannot write"])
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        yield
     finally:
-        released.images.chmod(0o700)
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_disk_full(released, require_tool):
+    def pages(path):
+        return -(-path.stat().st_size // 4096)
+    # Room for what is there and for one more file of the payload's size: the new image fits, its manifest does not.
+    room = sum(map(pages, released.images.iterdir())) + pages(released.images / "ota_rtos.bin")
+    with _mounted(released.images, f"size={room * 4}k", require_tool):
+        refused(released, NEW, says=["no room on the disk", "ota_rtos_ota.bin", "untouched"])
+    released.made(NEW)
+
+
+def test_output_folder_not_writable(released, require_tool):
+    """The vendor's step writes there first; that it fails is what stops the build."""
+    with _mounted(released.images, "size=4m", require_tool):
+        subprocess.run(["mount", "-o", "remount,ro", str(released.images)], check=True)
+        refused(released, NEW, says=["image step failed"])
+    released.made(NEW)
+
+
+def test_output_folder_that_only_we_cannot_write(released):
+    """A folder stands where the image belongs: the rename fails, and says so."""
+    released.image.unlink()
+    released.image.mkdir()
+    try:
+        result = released.make(NEW)
+        assert result.status != 0
+        assert "aos_ota_plugin: error: cannot write" in result.output
+        assert "Traceback" not in result.output
+    finally:
+        released.image.rmdir()
 
 
 def test_two_builds_at_once(released):

@@ -5,6 +5,7 @@ aos-tools goes on whatever the exit status is, so a failure must leave no old ot
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def main():
     try:
         make_image(parser.parse_args().target, image)
     except (OSError, ValueError, StopIteration) as error:
-        if image.exists():
+        with contextlib.suppress(OSError):
             image.unlink()
         print(f"build_bin.py: {error}", file=sys.stderr)
         return 1

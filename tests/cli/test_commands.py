@@ -1,0 +1,263 @@
+"""The command as a user and a script meet it: exit status, output, errors without a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aos_ota_plugin.cli.main import VERBS
+
+KEYS = Path(__file__).parents[1] / "keys" / "data"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "文件 夹"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def run(folder):
+    def call(*arguments, **environment):
+        done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, arguments)], cwd=folder, text=True,
+                              encoding="utf-8", capture_output=True, check=False, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment})
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        return done
+    return call
+
+
+@pytest.fixture
+def key(folder):
+    path = folder / "key.pem"
+    path.write_bytes((KEYS / "private.pem").read_bytes())
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def signed(folder, key, run):
+    (folder / "ota_rtos.bin").write_bytes(bytes(range(256)) * 100)
+    done = run("sign", "ota_rtos.bin", "--key", key, "--version", "app-1.0.1", "-o", "image.bin")
+    assert done.returncode == 0, done.stderr
+    return folder / "image.bin"
+
+
+def failed(done, *says):
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("aos-ota: error: ")
+    assert "\n  fix: " in done.stderr
+    for part in says:
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(run, verb):
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert f"Example:\n    aos-ota {verb}" in done.stdout
+
+
+def test_unknown_verb_is_wrong_usage(run):
+    assert run("frobnicate").returncode == 2
+    assert run("sign").returncode == 2
+    assert run("sign", "a", "--key", "k", "--version", "v", "-o", "o", "--partition-size", "big").returncode == 2
+
+
+def test_keygen(run, folder):
+    done = run("keygen", "-o", "keys/k.pem", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    private = folder / "keys" / "k.pem"
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert report["encrypted"] is False
+    public = subprocess.run(["openssl", "pkey", "-in", private, "-pubout"], capture_output=True, check=True).stdout
+    assert (folder / "keys" / "k.pub.pem").read_bytes() == public
+
+
+def test_keygen_is_private_from_the_first_moment(run, folder):
+    """Whatever the umask: the file is created 0600, not changed to it."""
+    old = os.umask(0)
+    try:
+        run("keygen", "-o", "k.pem")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((folder / "k.pem").stat().st_mode) == 0o600
+
+
+def test_keygen_never_overwrites(run, folder):
+    (folder / "k.pem").write_text("mine")
+    failed(run("keygen", "-o", "k.pem"), "k.pem is there already")
+    assert (folder / "k.pem").read_text() == "mine"
+    (folder / "l.pub.pem").write_text("mine")
+    failed(run("keygen", "-o", "l.pem"), "l.pub.pem is there already")
+    assert not (folder / "l.pem").exists()
+    (folder / "m.pem").symlink_to(folder / "nowhere")
+    failed(run("keygen", "-o", "m.pem"), "m.pem is there already")
+
+
+def test_keygen_with_a_passphrase(run, folder):
+    done = run("keygen", "-o", "k.pem", AOS_OTA_KEY_PASSPHRASE="correct horse")
+    assert done.returncode == 0
+    assert "encrypted" in done.stdout
+    assert "correct horse" not in done.stdout
+    assert b"ENCRYPTED PRIVATE KEY" in (folder / "k.pem").read_bytes()
+    failed(run("keygen", "-o", "e.pem", AOS_OTA_KEY_PASSPHRASE=""), "empty")
+    assert not (folder / "e.pem").exists()
+
+
+def test_sign_writes_image_and_manifest(signed, folder):
+    manifest = json.loads((folder / "image.json").read_text(encoding="utf-8"))
+    assert manifest["version"] == "app-1.0.1"
+    assert manifest["images"][0]["size"] == signed.stat().st_size == 25600 + 4 + 392 + 28
+
+
+def test_sign_prints_the_manifest_for_scripts(run, key, folder, signed):
+    done = run("sign", "ota_rtos.bin", "--key", key, "--version", "app-1.0.1", "-o", "image.bin", "--json")
+    assert json.loads(done.stdout) == json.loads((folder / "image.json").read_text(encoding="utf-8"))
+
+
+REFUSED_TO_SIGN = {
+    "no payload": (["nothing.bin"], {}, ["cannot read the payload nothing.bin"]),
+    "bad version": (["ota_rtos.bin", "--version", "app 1"], {}, ["--version contains ' '"]),
+    "public key for a private one": (["ota_rtos.bin", "--key", KEYS / "public.pem"], {}, ["public.pem", "public key"]),
+    "no key": (["ota_rtos.bin", "--key", "nokey.pem"], {}, ["cannot read the signing key nokey.pem"]),
+    "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_UPGRADE_WRITE_FAIL"]),
+    "output over the payload": (["ota_rtos.bin", "-o", "ota_rtos.bin"], {}, ["would be overwritten"]),
+    "manifest over the key": (["ota_rtos.bin", "-o", "key.bin", "--base-release", "key.json"], {}, ["would be overwritten"]),
+    "no ELF": (["ota_rtos.bin", "--elf", "ota_rtos.bin"], {}, ["ota_rtos.bin: this is not an ELF file"]),
+    "base of another key": (["ota_rtos.bin", "--base-release", "base.json"], {}, ["trust key"]),
+
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_TO_SIGN)
+def test_refused_to_sign(run, key, signed, folder, name):
+    arguments, environment, says = REFUSED_TO_SIGN[name]
+    document = json.loads((folder / "image.json").read_text(encoding="utf-8"))
+    (folder / "base.json").write_text(json.dumps({**document, "version": "app-1.0.0", "key_fingerprint": "0" * 64}))
+    (folder / "sub").mkdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    defaults = {"--key": key, "--version": "app-1.0.2", "-o": "image.bin"}
+    given = [str(argument) for argument in arguments]
+    for option, value in defaults.items():
+        if option not in given:
+            given += [option, str(value)]
+    failed(run("sign", *given, **environment), *says)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_key_that_others_can_read(run, key, signed):
+    key.chmod(0o640)
+    failed(run("sign", "ota_rtos.bin", "--key", key, "--version", "app-1.0.2", "-o", "other.bin"), "chmod 600")
+
+
+def test_verify_accepts(run, signed):
+    done = run("verify", signed, "--public-key", KEYS / "public.pem", "--current-version", "app-1.0.0", "--version", "app-1.0.1")
+    assert done.returncode == 0
+    assert f"{signed}: accepted" in done.stdout
+
+
+def damaged(signed, offset):
+    data = bytearray(signed.read_bytes())
+    data[offset] ^= 1
+    path = signed.with_name("damaged.bin")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [
+    (0, "OTA_VERIFY_SHA2_FAIL (-11)"), (-28 - 392 + 104, "OTA_VERIFY_SHA2_FAIL (-11)"), (-29, "OTA_VERIFY_RSA_FAIL (-12)"),
+    (-28, "OTA_VERIFY_IMAGE_FAIL (-13)"), (-28 - 392, "OTA_DOWNLOAD_HEAD_FAIL (-6)"),
+], ids=["payload", "hash", "signature", "image_magic", "encrypto_magic"])
+def test_verify_names_the_devices_error(run, signed, offset, verdict):
+    done = run("verify", damaged(signed, offset), "--public-key", KEYS / "public.pem")
+    assert done.returncode == 1
+    assert f"refused: {verdict}" in done.stdout
+
+
+def test_verify_names_the_key_that_signed_among_many(run, signed):
+    done = run("verify", signed, "--public-key", KEYS / "other-public.pem", "--keys", KEYS, "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert (report["verdict"], report["code"]) == ("OTA_VERIFY_RSA_FAIL", -12)
+    expected = subprocess.run(["openssl", "pkey", "-pubin", "-in", KEYS / "public.pem", "-outform", "DER"],
+                              capture_output=True, check=True).stdout
+    import hashlib
+    assert report["signed_by"] == hashlib.sha256(expected).hexdigest()
+    assert report["device_key"] != report["signed_by"]
+
+
+def test_verify_of_what_the_platform_returned(run, folder, signed):
+    """The platform signs the MD5 of the whole file; openssl stands in for it."""
+    import base64
+    import hashlib
+    image = folder / "cloud.bin"
+    body = bytes(range(256)) * 100 + b"\xff" * 4
+    import binascii
+    import struct
+    image.write_bytes(body + struct.pack("<II16sBBH", 0xEFEFEFEF, len(body), hashlib.md5(body).digest(), 1, 0,
+                                         binascii.crc_hqx(body, 0)))
+    digest = hashlib.md5(image.read_bytes()).digest()
+    (folder / "digest").write_bytes(digest)
+    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEYS / "private.pem", folder / "digest"],
+                               capture_output=True, check=True).stdout
+    good = run("verify", image, "--public-key", KEYS / "public.pem", "--digestsign", base64.b64encode(signature).decode())
+    assert good.returncode == 0, good.stdout
+    bad = run("verify", image, "--public-key", KEYS / "other-public.pem", "--digestsign", base64.b64encode(signature).decode())
+    assert bad.returncode == 1
+    assert "OTA_VERIFY_RSA_FAIL" in bad.stdout
+    skipped = run("verify", image, "--public-key", KEYS / "other-public.pem", "--cloud")
+    assert skipped.returncode == 0
+    assert "RSA check SKIPPED" in skipped.stdout
+
+
+def test_verify_wants_one_key(run, signed):
+    assert run("verify", signed).returncode == 2
+    assert run("verify", signed, "--elf", "a", "--public-key", "b").returncode == 2
+    failed(run("verify", signed, "--public-key", "nothing.pem"), "cannot read the public key nothing.pem")
+    failed(run("verify", signed, "--elf", signed), "image.bin: this is not an ELF file")
+    failed(run("verify", "nothing.bin", "--public-key", KEYS / "public.pem"), "cannot read the image nothing.bin")
+
+
+def test_info_shows_every_field_with_its_offset(run, signed):
+    done = run("info", signed)
+    assert done.returncode == 0
+    rows = {line.split()[2]: line.split()[:2] for line in done.stdout.splitlines()[2:]}
+    assert rows["payload"] == ["0x00000000", "25600"]
+    assert rows["encrypto_magic"] == [f"0x{25604:08x}", "4"]
+    assert rows["signature"] == [f"0x{25604 + 136:08x}", "256"]
+    assert rows["image_md5"] == [f"0x{25604 + 392 + 8:08x}", "16"]
+    document = json.loads(run("info", signed, "--json").stdout)
+    assert sum(field["size"] for field in document["fields"]) == document["size"] == signed.stat().st_size
+
+
+def test_info_of_something_else(run, folder):
+    (folder / "ota_rtos.bin").write_bytes(b"\0" * 1000)
+    failed(run("info", "ota_rtos.bin"), "ota_rtos.bin: this file does not end in an ota_image_info_t")
+
+
+def test_config_outside_a_workspace(run):
+    failed(run("config"), "not inside an AliOS Things workspace")
+    failed(run("init"), "not inside an AliOS Things workspace")
+    assert run("config", "OTA_APP_VERSION").returncode == 2
+
+
+def test_menu_needs_a_terminal(run):
+    failed(run("menuconfig"), "terminal")
+
+
+def test_demo_keeps_its_hands_off_other_folders(run, folder):
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.txt").write_text("x")
+    done = run("demo", "mine")
+    assert done.returncode == 1
+    assert sorted(path.name for path in (folder / "mine").iterdir()) == ["thesis.txt"]

@@ -1,0 +1,137 @@
+"""package.yaml as a component: fields, places, and what is refused."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aos_ota_plugin.errors import OtaError, Place, SecretError, WorkspaceError
+from aos_ota_plugin.workspace.packages import Hardware, parse_package, read_conditions
+
+FILE = os.path.join("/w", "x", "package.yaml")
+TEXT = """\
+## 第一部分
+name: haas100
+version: 3.3
+description: a board
+type: board
+depends:
+  - libc_stub: master
+  - lwip: master ? <WITH_LWIP, !NO_NET>
+  - bare
+  - odd: master ? nothing
+  - version: 1.0
+board:
+  chip_name: ignored
+hw_info:
+  chip_name: haas1000
+  toolchain_prefix: arm-none-eabi
+  toolchain_path: /usr
+  cpu0:
+    cpu_name: cortex-m4
+supported_boards:
+  - haas200: master
+build_config:
+  postimage_script: release/build_bin.py
+  define:
+    - A=1
+    - B: 2
+source_file:
+  - "startup/startup.c"
+  - hal/a.c ? <!ESP_PLATFORM>
+def_config:
+  BOARD_HAAS100: 1
+"""
+
+
+def test_fields():
+    package = parse_package(TEXT, "/w/x")
+    assert (package.name, package.version, package.type, package.path) == ("haas100", "3.3", "board", "/w/x")
+    assert package.file == FILE
+    assert [(d.name, d.version, d.optional, d.conditions) for d in package.depends] == [
+        ("libc_stub", "master", False, ()),
+        ("lwip", "master", True, ("WITH_LWIP", "!NO_NET")),
+        ("bare", "", False, ()),
+        ("odd", "master", True, ()),
+        ("version", "1.0", False, ()),
+    ]
+    assert package.depends[1].place == Place(FILE, 8, 5)
+    assert package.depends[2].place == Place(FILE, 9, 5)
+    assert package.hardware == Hardware(
+        chip_name="haas1000", toolchain_prefix="arm-none-eabi", toolchain_path="/usr",
+        cpus={"cpu0": {"cpu_name": "cortex-m4"}},
+    ), "the last hardware section replaces the earlier one whole"
+    assert (package.board_name, package.chip_name) == ("", "haas1000")
+    assert [board.name for board in package.supported_boards] == ["haas200"]
+    assert package.postimage_script == "release/build_bin.py"
+    assert package.source_files == ("startup/startup.c", "hal/a.c ? <!ESP_PLATFORM>")
+    assert [(raw.name, raw.value) for raw in package.def_config] == [("BOARD_HAAS100", 1)]
+    assert set(package.condition_names) == {"WITH_LWIP", "NO_NET", "ESP_PLATFORM"}
+
+
+@pytest.mark.parametrize("text, conditions", [
+    ("master", ()), ("master ? <A>", ("A",)), ("? <A,!B , C>", ("A", "!B", "C")), ("? A", ()), ("<A> master", ()),
+    ("master ? <A> ? <B>", ("A",)), ("master ? <>", ()), ("? < , >", ()),
+])
+def test_conditions(text, conditions):
+    assert read_conditions(text) == conditions
+
+
+@pytest.mark.parametrize("name, text, message", [
+    ("no name", "type: common\n", f"{FILE}:1: the component has no name"),
+    ("Chinese name", "name: 组件 x\ntype: common\n", f"{FILE}:1:7: '组件 x' is no name for a component"),
+    ("long name", f"name: {'n' * 65}\ntype: common\n", f"{FILE}:1:7: '{'n' * 65}' is no name for a component"),
+    ("no type", "name: x\n", f"{FILE}:1: the component has no type"),
+    ("no such type", "name: x\ntype: soluton\n", f"{FILE}:2:7: 'soluton' is no type of component"),
+    ("empty", "", f"{FILE}:1: the component has no name"),
+    ("a list", "- name: x\n", f"{FILE}:1: a package.yaml is a mapping"),
+    ("no YAML", "name: x\ntype: [\n", f"{FILE}:3:1: this is not YAML"),
+])
+def test_bad_packages(name, text, message):
+    with pytest.raises(WorkspaceError) as caught:
+        parse_package(text, "/w/x")
+    assert str(caught.value).startswith(message), name
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("section, place", [
+    ("def_config:\n  A: 1\n  DEVICE_SECRET: zq81", "5:18"),
+    ("build_config:\n  define:\n    - A=1\n    - DEVICE_SECRET=\"zq81\"", "6:7"),
+    ("build_config:\n  define:\n    - OTA_PRODUCT_SECRET: zq81", "5:7"),
+    ("build_config:\n  define:\n    DEVICE_SECRET: zq81", "5:20"),
+    ("build_config:\n  cflag: -Wall -DDEVICE_SECRET=\\\"zq81\\\"", "4:10"),
+    ("define:\n  PRODUCT_SECRET: zq81", "4:19"),
+])
+def test_a_secret_on_the_compile_line(section, place):
+    with pytest.raises(SecretError) as caught:
+        parse_package(f"name: x\ntype: common\n{section}\n", "/w/x")
+    assert str(caught.value).startswith(f"{FILE}:{place}: ")
+    assert "zq81" not in str(caught.value)
+
+
+@pytest.mark.parametrize("section", [
+    "depends: 5", "depends:\n  a: master\n  b: v1", "depends: [[x], null, 7]", "build_config: text", "hw_info: []",
+    "source_file: one.c", "build_config:\n  define: A=1", "supported_boards: x", "depends:\n  - {a: {b: c}}",
+])
+def test_odd_sections_are_survived(section):
+    assert parse_package(f"name: x\ntype: common\n{section}\n", "/w/x").name == "x"
+
+
+PIECES = ["name: x\n", "type: common\n", "depends:\n", "  - a: master\n", "  - b ? <C>\n", "build_config:\n",
+          "  define:\n", "    - A=1\n", "hw_info:\n", "  cpu0: {cpu_name: m}\n", "def_config:\n", "  A: 1\n", "  <<: *x\n",
+          "x: &x {a: *x}\n", "? ", "!!set ", "[", "}", "null", "source_file:\n", "  - a.c\n"]
+
+
+@settings(max_examples=300)
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=15).map("".join)))
+def test_any_text_is_a_package_or_our_error(text):
+    try:
+        package = parse_package("name: x\ntype: common\n" + text, "/w/x")
+    except OtaError as error:
+        assert error.remedy
+        assert error.place.file == FILE
+    else:
+        assert package.file == FILE
