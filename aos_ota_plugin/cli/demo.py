@@ -12,7 +12,7 @@ from typing import List
 import click
 
 from aos_ota_plugin.cli.component import NAME, component_files, package_folder
-from aos_ota_plugin.cli.launcher import AOS_TOOLS
+from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME
@@ -58,10 +58,12 @@ def command(directory: str, as_json: bool) -> None:
 def _find_aos() -> str:
     """The `aos` beside this Python, else the one on PATH."""
     folder = os.path.dirname(os.path.abspath(sys.executable))
-    aos = shutil.which("aos", path=folder + os.pathsep + os.environ.get("PATH", ""))
+    path = folder + os.pathsep + os.environ.get("PATH", "")
+    aos = shutil.which("aos", path=path)
     if aos is None:
         raise BuildError("the demo runs the real `aos make`, and there is no `aos` here",
                          remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"')
+    find_launcher(path)
     if not os.access(COMPILER, os.X_OK):
         raise BuildError(f"the demo's chip is compiled with {COMPILER}, which is not there",
                          remedy="apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,34 +22,34 @@ class Launcher:
     version: Tuple[int, int]
 
 
-def find_launcher() -> Launcher:
-    """Start ``scons --version`` as ``aos make`` would, and say which Python it runs on.
+def find_launcher(path: Optional[str] = None) -> Launcher:
+    """Start ``scons --version`` as ``aos make`` would with this PATH, and say which Python it runs on.
 
     Raises:
         BuildError: aos or scons is missing, or cannot start.
     """
-    if shutil.which("aos") is None:
+    if shutil.which("aos", path=path) is None:
         raise BuildError("there is no `aos` on PATH", remedy=f"activate the environment that holds it, or "
                          f"`python -m pip install {AOS_TOOLS} \"setuptools<82\"`")
-    scons = shutil.which("scons")
+    scons = shutil.which("scons", path=path)
     if scons is None:
         raise BuildError("there is no `scons` on PATH, which `aos make` starts",
                          remedy=f"activate the environment of aos-tools, or `python -m pip install {AOS_TOOLS}`")
-    failed = _failure(scons)
+    failed = _failure(scons, path)
     if failed:
         raise _explain(scons, failed)
-    python = shutil.which("python")
+    python = shutil.which("python", path=path)
     if python is None:
         raise BuildError("there is no `python` on PATH, which aos-tools starts for image steps",
                          remedy="activate the environment of aos-tools")
     return Launcher(python, _version(python))
 
 
-def _failure(scons: str) -> str:
+def _failure(scons: str, path: Optional[str]) -> str:
     """What ``scons --version`` printed when it could not start, else an empty text."""
     try:
         done = subprocess.run([scons, "--version"], capture_output=True, text=True, errors="replace",
-                              check=False, timeout=120)
+                              check=False, timeout=120, env={**os.environ, "PATH": path} if path else None)
     except (OSError, subprocess.SubprocessError) as error:
         return str(error) or type(error).__name__
     return "" if done.returncode == 0 else (done.stderr + done.stdout) or f"status {done.returncode}"

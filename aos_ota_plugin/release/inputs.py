@@ -29,6 +29,20 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
         raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
 
 
+def check_files(settings: OtaSettings) -> None:
+    """Look at every file that settings name, as cheaply as every build can afford.
+
+    Raises:
+        SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
+    """
+    if settings.security == "local" and settings.signing_key:
+        check_private_file(settings.signing_key, _read_signing_key(settings))
+    if settings.public_key:
+        _read_public_key(settings)
+    if settings.base_release:
+        _read_base(settings)
+
+
 def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:
     """The signer (local mode) and the public key that devices are to trust.
 
@@ -37,28 +51,42 @@ def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicK
     """
     signer = None
     if settings.security == "local" and settings.signing_key:
-        signer = load_private_key(settings.signing_key, settings.secrets.key_passphrase,
-                                  place=settings.origins["OTA_SIGNING_KEY"].place)
+        passphrase = settings.secrets.key_passphrase
+        data = _read_signing_key(settings)
+        check_private_file(settings.signing_key, data)
+        signer = load_signer(data, file=settings.signing_key, passphrase=passphrase.reveal() if passphrase else None)
     public_key = None
     if settings.public_key:
-        data = read(settings.public_key, "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
-                    "platform shows (PEM, DER, the C arrays, or the copied text)", SigningKeyError,
-                    settings.origins["OTA_PUBLIC_KEY"].place)
-        public_key = parse_public_key(data, file=settings.public_key)
+        public_key = parse_public_key(_read_public_key(settings), file=settings.public_key)
     elif signer is not None:
         public_key = signer.public_key
     return signer, public_key
 
 
-def load_private_key(path: str, passphrase: Optional[Secret], *, place: Optional[Place] = None) -> Signer:
+def _read_signing_key(settings: OtaSettings) -> bytes:
+    return read(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY "
+                "to yours", SigningKeyError, settings.origins["OTA_SIGNING_KEY"].place)
+
+
+def _read_public_key(settings: OtaSettings) -> bytes:
+    return read(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
+                "platform shows (PEM, DER, the C arrays, or the copied text)", SigningKeyError,
+                settings.origins["OTA_PUBLIC_KEY"].place)
+
+
+def _read_base(settings: OtaSettings) -> bytes:
+    return read(str(settings.base_release), "the base release", "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept "
+                "from the release in the field", SettingsError, settings.origins["OTA_BASE_RELEASE"].place)
+
+
+def load_private_key(path: str, passphrase: Optional[Secret]) -> Signer:
     """Read a private key file after checking that nobody else can.
 
     Raises:
         SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
         SecretError: not encrypted, and tracked by git or open to others.
     """
-    data = read(path, "the signing key", "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY to yours",
-                SigningKeyError, place)
+    data = read(path, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError)
     check_private_file(path, data)
     return load_signer(data, file=path, passphrase=passphrase.reveal() if passphrase else None)
 
@@ -98,10 +126,7 @@ def load_base(settings: OtaSettings) -> Optional[Manifest]:
     """
     if not settings.base_release:
         return None
-    place = settings.origins["OTA_BASE_RELEASE"].place
-    data = read(settings.base_release, "the base release", "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept from "
-                "the release in the field", SettingsError, place)
-    return parse_manifest(data, file=settings.base_release)
+    return parse_manifest(_read_base(settings), file=settings.base_release)
 
 
 def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_folder: Optional[str]) -> int:

@@ -67,6 +67,7 @@ class _Hook:
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
         settings = self._settings()
+        inputs.check_files(settings)
         inputs.refuse_own_manifest(settings, self.site.manifest)
         for path in (self.site.image, self.site.manifest):
             if os.path.isdir(path):
@@ -149,10 +150,7 @@ class _Hook:
         if settings.security != "none":
             self._render_into(self._ota(), SourceKind.DIGEST, required=True)
         elif not SCons.Script.GetOption("no_exec"):
-            # Left lying, it would count as older than the object that this build makes of the user's file.
-            rendered = self._rendered_path(self._ota(), SourceKind.DIGEST)
-            if rendered and os.path.isfile(rendered):
-                os.remove(rendered)
+            self._forget_rendered(self._ota(), SourceKind.DIGEST)
 
     def _render_into(self, component: Any, kind: SourceKind, *, required: bool) -> None:
         relative = find_source(component, kind.value)
@@ -255,6 +253,18 @@ class _Hook:
         self.env.Clean(library, [path for path in (
             *rendered, site.image, site.manifest, site.record, site.state) if path])
         self.env.Default(library)
+
+    def _forget_rendered(self, component: Any, kind: SourceKind) -> None:
+        """Remove what an earlier build rendered and compiled in the place of the user's file, which counts again.
+
+        By their time stamps the old object would be newer than the user's file now, and newer than the same rendered
+        text later.
+        """
+        rendered = self._rendered_path(component, kind)
+        if rendered and os.path.isfile(rendered):
+            for path in (os.path.splitext(rendered)[0] + str(self.env["OBJSUFFIX"]), rendered):
+                if os.path.isfile(path):
+                    os.remove(path)
 
     def _rendered_path(self, component: Any, kind: SourceKind) -> Optional[str]:
         relative = find_source(component, kind.value)

@@ -104,6 +104,8 @@ def test_key_without_its_passphrase(released):
 
 def test_key_that_others_can_read(released):
     released.key.chmod(0o644)
+    # With nothing else to do, too.
+    refused(released, "OTA_APP_VERSION=app-1.0.0", says=["others on this machine can read it", "chmod 600"])
     refused(released, NEW, says=["others on this machine can read it", "chmod 600"])
     released.key.chmod(0o600)
 
@@ -116,6 +118,10 @@ def test_key_that_git_tracks(released):
         refused(released, NEW, says=["git tracks it", "git rm --cached"])
     finally:
         shutil.rmtree(released.root / ".git")
+
+
+def test_public_key_that_is_not_there(released):
+    refused(released, NEW, "OTA_PUBLIC_KEY=nowhere.pem", says=["cannot read the public key", "nowhere.pem"])
 
 
 def test_public_key_of_another_pair(released, other_key):
@@ -226,6 +232,10 @@ def test_key_that_the_field_does_not_trust(released, other_key):
     shutil.copy(released.manifest, released.solution / "base.json")
     released.write_key(released.key, other_key)
     refused(released, NEW, "OTA_BASE_RELEASE=base.json", says=["trust key", "OTA_ALLOW_NEW_KEY"])
+
+
+def test_base_release_that_is_not_there(released):
+    refused(released, NEW, "OTA_BASE_RELEASE=nowhere.json", says=["cannot read the base release", "nowhere.json"])
 
 
 def test_base_release_that_is_no_manifest(released):
@@ -351,6 +361,19 @@ def test_output_folder_that_only_we_cannot_write(released):
         assert "Traceback" not in result.output
     finally:
         released.image.rmdir()
+
+
+def test_two_real_builds_at_once(released):
+    """Whoever comes second is sent away, or both have their turn; what is there in the end is one whole release."""
+    path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
+    builds = [subprocess.Popen([str(released.aos), "make", f"OTA_APP_VERSION=app-3.0.{number}"], cwd=released.solution,
+                               env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+              for number in range(2)]
+    outputs = [build.communicate(timeout=120)[0].decode("utf-8", "replace") for build in builds]
+    winners = [number for number, build in enumerate(builds) if build.returncode == 0]
+    assert len(winners) == 1, outputs
+    assert "another build of this solution is running" in outputs[1 - winners[0]]
+    assert f'"version": "app-3.0.{winners[0]}"'.encode() in released.manifest.read_bytes()
 
 
 def test_two_builds_at_once(released):
