@@ -92,7 +92,10 @@ class _Hook:
 
     def _foreign(self) -> Collection[str]:
         """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
-        names: Set[str] = set()
+        own = f"{self.name.upper()}_"
+        written = [*self.solution.solution_component.defconfig, *(name for name, _ in SCons.Script.ARGLIST)]
+        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo.
+        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)}
         for component in self.solution.components:
             if component.type not in ("solution", "board"):
                 names.update(component.defconfig)

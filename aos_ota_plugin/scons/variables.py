@@ -33,6 +33,7 @@ def settings_from_aos(
     """
     schema = load_schema()
     layers: List[Sequence[RawSetting]] = []
+    foreign = set(known_foreign)
     saved = Path(folder) / "ota.config"
     if saved.is_file():
         layers.append(read_ota_config(read_text(saved), str(saved)))
@@ -41,10 +42,11 @@ def settings_from_aos(
         if to_us or any(_OURS.search(str(name)) for name in component.defconfig):
             package = parse_package(read_text(Path(component.path) / "package.yaml"), component.path)
             # A component may define OTA_* names of its own; only a solution or board speaks to us with any of them.
+            foreign.update(package.condition_names)
             layers.append([raw for raw in package.def_config if to_us or raw.name in schema.symbols])
     layers.append(read_command_line(command_line))
     return resolve(layers, schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ),
-                   known_foreign=known_foreign)
+                   known_foreign=foreign)
 
 
 def settings_from_variables(env: Any) -> OtaSettings:

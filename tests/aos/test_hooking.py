@@ -70,6 +70,17 @@ def test_another_board_rewrites_package_yaml_and_still_builds(workspace):
     assert workspace.made().count() == {}
 
 
+def test_settings_of_the_solutions_own_are_left_alone(workspace):
+    """As the vendor's ota_demo has them: for its own code, and for conditions."""
+    text = workspace.package.read_text(encoding="utf-8")
+    text = text.replace("def_config:\n", "def_config:\n  OTA_DEMO_CONFIG_TEST_LOOP: 1\n  OTA_USE_LWIP: 1\n", 1)
+    text = text.replace("  - lwip: master\n", "  - lwip: master ? <OTA_USE_LWIP>\n", 1)
+    workspace.package.write_text(text, encoding="utf-8")
+    output = workspace.made("V=1").output
+    assert "-DOTA_DEMO_CONFIG_TEST_LOOP=1" in output
+    assert "-DOTA_USE_LWIP=1" in output
+
+
 def test_verbose_output_has_no_setting_on_a_compile_line(workspace):
     output = workspace.made("V=1").output
     assert "arm-none-eabi-gcc" in output
