@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Dict
 
 import pytest
+
+AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 
 
 def require(tool: str, found: bool, hint: str) -> None:
@@ -50,3 +53,35 @@ def aos(bin_folder: Path) -> Path:
     require("aos-tools", found is not None, "make test sets it up")
     require("arm-none-eabi-gcc", Path("/usr/bin/arm-none-eabi-gcc").exists(), "apt-get install gcc-arm-none-eabi")
     return Path(str(found))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project as a user gets it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(Path(__file__).resolve().parent.parent))
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Callable[[str], Path]:
+    """``environment(python)``: the folder of commands of a new environment on that Python, with the wheel and
+    aos-tools in it and nothing else; made once a session."""
+    made: Dict[str, Path] = {}
+
+    def make(python: str) -> Path:
+        if python not in made:
+            folder = tmp_path_factory.mktemp("environment") / "venv"
+            # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
+            subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
+            _pip("--python", str(folder / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
+            made[python] = folder / "bin"
+        return made[python]
+
+    return make
+
+
+def _pip(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
+                          capture_output=True, text=True, check=False)
+    require("a package registry", done.returncode == 0, f"pip failed: {done.stderr[-1000:]}")

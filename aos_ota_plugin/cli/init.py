@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Dict, List, Optional
 
 import click
 
 from aos_ota_plugin.cli.component import NAME, component_files, site_files
-from aos_ota_plugin.cli.launcher import find_launcher
+from aos_ota_plugin.cli.launcher import Launcher, find_launcher
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.workspace.find import find_root, find_solution
+from aos_ota_plugin.workspace.disk import load_package, read_text
+from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
 from aos_ota_plugin.workspace.packages import parse_package
 
+_DEPENDS = re.compile(r"depends\s*:\s*(#.*)?")
+LAST_WITH_SITE_INIT = (3, 11)
 IGNORED = ("ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem")
 
 EXAMPLE = """\
@@ -49,31 +53,32 @@ def command(directory: str, as_component: bool) -> None:
     """
     solution = Path(find_solution(os.path.abspath(directory)))
     package = solution / "package.yaml"
-    reason = _why_component(solution, asked=as_component)
+    launcher = find_launcher()
+    reason = _why_component(solution, launcher, asked=as_component)
     done: List[str] = []
-    if _uses_component(package):
+    if any(depend.name == NAME for depend in load_package(solution).depends):
         click.echo(f"{package} depends on {NAME} already: that is the hook")
+        done += _component(solution)
     elif reason is None:
         done += _write(solution / "site_scons", site_files())
     else:
         click.echo(f"setting up the component: {reason}")
-        root = Path(find_root(str(solution)))
-        done += _write(root / "components" / NAME, component_files())
-        done += _add_dependency(package)
+        changed = _with_dependency(package)
+        done += _component(solution)
+        done += _write(solution, {package.name: changed})
     done += _ignore(solution / ".gitignore")
     done += _write(solution, {"ota.example.yaml": EXAMPLE.encode("utf-8")}, keep=True)
     for path in done:
         click.echo(f"wrote {path}")
-    if not done:
+    if not _clear_site_init(solution, launcher) and not done:
         click.echo("nothing to do: it is set up")
 
 
-def _why_component(solution: Path, *, asked: bool) -> Optional[str]:
+def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Optional[str]:
     """Why site_scons/site_init.py cannot be the hook here; None when it can."""
-    launcher = find_launcher()
     if asked:
         return "you asked for it"
-    if launcher.version > (3, 11):
+    if launcher.version > LAST_WITH_SITE_INIT:
         return (f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
                 "site_scons/site_init.py (it needs the module imp, gone since 3.12)")
     own = solution / "site_scons" / "site_init.py"
@@ -82,9 +87,25 @@ def _why_component(solution: Path, *, asked: bool) -> Optional[str]:
     return None
 
 
-def _uses_component(package: Path) -> bool:
-    parsed = parse_package(package.read_text(encoding="utf-8"), str(package))
-    return any(depend.name == NAME for depend in parsed.depends)
+def _component(solution: Path) -> List[str]:
+    """Put the component into the workspace; a clone of it, wherever it stands, is left as it is."""
+    root = find_root(str(solution))
+    folder = Path(find_components(root).get(NAME) or Path(root) / "components" / NAME)
+    return [] if (folder / "pyproject.toml").is_file() else _write(folder, component_files())
+
+
+def _clear_site_init(solution: Path, launcher: Launcher) -> bool:
+    """Where SCons 3 ends at any site_init.py, remove ours, and warn of the user's own; True when one was there."""
+    path = solution / "site_scons" / "site_init.py"
+    if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
+        return False
+    where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
+    if path.read_bytes() == site_files()["site_init.py"]:
+        path.unlink()
+        click.echo(f"removed {path}: {where}")
+    else:
+        click.echo(f"warning: {path} is yours, and {where}: build on Python 3.11, or do without it", err=True)
+    return True
 
 
 def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List[str]:
@@ -97,18 +118,32 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
     return written
 
 
-def _add_dependency(package: Path) -> List[str]:
-    """Add one line under ``depends:``, leaving every other byte of package.yaml alone."""
-    text = package.read_bytes().decode("utf-8")
-    newline = "\r\n" if "\r\n" in text else "\n"
+def _with_dependency(package: Path) -> bytes:
+    """package.yaml with one more line under ``depends:`` and every other byte as it is.
+
+    Raises:
+        WorkspaceError: it has no such list, one item a line.
+    """
+    text = read_text(package)
+    before = [depend.name for depend in parse_package(text, str(package.parent)).depends]
     lines = text.splitlines(keepends=True)
     for index, line in enumerate(lines):
-        if line.rstrip() == "depends:" or line.startswith("depends: #"):
+        if _DEPENDS.fullmatch(line.rstrip()):
+            newline = "\r\n" if line.endswith("\r\n") else "\n"
             lines.insert(index + 1, f"{_indent(lines[index + 1:])}- {NAME}: master{newline}")
-            write_if_changed(package, "".join(lines).encode("utf-8"))
-            return [str(package)]
-    raise WorkspaceError("there is no `depends:` list to add the component to", place=Place(str(package)),
-                         remedy=f"add to it:\ndepends:\n  - {NAME}: master")
+            changed = "".join(lines)
+            if _depends_of(changed, package) == [NAME, *before]:
+                return changed.encode("utf-8")
+    raise WorkspaceError("there is no `depends:` list, one component a line, to add ours to", place=Place(str(package)),
+                         remedy=f"write it as\ndepends:\n  - {NAME}: master\nwith one more such line for each other "
+                                "component")
+
+
+def _depends_of(text: str, package: Path) -> Optional[List[str]]:
+    try:
+        return [depend.name for depend in parse_package(text, str(package.parent)).depends]
+    except WorkspaceError:
+        return None
 
 
 def _indent(lines: List[str]) -> str:

@@ -42,7 +42,8 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
     if python is None:
         raise BuildError("there is no `python` on PATH, which aos-tools starts for image steps",
                          remedy="activate the environment of aos-tools")
-    return Launcher(python, _version(python))
+    runs_scons = _interpreter(scons) or python
+    return Launcher(runs_scons, _version(runs_scons))
 
 
 def _failure(scons: str, path: Optional[str]) -> str:
@@ -80,6 +81,12 @@ def _shebang(path: str) -> Optional[str]:
     except OSError:
         return None
     return line.decode("utf-8", "replace").strip() if line.startswith(b"#!") else None
+
+
+def _interpreter(scons: str) -> Optional[str]:
+    """The Python that the first line of the script names by its path; None where it is looked up on PATH."""
+    words = (_shebang(scons) or "").lstrip("#! ").split()
+    return words[0] if words and os.path.basename(words[0]).startswith("python") else None
 
 
 def _version(python: str) -> Tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
@@ -15,7 +15,9 @@ from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.store import write_set
-from aos_ota_plugin.settings.secret import Secret
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.settings.secret import Secret
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -62,7 +64,6 @@ def command(
         if path and os.path.abspath(path) in (os.path.join(folder, name), os.path.join(folder, manifest_name)):
             raise OutputError(f"{path} would be overwritten by the output", remedy="choose another name with -o")
     check_version(version, field="--version")
-    passphrase = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
     release = make_release(ReleaseInput(
         payload=data,
@@ -72,7 +73,7 @@ def command(
         security="local",
         identity="unknown",
         partition_size=partition_size,
-        signer=load_private_key(key, Secret(passphrase) if passphrase else None),
+        signer=load_private_key(key, _passphrase()),
         elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
         elf_name=os.path.basename(elf or ""),
         base=parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
@@ -90,3 +91,10 @@ def command(
         click.echo(f"  ok  {proof.rule}: {proof.detail}")
 
 
+def _passphrase() -> Optional[Secret]:
+    value = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
+    if not value:
+        return None
+    from aos_ota_plugin.settings.secret import Secret
+
+    return Secret(value)

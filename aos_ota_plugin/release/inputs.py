@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
-from aos_ota_plugin.keys.public import parse_public_key
-from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.keys.signer import Signer, load_signer
-from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.settings.gitcheck import tracked_by_git
-from aos_ota_plugin.settings.resolve import OtaSettings
-from aos_ota_plugin.settings.secret import Secret
-from aos_ota_plugin.sources.inject import inject_app, inject_digest
-from aos_ota_plugin.sources.render import TemplateSet, render_app, render_digest, render_identity
-from aos_ota_plugin.sources.values import AppValues, Embedded, EmbeddedSecrets, Kv
+
+# Each function imports the rooms it needs: signing renders no sources, and a build with nothing to do no more.
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.settings.resolve import OtaSettings
+    from aos_ota_plugin.settings.secret import Secret
+    from aos_ota_plugin.sources.render import TemplateSet
+    from aos_ota_plugin.sources.values import AppValues
 
 
 def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
@@ -51,12 +51,16 @@ def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicK
     """
     signer = None
     if settings.security == "local" and settings.signing_key:
+        from aos_ota_plugin.keys.signer import load_signer
+
         passphrase = settings.secrets.key_passphrase
         data = _read_signing_key(settings)
         check_private_file(settings.signing_key, data)
         signer = load_signer(data, file=settings.signing_key, passphrase=passphrase.reveal() if passphrase else None)
     public_key = None
     if settings.public_key:
+        from aos_ota_plugin.keys.public import parse_public_key
+
         public_key = parse_public_key(_read_public_key(settings), file=settings.public_key)
     elif signer is not None:
         public_key = signer.public_key
@@ -86,6 +90,8 @@ def load_private_key(path: str, passphrase: Optional[Secret]) -> Signer:
         SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
         SecretError: not encrypted, and tracked by git or open to others.
     """
+    from aos_ota_plugin.keys.signer import load_signer
+
     data = read(path, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError)
     check_private_file(path, data)
     return load_signer(data, file=path, passphrase=passphrase.reveal() if passphrase else None)
@@ -98,6 +104,8 @@ def check_private_file(path: str, data: bytes) -> None:
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise SecretError("this private key is not encrypted and others on this machine can read it", place=Place(path),
                           remedy=f"chmod 600 {path!r}; if others did read it, make a new key with `aos-ota keygen`")
+    from aos_ota_plugin.settings.gitcheck import tracked_by_git
+
     if tracked_by_git(path):
         raise SecretError(
             "this private key is not encrypted and git tracks it", place=Place(path),
@@ -126,6 +134,8 @@ def load_base(settings: OtaSettings) -> Optional[Manifest]:
     """
     if not settings.base_release:
         return None
+    from aos_ota_plugin.release.manifest import parse_manifest
+
     return parse_manifest(_read_base(settings), file=settings.base_release)
 
 
@@ -168,6 +178,8 @@ def scrub(text: str, settings: OtaSettings) -> str:
 
 def app_values(settings: OtaSettings) -> AppValues:
     """What stands in a rendered otaappdemo.c."""
+    from aos_ota_plugin.sources.values import AppValues, Embedded, Kv
+
     if settings.identity == "embedded":
         return AppValues(version=settings.app_version, identity=Embedded(
             product_key=settings.product_key or "", device_name=settings.device_name or "",
@@ -184,6 +196,9 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
         SourceError: no single place for a value, or a template that cannot be rendered.
         SigningKeyError: no usable key for the digest file.
     """
+    from aos_ota_plugin.sources.inject import inject_app, inject_digest
+    from aos_ota_plugin.sources.render import render_app, render_digest
+
     source = read(user_file, "the source", "restore it", SourceError) if user_file else None
     shown = (display or user_file or name).replace("\\", "/")
     if name == "ota_hal_digest.c":
@@ -202,6 +217,9 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
 
 def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> str:
     """The C text of the one object that may hold secrets. Never write it to a file."""
+    from aos_ota_plugin.sources.render import render_identity
+    from aos_ota_plugin.sources.values import EmbeddedSecrets, Kv
+
     if settings.identity == "kv":
         return render_identity(Kv(), templates=templates)
     product, device = settings.secrets.product_secret, settings.secrets.device_secret

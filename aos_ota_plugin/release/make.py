@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
-from aos_ota_plugin.device.elf import elf_contains, read_public_key
-from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
 from aos_ota_plugin.errors import Place, ProofError, SigningKeyError, placed
-from aos_ota_plugin.images.full import build_trailer
-from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.keys.signer import Signer
-from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
+
+# Each function imports the rooms it needs: a build with nothing to do makes no release.
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.release.manifest import Manifest
 
 IMAGE_NAME = "ota_rtos_ota.bin"
 MANIFEST_NAME = "ota_rtos_ota.json"
+
+Proofs = Dict[str, str]
+"""What was proven, in order: the rule, and what was seen."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,14 @@ class ReleaseInput:
 class Release:
     """A release that passed every proof: the image is ``payload`` followed by ``trailer``."""
 
-    payload: bytes
-    trailer: bytes
+    payload: bytes = field(repr=False)
+    image: bytes = field(repr=False)
     manifest: Manifest
 
     @property
-    def image(self) -> bytes:
-        """The image's bytes as a device downloads them."""
-        return self.payload + self.trailer
+    def trailer(self) -> bytes:
+        """What the image has beyond the payload."""
+        return self.image[len(self.payload):]
 
 
 def make_release(given: ReleaseInput) -> Release:
@@ -80,7 +82,10 @@ def make_release(given: ReleaseInput) -> Release:
         ProofError: a device would refuse it, or it is not what the settings say.
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
-    proofs: List[Proof] = []
+    from aos_ota_plugin.images.full import build_trailer
+    from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
+
+    proofs: Proofs = {}
     trusted = _prove_key(given, proofs)
     _prove_firmware(given, proofs)
     _prove_version(given, proofs)
@@ -88,24 +93,31 @@ def make_release(given: ReleaseInput) -> Release:
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
     trailer = build_trailer(given.payload, sign=sign)
-    _prove_acceptance(given, trusted, given.payload + trailer, proofs)
+    image = given.payload + trailer
+    _prove_acceptance(given, trusted, image, proofs)
 
+    md5, sha256 = hashlib.md5(given.payload, usedforsecurity=False), hashlib.sha256(given.payload)
+    payload = Artifact(given.payload_name, "payload", len(given.payload), md5.hexdigest(), sha256.hexdigest())
+    # The image begins with the payload, so its digests go on where the payload's end.
+    md5.update(trailer)
+    sha256.update(trailer)
+    full = Artifact(given.image_name, "full", len(image), md5.hexdigest(), sha256.hexdigest())
     manifest = Manifest(
         version=given.version,
         security=given.security,
         identity=given.identity,
         key_fingerprint=trusted.fingerprint if trusted else None,
-        payload=_artifact(given.payload_name, "payload", given.payload),
-        images=(_artifact(given.image_name, "full", given.payload, trailer),),
-        proofs=tuple(proofs),
+        payload=payload,
+        images=(full,),
+        proofs=tuple(Proof(rule, detail) for rule, detail in proofs.items()),
         solution=given.solution,
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
     )
-    return Release(given.payload, trailer, manifest)
+    return Release(given.payload, image, manifest)
 
 
-def _prove_key(given: ReleaseInput, proofs: List[Proof]) -> Optional[PublicKey]:
+def _prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
     """The key that devices running this firmware will check the next image with."""
     if given.security == "none":
         return None
@@ -123,6 +135,8 @@ def _prove_key(given: ReleaseInput, proofs: List[Proof]) -> Optional[PublicKey]:
                 remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
     if given.elf is None:
         return wanted
+    from aos_ota_plugin.device.elf import read_public_key
+
     with placed(given.elf_name):
         held = read_public_key(given.elf)
     if held != wanted:
@@ -130,52 +144,56 @@ def _prove_key(given: ReleaseInput, proofs: List[Proof]) -> Optional[PublicKey]:
             f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "
             "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
-    proofs.append(Proof("public key in the firmware", f"read back from the ELF: {held.fingerprint[:16]}"))
+    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}"
     return held
 
 
-def _prove_firmware(given: ReleaseInput, proofs: List[Proof]) -> None:
+def _prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
     if given.elf is None:
         return
+    from aos_ota_plugin.device.elf import elf_contains
+
     if not elf_contains(given.elf, given.version.encode("ascii", "replace") + b"\0"):
         raise ProofError(
             f"{given.elf_name} does not hold the version {given.version}: a device running it would report another one",
             remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again")
-    proofs.append(Proof("version in the firmware", f"{given.version} stands in the ELF"))
+    proofs["version in the firmware"] = f"{given.version} stands in the ELF"
     if not all(elf_contains(given.elf, needle) for needle in given.embedded):
         raise ProofError(
             f"{given.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
             remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`")
     if given.embedded:
-        proofs.append(Proof("identity in the firmware", "embedded, as OTA_IDENTITY_EMBEDDED asks"))
+        proofs["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"
     if any(elf_contains(given.elf, needle) for needle in given.forbidden):
         raise ProofError(
             f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
             remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
 
 
-def _prove_version(given: ReleaseInput, proofs: List[Proof]) -> None:
+def _prove_version(given: ReleaseInput, proofs: Proofs) -> None:
+    from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
+
     check_version(given.version, place=given.version_place)
     if given.base is None:
-        proofs.append(Proof("version", f"{given.version}: characters and length fit device and platform"))
+        proofs["version"] = f"{given.version}: characters and length fit device and platform"
         return
     reason = explain_order(given.version, given.base.version)
     if reason is not None:
         raise ProofError(reason, place=given.version_place,
                          remedy=f"use {suggest_version(given.base.version, given.version)}, which those devices take")
-    proofs.append(Proof("version order", f"{given.version} is newer than {given.base.version} by the device's strncmp"))
+    proofs["version order"] = f"{given.version} is newer than {given.base.version} by the device's strncmp"
 
 
-def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: List[Proof]) -> None:
+def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
     if given.base is None:
         return
     ours = trusted.fingerprint if trusted else None
     theirs = given.base.key_fingerprint
     if given.base.security == given.security and ours == theirs:
-        proofs.append(Proof("same key as the base release", (ours or "no key")[:16]))
+        proofs["same key as the base release"] = (ours or "no key")[:16]
         return
     if given.allow_new_key:
-        proofs.append(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"))
+        proofs["key differs from the base release"] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
         f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
@@ -184,7 +202,9 @@ def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs:
         remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
 
 
-def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: List[Proof]) -> None:
+def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: Proofs) -> None:
+    from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+
     device = Device(public_key=trusted, local_rsa=given.security == "local",
                     version=given.base.version if given.base else None, partition_size=given.partition_size)
     judgement = judge(device, image, version=given.version)
@@ -194,7 +214,7 @@ def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: 
                              remedy=_REMEDIES.get(finding.rule, "this is a fault of the build: `aos make clean` and "
                                                   "build again, and report it if it stays"))
         if finding.judged:
-            proofs.append(Proof(f"device: {finding.rule}", finding.detail))
+            proofs[f"device: {finding.rule}"] = finding.detail
     if judgement.verdict is not DeviceVerdict.OTA_SUCCESS or (device.local_rsa and not judgement.signature_checked):
         raise ProofError(f"the signature of this image was not checked ({judgement.verdict.name})",
                          remedy="this is a fault of aos_ota_plugin: please report it")
@@ -203,12 +223,3 @@ def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: 
 _REMEDIES = {
     "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
 }
-
-
-def _artifact(name: str, kind: str, *parts: bytes) -> Artifact:
-    md5 = hashlib.md5(usedforsecurity=False)
-    sha256 = hashlib.sha256()
-    for part in parts:
-        md5.update(part)
-        sha256.update(part)
-    return Artifact(name, kind, sum(map(len, parts)), md5.hexdigest(), sha256.hexdigest())

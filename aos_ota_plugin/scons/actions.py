@@ -85,9 +85,13 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     settings = settings_of(env)
     kind = SourceKind.of(str(target[0]))
     user_file = source[0].srcnode().abspath if source else None
-    rendered = inputs.render_source(
-        kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
-        templates=templates_of(env))
+    if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
+        # Nobody signs and nobody checks: there is no key to put in.
+        rendered = inputs.read(user_file, "the source", "restore it")
+    else:
+        rendered = inputs.render_source(
+            kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
+            templates=templates_of(env))
     _wait_past(env.get("OTA_DOWNSTREAM", ()))
     store.write_if_changed(target[0].abspath, rendered)
 

@@ -51,6 +51,7 @@ class _Hook:
         self.out = os.path.join(self.folder, "out", "ota")
         # The environment of the solution: the chip's compiler and flags, the toolchain on its PATH.
         self.env = defconfig.build_env.clone_component(component)
+        self.env.Decider("content")
         self.components = Components(defconfig, self.env)
         # "#out/…" is SCons' name for a path below the solution, whatever its folder is called.
         self.binary = self.env.File(_from_top(self.env["OBJCOPY_FILE"]))
@@ -125,9 +126,7 @@ class _Hook:
     # --- compile lines
 
     def _compile_as_set(self, settings: OtaSettings) -> None:
-        from aos_ota_plugin.settings.schema import load_schema
-
-        self.components.drop_defines(load_schema().symbols)
+        self.components.drop_defines(settings.origins)  # it has every setting's name
         ota = self._ota()
         flags = " ".join([*self.solution.CFLAGS, ota.build_config.cflag])
         if LOCAL_RSA in flags:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
@@ -19,28 +19,44 @@ from SCons.Builder import Builder
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.sources.template_files import OWN, SUFFIX
 
 Nodes = List[Any]
+_RENDERED = ("ota_identity.c", *(kind.value for kind in SourceKind))
 
 
 def register(env: Any) -> None:
-    """Give ``env`` the builders, deciding by content for their targets only."""
-    env.Append(BUILDERS={
+    """Give ``env`` the builders. They decide by content; how ``env`` decides for other targets stays as it is."""
+    builders = {
         "OtaSource": Builder(action=Action(actions.render, "OTA $TARGET"), emitter=_emit_source),
         "OtaIdentity": Builder(
             action=Action(actions.compile_identity, "CC $TARGET", varlist=["CC", "CFLAGS", "CCFLAGS"]),
             emitter=_emit_identity),
         "OtaImage": Builder(action=Action(actions.image, None), emitter=_emit_image),
-    })
-    env.Decider("content")
+    }
+    for name, builder in builders.items():
+        env.AddMethod(_by_content(builder), name)
+
+
+def _by_content(builder: Any) -> Callable[..., Any]:
+    """The builder as a method of an environment. Each call has its own copy of that, with its own decider.
+
+    By time stamps a changed ``Value`` would go unnoticed: the old version would be built, signed and shipped.
+    """
+
+    def build(env: Any, target: Any, source: Any = (), **overrides: Any) -> Any:
+        own = env.Clone()
+        own.Decider("content")
+        return builder(own, target, source, **overrides)
+
+    return build
 
 
 def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     """``OtaSource("out/otaappdemo.c", "otaappdemo.c")``; without a source the full template is rendered."""
     settings = actions.settings_of(env)
     kind = SourceKind.of(str(target[0]))
-    depends: List[Any] = [env.Value(_source_key(kind, settings))]
-    depends += [env.File(file) for _, file in actions.templates_of(env).values()]
+    depends: List[Any] = [env.Value(_source_key(kind, settings)), *_templates(env, kind.value)]
     if kind is SourceKind.DIGEST:
         depends += _key_files(env, settings)
     env.Depends(target, depends)
@@ -51,8 +67,7 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
 
 def _emit_identity(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     settings = actions.settings_of(env)
-    depends: List[Any] = [env.Value(_identity_key(settings))]
-    depends += [env.File(file) for _, file in actions.templates_of(env).values()]
+    depends: List[Any] = [env.Value(_identity_key(settings)), *_templates(env, "ota_identity.c")]
     env.Depends(target, depends)
     return target, source
 
@@ -70,6 +85,13 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     # A build that fails must leave the last good image and manifest where they are.
     env.Precious(target)
     return target, source
+
+
+def _templates(env: Any, name: str) -> List[Any]:
+    """What ``name`` may be rendered from: its own template and every partial, but not the other targets' own."""
+    others = {f"{other}{SUFFIX}" for other in _RENDERED if other != name}
+    return [env.File(file) for template, (_, file) in actions.templates_of(env).items()
+            if template.removeprefix(OWN) not in others]
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import posixpath
 from typing import Any, Iterable, Optional, Set
 
 LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
@@ -106,7 +107,7 @@ def find_source(component: Any, name: str) -> Optional[str]:
     for entry in component.source_files_updated:
         pattern = str(entry).replace("\\", "/")
         if os.path.basename(pattern) == name:
-            return pattern
+            return posixpath.normpath(pattern)
         if any(mark in pattern for mark in "*?["):
             folder = glob.escape(component.path)
             for path in sorted(glob.glob(os.path.join(folder, pattern), recursive=True)):

@@ -1,0 +1,285 @@
+"""Secrets are searched for in everything that a verbose build prints, writes, keeps for a moment in a temporary folder
+or passes on a command line. Only the identity's object and what is linked from it may hold them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fnmatch
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.aos
+
+DEVICE_SECRET = "Zx9device7Secret8Kq4"
+PRODUCT_SECRET = "Wy3product6Secret5Jm"
+PASSPHRASE = "Vt2 pass 4 phrase & 7 words"
+EMBEDDED = ("OTA_IDENTITY_EMBEDDED=y", "OTA_PRODUCT_KEY=a1b2c3d4e5f", "OTA_DEVICE_NAME=device-7")
+MAY_HOLD = (
+    "solutions/ota_demo/out/aos_ota_plugin/ota_identity.o",
+    "solutions/ota_demo/aos_sdk/lib/libaos_ota_plugin.a",
+    "solutions/ota_demo/out/ota_demo/aos.elf",
+    "solutions/ota_demo/out/ota_demo@haas100.elf",
+    "solutions/ota_demo/out/ota_demo@haas100.bin",
+    "hardware/chip/haas1000/release/write_flash_gui/ota_bin/ota_rtos.bin",
+    "hardware/chip/haas1000/release/write_flash_gui/ota_bin/ota_rtos_ota.bin",
+)
+
+
+# --- what to look for, and where
+
+
+def forms(secret):
+    """The secret as it is, and the ways in which a careless program writes it down."""
+    raw = secret.encode()
+    found = {
+        "plain": raw, "backwards": raw[::-1], "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode(),
+        "utf-16-le": secret.encode("utf-16-le"), "utf-16-be": secret.encode("utf-16-be"),
+        "C bytes": ", ".join(f"0x{byte:02x}" for byte in raw).encode(),
+        "URL": secret.replace(" ", "%20").replace("&", "%26").encode(),
+        # A digest without salt is as good as the secret to who can guess.
+        "md5": hashlib.md5(raw).hexdigest().encode(), "sha1": hashlib.sha1(raw).hexdigest().encode(),
+        "sha256": hashlib.sha256(raw).hexdigest().encode(),
+    }
+    for shift in range(3):
+        # Inside a longer text base64 depends on what stands before, in one of three ways.
+        inner = base64.b64encode(b"\0" * shift + raw)[4 if shift else 0:]
+        found[f"base64 +{shift}"] = inner[:len(inner) // 4 * 4 - 4]
+        found[f"base64url +{shift}"] = found[f"base64 +{shift}"].replace(b"+", b"-").replace(b"/", b"_")
+    return found
+
+
+def holding(data, secret):
+    return [form for form, needle in forms(secret).items() if needle in data]
+
+
+def tree_holding(root, secret):
+    """{path below root: forms found} of every file, whatever its name or kind."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            forms_found = holding(path.read_bytes(), secret)
+            if forms_found:
+                found[path.relative_to(root).as_posix()] = forms_found
+    return found
+
+
+class Watch(threading.Thread):
+    """Keeps what is only there for a moment: files in temporary folders, by a handle on each, and command lines.
+
+    SCons gives compilers an environment of its own, without TMPDIR, so theirs is the system's.
+    """
+
+    SYSTEM = Path("/tmp")
+
+    def __init__(self, temporary: Path) -> None:
+        super().__init__(daemon=True)
+        self.temporary = temporary
+        temporary.mkdir()
+        self.commands: set[bytes] = set()
+        self.files: dict[str, bytes] = {}
+        self._handles: dict[str, int] = {}
+        self._old = {*os.listdir("/proc"), *(str(self.SYSTEM / name) for name in os.listdir(self.SYSTEM))}
+        self._end = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self.join()
+        for path, handle in self._handles.items():
+            # With the handle all that was written can be read after the file is deleted.
+            with os.fdopen(handle, "rb") as stream:
+                self.files[path] = stream.read()
+
+    def run(self) -> None:
+        while not self._end.is_set():
+            for folder, _, names in os.walk(self.temporary):
+                for name in names:
+                    self._hold(os.path.join(folder, name))
+            for name in os.listdir(self.SYSTEM):
+                if str(self.SYSTEM / name) not in self._old:
+                    self._hold(str(self.SYSTEM / name))
+            for process in os.listdir("/proc"):
+                if process.isdigit() and process not in self._old:
+                    with contextlib.suppress(OSError):
+                        self.commands.add(Path("/proc", process, "cmdline").read_bytes())
+
+    def _hold(self, path: str) -> None:
+        if path not in self._handles:
+            with contextlib.suppress(OSError):
+                handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+                if stat.S_ISREG(os.fstat(handle).st_mode):
+                    self._handles[path] = handle
+                else:
+                    os.close(handle)
+
+
+class Searched:
+    """One build and all of its traces."""
+
+    def __init__(self, workspace, folder, *arguments, env=None):
+        folder.mkdir()
+        (folder / "home").mkdir()
+        self.workspace, self.folder = workspace, folder
+        with Watch(folder / "tmp") as watch:
+            self.result = workspace.make("V=1", *arguments, env={
+                **(env or {}), "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "home")})
+        self.commands, self.files = watch.commands, watch.files
+
+    def succeeded(self):
+        assert self.result.status == 0, self.result.output[-4000:]
+        assert "arm-none-eabi-gcc -o out/" in self.result.output
+        # The watch was awake: it saw compilers run, and assembler text of ordinary sources pass.
+        assert [command for command in self.commands if b"/cc1\0" in command]
+        assert [path for path, text in self.files.items() if path.endswith(".s") and b".cpu cortex-m33" in text]
+        return self
+
+    def traces(self, secret, *, but=()):
+        """Where the secret is found, apart from the files that may hold it."""
+        found = {f"the workspace: {path}": forms_found for path, forms_found in tree_holding(self.workspace.root, secret).items()
+                 if not any(fnmatch.fnmatch(path, pattern) for pattern in but)}
+        found.update({f"the folder: {path}": forms_found for path, forms_found in tree_holding(self.folder, secret).items()})
+        found.update({f"for a moment: {path}": holding(data, secret) for path, data in self.files.items()
+                      if holding(data, secret)})
+        if holding(self.result.output.encode(), secret):
+            found["the output"] = holding(self.result.output.encode(), secret)
+        for command in self.commands:
+            if holding(command, secret):
+                found[f"a command: {command[:60]!r}…"] = holding(command, secret)
+        return found
+
+
+# --- the search itself
+
+
+def test_the_search_finds_what_is_there(tmp_path):
+    (tmp_path / "tree").mkdir()
+    for form, needle in forms(DEVICE_SECRET).items():
+        (tmp_path / "tree" / "file").write_bytes(b"before " + needle + b" after")
+        assert form in tree_holding(tmp_path / "tree", DEVICE_SECRET)["file"]
+    text = b"x" * 7 + DEVICE_SECRET.encode() + b"yz"
+    for shift in range(3):
+        assert holding(base64.b64encode(b"?" * shift + text), DEVICE_SECRET)
+    assert holding(b"", DEVICE_SECRET) == []
+
+
+def test_the_watch_finds_what_is_there_for_a_moment(tmp_path):
+    program = ("import os, sys, time\n"
+               f"path = {str(tmp_path / 'tmp' / 'moment')!r}\n"
+               "stream = open(path, 'w')\ntime.sleep(0.05)\nstream.write(sys.argv[1])\nstream.close()\nos.remove(path)\n")
+    with Watch(tmp_path / "tmp") as watch:
+        subprocess.run([sys.executable, "-c", program, DEVICE_SECRET], check=True)
+    assert not (tmp_path / "tmp" / "moment").exists()
+    assert watch.files[str(tmp_path / "tmp" / "moment")] == DEVICE_SECRET.encode()
+    assert any(DEVICE_SECRET.encode() in command for command in watch.commands)
+
+
+# --- an identity inside the firmware
+
+
+def secrets_file(workspace, text):
+    path = workspace.solution / "ota.secrets.yaml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("source", ["environment", "ota.secrets.yaml"])
+def test_embedded_identity(workspace, tmp_path, source):
+    env, may_hold = {}, MAY_HOLD
+    if source == "environment":
+        env = {"AOS_OTA_DEVICE_SECRET": DEVICE_SECRET, "AOS_OTA_PRODUCT_SECRET": PRODUCT_SECRET}
+    else:
+        secrets_file(workspace, f"device_secret: '{DEVICE_SECRET}'\nproduct_secret: '{PRODUCT_SECRET}'\n")
+        may_hold = (*MAY_HOLD, "solutions/ota_demo/ota.secrets.yaml")
+    # The vendor's product_secret stands in its other demo; with a place for it the firmware holds both.
+    workspace.edit(workspace.solution / "otaappdemo.c", '    char *device_secret     = "";\n',
+               '    char *device_secret     = "";\n    char *product_secret    = "";\n')
+    workspace.edit(workspace.solution / "otaappdemo.c", "    (void)param;\n    aiot_sysdep", "    printf(product_secret);\n    aiot_sysdep")
+    searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, env=env).succeeded()
+    for secret in (DEVICE_SECRET, PRODUCT_SECRET):
+        assert searched.traces(secret, but=may_hold) == {}
+        assert set(tree_holding(workspace.root, secret)) == set(may_hold)
+
+    # Again without a change, and then for another version: nothing more is known of it.
+    for number, version in enumerate(("app-1.0.0", "app-1.0.1")):
+        again = Searched(workspace, tmp_path / f"again {number}", *EMBEDDED, f"OTA_APP_VERSION={version}", env=env)
+        assert again.result.status == 0, again.result.output
+        assert [again.traces(secret, but=may_hold) for secret in (DEVICE_SECRET, PRODUCT_SECRET)] == [{}, {}]
+
+    # Out of the firmware again: out of everything.
+    (workspace.solution / "ota.secrets.yaml").unlink(missing_ok=True)
+    workspace.made()
+    assert [tree_holding(workspace.root, secret) for secret in (DEVICE_SECRET, PRODUCT_SECRET)] == [{}, {}]
+
+
+def test_failing_compiler_does_not_show_what_it_compiled(workspace, tmp_path):
+    """A template that breaks the identity's C text: the compiler quotes it, we must not."""
+    templates = workspace.solution / "templates"
+    templates.mkdir()
+    (templates / "ota_identity.c.j2").write_text(
+        "{% include 'aos_ota_plugin/ota_identity.c.j2' %}\nint secret[sizeof({{ secrets.device_secret | c_string }}) == 1 ? 1 : -1];\n"
+        "_Static_assert(0, {{ secrets.device_secret | c_string }});\n")
+    searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": DEVICE_SECRET})
+    assert searched.result.status != 0
+    assert "the compiler refused the identity source" in searched.result.output
+    assert "<secret>" in searched.result.output
+    assert searched.traces(DEVICE_SECRET) == {}
+
+
+# --- an identity in the KV partition, with the secret still in the shell
+
+
+@pytest.mark.parametrize("source", ["environment", "ota.secrets.yaml"])
+def test_identity_in_the_kv_partition(workspace, tmp_path, source):
+    env, may_hold = {}, ()
+    if source == "environment":
+        env = {"AOS_OTA_DEVICE_SECRET": DEVICE_SECRET, "AOS_OTA_PRODUCT_SECRET": PRODUCT_SECRET}
+    else:
+        secrets_file(workspace, f"device_secret: '{DEVICE_SECRET}'\nproduct_secret: '{PRODUCT_SECRET}'\n")
+        may_hold = ("solutions/ota_demo/ota.secrets.yaml",)
+    searched = Searched(workspace, tmp_path / "watched", env=env).succeeded()
+    for secret in (DEVICE_SECRET, PRODUCT_SECRET):
+        assert searched.traces(secret, but=may_hold) == {}
+
+
+# --- the key's passphrase, and the key
+
+
+@pytest.mark.parametrize("source", ["environment", "ota.secrets.yaml"])
+def test_passphrase_of_the_signing_key(workspace, tmp_path, source):
+    plain = workspace.key.read_bytes()
+    encrypted = subprocess.run(["openssl", "pkcs8", "-topk8", "-passout", f"pass:{PASSPHRASE}"], input=plain, check=True,
+                               capture_output=True).stdout
+    workspace.write_key(workspace.key, encrypted)
+    env, may_hold = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE}, ()
+    if source == "ota.secrets.yaml":
+        env, may_hold = {}, ("solutions/ota_demo/ota.secrets.yaml",)
+        secrets_file(workspace, f"key_passphrase: '{PASSPHRASE}'\n")
+    searched = Searched(workspace, tmp_path / "watched", env=env).succeeded()
+    assert searched.traces(PASSPHRASE, but=may_hold) == {}
+    # Nor does the opened key come to lie anywhere: its private exponent, as PEM or as bytes.
+    private = _private_numbers(plain)
+    for path in [*workspace.root.rglob("*"), *(tmp_path / "watched").rglob("*")]:
+        if path.is_file():
+            data = path.read_bytes()
+            assert plain.splitlines()[5] not in data, path
+            assert not any(number in data for number in private), path
+
+
+def _private_numbers(pem):
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    numbers = load_pem_private_key(pem, None).private_numbers()
+    return [number.to_bytes((number.bit_length() + 7) // 8, order) for number in (numbers.d, numbers.p, numbers.q)
+            for order in ("big", "little")]

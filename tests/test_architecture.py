@@ -1,0 +1,181 @@
+"""The rooms know only those below them; heavy modules are imported where they are used; only the outer rooms print."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aos_ota_plugin
+
+PACKAGE = Path(aos_ota_plugin.__file__).resolve().parent
+NAME = "aos_ota_plugin"
+
+# What each room may import besides itself and the errors.
+MAY_IMPORT = {
+    "errors": set(),
+    "keys": set(),
+    "images": set(),
+    "sources": set(),
+    "transport": set(),
+    "settings": {"device"},  # device.limits: how long a name may be
+    "device": {"images", "keys"},
+    "workspace": {"settings"},
+    "release": {"settings", "workspace", "keys", "sources", "images", "device"},
+    "scons": {"release", "settings", "workspace", "keys", "sources", "images", "device"},
+    "cli": {"release", "transport", "settings", "workspace", "keys", "sources", "images", "device"},
+    "demo": set(),
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock"}
+BUILD_TOOLS = {"SCons", "aostools"}
+# Each has to build something out of what it imports at the top: a command, a SCons builder.
+FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}
+
+
+def modules():
+    return sorted(path for path in PACKAGE.rglob("*.py") if "workspace" not in path.relative_to(PACKAGE).parts[1:2]
+                  or path.relative_to(PACKAGE).parts[0] != "demo")
+
+
+def room(path):
+    first = path.relative_to(PACKAGE).parts[0]
+    return first[:-3] if first.endswith(".py") else first
+
+
+def module_name(path):
+    parts = [NAME, *path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path, tree):
+    """(node, absolute module name) of every import in a module, those inside functions too."""
+    package = [NAME, *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package[:len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (above, node.module) if part)
+            yield node, base
+            if base == NAME:
+                for alias in node.names:
+                    yield node, f"{base}.{alias.name}"
+
+
+def at_import_time(tree):
+    """The nodes that run when the module is imported: not the bodies of functions, nor what only a type checker reads."""
+    waiting = list(tree.body)
+    for node in waiting:
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+            continue
+        waiting.extend(child for child in ast.iter_child_nodes(node))
+
+
+PARSED = {path: ast.parse(path.read_text(encoding="utf-8")) for path in modules()}
+
+
+def test_every_room_is_in_the_table():
+    assert {room(path) for path in PARSED} <= set(MAY_IMPORT)
+    assert len(PARSED) > 50
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_imports_point_one_way(path):
+    here = room(path)
+    for node, name in imports(path, PARSED[path]):
+        if name.split(".")[0] != NAME or name == NAME:
+            continue
+        other = name.split(".")[1]
+        if other == "__version__":
+            continue
+        assert other in {here, "errors"} | MAY_IMPORT[here], f"{path}:{node.lineno}: {here} imports {name}"
+
+
+def test_the_table_has_no_circle():
+    order = []
+    while len(order) < len(MAY_IMPORT):
+        free = [name for name, others in MAY_IMPORT.items() if name not in order and others <= set(order)]
+        assert free, f"a circle among {set(MAY_IMPORT) - set(order)}"
+        order += free
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_only_scons_knows_scons(path):
+    for node, name in imports(path, PARSED[path]):
+        assert room(path) == "scons" or name.split(".")[0] not in BUILD_TOOLS, f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_no_heavy_module_is_imported_with_the_module(path):
+    early = set(map(id, at_import_time(PARSED[path])))
+    for node, name in imports(path, PARSED[path]):
+        if id(node) in early:
+            top = name.split(".")[0]
+            assert top not in HEAVY, f"{path}:{node.lineno}: {name}"
+            known = {NAME, "__future__", *FRAMEWORKS.get(room(path), ())}
+            assert top in known or top in sys.stdlib_module_names, f"{path}:{node.lineno}: {name}"
+
+
+def printing(node):
+    """A call that shows something to the user, or ends the program."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return called in {"print", "input", "exit", "quit", "sys.exit", "os._exit", "logging.getLogger", "warnings.warn"} or (
+        called.startswith(("sys.stdout", "sys.stderr", "click.echo")))
+
+
+@pytest.mark.parametrize("path", [path for path in PARSED if room(path) not in {"cli", "scons", "__main__"}], ids=module_name)
+def test_only_the_outer_rooms_print(path):
+    assert [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(PARSED[path]) if printing(node)] == []
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_programs_are_never_started_through_a_shell(path):
+    for node in ast.walk(PARSED[path]):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "eval", "exec"}, (
+                f"{path}:{node.lineno}")
+            assert not [word for word in node.keywords if word.arg == "shell"], f"{path}:{node.lineno}"
+
+
+def test_the_step_wrapper_needs_the_standard_library_only():
+    """It runs in whatever Python stands first on PATH, also an old one without this package."""
+    path = PACKAGE / "scons" / "postimage.py"
+    names = {name.split(".")[0] for _, name in imports(path, PARSED[path])}
+    assert names <= sys.stdlib_module_names | {"__future__"}
+
+
+# Started on its own, each room's modules leave the heavy ones alone: what the source shows, measured.
+@pytest.mark.parametrize("name", [module_name(path) for path in PARSED if room(path) in {"release", "device", "keys", "sources"}
+                                  and path.name == "__init__.py"] + [
+    f"{NAME}.release.settle", f"{NAME}.settings.resolve", f"{NAME}.workspace.solution", f"{NAME}.cli.main"])
+def test_importing_it_is_cheap(name):
+    script = f"import sys, {name}\nprint(sorted({HEAVY!r} & {{module.split('.')[0] for module in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- the checks themselves
+
+
+def test_the_reader_of_imports_sees_them_all():
+    path = PACKAGE / "release" / "made_up.py"
+    tree = ast.parse("import os.path\nfrom . import lock\nfrom ..keys import rsa\nfrom aos_ota_plugin import cli\n"
+                     "def f():\n    import yaml\nif TYPE_CHECKING:\n    import jinja2\ntry:\n    import rich\nexcept E:\n    pass\n"
+                     "class C:\n    import filelock\n")
+    found = {name: node for node, name in imports(path, tree)}
+    assert set(found) == {"os.path", f"{NAME}.release", f"{NAME}.keys", NAME, f"{NAME}.cli", "yaml", "jinja2", "rich", "filelock"}
+    early = set(map(id, at_import_time(tree)))
+    assert {name for name, node in found.items() if id(node) not in early} == {"yaml", "jinja2"}
