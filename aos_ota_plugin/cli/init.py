@@ -113,7 +113,7 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
     written = []
     for name, data in files.items():
         path = folder / name
-        if not (keep and path.exists()) and write_if_changed(path, data):
+        if not (keep and path.exists()) and write_if_changed(path.resolve(), data):
             written.append(str(path))
     return written
 
@@ -162,5 +162,5 @@ def _ignore(path: Path) -> List[str]:
     if not missing:
         return []
     separator = b"" if not data or data.endswith(b"\n") else b"\n"
-    write_if_changed(path, data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
+    write_if_changed(path.resolve(), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
     return [str(path)]

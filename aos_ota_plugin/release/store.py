@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
-from typing import List, Mapping, Tuple, Union
+from typing import List, Mapping, Optional, Tuple, Union
 
 from aos_ota_plugin.errors import OutputError
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 
-def write_atomic(path: PathLike, data: bytes, *, mode: int = 0o644) -> None:
+def write_atomic(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> None:
     """Write ``data`` under ``path`` so that a reader, or a power cut, sees the old file or the new one.
 
     Raises:
@@ -52,8 +53,11 @@ def write_set(folder: PathLike, files: Mapping[str, bytes]) -> List[str]:
     return names
 
 
-def stage(path: PathLike, data: bytes, *, mode: int = 0o644) -> Tuple[str, str]:
-    """Write ``data`` to a temporary file beside ``path``, flushed to the disk; returns (temporary, final)."""
+def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[str, str]:
+    """Write ``data`` to a temporary file beside ``path``, flushed to the disk; returns (temporary, final).
+
+    Without ``mode`` it gets the permissions of the file it replaces, or 0644.
+    """
     target = Path(path)
     temporary = ""
     try:
@@ -63,7 +67,7 @@ def stage(path: PathLike, data: bytes, *, mode: int = 0o644) -> Tuple[str, str]:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(mode)
+        Path(temporary).chmod(_mode_of(target) if mode is None else mode)
     except OSError as error:
         if temporary:
             discard([(temporary, "")])
@@ -88,6 +92,13 @@ def discard(staged: List[Tuple[str, str]]) -> None:
     for temporary, _ in staged:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o644
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -41,6 +41,15 @@ def test_write_if_changed(folder):
     assert (folder / "a").read_bytes() == b"new a"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_permissions_of_a_replaced_file_stay(folder):
+    (folder / "a").chmod(0o640)
+    store.write_atomic(folder / "a", b"new a")
+    store.write_atomic(folder / "c", b"new c")
+    assert (folder / "a").stat().st_mode & 0o777 == 0o640
+    assert (folder / "c").stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize("call", ["mkstemp", "write", "fsync"])
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize(("number", "says"), [(errno.ENOSPC, "no room on the disk"), (errno.EACCES, "cannot write"),
