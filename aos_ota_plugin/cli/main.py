@@ -19,6 +19,12 @@ VERBS = {
     "sign": "sign a payload outside a build, as the build does",
     "verify": "answer as a device would: accepted, or its own error",
     "info": "show what a file is, field by field",
+    "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
+    "pack-files": "pack a folder's files for a module, a sub-device or scripts",
+    "unpack-files": "unpack a data-file pack into a folder",
+    "send": "write a file to a board's flash over its serial port",
+    "receive": "receive files over a serial port",
+    "report": "which file to send over which channel, and how long it takes",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 
@@ -34,7 +40,7 @@ class LazyGroup(click.Group):
         """The verb's own command, or None for an unknown one."""
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"aos_ota_plugin.cli.{cmd_name}").command
+        command = importlib.import_module(f"aos_ota_plugin.cli.{cmd_name.replace('-', '_')}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,129 @@
+"""``aos-ota pack``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+import click
+
+from aos_ota_plugin.cli.sign import Size
+from aos_ota_plugin.errors import FormatError, SettingsError
+from aos_ota_plugin.images.full import build
+from aos_ota_plugin.images.info import ImageMagic
+from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place
+from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.store import write_set
+from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.workspace.flash_layout import read_layout
+
+_OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
+_WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_]*)")
+LAYOUT_NAME = "layout.json"
+FLASH_NAME = "flash.bin"
+
+
+@click.command("pack", short_help="combine images for one device: APP, KERNEL, ALL, FS, MCU")
+@click.option("--app", metavar="FILE[@WHERE]", help="The application.  [WHERE: the application partition]")
+@click.option("--kernel", metavar="FILE@WHERE", help="The kernel.")
+@click.option("--all", "whole", metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
+@click.option("--fs", metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
+@click.option("--mcu", metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
+@click.option("--table", required=True, type=click.Path(dir_okay=False),
+              help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml.")
+@click.option("--key", type=click.Path(dir_okay=False), help="The private key that signs each image (local mode).")
+@click.option("--unsigned", is_flag=True, help="No ota_sign_info_t: for devices in cloud mode.")
+@click.option("--ota-size", type=Size(), help="Bytes that the OTA partition holds.  [default: from the table]")
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="The folder to write into.")
+@click.option("--json", "as_json", is_flag=True, help="Print the layout as JSON.")
+def command(
+    app: Optional[str], kernel: Optional[str], whole: Optional[str], fs: Optional[str], mcu: Optional[str], table: str,
+    key: Optional[str], unsigned: bool, ota_size: Optional[int], output: str, as_json: bool,
+) -> None:
+    """Make one OTA image a part, one of the joined firmware, one file for the flasher, and a list of what lies where.
+
+    WHERE is an address (0x2a000) or a partition's name in the table. Overlap, order and size are checked. Devices know
+    no file with several images in it, so each OTA image is an update of its own; which magics besides ALL and MCU a
+    device makes use of is up to its board.
+
+    \b
+    Example:
+      aos-ota pack --app app.bin --fs littlefs.bin --table partition_conf.c --key keys/ota_key.pem -o packed/
+    """
+    if (key is None) != unsigned:
+        raise click.UsageError("give exactly one of --key and --unsigned")
+    given = {ImageMagic.APP: app, ImageMagic.KERNEL: kernel, ImageMagic.ALL: whole, ImageMagic.FS: fs}
+    parts = [_part(magic, value) for magic, value in given.items() if value]
+    if not parts and not mcu:
+        raise click.UsageError("give at least one of --app, --kernel, --all, --fs and --mcu")
+    partitions = _partitions(table)
+    placed = place(parts, partitions)
+    passphrase = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
+    signer = load_private_key(key, Secret(passphrase) if passphrase else None) if key else None
+    sign = signer.sign_hash if signer else None
+    files = _images(placed, read(mcu, "the MCU image", "give its file") if mcu else None, sign)
+    room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
+    for name, data in files.items():
+        if room is not None and len(data) > room and name != FLASH_NAME:
+            raise FormatError(f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
+                              remedy="make the part smaller")
+    layout = _layout(placed, files)
+    text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
+    write_set(Path(output), {**files, LAYOUT_NAME: text.encode("utf-8")})
+    if as_json:
+        click.echo(text, nl=False)
+        return
+    for one in placed:
+        click.echo(f"0x{one.address:08x}  {len(one.data):>9} bytes  {one.magic.name:<6}  in {one.partition.name}")
+    for name, data in files.items():
+        click.echo(f"{os.path.join(output, name)}  {len(data)} bytes")
+    if room is None:
+        click.echo("the table does not say how large the OTA partition is, so the images' sizes are not checked; "
+                   "give --ota-size")
+
+
+def _part(magic: ImageMagic, value: str) -> Part:
+    found = None if os.path.exists(value) else _WHERE.fullmatch(value)
+    path, where = (found[1], found[2]) if found else (value, None)
+    data = read(path, f"the {magic.name} image", "give FILE or FILE@WHERE")
+    if where is None or not where[0].isdigit():
+        return Part(magic, data, where)
+    try:
+        return Part(magic, data, int(where, 0))
+    except ValueError:
+        raise SettingsError(f"{where} is not an address", remedy="write 0x2a000, or a decimal number without leading "
+                            "zeros") from None
+
+
+def _partitions(table: str) -> List[Partition]:
+    text = read(table, "the partition table", "give the board's config/partition_conf*.c").decode("utf-8", "replace")
+    return [Partition(name, start, length) for name, start, length, _ in read_layout(text, table)]
+
+
+def _images(
+    placed: Tuple[Placed, ...], mcu: Optional[bytes], sign: Optional[Callable[[bytes], bytes]],
+) -> Dict[str, bytes]:
+    files = {f"ota_{one.magic.name.lower()}.bin": build(one.data, sign=sign, magic=one.magic) for one in placed}
+    inside = firmware(placed)
+    if len(inside) > 1:
+        files["ota_all.bin"] = build(join(inside), sign=sign, magic=ImageMagic.ALL)
+    if mcu is not None:
+        files["ota_mcu.bin"] = build(mcu, sign=sign, magic=ImageMagic.MCU)
+    if placed:
+        files[FLASH_NAME] = join(placed)
+    return files
+
+
+def _layout(placed: Tuple[Placed, ...], files: Dict[str, bytes]) -> Dict[str, object]:
+    return {
+        "schema": "aos-ota-layout/1",
+        "flash": {"file": FLASH_NAME, "address": placed[0].address} if placed else None,
+        "parts": [{"magic": one.magic.name, "address": one.address, "size": len(one.data),
+                   "partition": one.partition.name, "sha256": hashlib.sha256(one.data).hexdigest()} for one in placed],
+        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                  for name, data in files.items()},
+    }

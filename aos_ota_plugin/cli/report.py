@@ -1,0 +1,44 @@
+"""``aos-ota report``."""
+
+from __future__ import annotations
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.report import duration, transfer_report
+
+
+@click.command("report", short_help="which file to send over which channel, and how long it takes")
+@click.argument("manifest", type=click.Path(dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(manifest: str, as_json: bool) -> None:
+    """Show the files of a release (MANIFEST is its ota_rtos_ota.json) with estimated transfer times.
+
+    \b
+    Example:
+      aos-ota report ota_rtos_ota.json
+    """
+    data = read(manifest, "the manifest", "give the ota_rtos_ota.json of the release")
+    report = transfer_report(parse_manifest(data, file=manifest))
+    if as_json:
+        echo_json({
+            "channels": [vars(channel) for channel in report.channels],
+            "files": [{"file": row.file, "kind": row.kind, "size": row.size,
+                       "seconds": {channel.name: time for channel, time in zip(report.channels, row.seconds)}}
+                      for row in report.rows],
+            "recommended": report.recommended, "notes": list(report.notes),
+        })
+        return
+    echo_table(("file", "kind", "bytes", *(channel.name for channel in report.channels)), [
+        (row.file, row.kind, str(row.size), *("-" if time is None else duration(time) for time in row.seconds))
+        for row in report.rows])
+    click.echo("")
+    if report.recommended:
+        click.echo(f"send: {report.recommended}")
+    for note in report.notes:
+        click.echo(f"note: {note}")
+    click.echo("estimated from these rates, without erasing, checking and retries:")
+    for channel in report.channels:
+        click.echo(f"  {channel.name}: {channel.rate} bytes a second ({channel.assumption})")

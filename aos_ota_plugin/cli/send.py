@@ -1,0 +1,86 @@
+"""``aos-ota send``."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json
+from aos_ota_plugin.cli.sign import Size
+from aos_ota_plugin.cli.transfer_bar import transfer_bar
+from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.images.full import kind_of
+from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.transport import boot_menu
+from aos_ota_plugin.transport import line as ymodem
+from aos_ota_plugin.transport.sender import Sender
+from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
+
+
+@click.command("send", short_help="write a file to a board's flash over its serial port")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--port", required=True, help="The serial port, e.g. /dev/ttyUSB0 or COM3.")
+@click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
+@click.option("--address", type=Size(), help="Where in the flash to write.  [default: the bank that does not run]")
+@click.option("--plain", is_flag=True, help="No boot menu: another Ymodem receiver waits (aos-ota receive, rb).")
+@click.option("--any-file", is_flag=True, help="Also write a file that no board can run as it is.")
+@click.option("--switch", is_flag=True, help="Make the other bank boot afterwards.")
+@click.option("--reboot", is_flag=True, help="Reboot the board afterwards.")
+@click.option("--wait", type=float, default=boot_menu.ENTER_SECONDS, show_default=True,
+              help="Seconds to wait for the board's boot menu.")
+@click.option("--attempts", type=click.IntRange(1, 100), default=boot_menu.ATTEMPTS, show_default=True,
+              help="How often to send a file when bytes get lost.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    file: str, port: str, baud: int, address: Optional[int], plain: bool, any_file: bool, switch: bool, reboot: bool,
+    wait: float, attempts: int, as_json: bool,
+) -> None:
+    """Write FILE (ota_rtos.bin) through the second boot stage's serial menu. Reset the board when asked to.
+
+    The boot stage checks the CRC of each block and nothing else: no signature, and not whether a block came twice. So
+    when bytes get lost, the file is sent again from its start.
+
+    \b
+    Example:
+      aos-ota send --port /dev/ttyUSB0 --switch --reboot ota_rtos.bin
+    """
+    if plain and (address is not None or switch or reboot):
+        raise click.UsageError("--address, --switch and --reboot belong to the boot menu, which --plain goes without")
+    data = read(file, "the file", "give the ota_rtos.bin of your build")
+    name = os.path.basename(file)
+    kind = kind_of(data)
+    if kind != "full" and not plain and not any_file:
+        raise FormatError(f"this is {'an xz image' if kind == 'xz' else 'a diff'}; written to a bank as it is, no "
+                          "board boots from it", place=Place(file), remedy="send the ota_rtos.bin, or add --any-file")
+    with SerialPort(port, baud, tell=_tell) as line:
+        if plain:
+            with transfer_bar(name, len(data)) as show:
+                ymodem.send(line, Sender(name, data), show)
+            result = {"file": file, "size": len(data)}
+        else:
+            _tell(f"waiting up to {wait:.0f} s for the boot menu: reset the board now")
+            boot_menu.enter(line, seconds=wait)
+            _tell("the board erases the partition, which can take a minute")
+            with transfer_bar(name, len(data)) as show:
+                written = boot_menu.write_file(line, boot_menu.Upload(name, data, address, attempts), show, _tell)
+            result = {"file": file, "size": len(data), "address": f"0x{written.address:x}",
+                      "attempts": written.attempts, "confirmed": written.confirmed}
+            if switch:
+                result["boots"] = boot_menu.switch(line)
+            if reboot:
+                boot_menu.reboot(line)
+    if as_json:
+        echo_json(result)
+        return
+    where = f" at {result['address']}" if "address" in result else ""
+    click.echo(f"{file}: {len(data)} bytes written{where}" if where else f"{file}: {len(data)} bytes sent")
+    if result.get("confirmed") is False:
+        click.echo("the board did not confirm address and length in words that are known here")
+    if "boots" in result:
+        click.echo(f"bank {result['boots']} boots next")
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

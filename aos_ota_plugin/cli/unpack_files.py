@@ -1,0 +1,34 @@
+"""``aos-ota unpack-files``."""
+
+from __future__ import annotations
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json
+from aos_ota_plugin.errors import placed
+from aos_ota_plugin.images.pack import parse
+from aos_ota_plugin.release.fresh import write_new
+from aos_ota_plugin.release.inputs import read
+
+
+@click.command("unpack-files", short_help="unpack a data-file pack into a folder")
+@click.argument("pack", type=click.Path(dir_okay=False))
+@click.option("-d", "--directory", required=True, type=click.Path(file_okay=False), help="The folder to unpack into.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(pack: str, directory: str, as_json: bool) -> None:
+    """Unpack PACK: all of its files or, when one is damaged, unsafe or there already, none.
+
+    \b
+    Example:
+      aos-ota unpack-files scripts.pack -d unpacked/
+    """
+    data = read(pack, "the pack", "give a file that `aos-ota pack-files` made")
+    with placed(pack):
+        files = parse(data)
+    write_new(directory, {file.name: file.data for file in files})
+    if as_json:
+        echo_json({"file": pack, "directory": directory,
+                   "files": [{"name": file.name, "size": len(file.data)} for file in files]})
+        return
+    for file in files:
+        click.echo(f"{file.name}  {len(file.data)} bytes")

@@ -1,0 +1,116 @@
+"""A data-file pack: scripts, resources or a sub-device's files in one file that a device unpacks into a folder.
+
+Layout (all integers little-endian; device header ``upack_data_file.h``)::
+
+    data_file_pack_head_t                 then, for each file, data_file_infor_t, its name, its bytes
+      0  u16     file_numb                  0  u32      head_size   24 + bytes of the name
+      2  u16     pack_ver   not read        4  u32      file_size
+      4  u32     pack_size  whole file      8  u8[16]   md5_vale    MD5 of the bytes; devices do not check it
+
+Names are UTF-8 without NUL. Devices do not check them either, and do not make folders, so ``check_name`` refuses
+what is not safe, and folders have to be there already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+from typing import List, Sequence, Tuple
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images.info import BytesLike
+from aos_ota_plugin.images.names import check_name, check_together
+
+PACK_VER = 1
+_HEAD = struct.Struct("<HHI")
+_INFOR = struct.Struct("<II16s")
+HEAD_SIZE = _HEAD.size
+INFOR_SIZE = _INFOR.size
+FILES_MAX = 0xFFFF
+PACK_MAX = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class PackFile:
+    """One file: its path below the target folder, with ``/`` between folders, and its bytes."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+def build(files: Sequence[PackFile]) -> bytes:
+    """Return the pack; files stand in the order of their names' bytes, so the same files give the same pack.
+
+    Raises:
+        FormatError: no files or too many, a name that is not safe, two that collide, or a pack over 4 GiB.
+    """
+    if not 0 < len(files) <= FILES_MAX:
+        raise FormatError(f"a pack holds 1 to {FILES_MAX} files, not {len(files)}",
+                          remedy="choose the files that the device needs")
+    named = [(check_name(file.name), file) for file in files]
+    check_together(file.name for file in files)  # after it names are distinct, so sorting never compares files
+    named.sort(key=lambda pair: pair[0])
+    parts: List[bytes] = []
+    for name, file in named:
+        digest = hashlib.md5(file.data, usedforsecurity=False).digest()
+        if len(file.data) > PACK_MAX:
+            raise _too_large(len(file.data))
+        parts += [_INFOR.pack(INFOR_SIZE + len(name), len(file.data), digest), name, file.data]
+    size = HEAD_SIZE + sum(map(len, parts))
+    if size > PACK_MAX:
+        raise _too_large(size)
+    return b"".join([_HEAD.pack(len(named), PACK_VER, size), *parts])
+
+
+def parse(data: BytesLike) -> Tuple[PackFile, ...]:
+    """Read a pack; the files in the order they stand in.
+
+    Raises:
+        FormatError: bytes missing or left over, an MD5 that does not match, or a name that ``build`` would refuse.
+    """
+    view = memoryview(data).cast("B")
+    if len(view) < HEAD_SIZE:
+        raise FormatError(f"a file of {len(view)} bytes is too short for a data-file pack", remedy=_REMEDY)
+    count, _, size = _HEAD.unpack_from(view)
+    if size != len(view):
+        raise FormatError(f"this is no data-file pack: pack_size is {size}, the file has {len(view)} bytes",
+                          remedy=_REMEDY)
+    if not count:
+        raise FormatError("this data-file pack holds no files", remedy=_REMEDY)
+    files: List[PackFile] = []
+    offset = HEAD_SIZE
+    for number in range(1, count + 1):
+        file, offset = _parse_file(view, offset, f"file {number} of {count}")
+        files.append(file)
+    if offset != len(view):
+        raise FormatError(f"{len(view) - offset} bytes follow the last file of the pack", remedy=_REMEDY)
+    check_together(file.name for file in files)
+    return tuple(files)
+
+
+_REMEDY = "give a file that `aos-ota pack-files` made, whole and unchanged"
+
+
+def _parse_file(view: memoryview, offset: int, which: str) -> Tuple[PackFile, int]:
+    if len(view) - offset < INFOR_SIZE:
+        raise FormatError(f"the pack ends inside the header of {which}", remedy=_REMEDY)
+    head_size, file_size, digest = _INFOR.unpack_from(view, offset)
+    if head_size < INFOR_SIZE or file_size > len(view) or head_size + file_size > len(view) - offset:
+        raise FormatError(f"{which} has head_size {head_size} and file_size {file_size}; the pack has "
+                          f"{len(view) - offset} bytes left", remedy=_REMEDY)
+    start = offset + head_size
+    try:
+        name = bytes(view[offset + INFOR_SIZE : start]).decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"the name of {which} is not UTF-8", remedy=_REMEDY) from None
+    check_name(name)
+    data = bytes(view[start : start + file_size])
+    if hashlib.md5(data, usedforsecurity=False).digest() != digest:
+        raise FormatError(f"the MD5 of {name!a} does not match its bytes", remedy=_REMEDY)
+    return PackFile(name, data), start + file_size
+
+
+def _too_large(size: int) -> FormatError:
+    return FormatError(f"the pack would have {size} bytes; its format counts to {PACK_MAX}",
+                       remedy="split the files over several packs")

@@ -1,0 +1,1 @@
+"""Over a serial line: Ymodem, and the menu of the second boot stage that receives with it. Imports only errors."""

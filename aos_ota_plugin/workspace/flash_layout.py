@@ -1,0 +1,63 @@
+"""All partitions of a board's flash, out of its C partition table or its flasher's file list."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Optional, Tuple
+
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.workspace.partitions import _COMMENT, _ENTRY, _blank, _size
+
+_FIELD = r"\.\s*{}\s*=\s*([^,}}]*)"
+_START = re.compile(_FIELD.format("partition_start_addr"))
+_LENGTH = re.compile(_FIELD.format("partition_length"))
+
+Row = Tuple[str, int, int, Place]
+"""Name, first address and length in bytes, and where that stands."""
+
+
+def read_layout(text: str, file: str) -> List[Row]:
+    """Return the partitions of a ``partition_conf*.c`` or of a ``*dld_cfg*.yaml``, told apart by the file's name.
+
+    Entries whose address or length is no plain number are left out. Raises WorkspaceError when none is left.
+    """
+    rows = _flash_list(text, file) if file.lower().endswith((".yaml", ".yml")) else _table(text, file)
+    if not rows:
+        raise WorkspaceError("no partition with an address and a length was found here", place=Place(file),
+                             remedy="give the board's config/partition_conf*.c, or the chip's *dld_cfg.yaml")
+    return rows
+
+
+def _table(text: str, file: str) -> List[Row]:
+    code = _COMMENT.sub(_blank, text)
+    rows: List[Row] = []
+    for entry in _ENTRY.finditer(code):
+        found = _START.search(entry[2]), _LENGTH.search(entry[2])
+        if found[0] and found[1]:
+            start_text = found[0][1].strip().rstrip("uUlL")
+            start = 0 if start_text in ("0", "0x0", "0x00000000") else _size(start_text)
+            length = _size(found[1][1].strip().rstrip("uUlL"))
+            if start is not None and length:
+                line = code.count("\n", 0, entry.start()) + 1
+                rows.append((entry[1], start, length, Place(file, line)))
+    return rows
+
+
+def _flash_list(text: str, file: str) -> List[Row]:
+    value = parse_yaml(text, file).value
+    entries = value.get("FILE_LIST") if isinstance(value, dict) else None
+    rows: List[Row] = []
+    for entry in entries if isinstance(entries, list) else ():
+        for name, fields in entry.items() if isinstance(entry, dict) else ():
+            start, length = (fields.get("ADDR"), fields.get("SIZE")) if isinstance(fields, dict) else (None, None)
+            numbers = [_number(start), _number(length)]
+            if numbers[0] is not None and numbers[1]:
+                rows.append((str(name), numbers[0], numbers[1], Place(file)))
+    return rows
+
+
+def _number(value: object) -> Optional[int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value <= 0xFFFF_FFFF else None
+    return _size(value) if isinstance(value, str) else None

@@ -1,0 +1,141 @@
+"""Named modules and the messages about them."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aos_ota_plugin.errors import FormatError, OtaError, SettingsError
+from aos_ota_plugin.release.module import (
+    Module,
+    PushMessage,
+    check_modules,
+    inform_message,
+    parse_module,
+    parse_push,
+    progress_message,
+)
+
+SIGNATURE = base64.b64encode(bytes(256)).decode()
+PUSH = PushMessage(1234, "panel-1.0.1", "https://host/f.bin?a=b", "SHA256", "ab" * 32, "cd" * 16, SIGNATURE, "panel")
+
+
+def test_a_push_is_the_platforms_json():
+    assert PUSH.to_json().decode() == (
+        '{"code":"1000","message":"success","data":{"size":1234,"version":"panel-1.0.1","url":"https://host/f.bin?a=b",'
+        '"signMethod":"SHA256","sign":"' + "ab" * 32 + '","md5":"' + "cd" * 16 + '","digestsign":"' + SIGNATURE + '","module":"panel"}}')
+    short = PushMessage(1, "1", "http://h", "Md5", "00" * 16)
+    assert json.loads(short.to_json())["data"] == {"size": 1, "version": "1", "url": "http://h", "signMethod": "Md5", "sign": "00" * 16}
+
+
+words = st.text("abcXYZ019._-", min_size=1)
+pushes = st.one_of([st.builds(
+    PushMessage, st.integers(1, 2**32 - 1), words.map(lambda text: text[:63]), words.map(lambda text: "https://" + text[:200]),
+    st.just(method), st.binary(min_size=size, max_size=size).map(bytes.hex), st.none() | st.binary(min_size=16, max_size=16).map(bytes.hex),
+    st.none() | st.binary(min_size=256, max_size=256).map(lambda raw: base64.b64encode(raw).decode()),
+    st.none() | words.map(lambda text: text[:32])) for method, size in (("Md5", 16), ("SHA256", 32))])
+
+
+@given(pushes)
+def test_push_round_trip(push):
+    assert parse_push(push.to_json()) == push
+
+
+def changed(**changes):
+    document = json.loads(PUSH.to_json())
+    document["data"].update(changes)
+    return json.dumps(document).encode()
+
+
+def test_what_the_platform_may_add_or_leave_out():
+    assert parse_push(changed(isDiff=0, extData={"x": 1}, signMethod="sha256")) == PUSH
+    assert parse_push(changed(signMethod=None, sign="00" * 16)).sign_method == "Md5"
+
+
+@pytest.mark.parametrize("data, message", [
+    (b"{", "push.json:1:2: this is no push message: it is not JSON"), (b"\xff", "push.json: this is no push message"),
+    (b"[]", '"code" is not "1000"'), (b'{"code":"1000"}', 'it has no "data"'), (b"[" * 100_000, "not JSON"),
+    (changed(size="5"), '"size" is not a number'), (changed(size=True), '"size" is not a number'), (changed(size=0), "size is 0"),
+    (changed(size=2**32), "size is 4294967296"), (changed(url=None), '"url" is not a text'), (changed(module=5), '"module" is not a text'),
+    (changed(url="ftp://x"), "not one of http or https"), (changed(url="http://a b"), "not one of http or https"),
+    (changed(url="http://" + "x" * 249), "the url has 256 characters; a device keeps 255"),
+    (changed(version="v" * 64), "64 characters; devices keep 63"), (changed(version="a b"), "version contains ' '"),
+    (changed(module="m" * 33), "is not 1 to 32 letters"), (changed(signMethod="SM3"), "signMethod 'SM3' is none of Md5, SHA256"),
+    (changed(sign="ab" * 16), "sign is not 64 hex digits"), (changed(md5="xy" * 16), "md5 is not 32 hex digits"),
+    (changed(digestsign="!"), "digestsign is not base64"), (changed(digestsign="AAAA"), "digestsign has 3 bytes, not 256"),
+])
+def test_bad_pushes(data, message):
+    with pytest.raises(FormatError) as caught:
+        parse_push(data, file="push.json")
+    assert message in str(caught.value)
+    assert caught.value.place.file == "push.json"
+    assert caught.value.remedy
+
+
+@settings(max_examples=200)
+@given(st.one_of(st.binary(max_size=60), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "data", "size", "url", "sign", "version"]), inner),
+).map(lambda value: json.dumps(value).encode()), st.dictionaries(
+    st.sampled_from(["size", "url", "sign", "version", "md5", "module", "digestsign", "signMethod"]),
+    st.none() | st.integers() | st.text(max_size=9)).map(lambda changes: changed(**changes))))
+def test_any_push(data):
+    try:
+        push = parse_push(data)
+    except OtaError as error:
+        assert error.remedy
+    else:
+        assert parse_push(push.to_json()) == push
+
+
+def test_what_a_device_publishes():
+    assert inform_message("app-1.0.0") == b'{"id":0,"params":{"version":"app-1.0.0"}}'
+    assert inform_message("1", "panel") == b'{"id":0,"params":{"version":"1","module":"panel"}}'
+    assert len(inform_message("v" * 63, "m" * 32)) < 256
+    assert progress_message(-3, "verify") == b'{"id":0,"params":{"step":"-3","desc":"verify"}}'
+    longest = "x" * (255 - len(progress_message(100)))
+    assert len(progress_message(100, longest)) == 255
+    with pytest.raises(FormatError, match="this message has 256 bytes; a device's buffer holds 255"):
+        progress_message(100, longest + "x")
+    for step in (-5, 101):
+        with pytest.raises(FormatError, match=f"the step {step} is not -4 to 100"):
+            progress_message(step)
+
+
+@pytest.mark.parametrize("values, message", [
+    (("", "1", "f"), "the module name '' is not 1 to 32"), (("a b", "1", "f"), "the module name 'a b'"), (("m" * 33, "1", "f"), "is not 1 to 32"),
+    (("m", "", "f"), "the version of module m is empty"), (("m", "v" * 64, "f"), "devices keep 63"), (("m", "1", ""), "has no image"),
+    (("m", "1", "f", "/" + "p" * 76), "has 77 bytes; a device keeps 76"), (("m", "1", "f", "/" + "é" * 38), "has 77 bytes"),
+    (("m", "1", "f", "data/x"), "is not absolute"), (("m", "1", "f", "/a/../b"), "holds '.', '..'"), (("m", "1", "f", "/a\n"), "control character"),
+    (("m", "1", "f", None, True), "a pack without a folder"), (("m", "1", "f", "/" + "p" * 64, True), "has 65 bytes; a device keeps 64"),
+    (("m", "1", "f", "/\udc80"), "cannot be written in UTF-8"),
+])
+def test_bad_modules(values, message):
+    with pytest.raises(SettingsError) as caught:
+        Module(*values)
+    assert message in caught.value.problem
+    assert caught.value.remedy
+
+
+def test_module_round_trip_and_reading():
+    module = Module("m" * 32, "v" * 63, "panel.pack", "/" + "p" * 63, unpacked=True)
+    assert parse_module(json.loads(json.dumps(module.to_document()))) == module
+    assert parse_module({"name": "a", "version": "1", "image": "f"}) == Module("a", "1", "f")
+    for bad in (None, [], {}, {"name": "a", "version": 1, "image": "f"}, {**module.to_document(), "unpacked": "yes"}, {**module.to_document(), "store_path": 5}):
+        with pytest.raises(FormatError) as caught:
+            parse_module(bad)
+        assert caught.value.remedy
+
+
+def test_modules_of_one_product():
+    check_modules([Module("default", "1", "f"), *(Module(f"m{number}", "1", "f", f"/m{number}") for number in range(10))])
+    for modules, message in (
+            ([Module("a", "1", "f"), Module("A", "1", "g")], "two modules have the name 'a'"),
+            ([Module("a", "1", "f", "/x"), Module("b", "1", "g", "/x")], "two modules have the store path '/x'"),
+            ([Module(f"m{number}", "1", "f") for number in range(11)], "11 modules; the platform takes 10")):
+        with pytest.raises(SettingsError, match=message):
+            check_modules(modules)
