@@ -7,7 +7,8 @@ The rules, in the order they are checked; the first that fails ends the release:
  2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
  4. the devices of the base release trust the same key, unless told otherwise;
- 5. the finished image passes the device's own checks with the key of the firmware.
+ 5. the finished image passes the device's own checks with the key of the firmware;
+ 6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 IMAGE_NAME = "ota_rtos_ota.bin"
 MANIFEST_NAME = "ota_rtos_ota.json"
+XZ_SUFFIX = ".xz"
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""
@@ -54,6 +56,7 @@ class ReleaseInput:
     public_key: Optional[PublicKey] = None
     base: Optional[Manifest] = None
     allow_new_key: bool = False
+    compress_xz: bool = False
     embedded: Tuple[bytes, ...] = field(default=(), repr=False)
     forbidden: Tuple[bytes, ...] = field(default=(), repr=False)
     solution: Optional[str] = None
@@ -63,16 +66,25 @@ class ReleaseInput:
 
 @dataclass(frozen=True)
 class Release:
-    """A release that passed every proof: the image is ``payload`` followed by ``trailer``."""
+    """A release that passed every proof. The image is ``payload`` followed by ``trailer``; ``compressed`` is the
+    same firmware as an xz image, where one was asked for.
+    """
 
     payload: bytes = field(repr=False)
     image: bytes = field(repr=False)
     manifest: Manifest
+    compressed: Optional[bytes] = field(default=None, repr=False)
 
     @property
     def trailer(self) -> bytes:
         """What the image has beyond the payload."""
         return self.image[len(self.payload):]
+
+    @property
+    def images(self) -> Dict[str, bytes]:
+        """All images by the names that the manifest gives them."""
+        made = [self.image] if self.compressed is None else [self.image, self.compressed]
+        return {artifact.file: data for artifact, data in zip(self.manifest.images, made)}
 
 
 def make_release(given: ReleaseInput) -> Release:
@@ -95,26 +107,47 @@ def make_release(given: ReleaseInput) -> Release:
     trailer = build_trailer(given.payload, sign=sign)
     image = given.payload + trailer
     _prove_acceptance(given, trusted, image, proofs)
+    compressed = _compressed(given, trusted, proofs) if given.compress_xz else None
 
     md5, sha256 = hashlib.md5(given.payload, usedforsecurity=False), hashlib.sha256(given.payload)
     payload = Artifact(given.payload_name, "payload", len(given.payload), md5.hexdigest(), sha256.hexdigest())
     # The image begins with the payload, so its digests go on where the payload's end.
     md5.update(trailer)
     sha256.update(trailer)
-    full = Artifact(given.image_name, "full", len(image), md5.hexdigest(), sha256.hexdigest())
+    images = [Artifact(given.image_name, "full", len(image), md5.hexdigest(), sha256.hexdigest())]
+    if compressed is not None:
+        images.append(Artifact(
+            given.image_name + XZ_SUFFIX, "xz", len(compressed),
+            hashlib.md5(compressed, usedforsecurity=False).hexdigest(), hashlib.sha256(compressed).hexdigest()))
     manifest = Manifest(
         version=given.version,
         security=given.security,
         identity=given.identity,
         key_fingerprint=trusted.fingerprint if trusted else None,
         payload=payload,
-        images=(full,),
+        images=tuple(images),
         proofs=tuple(Proof(rule, detail) for rule, detail in proofs.items()),
         solution=given.solution,
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
     )
-    return Release(given.payload, image, manifest)
+    return Release(given.payload, image, manifest, compressed)
+
+
+def _compressed(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> bytes:
+    """The xz image, taken apart again as the second boot stage would."""
+    from aos_ota_plugin.images import full, xz
+
+    sign = given.signer.sign_hash if given.security == "local" and given.signer else None
+    stream = xz.compress(given.payload)
+    image = full.build(stream, sign=sign)
+    if xz.decompress(stream, len(given.payload)) != given.payload:
+        raise ProofError("the compressed image does not decode to the payload",
+                         remedy="this is a fault of aos_ota_plugin: please report it")
+    info = xz.parse(stream)
+    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {info.dict_size} bytes, check {info.check}"
+    _prove_acceptance(given, trusted, image, proofs, prefix="xz, device")
+    return image
 
 
 def _prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
@@ -202,7 +235,9 @@ def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs:
         remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
 
 
-def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: Proofs) -> None:
+def _prove_acceptance(
+    given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: Proofs, *, prefix: str = "device",
+) -> None:
     from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 
     device = Device(public_key=trusted, local_rsa=given.security == "local",
@@ -214,7 +249,7 @@ def _prove_acceptance(given: ReleaseInput, trusted: Optional[PublicKey], image: 
                              remedy=_REMEDIES.get(finding.rule, "this is a fault of the build: `aos make clean` and "
                                                   "build again, and report it if it stays"))
         if finding.judged:
-            proofs[f"device: {finding.rule}"] = finding.detail
+            proofs[f"{prefix}: {finding.rule}"] = finding.detail
     if judgement.verdict is not DeviceVerdict.OTA_SUCCESS or (device.local_rsa and not judgement.signature_checked):
         raise ProofError(f"the signature of this image was not checked ({judgement.verdict.name})",
                          remedy="this is a fault of aos_ota_plugin: please report it")

@@ -6,6 +6,7 @@ someone else wrote under our name is replaced, an unchanged one is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -66,11 +67,13 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
         return Outcome(None, ())
 
     release = make_release(_release_input(site, settings, payload, partition))
-    files = {os.path.basename(site.image): release.image, os.path.basename(site.manifest): release.manifest.to_json()}
-    changed = store.write_set(os.path.dirname(site.image), files)
+    folder = os.path.dirname(site.image)
+    files = {**release.images, os.path.basename(site.manifest): release.manifest.to_json()}
+    changed = store.write_set(folder, files)
     if site.state:
-        _write_state(site.state, before, {
-            path: hashlib.sha256(files[os.path.basename(path)]).hexdigest() for path in (site.image, site.manifest)})
+        outputs = {os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        _drop_outdated(site.state, outputs)
+        _write_state(site.state, before, outputs)
     return Outcome(release, tuple(_lines(site, settings, release)) if changed else ())
 
 
@@ -91,6 +94,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes, partition:
         public_key=public_key,
         base=inputs.load_base(settings),
         allow_new_key=settings.allow_new_key,
+        compress_xz=settings.compress_xz,
         embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
@@ -141,6 +145,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes, partition: int
         "security": settings.security,
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
+        "xz": settings.compress_xz,
         "partition": partition,
         "board": site.board,
         "files": [_stamp(path) for path in (
@@ -169,16 +174,35 @@ def _is_settled(state: str, key: str) -> bool:
         return False
 
 
+def _drop_outdated(state: str, outputs: Dict[str, str]) -> None:
+    """Remove what the last release made and this one does not: nobody shall upload it by mistake."""
+    try:
+        remembered = dict(json.loads(Path(state).read_text(encoding="utf-8"))["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for path, digest in remembered.items():
+        with contextlib.suppress(OSError):
+            if path not in outputs and hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest:
+                Path(path).unlink()
+
+
 def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
     store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
 
 
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     manifest = release.manifest
-    image = manifest.images[0]
     key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
-    return [f"OTA {site.image}",
-            f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
+    lines = []
+    for image in manifest.images:
+        lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
+                  f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
+    full, *others = manifest.images
+    for image in others:
+        saved = full.size - image.size
+        lines.append(f"    {image.file} is {saved} bytes smaller ({100 * saved / full.size:.0f} %)" if saved > 0 else
+                     f"    {image.file} is no smaller than {full.file}: compressing does not pay here, send the latter")
+    return lines
 
 

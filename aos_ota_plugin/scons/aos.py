@@ -16,7 +16,7 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
-from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME
+from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
 from aos_ota_plugin.release.settle import Site
 from aos_ota_plugin.scons import builders, postimage
 from aos_ota_plugin.scons.actions import SourceKind, show
@@ -253,7 +253,7 @@ class _Hook:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.manifest, site.record, site.state) if path])
+            *rendered, site.image, site.image + XZ_SUFFIX, site.manifest, site.record, site.state) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

@@ -48,6 +48,7 @@ class OtaSettings:
     public_key: Optional[str]
     base_release: Optional[str]
     allow_new_key: bool
+    compress_xz: bool
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
@@ -67,6 +68,7 @@ class OtaSettings:
             "OTA_PUBLIC_KEY": self.public_key or "",
             "OTA_BASE_RELEASE": self.base_release or "",
             "OTA_ALLOW_NEW_KEY": _yn(self.allow_new_key),
+            "OTA_COMPRESS_XZ": _yn(self.compress_xz),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
         }
 
@@ -96,6 +98,7 @@ def resolve(
         public_key=values.path("OTA_PUBLIC_KEY", solution_dir),
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
+        compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, signer), schema),

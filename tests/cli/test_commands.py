@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -261,3 +262,17 @@ def test_demo_keeps_its_hands_off_other_folders(run, folder):
     done = run("demo", "mine")
     assert done.returncode == 1
     assert sorted(path.name for path in (folder / "mine").iterdir()) == ["thesis.txt"]
+
+
+def test_sign_makes_a_compressed_image_too(run, key, signed, folder):
+    # Half of it does not compress: an image under 840 bytes would be refused by the device's header reader.
+    (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(20_000) + bytes(20_000))
+    done = run("sign", "ota_rtos.bin", "--key", key, "--version", "app-1.0.1", "-o", "image.bin", "--xz")
+    assert done.returncode == 0, done.stderr
+    compressed = folder / "image.bin.xz"
+    assert [image["file"] for image in json.loads((folder / "image.json").read_text(encoding="utf-8"))["images"]] == [
+        "image.bin", "image.bin.xz"]
+    decoded = subprocess.run(["xz", "-dc"], input=compressed.read_bytes()[:-28 - 392 - 4], capture_output=True, check=True)
+    assert decoded.stdout == (folder / "ota_rtos.bin").read_bytes()
+    verify = run("verify", compressed, "--public-key", KEYS / "public.pem")
+    assert verify.returncode == 0, verify.stdout

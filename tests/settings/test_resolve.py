@@ -260,7 +260,7 @@ def test_a_secret_in_a_layer_made_by_hand_is_refused_too():
 def test_report_shows_origins_and_no_secret():
     secrets = Secrets(device_secret=Secret("zq81"), origins={"device_secret": Origin("environment")})
     table = {row.name: (row.value, row.origin) for row in rows(one(BASE + "OTA_PARTITION_SIZE: 0x10", secrets=secrets))}
-    assert list(table)[:13] == list(SCHEMA.symbols)
+    assert list(table)[:len(SCHEMA.symbols)] == list(SCHEMA.symbols)
     assert table["OTA_APP_VERSION"] == ("app-1.0.0", "p.yaml:2:20")
     assert table["OTA_CONFIG_LOCAL_RSA"] == ("y", "default")
     assert table["OTA_PARTITION_SIZE"] == ("0x10", "p.yaml:4:23")

@@ -1,0 +1,136 @@
+"""Where the new payload's bytes may be found in the base: matches by bsdiff4's C core, stretched to both sides.
+
+bsdiff takes the first good match, front to back, and settles there. Its answer for the reversed bytes is another one,
+and near a match the neighbours' shifts often fit as well. All of them together are what `path` chooses from.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Dict, Iterable, Iterator, List, NamedTuple
+
+from aos_ota_plugin.images.diff.arithmetic import subtract
+from aos_ota_plugin.images.diff.container import Triple
+
+_PROBE = 32  # bytes compared before a neighbour's shift is followed
+_PROBE_EQUAL = 10  # of them; unrelated code has about 3 in common
+_CHUNK = 1024
+
+_DIFFERENT = re.compile(rb"[^\0]+")
+
+
+class Match(NamedTuple):
+    """New bytes [start, end) stand `shift` bytes further on in the base, with some of them changed."""
+
+    start: int
+    end: int
+    shift: int
+
+
+def matches_of(base: bytes, new: bytes) -> List[Match]:
+    """Return the matches that bsdiff's greedy search finds, in order and without overlap."""
+    from bsdiff4 import core  # type: ignore[import-untyped]
+
+    if not base or not new:
+        return []
+    found = []
+    start = at = 0
+    for triple in _triples(core.diff(base, new)[0]):
+        if triple.add:
+            found.append(Match(start, start + triple.add, at - start))
+        start += triple.add + triple.copy
+        at += triple.add + triple.seek
+    return found
+
+
+def reversed_matches_of(base: bytes, new: bytes) -> List[Match]:
+    """Return the matches that the same search finds from back to front."""
+    end, base_end = len(new), len(base)
+    return [
+        Match(end - match.end, end - match.start, base_end - end - match.shift)
+        for match in matches_of(base[::-1], new[::-1])
+    ]
+
+
+def stretch(matches: Iterable[Match], base: bytes, new: bytes, *, patience: int, neighbours: int) -> List[Match]:
+    """Return the matches, and neighbours' shifts where they fit, each as far as it still resembles the base.
+
+    A match is followed until it has lost `patience` bytes more than it won. The shifts of `neighbours` matches to each
+    side are tried. The results overlap: each byte's best one is for `path` to choose. Matches of one shift are joined.
+    """
+    ordered = sorted(set(matches))
+    seeds = set(ordered)
+    for index, match in enumerate(ordered):
+        nearby = {one.shift for one in ordered[max(0, index - neighbours) : index + neighbours + 1]}
+        for at in (match.start, match.end):
+            seeds.update(Match(at, at, shift) for shift in nearby - {match.shift} if _fits(base, new, at, shift))
+    known: Dict[int, List[Match]] = {}
+    for match in sorted(seeds):
+        of_shift = known.setdefault(match.shift, [])
+        reached = of_shift[-1].end if of_shift else -1
+        if match.end <= reached:
+            continue
+        start = reached if match.start < reached else _backward(base, new, match, patience)
+        if start <= reached:
+            start = of_shift.pop().start
+        of_shift.append(Match(start, _forward(base, new, match, patience), match.shift))
+    return sorted(match for of_shift in known.values() for match in of_shift if match.start < match.end)
+
+
+def _triples(control: object) -> Iterator[Triple]:
+    """Read bsdiff4's control: the encoded stream since 1.3, a list of tuples before."""
+    if not isinstance(control, (bytes, bytearray)):
+        yield from (Triple(*numbers) for numbers in control)  # type: ignore[attr-defined]
+        return
+    top = 1 << 63
+    for numbers in struct.iter_unpack("<3Q", control):
+        yield Triple(*(top - number if number & top else number for number in numbers))
+
+
+def _fits(base: bytes, new: bytes, at: int, shift: int) -> bool:
+    """Whether the bytes around `at` resemble those of the base, behind it or before it."""
+    for start, end in ((at, min(at + _PROBE, len(new))), (max(0, at - _PROBE), at)):
+        if start + shift < 0 or end + shift > len(base) or end - start < _PROBE_EQUAL:
+            continue
+        if subtract(new[start:end], base[start + shift : end + shift]).count(0) >= _PROBE_EQUAL:
+            return True
+    return False
+
+
+def _forward(base: bytes, new: bytes, match: Match, patience: int) -> int:
+    """Return where `match` ends when it is followed as far as it resembles the base."""
+    limit = min(len(new), len(base) - match.shift)
+    pieces = (
+        subtract(new[at : min(at + _CHUNK, limit)], base[at + match.shift : min(at + _CHUNK, limit) + match.shift])
+        for at in range(match.end, limit, _CHUNK)
+    )
+    return match.end + _follow(pieces, patience)
+
+
+def _backward(base: bytes, new: bytes, match: Match, patience: int) -> int:
+    """Return where `match` starts when it is followed back as far as it resembles the base."""
+    limit = max(0, -match.shift)
+    spans = ((max(end - _CHUNK, limit), end) for end in range(match.start, limit, -_CHUNK))
+    pieces = (
+        subtract(new[start:end], base[start + match.shift : end + match.shift])[::-1] for start, end in spans
+    )
+    return match.start - _follow(pieces, patience)
+
+
+def _follow(differences: Iterable[bytes], patience: int) -> int:
+    """Return how many bytes to go along: a 0 wins one, another byte loses one, down to `patience`."""
+    score = best = gone = 0
+    for piece in differences:
+        at = 0
+        for run in _DIFFERENT.finditer(piece):
+            score += run.start() - at
+            best = max(best, score)
+            at = run.end()
+            score -= at - run.start()
+            if score < best - patience:
+                return gone + at
+        score += len(piece) - at
+        best = max(best, score)
+        gone += len(piece)
+    return gone

@@ -1,0 +1,312 @@
+"""xz streams as devices decode them, and the image made of one: ``xz stream ‖ padding ‖ trailer``.
+
+The second boot stage decodes with XZ Embedded: one stream, LZMA2 alone (no BCJ, no delta), CRC32 or no check, and a
+dictionary no larger than it was told: 32 KiB for images, 16 KiB in a diff's sections. `parse` reads that out of the
+bytes without decoding them; the format is that of tukaani.org/xz/xz-file-format.txt.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+from binascii import crc32
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, List, Optional, Tuple
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images import full
+from aos_ota_plugin.images.info import BytesLike, ImageMagic
+
+IMAGE_DICT_SIZE = 32 * 1024  # bytes
+_REMEDY = "compress it with `xz --check=crc32 --lzma2=preset=9e,dict=32KiB`"
+
+_HEADER_SIZE = 12
+_FOOTER_SIZE = 12
+_FILTER_LZMA2 = 0x21
+_CHECKS = {0: ("none", 0), 1: ("crc32", 4)}
+_FOREIGN_CHECKS = {4: "CRC64", 10: "SHA-256"}
+_DECODER_MEMORY = 4 << 20  # bytes; liblzma counts about 100 KB for a dictionary of 32 KiB
+_SAMPLE = 64 * 1024
+_PARALLEL_FROM = 64 * 1024  # bytes; below it a thread costs more than it saves
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Coder:
+    """LZMA settings that no decoder has to be told: the stream says them, or they only steer the search."""
+
+    lc: int = 3
+    lp: int = 0
+    pb: int = 2
+    match_finder: int = lzma.MF_BT4
+    nice_len: int = 273
+
+
+# What ``preset=9e`` means. It is always among those tried, so the result is never larger.
+PRESET_9E = Coder()
+_MODELS = ((3, 0, 2), (3, 0, 1), (3, 0, 0), (4, 0, 0), (4, 0, 1), (3, 1, 1), (3, 1, 2), (2, 1, 1), (2, 2, 2), (0, 2, 2))
+
+
+@dataclass(frozen=True)
+class XzInfo:
+    """What an xz stream says of itself. Sizes in bytes; `dict_size` is 0 in a stream without a block."""
+
+    stream_size: int
+    dict_size: int
+    check: str
+    uncompressed_size: int
+    blocks: int
+
+
+def compress(payload: BytesLike, *, dict_size: int = IMAGE_DICT_SIZE, progress: Optional[Progress] = None) -> bytes:
+    """Return one xz stream of `payload` with LZMA2, CRC32 and a dictionary of `dict_size` bytes.
+
+    Never larger than what ``xz --check=crc32 --lzma2=preset=9e,dict=…`` makes: a few other settings are tried, found
+    on a sample. `progress` is told (attempts done, attempts in all). Same input, same bytes (for one liblzma).
+    """
+    sample = _sample_of(payload)
+    models = sorted((len(encode(sample, Coder(*model), dict_size)), index) for index, model in enumerate(_MODELS))
+    coders = [PRESET_9E]
+    for _, index in models[:2]:
+        model = _MODELS[index]
+        coders += [Coder(*model), Coder(*model, match_finder=lzma.MF_BT2, nice_len=32)]
+    return smallest(payload, coders, dict_size, progress=progress)
+
+
+def smallest(
+    payload: BytesLike, coders: Iterable[Coder], dict_size: int, *, progress: Optional[Progress] = None
+) -> bytes:
+    """Return the shortest of the streams that `coders` make; of equals the first."""
+    todo = list(dict.fromkeys(coders))
+    if len(payload) < _PARALLEL_FROM or len(todo) == 1:
+        return min((encode(payload, coder, dict_size) for coder in todo), key=len)
+    from concurrent.futures import ThreadPoolExecutor
+
+    best = b""
+    with ThreadPoolExecutor(2) as pool:
+        for done, stream in enumerate(pool.map(lambda coder: encode(payload, coder, dict_size), todo), 1):
+            best = stream if not best or len(stream) < len(best) else best
+            if progress:
+                progress(done, len(todo))
+    return best
+
+
+def encode(payload: BytesLike, coder: Coder, dict_size: int) -> bytes:
+    """Return one xz stream of `payload` made with these settings, CRC32 and this dictionary (bytes)."""
+    lzma2 = {
+        "id": lzma.FILTER_LZMA2,
+        "preset": 9 | lzma.PRESET_EXTREME,
+        "dict_size": dict_size,
+        "lc": coder.lc,
+        "lp": coder.lp,
+        "pb": coder.pb,
+        "mf": coder.match_finder,
+        "nice_len": coder.nice_len,
+    }
+    return lzma.compress(payload, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=[lzma2])
+
+
+def build(
+    payload: BytesLike,
+    *,
+    sign: Optional[Callable[[bytes], bytes]],
+    magic: ImageMagic = ImageMagic.ALL,
+    progress: Optional[Progress] = None,
+) -> bytes:
+    """Return the compressed image: the stream of `payload`, then what `full.build_trailer` says of the stream."""
+    return full.build(compress(payload, progress=progress), sign=sign, magic=magic)
+
+
+def decompress(stream: BytesLike, limit: int, *, dict_limit: int = IMAGE_DICT_SIZE) -> bytes:
+    """Return what `stream` holds, at most `limit` bytes of it.
+
+    Raises FormatError for what `parse` refuses, for damaged data, and for more than `limit` bytes: that is found
+    before anything is decoded, and no more than `limit` bytes are ever held.
+    """
+    info = parse(stream, dict_limit=dict_limit)
+    if info.uncompressed_size > limit:
+        raise FormatError(f"the xz stream holds {info.uncompressed_size} bytes; no more than {limit} are allowed here")
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DECODER_MEMORY)
+    try:
+        data = decoder.decompress(stream, info.uncompressed_size + 1)
+    except (lzma.LZMAError, EOFError) as error:
+        raise FormatError(f"the xz stream is damaged: {error}") from None
+    if len(data) != info.uncompressed_size or not decoder.eof:
+        raise FormatError("the xz stream is damaged: its index and its data differ")
+    return data
+
+
+def parse(stream: BytesLike, *, dict_limit: int = IMAGE_DICT_SIZE, more: bool = False) -> XzInfo:
+    """Read a stream's headers, chunk sizes, index and footer, without decoding its data.
+
+    Raises FormatError with the reason when XZ Embedded would refuse it: not xz, another filter than LZMA2, a
+    dictionary over `dict_limit` bytes, a check that is neither CRC32 nor none, wrong checksums, cut short, or bytes
+    after the stream's end (unless `more`).
+    """
+    return _Reader(memoryview(stream).cast("B"), dict_limit).stream(more=more)
+
+
+class _Reader:
+    """One pass over a stream; `at` is how far it has come, in bytes."""
+
+    def __init__(self, data: memoryview, dict_limit: int) -> None:
+        self.data = data
+        self.at = 0
+        self.dict_limit = dict_limit
+        self.dict_size = 0
+        self.check_size = 0
+
+    def stream(self, *, more: bool) -> XzInfo:
+        head = self.take(_HEADER_SIZE, "the stream header")
+        if bytes(head[:6]) != full.XZ_MAGIC:
+            raise FormatError("this is no xz stream: it does not start with fd 37 7a 58 5a 00")
+        flags = bytes(head[6:8])
+        _check_crc(flags, head[8:], "the stream header")
+        check = self.check_of(flags)
+        records: List[Tuple[int, int]] = []
+        while self.peek("a block or the index"):
+            records.append(self.block())
+        index_at = self.at
+        self.index(records)
+        index_size = self.at - index_at
+        self.footer(flags, index_size)
+        left = len(self.data) - self.at
+        if left and not more:
+            raise FormatError(f"{left} bytes stand after the end of the xz stream", remedy=_REMEDY)
+        return XzInfo(self.at, self.dict_size, check, sum(size for _, size in records), len(records))
+
+    def check_of(self, flags: bytes) -> str:
+        if flags[0] or flags[1] & 0xF0:
+            raise FormatError(f"the xz stream has flags {flags.hex(' ')} that nothing defines")
+        if flags[1] not in _CHECKS:
+            name = _FOREIGN_CHECKS.get(flags[1], f"number {flags[1]}")
+            raise FormatError(f"the xz stream has check {name}; devices know CRC32 and none", remedy=_REMEDY)
+        name, self.check_size = _CHECKS[flags[1]]
+        return name
+
+    def block(self) -> Tuple[int, int]:
+        """Pass one block; return its unpadded size and what it decodes to, in bytes."""
+        start = self.at
+        stated = self.block_header()
+        data_at = self.at
+        size = self.chunks()
+        found = (self.at - data_at, size)
+        if any(said not in (None, real) for said, real in zip(stated, found)):
+            raise FormatError("the xz stream is damaged: a block's header states other sizes than the block has")
+        unpadded = self.at - start + self.check_size
+        self.zeros(-(self.at - start) % 4, "a block's padding")
+        self.take(self.check_size, "a block's check")
+        return unpadded, size
+
+    def block_header(self) -> Tuple[Optional[int], Optional[int]]:
+        size = (self.peek("a block header") + 1) * 4
+        header = self.take(size, "a block header")
+        _check_crc(header[:-4], header[-4:], "a block header")
+        inner = _Reader(header[:-4], self.dict_limit)
+        flags = inner.take(2, "a block header")[1]
+        if flags & 0x3C:
+            raise FormatError(f"the xz stream has a block with flags 0x{flags:02x} that nothing defines")
+        compressed = inner.number("a block header") if flags & 0x40 else None
+        uncompressed = inner.number("a block header") if flags & 0x80 else None
+        filters = (flags & 3) + 1
+        name = inner.number("a block header")
+        if filters > 1 or name != _FILTER_LZMA2:
+            kind = f"{filters} filters" if filters > 1 else f"filter 0x{name:x}"
+            raise FormatError(f"the xz stream uses {kind}; devices decode LZMA2 alone", remedy=_REMEDY)
+        inner.lzma2_properties()
+        inner.zeros(len(inner.data) - inner.at, "a block header's padding")
+        self.dict_size = max(self.dict_size, inner.dict_size)
+        return compressed, uncompressed
+
+    def lzma2_properties(self) -> None:
+        if self.number("a block header") != 1:
+            raise FormatError("the xz stream's LZMA2 properties are not one byte")
+        bits = self.take(1, "a block header")[0]
+        if bits > 40:
+            raise FormatError(f"the xz stream's dictionary size has the undefined code {bits}")
+        self.dict_size = 0xFFFFFFFF if bits == 40 else (2 | bits & 1) << (bits // 2 + 11)
+        if self.dict_size > self.dict_limit:
+            raise FormatError(
+                f"the xz stream needs a dictionary of {self.dict_size} bytes; the device has {self.dict_limit}",
+                remedy="a preset such as -9e after --lzma2=dict=… undoes it; write --lzma2=preset=9e,dict=…",
+            )
+
+    def chunks(self) -> int:
+        """Pass the LZMA2 chunks of a block by their headers; return how many bytes they decode to."""
+        size = 0
+        fresh = True
+        while True:
+            control = self.take(1, "an LZMA2 chunk")[0]
+            if not control:
+                return size
+            if 2 < control < 0x80 or (fresh and control not in (1, *range(0xE0, 0x100))):
+                raise FormatError(f"the xz stream is damaged: LZMA2 chunk 0x{control:02x} cannot stand here")
+            fresh = False
+            low, packed = struct.unpack(">HH", self.take(4, "an LZMA2 chunk")) if control >= 0x80 else (
+                struct.unpack(">H", self.take(2, "an LZMA2 chunk"))[0], 0)  # fmt: skip
+            if control < 0x80:
+                size += low + 1
+                self.take(low + 1, "an LZMA2 chunk")
+                continue
+            size += ((control & 0x1F) << 16) + low + 1
+            self.take(packed + 1 + (control >= 0xC0), "an LZMA2 chunk")
+
+    def index(self, records: List[Tuple[int, int]]) -> None:
+        start = self.at
+        self.take(1, "the index")
+        count = self.number("the index")
+        if count != len(records):
+            raise FormatError(f"the xz stream is damaged: its index lists {count} blocks, {len(records)} stand there")
+        for record in records:
+            if (self.number("the index"), self.number("the index")) != record:
+                raise FormatError("the xz stream is damaged: its index states other sizes than the blocks have")
+        self.zeros(-(self.at - start) % 4, "the index's padding")
+        _check_crc(self.data[start : self.at], self.take(4, "the index"), "the index")
+
+    def footer(self, flags: bytes, index_size: int) -> None:
+        crc, backward, again, magic = struct.unpack("<4sI2s2s", self.take(_FOOTER_SIZE, "the stream footer"))
+        _check_crc(struct.pack("<I2s", backward, again), crc, "the stream footer")
+        if magic != b"YZ" or again != flags or (backward + 1) * 4 != index_size:
+            raise FormatError("the xz stream is damaged: its footer does not belong to its header and index")
+
+    def take(self, size: int, what: str) -> memoryview:
+        part = self.data[self.at : self.at + size]
+        if len(part) != size:
+            raise FormatError(f"the xz stream is cut short in {what}")
+        self.at += size
+        return part
+
+    def peek(self, what: str) -> int:
+        value = self.take(1, what)[0]
+        self.at -= 1
+        return value
+
+    def zeros(self, size: int, what: str) -> None:
+        if any(self.take(size, what)):
+            raise FormatError(f"the xz stream is damaged: {what} is not zero")
+
+    def number(self, what: str) -> int:
+        """Read a variable-length integer: 7 bits a byte, low ones first, 9 bytes at most."""
+        value = 0
+        for shift in range(0, 63, 7):
+            byte = self.take(1, what)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if not byte and shift:
+                    break
+                return value
+        raise FormatError(f"the xz stream is damaged: a number in {what} is malformed")
+
+
+def _check_crc(data: Any, crc: Any, what: str) -> None:
+    if struct.pack("<I", crc32(data)) != bytes(crc):
+        raise FormatError(f"the xz stream is damaged: the CRC32 of {what} is wrong")
+
+
+def _sample_of(payload: BytesLike) -> bytes:
+    """Four pieces from all over the payload, or all of it when it is small."""
+    if len(payload) <= 4 * _SAMPLE:
+        return bytes(payload)
+    step = (len(payload) - _SAMPLE) // 3
+    return b"".join(bytes(payload[at : at + _SAMPLE]) for at in range(0, 3 * step + 1, step))

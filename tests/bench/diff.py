@@ -1,0 +1,162 @@
+"""Diffs: their size beside the plain way and other tools, the time they take, and 10⁵ mutations of what is parsed.
+
+    BENCH_FIRMWARE=FOLDER python -m tests.bench diff          (or python tests/bench/diff.py [--quick])
+
+FOLDER holds the MicroPython releases that are among detools' test files (esp8266_old.bin, esp8266_new.bin,
+pybv11_v110.bin, pybv11_1f5d.bin).
+
+The plain way is bsdiff4's core for every section, against the same base, its streams packed by ``xz -9e`` settings. It
+has neither padding nor a dummy section for power cuts; ours has both.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, List, Tuple
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images import xz
+from aos_ota_plugin.images.diff import apply, create, parse
+from tests.bench.measure import Comparison, Sample, in_turn
+from tests.bench.report import Table, note
+
+SIZE_TARGET = 0.98
+TIME_TARGET = 5.0
+_FIRMWARE = Path(os.environ.get("BENCH_FIRMWARE", "firmware"))
+_PAIRS = {"esp8266": ("esp8266_old.bin", "esp8266_new.bin"), "pybv11": ("pybv11_v110.bin", "pybv11_1f5d.bin")}
+_OTHERS = {"esp8266": "75985 / 71803", "pybv11": "40694 / 36686"}  # bsdiff4 1.3.2, detools 0.53: no device's limits
+_COPIES = 4
+_SECTION = 0x40000
+
+
+def run(folder: Any = None, options: Any = None) -> None:
+    """Print the tables. ``folder`` is not used."""
+    if not _FIRMWARE.is_dir():
+        print(f"Not run: no folder {_FIRMWARE}; name the one with detools' MicroPython pairs in BENCH_FIRMWARE.")
+        return
+    quick = bool(options and options.quick)
+    _sizes()
+    _images()
+    _times(3 if quick else 9)
+    _mutations(1000 if quick else 100_000)
+
+
+def plain(old: bytes, new: bytes) -> int:
+    """Return the size of the plain way's patch."""
+    from bsdiff4 import core
+
+    size = 0
+    for at in range(0, len(new), _SECTION):
+        control, difference, extra = core.diff(new[:at] + old[at:], new[at : at + _SECTION])
+        size += 48 + sum(len(xz.encode(part, xz.PRESET_9E, 16384)) for part in (control, difference, extra))
+    return size
+
+
+def _pair(name: str) -> Tuple[bytes, bytes]:
+    old, new = ((_FIRMWARE / one).read_bytes() for one in _PAIRS[name])
+    return old, new
+
+
+def _large_pair() -> Tuple[bytes, bytes]:
+    """Copies of both pairs one after another, each with another number added to its bytes.
+
+    So a copy differs from its release as the real one does, and resembles no other copy.
+    """
+    sides: List[List[bytes]] = [[], []]
+    for copy in range(_COPIES):
+        moved = bytes((value + 37 * copy) & 0xFF for value in range(256))
+        for name in _PAIRS:
+            for side, data in zip(sides, _pair(name)):
+                side.append(data.translate(moved))
+    return b"".join(sides[0]), b"".join(sides[1])
+
+
+def _sizes() -> None:
+    print("| diff | product | plain | ratio | target | | bsdiff4 / detools, without the device's limits |")
+    print("|---|---:|---:|---:|---:|---|---:|")
+    for name in _PAIRS:
+        old, new = _pair(name)
+        ours, theirs = len(create(old, new)), plain(old, new)
+        ratio = ours / theirs
+        print(f"| {name} | {ours} | {theirs} | {ratio:.3f} | ≤ {SIZE_TARGET} | "
+              f"{'meets' if ratio <= SIZE_TARGET else 'misses'} | {_OTHERS[name]} |", flush=True)
+
+
+def _images() -> None:
+    print("\n| xz image, dictionary 32 KiB | product | `xz --check=crc32 --lzma2=preset=9e,dict=32KiB` | ratio |")
+    print("|---|---:|---:|---:|")
+    for name in _PAIRS:
+        new = _pair(name)[1]
+        ours, theirs = len(xz.compress(new)), len(xz.encode(new, xz.PRESET_9E, xz.IMAGE_DICT_SIZE))
+        print(f"| {name} | {ours} | {theirs} | {ours / theirs:.4f} |", flush=True)
+
+
+def _times(pairs: int) -> None:
+    import bsdiff4
+
+    old, new = _large_pair()
+    compared = in_turn(lambda: _timed(create, old, new), lambda: _timed(bsdiff4.diff, old, new), pairs)
+    print()
+    table = Table("create", "bsdiff4.diff, once")
+    table.row(f"{len(old)} → {len(new)} bytes, wall time", compared, "wall", TIME_TARGET)
+    table.row("CPU time", compared, "cpu")
+    _note(pairs, compared)
+
+
+def _note(pairs: int, compared: Comparison) -> None:
+    note(pairs, compared, f"Sizes: product {len(create(*_large_pair()))}, plain {plain(*_large_pair())} bytes.")
+
+
+def _timed(make: Callable[[bytes, bytes], bytes], old: bytes, new: bytes) -> Sample:
+    wall, cpu = time.perf_counter(), time.process_time()
+    make(old, new)
+    return Sample(time.perf_counter() - wall, time.process_time() - cpu, 0)
+
+
+def _mutations(number: int) -> None:
+    """Count what becomes of mutated and truncated inputs; anything but a FormatError or a result stops this."""
+    chance = random.Random(40)
+    old, new = (data[:12_000] for data in _pair("pybv11"))
+    patch, stream = create(old, new), xz.compress(new)
+    print("\n| mutated or truncated | refused | equal | other result | longest | peak memory |\n|---|---:|---:|---:|---:|---:|")
+    for name, parser, good, expected in (
+        ("xz stream", lambda data: xz.decompress(data, len(new)), stream, new),
+        ("diff, parsed", parse, patch, parse(patch)),
+        ("diff, applied", lambda data: apply(old, data), patch, new),
+    ):
+        counts = {"refused": 0, "equal": 0, "other": 0}
+        longest = 0.0
+        for _ in range(number):
+            data = _mutated(good, chance)
+            start = time.perf_counter()
+            try:
+                counts["equal" if parser(data) == expected else "other"] += 1
+            except FormatError:
+                counts["refused"] += 1
+            longest = max(longest, time.perf_counter() - start)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"| {name}, {number} | {counts['refused']} | {counts['equal']} | {counts['other']} | "
+              f"{longest * 1000:.0f} ms | {peak:.0f} MiB |", flush=True)
+
+
+def _mutated(good: bytes, chance: random.Random) -> bytes:
+    data = bytearray(good)
+    for _ in range(chance.randrange(1, 4)):
+        # Headers are at the start; half of the changes go there.
+        at = chance.randrange(min(len(data), 200)) if chance.random() < 0.5 else chance.randrange(len(data))
+        data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+    return bytes(data[: chance.randrange(len(data))] if chance.random() < 0.2 else data)
+
+
+if __name__ == "__main__":
+    from types import SimpleNamespace
+
+    run(options=SimpleNamespace(quick="--quick" in sys.argv))
