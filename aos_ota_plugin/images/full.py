@@ -6,13 +6,15 @@ plain firmware, an xz stream or a diff: the device tells them apart by their fir
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import struct
+import threading
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, List, Optional
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, ImageMagic, image_info_of
+from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, ImageMagic
 from aos_ota_plugin.images.sign import (
     ENCRYPTO_MAGIC_ECC,
     ENCRYPTO_MAGIC_RSA,
@@ -23,8 +25,6 @@ from aos_ota_plugin.images.sign import (
 PADDING = b"\xff" * 4
 XZ_MAGIC = b"\xfd7zXZ\x00"
 DIFF_MAGIC = b"BSDIFF40"
-
-_CHUNK = 256 * 1024  # bytes; stays in the processor's cache while three digests read it
 
 
 @dataclass(frozen=True)
@@ -90,32 +90,66 @@ def kind_of(head: BytesLike) -> str:
     return "xz" if start.startswith(XZ_MAGIC) else "full"
 
 
+@dataclass(frozen=True)
+class Digests:
+    """MD5 and SHA-256 of a file, in lower-case hex."""
+
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What has to follow a payload, and the digests of payload and image: they come from the same single pass."""
+
+    trailer: bytes
+    payload: Digests
+    image: Digests
+
+
+def seal(
+    payload: BytesLike,
+    *,
+    sign: Optional[Callable[[bytes], bytes]],
+    magic: ImageMagic = ImageMagic.ALL,
+) -> Sealed:
+    """Return what has to follow `payload`: padding, sign_info when there is a `sign`, image_info.
+
+    `sign` is called once with the 32-byte SHA-256 of payload and padding, and returns the 256-byte signature
+    over those 32 bytes. The payload is read once by each digest, side by side, and not copied. Raises FormatError
+    when it is empty or over 4 GiB, or when the signature has another size.
+    """
+    if not len(payload):
+        raise FormatError("the payload is empty", remedy="check the build step that makes it")
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    # hashlib lets other threads run while it works; crc_hqx does not, and is the slowest of the three.
+    threads = [threading.Thread(target=digest.update, args=(payload,)) for digest in (md5, sha256)]
+    for thread in threads:
+        thread.start()
+    crc16 = binascii.crc_hqx(PADDING, binascii.crc_hqx(payload, 0))
+    for thread in threads:
+        thread.join()
+    of_payload = Digests(md5.hexdigest(), sha256.hexdigest())
+    for digest in (md5, sha256):
+        digest.update(PADDING)
+    image_hash = sha256.digest()
+    signed = b"" if sign is None else SignInfo.rsa(image_hash, sign(image_hash)).to_bytes()
+    info = ImageInfo(
+        magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=crc16).to_bytes()
+    for digest in (md5, sha256):
+        digest.update(signed)
+        digest.update(info)
+    return Sealed(PADDING + signed + info, of_payload, Digests(md5.hexdigest(), sha256.hexdigest()))
+
+
 def build_trailer(
     payload: BytesLike,
     *,
     sign: Optional[Callable[[bytes], bytes]],
     magic: ImageMagic = ImageMagic.ALL,
 ) -> bytes:
-    """Return what has to follow `payload`: padding, sign_info when there is a `sign`, image_info.
-
-    `sign` is called once with the 32-byte SHA-256 of payload and padding, and returns the 256-byte signature
-    over those 32 bytes. The payload is read once and not copied. Raises FormatError when it is empty or over
-    4 GiB, or when the signature has another size.
-    """
-    if not len(payload):
-        raise FormatError("the payload is empty", remedy="check the build step that makes it")
-    if sign is None:
-        return PADDING + image_info_of(_covered(payload), magic).to_bytes()
-    image_hash = hashlib.sha256()
-
-    def hashed() -> Iterator[BytesLike]:
-        for part in _covered(payload):
-            image_hash.update(part)
-            yield part
-
-    image_info = image_info_of(hashed(), magic)
-    digest = image_hash.digest()
-    return PADDING + SignInfo.rsa(digest, sign(digest)).to_bytes() + image_info.to_bytes()
+    """Return the trailer alone; see `seal`, which also names the errors."""
+    return seal(payload, sign=sign, magic=magic).trailer
 
 
 def build(
@@ -154,14 +188,6 @@ def parse(image: BytesLike, *, local: Optional[bool] = None) -> FullImage:
     padded = body[-len(PADDING) :] == PADDING
     payload = body[: -len(PADDING)] if padded else body
     return FullImage(kind_of(payload), len(payload), padded, sign_info, image_info)
-
-
-def _covered(payload: BytesLike) -> Iterator[BytesLike]:
-    """Yield the bytes that hash, MD5 and CRC cover, in pieces that are views of the payload."""
-    view = memoryview(payload).cast("B")
-    for start in range(0, len(view), _CHUNK):
-        yield view[start : start + _CHUNK]
-    yield PADDING
 
 
 def _has_sign_info(body: memoryview) -> bool:

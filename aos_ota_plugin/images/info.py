@@ -12,12 +12,10 @@ Layout (all integers little-endian; device header ``ota_agent.h``)::
 
 from __future__ import annotations
 
-import hashlib
 import struct
-from binascii import crc_hqx
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Iterable, Union
+from typing import Union
 
 from aos_ota_plugin.errors import FormatError
 
@@ -80,19 +78,3 @@ class ImageInfo:
             names = ", ".join(f"{one.name} 0x{one:08x}" for one in ImageMagic)
             raise FormatError(f"image_magic 0x{magic:08x} is none of {names}") from None
         return cls(known, size, md5, num, res, crc16)
-
-
-def image_info_of(covered: Iterable[BytesLike], magic: ImageMagic = ImageMagic.ALL) -> ImageInfo:
-    """Make the image_info of the bytes in `covered`, read part by part and never joined.
-
-    Raises FormatError when there are no bytes (devices refuse image_size 0) or more than a u32 counts.
-    """
-    md5 = hashlib.md5(usedforsecurity=False)  # the format's own checksum; the signature is what protects
-    size = crc16 = 0
-    for part in covered:
-        md5.update(part)
-        crc16 = crc_hqx(part, crc16)
-        size += len(part)
-    if not 0 < size <= _U32_MAX:
-        raise FormatError(f"an image of {size} bytes cannot be described; image_size holds 1..{_U32_MAX}")
-    return ImageInfo(magic, size, md5.digest(), image_num=1, image_res=0, image_crc16=crc16)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.settings.secret import Secret
-    from aos_ota_plugin.sources.render import TemplateSet
+    from aos_ota_plugin.sources.template_set import TemplateSet
     from aos_ota_plugin.sources.values import AppValues
 
 

@@ -94,7 +94,7 @@ def make_release(given: ReleaseInput) -> Release:
         ProofError: a device would refuse it, or it is not what the settings say.
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
-    from aos_ota_plugin.images.full import build_trailer
+    from aos_ota_plugin.images.full import seal
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
 
     proofs: Proofs = {}
@@ -104,17 +104,13 @@ def make_release(given: ReleaseInput) -> Release:
     _prove_continuity(given, trusted, proofs)
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    trailer = build_trailer(given.payload, sign=sign)
-    image = given.payload + trailer
+    sealed = seal(given.payload, sign=sign)
+    image = given.payload + sealed.trailer
     _prove_acceptance(given, trusted, image, proofs)
     compressed = _compressed(given, trusted, proofs) if given.compress_xz else None
 
-    md5, sha256 = hashlib.md5(given.payload, usedforsecurity=False), hashlib.sha256(given.payload)
-    payload = Artifact(given.payload_name, "payload", len(given.payload), md5.hexdigest(), sha256.hexdigest())
-    # The image begins with the payload, so its digests go on where the payload's end.
-    md5.update(trailer)
-    sha256.update(trailer)
-    images = [Artifact(given.image_name, "full", len(image), md5.hexdigest(), sha256.hexdigest())]
+    payload = Artifact(given.payload_name, "payload", len(given.payload), sealed.payload.md5, sealed.payload.sha256)
+    images = [Artifact(given.image_name, "full", len(image), sealed.image.md5, sealed.image.sha256)]
     if compressed is not None:
         images.append(Artifact(
             given.image_name + XZ_SUFFIX, "xz", len(compressed),

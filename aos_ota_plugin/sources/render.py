@@ -13,7 +13,6 @@ from typing import (
     Callable,
     Dict,
     Mapping,
-    NamedTuple,
     NoReturn,
     Optional,
     Sequence,
@@ -25,6 +24,7 @@ from typing import (
 from ..errors import OtaError, Place, SecretError, SourceError
 from .c_text import c_byte_list, c_bytes, c_string
 from .digest_places import check_public_key
+from .template_set import TemplateSet
 from .values import SECRET_FIELDS, AppValues, Embedded, EmbeddedSecrets, Kv
 
 if TYPE_CHECKING:
@@ -42,16 +42,6 @@ KV_FIELDS = (
     ("device_name", "hal_devinfo_dn", 32),
     ("device_secret", "hal_devinfo_ds", 64),
 )
-
-
-class Template(NamedTuple):
-    """The text of a template and the file it came from."""
-
-    text: str
-    file: str
-
-
-TemplateSet = Mapping[str, Template]
 
 
 def render_app(values: AppValues, *, templates: TemplateSet) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from ..errors import Place, SourceError
-from .render import Template, TemplateSet
+from .template_set import Template, TemplateSet
 
 SUFFIX = ".j2"
 # Under this prefix the plugin's own templates can be reached from one that takes their place, to extend it.

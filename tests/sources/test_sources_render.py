@@ -9,8 +9,9 @@ from typing import Dict
 import pytest
 
 from aos_ota_plugin.errors import OtaError, SecretError, SigningKeyError, SourceError
-from aos_ota_plugin.sources.render import Template, render_app, render_digest, render_identity
+from aos_ota_plugin.sources.render import render_app, render_digest, render_identity
 from aos_ota_plugin.sources.template_files import load_templates, own_folder
+from aos_ota_plugin.sources.template_set import Template
 from aos_ota_plugin.sources.values import AppValues, Embedded, EmbeddedSecrets, Kv
 
 OURS = load_templates()
