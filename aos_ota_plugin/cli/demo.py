@@ -15,8 +15,8 @@ from aos_ota_plugin.cli.component import NAME, component_files, package_folder
 from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
 from aos_ota_plugin.release.store import write_if_changed
 
 VERSIONS = ("app-1.0.0", "app-1.0.1")

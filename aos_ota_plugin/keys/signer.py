@@ -79,7 +79,24 @@ def load_signer(data: bytes, *, file: str, passphrase: Optional[bytes]) -> PemSi
             place=place,
             remedy="make one with `aos-ota keygen`",
         )
+    if not _is_consistent(key):
+        raise SigningKeyError("the numbers of this private key do not belong together", place=place,
+                              remedy="restore an undamaged copy of it, or make a new one with `aos-ota keygen`")
     return PemSigner(key)
+
+
+def _is_consistent(key: RSAPrivateKey) -> bool:
+    """What loading left out to be quick, but for the primality of p and q.
+
+    A factor that is no prime makes signatures that do not verify, and every signature is verified before it leaves.
+    """
+    numbers = key.private_numbers()
+    p, q, d, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
+    return (
+        p > 1 and q > 1 and p % 2 == 1 and q % 2 == 1 and p * q == public.n
+        and (public.e * d - 1) % (p - 1) == 0 and (public.e * d - 1) % (q - 1) == 0
+        and numbers.dmp1 == d % (p - 1) and numbers.dmq1 == d % (q - 1) and numbers.iqmp * q % p == 1
+    )
 
 
 def _refuse_other_files(data: bytes, place: Place) -> None:

@@ -18,16 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, ProofError, SigningKeyError, placed
+from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX
 
 # Each function imports the rooms it needs: a build with nothing to do makes no release.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.manifest import Manifest
-
-IMAGE_NAME = "ota_rtos_ota.bin"
-MANIFEST_NAME = "ota_rtos_ota.json"
-XZ_SUFFIX = ".xz"
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""

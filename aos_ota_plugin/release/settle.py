@@ -12,13 +12,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import inputs, store
-from aos_ota_plugin.release.make import Release, ReleaseInput, make_release
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.partitions import partition_files
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.make import Release, ReleaseInput
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Site:
 
     ``binary`` is the linker's output that the vendor's image step turns into ``payload``; ``record`` is what our
     wrapper of that step wrote; ``state`` remembers the last good release. The three are None where there is no such
-    step, or nothing to remember.
+    step, or nothing to remember. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -43,8 +46,7 @@ class Site:
     board: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What was done: the release if one was made, and the lines to show."""
 
     release: Optional[Release]
@@ -61,12 +63,13 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
     _require_image_step(site)
     _require_fresh_payload(site)
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
-    partition = inputs.partition_size(settings, site.board_folder, site.chip_folder)
-    before = _state_key(site, settings, payload, partition)
+    before = _state_key(site, settings, payload)
     if site.state and _is_settled(site.state, before):
         return Outcome(None, ())
 
-    release = make_release(_release_input(site, settings, payload, partition))
+    from aos_ota_plugin.release.make import make_release
+
+    release = make_release(_release_input(site, settings, payload))
     folder = os.path.dirname(site.image)
     files = {**release.images, os.path.basename(site.manifest): release.manifest.to_json()}
     changed = store.write_set(folder, files)
@@ -77,7 +80,9 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
     return Outcome(release, tuple(_lines(site, settings, release)) if changed else ())
 
 
-def _release_input(site: Site, settings: OtaSettings, payload: bytes, partition: int) -> ReleaseInput:
+def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
+    from aos_ota_plugin.release.make import ReleaseInput
+
     signer, public_key = inputs.load_keys(settings)
     return ReleaseInput(
         payload=payload,
@@ -89,7 +94,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes, partition:
         version_place=settings.origins["OTA_APP_VERSION"].place,
         security=settings.security,
         identity=settings.identity,
-        partition_size=partition,
+        partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
         base=inputs.load_base(settings),
@@ -136,7 +141,7 @@ def _require_fresh_payload(site: Site) -> None:
             remedy="look for the image step's messages above; delete the stale file and run `aos make` again")
 
 
-def _state_key(site: Site, settings: OtaSettings, payload: bytes, partition: int) -> str:
+def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
     """A digest of all that decides the outputs. Files that may be secret or large count by time stamp and size."""
     key = {
         "tool": __version__,
@@ -146,7 +151,9 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes, partition: int
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
         "xz": settings.compress_xz,
-        "partition": partition,
+        "partition": settings.partition_size or [
+            hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
         "files": [_stamp(path) for path in (
             site.elf, settings.signing_key, settings.public_key, settings.base_release)],

@@ -16,7 +16,7 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
-from aos_ota_plugin.release.make import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
 from aos_ota_plugin.release.settle import Site
 from aos_ota_plugin.scons import builders, postimage
 from aos_ota_plugin.scons.actions import SourceKind, show

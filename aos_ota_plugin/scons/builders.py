@@ -45,8 +45,10 @@ def _by_content(builder: Any) -> Callable[..., Any]:
     """
 
     def build(env: Any, target: Any, source: Any = (), **overrides: Any) -> Any:
-        own = env.Clone()
-        own.Decider("content")
+        own = env
+        if "OTA_SETTINGS" not in env:  # that one is ours alone, and decides by content already
+            own = env.Clone()
+            own.Decider("content")
         return builder(own, target, source, **overrides)
 
     return build

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.settings.raw import DEFAULT, Origin, RawSetting, complaint
 from aos_ota_plugin.settings.schema import Choice
 from aos_ota_plugin.settings.values import as_bool
 
 
-@dataclass(frozen=True)
-class Picked:
+class Picked(NamedTuple):
     """The member that is y, who said so (None: the default), and in which layer (-1: the default)."""
 
     name: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Tuple
+from typing import Any, Iterator, Mapping, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import Place, SettingsError
 
@@ -16,8 +15,7 @@ _VARIABLES = ("srctree", "CONFIG_", "KCONFIG_STRICT", "KCONFIG_WARN_UNDEF", "KCO
 _NO_MODULE = "aos_ota_plugin.no_kconfig_functions"
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One setting; its kind is "bool", "string" or "hex", its choice the one it belongs to or ""."""
 
     name: str
@@ -28,8 +26,7 @@ class Symbol:
     help: str
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Settings of which exactly one is y."""
 
     name: str
@@ -37,8 +34,7 @@ class Choice:
     default: str
 
 
-@dataclass(frozen=True)
-class Schema:
+class Schema(NamedTuple):
     """All settings and choices by name, in the order of the Kconfig file."""
 
     symbols: Mapping[str, Symbol]

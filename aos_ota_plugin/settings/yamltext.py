@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 _DEPTH = 100  # collections inside one another; a package.yaml has four
 _SURELY_SHALLOW = 500
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a mapping: where its value stands, what YAML makes of it, and what is written there."""
 
     key: str
@@ -24,8 +22,7 @@ class Entry:
     node: Node
 
 
-@dataclass(frozen=True)
-class YamlText:
+class YamlText(NamedTuple):
     """A parsed text: ``value`` is what a safe loader returns, ``root`` the nodes it was made from."""
 
     file: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.settings.leaks import refuse_secret
@@ -24,8 +24,7 @@ _FLAGS = ("cflag", "cxxflag", "asmflag", "shcflag", "icc_cflag", "icc_cxxflag", 
 _DEFINE = re.compile(r"-D\s*([A-Za-z_]\w*)(?:=(\S*))?")
 
 
-@dataclass(frozen=True)
-class Depend:
+class Depend(NamedTuple):
     """Another component that this one needs, with the names that must hold for it (all of them; ``!`` negates).
 
     ``optional`` without conditions is a condition that aos cannot read.

@@ -9,9 +9,8 @@ table, where there is one, is the better witness.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.settings.yamltext import YamlText, parse_yaml
@@ -26,8 +25,7 @@ _ENTRY = re.compile(r"\[\s*(\w+)\s*\]\s*=\s*\{([^{}]*)\}")
 _LENGTH = re.compile(r"\.\s*partition_length\s*=\s*([^,}]*)")
 
 
-@dataclass(frozen=True)
-class PartitionSize:
+class PartitionSize(NamedTuple):
     """Bytes, and where they stand; ``exact`` is False when they may be a little too many (see above)."""
 
     size: int
@@ -134,15 +132,23 @@ def find_flash_list(chip_dir: str) -> Optional[str]:
     return str(found[0]) if found else None
 
 
+def partition_files(board_dir: Optional[str], chip_dir: Optional[str]) -> List[str]:
+    """Return the files that `find_partition_size` may read: the board's tables, then the flasher's list."""
+    tables = sorted(Path(board_dir, "config").glob("partition_conf*.c")) if board_dir else []
+    flash_list = find_flash_list(chip_dir) if chip_dir else None
+    return [*map(str, tables), *([flash_list] if flash_list else [])]
+
+
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
     """Return the OTA partition's size: from the board's partition table, else from the flasher's file list.
 
     None when neither file is there; errors as ``flash_list_size``.
     """
-    for table in sorted(Path(board_dir, "config").glob("partition_conf*.c")) if board_dir else ():
+    for file in partition_files(board_dir, chip_dir):
+        if not file.endswith(".c"):
+            return flash_list_size(read_text(Path(file)), file)
         # Comments in the vendor's own files are not always UTF-8; only ASCII matters here.
-        size = partition_table_size(table.read_bytes().decode("utf-8", "replace"), str(table))
+        size = partition_table_size(Path(file).read_bytes().decode("utf-8", "replace"), file)
         if size:
             return size
-    flash_list = find_flash_list(chip_dir) if chip_dir else None
-    return flash_list_size(read_text(Path(flash_list)), flash_list) if flash_list else None
+    return None

@@ -288,3 +288,22 @@ def test_empty_passphrase_is_never_no_encryption():
     with pytest.raises(SecretError, match="the passphrase for the new key is empty") as caught:
         generate_private_pem(b"")
     assert "AOS_OTA_KEY_PASSPHRASE" in caught.value.remedy
+
+
+@pytest.mark.parametrize("part", ["d", "dmp1", "dmq1", "iqmp"])
+def test_key_whose_numbers_do_not_belong_together(part):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    path = Path(__file__).parent / "data" / "private.pem"
+    good = serialization.load_pem_private_key(path.read_bytes(), None).private_numbers()
+    numbers = {name: getattr(good, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    numbers[part] += 2
+    try:
+        bad = rsa.RSAPrivateNumbers(**numbers, public_numbers=good.public_numbers).private_key(
+            unsafe_skip_rsa_key_validation=True)
+    except ValueError:
+        pytest.skip("this cryptography does not even make such a key")
+    pem = bad.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    with pytest.raises(SigningKeyError, match="do not belong together|no private key can be read"):
+        load_signer(pem, file="damaged.pem", passphrase=None)

@@ -1,0 +1,7 @@
+"""What the files of a release are called: the vendor's names, so that the upload procedure does not change."""
+
+from __future__ import annotations
+
+IMAGE_NAME = "ota_rtos_ota.bin"
+MANIFEST_NAME = "ota_rtos_ota.json"
+XZ_SUFFIX = ".xz"
