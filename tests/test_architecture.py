@@ -150,13 +150,6 @@ def test_programs_are_never_started_through_a_shell(path):
             assert not [word for word in node.keywords if word.arg == "shell"], f"{path}:{node.lineno}"
 
 
-def test_the_step_wrapper_needs_the_standard_library_only():
-    """It runs in whatever Python stands first on PATH, also an old one without this package."""
-    path = PACKAGE / "scons" / "postimage.py"
-    names = {name.split(".")[0] for _, name in imports(path, PARSED[path])}
-    assert names <= sys.stdlib_module_names | {"__future__"}
-
-
 # Started on its own, each room's modules leave the heavy ones alone: what the source shows, measured.
 @pytest.mark.parametrize("name", [module_name(path) for path in PARSED if room(path) in {"release", "device", "keys", "sources"}
                                   and path.name == "__init__.py"] + [

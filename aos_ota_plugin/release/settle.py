@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import inputs, store
+from aos_ota_plugin.release import image_step, inputs, store
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Site:
     """The files of one release on this machine (absolute paths).
 
-    ``binary`` is the linker's output that the vendor's image step turns into ``payload``; ``record`` is what our
-    wrapper of that step wrote; ``state`` remembers the last good release. The three are None where there is no such
-    step, or nothing to remember. No tuple: SCons takes those apart.
+    ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
+    ``state`` remembers the last good release. They are None or empty where there is no such thing. No tuple: SCons
+    takes those apart.
     """
 
     image: str
@@ -38,12 +38,12 @@ class Site:
     payload: str
     elf: Optional[str] = None
     binary: Optional[str] = None
-    record: Optional[str] = None
     state: Optional[str] = None
     board_folder: Optional[str] = None
     chip_folder: Optional[str] = None
     solution: Optional[str] = None
     board: Optional[str] = None
+    steps: Tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -60,7 +60,9 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
     """
     inputs.refuse_own_manifest(settings, site.manifest)
-    _require_image_step(site)
+    for step in site.steps:
+        image_step.run_image_step(step, target=str(site.binary), folder=os.path.dirname(site.image),
+                                  sweep=settings.security == "local")
     _require_fresh_payload(site)
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
@@ -105,24 +107,6 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         solution=site.solution,
         board=site.board,
     )
-
-
-def _require_image_step(site: Site) -> None:
-    """The vendor's image step must have run for this very binary, and succeeded: aos-tools does not look."""
-    if not site.record or not site.binary:
-        return
-    try:
-        record = json.loads(Path(site.record).read_text(encoding="utf-8"))
-        script, status, digest = record["script"], record["status"], record["target_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BuildError("the chip's image step (postimage_script) did not run to its end",
-                         remedy="look for its messages above; run `aos make` again") from None
-    if status != 0:
-        raise BuildError(f"the chip's image step failed with status {status}: {script}",
-                         remedy="mend what it complains about above; no OTA image was made from its output")
-    if digest != hashlib.sha256(inputs.read(site.binary, "the firmware", "build it first")).hexdigest():
-        raise BuildError(f"the chip's image step ran for another binary than {site.binary}",
-                         remedy="run `aos make` again")
 
 
 def _require_fresh_payload(site: Site) -> None:

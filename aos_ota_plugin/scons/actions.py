@@ -143,6 +143,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
         payload=source[0].abspath,
         elf=source[1].abspath if len(source) > 1 else None,
     )
+    sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     outcome = settle.settle(site, settings_of(env))
     for line in outcome.lines:
         sys.stdout.write(line + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 
 import SCons.Script
@@ -18,7 +19,7 @@ from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
 from aos_ota_plugin.release.settle import Site
-from aos_ota_plugin.scons import builders, postimage
+from aos_ota_plugin.scons import builders
 from aos_ota_plugin.scons.actions import SourceKind, show
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -80,7 +81,7 @@ class _Hook:
         self._compile_as_set(settings)
         self._render(settings)
         self._identity()
-        self._image(settings)
+        self._image()
 
     # --- what is set
 
@@ -208,7 +209,6 @@ class _Hook:
             payload=os.path.join(folder, "ota_rtos.bin") if has_step else self.binary.abspath,
             elf=self.elf.abspath,
             binary=self.binary.abspath,
-            record=os.path.join(self.out, "image-step.json") if self._has_image_step() else None,
             state=os.path.join(self.out, "release-state.json"),
             board_folder=board.path if board else None,
             chip_folder=chip.path if chip else None,
@@ -216,23 +216,13 @@ class _Hook:
             board=self.solution.solution_component.hw_info.board_name or None,
         )
 
-    def _has_image_step(self) -> bool:
-        return any(component.build_config.postimage_script for component in self.solution.components)
-
-    def _image(self, settings: OtaSettings) -> None:
-        site = self.site
-        sweep = " --sweep" if settings.security == "local" else ""
-
-        def wrap(script: str) -> str:
-            # aos-tools splits at the first " --" and adds --target itself.
-            script, separator, own = script.partition(" --")
-            return (f'{os.path.abspath(postimage.__file__)} --run="{script}" --record="{site.record}" '
-                    f'--folder="{os.path.dirname(site.image)}"{sweep}{separator}{own}')
-
-        self.components.wrap_image_steps(wrap)
-        image = self.env.OtaImage(self.env.File(site.image), [self.binary, self.elf], OTA_SITE=site)
-        # aos-tools makes the .bin anew on every build and the vendor's step may overwrite what is ours; whether there
-        # is anything to do is for the action to find out, by content.
+    def _image(self) -> None:
+        # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
+        steps = self.components.take_image_steps()
+        image = self.env.OtaImage(self.env.File(self.site.image), [self.binary, self.elf],
+                                  OTA_SITE=replace(self.site, steps=tuple(steps)))
+        # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
+        # as it does without us, and whether there is anything to do afterwards is found out by content.
         self.env.AlwaysBuild(image)
         self.env.Default(image)
 
@@ -253,7 +243,7 @@ class _Hook:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.image + XZ_SUFFIX, site.manifest, site.record, site.state) if path])
+            *rendered, site.image, site.image + XZ_SUFFIX, site.manifest, site.state) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

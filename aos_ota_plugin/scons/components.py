@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Iterable, List, Optional, Set
 
 LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
 
@@ -67,17 +67,16 @@ class Components:
         library.add_source(objects)
         library.get_executor().add_sources(objects)
 
-    def wrap_image_steps(self, wrap: Any) -> bool:
-        """Replace each registered or coming ``postimage_script`` by ``wrap(script)``; True when there is one."""
-        scripts = self.build_env.postimage_scripts
-        scripts[:] = [wrap(script) for script in scripts]
-        found = bool(scripts)
+    def take_image_steps(self) -> List[str]:
+        """Take every registered or coming ``postimage_script`` away from aos-tools, in the order it would run them."""
+        scripts = list(self.build_env.postimage_scripts)
+        self.build_env.postimage_scripts.clear()
         for component in self.solution.components:
             script = component.build_config.postimage_script
-            if script and self._read_env(component) is None:
-                component.build_config.postimage_script = wrap(script)
-                found = True
-        return found
+            if script and script not in scripts:
+                scripts.append(script)
+            component.build_config.postimage_script = ""
+        return scripts
 
     def _forget(self, component: Any, unwanted: Set[str]) -> None:
         component.build_config.define = _without(component.build_config.define, unwanted)

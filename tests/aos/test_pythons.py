@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import aos_ota_plugin.scons
 from aos_ota_plugin.cli.component import site_files
 
 pytestmark = [pytest.mark.aos, pytest.mark.pythons]
@@ -116,20 +115,3 @@ def test_site_scons_left_from_an_older_python_is_named(workspace, environment):
     assert again.status == 0, again.output
     assert f"warning: {site_init} is yours" in again.output
     assert site_init.read_text() == "print('mine')\n"
-
-
-OLD = {version: path for version in ("3.7", "3.8", *(f"3.{minor}" for minor in MINORS)) if (path := find(int(version[2:])))}
-
-
-@pytest.mark.parametrize("version", OLD)
-def test_step_wrapper_runs_on_it(version, tmp_path):
-    """The image step's Python is whichever stands first on PATH."""
-    script = tmp_path / "步 骤.py"
-    script.write_text("import sys\nprint('step', *sys.argv[1:])\nsys.exit(5)\n")
-    (tmp_path / "demo.bin").write_bytes(b"firmware")
-    wrapper = Path(aos_ota_plugin.scons.__file__).with_name("postimage.py")
-    done = subprocess.run([OLD[version], str(wrapper), f"--target={tmp_path}/demo.bin", f"--run={script}",
-                           f"--record={tmp_path}/out/record.json", f"--folder={tmp_path}/ota_bin", "--sweep"],
-                          capture_output=True, text=True, encoding="utf-8", check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (5, f"step --target={tmp_path}/demo.bin\n", "")
-    assert json.loads((tmp_path / "out" / "record.json").read_text())["status"] == 5

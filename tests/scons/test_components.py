@@ -140,15 +140,15 @@ def test_include_folder_is_added_once():
     assert ota.build_config.internal_include_updated == ["/ota/hal"]
 
 
-def test_image_steps_are_wrapped_whether_registered_or_still_to_come():
+def test_image_steps_are_taken_whether_registered_or_still_to_come():
     chip = component("/chip", name="chip", build_config=build_config(postimage_script="later.py --x"))
-    components, _ = workspace(chip)
+    done = component("/done", name="done", build_config=build_config(postimage_script="now.py"))
+    components, _ = workspace(chip, done)
     components.build_env.postimage_scripts.append("now.py")
-    assert components.wrap_image_steps(lambda script: f"<{script}>") is True
-    assert components.build_env.postimage_scripts == ["<now.py>"]
-    assert chip.build_config.postimage_script == "<later.py --x>"
-    nothing, _ = workspace(component("/a", name="a", build_config=build_config()))
-    assert nothing.wrap_image_steps(lambda script: "never") is False
+    assert components.take_image_steps() == ["now.py", "later.py --x"]
+    assert components.build_env.postimage_scripts == []
+    assert (chip.build_config.postimage_script, done.build_config.postimage_script) == ("", "")
+    assert components.take_image_steps() == []
 
 
 # --- the hook that needs no component

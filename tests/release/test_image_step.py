@@ -1,48 +1,38 @@
-"""The wrapper of the chip vendor's image step, run as aos-tools runs it: a script of its own, in any Python."""
+"""The chip vendor's image step: run as aos-tools runs it, looked at, and kept off what is ours."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import aos_ota_plugin.scons
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.release.image_step import run_image_step
 
-WRAPPER = Path(aos_ota_plugin.scons.__file__).with_name("postimage.py")
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 
 
 class Step:
-    """A folder of outputs, a step script, and the wrapper around it."""
+    """A folder of outputs, and a vendor's script that writes there."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / "ota_bin"
         self.folder.mkdir(parents=True)
-        self.target = root / "out" / "demo@board.bin"
-        self.target.parent.mkdir()
+        self.target = root / "demo@board.bin"
         self.target.write_bytes(b"firmware")
-        self.record = root / "out" / "ota" / "image-step.json"
         self.script = root / "vendor step.py"
 
     def writes(self, text: str) -> None:
         self.script.write_text(f"import os, pathlib, sys\nfolder = pathlib.Path({str(self.folder)!r})\n{text}\n", encoding="utf-8")
 
-    def run(self, *own: str, sweep: bool = False, script=None, python=sys.executable):
-        # The order of arguments is the one that aos-tools makes of our command: its --target before ours.
-        command = [python, str(WRAPPER), f"--target={self.target}", f"--run={script or self.script}", f"--record={self.record}",
-                   f"--folder={self.folder}", *(["--sweep"] if sweep else []), *own]
-        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, cwd=self.root)
-        return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
-
-    def recorded(self):
-        return json.loads(self.record.read_text(encoding="utf-8")) if self.record.exists() else None
+    def run(self, options: str = "", *, sweep: bool = False, script=None) -> None:
+        run_image_step(f"{script or self.script}{options}", target=str(self.target), folder=str(self.folder), sweep=sweep)
 
     def publish(self, image: bytes = b"signed image") -> None:
         """What a release of ours leaves: an image and the manifest that vouches for it."""
@@ -59,48 +49,34 @@ def step(tmp_path):
     return Step(tmp_path / "芯片 厂商's $HOME")
 
 
-# --- what is run, and what is noted
-
-
-def test_success_is_recorded_with_what_it_was_run_for(step):
-    step.writes("print('made', *sys.argv[1:])\n(folder / 'ota_rtos.bin').write_bytes(b'payload')")
-    status, output = step.run("--board=x y", "plain", "--flag")
-    assert status == 0
-    assert output == f"made --board=x y plain --flag --target={step.target}\n"
-    assert step.recorded() == {"script": str(step.script), "status": 0,
-                               "target_sha256": hashlib.sha256(b"firmware").hexdigest()}
-    assert step.files() == {"ota_rtos.bin": b"payload"}
-    assert sorted(path.name for path in step.record.parent.iterdir()) == ["image-step.json"]
+def test_the_target_and_the_scripts_own_options_reach_it(step, capfd):
+    step.writes("print(sys.argv[1:])")
+    step.run(' --chip="haas 1000" plain --flag')
+    assert ast.literal_eval(capfd.readouterr().out) == [f"--target={step.target}", "--chip=haas 1000", "plain", "--flag"]
 
 
 @pytest.mark.parametrize(("text", "status"), [("sys.exit(3)", 3), ("raise ValueError('no license')", 1), ("sys.exit('text')", 1),
-                                              ("def broken(:", 1)])
+                                              ("def broken(:", 1), ("os.kill(os.getpid(), 9)", -signal.SIGKILL)])
 def test_failing_script(step, text, status):
     step.writes(text)
-    assert step.run()[0] == status
-    assert step.recorded()["status"] == status
-
-
-def test_script_ended_by_a_signal_has_failed(step):
-    step.writes("import signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    assert step.run()[0] != 0
-    assert step.recorded()["status"] == -signal.SIGKILL
+    with pytest.raises(BuildError, match=f"image step failed with status {status}: ") as caught:
+        step.run()
+    assert str(step.script) in str(caught.value)
+    assert caught.value.remedy
 
 
 def test_missing_script(step):
-    status, output = step.run()
-    assert status == 2
-    assert "vendor step.py" in output
-    assert step.recorded()["status"] == 2
+    with pytest.raises(BuildError, match="image step failed with status 2"):
+        step.run()
 
 
 def test_script_that_is_no_python(step):
     shell = step.root / "step.sh"
     shell.write_text("#!/bin/sh\nprintf '%s' \"$1\" > \"$(dirname \"$0\")/seen\"\nexit 4\n")
     shell.chmod(0o755)
-    assert step.run(script=shell)[0] == 4
+    with pytest.raises(BuildError, match="status 4"):
+        step.run(script=shell)
     assert (step.root / "seen").read_text() == f"--target={step.target}"
-    assert step.recorded()["status"] == 4
 
 
 @pytest.mark.parametrize("mode", [0o644, None], ids=["not executable", "not there"])
@@ -109,39 +85,19 @@ def test_program_that_cannot_be_started(step, mode):
     if mode:
         program.write_text("#!/bin/sh\n")
         program.chmod(mode)
-    status, output = step.run(script=program)
-    assert status == 1
-    assert f"cannot run {program}: " in output
-    assert step.recorded()["status"] == 1
-
-
-def test_step_that_was_killed_leaves_no_record(step):
-    """The record of an earlier build must not vouch for this one."""
-    step.writes("pass")
-    step.run()
-    assert step.recorded()["status"] == 0
-    step.writes("import signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(0.1)")
-    assert step.run()[0] == -signal.SIGKILL
-    assert step.recorded() is None
-
-
-def test_target_that_the_script_changes_is_recorded_as_it_is_afterwards(step):
-    step.writes(f"pathlib.Path({str(step.target)!r}).write_bytes(b'signed by the chip vendor')")
-    step.run()
-    assert step.recorded()["target_sha256"] == hashlib.sha256(b"signed by the chip vendor").hexdigest()
-
-
-def test_target_that_is_not_there(step):
-    step.writes("pass")
-    step.target.unlink()
-    step.run()
-    assert step.recorded()["target_sha256"] is None
-
-
-# --- what stands under our names
+    with pytest.raises(BuildError, match="cannot be started"):
+        step.run(script=program)
 
 
 OVERWRITES = "for name in ('ota_rtos_ota.bin', 'ota_rtos_ota.bin.xz'):\n    (folder / name).write_bytes(b'unsigned')"
+
+
+def run_either_way(step, *, sweep):
+    try:
+        step.run(sweep=sweep)
+    except BuildError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("ending", ["", "\nsys.exit(1)", "\nraise SystemExit(7)"], ids=["success", "failure", "another failure"])
@@ -150,11 +106,10 @@ def test_signed_image_is_put_back(step, sweep, ending):
     step.publish()
     before = step.files()
     step.writes(OVERWRITES + ending)
-    step.run(sweep=sweep)
+    assert run_either_way(step, sweep=sweep) is (ending == "")
     after = step.files()
     assert {name: after[name] for name in before} == before
     assert (PACKED in after) is not sweep
-    assert not (step.record.parent / "keep").exists()
 
 
 def test_signed_image_that_nobody_touches_is_not_touched(step):
@@ -201,11 +156,10 @@ MANIFESTS = [b"", b"{", b"[]", b"null", b'{"images": 1}', b'{"images": [1]}', b'
 def test_image_that_no_manifest_vouches_for_is_swept(step, manifest):
     (step.folder / IMAGE).write_bytes(b"whose?")
     (step.folder / MANIFEST).write_bytes(manifest)
-    step.writes("print('ran')")
-    status, output = step.run(sweep=True)
-    assert (status, output) == (0, "ran\n")
+    step.writes("(folder / 'ran').touch()")
+    step.run(sweep=True)
     assert IMAGE not in step.files()
-    assert step.recorded()["status"] == 0
+    assert "ran" in step.files()
 
 
 def test_image_of_another_digest_is_swept_or_left(step):
@@ -215,6 +169,17 @@ def test_image_of_another_digest_is_swept_or_left(step):
         step.writes("pass")
         step.run(sweep=sweep)
         assert (step.folder / IMAGE).exists() is not sweep
+
+
+def test_images_under_each_others_names_are_swept(step):
+    images = {IMAGE: b"full", PACKED: b"packed"}
+    (step.folder / MANIFEST).write_text(json.dumps({"images": [
+        {"file": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in images.items()]}))
+    (step.folder / IMAGE).write_bytes(b"packed")
+    (step.folder / PACKED).write_bytes(b"full")
+    step.writes("pass")
+    step.run(sweep=True)
+    assert set(step.files()) == {MANIFEST}
 
 
 def test_other_files_of_the_folder_are_the_scripts_own(step):
@@ -229,17 +194,5 @@ def test_other_files_of_the_folder_are_the_scripts_own(step):
 def test_outputs_folder_that_is_not_there_yet(step):
     step.folder.rmdir()
     step.writes("folder.mkdir()\n(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')")
-    assert step.run(sweep=True)[0] == 0
-    assert step.files() == {}
-
-
-def test_build_after_one_that_was_killed_between_overwriting_and_putting_back(step):
-    """The signed image is gone then; what must not happen is that the unsigned one stays for it."""
-    step.publish()
-    step.writes(OVERWRITES + "\nimport signal\nos.kill(os.getppid(), signal.SIGKILL)")
     step.run(sweep=True)
-    assert step.files()[IMAGE] == b"unsigned"
-    step.writes("pass")
-    assert step.run(sweep=True)[0] == 0
-    assert set(step.files()) == {MANIFEST}
-    assert not (step.record.parent / "keep").exists()
+    assert step.files() == {}
