@@ -66,7 +66,7 @@ def test_metadata_says_what_it_needs(wheel):
     assert "Requires-Python: >=3.9" in text
     needs = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
     assert {need.split(">")[0].split("<")[0].lower() for need in needs} == {
-        "click", "cryptography", "filelock", "jinja2", "kconfiglib", "pyelftools", "pyyaml", "rich"}
+        "bsdiff4", "click", "cryptography", "filelock", "jinja2", "kconfiglib", "pyelftools", "pyserial", "pyyaml", "rich"}
 
 
 def test_it_is_the_wheel_that_runs(installed, tmp_path):
