@@ -26,6 +26,8 @@ PADDING = b"\xff" * 4
 XZ_MAGIC = b"\xfd7zXZ\x00"
 DIFF_MAGIC = b"BSDIFF40"
 
+_WHICH_FILE = "use the OTA file (ota_rtos_ota.bin), not the flashing file"
+
 
 @dataclass(frozen=True)
 class Field:
@@ -170,19 +172,19 @@ def parse(image: BytesLike, *, local: Optional[bool] = None) -> FullImage:
     """
     view = memoryview(image).cast("B")
     if len(view) < IMAGE_INFO_SIZE:
-        raise FormatError(f"a file of {len(view)} bytes is too short for an OTA image")
+        raise FormatError(f"a file of {len(view)} bytes is too short for an OTA image", remedy=_WHICH_FILE)
     try:
         image_info = ImageInfo.from_bytes(view[-IMAGE_INFO_SIZE:])
     except FormatError as error:
         raise FormatError(
             f"this file does not end in an ota_image_info_t: {error.problem}",
-            remedy="use the OTA file (ota_rtos_ota.bin), not the flashing file",
+            remedy=_WHICH_FILE,
         ) from error
     body = view[:-IMAGE_INFO_SIZE]
     sign_info = None
     if local or (local is None and _has_sign_info(body)):
         if len(body) < SIGN_INFO_SIZE:
-            raise FormatError(f"a file of {len(view)} bytes is too short for an ota_sign_info_t")
+            raise FormatError(f"a file of {len(view)} bytes is too short for an ota_sign_info_t", remedy=_WHICH_FILE)
         sign_info = SignInfo.from_bytes(body[-SIGN_INFO_SIZE:])
         body = body[:-SIGN_INFO_SIZE]
     padded = body[-len(PADDING) :] == PADDING

@@ -156,25 +156,32 @@ def _stamp(path: Optional[str]) -> Optional[List[object]]:
 
 
 def _is_settled(state: str, key: str) -> bool:
-    try:
-        remembered = json.loads(Path(state).read_text(encoding="utf-8"))
-        return remembered["key"] == key and all(
-            hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
-            for path, digest in remembered["outputs"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    settled, outputs = _remembered(state)
+    return settled == key and all(_holds(path, digest) for path, digest in outputs.items())
 
 
 def _drop_outdated(state: str, outputs: Dict[str, str]) -> None:
     """Remove what the last release made and this one does not: nobody shall upload it by mistake."""
-    try:
-        remembered = dict(json.loads(Path(state).read_text(encoding="utf-8"))["outputs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    for path, digest in remembered.items():
+    for path, digest in _remembered(state)[1].items():
         with contextlib.suppress(OSError):
-            if path not in outputs and hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest:
+            if path not in outputs and _holds(path, digest):
                 Path(path).unlink()
+
+
+def _remembered(state: str) -> Tuple[str, Dict[str, str]]:
+    """The key of the last good release and the digests of its outputs by path; nothing where that cannot be read."""
+    try:
+        remembered = json.loads(Path(state).read_text(encoding="utf-8"))
+        return str(remembered["key"]), dict(remembered["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", {}
+
+
+def _holds(path: str, digest: str) -> bool:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+    except OSError:
+        return False
 
 
 def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:

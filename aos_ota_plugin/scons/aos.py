@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 
 import SCons.Script
@@ -64,7 +65,7 @@ class _Hook:
             self._clean()
             return
         if not SCons.Script.GetOption("no_exec"):
-            lock = BuildLock(_made(self.out) / "build.lock")
+            lock = BuildLock(Path(self.out, "build.lock"))
             lock.acquire()
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
@@ -283,12 +284,6 @@ def _display(path: Optional[str], folder: str) -> Optional[str]:
     except ValueError:  # another drive
         return path
     return relative
-
-
-def _made(folder: str) -> Any:
-    from pathlib import Path
-
-    return Path(folder)
 
 
 def _say(text: str) -> None:

@@ -276,3 +276,9 @@ def test_sign_makes_a_compressed_image_too(run, key, signed, folder):
     assert decoded.stdout == (folder / "ota_rtos.bin").read_bytes()
     verify = run("verify", compressed, "--public-key", KEYS / "public.pem")
     assert verify.returncode == 0, verify.stdout
+
+
+@pytest.mark.parametrize("data", [b"", b"x"], ids=["empty", "one byte"])
+def test_info_of_next_to_nothing(run, folder, data):
+    (folder / "short.bin").write_bytes(data)
+    failed(run("info", "short.bin"), f"short.bin: a file of {len(data)} bytes is too short for an OTA image")
