@@ -7,12 +7,10 @@ file) and what to do about it. Whoever shows an error prints ``str(error)`` and 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Iterator, Optional
+from typing import Iterator, NamedTuple, Optional
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in the user's input something stands; line and column count from 1, 0 means unknown."""
 
     file: str

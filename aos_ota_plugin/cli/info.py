@@ -25,7 +25,7 @@ def command(image: str, as_json: bool) -> None:
         parsed = parse(data)
     if as_json:
         echo_json({"file": image, "size": parsed.size, "kind": parsed.kind, "signed": parsed.sign_info is not None,
-                   "fields": [vars(field) for field in parsed.fields()]})
+                   "fields": [field._asdict() for field in parsed.fields()]})
         return
     signed = "signed for local mode" if parsed.sign_info else "no ota_sign_info_t: for cloud mode"
     click.echo(f"{image}: {parsed.kind} OTA image, {parsed.size} bytes, {signed}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import click
@@ -11,6 +10,7 @@ import click
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import parse_manifest
@@ -66,6 +66,7 @@ def command(
             raise OutputError(f"{path} would be overwritten by the output", remedy="choose another name with -o")
     check_version(version, field="--version")
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
+    digesting = Digesting(data)  # beside all that follows until the digests are needed
     release = make_release(ReleaseInput(
         payload=data,
         payload_name=os.path.basename(payload),
@@ -81,8 +82,9 @@ def command(
                                  "field"), file=base_release) if base_release else None,
         allow_new_key=allow_new_key,
         compress_xz=xz,
+        digesting=digesting,
     ))
-    write_set(Path(folder), {**release.images, manifest_name: release.manifest.to_json()})
+    write_set(folder, {**release.images, manifest_name: release.manifest.to_json()})
     if as_json:
         click.echo(release.manifest.to_json().decode("utf-8"), nl=False)
         return

@@ -6,14 +6,14 @@ plain firmware, an xz stream or a diff: the device tells them apart by their fir
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import struct
 import threading
-from dataclasses import dataclass
-from typing import Callable, List, Optional
+from binascii import crc_hqx
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, ImageMagic
 from aos_ota_plugin.images.sign import (
     ENCRYPTO_MAGIC_ECC,
@@ -29,8 +29,7 @@ DIFF_MAGIC = b"BSDIFF40"
 _WHICH_FILE = "use the OTA file (ota_rtos_ota.bin), not the flashing file"
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field of an image: where it stands (bytes from the start), how long it is, what it says."""
 
     name: str
@@ -39,8 +38,7 @@ class Field:
     value: str
 
 
-@dataclass(frozen=True)
-class FullImage:
+class FullImage(NamedTuple):
     """What an image's trailer says; the digests in it are read, not checked.
 
     `payload_size` leaves the padding out. A payload made without padding that happens to end in ``ff ff ff ff``
@@ -92,16 +90,14 @@ def kind_of(head: BytesLike) -> str:
     return "xz" if start.startswith(XZ_MAGIC) else "full"
 
 
-@dataclass(frozen=True)
-class Digests:
+class Digests(NamedTuple):
     """MD5 and SHA-256 of a file, in lower-case hex."""
 
     md5: str
     sha256: str
 
 
-@dataclass(frozen=True)
-class Sealed:
+class Sealed(NamedTuple):
     """What has to follow a payload, and the digests of payload and image: they come from the same single pass."""
 
     trailer: bytes
@@ -109,35 +105,54 @@ class Sealed:
     image: Digests
 
 
+class Digesting:
+    """MD5 and SHA-256 of a payload, made side by side while the caller does something else.
+
+    hashlib lets other threads run while it works; whoever knows the payload early need not wait for it later.
+    """
+
+    def __init__(self, payload: BytesLike) -> None:
+        self.payload = payload
+        self._digests = (hashlib.md5(usedforsecurity=False), hashlib.sha256())
+        self._threads = [threading.Thread(target=digest.update, args=(payload,)) for digest in self._digests]
+        for thread in self._threads:
+            thread.start()
+
+    def copies(self) -> Tuple[hashlib._Hash, hashlib._Hash]:
+        """Return the MD5 and the SHA-256 of the whole payload, to go on with."""
+        for thread in self._threads:
+            thread.join()
+        md5, sha256 = self._digests
+        return md5.copy(), sha256.copy()
+
+
 def seal(
     payload: BytesLike,
     *,
     sign: Optional[Callable[[bytes], bytes]],
     magic: ImageMagic = ImageMagic.ALL,
+    digesting: Optional[Digesting] = None,
 ) -> Sealed:
     """Return what has to follow `payload`: padding, sign_info when there is a `sign`, image_info.
 
     `sign` is called once with the 32-byte SHA-256 of payload and padding, and returns the 256-byte signature
-    over those 32 bytes. The payload is read once by each digest, side by side, and not copied. Raises FormatError
-    when it is empty or over 4 GiB, or when the signature has another size.
+    over those 32 bytes. `digesting` is that of this very payload, where it was begun before. The payload is read once
+    by each digest and not copied. Raises FormatError when it is empty or over 4 GiB, or when the signature has another
+    size.
     """
     if not len(payload):
         raise FormatError("the payload is empty", remedy="check the build step that makes it")
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-    # hashlib lets other threads run while it works; crc_hqx does not, and is the slowest of the three.
-    threads = [threading.Thread(target=digest.update, args=(payload,)) for digest in (md5, sha256)]
-    for thread in threads:
-        thread.start()
-    crc16 = binascii.crc_hqx(PADDING, binascii.crc_hqx(payload, 0))
-    for thread in threads:
-        thread.join()
+    if digesting is None or digesting.payload is not payload:
+        digesting = Digesting(payload)
+    image_crc16 = crc_hqx(PADDING, crc16(payload))
+    md5, sha256 = digesting.copies()
     of_payload = Digests(md5.hexdigest(), sha256.hexdigest())
     for digest in (md5, sha256):
         digest.update(PADDING)
     image_hash = sha256.digest()
     signed = b"" if sign is None else SignInfo.rsa(image_hash, sign(image_hash)).to_bytes()
     info = ImageInfo(
-        magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=crc16).to_bytes()
+        magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=image_crc16).to_bytes()
     for digest in (md5, sha256):
         digest.update(signed)
         digest.update(info)

@@ -6,9 +6,8 @@ with public values and needs no protection against timing.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aos_ota_plugin.errors import SigningKeyError
 from aos_ota_plugin.keys import der
@@ -26,23 +25,28 @@ _FILL = b"\xff" * (SIGNATURE_SIZE - 3 - len(_DIGEST_INFO) - HASH_SIZE)
 _BLOCK_HEAD = b"\x00\x01" + _FILL + b"\x00" + _DIGEST_INFO
 
 
-@dataclass(frozen=True)
-class PublicKey:
+class _Numbers(NamedTuple):
+    modulus: int
+    exponent: int
+
+
+class PublicKey(_Numbers):
     """A modulus and exponent that fit the device's two arrays; not necessarily ones that can verify anything.
 
     Raises SigningKeyError when they do not fit 256 and 3 bytes.
     """
 
-    modulus: int
-    exponent: int = EXPONENT
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.modulus < 1 << 8 * MODULUS_SIZE and 0 <= self.exponent < 1 << 8 * EXPONENT_SIZE):
+    def __new__(cls, modulus: int, exponent: int = EXPONENT) -> PublicKey:
+        """Check the sizes."""
+        if not (0 <= modulus < 1 << 8 * MODULUS_SIZE and 0 <= exponent < 1 << 8 * EXPONENT_SIZE):
             raise SigningKeyError(
-                f"this key does not fit a device: modulus of {self.modulus.bit_length()} bits, "
-                f"exponent of {self.exponent.bit_length()} bits",
+                f"this key does not fit a device: modulus of {modulus.bit_length()} bits, "
+                f"exponent of {exponent.bit_length()} bits",
                 remedy="use an RSA key of exactly 2048 bits with the exponent 65537",
             )
+        return super().__new__(cls, modulus, exponent)
 
     @property
     def n_bytes(self) -> bytes:
@@ -79,6 +83,8 @@ class PublicKey:
 
     def to_pem(self) -> str:
         """Return the SubjectPublicKeyInfo as PEM, ending in a newline."""
+        import base64
+
         text = base64.b64encode(der.spki(self.modulus, self.exponent)).decode("ascii")
         lines = [text[start : start + 64] for start in range(0, len(text), 64)]
         return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
@@ -24,7 +23,8 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
          place: Optional[Place] = None) -> bytes:
     """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as stream:
+            return stream.read()
     except OSError as problem:
         raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
 

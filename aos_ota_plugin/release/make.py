@@ -22,6 +22,7 @@ from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX
 
 # Each function imports the rooms it needs: a build with nothing to do makes no release.
 if TYPE_CHECKING:
+    from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.manifest import Manifest
@@ -37,7 +38,8 @@ class ReleaseInput:
     ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
     only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
     the signer's own in local mode, the platform's in cloud mode. ``embedded`` are byte strings that the firmware must
-    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown.
+    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown. ``digesting`` is the payload's,
+    where it was begun before the rest was known.
     """
 
     payload: bytes = field(repr=False)
@@ -59,6 +61,7 @@ class ReleaseInput:
     solution: Optional[str] = None
     board: Optional[str] = None
     version_place: Optional[Place] = None
+    digesting: Optional[Digesting] = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def make_release(given: ReleaseInput) -> Release:
     _prove_continuity(given, trusted, proofs)
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    sealed = seal(given.payload, sign=sign)
+    sealed = seal(given.payload, sign=sign, digesting=given.digesting)
     image = given.payload + sealed.trailer
     _prove_acceptance(given, trusted, image, proofs)
     compressed = _compressed(given, trusted, proofs) if given.compress_xz else None

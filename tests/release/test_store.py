@@ -50,7 +50,7 @@ def test_permissions_of_a_replaced_file_stay(folder):
     assert (folder / "c").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("call", ["mkstemp", "write", "fsync"])
+@pytest.mark.parametrize("call", ["open", "write", "fsync"])
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize(("number", "says"), [(errno.ENOSPC, "no room on the disk"), (errno.EACCES, "cannot write"),
                                               (errno.EROFS, "cannot write"), (errno.EIO, "cannot write")])
@@ -65,8 +65,8 @@ def test_failure_before_any_name_changes_hands(folder, monkeypatch, call, nth, n
             return original(*arguments, **options)
         return wrapper
 
-    if call == "mkstemp":
-        monkeypatch.setattr(store.tempfile, "mkstemp", failing(store.tempfile.mkstemp))
+    if call == "open":
+        monkeypatch.setattr(store.os, "open", failing(os.open))
     elif call == "fsync":
         monkeypatch.setattr(store.os, "fsync", failing(os.fsync))
     else:

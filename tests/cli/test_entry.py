@@ -1,0 +1,54 @@
+"""The console script ends at once, and still says truly how it went."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+ENTRY = "from aos_ota_plugin.cli.main import entry; entry()"
+
+
+def run(*arguments, code=ENTRY, **options):
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, encoding="utf-8",
+                          check=False, **options)
+
+
+@pytest.mark.parametrize(("arguments", "status", "out", "err"), [
+    (["--version"], 0, "aos-ota, version", ""),
+    (["info", "nowhere.bin"], 1, "", "aos-ota: error: "),
+    (["sign"], 2, "", "Usage: aos-ota sign"),
+    (["sgin"], 2, "", "sgin"),
+])
+def test_status_and_streams(tmp_path, arguments, status, out, err):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == status
+    assert out in done.stdout
+    assert err in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_registered_for_the_end_still_runs():
+    done = run("--version", code=f"import atexit; atexit.register(print, 'at the end'); {ENTRY}")
+    assert done.returncode == 0
+    assert done.stdout.endswith("at the end\n")
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    done = run("--version", code="import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: 1 / 0; m.entry()")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a Linux device")
+def test_output_that_does_not_arrive_is_no_success():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([sys.executable, "-c", ENTRY, "--help"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0
+
+
+def test_without_a_console():
+    done = run("--version", code=f"import sys; sys.stdout = sys.stderr = None; {ENTRY}")
+    assert done.returncode == 0
