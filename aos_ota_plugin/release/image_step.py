@@ -20,9 +20,9 @@ from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import store
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 
-IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
+IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX, diff_name(IMAGE_NAME))
 
 
 class _Kept(NamedTuple):
