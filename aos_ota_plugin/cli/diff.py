@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.cli.sign import Size, passphrase
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
-from aos_ota_plugin.release.diffs import compressed_size, make_diff, make_patch, prove_for
+from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_diff, make_patch, prove_accepted
 from aos_ota_plugin.release.inputs import load_private_key
 from aos_ota_plugin.release.payloads import read_payload
 from aos_ota_plugin.release.store import write_atomic
@@ -45,20 +45,21 @@ def command(old: str, new: str, output: str, key: Optional[str], partition_size:
     refuse_overwriting(output, old, new, key)
     before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")
     signer = load_private_key(key, passphrase()) if key else None
+    public_key = signer.public_key if signer else None
+    check_releases(before.manifest, after.manifest, public_key)
     with WorkProgress(sys.stderr) as progress:
         patch = make_patch(before.data, after.data, partition_size=partition_size,
                            progress=lambda done, steps: progress(os.path.basename(output), done, steps))
     made = make_diff(before.data, after.data, patch, partition_size=partition_size,
                      sign=signer.sign_hash if signer else None)
-    prove_for(before.manifest, after.manifest, made.image, public_key=signer.public_key if signer else None,
-              partition_size=partition_size)
+    prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
     write_atomic(output, made.image)
     rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))
     if as_json:
         echo_json({"file": output, "size": len(made.image), "sha256": hashlib.sha256(made.image).hexdigest(),
                    "old_sha256": hashlib.sha256(before.data).hexdigest(),
                    "new_sha256": hashlib.sha256(after.data).hexdigest(),
-                   "signed_by": signer.public_key.fingerprint if signer else None,
+                   "signed_by": public_key.fingerprint if public_key else None,
                    "smaller_than_compressed": len(made.image) < rival})
         return
     _show(output, made, signer, rival)

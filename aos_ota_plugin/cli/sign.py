@@ -16,6 +16,7 @@ from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.payloads import payload_of_release
 from aos_ota_plugin.release.report import advice
 from aos_ota_plugin.release.store import write_set
@@ -51,8 +52,8 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
 @click.option("--xz", is_flag=True, help="Write a compressed image (OUTPUT.xz), too.")
 @click.option("--diff", is_flag=True,
-              help="Write a diff image from the base release (OUTPUT with .diff.bin), too; its payload or image must lie "
-                   "beside its manifest.")
+              help="Write a diff image from the base release (OUTPUT with .diff.bin), too; that release's payload or "
+                   "image must lie beside its manifest.")
 @click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
               help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
@@ -68,7 +69,7 @@ def command(
     """
     folder, name = os.path.split(os.path.abspath(output))
     manifest_name = os.path.splitext(name)[0] + ".json"
-    for written in (name, manifest_name):
+    for written in (name, manifest_name, *([name + XZ_SUFFIX] if xz else []), *([diff_name(name)] if diff else [])):
         refuse_overwriting(os.path.join(folder, written), payload, key, elf, base_release)
     check_version(version, field="--version")
     if diff and not base_release:
@@ -88,7 +89,7 @@ def command(
         elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
         elf_name=os.path.basename(elf or ""),
         base=base,
-        base_payload=payload_of_release(base, str(base_release)) if diff and base else None,
+        base_payload=payload_of_release(base, str(base_release), overwritten=(output,)) if diff and base else None,
         allow_new_key=allow_new_key,
         compress_xz=xz,
     )

@@ -90,12 +90,12 @@ def make_diff(
 def compressed_size(payload: bytes, *, signed: bool, other: int) -> int:
     """Return how many bytes the compressed image of `payload` has, exactly enough to compare it with `other` bytes.
 
-    One pass gives a bound that the compressed image never exceeds, and the settings it tries gain a few percent on it:
-    they are tried only where that can decide.
+    One pass gives a bound that the compressed image never exceeds. The other settings, which gain some percent on it,
+    are tried only where that could decide: not for a diff over the bound, nor for one under half of it.
     """
     trailer = TRAILER_SIZE if signed else len(PADDING) + IMAGE_INFO_SIZE
     bound = len(xz.encode(payload, xz.PRESET_9E, xz.IMAGE_DICT_SIZE)) + trailer
-    if 0.8 * bound <= other < bound:
+    if bound // 2 <= other < bound:
         return len(xz.compress(payload)) + trailer
     return bound
 
@@ -109,37 +109,43 @@ def _apply_in_place(old: bytes, new: bytes, image: bytes, limits: Limits) -> Non
                          remedy="this is a fault of aos_ota_plugin: please report it")
 
 
-def prove_for(
-    old: Optional[Manifest],
-    new: Optional[Manifest],
-    image: bytes,
-    *,
-    public_key: Optional[PublicKey],
-    partition_size: int,
-) -> None:
-    """Prove that devices take a diff image from the release `old` to `new`, as far as there are manifests to say.
+def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key: Optional[PublicKey]) -> None:
+    """Check that devices of the release `old` would take a diff to `new`, as far as there are manifests to say.
 
-    `public_key` is the signer's; without it the image is not signed.
+    `public_key` is the signer's; without it the diff is not signed.
 
     Raises:
-        ProofError: they are in another mode, trust another key, hold the version to be old, or refuse the image.
+        ProofError: they are in another mode, trust another key, or hold the new version to be old.
     """
-    from aos_ota_plugin.device.acceptance import Device, judge
+    if old is None:
+        return
+    from aos_ota_plugin.device.version import explain_order
 
-    local = public_key is not None
-    if old is not None and (old.security == "local") != local:
+    if (old.security == "local") != (public_key is not None):
         raise ProofError(
             f"the devices of {old.version} are in {old.security} mode: they take diffs "
-            f"{'without' if local else 'with'} a signature of ours",
-            remedy="leave --key out" if local else "sign with --key, the key of that release")
-    if old is not None and public_key is not None and old.key_fingerprint != public_key.fingerprint:
+            f"{'without' if public_key else 'with'} a signature of ours",
+            remedy="leave --key out" if public_key else "sign with --key, the key of that release")
+    if public_key is not None and old.key_fingerprint != public_key.fingerprint:
         raise ProofError(
             f"the devices of {old.version} trust key {(old.key_fingerprint or 'none')[:16]}, not "
             f"{public_key.short_fingerprint}: they would refuse this diff (OTA_VERIFY_RSA_FAIL)",
             remedy="sign with the key of that release")
-    device = Device(public_key, local_rsa=local, version=old.version if old else None, partition_size=partition_size)
-    refused = [one for one in judge(device, image, version=new.version if new else None).findings if not one.ok]
+    reason = explain_order(new.version, old.version) if new else None
+    if reason:
+        raise ProofError(reason, remedy="give the releases in their order, the older one first")
+
+
+def prove_accepted(image: bytes, *, public_key: Optional[PublicKey], partition_size: int) -> None:
+    """Take a diff image through the device's own rules.
+
+    Raises:
+        ProofError: a device with this key and partition would refuse it.
+    """
+    from aos_ota_plugin.device.acceptance import Device, judge
+
+    device = Device(public_key, local_rsa=public_key is not None, partition_size=partition_size)
+    refused = [finding for finding in judge(device, image).findings if not finding.ok]
     if refused:
         raise ProofError(f"a device would refuse this diff with {refused[0].verdict.name}: {refused[0].detail}",
-                         remedy="give the releases in their order, the older one first" if refused[0].rule == "version"
-                         else _INSTEAD)
+                         remedy=_INSTEAD)

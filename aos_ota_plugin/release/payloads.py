@@ -41,7 +41,7 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     for name in dict.fromkeys(name for name in names if _is_plain(name)):
         path = Path(folder, name)
         if os.path.realpath(path) in busy:
-            seen.append(f"{name} is overwritten by this build")
+            seen.append(f"{name} would be overwritten by what is made now")
             continue
         data = _beginning(path, manifest.payload.size)
         if data is not None and hashlib.sha256(data).hexdigest() == manifest.payload.sha256:
@@ -65,6 +65,8 @@ def read_payload(path: str, what: str) -> Payload:
         manifest = parse_manifest(data, file=path)
         return Payload(payload_of_release(manifest, path), manifest)
     with placed(path):
+        if not data:
+            raise FormatError(f"{what} is empty", remedy=remedy)
         return Payload(payload_in(data), None)
 
 
