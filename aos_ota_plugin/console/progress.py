@@ -32,6 +32,7 @@ class WorkProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def __call__(self, name: str, done: int, steps: int) -> None:
         """Tell of a step."""
