@@ -125,7 +125,7 @@ def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
     if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
         raise SettingsError("OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the "
                             "release with itself", place=settings.origins["OTA_BASE_RELEASE"].place,
-                            remedy="keep a copy of each release you ship, e.g. releases/app-1.0.0.json, and name that")
+                            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that")
 
 
 def load_base(settings: OtaSettings) -> Optional[Manifest]:

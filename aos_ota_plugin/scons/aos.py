@@ -70,8 +70,8 @@ class _Hook:
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
         settings = self._settings()
-        inputs.check_files(settings, overwritten=self.site.overwritten)
         inputs.refuse_own_manifest(settings, self.site.manifest)
+        inputs.check_files(settings, overwritten=self.site.overwritten)
         for path in (self.site.image, self.site.manifest):
             if os.path.isdir(path):
                 raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")

@@ -235,6 +235,11 @@ def test_base_kept_where_the_build_writes(built, restored):
     refused(built, *BUMP, f"OTA_BASE_RELEASE={os.path.relpath(manifest, built.workspace.solution)}", says=["ota_rtos_ota.bin would be overwritten"], compiles=False)
 
 
+def test_manifest_of_this_very_build(built):
+    own = os.path.relpath(built.workspace.manifest, built.workspace.solution)
+    refused(built, *BUMP, f"OTA_BASE_RELEASE={own}", says=["would compare the release with itself"], compiles=False)
+
+
 @pytest.mark.parametrize("size", ["0x40000", "0x40001"])
 def test_partition_without_room_for_a_diff(built, size):
     refused(built, *BUMP, built.base("app-1.0.0"), f"OTA_PARTITION_SIZE={size}", compiles=True,
