@@ -31,7 +31,7 @@ def_config:
   OTA_SIGNING_KEY: keys/ota_key.pem     # made by: aos-ota keygen -o keys/ota_key.pem
   # OTA_CONFIG_CLOUD_RSA: y             # instead: the platform signs; devices check only what a push brings
   # OTA_PUBLIC_KEY: keys/cloud.pub.txt  # the key copied from the platform's console
-  # OTA_BASE_RELEASE: releases/app-1.0.0.json   # the manifest kept from the release in the field
+  # OTA_BASE_RELEASE: releases/app-1.0.0/ota_rtos_ota.json   # the manifest kept from the release in the field
   # OTA_IDENTITY_EMBEDDED: y            # one device's identity inside the firmware; the default reads it from KV
   # OTA_PRODUCT_KEY: a1XXXXXXXXX
   # OTA_DEVICE_NAME: device1

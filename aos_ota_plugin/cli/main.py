@@ -19,6 +19,8 @@ VERBS = {
     "config": "show every setting, and where its value comes from",
     "menuconfig": "change the solution's settings in a menu",
     "sign": "sign a payload outside a build, as the build does",
+    "diff": "make a diff image from one payload or release to another",
+    "apply": "make the new payload of an old one and a diff image",
     "verify": "answer as a device would: accepted, or its own error",
     "info": "show what a file is, field by field",
     "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",

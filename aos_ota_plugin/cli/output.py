@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Mapping, Sequence
+import os
+from typing import Mapping, Optional, Sequence
 
 import click
+
+from aos_ota_plugin.errors import OutputError
 
 
 def echo_json(value: Mapping[str, object]) -> None:
     """One JSON object on standard output, for scripts."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def refuse_overwriting(output: str, *inputs: Optional[str]) -> None:
+    """Raise OutputError when an output is one of the inputs."""
+    for path in inputs:
+        if path and os.path.realpath(path) == os.path.realpath(output):
+            raise OutputError(f"{path} would be overwritten by the output", remedy="choose another name with -o")
 
 
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -20,9 +20,11 @@ from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import store
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 
 IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
+"""What vendors' scripts write."""
+OURS = (*IMAGES, diff_name(IMAGE_NAME))
 
 
 class _Kept(NamedTuple):
@@ -84,11 +86,11 @@ def _described(folder: str) -> Dict[str, Optional[str]]:
         named = {image["file"]: str(image["sha256"]) for image in manifest["images"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return {MANIFEST_NAME: None, **{name: named[name] for name in IMAGES if name in named}}
+    return {MANIFEST_NAME: None, **{name: named[name] for name in OURS if name in named}}
 
 
 def _restore(folder: str, kept: Mapping[str, _Kept], *, sweep: bool) -> None:
-    for name in (*IMAGES, MANIFEST_NAME):
+    for name in (*OURS, MANIFEST_NAME):
         path = Path(folder, name)
         if name in kept:
             if store.write_if_changed(path, kept[name].data):

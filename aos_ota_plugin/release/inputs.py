@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Collection, Optional, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
 
@@ -29,11 +29,12 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
         raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
 
 
-def check_files(settings: OtaSettings) -> None:
+def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> None:
     """Look at every file that settings name, as cheaply as every build can afford.
 
     Raises:
         SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
+        FormatError, ProofError: a diff is to be made, and the base release's payload is not kept.
     """
     if settings.security == "local" and settings.signing_key:
         check_private_file(settings.signing_key, _read_signing_key(settings))
@@ -41,6 +42,8 @@ def check_files(settings: OtaSettings) -> None:
         _read_public_key(settings)
     if settings.base_release:
         _read_base(settings)
+    if settings.diff:
+        base_payload(settings, load_base(settings), overwritten=overwritten)
 
 
 def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:
@@ -122,7 +125,7 @@ def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
     if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
         raise SettingsError("OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the "
                             "release with itself", place=settings.origins["OTA_BASE_RELEASE"].place,
-                            remedy="keep a copy of each release you ship, e.g. releases/app-1.0.0.json, and name that")
+                            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that")
 
 
 def load_base(settings: OtaSettings) -> Optional[Manifest]:
@@ -137,6 +140,21 @@ def load_base(settings: OtaSettings) -> Optional[Manifest]:
     from aos_ota_plugin.release.manifest import parse_manifest
 
     return parse_manifest(_read_base(settings), file=settings.base_release)
+
+
+def base_payload(
+    settings: OtaSettings, base: Optional[Manifest], *, overwritten: Collection[str] = (),
+) -> Optional[bytes]:
+    """The payload that a diff starts from, or None without OTA_DIFF; ``overwritten`` are files that this build writes.
+
+    Raises:
+        ProofError: it is not kept beside the manifest of the base release.
+    """
+    if not settings.diff or not settings.base_release or base is None:
+        return None
+    from aos_ota_plugin.release.payloads import payload_of_release
+
+    return payload_of_release(base, settings.base_release, overwritten=overwritten)
 
 
 def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_folder: Optional[str]) -> int:

@@ -8,17 +8,18 @@ The rules, in the order they are checked; the first that fails ends the release:
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
  4. the devices of the base release trust the same key, unless told otherwise;
  5. the finished image passes the device's own checks with the key of the firmware;
- 6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary.
+ 6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
+ 7. a diff image passes them too, and a model of the device makes the payload of the base release's with it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, ProofError, SigningKeyError, placed
-from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
 
 # Each function imports the rooms it needs: a build with nothing to do makes no release.
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""
+Progress = Callable[[str, int, int], None]
+"""Is told of long work: the file that is being made, steps done, steps in all."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ class ReleaseInput:
     ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
     only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
     the signer's own in local mode, the platform's in cloud mode. ``embedded`` are byte strings that the firmware must
-    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown. ``digesting`` is the payload's,
-    where it was begun before the rest was known.
+    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
+    payload that ``base`` describes, a diff is made. ``known_stream`` and ``known_patch`` are the xz stream and the
+    patch where an earlier release made them of the same payloads: they are proven anew like new ones.
+    ``digesting`` is the payload's, where it was begun before the rest was known.
     """
 
     payload: bytes = field(repr=False)
@@ -56,6 +61,9 @@ class ReleaseInput:
     base: Optional[Manifest] = None
     allow_new_key: bool = False
     compress_xz: bool = False
+    base_payload: Optional[bytes] = field(default=None, repr=False)
+    known_stream: Optional[bytes] = field(default=None, repr=False)
+    known_patch: Optional[bytes] = field(default=None, repr=False)
     embedded: Tuple[bytes, ...] = field(default=(), repr=False)
     forbidden: Tuple[bytes, ...] = field(default=(), repr=False)
     solution: Optional[str] = None
@@ -67,13 +75,16 @@ class ReleaseInput:
 @dataclass(frozen=True)
 class Release:
     """A release that passed every proof. The image is ``payload`` followed by ``trailer``; ``compressed`` is the
-    same firmware as an xz image, where one was asked for.
+    same firmware as an xz image, ``diff`` what devices of the base release make it of, where they were asked for.
+    ``compressed_size`` is what an xz image has, or would have where a diff is to be compared with it; in bytes.
     """
 
     payload: bytes = field(repr=False)
     image: bytes = field(repr=False)
     manifest: Manifest
     compressed: Optional[bytes] = field(default=None, repr=False)
+    diff: Optional[bytes] = field(default=None, repr=False)
+    compressed_size: Optional[int] = None
 
     @property
     def trailer(self) -> bytes:
@@ -83,11 +94,11 @@ class Release:
     @property
     def images(self) -> Dict[str, bytes]:
         """All images by the names that the manifest gives them."""
-        made = [self.image] if self.compressed is None else [self.image, self.compressed]
+        made = [data for data in (self.image, self.compressed, self.diff) if data is not None]
         return {artifact.file: data for artifact, data in zip(self.manifest.images, made)}
 
 
-def make_release(given: ReleaseInput) -> Release:
+def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) -> Release:
     """Build the image and prove it.
 
     Raises:
@@ -107,14 +118,16 @@ def make_release(given: ReleaseInput) -> Release:
     sealed = seal(given.payload, sign=sign, digesting=given.digesting)
     image = given.payload + sealed.trailer
     _prove_acceptance(given, trusted, image, proofs)
-    compressed = _compressed(given, trusted, proofs) if given.compress_xz else None
+    compressed = _compressed(given, trusted, proofs, progress) if given.compress_xz else None
+    diff = _diff(given, trusted, proofs, progress)
 
     payload = Artifact(given.payload_name, "payload", len(given.payload), sealed.payload.md5, sealed.payload.sha256)
     images = [Artifact(given.image_name, "full", len(image), sealed.image.md5, sealed.image.sha256)]
-    if compressed is not None:
-        images.append(Artifact(
-            given.image_name + XZ_SUFFIX, "xz", len(compressed),
-            hashlib.md5(compressed, usedforsecurity=False).hexdigest(), hashlib.sha256(compressed).hexdigest()))
+    for name, kind, data in ((given.image_name + XZ_SUFFIX, "xz", compressed),
+                             (diff_name(given.image_name), "diff", diff)):
+        if data is not None:
+            images.append(Artifact(name, kind, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(),
+                                   hashlib.sha256(data).hexdigest()))
     manifest = Manifest(
         version=given.version,
         security=given.security,
@@ -127,15 +140,18 @@ def make_release(given: ReleaseInput) -> Release:
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
     )
-    return Release(given.payload, image, manifest, compressed)
+    return Release(given.payload, image, manifest, compressed, diff, _compressed_size(given, compressed, diff))
 
 
-def _compressed(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> bytes:
+def _compressed(
+    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress],
+) -> bytes:
     """The xz image, taken apart again as the second boot stage would."""
     from aos_ota_plugin.images import full, xz
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    stream = xz.compress(given.payload)
+    stream = given.known_stream or xz.compress(
+        given.payload, progress=_steps(progress, given.image_name + XZ_SUFFIX))
     image = full.build(stream, sign=sign)
     if xz.decompress(stream, len(given.payload)) != given.payload:
         raise ProofError("the compressed image does not decode to the payload",
@@ -144,6 +160,45 @@ def _compressed(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proof
     proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {info.dict_size} bytes, check {info.check}"
     _prove_acceptance(given, trusted, image, proofs, prefix="xz, device")
     return image
+
+
+def _diff(
+    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress],
+) -> Optional[bytes]:
+    """The diff image, applied as devices of the base release will."""
+    if given.base_payload is None or given.base is None:
+        return None
+    from aos_ota_plugin.release.diffs import make_diff, make_patch
+
+    if hashlib.sha256(given.base_payload).hexdigest() != given.base.payload.sha256:
+        raise ProofError(f"the diff would not be made from the payload of {given.base.version}: its SHA-256 differs",
+                         remedy="keep the ota_rtos_ota.bin of that release beside its manifest")
+    patch = given.known_patch or make_patch(
+        given.base_payload, given.payload, partition_size=given.partition_size,
+        progress=_steps(progress, diff_name(given.image_name)))
+    made = make_diff(
+        given.base_payload, given.payload, patch, partition_size=given.partition_size,
+        sign=given.signer.sign_hash if given.security == "local" and given.signer else None)
+    proofs["diff: base"] = f"the payload of {given.base.version}, SHA-256 {given.base.payload.sha256}"
+    proofs["diff: applied in place"] = made.applied
+    proofs["diff: device limits"] = made.within
+    _prove_acceptance(given, trusted, made.image, proofs, prefix="diff, device")
+    return made.image
+
+
+def _compressed_size(given: ReleaseInput, compressed: Optional[bytes], diff: Optional[bytes]) -> Optional[int]:
+    if compressed is not None or diff is None:
+        return None if compressed is None else len(compressed)
+    from aos_ota_plugin.release.diffs import compressed_size
+
+    return compressed_size(given.payload, signed=given.security == "local", other=len(diff))
+
+
+def _steps(progress: Optional[Progress], name: str) -> Optional[Callable[[int, int], None]]:
+    if progress is None:
+        return None
+    progress(name, 0, 1)
+    return lambda done, steps: progress(name, done, steps)
 
 
 def _prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:

@@ -15,12 +15,15 @@ from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place
 
 SCHEMA = "aos-ota-manifest/1"
+TOOL = f"aos_ota_plugin {__version__}"
 _HEX = set("0123456789abcdef")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of the release: ``kind`` is ``payload`` or ``full``; ``size`` in bytes; digests in lower-case hex."""
+    """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base);
+    ``size`` in bytes; digests in lower-case hex.
+    """
 
     file: str
     kind: str
@@ -59,7 +62,7 @@ class Manifest:
     solution: Optional[str] = None
     board: Optional[str] = None
     base: Optional[BaseRelease] = None
-    tool: str = f"aos_ota_plugin {__version__}"
+    tool: str = TOOL
 
     def to_json(self) -> bytes:
         """The manifest file's bytes; keys in a fixed order, one trailing newline."""

@@ -5,3 +5,9 @@ from __future__ import annotations
 IMAGE_NAME = "ota_rtos_ota.bin"
 MANIFEST_NAME = "ota_rtos_ota.json"
 XZ_SUFFIX = ".xz"
+
+
+def diff_name(image_name: str) -> str:
+    """What the diff beside an image is called: ``ota_rtos_ota.diff.bin``, as the platform takes names that end so."""
+    stem = image_name[:-4] if image_name.lower().endswith(".bin") else image_name
+    return f"{stem}.diff.bin"

@@ -78,6 +78,35 @@ def transfer_report(manifest: Manifest, channels: Sequence[Channel] = CHANNELS) 
                           tuple(_notes(manifest, best, channels)))
 
 
+def advice(manifest: Manifest, compressed_size: Optional[int]) -> List[str]:
+    """Say of each image but the full one what it saves, or what to send in its place.
+
+    `compressed_size`: bytes that the compressed image has, or would have where a diff is compared with it.
+    """
+    if not manifest.images:
+        return []
+    whole, *others = manifest.images
+    packed = next((image.file for image in others if image.kind == "xz"), "the compressed image (OTA_COMPRESS_XZ=y)")
+    return [_advice_on_diff(image, manifest, packed, compressed_size) if image.kind == "diff" else
+            _saved(image, whole) or f"{image.file} is no smaller than {whole.file}: compressing does not pay here, "
+            "send the latter" for image in others]
+
+
+def _advice_on_diff(diff: Artifact, manifest: Manifest, packed: str, compressed_size: Optional[int]) -> str:
+    whole = manifest.images[0]
+    rival, size = (packed, compressed_size) if compressed_size and compressed_size < whole.size else (
+        whole.file, whole.size)
+    if diff.size >= size:
+        return f"{diff.file} has {diff.size} bytes and is no smaller than {rival} with {size}: send that instead"
+    only = f", only for devices that run {manifest.base.version}" if manifest.base else ""
+    return f"{_saved(diff, whole)}{only}"
+
+
+def _saved(image: Artifact, whole: Artifact) -> str:
+    saved = whole.size - image.size
+    return f"{image.file} is {saved} bytes smaller ({100 * saved / whole.size:.0f} %)" if saved > 0 else ""
+
+
 def duration(seconds: int) -> str:
     """Say a time in its two largest units: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds < 60:

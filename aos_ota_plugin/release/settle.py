@@ -21,7 +21,7 @@ from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
-    from aos_ota_plugin.release.make import Release, ReleaseInput
+    from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Site:
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
 
+    @property
+    def overwritten(self) -> Tuple[str, ...]:
+        """What a build writes anew: no release's bytes are kept there."""
+        return (self.image, self.payload)
+
 
 class Outcome(NamedTuple):
     """What was done: the release if one was made, and the lines to show."""
@@ -53,8 +58,8 @@ class Outcome(NamedTuple):
     lines: Tuple[str, ...]
 
 
-def settle(site: Site, settings: OtaSettings) -> Outcome:
-    """Make, prove and write the release unless what is there is already it.
+def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = None) -> Outcome:
+    """Make, prove and write the release unless what is there is already it; ``progress`` is told of long work.
 
     Raises:
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
@@ -71,7 +76,7 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
 
     from aos_ota_plugin.release.make import make_release
 
-    release = make_release(_release_input(site, settings, payload))
+    release = make_release(_release_input(site, settings, payload), progress=progress)
     folder = os.path.dirname(site.image)
     files = {**release.images, os.path.basename(site.manifest): release.manifest.to_json()}
     changed = store.write_set(folder, files)
@@ -83,10 +88,12 @@ def settle(site: Site, settings: OtaSettings) -> Outcome:
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
+    from aos_ota_plugin.release.known import with_known
     from aos_ota_plugin.release.make import ReleaseInput
 
     signer, public_key = inputs.load_keys(settings)
-    return ReleaseInput(
+    base = inputs.load_base(settings)
+    return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
         image_name=os.path.basename(site.image),
@@ -99,14 +106,15 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
-        base=inputs.load_base(settings),
+        base=base,
+        base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
         compress_xz=settings.compress_xz,
         embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
-    )
+    ), _remembered(site.state)[1] if site.state else {}, site.manifest)
 
 
 def _require_fresh_payload(site: Site) -> None:
@@ -135,6 +143,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
         "xz": settings.compress_xz,
+        "diff": settings.diff,
         "partition": settings.partition_size or [
             hashlib.sha256(Path(path).read_bytes()).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
@@ -189,6 +198,8 @@ def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
 
 
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    from aos_ota_plugin.release.report import advice
+
     manifest = release.manifest
     key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
@@ -196,11 +207,6 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    full, *others = manifest.images
-    for image in others:
-        saved = full.size - image.size
-        lines.append(f"    {image.file} is {saved} bytes smaller ({100 * saved / full.size:.0f} %)" if saved > 0 else
-                     f"    {image.file} is no smaller than {full.file}: compressing does not pay here, send the latter")
-    return lines
+    return lines + [f"    {line}" for line in advice(manifest, release.compressed_size)]
 
 

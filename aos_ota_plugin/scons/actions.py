@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, List, Sequence
 
+from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.release import inputs, settle, store
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -144,7 +145,8 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
         elf=source[1].abspath if len(source) > 1 else None,
     )
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
-    outcome = settle.settle(site, settings_of(env))
+    with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
+        outcome = settle.settle(site, settings_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

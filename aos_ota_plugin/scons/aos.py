@@ -18,7 +18,7 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.settle import Site
 from aos_ota_plugin.scons import builders
 from aos_ota_plugin.scons.actions import SourceKind, show
@@ -70,8 +70,8 @@ class _Hook:
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
         settings = self._settings()
-        inputs.check_files(settings)
         inputs.refuse_own_manifest(settings, self.site.manifest)
+        inputs.check_files(settings, overwritten=self.site.overwritten)
         for path in (self.site.image, self.site.manifest):
             if os.path.isdir(path):
                 raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
@@ -244,7 +244,7 @@ class _Hook:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.image + XZ_SUFFIX, site.manifest, site.state) if path])
+            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image), site.manifest, site.state) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

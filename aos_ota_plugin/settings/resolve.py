@@ -49,6 +49,7 @@ class OtaSettings:
     base_release: Optional[str]
     allow_new_key: bool
     compress_xz: bool
+    diff: bool
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
@@ -69,6 +70,7 @@ class OtaSettings:
             "OTA_BASE_RELEASE": self.base_release or "",
             "OTA_ALLOW_NEW_KEY": _yn(self.allow_new_key),
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
+            "OTA_DIFF": _yn(self.diff),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
         }
 
@@ -99,6 +101,7 @@ def resolve(
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
+        diff=values.of("OTA_DIFF", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, signer), schema),
@@ -174,6 +177,13 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             place=signer.origin.place or Place(package),
             remedy="copy the public key from the platform's console into a file and set OTA_PUBLIC_KEY to its "
             "path",
+        )
+    if settings.diff and settings.base_release is None:
+        raise SettingsError(
+            "OTA_DIFF: no base release is set, and a diff is made from one",
+            place=settings.origins["OTA_DIFF"].place or Place(package),
+            remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field, with its "
+            "ota_rtos_ota.bin beside it; or set OTA_DIFF to n",
         )
     if settings.identity == "embedded":
         _refuse_partial_identity(settings, identity)

@@ -139,6 +139,21 @@ def test_what_the_script_deletes_is_put_back(step, what):
     assert step.files() == before
 
 
+def test_diff_is_put_back_when_it_is_ours_and_left_when_it_is_not(step):
+    name, data = "ota_rtos_ota.diff.bin", b"signed diff"
+    (step.folder / name).write_bytes(data)
+    (step.folder / MANIFEST).write_text(json.dumps({"images": [
+        {"file": name, "sha256": hashlib.sha256(data).hexdigest()}]}))
+    step.writes(f"os.remove(folder / {name!r})")
+    step.run(sweep=True)
+    assert step.files()[name] == data
+    # No vendor's script writes that name: what stands there is someone's own.
+    (step.folder / name).write_bytes(b"made by hand")
+    step.writes("pass")
+    step.run(sweep=True)
+    assert step.files()[name] == b"made by hand"
+
+
 def test_manifest_that_the_script_overwrites_is_put_back(step):
     step.publish()
     before = step.files()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest
-from aos_ota_plugin.release.report import CHANNELS, Channel, duration, transfer_report
+from aos_ota_plugin.release.report import CHANNELS, Channel, advice, duration, transfer_report
 
 
 def artifact(file, kind, size):
@@ -38,6 +38,42 @@ def test_limits_and_diffs_are_told():
                             "devices on another version need a.tar.gz")
     assert transfer_report(manifest(artifact("a.bin", "full", 10**9 + 1))).rows[0].seconds[0] is None
     assert transfer_report(manifest()).recommended is None
+
+
+BASE = BaseRelease("app-1.0.0", "0" * 64)
+ADVICE = {
+    "both pay": ((700, 200), 700, ["a.bin.xz is 300 bytes smaller (30 %)",
+                                   "a.diff.bin is 800 bytes smaller (80 %), only for devices that run app-1.0.0"]),
+    "diff as large as xz": ((700, 700), 700, ["a.bin.xz is 300 bytes smaller (30 %)",
+                                              "a.diff.bin has 700 bytes and is no smaller than a.bin.xz with 700: send that instead"]),
+    "diff without xz": ((None, 200), 700, ["a.diff.bin is 800 bytes smaller (80 %), only for devices that run app-1.0.0"]),
+    "diff larger than an xz that was not made": ((None, 701), 700, [
+        "a.diff.bin has 701 bytes and is no smaller than the compressed image (OTA_COMPRESS_XZ=y) with 700: send that instead"]),
+    "nothing pays": ((1001, 1000), 1001, ["a.bin.xz is no smaller than a.bin: compressing does not pay here, send the latter",
+                                          "a.diff.bin has 1000 bytes and is no smaller than a.bin with 1000: send that instead"]),
+    "only xz pays": ((900, 1000), 900, ["a.bin.xz is 100 bytes smaller (10 %)",
+                                        "a.diff.bin has 1000 bytes and is no smaller than a.bin.xz with 900: send that instead"]),
+    "full alone": ((None, None), None, []),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_what_a_build_advises(name):
+    (packed, diff), compressed_size, lines = ADVICE[name]
+    images = [artifact("a.bin", "full", 1000)]
+    images += [artifact("a.bin.xz", "xz", packed)] if packed else []
+    images += [artifact("a.diff.bin", "diff", diff)] if diff else []
+    assert advice(manifest(*images, base=BASE), compressed_size) == lines
+    assert advice(manifest(), None) == []
+
+
+def test_a_diff_that_is_no_smaller_is_not_recommended():
+    images = [artifact("a.bin", "full", 1000), artifact("a.bin.xz", "xz", 700), artifact("a.diff.bin", "diff", 700)]
+    report = transfer_report(manifest(*images, base=BASE))
+    assert report.recommended == "a.bin.xz"
+    assert "a.diff.bin: only for devices that run app-1.0.0" in report.notes
+    serial = [channel.name for channel in report.channels].index("serial")
+    assert [row.seconds[serial] for row in report.rows] == [None, None, None, 1]
 
 
 def test_every_channel_says_what_it_rests_on():

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.cli.component import package_folder
+from aos_ota_plugin.images import diff
 from aos_ota_plugin.keys.generate import generate_private_pem
 
 SITE_TOOLS = next(folder for folder in (package_folder() / "site_scons" / "site_tools",
@@ -272,3 +273,23 @@ def test_unsigned_and_cloud(project):
     project.set_up('build("a", OTA_CONFIG_CLOUD_RSA=True, OTA_PUBLIC_KEY="cloud.pem")')
     project.steps()
     assert project.manifest()["security"] == "cloud"
+
+
+def test_diff_image(project):
+    project.steps("VERSION=app-1.0.0")
+    kept = project.root / "发布 1.0.0"
+    kept.mkdir()
+    for name in ("ota_rtos_ota.bin", "ota_rtos_ota.json"):
+        (kept / name).write_bytes(project.out(name))
+    old = project.out("firmware.bin")
+    project.set_up(f'build("a", OTA_DIFF=True, OTA_BASE_RELEASE={f"{kept.name}/ota_rtos_ota.json"!r})')
+    assert project.steps("VERSION=app-1.0.1") == [*BUMP, "OTA ota_rtos_ota.diff.bin"]
+    assert [image["kind"] for image in project.manifest()["images"]] == ["full", "diff"]
+    assert diff.apply(old, project.out("ota_rtos_ota.diff.bin")) == project.out("firmware.bin")
+    assert project.steps("VERSION=app-1.0.1") == []
+
+    project.set_up('build("a", OTA_DIFF=True)')
+    status, output = project.run("VERSION=app-1.0.2")
+    assert status != 0
+    assert "OTA_DIFF: no base release is set" in output
+    assert "Traceback" not in output

@@ -305,3 +305,14 @@ def test_unsigned_is_never_an_accident(names, data):
     except SettingsError:
         return
     assert (got.security == "none") is (not last)
+
+
+def test_diff_needs_a_base_release():
+    with pytest.raises(SettingsError) as caught:
+        one(BASE + "OTA_DIFF: y\n")
+    assert str(caught.value).startswith("p.yaml:4:13: OTA_DIFF: no base release is set")
+    assert "\n  fix: set OTA_BASE_RELEASE to the ota_rtos_ota.json" in str(caught.value)
+    got = one(BASE + "OTA_DIFF: y\nOTA_BASE_RELEASE: releases/1/a.json\n")
+    assert got.diff is True
+    assert got.values()["OTA_DIFF"] == "y"
+    assert one(BASE).diff is False

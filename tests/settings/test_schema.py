@@ -28,6 +28,7 @@ DEFAULTS = {
     "OTA_BASE_RELEASE": ("string", ""),
     "OTA_ALLOW_NEW_KEY": ("bool", "n"),
     "OTA_COMPRESS_XZ": ("bool", "n"),
+    "OTA_DIFF": ("bool", "n"),
     "OTA_PARTITION_SIZE": ("hex", "0x0"),
 }
 

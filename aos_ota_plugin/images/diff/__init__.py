@@ -6,7 +6,7 @@ are each other's reverse; `parse` reads a patch without the old payload.
 """
 
 from aos_ota_plugin.images.diff.apply import apply
-from aos_ota_plugin.images.diff.container import DEVICE_3X, Limits, Section, build, parse
+from aos_ota_plugin.images.diff.container import DEVICE_3X, Limits, Section, build, parse, patch_of
 from aos_ota_plugin.images.diff.create import create
 
-__all__ = ["DEVICE_3X", "Limits", "Section", "apply", "build", "create", "parse"]
+__all__ = ["DEVICE_3X", "Limits", "Section", "apply", "build", "create", "parse", "patch_of"]

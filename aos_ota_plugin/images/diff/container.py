@@ -174,6 +174,14 @@ def build(
     return full.build(covering, sign=sign, magic=magic)
 
 
+def patch_of(image: BytesLike) -> bytes:
+    """Return the patch that `build` made a diff image of. Raises FormatError when this is no diff."""
+    last = parse(image)[-1]
+    patch = bytearray(image)[: len(image) - last.tail_size]
+    struct.pack_into("<Q", patch, last.offset + 24, len(last.extra))
+    return bytes(patch)
+
+
 def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
     header = bytes(view[at : at + HEADER_SIZE])
     if header[:8] != full.DIFF_MAGIC:

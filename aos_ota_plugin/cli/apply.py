@@ -1,0 +1,52 @@
+"""``aos-ota apply``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+
+import click
+
+from aos_ota_plugin.cli.output import refuse_overwriting
+from aos_ota_plugin.console.progress import WorkProgress
+from aos_ota_plugin.errors import ProofError, placed
+from aos_ota_plugin.release.payloads import Payload, read_diff, read_payload
+from aos_ota_plugin.release.store import write_atomic
+
+
+@click.command("apply", short_help="make the new payload of an old one and a diff image")
+@click.argument("old", type=click.Path(dir_okay=False))
+@click.argument("patch", type=click.Path(dir_okay=False))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The new payload to write.")
+def command(old: str, patch: str, output: str) -> None:
+    """Write the payload that PATCH, signed or not, makes of OLD, as a device does. Signatures are for `verify`.
+
+    OLD is a payload (ota_rtos.bin), a full OTA image, or a manifest (.json) with its release's payload or image beside
+    it. PATCH is a diff image, or the manifest that lists one: then its digests are proven, too.
+
+    \b
+    Example:
+      aos-ota apply releases/1.0.0/ota_rtos_ota.json ota_rtos_ota.diff.bin -o ota_rtos.bin
+    """
+    from aos_ota_plugin.images import diff
+
+    refuse_overwriting(output, old, patch)
+    before, change = read_payload(old, "the old payload"), read_diff(patch)
+    _check_base(before.data, change, patch)
+    with WorkProgress(sys.stderr) as progress, placed(patch):
+        after = diff.apply(before.data, change.data,
+                           progress=lambda done, steps: progress(os.path.basename(output), done, steps))
+    digest = hashlib.sha256(after).hexdigest()
+    if change.manifest and digest != change.manifest.payload.sha256:
+        raise ProofError(f"the diff does not make the payload of {change.manifest.version} that {patch} describes",
+                         remedy="keep the release's files together, unchanged")
+    write_atomic(output, after)
+    click.echo(f"{output}  {len(after)} bytes  sha256 {digest}")
+
+
+def _check_base(old: bytes, change: Payload, patch: str) -> None:
+    base = change.manifest.base if change.manifest else None
+    if base and hashlib.sha256(old).hexdigest() != base.payload_sha256:
+        raise ProofError(f"the diff of {patch} is made from the payload of {base.version}, and this is another",
+                         remedy=f"give the payload, the image or the manifest of {base.version}")

@@ -1,0 +1,75 @@
+"""``aos-ota diff``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from typing import TYPE_CHECKING, Optional
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
+from aos_ota_plugin.cli.sign import Size, passphrase
+from aos_ota_plugin.console.progress import WorkProgress
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_diff, make_patch, prove_accepted
+from aos_ota_plugin.release.inputs import load_private_key
+from aos_ota_plugin.release.payloads import read_payload
+from aos_ota_plugin.release.store import write_atomic
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.release.diffs import DiffImage
+
+
+@click.command("diff", short_help="make a diff image from one payload to another")
+@click.argument("old", type=click.Path(dir_okay=False))
+@click.argument("new", type=click.Path(dir_okay=False))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The diff image to write.")
+@click.option("--key", type=click.Path(dir_okay=False),
+              help="Sign it, as devices in local mode want it; the passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
+              help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(old: str, new: str, output: str, key: Optional[str], partition_size: int, as_json: bool) -> None:
+    """Write what makes NEW of OLD on a device that runs OLD, proven by applying it as that device does.
+
+    OLD and NEW are payloads (ota_rtos.bin), full OTA images, or manifests (.json) with their release's payload or image
+    beside them. With OLD's manifest it is proven, too, that the devices of that release take the diff.
+
+    \b
+    Example:
+      aos-ota diff releases/1.0.0/ota_rtos_ota.json ota_rtos.bin --key keys/ota_key.pem -o ota_rtos_ota.diff.bin
+    """
+    refuse_overwriting(output, old, new, key)
+    before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")
+    signer = load_private_key(key, passphrase()) if key else None
+    public_key = signer.public_key if signer else None
+    check_releases(before.manifest, after.manifest, public_key)
+    with WorkProgress(sys.stderr) as progress:
+        patch = make_patch(before.data, after.data, partition_size=partition_size,
+                           progress=lambda done, steps: progress(os.path.basename(output), done, steps))
+    made = make_diff(before.data, after.data, patch, partition_size=partition_size,
+                     sign=signer.sign_hash if signer else None)
+    prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
+    write_atomic(output, made.image)
+    rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))
+    if as_json:
+        echo_json({"file": output, "size": len(made.image), "sha256": hashlib.sha256(made.image).hexdigest(),
+                   "old_sha256": hashlib.sha256(before.data).hexdigest(),
+                   "new_sha256": hashlib.sha256(after.data).hexdigest(),
+                   "signed_by": public_key.fingerprint if public_key else None,
+                   "smaller_than_compressed": len(made.image) < rival})
+        return
+    _show(output, made, signer, rival)
+
+
+def _show(output: str, made: DiffImage, signer: Optional[Signer], rival: int) -> None:
+    click.echo(f"{output}  {len(made.image)} bytes  sha256 {hashlib.sha256(made.image).hexdigest()}")
+    click.echo(f"signed by key {signer.public_key.fingerprint}" if signer else
+               "not signed: for cloud mode; devices in local mode want a diff with --key")
+    click.echo(f"  ok  applied in place: {made.applied}")
+    click.echo(f"  ok  device limits: {made.within}")
+    if len(made.image) >= rival:
+        click.echo(f"no smaller than the new payload's compressed image with {rival} bytes: send that instead")

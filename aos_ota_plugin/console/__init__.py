@@ -1,0 +1,1 @@
+"""What every outer room shows in the same way."""

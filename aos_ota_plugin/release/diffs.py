@@ -1,0 +1,151 @@
+"""A diff image that may be shown to devices: made, then applied by the model of the device. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from aos_ota_plugin.errors import FormatError, ProofError
+from aos_ota_plugin.images import xz
+from aos_ota_plugin.images.diff.container import SECTOR_SIZE, TRAILER_SIZE, Limits
+from aos_ota_plugin.images.full import PADDING
+from aos_ota_plugin.images.info import IMAGE_INFO_SIZE
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.release.manifest import Manifest
+
+_INSTEAD = "send the whole or the compressed image instead (in a build OTA_DIFF=n), or check the partition's size"
+
+
+class DiffImage(NamedTuple):
+    """The image (the patch and, signed, its trailer), and in words how it was applied and what it needs of devices."""
+
+    image: bytes
+    applied: str
+    within: str
+
+
+def device_limits(partition_size: int) -> Limits:
+    """What devices take whose OTA partition, and application partition alike, have so many bytes.
+
+    Raises:
+        ProofError: rebuilding a section alone needs as much.
+    """
+    whole = partition_size // SECTOR_SIZE * SECTOR_SIZE
+    limits = Limits(flash_size=whole, file_size=whole - Limits.section_size)
+    if whole <= limits.section_size:
+        raise ProofError(
+            f"an OTA partition of {partition_size} bytes has no room for a diff: devices rebuild sections in its last "
+            f"{limits.section_size} bytes", remedy=_INSTEAD)
+    return limits
+
+
+def make_patch(
+    old: bytes, new: bytes, *, partition_size: int, progress: Optional[Callable[[int, int], None]] = None,
+) -> bytes:
+    """Return the patch that makes `new` of `old` in place. It takes seconds; `progress` is told (steps done, in all).
+
+    Raises:
+        ProofError: the payloads do not fit the partition.
+        FormatError: one of them is empty.
+    """
+    from aos_ota_plugin.images.diff import create
+
+    flash_size = device_limits(partition_size).flash_size
+    if len(new) + -len(new) % SECTOR_SIZE + SECTOR_SIZE > flash_size or len(old) > flash_size:
+        raise ProofError(
+            f"payloads of {len(old)} and {len(new)} bytes, and the sector that ends a diff, do not fit an application "
+            f"partition of {partition_size} bytes", remedy=_INSTEAD)
+    return create(old, new, limits=Limits(flash_size=flash_size), progress=progress)
+
+
+def make_diff(
+    old: bytes, new: bytes, patch: bytes, *, partition_size: int, sign: Optional[Callable[[bytes], bytes]],
+) -> DiffImage:
+    """Return the diff image of a patch, proven; with `sign`, it has the trailer of local mode.
+
+    Raises:
+        ProofError: it does not fit the partition, or the model of the device does not make `new` of `old` with it.
+        FormatError: the patch is none.
+    """
+    from aos_ota_plugin.images.diff import build, parse
+
+    limits = device_limits(partition_size)
+    image = build(patch, sign=sign)
+    try:
+        sections = parse(image, limits=limits)
+        _apply_in_place(old, new, image, limits)
+    except FormatError as error:
+        raise ProofError(f"devices would refuse the diff image: {error.problem}", remedy=_INSTEAD) from None
+    largest = max(section.new_size for section in sections)
+    dictionary = max(section.dict_size for section in sections)
+    return DiffImage(
+        image,
+        f"the model of the device makes the {len(new)} bytes of the new payload, section by section: {len(sections)}",
+        f"sections of at most {largest} bytes (device: {limits.section_size}), dictionary {dictionary} "
+        f"({limits.dict_size}), file {len(image)} ({limits.file_size})",
+    )
+
+
+def compressed_size(payload: bytes, *, signed: bool, other: int) -> int:
+    """Return how many bytes the compressed image of `payload` has, exactly enough to compare it with `other` bytes.
+
+    One pass gives a bound that the compressed image never exceeds. The other settings, which gain some percent on it,
+    are tried only where that could decide: not for a diff over the bound, nor for one under half of it.
+    """
+    trailer = TRAILER_SIZE if signed else len(PADDING) + IMAGE_INFO_SIZE
+    bound = len(xz.encode(payload, xz.PRESET_9E, xz.IMAGE_DICT_SIZE)) + trailer
+    if bound // 2 <= other < bound:
+        return len(xz.compress(payload)) + trailer
+    return bound
+
+
+def _apply_in_place(old: bytes, new: bytes, image: bytes, limits: Limits) -> None:
+    from aos_ota_plugin.device.inplace import InPlaceDevice
+
+    device = InPlaceDevice(old, image, application_size=limits.flash_size, ota_size=limits.flash_size, limits=limits)
+    if not device.boot() or device.application[: len(new)] != new:
+        raise ProofError("applied in place, the diff does not make the new payload",
+                         remedy="this is a fault of aos_ota_plugin: please report it")
+
+
+def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key: Optional[PublicKey]) -> None:
+    """Check that devices of the release `old` would take a diff to `new`, as far as there are manifests to say.
+
+    `public_key` is the signer's; without it the diff is not signed.
+
+    Raises:
+        ProofError: they are in another mode, trust another key, or hold the new version to be old.
+    """
+    if old is None:
+        return
+    from aos_ota_plugin.device.version import explain_order
+
+    if (old.security == "local") != (public_key is not None):
+        raise ProofError(
+            f"the devices of {old.version} are in {old.security} mode: they take diffs "
+            f"{'without' if public_key else 'with'} a signature of ours",
+            remedy="leave --key out" if public_key else "sign with --key, the key of that release")
+    if public_key is not None and old.key_fingerprint != public_key.fingerprint:
+        raise ProofError(
+            f"the devices of {old.version} trust key {(old.key_fingerprint or 'none')[:16]}, not "
+            f"{public_key.short_fingerprint}: they would refuse this diff (OTA_VERIFY_RSA_FAIL)",
+            remedy="sign with the key of that release")
+    reason = explain_order(new.version, old.version) if new else None
+    if reason:
+        raise ProofError(reason, remedy="give the releases in their order, the older one first")
+
+
+def prove_accepted(image: bytes, *, public_key: Optional[PublicKey], partition_size: int) -> None:
+    """Take a diff image through the device's own rules.
+
+    Raises:
+        ProofError: a device with this key and partition would refuse it.
+    """
+    from aos_ota_plugin.device.acceptance import Device, judge
+
+    device = Device(public_key, local_rsa=public_key is not None, partition_size=partition_size)
+    refused = [finding for finding in judge(device, image).findings if not finding.ok]
+    if refused:
+        raise ProofError(f"a device would refuse this diff with {refused[0].verdict.name}: {refused[0].detail}",
+                         remedy=_INSTEAD)
