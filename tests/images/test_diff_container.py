@@ -84,7 +84,7 @@ def lzma2(check="crc32", options="dict=16KiB"):
 def test_parse_refuses(patch, message):
     with pytest.raises(FormatError, match=f"(?s).*{message}") as caught:
         parse(patch)
-    assert type(caught.value) is FormatError
+    assert isinstance(caught.value, FormatError)
 
 
 @pytest.mark.parametrize(
