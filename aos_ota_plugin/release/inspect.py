@@ -7,8 +7,11 @@ import json
 from typing import Any, Iterator, List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place
+from aos_ota_plugin.images.inspect import DECODED_MAX
 from aos_ota_plugin.images.inspect import inspect as inspect_image
 from aos_ota_plugin.images.tree import Part, shown
+
+__all__ = ["DECODED_MAX", "DOCUMENT_MAX", "FILE_MAX", "explain_payload", "inspect"]
 
 FILE_MAX = 32 << 20
 """Bytes of the largest file that is looked into: twice the flash of the largest board."""
