@@ -95,7 +95,7 @@ def _xz(image: bytes, room: Optional[int]) -> Iterator[Finding]:
         yield Finding("xz result", False, fail, f"it decodes to {size} bytes; there is room for {most}")
         return
     try:
-        xz.decompress(memoryview(image)[: info.stream_size], most)
+        xz.decode(image, info, most)
     except FormatError as error:
         yield Finding("xz", False, fail, error.problem)
         return

@@ -57,17 +57,19 @@ class _Walk:
         return self._image(view, image, offset, depth)
 
     def _image(self, view: memoryview, image: full.FullImage, offset: int, depth: int) -> Part:
-        inner: Optional[Part] = None
+        notes: List[str] = []
         payload = view[: image.payload_size]
         if image.kind == "diff":
             # The last section's length covers the trailer.
-            inner = self._diff(view, offset)
+            inner: Tuple[Part, ...] = (self._diff(view, offset),)
         elif image.kind == "xz":
-            inner = self._xz(payload, offset, depth)
-        elif pack.is_pack(payload):
-            inner = self._pack(payload, offset, depth)
-        elif pack.is_pack(view[: image.body_size]):  # it ends in ff ff ff ff itself
-            inner = self._pack(view[: image.body_size], offset, depth)
+            inner = (self._xz(payload, offset, depth),)
+        else:
+            # A payload of our formats that ends in ff ff ff ff itself may have got no padding.
+            inner = self._inside(payload, offset, depth, notes) or self._inside(
+                view[: image.body_size], offset, depth, [])
+        if any(part.kind.endswith(" image") for part in inner):
+            notes.append("its payload is an OTA image already: devices would start that, trailer and all")
         fields = tuple(
             Mark(field.name, offset + field.offset, field.size, field.value, _is_true(field.name, view, image))
             for field in image.fields())
@@ -76,7 +78,7 @@ class _Walk:
         facts = [("signing", signed), ("image", f"{magic.name}{f': {_MCU}' if magic is ImageMagic.MCU else ''}")]
         faults = [f"{mark.name} is not that of the bytes" for mark in fields if mark.ok is False]
         return Part(f"{image.kind} image", offset, len(view), fields=fields, facts=tuple(facts), faults=tuple(faults),
-                    parts=(inner,) if inner else ())
+                    notes=tuple(notes), parts=inner)
 
     def _xz(self, view: memoryview, offset: int, depth: int) -> Part:
         try:
@@ -85,7 +87,7 @@ class _Walk:
             return Part("xz stream", offset, len(view), faults=(error.problem,))
         faults, notes = [], []
         try:
-            xz.parse(view[: info.stream_size])
+            xz.check_decodable(info)
         except FormatError as error:
             faults.append(f"devices do not decode it: {error.problem}")
         if info.stream_size < len(view):
@@ -107,7 +109,7 @@ class _Walk:
             return ()
         self._bytes -= info.uncompressed_size
         try:
-            content = xz.decompress_any(stream, DECODED_MAX)
+            content = xz.decode(stream, info, DECODED_MAX)
         except FormatError as error:
             faults.append(error.problem)
             return ()

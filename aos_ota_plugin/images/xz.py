@@ -24,14 +24,12 @@ _REMEDY = "compress it with `xz --check=crc32 --lzma2=preset=9e,dict=32KiB`"
 _HEADER_SIZE = 12
 _FOOTER_SIZE = 12
 _FILTER_LZMA2 = 0x21
-_CHECKS = {0: ("none", 0), 1: ("crc32", 4)}
-_FOREIGN_CHECKS = {4: "CRC64", 10: "SHA-256"}
+_CHECKS = {0: "none", 1: "crc32", 4: "CRC64", 10: "SHA-256"}
 _FILTERS = {3: "delta", 4: "x86", 5: "powerpc", 6: "ia64", 7: "arm", 8: "armthumb", 9: "sparc", 10: "arm64",
             11: "riscv", _FILTER_LZMA2: "lzma2"}
 _BLOCKS_MAX = 1 << 16  # XZ Embedded counts on; what makes images writes one, and no firmware holds so many
 _REGION_BLOCKS = 16  # blocks whose places are kept
-_DECODER_MEMORY = 4 << 20  # bytes; liblzma counts about 100 KB for a dictionary of 32 KiB
-_ANY_DECODER_MEMORY = 72 << 20  # bytes; xz's largest preset has a dictionary of 64 MiB
+_DECODER_MEMORY = 72 << 20  # bytes; xz's largest preset has a dictionary of 64 MiB, devices' streams one of 32 KiB
 _SAMPLE = 64 * 1024
 _PARALLEL_FROM = 64 * 1024  # bytes; below it a thread costs more than it saves
 
@@ -144,21 +142,17 @@ def decompress(stream: BytesLike, limit: int, *, dict_limit: int = IMAGE_DICT_SI
     Raises FormatError for what `parse` refuses, for damaged data, and for more than `limit` bytes: that is found
     before anything is decoded, and no more than `limit` bytes are ever held.
     """
-    return _decoded(stream, parse(stream, dict_limit=dict_limit), limit, _DECODER_MEMORY)
+    return decode(stream, parse(stream, dict_limit=dict_limit), limit)
 
 
-def decompress_any(stream: BytesLike, limit: int) -> bytes:
-    """Return what a stream holds, whether devices would decode it or not; anything may follow the stream.
+def decode(stream: BytesLike, info: XzInfo, limit: int) -> bytes:
+    """Return what the stream holds whose `info` this is, as `decompress` does, whether devices would decode it or not.
 
     Raises FormatError like `decompress`, and for a dictionary over 64 MiB.
     """
-    return _decoded(stream, outline(stream), limit, _ANY_DECODER_MEMORY)
-
-
-def _decoded(stream: BytesLike, info: XzInfo, limit: int, memory: int) -> bytes:
     if info.uncompressed_size > limit:
         raise FormatError(f"the xz stream holds {info.uncompressed_size} bytes; no more than {limit} are allowed here")
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DECODER_MEMORY)
     try:
         data = decoder.decompress(memoryview(stream)[: info.stream_size], info.uncompressed_size + 1)
     except (lzma.LZMAError, EOFError) as error:
@@ -175,24 +169,39 @@ def parse(stream: BytesLike, *, dict_limit: int = IMAGE_DICT_SIZE, more: bool = 
     dictionary over `dict_limit` bytes, a check that is neither CRC32 nor none, wrong checksums, cut short, or bytes
     after the stream's end (unless `more`).
     """
-    return _Reader(memoryview(stream).cast("B"), dict_limit).stream(more=more)
+    info = _Reader(memoryview(stream).cast("B")).stream(more=more)
+    check_decodable(info, dict_limit=dict_limit)
+    return info
 
 
 def outline(stream: BytesLike) -> XzInfo:
     """Read a stream like `parse`, whether devices would decode it or not; anything may follow it.
 
-    Raises FormatError when it is not xz, or damaged.
+    Raises FormatError when it is not xz, damaged, or made with filters alone.
     """
-    return _Reader(memoryview(stream).cast("B"), None).stream(more=True)
+    return _Reader(memoryview(stream).cast("B")).stream(more=True)
+
+
+def check_decodable(info: XzInfo, *, dict_limit: int = IMAGE_DICT_SIZE) -> None:
+    """Raise FormatError when XZ Embedded would refuse a stream for its check, its filters or its dictionary."""
+    if info.check not in ("none", "crc32"):
+        raise FormatError(f"the xz stream has check {info.check}; devices know CRC32 and none", remedy=_REMEDY)
+    if info.filters not in ((), ("lzma2",)):
+        raise FormatError(f"the xz stream uses the filters {', '.join(info.filters)}; devices decode LZMA2 alone",
+                          remedy=_REMEDY)
+    if info.dict_size > dict_limit:
+        raise FormatError(
+            f"the xz stream needs a dictionary of {info.dict_size} bytes; the device has {dict_limit}",
+            remedy="a preset such as -9e after --lzma2=dict=… undoes it; write --lzma2=preset=9e,dict=…",
+        )
 
 
 class _Reader:
-    """One pass over a stream; `at` is how far it has come, in bytes. Without a `dict_limit` all filters are read."""
+    """One pass over a stream; `at` is how far it has come, in bytes."""
 
-    def __init__(self, data: memoryview, dict_limit: Optional[int]) -> None:
+    def __init__(self, data: memoryview) -> None:
         self.data = data
         self.at = 0
-        self.dict_limit = dict_limit
         self.dict_size = 0
         self.check_size = 0
         self.filters: List[str] = []
@@ -226,14 +235,9 @@ class _Reader:
     def check_of(self, flags: bytes) -> str:
         if flags[0] or flags[1] & 0xF0:
             raise FormatError(f"the xz stream has flags {flags.hex(' ')} that nothing defines")
-        if flags[1] not in _CHECKS:
-            name = _FOREIGN_CHECKS.get(flags[1], f"number {flags[1]}")
-            if self.dict_limit is None:
-                self.check_size = 4 << (flags[1] - 1) // 3  # 4 to 64 bytes, doubled every three numbers
-                return name
-            raise FormatError(f"the xz stream has check {name}; devices know CRC32 and none", remedy=_REMEDY)
-        name, self.check_size = _CHECKS[flags[1]]
-        return name
+        number = flags[1]
+        self.check_size = 4 << (number - 1) // 3 if number else 0  # 4 to 64 bytes, doubled every three numbers
+        return _CHECKS.get(number, f"number {number}")
 
     def block(self, number: int) -> Tuple[int, int]:
         """Pass one block; return its unpadded size and what it decodes to, in bytes."""
@@ -256,7 +260,7 @@ class _Reader:
         size = (self.peek("a block header") + 1) * 4
         header = self.take(size, "a block header")
         _check_crc(header[:-4], header[-4:], "a block header")
-        inner = _Reader(header[:-4], self.dict_limit)
+        inner = _Reader(header[:-4])
         flags = inner.take(2, "a block header")[1]
         if flags & 0x3C:
             raise FormatError(f"the xz stream has a block with flags 0x{flags:02x} that nothing defines")
@@ -271,9 +275,6 @@ class _Reader:
         """Read a block's filters; the last one is LZMA2 in every stream that can be passed without decoding it."""
         for left in range(count - 1, -1, -1):
             number = header.number("a block header")
-            if self.dict_limit is not None and (left or number != _FILTER_LZMA2):
-                kind = f"{count} filters" if count > 1 else f"filter 0x{number:x}"
-                raise FormatError(f"the xz stream uses {kind}; devices decode LZMA2 alone", remedy=_REMEDY)
             name = _FILTERS.get(number, f"0x{number:x}")
             self.filters += [name] if name not in self.filters else []
             if number == _FILTER_LZMA2:
@@ -290,11 +291,6 @@ class _Reader:
         if bits > 40:
             raise FormatError(f"the xz stream's dictionary size has the undefined code {bits}")
         self.dict_size = 0xFFFFFFFF if bits == 40 else (2 | bits & 1) << (bits // 2 + 11)
-        if self.dict_limit is not None and self.dict_size > self.dict_limit:
-            raise FormatError(
-                f"the xz stream needs a dictionary of {self.dict_size} bytes; the device has {self.dict_limit}",
-                remedy="a preset such as -9e after --lzma2=dict=… undoes it; write --lzma2=preset=9e,dict=…",
-            )
 
     def chunks(self) -> int:
         """Pass the LZMA2 chunks of a block by their headers; return how many bytes they decode to.

@@ -40,7 +40,7 @@ def payload_of(data: bytes, *, file: str) -> bytes:
     if kind == "full":
         return payload
     try:
-        return xz.decompress(payload[: xz.outline(payload).stream_size], DECODED_MAX)
+        return xz.decode(payload, xz.outline(payload), DECODED_MAX)
     except FormatError as error:
         raise FormatError(error.problem, place=Place(file), remedy=_REMEDY) from None
 
