@@ -34,7 +34,7 @@ def inspect(data: bytes, *, file: str) -> Part:
     try:
         return inspect_image(data)
     except FormatError as error:
-        part = _text(data, file) or _firmware(data, file)
+        part = _firmware(data) or _text(data, file)
         if part is None:
             raise FormatError(error.problem, place=Place(file), remedy=_REMEDY) from None
         return part
@@ -55,7 +55,7 @@ def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
             f"the OTA files made of it: {files}")
 
 
-def _firmware(data: bytes, file: str) -> Optional[Part]:
+def _firmware(data: bytes) -> Optional[Part]:
     """Tell about a linked firmware: the key that it trusts."""
     if data[:4] != b"\x7fELF":
         return None
@@ -70,12 +70,16 @@ def _firmware(data: bytes, file: str) -> Optional[Part]:
 
 
 def _text(data: bytes, file: str) -> Optional[Part]:
-    if b"PRIVATE KEY-----" in data[:DOCUMENT_MAX]:
-        return Part("private key", 0, len(data), notes=("nothing of it is shown; keep it to yourself",))
-    if data[:1] == b"\x30" or b"-----BEGIN " in data[:DOCUMENT_MAX] or b"ota_pubn_buf" in data[:DOCUMENT_MAX]:
-        return _key(data, file)
     if data.lstrip()[:1] == b"{":
         return _document(data, file)
+    is_der = data[:1] == b"\x30" and data[1:2] >= b"\x80"
+    # A firmware with mbedtls in it holds PEM's lines, too; but it is no text.
+    if len(data) > DOCUMENT_MAX or not (is_der or b"\0" not in data):
+        return None
+    if b"PRIVATE KEY-----" in data:
+        return Part("private key", 0, len(data), notes=("nothing of it is shown; keep it to yourself",))
+    if is_der or b"-----BEGIN " in data or b"ota_pubn_buf" in data:
+        return _key(data, file)
     return None
 
 
