@@ -14,6 +14,7 @@ import random
 import struct
 import sys
 import zlib
+from binascii import crc_hqx
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -100,6 +101,8 @@ IMAGE = full.build(PAYLOAD, sign=SIGNER.sign_hash)
 XZ_IMAGE = full.build(STREAM, sign=SIGNER.sign_hash)
 LIMITS = diff.Limits(section_size=0x1000)
 PATCH = diff.create(OLD, NEW, limits=LIMITS)
+FIRST = diff.parse(PATCH)[0]
+TRIPLES = xz.decompress(FIRST.ctrl, 1 << 20)
 DIFF_IMAGE = diff.build(PATCH, sign=SIGNER.sign_hash)
 FILES = (pack.PackFile("a/b.js", b"print(1)"), pack.PackFile("image.bin", full.build(PAYLOAD[:500], sign=None)),
          pack.PackFile("x", b""))
@@ -195,6 +198,16 @@ def check_diff_apply(data: bytes) -> bool:
         return True
     assert reference_apply(OLD, data)[0].startswith(made)
     return False
+
+
+def check_triples(data: bytes) -> bool:
+    """Take the changed bytes for a section's triples, everything around them sound."""
+    stream = lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 4096}])
+    (section,) = diff.parse(PATCH[: FIRST.size])
+    patch = section_bytes(section.new_size, section.crc16, stream, section.diff, section.extra)
+    made = diff.apply(OLD, patch)
+    assert (len(made), crc_hqx(made, 0)) == (section.new_size, section.crc16)  # one in 65,536 has it by chance
+    return made == NEW[: section.new_size]
 
 
 def check_pack(data: bytes) -> bool:
@@ -362,6 +375,7 @@ TARGETS: Dict[str, Target] = {
     "xz, of any kind": Target(STREAM, check_xz_outline, (6, 40), repair_stream),
     "diff, parsed": Target(DIFF_IMAGE, check_diff_parse, (0, 48)),
     "diff, applied": Target(DIFF_IMAGE, check_diff_apply, (0, 48)),
+    "diff, triples": Target(TRIPLES, check_triples, (0, len(TRIPLES))),
     "data-file pack": Target(PACK, check_pack, (0, 80)),
     "info, full image": Target(IMAGE, check_info(IMAGE), _tail(IMAGE)),
     "info, xz image": Target(XZ_IMAGE, check_info(XZ_IMAGE)),

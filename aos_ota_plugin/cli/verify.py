@@ -15,7 +15,7 @@ from aos_ota_plugin.device.acceptance import Device, Finding, Judgement, Push, j
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.device.updater import judge_update
-from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError, placed
+from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
 from aos_ota_plugin.images.full import kind_of, parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
@@ -25,6 +25,7 @@ from aos_ota_plugin.release.inputs import read, read_at_most
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.module import DEFAULT, PushMessage, parse_push
 
+_GIVE_PUSH = "give the message with --push, or the digestsign that the platform returned with --digestsign"
 _STAGES = {True: "agent", False: "boot stage"}
 
 
@@ -77,6 +78,9 @@ def command(
     version = version or (message.version if message else None)
     if module:
         judgement, agents = judge_module(device, data, version=version, push=push), True
+        if judgement.accepted and push is None:
+            raise FormatError("in local mode the push message signs a module's file; without it nothing says whether a "
+                              "device accepts this one", place=Place(image), remedy=_GIVE_PUSH)
     else:
         judgement, agents = _judge_image(device, data, version, push, payload_of_file(base) if base else None)
     signer = None if cloud or module else _who_signed(data, key, keys)

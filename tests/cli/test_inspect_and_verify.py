@@ -55,6 +55,7 @@ FILES = {
     "push.json": push_for(PACK), "unsigned.json": push_for(PACK, signed=False), "evil.json": push_for(evil_pack()),
     "script.json": push_for(b"print(2)", module="scripts"),
 }
+DIGESTSIGN = base64.b64encode(SIGNER.sign_hash(hashlib.sha256(PACK).digest())).decode()
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ ACCEPTED = {
     "diff alone": (("diff.bin",), " -  in place: not judged: the payload that the device runs is not known"),
     "for the second chip": (("mcu.bin",), " -  second chip: not judged"),
     "pack": (("module.pack", "--push", "push.json"), "the RSA signature verifies"),
-    "pack without a push": (("module.pack",), " -  hash: not judged: no push message given"),
+    "pack with its digestsign": (("module.pack", "--sign-method", "SHA256", "--digestsign", DIGESTSIGN), "the RSA signature verifies"),
     "file of a module": (("script.js", "--push", "script.json"), "the RSA signature verifies"),
     "pack in cloud mode": (("module.pack", "--cloud", "--push", "unsigned.json"), "RSA check SKIPPED"),
 }
@@ -148,6 +149,7 @@ REFUSED = {
     "diff without room": (("diff.bin", "--partition-size", "0x40000"), "OTA_UPGRADE_WRITE_FAIL", -14, "agent"),
     "pack without a signature": (("module.pack", "--push", "unsigned.json"), "OTA_VERIFY_RSA_FAIL", -12, "agent"),
     "another file than the push's": (("evil.pack", "--push", "push.json"), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
+    "names that escape, without a push": (("evil.pack",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape, signed": (("evil.pack", "--push", "evil.json"), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "file of a module taken for an image": (("script.js",), "OTA_DOWNLOAD_RECV_FAIL", -9, "agent"),
     "plain payload": (("old.bin",), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
@@ -174,6 +176,11 @@ def test_verify_takes_version_and_size_from_the_push(run, folder):
     assert (older.returncode, "OTA_TRANSPORT_VER_FAIL" in older.stdout) == (1, True)
     (folder / "p.json").write_bytes(push_for(image + b"x"))
     assert "OTA_DOWNLOAD_HEAD_FAIL" in run("verify", "full.bin", *KEY, "--push", "p.json").stdout
+
+
+def test_module_file_in_local_mode_without_its_push_is_not_called_accepted(run):
+    failed(run("verify", "module.pack", *KEY), "module.pack: in local mode the push message signs a module's file", "--push")
+    failed(run("verify", "script.js", "--module", *KEY), "script.js: in local mode the push message signs")
 
 
 def test_verify_with_bad_inputs(run, folder):
