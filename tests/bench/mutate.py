@@ -4,7 +4,8 @@
 
 Each target of tests/mutation_targets.py runs in a process of its own. A case may take 10 seconds, then it counts as
 hanging; the process may use as much memory as it likes, so that what it used can be printed: target 256 MiB. An
-exception that is none of ours, a hang or too much memory is a miss.
+exception that is none of ours, a hang or too much memory is a miss. A second table shows what files cost that were
+made to be costly.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ MEMORY = 256  # MiB
 _SHOWN = 3
 
 
-def run(folder: Any = None, options: Any = None, names: Optional[List[str]] = None) -> None:
-    """Print the table, a row a target. ``folder`` is not used."""
+def run(folder: Path, options: Any = None, names: Optional[List[str]] = None) -> None:
+    """Print the table, a row a target; then, for all targets, that of files made to be costly."""
+    from tests.bench import hostile
     from tests.mutation_targets import TARGETS
 
     number = 1000 if options and options.quick else CASES
@@ -53,6 +55,8 @@ def run(folder: Any = None, options: Any = None, names: Optional[List[str]] = No
     for name, row in missed:
         for example in row["examples"]:
             print(f"\n{name}: {example}")
+    if not names:
+        hostile.run(folder, SECONDS, MEMORY)
 
 
 def child(name: str, number: int) -> None:
@@ -96,6 +100,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], int(sys.argv[3]))
     else:
+        from tempfile import TemporaryDirectory
         from types import SimpleNamespace
 
-        run(options=SimpleNamespace(quick="--quick" in sys.argv), names=[one for one in sys.argv[1:] if one[:2] != "--"])
+        with TemporaryDirectory(prefix="aos-ota-bench-") as temporary:
+            run(Path(temporary), SimpleNamespace(quick="--quick" in sys.argv),
+                [one for one in sys.argv[1:] if one[:2] != "--"])
