@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.sign import Size
 from aos_ota_plugin.device.acceptance import Device, Finding, Judgement, Push, judge
 from aos_ota_plugin.device.elf import read_public_key
-from aos_ota_plugin.device.module_file import judge_module
+from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
 from aos_ota_plugin.device.updater import judge_update
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
 from aos_ota_plugin.images.full import kind_of, parse
@@ -100,10 +100,12 @@ def _judge_image(
     judgement = judge(device, data, version=version, push=push)
     if not judgement.accepted:
         return judgement, True
-    more = judge_update(data, partition_size=device.partition_size, base=base)
+    packed = judge_packed_payload(data)
+    more = packed or judge_update(data, partition_size=device.partition_size, base=base)
     if not more:
         return judgement, True
-    return Judgement(more[-1].verdict, (*judgement.findings, *more), judgement.signature_checked), False
+    last = next((one for one in more if not one.ok), more[-1])
+    return Judgement(last.verdict, (*judgement.findings, *more), judgement.signature_checked), bool(packed)
 
 
 def _message(path: str) -> PushMessage:

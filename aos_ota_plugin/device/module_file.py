@@ -23,7 +23,7 @@ from typing import List, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Finding, Judgement, Push, judge_file
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.images import pack
+from aos_ota_plugin.images import full, pack
 from aos_ota_plugin.images.names import check_name, check_together
 
 _SHOWN = 5  # findings about single files
@@ -40,12 +40,24 @@ def judge_module(
     judgement = judge_file(device, data, version=version, push=push)
     if not judgement.accepted or not pack.is_pack(data):
         return judgement
-    findings = _names(data)
+    findings = _names(memoryview(data))
     last = next((one for one in findings if not one.ok), judgement.findings[-1])
     return Judgement(last.verdict, (*judgement.findings, *findings), judgement.signature_checked)
 
 
-def _names(data: bytes) -> Tuple[Finding, ...]:
+def judge_packed_payload(image: bytes) -> Tuple[Finding, ...]:
+    """Judge the names of a data-file pack that is the payload of an image; nothing for other payloads. Never raises."""
+    try:
+        parsed = full.parse(image)
+    except FormatError:
+        return ()
+    view = memoryview(image)
+    # A pack that ends in ff ff ff ff itself may have got no padding.
+    packs = (view[:size] for size in (parsed.payload_size, parsed.body_size) if pack.is_pack(view[:size]))
+    return next((_names(one) for one in packs), ())
+
+
+def _names(data: memoryview) -> Tuple[Finding, ...]:
     unsafe: List[str] = []
     damaged: List[str] = []
     names: List[str] = []

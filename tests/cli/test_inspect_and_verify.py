@@ -32,12 +32,13 @@ OLD = firmware(0x5000, seed=4)
 NEW = updated(OLD, edits=5)[:0x4800]
 DIFF = diff.build(diff.create(OLD, NEW), sign=SIGNER.sign_hash)
 PACK = build([PackFile("main.js", b"print(1)")])
+LONG_PACK = build([PackFile("main.js", b"print(1)" * 99)])
 KEY = ("--public-key", KEYS / "public.pem")
 
 
 def evil_pack():
-    name = b"../../etc/passwd"
-    body = struct.pack("<II", 24 + len(name), 1) + hashlib.md5(b"x").digest() + name + b"x"
+    name, data = b"../../etc/passwd", b"x" * 500
+    body = struct.pack("<II", 24 + len(name), len(data)) + hashlib.md5(data).digest() + name + data
     return struct.pack("<HHI", 1, 1, 8 + len(body)) + body
 
 
@@ -51,6 +52,7 @@ FILES = {
     "full.bin": full.build(NEW, sign=SIGNER.sign_hash), "xz.bin": xz.build(NEW, sign=SIGNER.sign_hash), "diff.bin": DIFF,
     "mcu.bin": full.build(NEW, sign=SIGNER.sign_hash, magic=ImageMagic.MCU), "old.bin": OLD, "wrong.bin": NEW,
     "xz64.bin": full.build(xz_c(NEW, "--check=crc64", "--lzma2=dict=32KiB"), sign=SIGNER.sign_hash),
+    "evil.bin": full.build(evil_pack(), sign=SIGNER.sign_hash), "packed.bin": full.build(LONG_PACK, sign=SIGNER.sign_hash),
     "module.pack": PACK, "evil.pack": evil_pack(), "script.js": b"print(2)",
     "push.json": push_for(PACK), "unsigned.json": push_for(PACK, signed=False), "evil.json": push_for(evil_pack()),
     "script.json": push_for(b"print(2)", module="scripts"),
@@ -123,6 +125,7 @@ def test_info_of_what_is_too_large_or_not_there(run, folder):
 
 ACCEPTED = {
     "full": (("full.bin",), "image_info"), "compressed": (("xz.bin", "--partition-size", "0x80000"), "xz result"),
+    "pack inside an image": (("packed.bin",), "every file stays inside the folder"),
     "diff": (("diff.bin", "--base", "old.bin", "--partition-size", "0x80000"), "in place: 2 sections applied"),
     "diff alone": (("diff.bin",), " -  in place: not judged: the payload that the device runs is not known"),
     "for the second chip": (("mcu.bin",), " -  second chip: not judged"),
@@ -150,6 +153,7 @@ REFUSED = {
     "pack without a signature": (("module.pack", "--push", "unsigned.json"), "OTA_VERIFY_RSA_FAIL", -12, "agent"),
     "another file than the push's": (("evil.pack", "--push", "push.json"), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
     "names that escape, without a push": (("evil.pack",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
+    "names that escape in an image": (("evil.bin",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape, signed": (("evil.pack", "--push", "evil.json"), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "file of a module taken for an image": (("script.js",), "OTA_DOWNLOAD_RECV_FAIL", -9, "agent"),
     "plain payload": (("old.bin",), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),

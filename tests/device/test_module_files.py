@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push
-from aos_ota_plugin.device.module_file import judge_module
+from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
+from aos_ota_plugin.images import full
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.keys.signer import load_signer
 
@@ -115,3 +116,19 @@ def test_many_bad_names_are_not_all_listed():
 def test_any_bytes(data):
     assert judge_module(LOCAL, data).findings
     assert judge_module(LOCAL, struct.pack("<HHI", 1, 1, 8 + len(data)) + data).findings
+
+
+def sign(digest):
+    return digest * 8
+
+
+def test_names_of_a_pack_inside_an_image():
+    evil = laid_out((b"../x", b"1"))
+    (finding,) = judge_packed_payload(full.build(evil, sign=sign))
+    assert (finding.ok, finding.verdict) == (False, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL)
+    assert [one.ok for one in judge_packed_payload(full.build(PACK, sign=None))] == [True]
+    unpadded = laid_out((b"../x", b"\xff" * 8))
+    image = unpadded + full.build(b"x", sign=None)[-28:]
+    assert [one.ok for one in judge_packed_payload(image)] == [False]
+    assert judge_packed_payload(full.build(b"plain firmware", sign=sign)) == ()
+    assert judge_packed_payload(evil) == ()
