@@ -1,33 +1,73 @@
-"""``aos-ota info``."""
+"""``aos-ota info``, also called ``aos-ota inspect``."""
 
 from __future__ import annotations
 
+import os
+from typing import List, Optional
+
 import click
 
-from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.errors import placed
-from aos_ota_plugin.images.full import parse
-from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.cli.output import echo_json
+from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.images.tree import Part, shown
+from aos_ota_plugin.release.inputs import read_at_most
+from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX, explain_payload, inspect
+
+_MANIFEST = "ota_rtos_ota.json"
+_INDENT = "  "
 
 
-@click.command("info", short_help="show what a file is, field by field")
-@click.argument("image", type=click.Path(dir_okay=False))
+@click.command("info", short_help="tell what any file of ours is, all the way in")
+@click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(image: str, as_json: bool) -> None:
-    """Show every field of an OTA image with its offset. Nothing is checked: that is what `verify` does.
+def command(file: str, as_json: bool) -> None:
+    """Tell what FILE is, every field with its offset, and what is inside it.
+
+    FILE may be an OTA image of any kind, an xz stream, a diff, a data-file pack, a manifest, a layout, a push message
+    or a key. Digests and checksums are compared with the bytes; whether a device takes the file is for `verify` to say.
 
     \b
     Example:
       aos-ota info ota_rtos_ota.bin
     """
-    data = read(image, "the image", "give the path of an ota_rtos_ota.bin")
-    with placed(image):
-        parsed = parse(data)
+    data = read_at_most(FILE_MAX, file, "the file", "give the path of an ota_rtos_ota.bin, or of another file of ours")
+    try:
+        part = inspect(data, file=file)
+    except FormatError:
+        explained = _by_its_neighbour(file, data)
+        if explained is None:
+            raise
+        raise FormatError(explained, place=Place(file), remedy="upload one of those, or look into it") from None
     if as_json:
-        echo_json({"file": image, "size": parsed.size, "kind": parsed.kind, "signed": parsed.sign_info is not None,
-                   "fields": [field._asdict() for field in parsed.fields()]})
+        signed = any(key == "signing" and value.startswith("signed") for key, value in part.facts)
+        echo_json({"file": file, "signed": signed, **part.to_document()})
         return
-    signed = "signed for local mode" if parsed.sign_info else "no ota_sign_info_t: for cloud mode"
-    click.echo(f"{image}: {parsed.kind} OTA image, {parsed.size} bytes, {signed}")
-    echo_table(("offset", "bytes", "field", "value"),
-               [(f"0x{field.offset:08x}", str(field.size), field.name, field.value) for field in parsed.fields()])
+    click.echo("\n".join(_lines(part, f"{file}: ", "")))
+
+
+def _by_its_neighbour(file: str, data: bytes) -> Optional[str]:
+    """Ask the manifest beside a file that nothing else explains."""
+    try:
+        with open(os.path.join(os.path.dirname(file), _MANIFEST), "rb") as stream:
+            return explain_payload(data, stream.read(DOCUMENT_MAX + 1))
+    except OSError:
+        return None
+
+
+def _lines(part: Part, title: str, indent: str) -> List[str]:
+    name = f" {shown(part.name)}" if part.name else ""
+    where = " (offsets below count from the start of what was decoded)" if part.decoded else ""
+    at = f" at 0x{part.offset:08x}" if indent else ""
+    lines = [f"{indent}{title}{part.kind}{name}, {part.size} bytes{at}{where}"]
+    indent += _INDENT
+    lines += [f"{indent}WRONG: {fault}" for fault in part.faults]
+    lines += [f"{indent}note: {note}" for note in part.notes]
+    width = max((len(key) for key, _ in part.facts), default=0)
+    lines += [f"{indent}{key:<{width}}  {value}" for key, value in part.facts]
+    width = max((len(mark.name) for mark in part.fields), default=0)
+    for mark in part.fields:
+        truth = {None: "", True: "  ok", False: "  WRONG"}[mark.ok]
+        lines.append(f"{indent}0x{mark.offset:08x}  {mark.size:>9}  {mark.name:<{width}}  {mark.value}{truth}".rstrip())
+    for inner in part.parts:
+        lines += _lines(inner, "", indent)
+    return lines

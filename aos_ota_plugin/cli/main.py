@@ -22,7 +22,7 @@ VERBS = {
     "diff": "make a diff image from one payload or release to another",
     "apply": "make the new payload of an old one and a diff image",
     "verify": "answer as a device would: accepted, or its own error",
-    "info": "show what a file is, field by field",
+    "info": "tell what any file of ours is, all the way in",
     "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
     "pack-files": "pack a folder's files for a module, a sub-device or scripts",
     "unpack-files": "unpack a data-file pack into a folder",
@@ -31,6 +31,8 @@ VERBS = {
     "report": "which file to send over which channel, and how long it takes",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
+
+ALIASES = {"inspect": "info"}
 
 
 class LazyGroup(click.Group):
@@ -42,6 +44,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         """The verb's own command, or None for an unknown one."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in VERBS:
             return None
         command = importlib.import_module(f"aos_ota_plugin.cli.{cmd_name.replace('-', '_')}").command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,14 +16,13 @@ from aos_ota_plugin.images.full import build
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place
 from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.layout import FLASH_NAME, LAYOUT_NAME, layout_document
 from aos_ota_plugin.release.store import write_set
 from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 _OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
 _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_]*)")
-LAYOUT_NAME = "layout.json"
-FLASH_NAME = "flash.bin"
 
 
 @click.command("pack", short_help="combine images for one device: APP, KERNEL, ALL, FS, MCU")
@@ -71,7 +69,7 @@ def command(
         if room is not None and len(data) > room and name != FLASH_NAME:
             raise FormatError(f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
                               remedy="make the part smaller")
-    layout = _layout(placed, files)
+    layout = layout_document(placed, files)
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
     write_set(Path(output), {**files, LAYOUT_NAME: text.encode("utf-8")})
     if as_json:
@@ -116,14 +114,3 @@ def _images(
     if placed:
         files[FLASH_NAME] = join(placed)
     return files
-
-
-def _layout(placed: Tuple[Placed, ...], files: Dict[str, bytes]) -> Dict[str, object]:
-    return {
-        "schema": "aos-ota-layout/1",
-        "flash": {"file": FLASH_NAME, "address": placed[0].address} if placed else None,
-        "parts": [{"magic": one.magic.name, "address": one.address, "size": len(one.data),
-                   "partition": one.partition.name, "sha256": hashlib.sha256(one.data).hexdigest()} for one in placed],
-        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-                  for name, data in files.items()},
-    }

@@ -5,19 +5,28 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.sign import Size
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Finding, Judgement, Push, judge
+from aos_ota_plugin.device.acceptance import Device, Finding, Judgement, Push, judge
 from aos_ota_plugin.device.elf import read_public_key
-from aos_ota_plugin.errors import FormatError, OtaError, SigningKeyError, placed
-from aos_ota_plugin.images.full import parse
+from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
+from aos_ota_plugin.device.updater import judge_update
+from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
+from aos_ota_plugin.images.full import kind_of, parse
+from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.release.inputs import read, read_at_most
+from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
+from aos_ota_plugin.release.module import DEFAULT, PushMessage, parse_push
+from aos_ota_plugin.release.payloads import read_payload
+
+_GIVE_PUSH = "give the message with --push, or the digestsign that the platform returned with --digestsign"
+_STAGES = {True: "agent", False: "boot stage"}
 
 
 @click.command("verify", short_help="answer as a device would")
@@ -33,13 +42,23 @@ from aos_ota_plugin.release.inputs import read
 @click.option("--digestsign", help="What the platform returned (base64), for a cloud-mode device; implies --cloud.")
 @click.option("--sign-method", type=click.Choice(["Md5", "SHA256"], case_sensitive=False), default="Md5",
               show_default=True, help="The push message's signMethod.")
+@click.option("--push", "push_file", type=click.Path(dir_okay=False),
+              help="The push message (JSON): its size, version, sign and digestsign are used.")
+@click.option("--base", type=click.Path(dir_okay=False),
+              help="What the device runs, for a diff: a payload, a full or compressed OTA image, or a manifest.")
+@click.option("--module", is_flag=True,
+              help="A module's file for the device's file system, without a trailer.  [default: for data-file packs]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     image: str, elf: Optional[str], public_key: Optional[str], keys: Optional[str], version: Optional[str],
     current_version: Optional[str], partition_size: Optional[int], cloud: bool, digestsign: Optional[str],
-    sign_method: str, as_json: bool,
+    sign_method: str, push_file: Optional[str], base: Optional[str], module: bool, as_json: bool,
 ) -> None:
     """Take IMAGE through the device's own checks; exit 0 when it accepts, 1 when it refuses.
+
+    First the agent's, then those of the second boot stage, which decodes compressed images and applies diffs. A
+    module's file needs --push in local mode to be judged at all. A pack with a name that leaves its folder is refused,
+    as a hardened device does; the vendor's would write it.
 
     \b
     Example:
@@ -47,19 +66,69 @@ def command(
     """
     if (elf is None) == (public_key is None):
         raise click.UsageError("give the device's key by exactly one of --elf and --public-key")
-    data = read(image, "the image", "give the path of an ota_rtos_ota.bin")
+    if push_file and digestsign:
+        raise click.UsageError("--push brings its own digestsign")
+    data = read_at_most(FILE_MAX, image, "the image", "give the path of an ota_rtos_ota.bin")
     key = _device_key(elf, public_key)
-    cloud = cloud or digestsign is not None
-    push = _push(data, sign_method, digestsign) if cloud else None
+    message = _message(push_file) if push_file else None
+    module = module or _is_module_file(data, message)
+    cloud = cloud or (digestsign is not None and not module)
+    push = _push_of(message) if message else _push(data, sign_method, digestsign) if cloud or digestsign else None
     device = Device(public_key=key, local_rsa=not cloud, version=current_version, partition_size=partition_size)
-    judgement = judge(device, data, version=version, push=push)
-    signer = None if cloud else _who_signed(data, key, keys)
-    accepted = judgement.verdict is DeviceVerdict.OTA_SUCCESS
-    if as_json:
-        echo_json(_report(image, judgement, key, signer))
+    version = version or (message.version if message else None)
+    if module:
+        judgement, agents = judge_module(device, data, version=version, push=push), True
+        if judgement.accepted and push is None:
+            raise FormatError("in local mode the push message signs a module's file; without it nothing says whether a "
+                              "device accepts this one", place=Place(image), remedy=_GIVE_PUSH)
     else:
-        _show(image, judgement, key, signer, cloud=cloud)
-    sys.exit(0 if accepted else 1)
+        held = read_payload(base, "the base").data if base else None
+        judgement, agents = _judge_image(device, data, version, push, held)
+    signer = None if cloud or module else _who_signed(data, key, keys)
+    if as_json:
+        echo_json(_report(image, judgement, key, signer, agents))
+    else:
+        _show(image, judgement, key, agents)
+        if not cloud and not module:
+            click.echo(f"  signed by     {signer or 'a key not at hand (give a folder of public keys with --keys)'}")
+    sys.exit(0 if judgement.accepted else 1)
+
+
+def _judge_image(
+    device: Device, data: bytes, version: Optional[str], push: Optional[Push], base: Optional[bytes],
+) -> Tuple[Judgement, bool]:
+    """Ask the agent, and the boot stage when the agent accepts; say whether the last word is the agent's."""
+    judgement = judge(device, data, version=version, push=push)
+    if not judgement.accepted:
+        return judgement, True
+    packed = judge_packed_payload(data)
+    more = packed or judge_update(data, partition_size=device.partition_size, base=base)
+    if not more:
+        return judgement, True
+    last = next((one for one in more if not one.ok), more[-1])
+    return Judgement(last.verdict, (*judgement.findings, *more), judgement.signature_checked), bool(packed)
+
+
+def _message(path: str) -> PushMessage:
+    data = read_at_most(DOCUMENT_MAX, path, "the push message", "save the message that the platform sent")
+    return parse_push(data, file=path)
+
+
+def _push_of(message: PushMessage) -> Push:
+    return Push(message.size, message.sign_method, message.sign, message.digestsign)
+
+
+def _is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
+    """Whether this goes to the file system: a pack does, and what is pushed for a module without being an image."""
+    if is_pack(data):
+        return True
+    if message is None or message.module in (None, DEFAULT) or kind_of(data) != "full":
+        return False
+    try:
+        parse(data)
+    except FormatError:
+        return True
+    return False
 
 
 def _device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
@@ -105,10 +174,13 @@ def _keys_in(folder: str) -> List[PublicKey]:
     return found
 
 
-def _report(image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str]) -> Dict[str, object]:
+def _report(
+    image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str], agents: bool,
+) -> Dict[str, object]:
     return {
-        "file": image, "accepted": judgement.verdict is DeviceVerdict.OTA_SUCCESS, "verdict": judgement.verdict.name,
-        "code": int(judgement.verdict), "device_key": key.fingerprint if key else None, "signed_by": signer,
+        "file": image, "accepted": judgement.accepted, "verdict": judgement.verdict.name,
+        "code": int(judgement.verdict), "refused_by": None if judgement.accepted else _STAGES[agents],
+        "device_key": key.fingerprint if key else None, "signed_by": signer,
         "findings": [{"rule": finding.rule, "ok": finding.ok, "judged": finding.judged, "detail": finding.detail}
                      for finding in judgement.findings],
     }
@@ -120,12 +192,11 @@ def _mark(finding: Finding) -> str:
     return "ok " if finding.judged else " - "
 
 
-def _show(image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str], *, cloud: bool) -> None:
-    accepted = judgement.verdict is DeviceVerdict.OTA_SUCCESS
+def _show(image: str, judgement: Judgement, key: Optional[PublicKey], agents: bool) -> None:
     refusal = f"refused: {judgement.verdict.name} ({int(judgement.verdict)})"
-    click.echo(f"{image}: {'accepted' if accepted else refusal}")
+    if not agents:
+        refusal += ", by the second boot stage, after the agent has accepted it"
+    click.echo(f"{image}: {'accepted' if judgement.accepted else refusal}")
     for finding in judgement.findings:
         click.echo(f"  {_mark(finding)} {finding.rule}: {finding.detail}")
     click.echo(f"  device's key  {key.fingerprint if key else 'none'}")
-    if not cloud:
-        click.echo(f"  signed by     {signer or 'a key not at hand (give a folder of public keys with --keys)'}")

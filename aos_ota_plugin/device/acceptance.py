@@ -82,11 +82,14 @@ class Push:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found. `verdict` is OTA_SUCCESS when `ok`; not `judged` means that the rule lacked its input."""
+    """What one rule found. `verdict` is 0 when `ok`, else a DeviceVerdict or the boot stage's UpdaterVerdict.
+
+    Not `judged` means that the rule lacked its input.
+    """
 
     rule: str
     ok: bool
-    verdict: DeviceVerdict
+    verdict: IntEnum
     detail: str
     judged: bool = True
 
@@ -98,7 +101,7 @@ class Judgement:
     `signature_checked` is False on every image whose RSA signature the device did not verify, accepted or not.
     """
 
-    verdict: DeviceVerdict
+    verdict: IntEnum
     findings: Tuple[Finding, ...]
     signature_checked: bool
 
@@ -140,9 +143,17 @@ def judge(device: Device, image: bytes, *, version: Optional[str] = None, push: 
     A rule that lacks its input (no version, no push) passes and says "not judged". Never raises, whatever the
     bytes.
     """
-    case = _Case(device, memoryview(image).cast("B"), version, push)
+    return _judged(_RULES, _Case(device, memoryview(image).cast("B"), version, push))
+
+
+def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None) -> Judgement:
+    """Take a file for the device's file system, which has no trailer, through its rules: see `device.module_file`."""
+    return _judged(_FILE_RULES, _Case(device, memoryview(data).cast("B"), version, push))
+
+
+def _judged(rules: Tuple[Callable[[_Case], Finding], ...], case: _Case) -> Judgement:
     findings = []
-    for rule in _RULES:
+    for rule in rules:
         finding = rule(case)
         findings.append(finding)
         if not finding.ok:
@@ -242,15 +253,21 @@ def _partition(case: _Case) -> Finding:
 
 
 def _hash(case: _Case) -> Finding:
-    if case.device.local_rsa:
-        stated = bytes(case.sign_info[104:136]).hex()
-        name, actual = "sha256", hashlib.sha256(case.image[: -case.trailer_size]).hexdigest()
-    else:
-        if case.push is None:
-            return _unjudged("hash", "not judged: cloud mode without a push message")
-        name = _hash_of(case.push) or ""
-        actual = hashlib.new(name, case.image, usedforsecurity=False).hexdigest()
-        stated = case.push.sign[: len(actual)].lower()
+    if not case.device.local_rsa:
+        return _hash_of_file(case)
+    stated = bytes(case.sign_info[104:136]).hex()
+    return _compared("sha256", hashlib.sha256(case.image[: -case.trailer_size]).hexdigest(), stated)
+
+
+def _hash_of_file(case: _Case) -> Finding:
+    if case.push is None:
+        return _unjudged("hash", "not judged: no push message given")
+    name = _hash_of(case.push) or ""
+    actual = hashlib.new(name, case.image, usedforsecurity=False).hexdigest()
+    return _compared(name, actual, case.push.sign[: len(actual)].lower())
+
+
+def _compared(name: str, actual: str, stated: str) -> Finding:
     if actual == stated:
         return _pass("hash", f"{name} {actual}")
     md5 = name == "md5"
@@ -259,21 +276,42 @@ def _hash(case: _Case) -> Finding:
 
 
 def _signature(case: _Case) -> Finding:
+    if not case.device.local_rsa:
+        return _signature_of_push(case)
     key = case.device.public_key
-    if case.device.local_rsa:
-        digest = bytes(case.sign_info[104:136])
-        valid = key is not None and key.verify_hash(digest, bytes(case.sign_info[136:392]))
-    else:
-        signature = decode_digestsign(case.push.digestsign or "") if case.push else None
-        if case.push is None:
-            return _unjudged("signature", "RSA check not judged: cloud mode without a push message")
-        if not case.push.digestsign:
-            return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
-        if not signature or not signature[0]:
-            return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
-        # The hash rule has found this to be the file's own.
-        digest = bytes.fromhex(case.push.sign[: 32 if _hash_of(case.push) == "md5" else 64])
-        valid = key is not None and key.verify_digest_of_file(digest, signature)
+    digest = bytes(case.sign_info[104:136])
+    return _verified(key, key is not None and key.verify_hash(digest, bytes(case.sign_info[136:392])))
+
+
+def _signature_of_push(case: _Case) -> Finding:
+    if case.push is None:
+        return _unjudged("signature", "RSA check not judged: no push message given")
+    if not case.push.digestsign:
+        return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
+    signature = decode_digestsign(case.push.digestsign)
+    if not signature or not signature[0]:
+        return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
+    return _verified(case.device.public_key, _is_signed(case, signature))
+
+
+def _signature_of_file(case: _Case) -> Finding:
+    if not case.device.local_rsa or case.push is None:
+        return _signature_of_push(case)
+    if not case.push.digestsign:
+        return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL,
+                       "the push has no digestsign, which a local-mode device needs for a file without a trailer")
+    return _verified(case.device.public_key, _is_signed(case, decode_digestsign(case.push.digestsign) or b""))
+
+
+def _is_signed(case: _Case, signature: bytes) -> bool:
+    if case.push is None or case.device.public_key is None:
+        return False
+    # The hash rule has found this to be the file's own.
+    digest = bytes.fromhex(case.push.sign[: 32 if _hash_of(case.push) == "md5" else 64])
+    return case.device.public_key.verify_digest_of_file(digest, signature)
+
+
+def _verified(key: Optional[PublicKey], valid: bool) -> Finding:
     if valid and key is not None:
         return _pass("signature", f"{_CHECKED} with key {key.short_fingerprint}")
     return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, _why_rsa_fails(key))
@@ -306,6 +344,7 @@ def _image_info(case: _Case) -> Finding:
 _RULES: Tuple[Callable[[_Case], Finding], ...] = (
     _push, _version, _size, _header, _sign_info, _partition, _hash, _signature, _image_info,
 )  # fmt: skip
+_FILE_RULES: Tuple[Callable[[_Case], Finding], ...] = (_push, _version, _size, _hash_of_file, _signature_of_file)
 
 
 def _hash_of(push: Push) -> Optional[str]:

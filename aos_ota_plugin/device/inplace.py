@@ -16,7 +16,7 @@ from typing import Optional
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.diff.apply import rebuild
-from aos_ota_plugin.images.diff.container import DEVICE_3X, SECTOR_SIZE, Limits, parse
+from aos_ota_plugin.images.diff.container import DEVICE_3X, SECTOR_SIZE, Limits, parse, read_section
 from aos_ota_plugin.images.info import BytesLike
 
 _ERASED = 0xFF
@@ -141,8 +141,8 @@ class InPlaceDevice:
 
     def _rebuild_next(self) -> None:
         record = self.record
-        sections = parse(memoryview(self._ota.data)[: self._patch_size], limits=self._limits)
-        section = next(one for one in sections if one.offset == record.patch_off)
+        patch = memoryview(self._ota.data)[: self._patch_size]
+        section = read_section(patch, record.patch_off, record.new_off, limits=self._limits)
         made, _ = rebuild(section, self._application.data)
         start = len(self._ota.data) - self._section_size
         for at in range(0, len(made), SECTOR_SIZE):

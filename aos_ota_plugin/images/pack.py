@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass, field
-from typing import List, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.info import BytesLike
@@ -63,11 +63,41 @@ def build(files: Sequence[PackFile]) -> bytes:
     return b"".join([_HEAD.pack(len(named), PACK_VER, size), *parts])
 
 
+class Entry(NamedTuple):
+    """One file as it stands in a pack, nothing about it checked; `offset` and sizes in bytes."""
+
+    offset: int
+    raw_name: bytes
+    digest: bytes
+    data: memoryview
+
+    @property
+    def data_offset(self) -> int:
+        """Where the file's bytes start."""
+        return self.offset + INFOR_SIZE + len(self.raw_name)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the MD5 is that of the bytes."""
+        return hashlib.md5(self.data, usedforsecurity=False).digest() == self.digest
+
+
 def parse(data: BytesLike) -> Tuple[PackFile, ...]:
     """Read a pack; the files in the order they stand in.
 
     Raises:
         FormatError: bytes missing or left over, an MD5 that does not match, or a name that ``build`` would refuse.
+    """
+    files = tuple(_checked(entry, number) for number, entry in enumerate(entries(data), 1))
+    check_together(file.name for file in files)
+    return files
+
+
+def entries(data: BytesLike) -> Iterator[Entry]:
+    """Yield a pack's files without a look at their names, digests or bytes: what is sound enough to be shown.
+
+    Raises:
+        FormatError: bytes missing or left over, as late as that is found.
     """
     view = memoryview(data).cast("B")
     if len(view) < HEAD_SIZE:
@@ -78,21 +108,29 @@ def parse(data: BytesLike) -> Tuple[PackFile, ...]:
                           remedy=_REMEDY)
     if not count:
         raise FormatError("this data-file pack holds no files", remedy=_REMEDY)
-    files: List[PackFile] = []
     offset = HEAD_SIZE
     for number in range(1, count + 1):
-        file, offset = _parse_file(view, offset, f"file {number} of {count}")
-        files.append(file)
+        entry = _entry(view, offset, f"file {number} of {count}")
+        offset = entry.data_offset + len(entry.data)
+        yield entry
     if offset != len(view):
         raise FormatError(f"{len(view) - offset} bytes follow the last file of the pack", remedy=_REMEDY)
-    check_together(file.name for file in files)
-    return tuple(files)
+
+
+def is_pack(data: BytesLike) -> bool:
+    """Whether this is a whole data-file pack by its sizes: they lead from file to file to the very end."""
+    try:
+        for _ in entries(data):
+            pass
+    except FormatError:
+        return False
+    return True
 
 
 _REMEDY = "give a file that `aos-ota pack-files` made, whole and unchanged"
 
 
-def _parse_file(view: memoryview, offset: int, which: str) -> Tuple[PackFile, int]:
+def _entry(view: memoryview, offset: int, which: str) -> Entry:
     if len(view) - offset < INFOR_SIZE:
         raise FormatError(f"the pack ends inside the header of {which}", remedy=_REMEDY)
     head_size, file_size, digest = _INFOR.unpack_from(view, offset)
@@ -100,15 +138,18 @@ def _parse_file(view: memoryview, offset: int, which: str) -> Tuple[PackFile, in
         raise FormatError(f"{which} has head_size {head_size} and file_size {file_size}; the pack has "
                           f"{len(view) - offset} bytes left", remedy=_REMEDY)
     start = offset + head_size
+    return Entry(offset, bytes(view[offset + INFOR_SIZE : start]), digest, view[start : start + file_size])
+
+
+def _checked(entry: Entry, number: int) -> PackFile:
     try:
-        name = bytes(view[offset + INFOR_SIZE : start]).decode("utf-8")
+        name = entry.raw_name.decode("utf-8")
     except UnicodeDecodeError:
-        raise FormatError(f"the name of {which} is not UTF-8", remedy=_REMEDY) from None
+        raise FormatError(f"the name of file {number} is not UTF-8", remedy=_REMEDY) from None
     check_name(name)
-    data = bytes(view[start : start + file_size])
-    if hashlib.md5(data, usedforsecurity=False).digest() != digest:
+    if not entry.is_intact:
         raise FormatError(f"the MD5 of {name!a} does not match its bytes", remedy=_REMEDY)
-    return PackFile(name, data), start + file_size
+    return PackFile(name, bytes(entry.data))
 
 
 def _too_large(size: int) -> FormatError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import lzma
 import struct
+from array import array
 from binascii import crc32
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import full
@@ -23,9 +24,12 @@ _REMEDY = "compress it with `xz --check=crc32 --lzma2=preset=9e,dict=32KiB`"
 _HEADER_SIZE = 12
 _FOOTER_SIZE = 12
 _FILTER_LZMA2 = 0x21
-_CHECKS = {0: ("none", 0), 1: ("crc32", 4)}
-_FOREIGN_CHECKS = {4: "CRC64", 10: "SHA-256"}
-_DECODER_MEMORY = 4 << 20  # bytes; liblzma counts about 100 KB for a dictionary of 32 KiB
+_CHECKS = {0: "none", 1: "crc32", 4: "CRC64", 10: "SHA-256"}
+_FILTERS = {3: "delta", 4: "x86", 5: "powerpc", 6: "ia64", 7: "arm", 8: "armthumb", 9: "sparc", 10: "arm64",
+            11: "riscv", _FILTER_LZMA2: "lzma2"}
+_BLOCKS_MAX = 1 << 16  # XZ Embedded counts on; what makes images writes one, and no firmware holds so many
+_REGION_BLOCKS = 16  # blocks whose places are kept
+_DECODER_MEMORY = 72 << 20  # bytes; xz's largest preset has a dictionary of 64 MiB, devices' streams one of 32 KiB
 _SAMPLE = 64 * 1024
 _PARALLEL_FROM = 64 * 1024  # bytes; below it a thread costs more than it saves
 
@@ -48,15 +52,29 @@ PRESET_9E = Coder()
 _MODELS = ((3, 0, 2), (3, 0, 1), (3, 0, 0), (4, 0, 0), (4, 0, 1), (3, 1, 1), (3, 1, 2), (2, 1, 1), (2, 2, 2), (0, 2, 2))
 
 
+class Region(NamedTuple):
+    """A piece of a stream: bytes from the stream's start."""
+
+    name: str
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True)
 class XzInfo:
-    """What an xz stream says of itself. Sizes in bytes; `dict_size` is 0 in a stream without a block."""
+    """What an xz stream says of itself. Sizes in bytes; `dict_size` is 0 in a stream without a block.
+
+    `filters` are those of all blocks, without repetition, in the order they stand in. `regions` are the stream's
+    pieces, those of the first 16 blocks only.
+    """
 
     stream_size: int
     dict_size: int
     check: str
     uncompressed_size: int
     blocks: int
+    filters: Tuple[str, ...] = ()
+    regions: Tuple[Region, ...] = ()
 
 
 def compress(payload: BytesLike, *, dict_size: int = IMAGE_DICT_SIZE, progress: Optional[Progress] = None) -> bytes:
@@ -124,12 +142,19 @@ def decompress(stream: BytesLike, limit: int, *, dict_limit: int = IMAGE_DICT_SI
     Raises FormatError for what `parse` refuses, for damaged data, and for more than `limit` bytes: that is found
     before anything is decoded, and no more than `limit` bytes are ever held.
     """
-    info = parse(stream, dict_limit=dict_limit)
+    return decode(stream, parse(stream, dict_limit=dict_limit), limit)
+
+
+def decode(stream: BytesLike, info: XzInfo, limit: int) -> bytes:
+    """Return what the stream holds whose `info` this is, as `decompress` does, whether devices would decode it or not.
+
+    Raises FormatError like `decompress`, and for a dictionary over 64 MiB.
+    """
     if info.uncompressed_size > limit:
         raise FormatError(f"the xz stream holds {info.uncompressed_size} bytes; no more than {limit} are allowed here")
     decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DECODER_MEMORY)
     try:
-        data = decoder.decompress(stream, info.uncompressed_size + 1)
+        data = decoder.decompress(memoryview(stream)[: info.stream_size], info.uncompressed_size + 1)
     except (lzma.LZMAError, EOFError) as error:
         raise FormatError(f"the xz stream is damaged: {error}") from None
     if len(data) != info.uncompressed_size or not decoder.eof:
@@ -144,18 +169,43 @@ def parse(stream: BytesLike, *, dict_limit: int = IMAGE_DICT_SIZE, more: bool = 
     dictionary over `dict_limit` bytes, a check that is neither CRC32 nor none, wrong checksums, cut short, or bytes
     after the stream's end (unless `more`).
     """
-    return _Reader(memoryview(stream).cast("B"), dict_limit).stream(more=more)
+    info = _Reader(memoryview(stream).cast("B")).stream(more=more)
+    check_decodable(info, dict_limit=dict_limit)
+    return info
+
+
+def outline(stream: BytesLike) -> XzInfo:
+    """Read a stream like `parse`, whether devices would decode it or not; anything may follow it.
+
+    Raises FormatError when it is not xz, damaged, or made with filters alone.
+    """
+    return _Reader(memoryview(stream).cast("B")).stream(more=True)
+
+
+def check_decodable(info: XzInfo, *, dict_limit: int = IMAGE_DICT_SIZE) -> None:
+    """Raise FormatError when XZ Embedded would refuse a stream for its check, its filters or its dictionary."""
+    if info.check not in ("none", "crc32"):
+        raise FormatError(f"the xz stream has check {info.check}; devices know CRC32 and none", remedy=_REMEDY)
+    if info.filters not in ((), ("lzma2",)):
+        raise FormatError(f"the xz stream uses the filters {', '.join(info.filters)}; devices decode LZMA2 alone",
+                          remedy=_REMEDY)
+    if info.dict_size > dict_limit:
+        raise FormatError(
+            f"the xz stream needs a dictionary of {info.dict_size} bytes; the device has {dict_limit}",
+            remedy="a preset such as -9e after --lzma2=dict=… undoes it; write --lzma2=preset=9e,dict=…",
+        )
 
 
 class _Reader:
     """One pass over a stream; `at` is how far it has come, in bytes."""
 
-    def __init__(self, data: memoryview, dict_limit: int) -> None:
+    def __init__(self, data: memoryview) -> None:
         self.data = data
         self.at = 0
-        self.dict_limit = dict_limit
         self.dict_size = 0
         self.check_size = 0
+        self.filters: List[str] = []
+        self.regions: List[Region] = []
 
     def stream(self, *, more: bool) -> XzInfo:
         head = self.take(_HEADER_SIZE, "the stream header")
@@ -164,33 +214,40 @@ class _Reader:
         flags = bytes(head[6:8])
         _check_crc(flags, head[8:], "the stream header")
         check = self.check_of(flags)
-        records: List[Tuple[int, int]] = []
+        self.regions.append(Region(f"stream header: check {check}", 0, self.at))
+        records = array("Q")  # unpadded and decoded size, in turn: a stream may have many blocks
         while self.peek("a block or the index"):
-            records.append(self.block())
+            records.extend(self.block(len(records) // 2))
+            if len(records) > 2 * _BLOCKS_MAX:
+                raise FormatError(f"the xz stream has more than {_BLOCKS_MAX} blocks", remedy=_REMEDY)
         index_at = self.at
         self.index(records)
         index_size = self.at - index_at
         self.footer(flags, index_size)
+        self.regions += [Region(f"index: {len(records) // 2} blocks", index_at, index_size),
+                         Region("stream footer", index_at + index_size, _FOOTER_SIZE)]
         left = len(self.data) - self.at
         if left and not more:
             raise FormatError(f"{left} bytes stand after the end of the xz stream", remedy=_REMEDY)
-        return XzInfo(self.at, self.dict_size, check, sum(size for _, size in records), len(records))
+        return XzInfo(self.at, self.dict_size, check, sum(records[1::2]), len(records) // 2, tuple(self.filters),
+                      tuple(self.regions))
 
     def check_of(self, flags: bytes) -> str:
         if flags[0] or flags[1] & 0xF0:
             raise FormatError(f"the xz stream has flags {flags.hex(' ')} that nothing defines")
-        if flags[1] not in _CHECKS:
-            name = _FOREIGN_CHECKS.get(flags[1], f"number {flags[1]}")
-            raise FormatError(f"the xz stream has check {name}; devices know CRC32 and none", remedy=_REMEDY)
-        name, self.check_size = _CHECKS[flags[1]]
-        return name
+        number = flags[1]
+        self.check_size = 4 << (number - 1) // 3 if number else 0  # 4 to 64 bytes, doubled every three numbers
+        return _CHECKS.get(number, f"number {number}")
 
-    def block(self) -> Tuple[int, int]:
+    def block(self, number: int) -> Tuple[int, int]:
         """Pass one block; return its unpadded size and what it decodes to, in bytes."""
         start = self.at
         stated = self.block_header()
         data_at = self.at
         size = self.chunks()
+        if number < _REGION_BLOCKS:
+            self.regions += [Region(f"block {number}: header", start, data_at - start),
+                             Region(f"block {number}: LZMA2 data of {size} bytes", data_at, self.at - data_at)]
         found = (self.at - data_at, size)
         if any(said not in (None, real) for said, real in zip(stated, found)):
             raise FormatError("the xz stream is damaged: a block's header states other sizes than the block has")
@@ -203,21 +260,29 @@ class _Reader:
         size = (self.peek("a block header") + 1) * 4
         header = self.take(size, "a block header")
         _check_crc(header[:-4], header[-4:], "a block header")
-        inner = _Reader(header[:-4], self.dict_limit)
+        inner = _Reader(header[:-4])
         flags = inner.take(2, "a block header")[1]
         if flags & 0x3C:
             raise FormatError(f"the xz stream has a block with flags 0x{flags:02x} that nothing defines")
         compressed = inner.number("a block header") if flags & 0x40 else None
         uncompressed = inner.number("a block header") if flags & 0x80 else None
-        filters = (flags & 3) + 1
-        name = inner.number("a block header")
-        if filters > 1 or name != _FILTER_LZMA2:
-            kind = f"{filters} filters" if filters > 1 else f"filter 0x{name:x}"
-            raise FormatError(f"the xz stream uses {kind}; devices decode LZMA2 alone", remedy=_REMEDY)
-        inner.lzma2_properties()
+        self.take_filters(inner, (flags & 3) + 1)
         inner.zeros(len(inner.data) - inner.at, "a block header's padding")
         self.dict_size = max(self.dict_size, inner.dict_size)
         return compressed, uncompressed
+
+    def take_filters(self, header: _Reader, count: int) -> None:
+        """Read a block's filters; the last one is LZMA2 in every stream that can be passed without decoding it."""
+        for left in range(count - 1, -1, -1):
+            number = header.number("a block header")
+            name = _FILTERS.get(number, f"0x{number:x}")
+            self.filters += [name] if name not in self.filters else []
+            if number == _FILTER_LZMA2:
+                header.lzma2_properties()
+            else:
+                header.take(header.number("a block header"), "a block header")
+            if (number == _FILTER_LZMA2) != (not left):
+                raise FormatError("the xz stream's last filter is not LZMA2", remedy=_REMEDY)
 
     def lzma2_properties(self) -> None:
         if self.number("a block header") != 1:
@@ -226,40 +291,45 @@ class _Reader:
         if bits > 40:
             raise FormatError(f"the xz stream's dictionary size has the undefined code {bits}")
         self.dict_size = 0xFFFFFFFF if bits == 40 else (2 | bits & 1) << (bits // 2 + 11)
-        if self.dict_size > self.dict_limit:
-            raise FormatError(
-                f"the xz stream needs a dictionary of {self.dict_size} bytes; the device has {self.dict_limit}",
-                remedy="a preset such as -9e after --lzma2=dict=… undoes it; write --lzma2=preset=9e,dict=…",
-            )
 
     def chunks(self) -> int:
-        """Pass the LZMA2 chunks of a block by their headers; return how many bytes they decode to."""
+        """Pass the LZMA2 chunks of a block by their headers; return how many bytes they decode to.
+
+        A chunk may be as small as four bytes, so this is spelt out: a stream of 16 MiB has to be passed in seconds.
+        """
+        data, at, end = self.data, self.at, len(self.data)
         size = 0
         fresh = True
-        while True:
-            control = self.take(1, "an LZMA2 chunk")[0]
+        while at < end:
+            control = data[at]
             if not control:
+                self.at = at + 1
                 return size
-            if 2 < control < 0x80 or (fresh and control not in (1, *range(0xE0, 0x100))):
+            if 2 < control < 0x80 or (fresh and 1 < control < 0xE0):
                 raise FormatError(f"the xz stream is damaged: LZMA2 chunk 0x{control:02x} cannot stand here")
             fresh = False
-            low, packed = struct.unpack(">HH", self.take(4, "an LZMA2 chunk")) if control >= 0x80 else (
-                struct.unpack(">H", self.take(2, "an LZMA2 chunk"))[0], 0)  # fmt: skip
+            header = 3 if control < 0x80 else 5 if control < 0xC0 else 6
+            if at + header > end:
+                break
+            low = (data[at + 1] << 8 | data[at + 2]) + 1
             if control < 0x80:
-                size += low + 1
-                self.take(low + 1, "an LZMA2 chunk")
-                continue
-            size += ((control & 0x1F) << 16) + low + 1
-            self.take(packed + 1 + (control >= 0xC0), "an LZMA2 chunk")
+                packed = low
+            else:
+                packed = (data[at + 3] << 8 | data[at + 4]) + 1
+                low += (control & 0x1F) << 16
+            size += low
+            at += header + packed
+        raise FormatError("the xz stream is cut short in an LZMA2 chunk")
 
-    def index(self, records: List[Tuple[int, int]]) -> None:
+    def index(self, records: array[int]) -> None:
         start = self.at
         self.take(1, "the index")
         count = self.number("the index")
-        if count != len(records):
-            raise FormatError(f"the xz stream is damaged: its index lists {count} blocks, {len(records)} stand there")
+        if count != len(records) // 2:
+            raise FormatError(
+                f"the xz stream is damaged: its index lists {count} blocks, {len(records) // 2} stand there")
         for record in records:
-            if (self.number("the index"), self.number("the index")) != record:
+            if self.number("the index") != record:
                 raise FormatError("the xz stream is damaged: its index states other sizes than the blocks have")
         self.zeros(-(self.at - start) % 4, "the index's padding")
         _check_crc(self.data[start : self.at], self.take(4, "the index"), "the index")

@@ -29,6 +29,18 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
         raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
 
 
+def read_at_most(limit: int, path: str, what: str, remedy: str) -> bytes:
+    """Like ``read``, but of a file over ``limit`` bytes no more than that is ever held, and it is refused."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as problem:
+        raise SettingsError(f"cannot read {what} {path}: {problem.strerror or problem}", remedy=remedy) from None
+    if len(data) > limit:
+        raise SettingsError(f"{what} {path} has more than {limit} bytes", remedy=remedy)
+    return data
+
+
 def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> None:
     """Look at every file that settings name, as cheaply as every build can afford.
 

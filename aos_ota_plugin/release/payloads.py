@@ -1,7 +1,7 @@
 """Finding payloads: a release's, kept beside its manifest, and the one inside an OTA image.
 
-The manifest says what the payload's SHA-256 is. An image begins with its payload, so whichever file beside the
-manifest begins with bytes of that digest holds it.
+The manifest says what the payload's SHA-256 is. A full image begins with its payload, so whichever file beside the
+manifest begins with bytes of that digest holds it; a compressed one has to be unpacked.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Collection, List, NamedTuple, Optional
 
-from aos_ota_plugin.errors import FormatError, Place, ProofError, placed
-from aos_ota_plugin.images import full
-from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
+from aos_ota_plugin.images import full, xz
+from aos_ota_plugin.images.inspect import DECODED_MAX
+from aos_ota_plugin.release.inputs import read_at_most
+from aos_ota_plugin.release.inspect import FILE_MAX
 from aos_ota_plugin.release.manifest import Artifact, Manifest, parse_manifest
 
 
@@ -27,15 +29,15 @@ class Payload(NamedTuple):
 def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection[str] = ()) -> bytes:
     """The payload that the manifest in ``file`` describes, proven by its SHA-256.
 
-    Looked for beside it: the payload or the full image by the names in the manifest, or by the manifest's own name
-    with ``.bin``. A file of ``overwritten`` does not count: it is gone after this build.
+    Looked for beside it: the payload, the full or the compressed image by the names in the manifest, or by the
+    manifest's own name with ``.bin``. A file of ``overwritten`` does not count: it is gone after this build.
 
     Raises:
         ProofError: none of them is there, or none holds it.
     """
     folder = os.path.dirname(file)
-    full_images = [image.file for image in manifest.images if image.kind == "full"]
-    names = [manifest.payload.file, *full_images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
+    images = [image.file for image in manifest.images if image.kind in ("full", "xz")]
+    names = [manifest.payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
     busy = {os.path.realpath(path) for path in overwritten}
     seen: List[str] = []
     for name in dict.fromkeys(name for name in names if _is_plain(name)):
@@ -44,8 +46,9 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
             seen.append(f"{name} would be overwritten by what is made now")
             continue
         data = _beginning(path, manifest.payload.size)
-        if data is not None and hashlib.sha256(data).hexdigest() == manifest.payload.sha256:
-            return data
+        for held in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
+            if held is not None and hashlib.sha256(held).hexdigest() == manifest.payload.sha256:
+                return held
         seen.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
     raise ProofError(
         f"the payload of {manifest.version} ({manifest.payload.size} bytes, SHA-256 {manifest.payload.sha256[:16]}…) "
@@ -54,13 +57,14 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
 
 
 def read_payload(path: str, what: str) -> Payload:
-    """The payload that a path stands for: a manifest's (``.json``), a full OTA image's, or the file itself.
+    """The payload that a path stands for: a manifest's (``.json``), a whole OTA image's, or the file itself.
 
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, is no payload, or is not kept beside its manifest.
     """
-    remedy = "give a payload (ota_rtos.bin), a full image (ota_rtos_ota.bin) or a manifest (ota_rtos_ota.json)"
-    data = read(path, what, remedy)
+    remedy = ("give a payload (ota_rtos.bin), a full or compressed image (ota_rtos_ota.bin) or a manifest "
+              "(ota_rtos_ota.json)")
+    data = read_at_most(FILE_MAX, path, what, remedy)
     if path.lower().endswith(".json"):
         manifest = parse_manifest(data, file=path)
         return Payload(payload_of_release(manifest, path), manifest)
@@ -71,15 +75,25 @@ def read_payload(path: str, what: str) -> Payload:
 
 
 def payload_in(data: bytes) -> bytes:
-    """``data`` without the trailer of a full OTA image, or as it is where it has none.
+    """``data`` without the trailer of an OTA image, and unpacked where it is compressed; as it is where it is neither.
 
     Raises:
-        FormatError: it is a compressed or a diff image, or its trailer belongs to other bytes.
+        FormatError: it is a diff image, its trailer belongs to other bytes, or it cannot be unpacked.
     """
+    remedy = "give ota_rtos.bin, or the ota_rtos_ota.bin or ota_rtos_ota.json of the release"
     kind = full.kind_of(data)
-    if kind != "full":
-        raise FormatError(f"this is {'a diff' if kind == 'diff' else 'a compressed'} image, not a payload",
-                          remedy="give ota_rtos.bin, or the ota_rtos_ota.bin or ota_rtos_ota.json of the release")
+    if kind == "diff":
+        raise FormatError("this is a diff image, and holds no whole payload", remedy=remedy)
+    body = _body_of(data)
+    if kind == "full":
+        return body
+    try:
+        return xz.decode(body, xz.outline(body), DECODED_MAX)
+    except FormatError as error:
+        raise FormatError(f"this compressed image cannot be unpacked: {error.problem}", remedy=remedy) from None
+
+
+def _body_of(data: bytes) -> bytes:
     try:
         image = full.parse(data)
     except FormatError:
@@ -99,7 +113,8 @@ def read_diff(path: str) -> Payload:
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
     """
-    data = read(path, "the diff", "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one")
+    data = read_at_most(FILE_MAX, path, "the diff",
+                        "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one")
     if not path.lower().endswith(".json"):
         return Payload(data, None)
     manifest = parse_manifest(data, file=path)
@@ -112,7 +127,7 @@ def read_diff(path: str) -> Payload:
 
 def _listed(artifact: Artifact, manifest_file: str) -> bytes:
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
-    data = read(path, "the diff image", "keep the release's files together")
+    data = read_at_most(FILE_MAX, path, "the diff image", "keep the release's files together")
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise ProofError("these are not the bytes that the manifest beside it lists", place=Place(path),
                          remedy="keep the release's files together, unchanged")
@@ -127,6 +142,13 @@ def _beginning(path: Path, size: int) -> Optional[bytes]:
         with path.open("rb") as stream:
             return stream.read(min(size, os.fstat(stream.fileno()).st_size))
     except OSError:
+        return None
+
+
+def _unpacked(path: Path) -> Optional[bytes]:
+    try:
+        return payload_in(read_at_most(FILE_MAX, str(path), "the compressed image", ""))
+    except OtaError:
         return None
 
 

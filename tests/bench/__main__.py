@@ -2,7 +2,7 @@
 
     python -m tests.bench [--quick] [--keep FOLDER] [--payload FILE] [name ...]
 
-The names are sign, nochange, bump, pack and diff; without one all of them run. Peer and product take turns within one run,
+The names are sign, nochange, bump, pack, diff and mutate; without one all of them run. Peer and product take turns within one run,
 so that what else the machine does hits both alike. Prints Markdown. Nothing here fails on a slow machine: a missed
 target is printed as such.
 """
@@ -17,11 +17,12 @@ from pathlib import Path
 # The repository, so that this works however it is started: -m tests.bench, or python tests/bench.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from tests.bench import bump, diff, nochange, pack, sign
+from tests.bench import bump, diff, mutate, nochange, pack, sign
 from tests.bench.material import Options
 from tests.bench.report import machine
 
-BENCHMARKS = {"sign": sign.run, "nochange": nochange.run, "bump": bump.run, "pack": pack.run, "diff": diff.run}
+BENCHMARKS = {"sign": sign.run, "nochange": nochange.run, "bump": bump.run, "pack": pack.run, "diff": diff.run,
+              "mutate": mutate.run}
 
 
 def main() -> None:

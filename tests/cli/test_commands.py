@@ -232,7 +232,7 @@ def test_verify_wants_one_key(run, signed):
 def test_info_shows_every_field_with_its_offset(run, signed):
     done = run("info", signed)
     assert done.returncode == 0
-    rows = {line.split()[2]: line.split()[:2] for line in done.stdout.splitlines()[2:]}
+    rows = {line.split()[2]: line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  0x")}
     assert rows["payload"] == ["0x00000000", "25600"]
     assert rows["encrypto_magic"] == [f"0x{25604:08x}", "4"]
     assert rows["signature"] == [f"0x{25604 + 136:08x}", "256"]

@@ -167,7 +167,7 @@ def test_bad_input(run, folder, releases, key):
     failed(run("diff", "empty.bin", "new.bin", "-o", "p.bin"), folder, "empty.bin: the old payload is empty")
     failed(run("diff", "old.bin", "none.bin", "-o", "p.bin"), folder, "cannot read the new payload none.bin")
     failed(run("diff", "bad.json", "new.bin", "-o", "p.bin"), folder, "bad.json:1:2", "is not a manifest")
-    failed(run("diff", patch, "new.bin", "-o", "p.bin"), folder, "this is a diff image, not a payload")
+    failed(run("diff", patch, "new.bin", "-o", "p.bin"), folder, "this is a diff image, and holds no whole payload")
     failed(run("apply", "new.bin", patch, "-o", "p.bin"), folder, patch, "CRC-16", "exactly the payload it was made from")
     failed(run("apply", "new.bin", new, "-o", "p.bin"), folder, "made from the payload of app-1.0.0, and this is another")
     failed(run("apply", "old.bin", "new.bin", "-o", "p.bin"), folder, "new.bin: section at byte 0: it does not start with BSDIFF40")

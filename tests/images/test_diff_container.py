@@ -74,7 +74,7 @@ def lzma2(check="crc32", options="dict=16KiB"):
         (section(compress=lzma2(options="dict=24KiB")), "ctrl: the xz stream needs a dictionary of 24576 bytes; the device has 16384"),
         (section(compress=lzma2("crc64")), "ctrl: the xz stream has check CRC64"),
         (section(compress=lzma2("sha256")), "ctrl: the xz stream has check SHA-256"),
-        (section(compress=lambda data: xz_c(data, "--check=crc32", "--arm", "--lzma2=dict=16KiB")), "ctrl: the xz stream uses 2 filters"),
+        (section(compress=lambda data: xz_c(data, "--check=crc32", "--arm", "--lzma2=dict=16KiB")), "ctrl: the xz stream uses the filters"),
         (section(compress=lambda data: xz_c(data, "--check=crc32", "--lzma2=dict=16KiB") + bytes(4)), "ctrl: 4 bytes stand after the end"),
         (section(extra_length=40)[:-32] + xz_c(b"") + bytes(8) + FIRST, "fills whole sectors of 4096 bytes and has nothing behind"),
         (SECOND + FIRST, "every section but the last fills whole sectors of 4096 bytes"),
@@ -84,7 +84,7 @@ def lzma2(check="crc32", options="dict=16KiB"):
 def test_parse_refuses(patch, message):
     with pytest.raises(FormatError, match=f"(?s).*{message}") as caught:
         parse(patch)
-    assert type(caught.value) is FormatError
+    assert isinstance(caught.value, FormatError)
 
 
 @pytest.mark.parametrize(

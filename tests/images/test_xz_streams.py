@@ -59,9 +59,9 @@ def test_image_is_stream_and_trailer():
     [
         (("--check=crc64", "--lzma2=dict=32KiB"), "check CRC64; devices know CRC32 and none"),
         (("--check=sha256", "--lzma2=dict=32KiB"), "check SHA-256; devices"),
-        (("--check=crc32", "--x86", "--lzma2=dict=32KiB"), "2 filters; devices decode LZMA2 alone"),
-        (("--check=crc32", "--armthumb", "--lzma2=dict=32KiB"), "2 filters"),
-        (("--check=crc32", "--delta", "--lzma2=dict=32KiB"), "2 filters"),
+        (("--check=crc32", "--x86", "--lzma2=dict=32KiB"), "the filters x86, lzma2; devices decode LZMA2 alone"),
+        (("--check=crc32", "--armthumb", "--lzma2=dict=32KiB"), "the filters armthumb, lzma2"),
+        (("--check=crc32", "--delta", "--lzma2=dict=32KiB"), "the filters delta, lzma2"),
         (("--check=crc32", "--lzma2=dict=33KiB"), "a dictionary of 49152 bytes; the device has 32768"),
         # The order that undoes the dictionary: a preset forgets the filters before it.
         (("--lzma2=dict=32KiB", "--check=crc32", "-9e"), "a dictionary of 67108864 bytes"),

@@ -53,6 +53,19 @@ def test_a_wrong_file_does_not_hide_the_right_one(kept):
     assert found(kept) == PAYLOAD
 
 
+def test_compressed_image_is_enough(given, tmp_path):
+    release = make_release(replace(given, payload=PAYLOAD, elf=None, compress_xz=True))
+    manifest = tmp_path / "ota_rtos_ota.json"
+    manifest.write_bytes(release.manifest.to_json())
+    kept = tmp_path / "ota_rtos_ota.bin.xz"
+    kept.write_bytes(release.compressed[:2000])
+    with pytest.raises(ProofError, match=r"ota_rtos_ota\.bin\.xz holds other bytes"):
+        read_payload(str(manifest), "it")
+    kept.write_bytes(release.compressed)
+    assert read_payload(str(manifest), "it") == (PAYLOAD, release.manifest)
+    assert read_payload(str(kept), "it") == (PAYLOAD, None)
+
+
 def test_relative_manifest(kept, monkeypatch):
     folder, release = kept
     (folder / "ota_rtos_ota.bin").write_bytes(release.image)
@@ -123,7 +136,9 @@ def test_payload_of_each_kind_of_file(signer):
     assert payload_in(PAYLOAD) == PAYLOAD
     assert payload_in(full.build(PAYLOAD, sign=None)) == PAYLOAD
     assert payload_in(full.build(PAYLOAD, sign=signer.sign_hash)) == PAYLOAD
-    for image, says in ((xz.build(PAYLOAD, sign=None), "a compressed image"), (diff.create(PAYLOAD, PAYLOAD), "a diff image")):
+    stream = xz.compress(PAYLOAD)
+    assert payload_in(stream) == payload_in(full.build(stream, sign=signer.sign_hash)) == PAYLOAD
+    for image, says in ((diff.create(PAYLOAD, PAYLOAD), "a diff image"), (stream[:100], "cannot be unpacked: .*cut short")):
         with pytest.raises(FormatError, match=says):
             payload_in(image)
 

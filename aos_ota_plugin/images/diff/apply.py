@@ -8,7 +8,20 @@ from typing import Callable, Optional
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import xz
 from aos_ota_plugin.images.diff.arithmetic import add
-from aos_ota_plugin.images.diff.container import DEVICE_3X, DUMMY, SECTOR_SIZE, Limits, Section, Triple, parse
+from aos_ota_plugin.images.diff.container import (
+    DEVICE_3X,
+    DUMMY,
+    SECTOR_SIZE,
+    STREAM_ERRORS,
+    CrcError,
+    DiffStreamError,
+    ExtraError,
+    Limits,
+    OldDataError,
+    Section,
+    Triple,
+    parse,
+)
 from aos_ota_plugin.images.info import BytesLike
 
 Progress = Callable[[int, int], None]
@@ -55,7 +68,7 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         try:
             streams.append(xz.decompress(stream, section.new_size, dict_limit=section.dict_size))
         except FormatError as error:
-            raise FormatError(f"{where}: {name}: {error.problem}", remedy=error.remedy) from None
+            raise STREAM_ERRORS[name](f"{where}: {name}: {error.problem}", remedy=error.remedy) from None
     diff, extra = streams
     base = memoryview(flash).cast("B")
     parts = []
@@ -63,12 +76,13 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
     triple = Triple(0, 0, 0)
     for triple in section.triples():
         if not 0 <= base_at <= base_at + triple.add <= len(base):
-            raise FormatError(
+            raise OldDataError(
                 f"{where}: it reads {triple.add} bytes at {base_at} of a flash with {len(base)} bytes",
                 remedy=_WRONG_BASE,
             )
         if diff_at + triple.add > len(diff) or extra_at + triple.copy > len(extra):
-            raise FormatError(f"{where}: its streams hold {len(diff)} and {len(extra)} bytes; its triples use more")
+            short = DiffStreamError if diff_at + triple.add > len(diff) else ExtraError
+            raise short(f"{where}: its streams hold {len(diff)} and {len(extra)} bytes; its triples use more")
         parts.append(add(diff[diff_at : diff_at + triple.add], base[base_at : base_at + triple.add]))
         parts.append(extra[extra_at : extra_at + triple.copy])
         diff_at += triple.add
@@ -76,7 +90,7 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         base_at += triple.add + triple.seek
     made = b"".join(parts)
     if crc_hqx(made, 0) != section.crc16:
-        raise FormatError(f"{where}: the bytes it makes have another CRC-16 than it states", remedy=_WRONG_BASE)
+        raise CrcError(f"{where}: the bytes it makes have another CRC-16 than it states", remedy=_WRONG_BASE)
     return made, triple
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import full, xz
@@ -33,6 +33,33 @@ DUMMY = b"\xff" * 16  # what the last section makes; see `create`
 
 _SIGN = 1 << 63
 _REMEDY = "make the diff with this project's `aos-ota diff`, for this kind of device"
+
+
+class CtrlError(FormatError):
+    """The ctrl stream cannot be read, or its triples make no sense."""
+
+
+class DiffStreamError(FormatError):
+    """The diff stream cannot be read, or is too short."""
+
+
+class OldDataError(FormatError):
+    """A triple reads outside the flash."""
+
+
+class ExtraError(FormatError):
+    """The extra stream cannot be read, or is too short."""
+
+
+class CrcError(FormatError):
+    """A section's bytes are not those that its CRC-16 is of."""
+
+
+class RoomError(FormatError):
+    """The diff or what it makes is larger than the device has room for."""
+
+
+STREAM_ERRORS = {"ctrl": CtrlError, "diff": DiffStreamError, "extra": ExtraError}
 
 
 class Triple(NamedTuple):
@@ -87,19 +114,22 @@ class Section:
         Raises FormatError when they do not make exactly `new_size` bytes.
         """
         # A triple that makes nothing only seeks; more of them than bytes to make is nobody's patch.
-        control = xz.decompress(self.ctrl, TRIPLE_SIZE * (self.new_size + 1), dict_limit=self.dict_size)
+        try:
+            control = xz.decompress(self.ctrl, TRIPLE_SIZE * (self.new_size + 1), dict_limit=self.dict_size)
+        except FormatError as error:
+            raise CtrlError(f"section at byte {self.offset}: ctrl: {error.problem}", remedy=error.remedy) from None
         made = 0
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))
             if triple.add < 0 or triple.copy < 0:
-                raise FormatError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
+                raise CtrlError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
             made += triple.add + triple.copy
             if made > self.new_size:
-                raise FormatError(f"section at byte {self.offset}: its triples make more than {self.new_size} bytes")
+                raise CtrlError(f"section at byte {self.offset}: its triples make more than {self.new_size} bytes")
             yield triple
             if made == self.new_size:
                 return
-        raise FormatError(f"section at byte {self.offset}: its triples make {made} of {self.new_size} bytes")
+        raise CtrlError(f"section at byte {self.offset}: its triples make {made} of {self.new_size} bytes")
 
 
 DEVICE_3X = Limits()
@@ -122,39 +152,53 @@ def parse(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Tuple[Section, ...
     A signed diff is read with its trailer, which the last section covers. Raises FormatError with the section's place
     in the file. Whether the triples stay inside the flash is for `apply` to say.
     """
+    return tuple(sections(patch, limits=limits))
+
+
+def sections(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Iterator[Section]:
+    """Yield the sections that `parse` returns, each as soon as it is read. Raises FormatError like `parse`."""
     view = memoryview(patch).cast("B")
     if not len(view):
         raise FormatError("the diff is empty")
     if limits.file_size is not None and len(view) > limits.file_size:
-        raise FormatError(
+        raise RoomError(
             f"the diff has {len(view)} bytes; the device has room for {limits.file_size} and keeps the rest of its "
             "OTA partition for the section it rebuilds",
             remedy="send the whole or the compressed image instead",
         )
-    sections: List[Section] = []
     at = new_at = 0
     while at < len(view):
-        try:
-            section = _section(view, at, new_at, limits)
-        except FormatError as error:
-            raise FormatError(f"section at byte {at}: {error.problem}", remedy=error.remedy or _REMEDY) from None
+        section = read_section(view, at, new_at, limits=limits)
         at += section.size
         new_at += section.new_size
-        if at < len(view) and view[at : at + len(full.DIFF_MAGIC)] != full.DIFF_MAGIC:
-            raise FormatError(
-                f"{len(view) - at} bytes stand behind the last section; devices take them for another one",
-                remedy="sign a diff with this project, which makes the last section cover the trailer",
-            )
-        if at < len(view) and (section.tail_size or section.new_size % SECTOR_SIZE):
-            raise FormatError(
-                f"section at byte {section.offset}: it makes {section.new_size} bytes; every section but the last "
-                f"fills whole sectors of {SECTOR_SIZE} bytes and has nothing behind its streams",
-                remedy=_REMEDY,
-            )
-        if new_at > limits.flash_size:
-            raise FormatError(f"the diff makes more than the {limits.flash_size} bytes of the application's partition")
-        sections.append(section)
-    return tuple(sections)
+        yield section
+
+
+def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEVICE_3X) -> Section:
+    """Read the section at byte `at`, whose new bytes start at `new_at`; what follows has to be a section or the end.
+
+    Raises FormatError with the section's place in the file.
+    """
+    view = memoryview(patch).cast("B")
+    try:
+        section = _section(view, at, new_at, limits)
+    except FormatError as error:
+        raise type(error)(f"section at byte {at}: {error.problem}", remedy=error.remedy or _REMEDY) from None
+    end = at + section.size
+    if end < len(view) and view[end : end + len(full.DIFF_MAGIC)] != full.DIFF_MAGIC:
+        raise FormatError(
+            f"{len(view) - end} bytes stand behind the last section; devices take them for another one",
+            remedy="sign a diff with this project, which makes the last section cover the trailer",
+        )
+    if end < len(view) and (section.tail_size or section.new_size % SECTOR_SIZE):
+        raise FormatError(
+            f"section at byte {section.offset}: it makes {section.new_size} bytes; every section but the last "
+            f"fills whole sectors of {SECTOR_SIZE} bytes and has nothing behind its streams",
+            remedy=_REMEDY,
+        )
+    if new_at + section.new_size > limits.flash_size:
+        raise RoomError(f"the diff makes more than the {limits.flash_size} bytes of the application's partition")
+    return section
 
 
 def build(
@@ -192,7 +236,8 @@ def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
     if min(sizes) < 0 or sum(sizes) > len(view) - at - HEADER_SIZE:
         raise FormatError(f"its streams have {', '.join(map(str, sizes))} bytes; the file does not")
     if not 0 < new_size <= limits.section_size:
-        raise FormatError(f"it makes {new_size} bytes; the device's buffer takes 1..{limits.section_size}")
+        kind = RoomError if new_size > 0 else FormatError
+        raise kind(f"it makes {new_size} bytes; the device's buffer takes 1..{limits.section_size}")
     if not 0 <= crc16 <= 0xFFFF:
         raise FormatError(f"its CRC-16 is {crc16}")
     streams = []
@@ -204,7 +249,7 @@ def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
         try:
             info = xz.parse(data, dict_limit=limits.dict_size, more=name == "extra")
         except FormatError as error:
-            raise FormatError(f"{name}: {error.problem}") from None
+            raise STREAM_ERRORS[name](f"{name}: {error.problem}") from None
         streams.append(data[: info.stream_size])
         dict_size = max(dict_size, info.dict_size)
         tail_size = size - info.stream_size
