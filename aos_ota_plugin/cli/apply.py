@@ -27,7 +27,7 @@ def command(old: str, patch: str, output: str) -> None:
 
     \b
     Example:
-      aos-ota apply releases/1.0.0/ota_rtos_ota.json ota_rtos_ota.diff.bin -o ota_rtos.bin
+      aos-ota apply old/ota_rtos_ota.json p.diff.bin -o new/ota_rtos.bin
     """
     from aos_ota_plugin.images import diff
 

@@ -40,7 +40,7 @@ def command(old: str, new: str, output: str, key: Optional[str], partition_size:
 
     \b
     Example:
-      aos-ota diff releases/1.0.0/ota_rtos_ota.json ota_rtos.bin --key keys/ota_key.pem -o ota_rtos_ota.diff.bin
+      aos-ota diff old/ota_rtos_ota.json new/ota_rtos.bin --key keys/ota_key.pem -o p.diff.bin
     """
     refuse_overwriting(output, old, new, key)
     before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")

@@ -129,12 +129,11 @@ def test_sections_made_against_the_old_image_are_found_out():
     """The fault that bricks devices: a second section against the old payload, not against what the flash holds then."""
     old = reference.firmware(0x6000)
     new = random.Random(9).randbytes(0x100) + old
+    cuts = [new[at:at + 0x2000] for at in range(0, 0x6000, 0x2000)]
     sections = b"".join(
-        reference.make_section(new[at:at + 0x2000], [(len(new[at:at + 0x2000]), 0, 0)],
-                               bytes((b - a) & 0xFF for a, b in zip(old[0:], new[at:at + 0x2000])).ljust(len(new[at:at + 0x2000]), b"\0"), b"")
-        for at in range(0, 0x6000, 0x2000))
-    # Each applies to the old payload from offset 0; the second finds the first one's bytes there.
-    with pytest.raises(ProofError, match="devices would refuse"):
+        reference.make_section(cut, [(len(cut), 0, 0)], bytes((b - a) & 0xFF for a, b in zip(old, cut)), b"") for cut in cuts)
+    # Each applies to the start of the old payload; the second finds the first one's bytes there.
+    with pytest.raises(ProofError, match=r"devices would refuse the diff image: section at byte [1-9]\d+: .*CRC-16"):
         diffs.make_diff(old, new[:0x6000], sections, partition_size=ROOM, sign=None)
 
 
