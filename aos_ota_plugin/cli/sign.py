@@ -13,7 +13,7 @@ from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
-from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.store import write_set
 
 if TYPE_CHECKING:
@@ -45,13 +45,15 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
               help="The linked firmware, to prove that it holds this key and this version.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
+@click.option("--magic", default="all", show_default=True, type=click.Choice(
+    [name.lower() for name in MAGICS], case_sensitive=False), help="What the image replaces: its image_magic.")
 @click.option("--xz", is_flag=True, help="Write a compressed image (OUTPUT.xz), too.")
 @click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
               help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def command(
     payload: str, key: str, version: str, output: str, elf: Optional[str], base_release: Optional[str],
-    allow_new_key: bool, xz: bool, partition_size: int, as_json: bool,
+    allow_new_key: bool, magic: str, xz: bool, partition_size: int, as_json: bool,
 ) -> None:
     """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
 
@@ -80,6 +82,7 @@ def command(
         base=parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
                                  "field"), file=base_release) if base_release else None,
         allow_new_key=allow_new_key,
+        image_magic=magic.upper(),
         compress_xz=xz,
     ))
     write_set(Path(folder), {**release.images, manifest_name: release.manifest.to_json()})
@@ -89,6 +92,8 @@ def command(
     for image in release.manifest.images:
         path = os.path.join(os.path.dirname(output), image.file)
         click.echo(f"{path}  {image.size} bytes  {version}  sha256 {image.sha256}")
+    if magic.upper() != "ALL":
+        click.echo(f"image_magic {magic.upper()}")
     click.echo(f"signed by key {release.manifest.key_fingerprint}")
     for proof in release.manifest.proofs:
         click.echo(f"  ok  {proof.rule}: {proof.detail}")

@@ -6,7 +6,8 @@ The rules, in the order they are checked; the first that fails ends the release:
     gave (cloud), read back from the linked ELF;
  2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
- 4. the devices of the base release trust the same key, unless told otherwise;
+ 4. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
+    release is;
  5. the finished image passes the device's own checks with the key of the firmware;
  6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary.
 """
@@ -53,6 +54,7 @@ class ReleaseInput:
     public_key: Optional[PublicKey] = None
     base: Optional[Manifest] = None
     allow_new_key: bool = False
+    image_magic: str = "ALL"
     compress_xz: bool = False
     embedded: Tuple[bytes, ...] = field(default=(), repr=False)
     forbidden: Tuple[bytes, ...] = field(default=(), repr=False)
@@ -92,6 +94,7 @@ def make_release(given: ReleaseInput) -> Release:
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
     from aos_ota_plugin.images.full import seal
+    from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
 
     proofs: Proofs = {}
@@ -99,9 +102,10 @@ def make_release(given: ReleaseInput) -> Release:
     _prove_firmware(given, proofs)
     _prove_version(given, proofs)
     _prove_continuity(given, trusted, proofs)
+    _prove_magic(given, proofs)
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    sealed = seal(given.payload, sign=sign)
+    sealed = seal(given.payload, sign=sign, magic=ImageMagic[given.image_magic])
     image = given.payload + sealed.trailer
     _prove_acceptance(given, trusted, image, proofs)
     compressed = _compressed(given, trusted, proofs) if given.compress_xz else None
@@ -123,22 +127,23 @@ def make_release(given: ReleaseInput) -> Release:
         solution=given.solution,
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
+        image_magic=given.image_magic,
     )
     return Release(given.payload, image, manifest, compressed)
 
 
 def _compressed(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> bytes:
     """The xz image, taken apart again as the second boot stage would."""
-    from aos_ota_plugin.images import full, xz
+    from aos_ota_plugin.images import full, info, xz
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
     stream = xz.compress(given.payload)
-    image = full.build(stream, sign=sign)
+    image = full.build(stream, sign=sign, magic=info.ImageMagic[given.image_magic])
     if xz.decompress(stream, len(given.payload)) != given.payload:
         raise ProofError("the compressed image does not decode to the payload",
                          remedy="this is a fault of aos_ota_plugin: please report it")
-    info = xz.parse(stream)
-    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {info.dict_size} bytes, check {info.check}"
+    header = xz.parse(stream)
+    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {header.dict_size} bytes, check {header.check}"
     _prove_acceptance(given, trusted, image, proofs, prefix="xz, device")
     return image
 
@@ -228,6 +233,19 @@ def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs:
         remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
 
 
+def _prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
+    """A device never compares magics, so only we can see an image meant for another part of it, or another chip."""
+    if given.base is None or given.image_magic == given.base.image_magic:
+        return
+    magics = given.image_magic, given.base.image_magic
+    if not set(magics) <= _FIRMWARE:
+        raise ProofError(
+            f"this image has the magic {magics[0]}, and the base release {given.base.version} is {magics[1]}: its "
+            "version and key are not those of what this image replaces",
+            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take as base release the last release with {magics[0]}")
+    proofs["image_magic differs from the base release"] = f"{magics[0]} after {magics[1]}: both replace the firmware"
+
+
 def _prove_acceptance(
     given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: Proofs, *, prefix: str = "device",
 ) -> None:
@@ -248,6 +266,7 @@ def _prove_acceptance(
                          remedy="this is a fault of aos_ota_plugin: please report it")
 
 
+_FIRMWARE = {"ALL", "APP", "KERNEL"}
 _REMEDIES = {
     "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
 }

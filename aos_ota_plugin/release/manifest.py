@@ -15,6 +15,7 @@ from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place
 
 SCHEMA = "aos-ota-manifest/1"
+MAGICS = ("ALL", "APP", "KERNEL", "FS", "MCU")
 _HEX = set("0123456789abcdef")
 
 
@@ -47,7 +48,7 @@ class BaseRelease:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One release."""
+    """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it."""
 
     version: str
     security: str
@@ -59,6 +60,7 @@ class Manifest:
     solution: Optional[str] = None
     board: Optional[str] = None
     base: Optional[BaseRelease] = None
+    image_magic: str = "ALL"
     tool: str = f"aos_ota_plugin {__version__}"
 
     def to_json(self) -> bytes:
@@ -96,6 +98,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         solution=reader.text(top, "solution") if top.get("solution") is not None else None,
         board=reader.text(top, "board") if top.get("board") is not None else None,
         base=reader.base(base) if base is not None else None,
+        image_magic=reader.one_of(top, "image_magic", MAGICS) if "image_magic" in top else "ALL",
         tool=reader.text(top, "tool"),
     )
 

@@ -101,6 +101,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         public_key=public_key,
         base=inputs.load_base(settings),
         allow_new_key=settings.allow_new_key,
+        image_magic=settings.image_magic,
         compress_xz=settings.compress_xz,
         embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
@@ -134,6 +135,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "security": settings.security,
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
+        "magic": settings.image_magic,
         "xz": settings.compress_xz,
         "partition": settings.partition_size or [
             hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -193,6 +195,8 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
+    if manifest.image_magic != "ALL":
+        key = f"{manifest.image_magic}, {key}"
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]

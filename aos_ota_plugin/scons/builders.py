@@ -126,7 +126,7 @@ def _image_key(settings: OtaSettings) -> str:
     return _stable({
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
-        "xz": settings.compress_xz,
+        "xz": settings.compress_xz, "magic": settings.image_magic,
     })
 
 

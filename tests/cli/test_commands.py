@@ -282,3 +282,16 @@ def test_sign_makes_a_compressed_image_too(run, key, signed, folder):
 def test_info_of_next_to_nothing(run, folder, data):
     (folder / "short.bin").write_bytes(data)
     failed(run("info", "short.bin"), f"short.bin: a file of {len(data)} bytes is too short for an OTA image")
+
+
+def test_sign_with_a_magic(run, folder, key):
+    (folder / "mcu.bin").write_bytes(bytes(range(256)) * 10)
+    done = run("sign", "mcu.bin", "--key", key, "--version", "mcu-1", "-o", "m.bin", "--magic", "mcu")
+    assert done.returncode == 0, done.stderr
+    assert "image_magic MCU" in done.stdout
+    assert (folder / "m.bin").read_bytes()[-28:-24] == bytes.fromhex("cdefcdef")
+    assert json.loads((folder / "m.json").read_bytes())["image_magic"] == "MCU"
+    done = run("sign", "mcu.bin", "--key", key, "--version", "mcu-2", "-o", "n.bin", "--base-release", "m.json")
+    failed(done, "this image has the magic ALL, and the base release mcu-1 is MCU")
+    assert not (folder / "n.bin").exists()
+    assert run("sign", "mcu.bin", "--key", key, "--version", "1", "-o", "n.bin", "--magic", "boot").returncode == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
+from aos_ota_plugin.release.manifest import MAGICS, Artifact, BaseRelease, Manifest, Proof, parse_manifest
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -18,7 +18,7 @@ MANIFEST = st.builds(
     Manifest, TEXT, st.sampled_from(("local", "cloud", "none")), st.sampled_from(("kv", "embedded", "unknown")),
     st.none() | HEX, ARTIFACT, st.lists(ARTIFACT, max_size=3).map(tuple),
     st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple), st.none() | TEXT, st.none() | TEXT,
-    st.none() | st.builds(BaseRelease, TEXT, HEX), TEXT)
+    st.none() | st.builds(BaseRelease, TEXT, HEX), st.sampled_from(MAGICS), tool=TEXT)
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
 
@@ -60,6 +60,8 @@ BAD = {
     "version of another type": ({"version": 1.1}, '"version" is not a text'),
     "unknown mode": ({"security": "secure"}, '"security" is none of local, cloud, none'),
     "fingerprint in capitals": ({"key_fingerprint": "A" * 64}, '"key_fingerprint" is not 64 lower-case hex digits'),
+    "unknown magic": ({"image_magic": "BOOT"}, '"image_magic" is none of ALL, APP, KERNEL, FS, MCU'),
+    "no magic": ({"image_magic": None}, '"image_magic" is not a text'),
     "images no list": ({"images": {}}, '"images" is not a list'),
     "payload no object": ({"payload": []}, "an artifact is not an object"),
     "negative size": ({"payload": {**good()["payload"], "size": -1}}, '"size" is not a size'),
@@ -76,6 +78,10 @@ def test_bad_manifest(name):
     assert str(caught.value).startswith("releases/m.json: this is not a manifest we can read: ")
     assert says in str(caught.value)
     assert "\n  fix: " in str(caught.value)
+
+
+def test_a_manifest_of_an_older_version_says_nothing_of_magics():
+    assert parse_manifest(json.dumps(good()).encode(), file="m").image_magic == "ALL"
 
 
 def test_place_of_broken_json():
