@@ -34,6 +34,7 @@ def check_files(settings: OtaSettings) -> None:
 
     Raises:
         SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
+        SettingsError, FormatError: the list of modules, or a file or folder in it.
     """
     if settings.security == "local" and settings.signing_key:
         check_private_file(settings.signing_key, _read_signing_key(settings))
@@ -41,6 +42,10 @@ def check_files(settings: OtaSettings) -> None:
         _read_public_key(settings)
     if settings.base_release:
         _read_base(settings)
+    if settings.modules:
+        from aos_ota_plugin.release.module_sources import check_sources
+
+        check_sources(settings)
 
 
 def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:

@@ -242,7 +242,8 @@ def _prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
         raise ProofError(
             f"this image has the magic {magics[0]}, and the base release {given.base.version} is {magics[1]}: its "
             "version and key are not those of what this image replaces",
-            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take as base release the last release with {magics[0]}")
+            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take the last release with "
+                   f"{magics[0]} as the base release")
     proofs["image_magic differs from the base release"] = f"{magics[0]} after {magics[1]}: both replace the firmware"
 
 

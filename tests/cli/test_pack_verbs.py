@@ -103,7 +103,7 @@ def test_odd_files_are_refused(folder, make, kind):
 def test_other_bad_folders(folder):
     assert "cannot be read: No such file" in refused(pack_files, "none", "-o", "out.pack")
     (folder / "in").mkdir()
-    assert "a pack holds 1 to 65535 files, not 0" in refused(pack_files, "in", "-o", "out.pack")
+    assert "in: there is no file in this folder" in refused(pack_files, "in", "-o", "out.pack")
     (folder / "in" / "n").write_bytes(b"1")
     assert "would lie inside in" in refused(pack_files, "in", "-o", "in/out.pack")
     (folder / "in" / ("n" * 63)).write_bytes(b"1")
