@@ -76,7 +76,7 @@ def command(
         security="local",
         identity="unknown",
         partition_size=partition_size,
-        signer=load_private_key(key, _passphrase()),
+        signer=load_private_key(key, passphrase()),
         elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
         elf_name=os.path.basename(elf or ""),
         base=parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
@@ -99,7 +99,8 @@ def command(
         click.echo(f"  ok  {proof.rule}: {proof.detail}")
 
 
-def _passphrase() -> Optional[Secret]:
+def passphrase() -> Optional[Secret]:
+    """The key's passphrase from the environment, None when it is not set."""
     value = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
     if not value:
         return None

@@ -167,6 +167,11 @@ def check_module_name(name: str) -> None:
                             "and '_'", remedy="choose a name like front-panel")
 
 
+def needs_digestsign(module: Module, security: str) -> bool:
+    """Whether devices take this module only from a push message with a signature (``ota_verify_fsfile``)."""
+    return security == "local" and module.image.kind != "full"
+
+
 def check_modules(modules: Sequence[Named], places: Sequence[Place] = ()) -> None:
     """Raise SettingsError when modules of one product are too many, or a device or the platform would mix two up.
 

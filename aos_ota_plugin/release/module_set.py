@@ -51,11 +51,6 @@ def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
     return ModuleSet(tuple(modules), files)
 
 
-def needs_digestsign(module: Module, security: str) -> bool:
-    """Whether devices take this module only from a push message with a signature (``ota_verify_fsfile``)."""
-    return security == "local" and module.image.kind != "full"
-
-
 def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
     if declared.image_magic is None:
         return content

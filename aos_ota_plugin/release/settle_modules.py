@@ -68,7 +68,7 @@ def lines(made: Made, changed: Collection[str], folder: str) -> List[str]:
     if not made.files:
         return []
     from aos_ota_plugin.images.pack import parse
-    from aos_ota_plugin.release.module_set import needs_digestsign
+    from aos_ota_plugin.release.module import needs_digestsign
 
     shown: List[str] = []
     for module in made.manifest.modules:
