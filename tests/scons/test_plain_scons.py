@@ -297,4 +297,5 @@ def test_modules(project):
     status, output = project.run()
     assert status != 0
     assert "ota.modules.yaml:2:28: version: YAML reads 1.0 as 1.0" in output
+    assert "Traceback" not in output
     assert project.look() == before
