@@ -44,7 +44,8 @@ from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.inspect import inspect
 from aos_ota_plugin.release.layout import layout_document, parse_layout
 from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
-from aos_ota_plugin.release.module import Module, PushMessage, parse_module, parse_push
+from aos_ota_plugin.release.module import PushMessage, parse_push
+from aos_ota_plugin.release.module_file import read_module_file
 from aos_ota_plugin.transport.blocks import Announced, announcement, block, is_sound, read_announcement
 from aos_ota_plugin.transport.receiver import Receiver
 from aos_ota_plugin.workspace.flash_layout import read_layout
@@ -113,9 +114,13 @@ MANIFEST = Manifest("app-1.0.1", "local", "kv", "a" * 64, ARTIFACT, (ARTIFACT,),
                     "haas100", BaseRelease("app-1.0.0", "b" * 64))
 PUSH = PushMessage(len(PACK), "app-1.0.1", "http://ota.example/pack", "SHA256", hashlib.sha256(PACK).hexdigest(), "0" * 32,
                    None, "front-panel")
-MODULE = Module("front-panel", "1.0.1", "front.pack", "/data/panel", unpacked=True)
+MODULES = b"""modules:
+  - {name: front-panel, version: panel-1.0.1, folder: panel, store_path: /data/panel, unpacked: true}
+  - {name: radio, version: radio-1.0.0, file: radio.bin, magic: mcu}
+"""
 FLASH = (Partition("HAL_PARTITION_APPLICATION", 0x2000, 0x8000),)
-LAYOUT = layout_document(place([FlashPart(full.ImageMagic.ALL, PAYLOAD)], FLASH), {"ota_all.bin": IMAGE})
+LAYOUT = layout_document(place([FlashPart(full.ImageMagic.ALL, PAYLOAD)], FLASH), {"ota_all.bin": IMAGE},
+                         flash={"flash.bin": 0x2A000})
 TABLE = b"""/* the board's */ hal_logic_partition_t hal_partitions[] = {
 [HAL_PARTITION_APPLICATION] = { .partition_owner = HAL_FLASH_EMBEDDED, .partition_start_addr = 0x2A000, .partition_length = 0x578000 },
 [HAL_PARTITION_OTA_TEMP] = { .partition_start_addr = 0x5BA000, // second
@@ -275,14 +280,10 @@ def check_push(data: bytes) -> bool:
     return push == PUSH
 
 
-def check_module(data: bytes) -> bool:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise FormatError("not JSON") from None  # who calls parse_module has parsed it
-    module = parse_module(value)
-    assert parse_module(module.to_document()) == module
-    return module == MODULE
+def check_modules(data: bytes) -> bool:
+    declared = read_module_file(data.decode("utf-8", "replace"), "/w/ota.modules.yaml")
+    assert len({one.name.lower() for one in declared}) == len(declared)
+    return declared == read_module_file(MODULES.decode(), "/w/ota.modules.yaml")
 
 
 def check_layout(data: bytes) -> bool:
@@ -389,7 +390,7 @@ TARGETS: Dict[str, Target] = {
     "manifest": Target(MANIFEST.to_json(), check_manifest),
     "layout.json": Target(json.dumps(LAYOUT, indent=2).encode(), check_layout),
     "push message": Target(PUSH.to_json(), check_push),
-    "module": Target(json.dumps(MODULE.to_document()).encode(), check_module),
+    "modules": Target(MODULES, check_modules),
     "Ymodem, first block": Target(announcement(Announced("image.bin", 2048)), check_block, (0, 24)),
     "Ymodem, session": Target(b"".join(SESSION), check_session, (0, 140)),
     "key, C arrays": Target(C_KEY, check_public_key, (0, 80)),

@@ -13,7 +13,8 @@ from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.cli.sign import Size, passphrase
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
-from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_diff, make_patch, prove_accepted
+from aos_ota_plugin.images.diff import build
+from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_patch, prove_accepted, prove_diff
 from aos_ota_plugin.release.inputs import load_private_key
 from aos_ota_plugin.release.payloads import read_payload
 from aos_ota_plugin.release.store import write_atomic
@@ -50,8 +51,8 @@ def command(old: str, new: str, output: str, key: Optional[str], partition_size:
     with WorkProgress(sys.stderr) as progress:
         patch = make_patch(before.data, after.data, partition_size=partition_size,
                            progress=lambda done, steps: progress(os.path.basename(output), done, steps))
-    made = make_diff(before.data, after.data, patch, partition_size=partition_size,
-                     sign=signer.sign_hash if signer else None)
+    image = build(patch, sign=signer.sign_hash if signer else None)
+    made = prove_diff(before.data, after.data, image, partition_size=partition_size)
     prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
     write_atomic(output, made.image)
     rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))

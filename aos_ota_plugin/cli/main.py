@@ -29,6 +29,7 @@ VERBS = {
     "send": "write a file to a board's flash over its serial port",
     "receive": "receive files over a serial port",
     "report": "which file to send over which channel, and how long it takes",
+    "push-message": "print the message that offers a file of a release to a device",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

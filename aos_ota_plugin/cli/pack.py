@@ -14,15 +14,16 @@ from aos_ota_plugin.cli.sign import Size
 from aos_ota_plugin.errors import FormatError, SettingsError
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place
+from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
 from aos_ota_plugin.release.inputs import load_private_key, read
-from aos_ota_plugin.release.layout import FLASH_NAME, LAYOUT_NAME, layout_document
+from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.release.store import write_set
 from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 _OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
 _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_]*)")
+FLASH = "flash"
 
 
 @click.command("pack", short_help="combine images for one device: APP, KERNEL, ALL, FS, MCU")
@@ -42,9 +43,10 @@ def command(
     app: Optional[str], kernel: Optional[str], whole: Optional[str], fs: Optional[str], mcu: Optional[str], table: str,
     key: Optional[str], unsigned: bool, ota_size: Optional[int], output: str, as_json: bool,
 ) -> None:
-    """Make one OTA image a part, one of the joined firmware, one file for the flasher, and a list of what lies where.
+    """Make one OTA image a part, one of the joined firmware, files for the flasher, and a list of what lies where.
 
-    WHERE is an address (0x2a000) or a partition's name in the table. Overlap, order and size are checked. Devices know
+    WHERE is an address (0x2a000) or a partition's name in the table. Overlap, order and size are checked. A file for
+    the flasher fills gaps inside a partition with ff, and never reaches over what lies between two. Devices know
     no file with several images in it, so each OTA image is an update of its own; which magics besides ALL and MCU a
     device makes use of is up to its board.
 
@@ -66,10 +68,11 @@ def command(
     files = _images(placed, read(mcu, "the MCU image", "give its file") if mcu else None, sign)
     room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
     for name, data in files.items():
-        if room is not None and len(data) > room and name != FLASH_NAME:
+        if room is not None and len(data) > room and not name.startswith(FLASH):
             raise FormatError(f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
                               remedy="make the part smaller")
-    layout = layout_document(placed, files)
+    layout = layout_document(
+        placed, files, flash={name: run[0].address for name, run in _flash(placed).items()})
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
     write_set(Path(output), {**files, LAYOUT_NAME: text.encode("utf-8")})
     if as_json:
@@ -111,6 +114,12 @@ def _images(
         files["ota_all.bin"] = build(join(inside), sign=sign, magic=ImageMagic.ALL)
     if mcu is not None:
         files["ota_mcu.bin"] = build(mcu, sign=sign, magic=ImageMagic.MCU)
-    if placed:
-        files[FLASH_NAME] = join(placed)
-    return files
+    return {**files, **{name: join(run) for name, run in _flash(placed).items()}}
+
+
+def _flash(placed: Tuple[Placed, ...]) -> Dict[str, Tuple[Placed, ...]]:
+    """The flasher's files: one, or one for each stretch of flash, named after its address."""
+    groups = runs(placed)
+    if len(groups) == 1:
+        return {f"{FLASH}.bin": groups[0]}
+    return {f"{FLASH}_0x{group[0].address:08x}.bin": group for group in groups}

@@ -14,7 +14,7 @@ from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
-from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.store import write_set
 
@@ -49,6 +49,8 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
               help="The linked firmware, to prove that it holds this key and this version.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
+@click.option("--magic", default="all", show_default=True, type=click.Choice(
+    [name.lower() for name in MAGICS], case_sensitive=False), help="What the image replaces: its image_magic.")
 @click.option("--xz", is_flag=True, help="Write a compressed image (OUTPUT.xz), too.")
 @click.option("--diff", is_flag=True,
               help="Write a diff image from the base release (OUTPUT with .diff.bin), too; that release's payload or "
@@ -58,7 +60,7 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def command(
     payload: str, key: str, version: str, output: str, elf: Optional[str], base_release: Optional[str],
-    allow_new_key: bool, xz: bool, diff: bool, partition_size: int, as_json: bool,
+    allow_new_key: bool, magic: str, xz: bool, diff: bool, partition_size: int, as_json: bool,
 ) -> None:
     """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
 
@@ -91,6 +93,7 @@ def command(
         base=base,
         base_payload=_base_payload(base, str(base_release), output) if diff and base else None,
         allow_new_key=allow_new_key,
+        image_magic=magic.upper(),
         compress_xz=xz,
         digesting=digesting,
     )
@@ -107,6 +110,8 @@ def command(
 
         for line in advice(release.manifest, release.compressed_size):
             click.echo(line)
+    if magic.upper() != "ALL":
+        click.echo(f"image_magic {magic.upper()}")
     click.echo(f"signed by key {release.manifest.key_fingerprint}")
     for proof in release.manifest.proofs:
         click.echo(f"  ok  {proof.rule}: {proof.detail}")

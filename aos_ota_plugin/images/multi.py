@@ -67,9 +67,10 @@ def place(parts: Sequence[Part], partitions: Sequence[Partition]) -> Tuple[Place
     """Give every part its address; return them in the order of the flash.
 
     Raises:
-        FormatError: a part is empty, its place is unknown or no start of a sector, it does not fit its partition, two
-            share a sector, ALL stands beside APP or KERNEL, the kernel follows the application in one partition, or
-            nothing stands at the start of the application partition that parts are put into.
+        FormatError: a part is empty, its place is unknown or no start of a sector, it does not fit its partition or
+            reaches into another one, two share a sector, ALL stands beside APP or KERNEL, the kernel follows the
+            application in one partition, or nothing stands at the start of the application partition that parts are
+            put into.
     """
     magics = [part.magic for part in parts]
     for magic in magics:
@@ -87,6 +88,22 @@ def place(parts: Sequence[Part], partitions: Sequence[Partition]) -> Tuple[Place
                 remedy="move one of them, or make the first one smaller")
     _check_order(placed)
     return tuple(placed)
+
+
+def runs(placed: Sequence[Placed]) -> Tuple[Tuple[Placed, ...], ...]:
+    """Return the parts in groups that one file for the flasher may hold.
+
+    Gaps are filled with ``ff``, so a gap must hold nothing: parts share a file only inside one partition, or where the
+    next one's partition begins right behind. What else lies in the flash (a boot stage, the KV partition) stays.
+    """
+    groups: List[List[Placed]] = []
+    for one in placed:
+        home = groups[-1][-1].partition if groups else None
+        if home is not None and (one.partition == home or one.partition.start == home.end):
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return tuple(tuple(group) for group in groups)
 
 
 def join(placed: Sequence[Placed]) -> bytes:
@@ -109,7 +126,7 @@ def _place(part: Part, partitions: Sequence[Partition]) -> Placed:
         raise FormatError(f"{name} is empty", remedy="check the build step that makes it")
     if isinstance(part.where, int):
         address = part.where
-        home = [one for one in partitions if one.start <= address < one.end]
+        home = sorted((one for one in partitions if one.start <= address < one.end), key=lambda one: one.length)
         if not home:
             raise FormatError(f"{name} at 0x{address:x} lies in no partition: {_listed(partitions)}",
                               remedy="choose an address inside one, or the partition's name")
@@ -120,6 +137,9 @@ def _place(part: Part, partitions: Sequence[Partition]) -> Placed:
             missing = f"there is no partition {wanted[0]}" if wanted else f"{name} has no usual place"
             raise FormatError(f"{missing}; there are: {_listed(partitions)}",
                               remedy="say where it belongs: FILE@PARTITION or FILE@ADDRESS")
+        if len({(one.start, one.length) for one in home}) > 1:
+            raise FormatError(f"{name} has more than one place: {_listed(home)}",
+                              remedy="say which: FILE@PARTITION or FILE@ADDRESS")
         address = home[0].start
     if address % SECTOR_SIZE:
         raise FormatError(f"{name} at 0x{address:x} does not start on a sector of 0x{SECTOR_SIZE:x} bytes",
@@ -128,6 +148,13 @@ def _place(part: Part, partitions: Sequence[Partition]) -> Placed:
     if len(part.data) > room:
         raise FormatError(f"{name} has {len(part.data)} bytes; from 0x{address:x} to the end of {home[0].name} "
                           f"there is room for {room}", remedy="make it smaller, or give it another place")
+    end = _sector_end(address + len(part.data))
+    other = next((one for one in partitions if one.start < end and address < one.end
+                  and not (one.start <= home[0].start and home[0].end <= one.end)), None)
+    if other is not None:
+        raise FormatError(f"{name} (0x{address:x} to 0x{address + len(part.data):x}) reaches into {_listed([other])}, "
+                          f"which overlaps {home[0].name} in the table",
+                          remedy="correct the table, or choose another place")
     return Placed(part.magic, address, home[0], part.data)
 
 

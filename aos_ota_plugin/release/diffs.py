@@ -59,19 +59,15 @@ def make_patch(
     return create(old, new, limits=Limits(flash_size=flash_size), progress=progress)
 
 
-def make_diff(
-    old: bytes, new: bytes, patch: bytes, *, partition_size: int, sign: Optional[Callable[[bytes], bytes]],
-) -> DiffImage:
-    """Return the diff image of a patch, proven; with `sign`, it has the trailer of local mode.
+def prove_diff(old: bytes, new: bytes, image: bytes, *, partition_size: int) -> DiffImage:
+    """Return the diff image with what was proven of it.
 
     Raises:
         ProofError: it does not fit the partition, or the model of the device does not make `new` of `old` with it.
-        FormatError: the patch is none.
     """
-    from aos_ota_plugin.images.diff import build, parse
+    from aos_ota_plugin.images.diff import parse
 
     limits = device_limits(partition_size)
-    image = build(patch, sign=sign)
     try:
         sections = parse(image, limits=limits)
         _apply_in_place(old, new, image, limits)

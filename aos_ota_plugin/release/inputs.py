@@ -47,6 +47,7 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
     Raises:
         SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
         FormatError, ProofError: a diff is to be made, and the base release's payload is not kept.
+        SettingsError, FormatError: the list of modules, or a file or folder in it.
     """
     if settings.security == "local" and settings.signing_key:
         check_private_file(settings.signing_key, _read_signing_key(settings))
@@ -56,6 +57,10 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         _read_base(settings)
     if settings.diff:
         base_payload(settings, load_base(settings), overwritten=overwritten)
+    if settings.modules:
+        from aos_ota_plugin.release.module_sources import check_sources
+
+        check_sources(settings)
 
 
 def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:

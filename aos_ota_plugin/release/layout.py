@@ -15,16 +15,17 @@ from aos_ota_plugin.images.multi import Placed
 
 SCHEMA = "aos-ota-layout/1"
 LAYOUT_NAME = "layout.json"
-FLASH_NAME = "flash.bin"
 _REMEDY = "give the layout.json that `aos-ota pack` wrote"
 _HEX = set("0123456789abcdef")
 
 
-def layout_document(placed: Sequence[Placed], files: Mapping[str, bytes]) -> Dict[str, Any]:
-    """Return the layout of these parts, and of the files made of them by name."""
+def layout_document(
+    placed: Sequence[Placed], files: Mapping[str, bytes], *, flash: Mapping[str, int],
+) -> Dict[str, Any]:
+    """Return the layout of these parts, of the files made of them by name, and the addresses of those to flash."""
     return {
         "schema": SCHEMA,
-        "flash": {"file": FLASH_NAME, "address": placed[0].address} if placed else None,
+        "flash": [{"file": name, "address": address} for name, address in flash.items()],
         "parts": [{"magic": one.magic.name, "address": one.address, "size": len(one.data),
                    "partition": one.partition.name, "sha256": hashlib.sha256(one.data).hexdigest()} for one in placed],
         "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -45,19 +46,22 @@ def parse_layout(data: bytes, *, file: str) -> Dict[str, Any]:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _bad(file, f'"schema" is not "{SCHEMA}"')
     flash, parts, files = document.get("flash"), document.get("parts"), document.get("files")
-    if not (flash is None or (isinstance(flash, dict) and isinstance(flash.get("file"), str)
-                              and _is_number(flash.get("address")))):
-        raise _bad(file, '"flash" does not name a file and an address')
+    if not isinstance(flash, list) or not all(_is_flashed(one) for one in flash):
+        raise _bad(file, '"flash" is not a list of files with their addresses')
     if not isinstance(parts, list) or not all(_is_part(part) for part in parts):
         raise _bad(file, '"parts" is not a list of parts with magic, address, size, partition and sha256')
     if not isinstance(files, dict) or not all(_is_file(one) for one in files.values()):
         raise _bad(file, '"files" does not give a size and a sha256 for every name')
     return {
         "schema": SCHEMA,
-        "flash": None if flash is None else {key: flash[key] for key in ("file", "address")},
+        "flash": [{key: one[key] for key in ("file", "address")} for one in flash],
         "parts": [{key: part[key] for key in ("magic", "address", "size", "partition", "sha256")} for part in parts],
         "files": {name: {key: one[key] for key in ("size", "sha256")} for name, one in files.items()},
     }
+
+
+def _is_flashed(one: object) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("file"), str) and _is_number(one.get("address"))
 
 
 def _is_part(part: object) -> bool:

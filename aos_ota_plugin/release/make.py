@@ -6,7 +6,8 @@ The rules, in the order they are checked; the first that fails ends the release:
     gave (cloud), read back from the linked ELF;
  2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
- 4. the devices of the base release trust the same key, unless told otherwise;
+ 4. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
+    release is;
  5. the finished image passes the device's own checks with the key of the firmware;
  6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
  7. a diff image passes them too, and a model of the device makes the payload of the base release's with it.
@@ -60,6 +61,7 @@ class ReleaseInput:
     public_key: Optional[PublicKey] = None
     base: Optional[Manifest] = None
     allow_new_key: bool = False
+    image_magic: str = "ALL"
     compress_xz: bool = False
     base_payload: Optional[bytes] = field(default=None, repr=False)
     known_stream: Optional[bytes] = field(default=None, repr=False)
@@ -106,6 +108,7 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
     from aos_ota_plugin.images.full import seal
+    from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
 
     proofs: Proofs = {}
@@ -113,9 +116,10 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     _prove_firmware(given, proofs)
     _prove_version(given, proofs)
     _prove_continuity(given, trusted, proofs)
+    _prove_magic(given, proofs)
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    sealed = seal(given.payload, sign=sign, digesting=given.digesting)
+    sealed = seal(given.payload, sign=sign, magic=ImageMagic[given.image_magic], digesting=given.digesting)
     image = given.payload + sealed.trailer
     _prove_acceptance(given, trusted, image, proofs)
     compressed = _compressed(given, trusted, proofs, progress) if given.compress_xz else None
@@ -139,6 +143,7 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         solution=given.solution,
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
+        image_magic=given.image_magic,
     )
     return Release(given.payload, image, manifest, compressed, diff, _compressed_size(given, compressed, diff))
 
@@ -147,17 +152,17 @@ def _compressed(
     given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress],
 ) -> bytes:
     """The xz image, taken apart again as the second boot stage would."""
-    from aos_ota_plugin.images import full, xz
+    from aos_ota_plugin.images import full, info, xz
 
     sign = given.signer.sign_hash if given.security == "local" and given.signer else None
     stream = given.known_stream or xz.compress(
         given.payload, progress=_steps(progress, given.image_name + XZ_SUFFIX))
-    image = full.build(stream, sign=sign)
+    image = full.build(stream, sign=sign, magic=info.ImageMagic[given.image_magic])
     if xz.decompress(stream, len(given.payload)) != given.payload:
         raise ProofError("the compressed image does not decode to the payload",
                          remedy="this is a fault of aos_ota_plugin: please report it")
-    info = xz.parse(stream)
-    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {info.dict_size} bytes, check {info.check}"
+    header = xz.parse(stream)
+    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {header.dict_size} bytes, check {header.check}"
     _prove_acceptance(given, trusted, image, proofs, prefix="xz, device")
     return image
 
@@ -168,7 +173,9 @@ def _diff(
     """The diff image, applied as devices of the base release will."""
     if given.base_payload is None or given.base is None:
         return None
-    from aos_ota_plugin.release.diffs import make_diff, make_patch
+    from aos_ota_plugin.images.diff import build
+    from aos_ota_plugin.images.info import ImageMagic
+    from aos_ota_plugin.release.diffs import make_patch, prove_diff
 
     if hashlib.sha256(given.base_payload).hexdigest() != given.base.payload.sha256:
         raise ProofError(f"the diff would not be made from the payload of {given.base.version}: its SHA-256 differs",
@@ -176,9 +183,9 @@ def _diff(
     patch = given.known_patch or make_patch(
         given.base_payload, given.payload, partition_size=given.partition_size,
         progress=_steps(progress, diff_name(given.image_name)))
-    made = make_diff(
-        given.base_payload, given.payload, patch, partition_size=given.partition_size,
-        sign=given.signer.sign_hash if given.security == "local" and given.signer else None)
+    sign = given.signer.sign_hash if given.security == "local" and given.signer else None
+    image = build(patch, sign=sign, magic=ImageMagic[given.image_magic])
+    made = prove_diff(given.base_payload, given.payload, image, partition_size=given.partition_size)
     proofs["diff: base"] = f"the payload of {given.base.version}, SHA-256 {given.base.payload.sha256}"
     proofs["diff: applied in place"] = made.applied
     proofs["diff: device limits"] = made.within
@@ -286,6 +293,20 @@ def _prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs:
         remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
 
 
+def _prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
+    """A device never compares magics, so only we can see an image meant for another part of it, or another chip."""
+    if given.base is None or given.image_magic == given.base.image_magic:
+        return
+    magics = given.image_magic, given.base.image_magic
+    if not set(magics) <= _FIRMWARE:
+        raise ProofError(
+            f"this image has the magic {magics[0]}, and the base release {given.base.version} is {magics[1]}: its "
+            "version and key are not those of what this image replaces",
+            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take the last release with "
+                   f"{magics[0]} as the base release")
+    proofs["image_magic differs from the base release"] = f"{magics[0]} after {magics[1]}: both replace the firmware"
+
+
 def _prove_acceptance(
     given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, proofs: Proofs, *, prefix: str = "device",
 ) -> None:
@@ -306,6 +327,7 @@ def _prove_acceptance(
                          remedy="this is a fault of aos_ota_plugin: please report it")
 
 
+_FIRMWARE = {"ALL", "APP", "KERNEL"}
 _REMEDIES = {
     "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
 }

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.errors import FormatError, Place, SettingsError
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.module import Module
 
 SCHEMA = "aos-ota-manifest/1"
 TOOL = f"aos_ota_plugin {__version__}"
+MAGICS = ("ALL", "APP", "KERNEL", "FS", "MCU")
 _HEX = set("0123456789abcdef")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base);
-    ``size`` in bytes; digests in lower-case hex.
+    """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base), of a
+    module ``file``, ``pack`` or ``full``; ``size`` in bytes; digests in lower-case hex.
     """
 
     file: str
@@ -50,7 +54,7 @@ class BaseRelease:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One release."""
+    """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it."""
 
     version: str
     security: str
@@ -62,6 +66,8 @@ class Manifest:
     solution: Optional[str] = None
     board: Optional[str] = None
     base: Optional[BaseRelease] = None
+    image_magic: str = "ALL"
+    modules: Tuple[Module, ...] = ()
     tool: str = TOOL
 
     def to_json(self) -> bytes:
@@ -99,6 +105,8 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         solution=reader.text(top, "solution") if top.get("solution") is not None else None,
         board=reader.text(top, "board") if top.get("board") is not None else None,
         base=reader.base(base) if base is not None else None,
+        image_magic=reader.one_of(top, "image_magic", MAGICS) if "image_magic" in top else "ALL",
+        modules=reader.modules(top) if "modules" in top else (),
         tool=reader.text(top, "tool"),
     )
 
@@ -152,6 +160,31 @@ class _Reader:
         holder = self.mapping(value, "an artifact")
         return Artifact(self.text(holder, "file"), self.text(holder, "kind"), self.size(holder, "size"),
                         self.digest(holder, "md5", 32), self.digest(holder, "sha256", 64))
+
+    def modules(self, holder: Dict[str, Any]) -> Tuple[Module, ...]:
+        from aos_ota_plugin.release.module import check_modules
+
+        modules = tuple(self.module(item) for item in self.sequence(holder, "modules"))
+        try:
+            check_modules(modules)
+        except SettingsError as error:
+            raise self.bad(error.problem) from None
+        return modules
+
+    def module(self, value: object) -> Module:
+        from aos_ota_plugin.release.module import Module
+
+        holder = self.mapping(value, "a module")
+        unpacked = holder.get("unpacked")
+        if not isinstance(unpacked, bool):
+            raise self.bad('"unpacked" is neither true nor false')
+        path, magic = holder.get("store_path"), holder.get("image_magic")
+        try:
+            return Module(self.text(holder, "name"), self.text(holder, "version"), self.artifact(holder.get("image")),
+                          self.text(holder, "store_path") if path is not None else None, unpacked,
+                          self.one_of(holder, "image_magic", MAGICS) if magic is not None else None)
+        except SettingsError as error:
+            raise self.bad(error.problem) from None
 
     def proof(self, value: object) -> Proof:
         holder = self.mapping(value, "a proof")

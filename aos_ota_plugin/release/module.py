@@ -1,8 +1,10 @@
 """Named modules: parts of a product, sub-devices and scripts with versions of their own, and the messages about them.
 
 Limits are the stricter of device and platform: a name of 1 to 32 and a version of 1 to 63 letters, digits, ``.-_``, a
-store path of 1 to 76 bytes, names unique without regard to case, 10 a product; ``default`` is the whole firmware. What
-a device publishes has to fit its message buffer of 256 bytes, NUL included; a push is not put there.
+store path of 1 to 76 bytes, names unique without regard to case, 10 a product; ``default`` is the whole firmware. A
+device looks a pushed name up with ``strncmp(pushed, registered, strlen(pushed))`` (``ota_get_module_information``), so
+no name may be the beginning of another. What a device publishes has to fit its message buffer of 256 bytes, NUL
+included; a push is not put there.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Protocol, Sequence
 
 from aos_ota_plugin.device.limits import (
     MODULE_NAME_MAX,
@@ -22,6 +24,9 @@ from aos_ota_plugin.device.limits import (
 )
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.manifest import Artifact
 
 DEFAULT = "default"
 MODULES_MAX = 10
@@ -35,33 +40,40 @@ _SIGNATURE_SIZE = 256
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its image is a file of the release; `store_path` is where the device keeps it, None for flash.
+    """A module of a release and its file; `store_path` is where a device keeps it, None where its program decides.
 
-    With `unpacked` the image is a data-file pack, and `store_path` the folder that it is unpacked into. Raises
-    SettingsError when a value does not fit the device's buffers or the platform's alphabet.
+    The kind of `image` is ``file`` (sent as it is), ``pack`` (a data-file pack) or ``full``: an image for the OTA
+    partition, with a trailer of this `image_magic`. With `unpacked` it is a pack, and `store_path` the folder that it
+    is unpacked into. Raises SettingsError when a value does not fit the device's buffers or the platform's alphabet.
     """
 
     name: str
     version: str
-    image: str
+    image: Artifact
     store_path: Optional[str] = None
     unpacked: bool = False
+    image_magic: Optional[str] = None
 
     def __post_init__(self) -> None:
         check_module_name(self.name)
         check_version(self.version, field=f"the version of module {self.name}")
-        if not self.image:
-            raise SettingsError(f"module {self.name} has no image", remedy="name the file that the device gets")
         if self.unpacked and self.store_path is None:
             raise SettingsError(f"module {self.name} is a pack without a folder to unpack it into",
                                 remedy="give it a store path")
         if self.store_path is not None:
-            _check_store_path(self.name, self.store_path, PACK_FOLDER_MAX if self.unpacked else STORE_PATH_MAX)
+            check_store_path(self.name, self.store_path, unpacked=self.unpacked)
 
-    def to_document(self) -> Dict[str, Any]:
-        """The module as a manifest says it."""
-        return {"name": self.name, "version": self.version, "image": self.image, "store_path": self.store_path,
-                "unpacked": self.unpacked}
+
+class Named(Protocol):
+    """What modules of one product must not share."""
+
+    @property
+    def name(self) -> str:
+        """The module's name."""
+
+    @property
+    def store_path(self) -> Optional[str]:
+        """Where a device keeps its file."""
 
 
 @dataclass(frozen=True)
@@ -155,36 +167,50 @@ def check_module_name(name: str) -> None:
                             "and '_'", remedy="choose a name like front-panel")
 
 
-def check_modules(modules: Sequence[Module]) -> None:
-    """Raise SettingsError when modules of one product have one name, one store path, or are too many."""
-    named = [module for module in modules if module.name.lower() != DEFAULT]
-    if len(named) > MODULES_MAX:
-        raise SettingsError(f"{len(named)} modules; the platform takes {MODULES_MAX} a product",
-                            remedy="put several parts into one pack")
-    for what, values in (("name", [module.name.lower() for module in modules]),
-                         ("store path", [module.store_path for module in modules if module.store_path])):
-        double = next((value for value in values if values.count(value) > 1), None)
-        if double is not None:
-            raise SettingsError(f"two modules have the {what} {double!a}; the platform does not see case in names"
-                                if what == "name" else f"two modules have the {what} {double!a}",
-                                remedy="give each module its own")
+def needs_digestsign(module: Module, security: str) -> bool:
+    """Whether devices take this module only from a push message with a signature (``ota_verify_fsfile``)."""
+    return security == "local" and module.image.kind != "full"
 
 
-def parse_module(value: object) -> Module:
-    """Read what ``Module.to_document`` made. Raises FormatError or SettingsError when it is something else."""
-    if not isinstance(value, dict):
-        raise FormatError("a module is not an object", remedy=_MODULE_REMEDY)
-    texts: Tuple[Any, ...] = tuple(value.get(key) for key in ("name", "version", "image"))
-    path, unpacked = value.get("store_path"), value.get("unpacked", False)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(unpacked, bool) or not (
-            path is None or isinstance(path, str)):
-        raise FormatError("a module lacks its name, version or image, or one of its fields has another type",
-                          remedy=_MODULE_REMEDY)
-    return Module(texts[0], texts[1], texts[2], path, unpacked)
+def check_modules(modules: Sequence[Named], places: Sequence[Place] = ()) -> None:
+    """Raise SettingsError when modules of one product are too many, or a device or the platform would mix two up.
+
+    `places` says where each stands. The firmware itself, ``default``, is none of the modules.
+    """
+    if len(modules) > MODULES_MAX:
+        raise SettingsError(f"{len(modules)} modules; the platform takes {MODULES_MAX} a product",
+                            place=places[MODULES_MAX] if places else None, remedy="put several parts into one pack")
+    for number, module in enumerate(modules):
+        place = places[number] if places else None
+        problem = _mixed_up(module.name, DEFAULT)
+        if problem:
+            raise SettingsError(f"{problem}; that is the whole firmware", place=place,
+                                remedy="give the module another name")
+        for earlier, other in enumerate(modules[:number]):
+            problem = _mixed_up(module.name, other.name) or _one_path(module, other)
+            if problem:
+                raise SettingsError(problem, place=place, remedy="give each module its own" + (
+                    f"; the other one stands at {places[earlier]}" if places else ""))
+
+
+def _mixed_up(name: str, other: str) -> str:
+    if name.lower() == other.lower():
+        return f"the module name {name} is taken; the platform does not see case in names"
+    short, long = sorted((name, other), key=len)
+    if long.startswith(short):
+        return (f"the module name {name} and the name {other} begin alike: devices compare no more than the shorter "
+                f"one, so an update of {short} could end up in the place of {long}")
+    return ""
+
+
+def _one_path(module: Named, other: Named) -> str:
+    if module.store_path is None or other.store_path is None:
+        return ""
+    alike = module.store_path.rstrip("/") == other.store_path.rstrip("/")
+    return f"the modules {other.name} and {module.name} have the store path {module.store_path!a}" if alike else ""
 
 
 _REMEDY = "give the message as the platform sent it to the device"
-_MODULE_REMEDY = "give a manifest as the build wrote it"
 
 
 def _push(document: object) -> PushMessage:
@@ -217,7 +243,10 @@ def _published(params: Dict[str, Any]) -> bytes:
     return encoded
 
 
-def _check_store_path(name: str, path: str, limit: int) -> None:
+def check_store_path(name: str, path: str, *, unpacked: bool) -> None:
+    """Raise SettingsError unless a device's buffers hold this path of module `name`: 76 bytes, a pack's folder 64."""
+    limit = PACK_FOLDER_MAX if unpacked else STORE_PATH_MAX
+    parts = path.split("/")[1:]
     problem = ""
     try:
         size = len(path.encode("utf-8"))
@@ -227,8 +256,12 @@ def _check_store_path(name: str, path: str, limit: int) -> None:
         problem = f"has {size} bytes; a device keeps {limit}"
     elif not path.startswith("/"):
         problem = "is not absolute"
-    elif any(part in (".", "..") for part in path.split("/")) or any(ord(char) < 32 for char in path):
+    elif any(part in (".", "..") for part in parts) or any(ord(char) < 32 or ord(char) == 127 for char in path):
         problem = "holds '.', '..' or a control character"
+    elif "" in parts[:-1]:
+        problem = "has an empty part between slashes"
+    elif not parts[-1] and not unpacked:
+        problem = "is a folder's, and the file needs a name"
     if problem:
         raise SettingsError(f"the store path {path[:100]!a} of module {name} {problem}",
                             remedy="give a plain absolute path on the device, like /data/panel.bin")

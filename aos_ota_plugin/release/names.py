@@ -5,9 +5,15 @@ from __future__ import annotations
 IMAGE_NAME = "ota_rtos_ota.bin"
 MANIFEST_NAME = "ota_rtos_ota.json"
 XZ_SUFFIX = ".xz"
+MODULE_PREFIX = "ota_module_"
 
 
 def diff_name(image_name: str) -> str:
     """What the diff beside an image is called: ``ota_rtos_ota.diff.bin``, as the platform takes names that end so."""
     stem = image_name[:-4] if image_name.lower().endswith(".bin") else image_name
     return f"{stem}.diff.bin"
+
+
+def module_image(name: str) -> str:
+    """What the file of the module `name` is called; module names are safe in file names."""
+    return f"{MODULE_PREFIX}{name}.bin"

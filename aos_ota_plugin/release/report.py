@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.release.manifest import Artifact, Manifest
+from aos_ota_plugin.release.module import needs_digestsign
 
 MB = 1_000_000
 HTTPS_MAX = 1000 * MB
@@ -66,11 +67,13 @@ class TransferReport:
 
 
 def transfer_report(manifest: Manifest, channels: Sequence[Channel] = CHANNELS) -> TransferReport:
-    """Return the report on a release's images; the payload is listed for the serial port only.
+    """Return the report on a release's files; the payload is listed for the serial port only.
 
-    Recommended is the smallest image; a diff only when it is the smallest, as only devices of its base take it.
+    Recommended is the firmware's smallest image; a diff only when it is the smallest, as only devices of its base take
+    it.
     """
     rows = [_row(artifact, channels) for artifact in manifest.images]
+    rows += [_row(module.image, channels) for module in manifest.modules]
     rows.append(_row(manifest.payload, channels, only="serial"))
     sizes = [image for image in manifest.images if image.size > 0]
     best = min(sizes, key=lambda image: image.size, default=None)
@@ -128,7 +131,7 @@ def _row(artifact: Artifact, channels: Sequence[Channel], only: str = "") -> Row
 
 def _notes(manifest: Manifest, best: Optional[Artifact], channels: Sequence[Channel]) -> List[str]:
     notes: List[str] = []
-    for image in manifest.images:
+    for image in (*manifest.images, *(module.image for module in manifest.modules)):
         if not image.file.lower().endswith(tuple("." + suffix for suffix in SUFFIXES)):
             notes.append(f"{image.file}: the platform does not list this suffix; upload the same bytes under a name "
                          "that ends in .bin, as devices go by the first bytes")
@@ -137,6 +140,11 @@ def _notes(manifest: Manifest, best: Optional[Artifact], channels: Sequence[Chan
             notes.append(f"{image.file}: over the platform's limit for {', '.join(over)}")
         if image.kind == "diff" and manifest.base:
             notes.append(f"{image.file}: only for devices that run {manifest.base.version}")
+    for module in manifest.modules:
+        note = f"{module.image.file}: module {module.name} {module.version}, an update of its own"
+        if needs_digestsign(module, manifest.security):
+            note += "; it carries no signature, its push message has to (aos-ota push-message --key)"
+        notes.append(note)
     if best is not None and best.kind == "diff":
         others = [image for image in manifest.images if image.kind != "diff"]
         if others:

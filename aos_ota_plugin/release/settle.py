@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import image_step, inputs, store
+from aos_ota_plugin.release import image_step, inputs, settle_modules, store
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
+    from aos_ota_plugin.release.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,32 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     _require_fresh_payload(site)
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
-    if site.state and _is_settled(site.state, before):
+    sources = settle_modules.load(settings)
+    key = f"{before}/{settle_modules.key(sources)}"
+    if site.state and _is_settled(site.state, key):
         return Outcome(None, ())
 
     from aos_ota_plugin.release.make import make_release
 
-    release = make_release(_release_input(site, settings, payload), progress=progress)
+    given = _release_input(site, settings, payload)
     folder = os.path.dirname(site.image)
-    files = {**release.images, os.path.basename(site.manifest): release.manifest.to_json()}
+    # When only modules changed, the firmware's images stay as they are, and nothing is signed again.
+    release = None
+    manifest = _settled_manifest(site, before)
+    if manifest is None:
+        release = make_release(given, progress=progress)
+        manifest = release.manifest
+    made = settle_modules.make(given, sources, manifest, folder)
+    files = {**(release.images if release else {}), **made.files,
+             os.path.basename(site.manifest): made.manifest.to_json()}
     changed = store.write_set(folder, files)
     if site.state:
-        outputs = {os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
+        outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
         _drop_outdated(site.state, outputs)
-        _write_state(site.state, before, outputs)
-    return Outcome(release, tuple(_lines(site, settings, release)) if changed else ())
+        _write_state(site.state, key, outputs)
+    lines = _lines(site, settings, release) if release and changed else []
+    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
@@ -109,6 +122,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         base=base,
         base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
+        image_magic=settings.image_magic,
         compress_xz=settings.compress_xz,
         embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
@@ -142,6 +156,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "security": settings.security,
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
+        "magic": settings.image_magic,
         "xz": settings.compress_xz,
         "diff": settings.diff,
         "partition": settings.partition_size or [
@@ -167,6 +182,22 @@ def _stamp(path: Optional[str]) -> Optional[List[object]]:
 def _is_settled(state: str, key: str) -> bool:
     settled, outputs = _remembered(state)
     return settled == key and all(_holds(path, digest) for path, digest in outputs.items())
+
+
+def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
+    """The manifest on the disk when all but the modules is as the last good release left it."""
+    key, outputs = _remembered(site.state) if site.state else ("", {})
+    if key.partition("/")[0] != before or not all(
+            _holds(path, digest) for path, digest in outputs.items() if not settle_modules.is_module(path)):
+        return None
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    return parse_manifest(Path(site.manifest).read_bytes(), file=site.manifest)
+
+
+def remembered_modules(state: str) -> Tuple[str, ...]:
+    """The modules' files that the last good release wrote, for `aos make clean`."""
+    return tuple(path for path in _remembered(state)[1] if settle_modules.is_module(path))
 
 
 def _drop_outdated(state: str, outputs: Dict[str, str]) -> None:
@@ -204,6 +235,8 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
+    if manifest.image_magic != "ALL":
+        key = f"{manifest.image_magic}, {key}"
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]

@@ -19,7 +19,7 @@ from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, Workspac
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.settle import Site
+from aos_ota_plugin.release.settle import Site, remembered_modules
 from aos_ota_plugin.scons import builders
 from aos_ota_plugin.scons.actions import SourceKind, show
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
@@ -244,7 +244,8 @@ class _Hook:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image), site.manifest, site.state) if path])
+            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
+            *remembered_modules(str(site.state)), site.manifest, site.state) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

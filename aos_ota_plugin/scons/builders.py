@@ -83,6 +83,10 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     depends += _key_files(env, settings)
     if settings.base_release:
         depends.append(env.File(settings.base_release))
+    if settings.modules:
+        from aos_ota_plugin.release.module_sources import source_files
+
+        depends += [env.File(path) for path in source_files(settings)]
     env.Depends(target, depends)
     # A build that fails must leave the last good image and manifest where they are.
     env.Precious(target)
@@ -126,7 +130,7 @@ def _image_key(settings: OtaSettings) -> str:
     return _stable({
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
-        "xz": settings.compress_xz, "diff": settings.diff,
+        "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
     })
 
 

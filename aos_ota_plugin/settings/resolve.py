@@ -33,6 +33,8 @@ from aos_ota_plugin.settings.values import (
 
 Layers = Sequence[Sequence[RawSetting]]
 T = TypeVar("T")
+_IMAGE = "OTA_IMAGE_"
+_IMAGES = tuple(_IMAGE + magic for magic in ("ALL", "APP", "KERNEL", "FS", "MCU"))
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class OtaSettings:
     public_key: Optional[str]
     base_release: Optional[str]
     allow_new_key: bool
+    image_magic: str  # a name of images.info.ImageMagic
+    modules: Optional[str]
     compress_xz: bool
     diff: bool
     partition_size: int  # bytes; 0: the board's own files say
@@ -69,6 +73,8 @@ class OtaSettings:
             "OTA_PUBLIC_KEY": self.public_key or "",
             "OTA_BASE_RELEASE": self.base_release or "",
             "OTA_ALLOW_NEW_KEY": _yn(self.allow_new_key),
+            **{name: _yn(name == _IMAGE + self.image_magic) for name in _IMAGES},
+            "OTA_MODULES": self.modules or "",
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
             "OTA_DIFF": _yn(self.diff),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
@@ -89,6 +95,8 @@ def resolve(
     values = _Values(layers, schema)
     identity = pick(schema.choices["OTA_IDENTITY"], layers)
     refuse_denied(schema.choices["OTA_IDENTITY"], identity)
+    image = pick(schema.choices["OTA_IMAGE"], layers)
+    refuse_denied(schema.choices["OTA_IMAGE"], image)
     security, signer = _security(values, schema, layers)
     settings = OtaSettings(
         app_version=values.of("OTA_APP_VERSION", as_version),
@@ -100,11 +108,13 @@ def resolve(
         public_key=values.path("OTA_PUBLIC_KEY", solution_dir),
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
+        image_magic=image.name[len(_IMAGE):],
+        modules=values.path("OTA_MODULES", solution_dir),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         diff=values.of("OTA_DIFF", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
-        origins=values.origins((identity, signer), schema),
+        origins=values.origins((identity, image, signer), schema),
     )
     _refuse_missing(settings, solution_dir, identity, signer)
     return settings

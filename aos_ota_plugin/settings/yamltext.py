@@ -130,11 +130,16 @@ def _diagnose(parsed: YamlText, trouble: Exception, loader_class: Callable[[str]
             return parsed.place(node), f"YAML takes {parsed.written(node)[:80]} for a value that cannot be"
         finally:
             loader.dispose()
-    return Place(parsed.file), str(trouble)[:200] if isinstance(trouble, NestingError) else "it is not text"
+    return Place(parsed.file), "it is not text"
 
 
 class NestingError(ValueError):
-    """A text nested so deeply that libyaml's recursion would overflow the C stack."""
+    """A text nested so deeply that libyaml's recursion would overflow the C stack; a mark says where."""
+
+    def __init__(self, problem_mark: object) -> None:
+        self.problem = f"more than {_DEPTH} collections stand inside one another"
+        super().__init__(self.problem)
+        self.problem_mark = problem_mark
 
 
 def _refuse_depth(text: str, loader_class: Callable[[str], Any]) -> None:
@@ -143,6 +148,7 @@ def _refuse_depth(text: str, loader_class: Callable[[str], Any]) -> None:
     longest = max(map(len, text.splitlines()), default=0)
     if text.count("[") + text.count("{") + longest <= _SURELY_SHALLOW:
         return
+    from yaml.error import MarkedYAMLError
     from yaml.events import CollectionEndEvent, CollectionStartEvent
 
     depth = 0
@@ -152,6 +158,11 @@ def _refuse_depth(text: str, loader_class: Callable[[str], Any]) -> None:
             event = loader.get_event()
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
             if depth > _DEPTH:
-                raise NestingError(f"more than {_DEPTH} collections stand inside one another")
+                raise NestingError(event.start_mark)
+    except MarkedYAMLError as error:
+        # Some libyamls have a limit of their own, and look far enough ahead to meet it first.
+        if "nesting" in str(error.problem):
+            raise NestingError(error.problem_mark) from None
+        raise
     finally:
         loader.dispose()

@@ -282,3 +282,58 @@ def test_sign_makes_a_compressed_image_too(run, key, signed, folder):
 def test_info_of_next_to_nothing(run, folder, data):
     (folder / "short.bin").write_bytes(data)
     failed(run("info", "short.bin"), f"short.bin: a file of {len(data)} bytes is too short for an OTA image")
+
+
+def test_sign_with_a_magic(run, folder, key):
+    (folder / "mcu.bin").write_bytes(bytes(range(256)) * 10)
+    done = run("sign", "mcu.bin", "--key", key, "--version", "mcu-1", "-o", "m.bin", "--magic", "mcu")
+    assert done.returncode == 0, done.stderr
+    assert "image_magic MCU" in done.stdout
+    assert (folder / "m.bin").read_bytes()[-28:-24] == bytes.fromhex("cdefcdef")
+    assert json.loads((folder / "m.json").read_bytes())["image_magic"] == "MCU"
+    done = run("sign", "mcu.bin", "--key", key, "--version", "mcu-2", "-o", "n.bin", "--base-release", "m.json")
+    failed(done, "this image has the magic ALL, and the base release mcu-1 is MCU")
+    assert not (folder / "n.bin").exists()
+    assert run("sign", "mcu.bin", "--key", key, "--version", "1", "-o", "n.bin", "--magic", "boot").returncode == 2
+
+
+@pytest.fixture
+def release(signed, folder):
+    """A signed release with one module in its manifest, as a build leaves it."""
+    from dataclasses import replace
+    from hashlib import md5, sha256
+
+    from aos_ota_plugin.release.manifest import Artifact, parse_manifest
+    from aos_ota_plugin.release.module import Module
+
+    path = folder / "image.json"
+    data = b"script"
+    (folder / "ota_module_js.bin").write_bytes(data)
+    module = Module("js", "js-1", Artifact("ota_module_js.bin", "file", 6, md5(data).hexdigest(), sha256(data).hexdigest()), "/js")
+    path.write_bytes(replace(parse_manifest(path.read_bytes(), file="m"), modules=(module,)).to_json())
+    return path
+
+
+def test_push_message(run, folder, release, key, signed):
+    done = run("push-message", release, "--url", "http://host/i.bin")
+    assert (done.returncode, done.stderr) == (0, "")
+    data = json.loads(done.stdout)["data"]
+    assert (data["size"], data["version"], data["url"]) == (signed.stat().st_size, "app-1.0.1", "http://host/i.bin")
+    done = run("push-message", "image.json", "--url", "http://host/js", "--module", "js", "--key", key)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["data"]["module"] == "js"
+    assert len(json.loads(done.stdout)["data"]["digestsign"]) == 344
+
+
+def test_push_message_refuses(run, folder, release, key, signed):
+    url = ("--url", "http://h/x")
+    failed(run("push-message", "none.json", *url), "cannot read the manifest none.json")
+    failed(run("push-message", release, *url, "--module", "js"), "check a signature of module js", "--key")
+    failed(run("push-message", release, *url, "--module", "gone"), "no module 'gone'", "choose among: js")
+    failed(run("push-message", release, "--url", "http://" + "x" * 249), "the url has 256 characters")
+    failed(run("push-message", release, *url, "--file", "x"), "no image 'x'")
+    assert run("push-message", release).returncode == 2
+    (folder / "ota_module_js.bin").write_bytes(b"SCRIPT")
+    failed(run("push-message", release, *url, "--module", "js", "--key", key), "ota_module_js.bin: this is not the file that the manifest")
+    signed.unlink()
+    failed(run("push-message", release, *url), "cannot read the file that the message offers")

@@ -103,7 +103,7 @@ def test_odd_files_are_refused(folder, make, kind):
 def test_other_bad_folders(folder):
     assert "cannot be read: No such file" in refused(pack_files, "none", "-o", "out.pack")
     (folder / "in").mkdir()
-    assert "a pack holds 1 to 65535 files, not 0" in refused(pack_files, "in", "-o", "out.pack")
+    assert "in: there is no file in this folder" in refused(pack_files, "in", "-o", "out.pack")
     (folder / "in" / "n").write_bytes(b"1")
     assert "would lie inside in" in refused(pack_files, "in", "-o", "in/out.pack")
     (folder / "in" / ("n" * 63)).write_bytes(b"1")
@@ -175,12 +175,14 @@ def test_pack_makes_images_that_devices_accept(folder, parts, key):
     assert json.loads((folder / "out" / "layout.json").read_bytes()) == layout
     assert [(part["magic"], part["address"], part["size"]) for part in layout["parts"]] == [
         ("KERNEL", 0x2000, 600), ("APP", 0x3000, 500), ("FS", 0x12000, 700)]
-    flash = (folder / "out" / "flash.bin").read_bytes()
-    assert flash == (b"K" * 600).ljust(0x1000, b"\xff") + (b"A" * 500).ljust(0xF000, b"\xff") + b"F" * 700
+    # The partition in between belongs to updates: no file of ours covers it.
+    assert layout["flash"] == [{"file": "flash_0x00002000.bin", "address": 0x2000}, {"file": "flash_0x00012000.bin", "address": 0x12000}]
+    assert (folder / "out" / "flash_0x00002000.bin").read_bytes() == (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500
+    assert (folder / "out" / "flash_0x00012000.bin").read_bytes() == b"F" * 700
     device = Device(public_key=load_private_key(key, None).public_key, local_rsa=True, partition_size=0x8000)
     expected = {"ota_kernel.bin": b"K" * 600, "ota_app.bin": b"A" * 500, "ota_fs.bin": b"F" * 700, "ota_mcu.bin": b"M" * 800,
                 "ota_all.bin": (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500}
-    assert set(os.listdir(folder / "out")) == {*expected, "flash.bin", "layout.json"}
+    assert set(os.listdir(folder / "out")) == {*expected, "flash_0x00002000.bin", "flash_0x00012000.bin", "layout.json"}
     for name, payload in expected.items():
         image = (folder / "out" / name).read_bytes()
         assert image.startswith(payload)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.images.multi import Part, Partition, firmware, join, place
+from aos_ota_plugin.images.multi import Part, Partition, firmware, join, place, runs
 
 FLASH = (Partition("HAL_PARTITION_APPLICATION", 0x2000, 0x8000), Partition("HAL_PARTITION_OTA_TEMP", 0xA000, 0x8000),
          Partition("HAL_PARTITION_LITTLEFS", 0x12000, 0x4000))
@@ -66,3 +66,39 @@ def test_what_is_placed_never_overlaps(rows):
         assert run[start:start + len(one.data)] == one.data
         assert one.partition.start <= one.address < one.end <= one.partition.end
     assert run.count(5) == sum(size for _, size, _ in rows)
+
+
+def test_one_file_for_the_flasher_never_covers_what_lies_between():
+    boot = Partition("BOOT", 0xA000, 0x8000)
+    apart = [Partition("HAL_PARTITION_APPLICATION", 0x2000, 0x8000), Partition("HAL_PARTITION_LITTLEFS", 0x12000, 0x4000)]
+    parts = [Part(KERNEL, b"k", 0x2000), Part(APP, b"a", 0x4000), Part(FS, b"f")]
+    for table in ([*apart, boot], apart):  # flash that no partition names may be anybody's
+        assert [[one.magic for one in run] for run in runs(place(parts, table))] == [[KERNEL, APP], [FS]]
+    adjacent = [apart[0], Partition("HAL_PARTITION_LITTLEFS", 0xA000, 0x4000)]
+    assert [len(run) for run in runs(place(parts, adjacent))] == [3]
+    assert runs(()) == ()
+
+
+APPLICATION = Partition("HAL_PARTITION_APPLICATION", 0x2000, 0x8000)
+
+
+@pytest.mark.parametrize("partitions, part, message", [
+    ([APPLICATION, Partition("KV", 0x9000, 0x4000)], Part(APP, bytes(0x7001)), "APP (0x2000 to 0x9001) reaches into KV 0x9000 to 0xd000"),
+    ([APPLICATION, Partition("KV", 0x8800, 0x800)], Part(APP, bytes(0x6800 - 1)), "which overlaps HAL_PARTITION_APPLICATION in the table"),
+    ([APPLICATION, Partition("HAL_PARTITION_APPLICATION", 0x20000, 0x8000)], Part(APP, b"1"), "APP has more than one place"),
+    ([APPLICATION, Partition("RTOS", 0x20000, 0x8000)], Part(ALL, b"1"), "ALL has more than one place"),
+])
+def test_tables_that_overlap(partitions, part, message):
+    with pytest.raises(FormatError) as caught:
+        place([part], partitions)
+    assert message in caught.value.problem
+    assert caught.value.remedy
+
+
+def test_a_partition_around_others_is_no_overlap():
+    whole = Partition("FLASH", 0, 0x100000)
+    assert place([Part(APP, b"1")], [whole, APPLICATION])[0].partition == APPLICATION
+    assert place([Part(APP, b"1", 0x2000)], [whole, APPLICATION])[0].partition == APPLICATION
+    assert len(place([Part(APP, bytes(0x7000))], [APPLICATION, Partition("KV", 0x9000, 0x4000)])) == 1
+    same = Partition("RTOS", 0x2000, 0x8000)
+    assert place([Part(APP, b"1")], [APPLICATION, same])[0].address == 0x2000

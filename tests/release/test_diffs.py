@@ -37,6 +37,10 @@ def with_diff(given):
     return replace(given, payload=NEW, base=base, base_payload=OLD)
 
 
+def proven(old, new, patch, *, partition_size, sign):
+    return diffs.prove_diff(old, new, diff.build(patch, sign=sign), partition_size=partition_size)
+
+
 def trailer_of(image, body_size):
     return image[body_size:body_size + 4], image[body_size + 4:-28], image[-28:]
 
@@ -109,20 +113,20 @@ def test_file_size_counts_the_trailer(signer):
     new = old[:100] + random.Random(6).randbytes(3500) + old[:1000]
     patch = diffs.make_patch(old, new, partition_size=ROOM)
     assert 4096 - 424 < len(patch) <= 4096
-    diffs.make_diff(old, new, patch, partition_size=0x41000, sign=None)
+    proven(old, new, patch, partition_size=0x41000, sign=None)
     with pytest.raises(ProofError, match="the device has room for 4096"):
-        diffs.make_diff(old, new, patch, partition_size=0x41000, sign=signer.sign_hash)
+        proven(old, new, patch, partition_size=0x41000, sign=signer.sign_hash)
 
 
 def test_patch_of_other_payloads_is_found_out():
     """What is proven is what devices do, whoever made the patch."""
     patch = diffs.make_patch(OLD, NEW, partition_size=ROOM)
     with pytest.raises(ProofError, match="does not make the new payload"):
-        diffs.make_diff(OLD, NEW[:-1] + b"\1", patch, partition_size=ROOM, sign=None)
+        proven(OLD, NEW[:-1] + b"\1", patch, partition_size=ROOM, sign=None)
     with pytest.raises(ProofError, match="devices would refuse the diff image"):
-        diffs.make_diff(OLD[::-1], NEW, patch, partition_size=ROOM, sign=None)
+        proven(OLD[::-1], NEW, patch, partition_size=ROOM, sign=None)
     with pytest.raises(FormatError):
-        diffs.make_diff(OLD, NEW, b"no patch", partition_size=ROOM, sign=None)
+        proven(OLD, NEW, b"no patch", partition_size=ROOM, sign=None)
 
 
 def test_sections_made_against_the_old_image_are_found_out():
@@ -134,7 +138,7 @@ def test_sections_made_against_the_old_image_are_found_out():
         reference.make_section(cut, [(len(cut), 0, 0)], bytes((b - a) & 0xFF for a, b in zip(old, cut)), b"") for cut in cuts)
     # Each applies to the start of the old payload; the second finds the first one's bytes there.
     with pytest.raises(ProofError, match=r"devices would refuse the diff image: section at byte [1-9]\d+: .*CRC-16"):
-        diffs.make_diff(old, new[:0x6000], sections, partition_size=ROOM, sign=None)
+        proven(old, new[:0x6000], sections, partition_size=ROOM, sign=None)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -142,7 +146,7 @@ def test_sections_made_against_the_old_image_are_found_out():
 def test_any_pair(signer, old, edits, seed, signed):
     new = reference.updated(old, seed=seed, edits=edits) or b"\0"
     patch = diffs.make_patch(old, new, partition_size=ROOM)
-    made = diffs.make_diff(old, new, patch, partition_size=ROOM, sign=signer.sign_hash if signed else None)
+    made = proven(old, new, patch, partition_size=ROOM, sign=signer.sign_hash if signed else None)
     assert diff.apply(old, made.image) == new
     assert diff.patch_of(made.image) == patch
 

@@ -38,7 +38,8 @@ def artifact(name, kind, data):
 
 MANIFEST = Manifest("app-1.0.1", "cloud", "kv", PUBLIC.fingerprint, artifact("ota_rtos.bin", "payload", PAYLOAD),
                     (artifact("ota_rtos_ota.bin", "full", IMAGE), artifact("ota_rtos_ota.bin.xz", "xz", COMPRESSED)), ())
-LAYOUT = layout_document(place([Part(ImageMagic.ALL, b"x" * 9)], [Partition("RTOS", 0x2A000, 0x1000)]), {"ota_all.bin": IMAGE})
+LAYOUT = layout_document(place([Part(ImageMagic.ALL, b"x" * 9)], [Partition("RTOS", 0x2A000, 0x1000)]), {"ota_all.bin": IMAGE},
+                         flash={"flash.bin": 0x2A000})
 PUSH = PushMessage(5028, "app-1.0.1", "https://ota.example/a", "SHA256", "c" * 64)
 
 
@@ -120,7 +121,7 @@ def test_payload_is_known_by_the_manifest_beside_it():
 
 def test_layout_round_trip():
     assert parse_layout(json.dumps(LAYOUT).encode(), file="l") == LAYOUT
-    only_mcu = layout_document([], {"ota_mcu.bin": IMAGE})
+    only_mcu = layout_document([], {"ota_mcu.bin": IMAGE}, flash={})
     assert parse_layout(json.dumps(only_mcu).encode(), file="l") == only_mcu
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -165,3 +166,24 @@ def test_manifest_is_json_that_reads_back(given):
     data = manifest.to_json()
     assert json.loads(data)["schema"] == "aos-ota-manifest/1"
     assert parse_manifest(data, file="m.json") == manifest
+
+
+@pytest.mark.parametrize("magic, word", [("ALL", 0xEFEFEFEF), ("APP", 0xABABABAB), ("KERNEL", 0xCDCDCDCD), ("FS", 0xABCDABCD),
+                                         ("MCU", 0xEFCDEFCD)])
+def test_magic(given, magic, word):
+    release = make_release(replace(given, payload=random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
+    assert [int.from_bytes(image[-28:-24], "little") for image in release.images.values()] == [word, word]
+    assert release.manifest.image_magic == magic
+    assert parse_manifest(release.manifest.to_json(), file="m").image_magic == magic
+
+
+def test_another_magic_than_the_base_release(given):
+    base = base_of(given, "app-1.0.0")
+    proofs = {proof.rule: proof.detail for proof in make_release(replace(given, base=base, image_magic="APP")).manifest.proofs}
+    assert proofs["image_magic differs from the base release"] == "APP after ALL: both replace the firmware"
+    for ours, theirs in (("MCU", "ALL"), ("ALL", "MCU"), ("FS", "APP")):
+        with pytest.raises(ProofError) as caught:
+            make_release(replace(given, base=replace(base, image_magic=theirs), image_magic=ours))
+        assert f"this image has the magic {ours}, and the base release app-1.0.0 is {theirs}" in str(caught.value)
+        assert f"OTA_IMAGE_{theirs}=y" in caught.value.remedy
+    make_release(replace(given, base=replace(base, image_magic="MCU"), image_magic="MCU"))

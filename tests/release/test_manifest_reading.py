@@ -9,16 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
+from aos_ota_plugin.release.manifest import MAGICS, Artifact, BaseRelease, Manifest, Proof, parse_manifest
+from aos_ota_plugin.release.module import Module
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 ARTIFACT = st.builds(Artifact, TEXT, TEXT, st.integers(0, 2**40), st.text("0123456789abcdef", min_size=32, max_size=32), HEX)
+MODULES = st.lists(st.integers(0, 99), max_size=3, unique=True).flatmap(lambda numbers: st.tuples(*[st.one_of(
+    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-1"), ARTIFACT, st.none() | st.just(f"/data/{number}"), st.just(False)),
+    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-2"), ARTIFACT, st.just(f"/data/{number}"), st.just(True)),
+    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-2"), ARTIFACT, image_magic=st.sampled_from(MAGICS))) for number in numbers]))
 MANIFEST = st.builds(
     Manifest, TEXT, st.sampled_from(("local", "cloud", "none")), st.sampled_from(("kv", "embedded", "unknown")),
     st.none() | HEX, ARTIFACT, st.lists(ARTIFACT, max_size=3).map(tuple),
     st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple), st.none() | TEXT, st.none() | TEXT,
-    st.none() | st.builds(BaseRelease, TEXT, HEX), TEXT)
+    st.none() | st.builds(BaseRelease, TEXT, HEX), st.sampled_from(MAGICS), MODULES, TEXT)
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
 
@@ -54,12 +59,25 @@ def good() -> dict:
             "solution": None, "board": None}
 
 
+MODULE = {"name": "panel", "version": "p-1", "image": good()["payload"], "store_path": "/data/p", "unpacked": True, "image_magic": None}
 BAD = {
     "another schema": ({"schema": "aos-ota-manifest/2"}, '"schema"'),
     "no version": ({"version": ""}, '"version" is not a text'),
     "version of another type": ({"version": 1.1}, '"version" is not a text'),
     "unknown mode": ({"security": "secure"}, '"security" is none of local, cloud, none'),
     "fingerprint in capitals": ({"key_fingerprint": "A" * 64}, '"key_fingerprint" is not 64 lower-case hex digits'),
+    "unknown magic": ({"image_magic": "BOOT"}, '"image_magic" is none of ALL, APP, KERNEL, FS, MCU'),
+    "no magic": ({"image_magic": None}, '"image_magic" is not a text'),
+    "modules no list": ({"modules": {}}, '"modules" is not a list'),
+    "module no object": ({"modules": [5]}, "a module is not an object"),
+    "module without a version": ({"modules": [{**MODULE, "version": None}]}, '"version" is not a text'),
+    "module with a number as version": ({"modules": [{**MODULE, "version": 1.1}]}, '"version" is not a text'),
+    "module without an image": ({"modules": [{**MODULE, "image": "f"}]}, "an artifact is not an object"),
+    "module unpacked or not": ({"modules": [{**MODULE, "unpacked": "yes"}]}, '"unpacked" is neither true nor false'),
+    "module with an unknown magic": ({"modules": [{**MODULE, "image_magic": "BOOT"}]}, '"image_magic" is none of'),
+    "module that escapes": ({"modules": [{**MODULE, "name": "../x"}]}, "the module name '../x' is not 1 to 32"),
+    "module kept elsewhere": ({"modules": [{**MODULE, "store_path": "/a/../b"}]}, "holds '.', '..'"),
+    "two modules of one name": ({"modules": [MODULE, MODULE]}, "the module name panel is taken"),
     "images no list": ({"images": {}}, '"images" is not a list'),
     "payload no object": ({"payload": []}, "an artifact is not an object"),
     "negative size": ({"payload": {**good()["payload"], "size": -1}}, '"size" is not a size'),
@@ -76,6 +94,11 @@ def test_bad_manifest(name):
     assert str(caught.value).startswith("releases/m.json: this is not a manifest we can read: ")
     assert says in str(caught.value)
     assert "\n  fix: " in str(caught.value)
+
+
+def test_a_manifest_of_an_older_version_says_nothing_of_magics_and_modules():
+    manifest = parse_manifest(json.dumps(good()).encode(), file="m")
+    assert (manifest.image_magic, manifest.modules) == ("ALL", ())
 
 
 def test_place_of_broken_json():

@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aos_ota_plugin.errors import FormatError, OtaError, SettingsError
+from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
+from aos_ota_plugin.release.manifest import Artifact
 from aos_ota_plugin.release.module import (
     Module,
     PushMessage,
     check_modules,
     inform_message,
-    parse_module,
     parse_push,
     progress_message,
 )
 
+FILE = Artifact("f", "file", 1, "0" * 32, "0" * 64)
 SIGNATURE = base64.b64encode(bytes(256)).decode()
 PUSH = PushMessage(1234, "panel-1.0.1", "https://host/f.bin?a=b", "SHA256", "ab" * 32, "cd" * 16, SIGNATURE, "panel")
 
@@ -108,34 +109,40 @@ def test_what_a_device_publishes():
 
 @pytest.mark.parametrize("values, message", [
     (("", "1", "f"), "the module name '' is not 1 to 32"), (("a b", "1", "f"), "the module name 'a b'"), (("m" * 33, "1", "f"), "is not 1 to 32"),
-    (("m", "", "f"), "the version of module m is empty"), (("m", "v" * 64, "f"), "devices keep 63"), (("m", "1", ""), "has no image"),
+    (("m", "", "f"), "the version of module m is empty"), (("m", "v" * 64, "f"), "devices keep 63"),
     (("m", "1", "f", "/" + "p" * 76), "has 77 bytes; a device keeps 76"), (("m", "1", "f", "/" + "é" * 38), "has 77 bytes"),
     (("m", "1", "f", "data/x"), "is not absolute"), (("m", "1", "f", "/a/../b"), "holds '.', '..'"), (("m", "1", "f", "/a\n"), "control character"),
+    (("m", "1", "f", "/a\x7f"), "control character"), (("m", "1", "f", "//a"), "empty part"), (("m", "1", "f", "/data/"), "the file needs a name"),
     (("m", "1", "f", None, True), "a pack without a folder"), (("m", "1", "f", "/" + "p" * 64, True), "has 65 bytes; a device keeps 64"),
     (("m", "1", "f", "/\udc80"), "cannot be written in UTF-8"),
 ])
 def test_bad_modules(values, message):
     with pytest.raises(SettingsError) as caught:
-        Module(*values)
+        Module(values[0], values[1], FILE, *values[3:])
     assert message in caught.value.problem
     assert caught.value.remedy
 
 
-def test_module_round_trip_and_reading():
-    module = Module("m" * 32, "v" * 63, "panel.pack", "/" + "p" * 63, unpacked=True)
-    assert parse_module(json.loads(json.dumps(module.to_document()))) == module
-    assert parse_module({"name": "a", "version": "1", "image": "f"}) == Module("a", "1", "f")
-    for bad in (None, [], {}, {"name": "a", "version": 1, "image": "f"}, {**module.to_document(), "unpacked": "yes"}, {**module.to_document(), "store_path": 5}):
-        with pytest.raises(FormatError) as caught:
-            parse_module(bad)
-        assert caught.value.remedy
+def test_the_longest_values_fit():
+    Module("m" * 32, "v" * 63, FILE, "/" + "p" * 63, unpacked=True)
+    Module("m" * 32, "v" * 63, FILE, "/" + "p" * 75)
+    Module("m", "1", FILE, "/", unpacked=True)
+    Module("m", "1", FILE, "/data/", unpacked=True)
 
 
 def test_modules_of_one_product():
-    check_modules([Module("default", "1", "f"), *(Module(f"m{number}", "1", "f", f"/m{number}") for number in range(10))])
-    for modules, message in (
-            ([Module("a", "1", "f"), Module("A", "1", "g")], "two modules have the name 'a'"),
-            ([Module("a", "1", "f", "/x"), Module("b", "1", "g", "/x")], "two modules have the store path '/x'"),
-            ([Module(f"m{number}", "1", "f") for number in range(11)], "11 modules; the platform takes 10")):
-        with pytest.raises(SettingsError, match=message):
-            check_modules(modules)
+    places = [Place("list", line) for line in range(1, 12)]
+    check_modules([Module(f"m{number}", "1", FILE, f"/m{number}") for number in range(10)], places)
+    for names, message in (
+            (("a", "A"), "list:2: the module name A is taken; the platform does not see case in names"),
+            (("panel2", "panel"), "list:2: the module name panel and the name panel2 begin alike"),
+            (("panel", "panel2"), "an update of panel could end up in the place of panel2"),
+            (("def",), "list:1: the module name def and the name default begin alike"), (("default-2",), "that is the whole firmware"),
+            (("Default",), "the module name Default is taken"),
+            ([f"m-{number:02}" for number in range(11)], "list:11: 11 modules; the platform takes 10")):
+        with pytest.raises(SettingsError) as caught:
+            check_modules([Module(name, "1", FILE) for name in names], places)
+        assert message in str(caught.value)
+        assert caught.value.remedy
+    with pytest.raises(SettingsError, match="the modules a and b have the store path '/x'"):
+        check_modules([Module("a", "1", FILE, "/x/", unpacked=True), Module("b", "1", FILE, "/x")])

@@ -293,3 +293,30 @@ def test_diff_image(project):
     assert status != 0
     assert "OTA_DIFF: no base release is set" in output
     assert "Traceback" not in output
+
+
+def test_modules(project):
+    """OTA_MODULES as a variable: a change in a module's folder is seen, and the firmware stays as it is."""
+    (project.root / "子设备").mkdir()
+    (project.root / "子设备" / "a").write_bytes(b"1")
+    listed = project.root / "ota.modules.yaml"
+    listed.write_text("modules:\n  - {name: panel, version: v-1, folder: 子设备, store_path: /data/panel.pack}\n", encoding="utf-8")
+    project.set_up('build("a", OTA_MODULES="ota.modules.yaml")')
+    project.steps()
+    image, pack = project.out("ota_rtos_ota.bin"), project.out("ota_module_panel.bin")
+    assert pack.endswith(b"a1")
+    assert project.manifest()["modules"][0]["image"]["sha256"] == hashlib.sha256(pack).hexdigest()
+    assert project.steps() == []
+    (project.root / "子设备" / "b").write_bytes(b"2")
+    before = project.look()["out/a/ota_rtos_ota.bin"]
+    assert project.steps() == ["image a", "OTA ota_module_panel.bin"]
+    assert project.look()["out/a/ota_rtos_ota.bin"] == before
+    assert project.out("ota_module_panel.bin").endswith(b"b2")
+    assert project.out("ota_rtos_ota.bin") == image
+    before = project.look()
+    listed.write_text(listed.read_text(encoding="utf-8").replace("v-1", "1.0"), encoding="utf-8")
+    status, output = project.run()
+    assert status != 0
+    assert "ota.modules.yaml:2:28: version: YAML reads 1.0 as 1.0" in output
+    assert "Traceback" not in output
+    assert project.look() == before

@@ -316,3 +316,16 @@ def test_diff_needs_a_base_release():
     assert got.diff is True
     assert got.values()["OTA_DIFF"] == "y"
     assert one(BASE).diff is False
+
+
+def test_the_image_magic_is_one_of_five():
+    assert one(BASE).image_magic == "ALL"
+    for name in ("ALL", "APP", "KERNEL", "FS", "MCU"):
+        got = one(f"{BASE}OTA_IMAGE_{name}: y")
+        assert got.image_magic == name
+        assert [key for key, value in got.values().items() if key.startswith("OTA_IMAGE_") and value == "y"] == [f"OTA_IMAGE_{name}"]
+    with pytest.raises(SettingsError, match="OTA_IMAGE_APP and OTA_IMAGE_FS are both y"):
+        one(f"{BASE}OTA_IMAGE_APP: y\nOTA_IMAGE_FS: y")
+    with pytest.raises(SettingsError, match="OTA_IMAGE_ALL is n, but nothing stands in its place"):
+        one(f"{BASE}OTA_IMAGE_ALL: n")
+    assert one(f"{BASE}OTA_MODULES: ota.modules.yaml").modules == os.path.join(FOLDER, "ota.modules.yaml")

@@ -27,6 +27,12 @@ DEFAULTS = {
     "OTA_PUBLIC_KEY": ("string", ""),
     "OTA_BASE_RELEASE": ("string", ""),
     "OTA_ALLOW_NEW_KEY": ("bool", "n"),
+    "OTA_IMAGE_ALL": ("bool", "y"),
+    "OTA_IMAGE_APP": ("bool", "n"),
+    "OTA_IMAGE_KERNEL": ("bool", "n"),
+    "OTA_IMAGE_FS": ("bool", "n"),
+    "OTA_IMAGE_MCU": ("bool", "n"),
+    "OTA_MODULES": ("string", ""),
     "OTA_COMPRESS_XZ": ("bool", "n"),
     "OTA_DIFF": ("bool", "n"),
     "OTA_PARTITION_SIZE": ("hex", "0x0"),
@@ -57,6 +63,7 @@ def test_choices():
     choices = load_schema().choices
     assert {name: (choice.members, choice.default) for name, choice in choices.items()} == {
         "OTA_IDENTITY": (("OTA_IDENTITY_KV", "OTA_IDENTITY_EMBEDDED"), "OTA_IDENTITY_KV"),
+        "OTA_IMAGE": (("OTA_IMAGE_ALL", "OTA_IMAGE_APP", "OTA_IMAGE_KERNEL", "OTA_IMAGE_FS", "OTA_IMAGE_MCU"), "OTA_IMAGE_ALL"),
         "OTA_SIGNER": (("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA"), "OTA_CONFIG_LOCAL_RSA"),
     }
 

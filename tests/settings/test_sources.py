@@ -66,8 +66,8 @@ def test_no_section_no_settings(text):
     ("two documents", "a: 1\n---\nb: 2\n", "p.yaml:2:1: this is not YAML"),
     ("alias to nothing", "a: *b\n", "p.yaml:1:4: this is not YAML: found undefined alias"),
     ("python object", "a: !!python/object:os.system {}\n", "p.yaml:1:4: this is not YAML: could not determine"),
-    ("too deep", "a: " + "[" * 100_000, "p.yaml: this is not YAML: more than 100 collections"),
-    ("too deep by lines", "- " * 50_000, "p.yaml: this is not YAML: more than 100 collections"),
+    ("too deep", "a: " + "[" * 100_000, "p.yaml:1:1"),
+    ("too deep by lines", "- " * 50_000, "p.yaml:1:201: this is not YAML: more than 100 collections"),
     ("a list", "- a\n", "p.yaml:1: a package.yaml is a mapping"),
     ("section a list", "name: x\ndef_config:\n  - A: 1\n", "p.yaml:3:3: def_config is a mapping"),
     ("section a text", "def_config: A=1\n", "p.yaml:1:13: def_config is a mapping"),
@@ -76,6 +76,7 @@ def test_bad_package_yaml(name, text, message):
     with pytest.raises(WorkspaceError) as caught:
         read_def_config(text, "p.yaml")
     assert str(caught.value).startswith(message), name
+    assert ("more than 100 collections stand inside" in str(caught.value)) is ("too deep" in name)
     assert "\n  fix: " in str(caught.value)
 
 

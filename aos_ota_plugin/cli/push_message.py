@@ -1,0 +1,50 @@
+"""``aos-ota push-message``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Optional
+
+import click
+
+from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.push import choose, push_message, warnings
+
+
+@click.command("push-message", short_help="print the message that offers a file of a release to a device")
+@click.argument("manifest", type=click.Path(dir_okay=False))
+@click.option("--url", required=True, help="Where devices download the file; at most 255 characters.")
+@click.option("--module", metavar="NAME", help="The module to offer.  [default: the firmware]")
+@click.option("--file", "name", metavar="NAME", help="Which of the firmware's images.  [default: the full one]")
+@click.option("--key", type=click.Path(dir_okay=False),
+              help="The release's private key, for a digestsign; its passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+def command(manifest: str, url: str, module: Optional[str], name: Optional[str], key: Optional[str]) -> None:
+    """Print what to publish to /ota/device/upgrade/{product key}/{device name}: one line of JSON for one file of the
+    release. MANIFEST is its ota_rtos_ota.json, and the file has to lie beside it, unchanged.
+
+    In local mode the firmware's images carry their signature; modules that devices keep as files do not, and need
+    --key.
+
+    \b
+    Example:
+      aos-ota push-message ota_rtos_ota.json --url https://host/panel.bin --module panel --key keys/ota_key.pem
+    """
+    release = parse_manifest(read(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest)
+    artifact = choose(release, module=module, file=name)
+    path = os.path.join(os.path.dirname(manifest), artifact.file)
+    data = read(path, "the file that the message offers", "keep the files of a release beside its manifest")
+    if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
+        raise FormatError("this is not the file that the manifest describes", place=Place(path),
+                          remedy="keep the files of a release together; build it again if one was changed")
+    signer = None
+    if key is not None:
+        from aos_ota_plugin.cli.sign import passphrase
+
+        signer = load_private_key(key, passphrase())
+    message = push_message(release, artifact, url, signer=signer)
+    click.echo(message.to_json().decode("ascii"))
+    for warning in warnings(release, message):
+        click.echo(f"warning: {warning}", err=True)

@@ -1,0 +1,89 @@
+"""The files of a folder on this machine, as they go into a data-file pack: never through a link, in one fixed order."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import List, NamedTuple, Tuple
+
+from aos_ota_plugin.errors import FormatError, Place, placed
+from aos_ota_plugin.images.names import check_name, check_together
+from aos_ota_plugin.images.pack import PackFile
+
+_KINDS = (
+    (stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Found(NamedTuple):
+    """A file below a folder: its name in a pack, with ``/`` between folders, and where it is."""
+
+    name: str
+    path: Path
+
+
+def find_files(folder: str) -> Tuple[Found, ...]:
+    """Return the files below `folder` in the order of their names' bytes, without reading any.
+
+    Raises:
+        FormatError: the folder cannot be read, holds no files, or something that is neither file nor folder; a name
+            that means different files on different systems, or is too long for a device.
+    """
+    found = sorted(_walk(Path(folder), ""), key=lambda file: file.name.encode("utf-8", "surrogateescape"))
+    if not found:
+        raise FormatError("there is no file in this folder", place=Place(folder), remedy="put the files for the device "
+                          "there, or name another folder")
+    with placed(folder):
+        for file in found:
+            check_name(file.name)
+        check_together(file.name for file in found)
+    return tuple(found)
+
+
+def read_files(folder: str) -> Tuple[PackFile, ...]:
+    """Return what `find_files` finds, with its bytes; raises the same errors."""
+    return tuple(PackFile(file.name, read_file(file.path)) for file in find_files(folder))
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that is still no link at the moment it is opened, where the system can tell. Raises FormatError."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+                         | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as stream:
+            return stream.read()
+    except OSError as problem:
+        raise _unreadable(problem, path) from None
+
+
+def odd_kind(mode: int) -> str:
+    """Say what something of this mode is when it is neither a file nor a folder, "" when it is one."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    return next((name for test, name in _KINDS if test(mode)), "no file")
+
+
+def _walk(folder: Path, prefix: str) -> List[Found]:
+    files: List[Found] = []
+    try:
+        for entry in os.scandir(folder):
+            path = folder / entry.name
+            mode = os.lstat(path).st_mode
+            kind = odd_kind(mode)
+            if kind:
+                raise FormatError(f"this is {kind}, and a pack holds only files", place=Place(str(path)),
+                                  remedy="remove it from the folder, or put a copy of the file in its place")
+            if stat.S_ISDIR(mode):
+                files += _walk(path, f"{prefix}{entry.name}/")
+            else:
+                files.append(Found(prefix + entry.name, path))
+    except OSError as problem:
+        raise _unreadable(problem, folder) from None
+    return files
+
+
+def _unreadable(problem: OSError, path: Path) -> FormatError:
+    return FormatError(f"cannot be read: {problem.strerror or problem}", place=Place(str(problem.filename or path)),
+                       remedy="give a folder with files that you may read")

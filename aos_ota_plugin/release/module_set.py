@@ -1,0 +1,91 @@
+"""Making the modules of a release: declarations and content in, files and manifest entries out, each proven. No I/O.
+
+The rules, module by module:
+
+ 1. the version is newer than the same module's in the base release by the device's own comparison, which is the one
+    that firmware goes by; or version and file are what they were;
+ 2. an image for the OTA partition passes the device's own checks, as the firmware's does. Any other file carries no
+    signature: where devices check one (local mode), its push message has to bring it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from aos_ota_plugin.errors import OtaError, ProofError
+from aos_ota_plugin.release.make import Proofs, ReleaseInput, _prove_acceptance
+from aos_ota_plugin.release.manifest import Artifact
+from aos_ota_plugin.release.module import Module
+from aos_ota_plugin.release.module_file import Declared
+from aos_ota_plugin.release.module_sources import Source
+from aos_ota_plugin.release.names import module_image
+
+
+@dataclass(frozen=True)
+class ModuleSet:
+    """The modules of one release, in the order of the user's list, and their files by name."""
+
+    modules: Tuple[Module, ...]
+    files: Dict[str, bytes] = field(repr=False)
+
+
+def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
+    """Make the modules that go with the release of `given`.
+
+    Raises:
+        ProofError: devices of the base release would not take a module's version, or would refuse its image.
+    """
+    modules: List[Module] = []
+    files: Dict[str, bytes] = {}
+    for declared, content in sources:
+        image = _image(given, declared, content)
+        kind = "full" if declared.image_magic else "pack" if declared.is_folder or declared.unpacked else "file"
+        artifact = Artifact(module_image(declared.name), kind, len(image),
+                            hashlib.md5(image, usedforsecurity=False).hexdigest(), hashlib.sha256(image).hexdigest())
+        _prove_version(given, declared, artifact)
+        files[artifact.file] = image
+        modules.append(Module(declared.name, declared.version, artifact, declared.store_path, declared.unpacked,
+                              declared.image_magic))
+    return ModuleSet(tuple(modules), files)
+
+
+def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
+    if declared.image_magic is None:
+        return content
+    from aos_ota_plugin.images.full import build
+    from aos_ota_plugin.images.info import ImageMagic
+
+    sign = given.signer.sign_hash if given.security == "local" and given.signer else None
+    image = build(content, sign=sign, magic=ImageMagic[declared.image_magic])
+    trusted = None if given.security == "none" else given.public_key or (
+        given.signer.public_key if given.signer else None)
+    proofs: Proofs = {}
+    try:
+        _prove_acceptance(replace(given, version=declared.version, base=None), trusted, image, proofs)
+    except OtaError as error:
+        raise type(error)(f"module {declared.name}: {error.problem}", place=declared.source_place,
+                          remedy=error.remedy) from None
+    return image
+
+
+def _prove_version(given: ReleaseInput, declared: Declared, artifact: Artifact) -> None:
+    from aos_ota_plugin.device.version import explain_order, suggest_version
+
+    before = _in_base(given, declared.name)
+    if before is None or (declared.version == before.version and artifact.sha256 == before.image.sha256):
+        return
+    reason = explain_order(declared.version, before.version)
+    if reason is None:
+        return
+    if declared.version == before.version:
+        reason = (f"its file is not the one that the base release has under {before.version}, and devices on that "
+                  "version take no other")
+    raise ProofError(f"module {declared.name}: {reason}", place=declared.version_place,
+                     remedy=f"use {suggest_version(before.version, declared.version)}, which those devices take")
+
+
+def _in_base(given: ReleaseInput, name: str) -> Optional[Module]:
+    modules = given.base.modules if given.base else ()
+    return next((module for module in modules if module.name.lower() == name.lower()), None)

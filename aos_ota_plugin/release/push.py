@@ -1,0 +1,81 @@
+"""The push message for a file of a release, made from its manifest once the URL is known. No I/O.
+
+The digest is SHA-256, so that ``digestsign`` is RSASSA-PKCS1-v1_5 with SHA-256 over the 32 bytes of the file's digest,
+what ``ota_verify_rsa`` checks. An image with a trailer in local mode carries its own signature, which takes the place
+of whatever the message says; every other file of a local-mode release needs ``digestsign``.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Iterable, Optional, Tuple
+
+from aos_ota_plugin.errors import SettingsError, SigningKeyError
+from aos_ota_plugin.release.manifest import Artifact, Manifest
+from aos_ota_plugin.release.module import DEFAULT, PushMessage, needs_digestsign
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
+
+
+def choose(manifest: Manifest, *, module: Optional[str] = None, file: Optional[str] = None) -> Artifact:
+    """Return the file to push: a module's, or one of the firmware's images by its name, without it the full one.
+
+    Raises:
+        SettingsError: the release has no such module or image.
+    """
+    if module is not None and module != DEFAULT:
+        found = next((one.image for one in manifest.modules if one.name == module), None)
+        if found is None:
+            raise _none("module", module, (one.name for one in manifest.modules))
+        if file in (None, found.file):
+            return found
+        raise _none("file of this module", str(file), (found.file,))
+    images = [image for image in manifest.images if file in (None, image.file)]
+    if not images:
+        raise _none("image", str(file), (image.file for image in manifest.images))
+    return images[0]
+
+
+def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Optional[Signer] = None) -> PushMessage:
+    """Return the message that offers `artifact`, one of `choose`, at `url`.
+
+    Raises:
+        SigningKeyError: the message needs a signature and there is no `signer`, or the devices of this release trust
+            another key.
+        FormatError: the URL is none, or longer than devices keep.
+    """
+    module = next((one for one in manifest.modules if one.image == artifact), None)
+    if signer is not None and signer.public_key.fingerprint != manifest.key_fingerprint:
+        raise SigningKeyError(
+            f"this key is {signer.public_key.fingerprint[:16]}, and the devices of this release trust "
+            f"{(manifest.key_fingerprint or 'no key')[:16]}", remedy="give the key that the release was made with")
+    if module is not None and needs_digestsign(module, manifest.security) and signer is None:
+        raise SigningKeyError(
+            f"devices of this release check a signature of module {module.name}, and its file carries none",
+            remedy="give the release's private key with --key; it signs the file's digest into the message")
+    own = manifest.security == "local" and (module is None or not needs_digestsign(module, manifest.security))
+    digestsign = None
+    if signer is not None and not own:
+        digestsign = b64encode(signer.sign_hash(bytes.fromhex(artifact.sha256))).decode("ascii")
+    return PushMessage(
+        size=artifact.size, version=module.version if module else manifest.version, url=url, sign_method="SHA256",
+        sign=artifact.sha256, md5=artifact.md5, digestsign=digestsign, module=module.name if module else None)
+
+
+def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
+    """What whoever sends the message should know about how far devices are protected."""
+    if manifest.security == "local":
+        return ()
+    if message.digestsign is None:
+        return ("there is no digestsign in it, so devices check the digest alone: whoever can forge a message can make "
+                "them install anything",)
+    if b64decode(message.digestsign)[0] == 0:
+        return ("this digestsign begins with a zero byte, and devices in cloud mode skip the check of such a one",)
+    return ()
+
+
+def _none(what: str, wanted: str, names: Iterable[str]) -> SettingsError:
+    listed = ", ".join(names)
+    return SettingsError(f"this release has no {what} {wanted!a}",
+                         remedy=f"choose among: {listed}" if listed else "it has none at all")

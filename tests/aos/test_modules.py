@@ -1,0 +1,237 @@
+"""OTA_MODULES: one real `aos make` emits the gateway's image and its sub-devices' packs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+
+import pytest
+
+pytestmark = pytest.mark.aos
+
+LIST = """\
+modules:
+  - name: panel
+    version: panel-1.0.0
+    folder: sub devices/面板
+    store_path: /data/panel
+    unpacked: true
+  - name: meter
+    version: meter-1.0.0
+    folder: sub devices/meter
+    store_path: /data/meter.pack
+  - name: valve
+    version: valve-1.0.0
+    folder: sub devices/valve
+    store_path: /data/valve.pack
+  - name: radio
+    version: radio-1.0.0
+    file: radio.bin
+    magic: mcu
+"""
+FILES = {
+    "sub devices/面板/main.js": b"main();\n", "sub devices/面板/lib/中.js": b"", "sub devices/meter/meter.bin": bytes(3000),
+    "sub devices/valve/valve.bin": b"\x01\x02", "radio.bin": bytes(range(256)) * 8,
+}
+PACKS = ("panel", "meter", "valve")
+
+
+def set_up(workspace):
+    for name, data in FILES.items():
+        path = workspace.solution / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (workspace.solution / "ota.modules.yaml").write_text(LIST, encoding="utf-8")
+    workspace.edit(workspace.package, "def_config:\n", "def_config:\n  OTA_MODULES: ota.modules.yaml\n")
+
+
+def unpack(data):
+    """A reader of packs that knows the device's structures and nothing of the builder."""
+    count, _, size = struct.unpack_from("<HHI", data)
+    assert size == len(data)
+    files, at = {}, 8
+    for _ in range(count):
+        head, length, md5 = struct.unpack_from("<II16s", data, at)
+        name = data[at + 24:at + head].decode()
+        files[name] = data[at + head:at + head + length]
+        assert hashlib.md5(files[name]).digest() == md5
+        at += head + length
+    assert at == len(data)
+    return files
+
+
+def outputs(workspace):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in workspace.images.iterdir()
+            if path.name.startswith(("ota_rtos_ota", "ota_module_"))}
+
+
+def entries(workspace):
+    return {module["name"]: module for module in json.loads(workspace.manifest.read_bytes())["modules"]}
+
+
+def file_of(workspace, name):
+    return workspace.images / f"ota_module_{name}.bin"
+
+
+def test_gateway_and_sub_devices_in_one_build(workspace):
+    set_up(workspace)
+    result = workspace.made()
+    for name, folder in zip(PACKS, ("面板", "meter", "valve")):
+        prefix = f"sub devices/{folder}/"
+        assert unpack(file_of(workspace, name).read_bytes()) == {
+            path[len(prefix):]: data for path, data in FILES.items() if path.startswith(prefix)}
+    assert file_of(workspace, "radio").read_bytes().startswith(FILES["radio.bin"] + b"\xff" * 4 + b"\xdd\xcc\xbb\xaa")
+    for name, entry in entries(workspace).items():
+        data = file_of(workspace, name).read_bytes()
+        assert (entry["version"], entry["image"]["size"], entry["image"]["sha256"]) == (
+            f"{name}-1.0.0", len(data), hashlib.sha256(data).hexdigest())
+    assert "module panel panel-1.0.0" in result.output
+    assert "these have to be there: lib" in result.output
+    command = str(workspace.aos.with_name("aos-ota"))
+    for file in (workspace.image, file_of(workspace, "radio")):
+        verify = workspace.run(command, "verify", str(file), "--elf", str(workspace.elf))
+        assert verify.status == 0, verify.output
+    report = workspace.run(command, "report", str(workspace.manifest))
+    assert all(f"ota_module_{name}.bin" in report.output for name in (*PACKS, "radio"))
+    push = workspace.run(command, "push-message", str(workspace.manifest), "--url", "https://h/p", "--module", "panel",
+                         "--key", str(workspace.key))
+    data = json.loads(push.output)["data"]
+    assert (data["module"], data["sign"]) == ("panel", hashlib.sha256(file_of(workspace, "panel").read_bytes()).hexdigest())
+
+    # Nothing to do, nothing done.
+    before = outputs(workspace)
+    assert workspace.made().count() == {}
+    assert outputs(workspace) == before
+
+    # Only a module changes: its file and the manifest; the firmware's image is not made again.
+    (workspace.solution / "sub devices" / "valve" / "valve.bin").write_bytes(b"\x03")
+    workspace.edit(workspace.solution / "ota.modules.yaml", "valve-1.0.0", "valve-1.0.1")
+    result = workspace.made()
+    assert [step.rsplit("/", 1)[1] for step in result.steps("OTA")] == ["ota_module_valve.bin"]
+    after = outputs(workspace)
+    assert {name for name in after if after[name] != before[name]} == {"ota_module_valve.bin", "ota_rtos_ota.json"}
+    assert entries(workspace)["valve"]["version"] == "valve-1.0.1"
+
+    # A file that someone removed or changed comes back.
+    file_of(workspace, "meter").write_bytes(b"other")
+    file_of(workspace, "panel").unlink()
+    workspace.made()
+    assert {name: data for name, (data, _) in outputs(workspace).items()} == {name: data for name, (data, _) in after.items()}
+    assert outputs(workspace)["ota_rtos_ota.bin"] == before["ota_rtos_ota.bin"]
+
+    # A module that is no longer released leaves no file behind, nor do all of them.
+    text = (workspace.solution / "ota.modules.yaml").read_text(encoding="utf-8")
+    (workspace.solution / "ota.modules.yaml").write_text(text[:text.index("  - name: radio")], encoding="utf-8")
+    workspace.made()
+    assert set(entries(workspace)) == set(PACKS)
+    assert not file_of(workspace, "radio").exists()
+    assert outputs(workspace)["ota_rtos_ota.bin"] == before["ota_rtos_ota.bin"]
+    workspace.made("OTA_MODULES=")
+    assert [name for name in outputs(workspace) if "module" in name] == []
+    assert entries(workspace) == {}
+
+    workspace.made()
+    assert file_of(workspace, "panel").exists()
+    assert workspace.make("clean").status == 0
+    assert [name for name in outputs(workspace) if "module" in name or name.startswith("ota_rtos_ota")] == []
+
+
+def test_the_next_release(workspace):
+    set_up(workspace)
+    workspace.made()
+    base = workspace.solution / "releases" / "1.json"
+    base.parent.mkdir()
+    base.write_bytes(workspace.manifest.read_bytes())
+    before = outputs(workspace)
+    (workspace.solution / "radio.bin").write_bytes(bytes(2000))
+    result = workspace.make("OTA_APP_VERSION=app-1.0.1", "OTA_BASE_RELEASE=releases/1.json")
+    assert result.status != 0
+    assert "ota.modules.yaml:16:14: module radio: its file is not the one that the base release has" in result.output
+    assert "\n  fix: use radio-1.0.1" in result.output
+    assert outputs(workspace) == before
+    workspace.edit(workspace.solution / "ota.modules.yaml", "radio-1.0.0", "radio-1.0.1")
+    workspace.made("OTA_APP_VERSION=app-1.0.1", "OTA_BASE_RELEASE=releases/1.json")
+    assert entries(workspace)["radio"]["version"] == "radio-1.0.1"
+
+
+@pytest.fixture
+def released(module_workspace, restored):
+    listed = module_workspace.solution / "ota.modules.yaml"
+    if not listed.exists():
+        set_up(module_workspace)
+        module_workspace.made()
+    restored(listed)
+    return module_workspace
+
+
+def escape(workspace):
+    path = workspace.solution / "sub devices" / "meter" / "..\\x"
+    path.write_bytes(b"")
+    return [path]
+
+
+def link(workspace):
+    path = workspace.solution / "sub devices" / "meter" / "link"
+    path.symlink_to("/etc/hostname")
+    return [path]
+
+
+def rewrite(old, new):
+    def change(workspace):
+        workspace.edit(workspace.solution / "ota.modules.yaml", old, new)
+        return []
+    return change
+
+
+@pytest.mark.parametrize("break_it, says", [
+    (rewrite("version: meter-1.0.0", "version: 1.10"), ["ota.modules.yaml:8:14: version: YAML reads 1.10 as 1.1", "'1.10'"]),
+    (rewrite("version: meter-1.0.0", "version: meter 1"), ["ota.modules.yaml:8:14: the version of module meter contains ' '"]),
+    (rewrite("sub devices/meter", "sub devices/none"), ["ota.modules.yaml:9:13: the folder of module meter, ", "No such file or directory"]),
+    (rewrite("name: meter", "name: ../meter"), ["ota.modules.yaml:7:11: the module name '../meter'"]),
+    (rewrite("/data/meter.pack", "/data/../meter"), ["ota.modules.yaml:10:17: the store path"]),
+    (rewrite("name: meter", "name: valve"), ["ota.modules.yaml:11:11: the module name valve is taken", "ota.modules.yaml:7:11"]),
+    (rewrite("folder: sub devices/meter", "foldr: sub devices/meter"), ["ota.modules.yaml:9:5: foldr", "did you mean folder?"]),
+    (escape, ["sub devices/meter: the name '..\\\\x' contains"]),
+    (link, ["sub devices/meter/link: this is a link"]),
+], ids=["number", "version", "folder", "name", "path", "double", "key", "escape", "link"])
+def test_bad_modules_end_the_build(released, break_it, says):
+    before = outputs(released)
+    made = break_it(released)
+    try:
+        result = released.make("OTA_APP_VERSION=app-1.0.1")
+    finally:
+        for path in made:
+            path.unlink()
+    assert result.status != 0
+    shown = result.output[result.output.index("aos_ota_plugin: error:"):]
+    for part in says:
+        assert part in shown, shown
+    assert "\n  fix: " in shown
+    assert "Traceback" not in result.output
+    assert result.steps("CC") == []
+    assert outputs(released) == before
+
+
+def test_missing_list(released):
+    before = outputs(released)
+    result = released.make("OTA_MODULES=none.yaml")
+    assert result.status != 0
+    assert "cannot read the list of modules" in result.output
+    assert outputs(released) == before
+
+
+def test_magic_by_setting(workspace):
+    result = workspace.made("OTA_IMAGE_APP=y")
+    assert workspace.image.read_bytes()[-28:-24] == bytes.fromhex("abababab")
+    assert json.loads(workspace.manifest.read_bytes())["image_magic"] == "APP"
+    assert "APP, signed by key" in result.output
+    assert workspace.made("OTA_IMAGE_APP=y").count() == {}
+    workspace.made()
+    assert workspace.image.read_bytes()[-28:-24] == bytes.fromhex("efefefef")
+    before = workspace.snapshot()
+    (workspace.solution / "base.json").write_bytes(before["ota_rtos_ota.json"])
+    result = workspace.make("OTA_IMAGE_MCU=y", "OTA_APP_VERSION=app-1.0.1", "OTA_BASE_RELEASE=base.json")
+    assert result.status != 0
+    assert "this image has the magic MCU, and the base release app-1.0.0 is ALL" in result.output
+    assert workspace.snapshot() == before
