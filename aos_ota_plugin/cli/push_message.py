@@ -30,7 +30,7 @@ def command(manifest: str, url: str, module: Optional[str], name: Optional[str],
 
     \b
     Example:
-      aos-ota push-message ota_rtos_ota.json --url https://host/panel.bin --module panel --key keys/ota_key.pem
+      aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
     release = parse_manifest(read(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest)
     artifact = choose(release, module=module, file=name)

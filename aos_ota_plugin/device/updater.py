@@ -9,7 +9,9 @@ diff        every section and its three streams can be read, and fit the buffers
 in place    every section is rebuilt from what the flash holds by then             OTA_NB_…, by what fails
 ==========  =====================================================================  ===========================
 
-A section over 0x40000 bytes is not refused by devices: they erase past the OTA partition with it. It is refused here.
+Which OTA_NB code belongs to which fault follows the open 3.x applier. Of the xz codes only the names are known: every
+stream that cannot be used is the one that says so. A section over 0x40000 bytes is not refused by devices: they
+erase past the OTA partition with it. It is refused here.
 """
 
 from __future__ import annotations
