@@ -1,5 +1,5 @@
 """``python -m aos_ota_plugin`` is ``aos-ota``."""
 
-from aos_ota_plugin.cli.main import entry
+from aos_ota_plugin.cli.entry import entry
 
 entry()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib
-import os
 import sys
 from typing import List, Optional
 
@@ -82,23 +80,3 @@ def main(arguments: Optional[List[str]] = None) -> None:
     except OtaError as error:
         click.echo(f"aos-ota: error: {error}", err=True)
         sys.exit(1)
-
-
-def entry() -> None:
-    """The console script: `main`, and then the process ends at once.
-
-    Python would first take apart every module of every library, which takes longer than the signing of an image.
-    """
-    status: object = 0
-    try:
-        main()
-    except SystemExit as end:
-        status = 0 if end.code is None else end.code
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:  # a program without a console has none
-                stream.flush()
-        except (OSError, ValueError):
-            status = status or 1  # what was printed did not arrive
-    os._exit(status if isinstance(status, int) else 1)

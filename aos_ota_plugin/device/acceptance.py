@@ -28,9 +28,8 @@ import base64
 import hashlib
 import re
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Callable, Optional, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device import limits
 from aos_ota_plugin.device.version import explain_order
@@ -60,8 +59,7 @@ class DeviceVerdict(IntEnum):
     OTA_UPGRADE_SET_BOOT_FAIL = -17
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes."""
 
     public_key: Optional[PublicKey]
@@ -70,8 +68,7 @@ class Device:
     partition_size: Optional[int] = None
 
 
-@dataclass(frozen=True)
-class Push:
+class Push(NamedTuple):
     """What the cloud's upgrade message says of the file; `sign` is hex, `digestsign` base64 or absent."""
 
     size: int
@@ -80,8 +77,15 @@ class Push:
     digestsign: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Finding:
+class Hashed(NamedTuple):
+    """Pieces of bytes, one after another, and the digests that hashlib gave of them all (lower-case hex)."""
+
+    pieces: Tuple[bytes, ...]
+    md5: str
+    sha256: str
+
+
+class Finding(NamedTuple):
     """What one rule found. `verdict` is 0 when `ok`, else a DeviceVerdict or the boot stage's UpdaterVerdict.
 
     Not `judged` means that the rule lacked its input.
@@ -94,8 +98,7 @@ class Finding:
     judged: bool = True
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The device's verdict, and the findings of the rules up to the first refusal.
 
     `signature_checked` is False on every image whose RSA signature the device did not verify, accepted or not.
@@ -111,12 +114,12 @@ class Judgement:
         return self.verdict == DeviceVerdict.OTA_SUCCESS
 
 
-@dataclass(frozen=True)
-class _Case:
+class _Case(NamedTuple):
     device: Device
     image: memoryview
     version: Optional[str]
     push: Optional[Push]
+    hashed: Optional[Hashed] = None
 
     @property
     def is_diff(self) -> bool:
@@ -137,13 +140,16 @@ _SIGN_BUFFER = 256
 _CHECKED = "the RSA signature verifies"
 
 
-def judge(device: Device, image: bytes, *, version: Optional[str] = None, push: Optional[Push] = None) -> Judgement:
+def judge(
+    device: Device, image: bytes, *, version: Optional[str] = None, push: Optional[Push] = None,
+    hashed: Optional[Hashed] = None,
+) -> Judgement:
     """Take `image` through the device's rules; `version` is the one it is published as, `push` the message.
 
-    A rule that lacks its input (no version, no push) passes and says "not judged". Never raises, whatever the
-    bytes.
+    A rule that lacks its input (no version, no push) passes and says "not judged". `hashed` spares hashing the image's
+    beginning again, where it is these very bytes: they are compared. Never raises, whatever the bytes.
     """
-    return _judged(_RULES, _Case(device, memoryview(image).cast("B"), version, push))
+    return _judged(_RULES, _Case(device, memoryview(image).cast("B"), version, push, hashed))
 
 
 def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None) -> Judgement:
@@ -256,15 +262,33 @@ def _hash(case: _Case) -> Finding:
     if not case.device.local_rsa:
         return _hash_of_file(case)
     stated = bytes(case.sign_info[104:136]).hex()
-    return _compared("sha256", hashlib.sha256(case.image[: -case.trailer_size]).hexdigest(), stated)
+    return _compared("sha256", _digest(case, "sha256", len(case.image) - case.trailer_size), stated)
 
 
 def _hash_of_file(case: _Case) -> Finding:
     if case.push is None:
         return _unjudged("hash", "not judged: no push message given")
     name = _hash_of(case.push) or ""
-    actual = hashlib.new(name, case.image, usedforsecurity=False).hexdigest()
+    actual = _digest(case, name, len(case.image))
     return _compared(name, actual, case.push.sign[: len(actual)].lower())
+
+
+def _digest(case: _Case, name: str, size: int) -> str:
+    """Hash the first `size` bytes of the image, unless they are known."""
+    image, known = case.image.obj, case.hashed
+    if known is not None and isinstance(image, bytes) and _starts_with(image, known.pieces) == size:
+        return known.md5 if name == "md5" else known.sha256
+    return hashlib.new(name, case.image[:size], usedforsecurity=False).hexdigest()
+
+
+def _starts_with(image: bytes, pieces: Tuple[bytes, ...]) -> Optional[int]:
+    """Return how long the pieces are, None when the image does not start with them."""
+    at = 0
+    for piece in pieces:
+        if not image.startswith(piece, at):
+            return None
+        at += len(piece)
+    return at
 
 
 def _compared(name: str, actual: str, stated: str) -> Finding:
@@ -335,7 +359,7 @@ def _image_info(case: _Case) -> Finding:
     if not 0 < size <= len(case.image):
         # Past the file's end the device would read erased flash; no MD5 in this very file can be that of it.
         return _refuse("image_info", fail, f"image_size is {size}; the file has {len(case.image)} bytes")
-    actual = hashlib.md5(case.image[:size], usedforsecurity=False).hexdigest()
+    actual = _digest(case, "md5", size)
     if actual != md5.hex():
         return _refuse("image_info", fail, f"MD5 of {size} bytes is {actual}, but image_md5 is {md5.hex()}")
     return _pass("image_info", f"magic 0x{magic:08x}, MD5 of {size} bytes matches")

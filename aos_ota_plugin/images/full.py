@@ -98,10 +98,14 @@ class Digests(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What has to follow a payload, and the digests of payload and image: they come from the same single pass."""
+    """What has to follow a payload, and the digests of the payload, of it with its padding, and of the image.
+
+    They come from the same single pass.
+    """
 
     trailer: bytes
     payload: Digests
+    padded: Digests
     image: Digests
 
 
@@ -150,13 +154,14 @@ def seal(
     for digest in (md5, sha256):
         digest.update(PADDING)
     image_hash = sha256.digest()
+    of_padded = Digests(md5.hexdigest(), sha256.hexdigest())
     signed = b"" if sign is None else SignInfo.rsa(image_hash, sign(image_hash)).to_bytes()
     info = ImageInfo(
         magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=image_crc16).to_bytes()
     for digest in (md5, sha256):
         digest.update(signed)
         digest.update(info)
-    return Sealed(PADDING + signed + info, of_payload, Digests(md5.hexdigest(), sha256.hexdigest()))
+    return Sealed(PADDING + signed + info, of_payload, of_padded, Digests(md5.hexdigest(), sha256.hexdigest()))
 
 
 def build_trailer(

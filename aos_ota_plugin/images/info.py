@@ -13,9 +13,8 @@ Layout (all integers little-endian; device header ``ota_agent.h``)::
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Union
+from typing import NamedTuple, Union
 
 from aos_ota_plugin.errors import FormatError
 
@@ -36,9 +35,8 @@ class ImageMagic(IntEnum):
     FS = 0xABCDABCD
 
 
-@dataclass(frozen=True)
-class ImageInfo:
-    """One ``ota_image_info_t``. Raises FormatError when a value does not fit its field."""
+class ImageInfo(NamedTuple):
+    """One ``ota_image_info_t``."""
 
     image_magic: ImageMagic
     image_size: int
@@ -47,7 +45,8 @@ class ImageInfo:
     image_res: int
     image_crc16: int
 
-    def __post_init__(self) -> None:
+    def to_bytes(self) -> bytes:
+        """Return the 28 bytes, little-endian. Raises FormatError when a value does not fit its field."""
         limits = (
             ("image_size", self.image_size, _U32_MAX),
             ("image_num", self.image_num, 0xFF),
@@ -59,9 +58,6 @@ class ImageInfo:
                 raise FormatError(f"{name} is {value}; its field holds 0..{limit}")
         if len(self.image_md5) != 16:
             raise FormatError(f"image_md5 has {len(self.image_md5)} bytes, not 16")
-
-    def to_bytes(self) -> bytes:
-        """Return the 28 bytes, little-endian."""
         return _LAYOUT.pack(
             self.image_magic, self.image_size, self.image_md5, self.image_num, self.image_res, self.image_crc16
         )

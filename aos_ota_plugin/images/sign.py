@@ -14,7 +14,7 @@ Layout (little-endian; device header ``ota_agent.h``)::
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.info import BytesLike
@@ -31,9 +31,8 @@ PADDING_MODE_PKCS1 = 0
 _LAYOUT = struct.Struct("<IBBB97s32s256s")
 
 
-@dataclass(frozen=True)
-class SignInfo:
-    """One ``ota_sign_info_t``. Raises FormatError when a value does not fit its field."""
+class SignInfo(NamedTuple):
+    """One ``ota_sign_info_t``."""
 
     encrypto_magic: int
     padding_mode: int
@@ -42,19 +41,6 @@ class SignInfo:
     reserved: bytes
     hash: bytes
     signature: bytes
-
-    def __post_init__(self) -> None:
-        if self.encrypto_magic not in (ENCRYPTO_MAGIC_RSA, ENCRYPTO_MAGIC_ECC):
-            raise FormatError(
-                f"encrypto_magic 0x{self.encrypto_magic & 0xFFFFFFFF:08x} is neither "
-                f"RSA 0x{ENCRYPTO_MAGIC_RSA:08x} nor ECC 0x{ENCRYPTO_MAGIC_ECC:08x}"
-            )
-        for name in ("padding_mode", "sign_hash_type", "abstract_hash_type"):
-            if not 0 <= getattr(self, name) <= 0xFF:
-                raise FormatError(f"{name} is {getattr(self, name)}; its field holds 0..255")
-        for name, size in (("reserved", RESERVED_SIZE), ("hash", HASH_SIZE), ("signature", SIGNATURE_SIZE)):
-            if len(getattr(self, name)) != size:
-                raise FormatError(f"{name} has {len(getattr(self, name))} bytes, not {size}")
 
     @classmethod
     def rsa(cls, image_hash: bytes, signature: bytes) -> SignInfo:
@@ -65,7 +51,14 @@ class SignInfo:
         )  # fmt: skip
 
     def to_bytes(self) -> bytes:
-        """Return the 392 bytes, little-endian."""
+        """Return the 392 bytes, little-endian. Raises FormatError when a value does not fit its field."""
+        _check_magic(self.encrypto_magic)
+        for name in ("padding_mode", "sign_hash_type", "abstract_hash_type"):
+            if not 0 <= getattr(self, name) <= 0xFF:
+                raise FormatError(f"{name} is {getattr(self, name)}; its field holds 0..255")
+        for name, size in (("reserved", RESERVED_SIZE), ("hash", HASH_SIZE), ("signature", SIGNATURE_SIZE)):
+            if len(getattr(self, name)) != size:
+                raise FormatError(f"{name} has {len(getattr(self, name))} bytes, not {size}")
         return _LAYOUT.pack(
             self.encrypto_magic, self.padding_mode, self.sign_hash_type, self.abstract_hash_type,
             self.reserved, self.hash, self.signature,
@@ -76,4 +69,14 @@ class SignInfo:
         """Read exactly 392 bytes. Raises FormatError on another length or an unknown encrypto_magic."""
         if len(data) != SIGN_INFO_SIZE:
             raise FormatError(f"ota_sign_info_t has {SIGN_INFO_SIZE} bytes, not {len(data)}")
-        return cls(*_LAYOUT.unpack(data))
+        info = cls(*_LAYOUT.unpack(data))
+        _check_magic(info.encrypto_magic)
+        return info
+
+
+def _check_magic(encrypto_magic: int) -> None:
+    if encrypto_magic not in (ENCRYPTO_MAGIC_RSA, ENCRYPTO_MAGIC_ECC):
+        raise FormatError(
+            f"encrypto_magic 0x{encrypto_magic & 0xFFFFFFFF:08x} is neither "
+            f"RSA 0x{ENCRYPTO_MAGIC_RSA:08x} nor ECC 0x{ENCRYPTO_MAGIC_ECC:08x}"
+        )

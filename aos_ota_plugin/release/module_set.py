@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OtaError, ProofError
-from aos_ota_plugin.release.make import Proofs, ReleaseInput, _prove_acceptance
+from aos_ota_plugin.release.make import ReleaseInput
 from aos_ota_plugin.release.manifest import Artifact
 from aos_ota_plugin.release.module import Module
 from aos_ota_plugin.release.module_file import Declared
 from aos_ota_plugin.release.module_sources import Source
 from aos_ota_plugin.release.names import module_image
+from aos_ota_plugin.release.proofs import prove_acceptance
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,11 @@ def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
     from aos_ota_plugin.images.full import build
     from aos_ota_plugin.images.info import ImageMagic
 
-    sign = given.signer.sign_hash if given.security == "local" and given.signer else None
-    image = build(content, sign=sign, magic=ImageMagic[declared.image_magic])
+    image = build(content, sign=given.sign, magic=ImageMagic[declared.image_magic])
     trusted = None if given.security == "none" else given.public_key or (
         given.signer.public_key if given.signer else None)
-    proofs: Proofs = {}
     try:
-        _prove_acceptance(replace(given, version=declared.version, base=None), trusted, image, proofs)
+        prove_acceptance(replace(given, version=declared.version, base=None), trusted, image)
     except OtaError as error:
         raise type(error)(f"module {declared.name}: {error.problem}", place=declared.source_place,
                           remedy=error.remedy) from None

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-ENTRY = "from aos_ota_plugin.cli.main import entry; entry()"
+ENTRY = "from aos_ota_plugin.cli.entry import entry; entry()"
 
 
 def run(*arguments, code=ENTRY, **options):
@@ -37,7 +37,7 @@ def test_what_is_registered_for_the_end_still_runs():
 
 
 def test_a_fault_of_ours_keeps_its_traceback():
-    done = run("--version", code="import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: 1 / 0; m.entry()")
+    done = run("--version", code=f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: 1 / 0; {ENTRY}")
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, decode_digestsign, judge
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Hashed, Push, decode_digestsign, judge
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.public import PublicKey
@@ -474,3 +474,27 @@ def test_insertions_and_deletions_are_refused(at, data, cut):
 def test_what_we_build_is_accepted(payload):
     assert judge(LOCAL, build(payload, sign=SIGNER.sign_hash)).accepted
     assert judge(CLOUD, build(payload, sign=None), push=push_of(build(payload, sign=None))).accepted
+
+
+# --- digests that are known before
+
+START = IMAGE[:BODY]
+HASHED = Hashed((START[:-4], START[-4:]), hashlib.md5(START).hexdigest(), hashlib.sha256(START).hexdigest())
+
+
+def test_known_digests_are_used_for_the_very_bytes_only():
+    """Digests that are not those of the pieces show when they are used; no other image's verdict depends on them."""
+    assert judge(LOCAL, IMAGE, hashed=HASHED) == judge(LOCAL, IMAGE)
+    wrong = HASHED._replace(sha256="0" * 64)
+    assert judge(LOCAL, IMAGE, hashed=wrong).verdict == DeviceVerdict.OTA_VERIFY_SHA2_FAIL
+    wrong = HASHED._replace(md5="0" * 32)
+    assert judge(LOCAL, IMAGE, hashed=wrong).verdict == DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
+    for pieces in ((START[:-4],), (START, b"\0"), (b"", flip(START, 3))):
+        assert judge(LOCAL, IMAGE, hashed=wrong._replace(pieces=pieces)) == judge(LOCAL, IMAGE)
+
+
+@given(st.integers(0, BODY - 1), st.integers(0, 7))
+def test_known_digests_hide_no_damage(offset, bit):
+    damaged = flip(IMAGE, offset, bit)
+    assert judge(LOCAL, damaged, hashed=HASHED) == judge(LOCAL, damaged)
+    assert not judge(LOCAL, damaged, hashed=HASHED).accepted

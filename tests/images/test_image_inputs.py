@@ -199,7 +199,7 @@ def test_value_that_does_not_fit(name):
     change, message = BAD_INFO[name]
     good = {"image_size": 1, "image_md5": bytes(16), "image_num": 1, "image_res": 0, "image_crc16": 0}
     with pytest.raises(FormatError, match=message):
-        ImageInfo(ImageMagic.ALL, **{**good, **change})
+        ImageInfo(ImageMagic.ALL, **{**good, **change}).to_bytes()
 
 
 BAD_SIGN = {
@@ -226,4 +226,4 @@ def test_sign_value_that_does_not_fit(name):
         "signature": bytes(256),
     }
     with pytest.raises(FormatError, match=message):
-        SignInfo(**{**good, **change})
+        SignInfo(**{**good, **change}).to_bytes()

@@ -1,0 +1,147 @@
+"""What a release has to pass before it gets its name: one function a rule, each a ProofError or a line of the manifest.
+
+`release.make` says in which order, and why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Optional
+
+from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
+
+# Each function imports the rooms it needs: a build with nothing to do proves nothing.
+if TYPE_CHECKING:
+    from aos_ota_plugin.device.acceptance import Hashed
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.release.make import ReleaseInput
+
+Proofs = Dict[str, str]
+"""What was proven, in order: the rule, and what was seen."""
+
+
+def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
+    """The key that devices running this firmware will check the next image with."""
+    if given.security == "none":
+        return None
+    wanted = given.public_key or (given.signer.public_key if given.signer else None)
+    if wanted is None:
+        raise SigningKeyError("there is no key to make or check this release with",
+                              remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")
+    if given.security == "local":
+        if given.signer is None:
+            raise SigningKeyError("there is no private key to sign this release with", remedy="set OTA_SIGNING_KEY")
+        if given.signer.public_key != wanted:
+            raise ProofError(
+                f"OTA_PUBLIC_KEY (fingerprint {wanted.fingerprint[:16]}) is not the public half of OTA_SIGNING_KEY "
+                f"(fingerprint {given.signer.public_key.fingerprint[:16]}): every signature would be refused",
+                remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
+    if given.elf is None:
+        return wanted
+    from aos_ota_plugin.device.elf import read_public_key
+
+    with placed(given.elf_name):
+        held = read_public_key(given.elf)
+    if held != wanted:
+        raise ProofError(
+            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "
+            "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
+            remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
+    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}"
+    return held
+
+
+def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
+    """The firmware holds the version, and of the identity what it should."""
+    if given.elf is None:
+        return
+    from aos_ota_plugin.device.elf import elf_contains
+
+    if not elf_contains(given.elf, given.version.encode("ascii", "replace") + b"\0"):
+        raise ProofError(
+            f"{given.elf_name} does not hold the version {given.version}: a device running it would report another one",
+            remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again")
+    proofs["version in the firmware"] = f"{given.version} stands in the ELF"
+    if not all(elf_contains(given.elf, needle) for needle in given.embedded):
+        raise ProofError(
+            f"{given.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
+            remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`")
+    if given.embedded:
+        proofs["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"
+    if any(elf_contains(given.elf, needle) for needle in given.forbidden):
+        raise ProofError(
+            f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
+            remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
+
+
+def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
+    """Device and platform take the version, and devices of the base release find it newer."""
+    from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
+
+    check_version(given.version, place=given.version_place)
+    if given.base is None:
+        proofs["version"] = f"{given.version}: characters and length fit device and platform"
+        return
+    reason = explain_order(given.version, given.base.version)
+    if reason is not None:
+        raise ProofError(reason, place=given.version_place,
+                         remedy=f"use {suggest_version(given.base.version, given.version)}, which those devices take")
+    proofs["version order"] = f"{given.version} is newer than {given.base.version} by the device's strncmp"
+
+
+def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
+    """The devices of the base release trust the key that this one is signed with."""
+    if given.base is None:
+        return
+    ours = trusted.fingerprint if trusted else None
+    theirs = given.base.key_fingerprint
+    if given.base.security == given.security and ours == theirs:
+        proofs["same key as the base release"] = (ours or "no key")[:16]
+        return
+    if given.allow_new_key:
+        proofs["key differs from the base release"] = "allowed by OTA_ALLOW_NEW_KEY"
+        return
+    raise ProofError(
+        f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
+        f"{(theirs or 'none')[:16]}; this release is in {given.security} mode with key {(ours or 'none')[:16]}: they "
+        "would refuse it",
+        remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
+
+
+def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
+    """A device never compares magics, so only we can see an image meant for another part of it, or another chip."""
+    if given.base is None or given.image_magic == given.base.image_magic:
+        return
+    magics = given.image_magic, given.base.image_magic
+    if not set(magics) <= _FIRMWARE:
+        raise ProofError(
+            f"this image has the magic {magics[0]}, and the base release {given.base.version} is {magics[1]}: its "
+            "version and key are not those of what this image replaces",
+            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take the last release with "
+                   f"{magics[0]} as the base release")
+    proofs["image_magic differs from the base release"] = f"{magics[0]} after {magics[1]}: both replace the firmware"
+
+
+def prove_acceptance(
+    given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, *, hashed: Optional[Hashed] = None,
+) -> Proofs:
+    """Take an image through the device's own rules; return what each rule found."""
+    from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+
+    device = Device(public_key=trusted, local_rsa=given.security == "local",
+                    version=given.base.version if given.base else None, partition_size=given.partition_size)
+    judgement = judge(device, image, version=given.version, hashed=hashed)
+    for finding in judgement.findings:
+        if not finding.ok:
+            raise ProofError(f"a device would refuse this image with {finding.verdict.name}: {finding.detail}",
+                             remedy=_REMEDIES.get(finding.rule, "this is a fault of the build: `aos make clean` and "
+                                                  "build again, and report it if it stays"))
+    if judgement.verdict is not DeviceVerdict.OTA_SUCCESS or (device.local_rsa and not judgement.signature_checked):
+        raise ProofError(f"the signature of this image was not checked ({judgement.verdict.name})",
+                         remedy="this is a fault of aos_ota_plugin: please report it")
+    return {finding.rule: finding.detail for finding in judgement.findings if finding.judged}
+
+
+_FIRMWARE = {"ALL", "APP", "KERNEL"}
+_REMEDIES = {
+    "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
+}
