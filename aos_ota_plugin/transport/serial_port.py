@@ -7,6 +7,7 @@ the way is lost, which the protocols above notice and mend.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
@@ -90,7 +91,9 @@ class SerialPort:
         try:
             return serial.Serial(self._name, self._baud, timeout=1, write_timeout=_WRITE_SECONDS, exclusive=True)
         except (OSError, ValueError, OverflowError) as problem:
-            raise TransferError(f"cannot open the port {self._name}: {problem}",
+            # pyserial's text says the name and the reason twice where there is an error number.
+            number = getattr(problem, "errno", None)
+            raise TransferError(f"cannot open the port {self._name}: {os.strerror(number) if number else problem}",
                                 remedy="check its name and that no other program has it open; on Linux you may have to "
                                 "be in the group dialout") from None
 

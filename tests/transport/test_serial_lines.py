@@ -179,7 +179,7 @@ def test_send_refuses_what_no_board_boots(tmp_path, content, kind):
 
 def test_a_port_that_is_not_there(tmp_path):
     (tmp_path / "f").write_bytes(b"x")
-    with pytest.raises(TransferError, match="cannot open the port /nonexistent") as caught:
+    with pytest.raises(TransferError, match="cannot open the port /nonexistent: No such file or directory") as caught:
         run(send_verb.command, "--port", "/nonexistent", tmp_path / "f")
     assert "dialout" in caught.value.remedy
     assert CliRunner().invoke(send_verb.command, ["--plain", "--switch", "--port", "x", "f"]).exit_code == 2
