@@ -73,6 +73,11 @@ class Manifest:
     def to_json(self) -> bytes:
         """The manifest file's bytes; keys in a fixed order, one trailing newline."""
         document: Dict[str, Any] = {"schema": SCHEMA, **asdict(self)}
+        for module in document["modules"]:
+            image = module["image"]
+            # What a push message says of it, but for the URL and a signature: for people and uploaders, not read back.
+            module["push"] = {"module": module["name"], "version": module["version"], "size": image["size"],
+                              "signMethod": "SHA256", "sign": image["sha256"], "md5": image["md5"]}
         return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 

@@ -216,6 +216,17 @@ def test_push_of_a_module_is_signed(manifest, signer):
     public.verify(base64.b64decode(data["digestsign"]), bytes.fromhex(panel.image.sha256), PKCS1v15(), SHA256())
 
 
+def test_manifest_says_what_the_push_will(manifest, signer):
+    """The message and the manifest's part of it agree, field by field."""
+    listed = {module["name"]: module["push"] for module in json.loads(manifest.to_json())["modules"]}
+    assert listed.keys() == {module.name for module in manifest.modules}
+    for module in manifest.modules:
+        message = push_message(manifest, module.image, "https://host/x", signer=signer)
+        data = json.loads(message.to_json())["data"]
+        assert {key: data[key] for key in listed[module.name]} == listed[module.name]
+        assert data.keys() - listed[module.name].keys() <= {"url", "digestsign"}
+
+
 def test_push_of_a_wrapped_module_needs_no_key(manifest, signer):
     for key in (None, signer):
         message = push_message(manifest, choose(manifest, module="radio"), URL, signer=key)
