@@ -6,7 +6,6 @@ work is bounded: `DEPTH_MAX` levels, `PARTS_MAX` parts, `DECODED_MAX` bytes of o
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import struct
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import full, pack, xz
+from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.diff import container
 from aos_ota_plugin.images.info import BytesLike, ImageMagic
 from aos_ota_plugin.images.names import check_name, check_together
@@ -213,7 +213,7 @@ def _is_true(name: str, view: memoryview, image: full.FullImage) -> Optional[boo
     if name == "image_md5":
         return hashlib.md5(covered, usedforsecurity=False).digest() == info.image_md5
     if name == "image_crc16":
-        return binascii.crc_hqx(covered, 0) == info.image_crc16
+        return crc16(covered) == info.image_crc16
     return None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from typing import Callable, Optional
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import xz
+from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.diff.arithmetic import add
 from aos_ota_plugin.images.diff.container import (
     DEVICE_3X,
@@ -89,7 +89,7 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         extra_at += triple.copy
         base_at += triple.add + triple.seek
     made = b"".join(parts)
-    if crc_hqx(made, 0) != section.crc16:
+    if crc16(made) != section.crc16:
         raise CrcError(f"{where}: the bytes it makes have another CRC-16 than it states", remedy=_WRONG_BASE)
     return made, triple
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import lzma
-from binascii import crc_hqx
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import FormatError, ProofError
+from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.diff.apply import apply
 from aos_ota_plugin.images.diff.container import (
     DEVICE_3X,
@@ -168,7 +168,7 @@ def _packed(streams: Streams, made: bytes, dict_size: int, effort: _Effort) -> b
             (streams.extra, _EXTRA_CODERS),
         )
     )
-    return section_bytes(len(made), crc_hqx(made, 0), ctrl, diff, extra)
+    return section_bytes(len(made), crc16(made), ctrl, diff, extra)
 
 
 def _tell(progress: Optional[Progress], done: int, steps: int) -> None:
