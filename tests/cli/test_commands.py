@@ -7,7 +7,6 @@ import os
 import random
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,25 +20,6 @@ KEYS = Path(__file__).parents[1] / "keys" / "data"
 def folder(tmp_path):
     path = tmp_path / "文件 夹"
     path.mkdir()
-    return path
-
-
-@pytest.fixture
-def run(folder):
-    def call(*arguments, **environment):
-        done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, arguments)], cwd=folder, text=True,
-                              encoding="utf-8", capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment})
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return done
-    return call
-
-
-@pytest.fixture
-def key(folder):
-    path = folder / "key.pem"
-    path.write_bytes((KEYS / "private.pem").read_bytes())
-    path.chmod(0o600)
     return path
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import random
 import shutil
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
@@ -67,17 +65,6 @@ def folder(tmp_path):
     for name, data in FILES.items():
         (path / name).write_bytes(data)
     return path
-
-
-@pytest.fixture
-def run(folder):
-    def call(*arguments):
-        done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, arguments)], cwd=folder, text=True,
-                              encoding="utf-8", capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "PYTHONIOENCODING": "utf-8"})
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return done
-    return call
 
 
 def failed(done, *says):
