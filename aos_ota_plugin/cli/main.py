@@ -28,6 +28,7 @@ VERBS = {
     "receive": "receive files over a serial port",
     "report": "which file to send over which channel, and how long it takes",
     "push-message": "print the message that offers a file of a release to a device",
+    "doctor": "check the set-up, and say how to mend it",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

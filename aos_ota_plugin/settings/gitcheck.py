@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
+from typing import Dict, Iterator, List
 
 _TIMEOUT_SECONDS = 20
 
@@ -15,27 +15,40 @@ def tracked_by_git(path: str) -> bool:
     and a machine that builds from an exported tree has none.
     """
     folder, name = os.path.split(os.path.abspath(path))  # realpath() would follow a link out of the repository
-    if not any(os.path.exists(os.path.join(parent, ".git")) for parent in _upwards(folder)):
+    if not in_repository(folder):
         return False
     import subprocess  # only files in a repository pay for it
 
-    # Variables such as GIT_DIR, set inside a hook, would make git answer for another repository.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = [
-        "git",
-        "--literal-pathspecs",
-        "-c", "safe.directory=*",  # we only read the index: a container that builds as root may do that
-        "-c", "core.fsmonitor=false",  # and never run a program the repository names
-        "ls-files", "--error-unmatch", "--", name,
-    ]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, timeout=_TIMEOUT_SECONDS, check=False,
+            git_command("ls-files", "--error-unmatch", "--", name), cwd=folder, env=git_environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_TIMEOUT_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0
+
+
+def in_repository(folder: str) -> bool:
+    """Whether a folder, by its absolute path, lies in a git repository's work tree."""
+    return any(os.path.exists(os.path.join(parent, ".git")) for parent in _upwards(os.path.abspath(folder)))
+
+
+def git_command(*arguments: str) -> List[str]:
+    """A git command that only reads, whoever owns the repository, and runs no program that the repository names."""
+    return [
+        "git",
+        "--literal-pathspecs",
+        "-c", "safe.directory=*",  # a container that builds as root may read
+        "-c", "core.fsmonitor=false",
+        *arguments,
+    ]
+
+
+def git_environment() -> Dict[str, str]:
+    """The environment without variables such as GIT_DIR, with which a hook would make git answer for another one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def _upwards(folder: str) -> Iterator[str]:

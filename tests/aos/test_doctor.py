@@ -1,0 +1,117 @@
+"""``aos-ota doctor`` on the demo workspace, whole and broken in one place at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.aos
+
+
+@pytest.fixture
+def doctor(workspace):
+    def call(*arguments, env=None):
+        result = workspace.run(str(workspace.aos.parent / "aos-ota"), "doctor", *arguments, env=env)
+        assert "Traceback" not in result.output
+        return result
+    return call
+
+
+def commit(folder):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    for arguments in (["init", "-q"], ["add", "-A", "-f"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env=environ)
+
+
+def test_whole(doctor):
+    result = doctor()
+    assert result.status == 0
+    assert "FAULT" not in result.output
+    assert "hook: the component aos_ota_plugin" in result.output
+    assert "compiler: /usr/bin/arm-none-eabi-gcc" in result.output
+    assert result.output.endswith("nothing stands in the way of a build\n")
+    report = json.loads(doctor("--json").output)
+    assert report["faults"] == 0
+    assert [check["name"] for check in report["checks"]] == [
+        "aos make", "aos-tools", "workspace", "hook", "compiler", "settings", "keys", "clock", "git history"]
+
+
+def move_component(workspace):
+    (workspace.root / "components" / "aos_ota_plugin").rename(workspace.root / "elsewhere")
+
+
+def forget_hook(workspace):
+    text = workspace.package.read_text(encoding="utf-8")
+    workspace.package.write_text("".join(line for line in text.splitlines(True) if "aos_ota_plugin:" not in line), encoding="utf-8")
+
+
+def open_key(workspace):
+    workspace.key.chmod(0o644)
+
+
+def drop_key(workspace):
+    workspace.key.unlink()
+
+
+def misspell(workspace):
+    workspace.edit(workspace.package, "OTA_CONFIG_RSA: y", "OTA_CONFIG_RSSA: y")
+
+
+def move_compiler(workspace):
+    chip = workspace.root / "hardware" / "chip" / "haas1000" / "package.yaml"
+    workspace.edit(chip, "toolchain_path: /usr ", "toolchain_path: /nowhere ")
+
+
+@pytest.mark.parametrize("break_it, says, fix", [
+    (move_component, "FAULT workspace: the solution depends on aos_ota_plugin, which is not", "fix: put it in place with `aos-ota init`"),
+    (forget_hook, "FAULT hook: nothing lets aos_ota_plugin into this solution's build", "fix: run `aos-ota init`"),
+    (open_key, "others on this machine can read it", "fix: chmod 600"),
+    (drop_key, "FAULT keys: ", "aos-ota keygen"),
+    (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
+    (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /nowhere/bin", "toolchain_path"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_broken(workspace, doctor, break_it, says, fix):
+    break_it(workspace)
+    result = doctor()
+    assert result.status == 1
+    assert result.output.count("FAULT ") == 1
+    assert says in result.output
+    assert fix in result.output
+
+
+def test_without_aos_tools(workspace):
+    result = workspace.run(str(workspace.aos.parent / "python"), "-c",
+                           "import os; os.environ['PATH'] = '/nowhere'; from aos_ota_plugin.cli.main import main; main(['doctor'])")
+    assert result.status == 1
+    assert "FAULT aos make: there is no `aos` on PATH" in result.output
+
+
+def test_secrets_that_git_remembers(workspace, doctor):
+    """Removed long ago, and still there for whoever has the history; the secret itself is not shown."""
+    secret = {"AOS_OTA_DEVICE_SECRET": "d0e1f2a3b4c5d6e7"}
+    (workspace.solution / "秘密 notes.txt").write_text(f"the device: {secret['AOS_OTA_DEVICE_SECRET']}\n", encoding="utf-8")
+    (workspace.solution / ".gitignore").unlink(missing_ok=True)
+    commit(workspace.root)
+    (workspace.solution / "秘密 notes.txt").unlink()
+    workspace.key.rename(workspace.solution / "keys" / "new.pem")
+    workspace.edit(workspace.package, "keys/ota_dev_key.pem", "keys/new.pem")
+    (workspace.solution / ".gitignore").write_text("keys/new.pem\n")
+    commit(workspace.root)
+    result = doctor(env=secret)
+    assert result.status == 1
+    assert "holds the device secret, in solutions/ota_demo/秘密 notes.txt" in result.output
+    assert "holds a private key that is not encrypted, in solutions/ota_demo/keys/ota_dev_key.pem" in result.output
+    assert secret["AOS_OTA_DEVICE_SECRET"] not in result.output
+
+
+def test_a_file_from_the_future_is_a_note(workspace, doctor):
+    future = time.time() + 5000
+    os.utime(workspace.solution / "maintask.c", (future, future))
+    result = doctor()
+    assert result.status == 0
+    assert "note  clock: " in result.output
+    assert "maintask.c changed in the future" in result.output
