@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BOARD_FLASH_H
+#define BOARD_FLASH_H
+
+#include "ota_boot.h"
+
+/* The board's flash, its layout and its log, as the boot stage's functions want them; the arena is the caller's. */
+ota_boot_t *board_boot(void);
+
+#endif

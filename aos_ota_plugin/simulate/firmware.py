@@ -1,0 +1,55 @@
+"""What was built for the emulated board, as the scenarios use it."""
+
+from __future__ import annotations
+
+from typing import Dict, NamedTuple, Tuple
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.images.full import build
+from aos_ota_plugin.keys.rsa import PublicKey
+
+OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
+VENDOR = "app-1.0.9 with the vendor's flaws"
+VERSIONS: Dict[str, Tuple[str, ...]] = {
+    OLD: (f"OTA_APP_VERSION={OLD}",),
+    NEW: (f"OTA_APP_VERSION={NEW}",),
+    TENTH: (f"OTA_APP_VERSION={TENTH}",),
+    VENDOR: (f"OTA_APP_VERSION={OLD}", "DEMO_VENDOR_FLAWS=1"),
+}
+"""What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
+
+
+class Firmware(NamedTuple):
+    """One build: what is flashed, the signed image made of it, and the linked file with its symbols."""
+
+    payload: bytes
+    image: bytes
+    elf: bytes
+
+
+class Built(NamedTuple):
+    """All builds by the names of `VERSIONS`, the boot stage, and two keys: the build's own and one that nobody trusts."""
+
+    boot: bytes
+    firmware: Dict[str, Firmware]
+    key: bytes
+    stranger: bytes
+    flash_list: str
+
+
+def signed(payload: bytes, private_pem: bytes) -> bytes:
+    """Return the image of a payload, signed with that key."""
+    from aos_ota_plugin.keys.signer import load_signer
+
+    return build(payload, sign=load_signer(private_pem, file="", passphrase=None).sign_hash)
+
+
+def without_key(firmware: bytes, key: PublicKey) -> bytes:
+    """Return the firmware with an empty ``ota_pubn_buf``, as it is before a key is put in.
+
+    Raises FormatError when the key does not stand in it exactly once.
+    """
+    modulus = key.n_bytes
+    if firmware.count(modulus) != 1:
+        raise FormatError(f"the public key stands {firmware.count(modulus)} times in this firmware, not once")
+    return firmware.replace(modulus, bytes(len(modulus)))
