@@ -33,7 +33,7 @@ from enum import IntEnum
 from typing import Callable, Optional, Tuple
 
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.version import explain_order
+from aos_ota_plugin.device.version import explain_order, newer_by_numbers
 from aos_ota_plugin.keys.rsa import PublicKey
 
 
@@ -62,12 +62,16 @@ class DeviceVerdict(IntEnum):
 
 @dataclass(frozen=True)
 class Device:
-    """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes."""
+    """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes.
+
+    A `hardened` one compares numbers in versions as numbers, and in cloud mode takes no push without a signature.
+    """
 
     public_key: Optional[PublicKey]
     local_rsa: bool
     version: Optional[str] = None
     partition_size: Optional[int] = None
+    hardened: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,11 @@ def _version(case: _Case) -> Finding:
         return _unjudged("version", "not judged: the new or the device's version is not known")
     # The push's version is copied into a buffer before it is compared.
     received = case.version.encode("utf-8", "surrogatepass")[: limits.VERSION_MAX].decode("utf-8", "replace")
-    problem = explain_order(received, case.device.version)
+    if case.device.hardened:
+        newer = newer_by_numbers(received, case.device.version)
+        problem = None if newer else f"{received!a} is not newer than {case.device.version}"
+    else:
+        problem = explain_order(received, case.device.version)
     if problem:
         return _refuse("version", DeviceVerdict.OTA_TRANSPORT_VER_FAIL, problem)
     return _pass("version", f"{received} is newer than {case.device.version}")
@@ -267,13 +275,15 @@ def _signature(case: _Case) -> Finding:
         signature = decode_digestsign(case.push.digestsign or "") if case.push else None
         if case.push is None:
             return _unjudged("signature", "RSA check not judged: cloud mode without a push message")
+        if case.device.hardened and not signature:
+            return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, "the push has no digestsign")
         if not case.push.digestsign:
             return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
-        if not signature or not signature[0]:
+        if not case.device.hardened and (not signature or not signature[0]):
             return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
         # The hash rule has found this to be the file's own.
         digest = bytes.fromhex(case.push.sign[: 32 if _hash_of(case.push) == "md5" else 64])
-        valid = key is not None and key.verify_digest_of_file(digest, signature)
+        valid = key is not None and key.verify_digest_of_file(digest, signature or b"")
     if valid and key is not None:
         return _pass("signature", f"{_CHECKED} with key {key.short_fingerprint}")
     return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, _why_rsa_fails(key))

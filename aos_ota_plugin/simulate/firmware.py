@@ -28,7 +28,7 @@ class Firmware(NamedTuple):
 
 
 class Built(NamedTuple):
-    """All builds by the names of `VERSIONS`, the boot stage, and two keys: the build's own and one that nobody trusts."""
+    """All builds by the names of `VERSIONS`, the boot stage, and two private keys: the one used, a stranger's."""
 
     boot: bytes
     firmware: Dict[str, Firmware]
@@ -42,6 +42,25 @@ def signed(payload: bytes, private_pem: bytes) -> bytes:
     from aos_ota_plugin.keys.signer import load_signer
 
     return build(payload, sign=load_signer(private_pem, file="", passphrase=None).sign_hash)
+
+
+def crashing(firmware: Firmware) -> bytes:
+    """Return the firmware with an undefined instruction where its first task begins.
+
+    Raises FormatError when the linked file does not say where that is.
+    """
+    from io import BytesIO
+
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    elf = ELFFile(BytesIO(firmware.elf))
+    table, text = elf.get_section_by_name(".symtab"), elf.get_section_by_name(".text")
+    symbols = table.get_symbol_by_name("aos_maintask") if isinstance(table, SymbolTableSection) else None
+    if not symbols or text is None:
+        raise FormatError("the linked firmware has no symbol aos_maintask")
+    place = (symbols[0]["st_value"] & ~1) - text["sh_addr"]
+    return firmware.payload[:place] + b"\x00\xde" + firmware.payload[place + 2:]  # udf #0
 
 
 def without_key(firmware: bytes, key: PublicKey) -> bytes:

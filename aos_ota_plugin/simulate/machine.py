@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
+from aos_ota_plugin.device.limits import HAAS100_RTOSA_ADDRESS
 from aos_ota_plugin.errors import BuildError
 
 QEMU = "qemu-system-arm"
@@ -42,15 +43,17 @@ def find_qemu() -> str:
     return path
 
 
-def run(folder: Path, boot: bytes, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
-    """Switch the device on and wait until it is off; `boot` is the boot stage, `words` the emulator's argument.
+def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
+    """Switch the device on and wait until it is off; `words` are the emulator's argument.
 
     Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
     """
     qemu = find_qemu()
-    (folder / _BOOT).write_bytes(boot)
+    with (folder / FLASH).open("rb") as stream:
+        (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
+    arguments = "".join(f",arg={word}" for word in ("device", *words))
     command = [qemu, "-M", "mps2-an505", "-display", "none", "-monitor", "none", "-serial", "stdio",
-               "-semihosting-config", ",".join(["enable=on", "target=native", "arg=device", *(f"arg={word}" for word in words)]),
+               "-semihosting-config", f"enable=on,target=native{arguments}",
                "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
