@@ -58,7 +58,8 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     make_key(root / _DEMO / "keys" / "ota_dev_key.pem")
     make_key(root / _KEPT / "stranger.pem")
     run_make(aos, root / _BOOT, [], quiet=quiet)
-    write_if_changed(root / _KEPT / _BOOT_FILE, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+    write_if_changed(root / _RELEASE / "ota_bin" / _BOOT_FILE,
+                     (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
     for name, arguments in VERSIONS.items():
         run_make(aos, root / _DEMO, list(arguments), quiet=quiet)
         folder = root / _RELEASE / "ota_bin"
@@ -91,6 +92,7 @@ def _replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[st
 
 def _read(root: Path) -> Built:
     kept = root / _KEPT
+    boot = (root / _RELEASE / "ota_bin" / _BOOT_FILE).read_bytes()
     firmware = {name: Firmware(*((kept / name / file).read_bytes() for file in _FILES)) for name in VERSIONS}
-    return Built((kept / _BOOT_FILE).read_bytes(), firmware, (root / _DEMO / "keys" / "ota_dev_key.pem").read_bytes(),
+    return Built(boot, firmware, (root / _DEMO / "keys" / "ota_dev_key.pem").read_bytes(),
                  (kept / "stranger.pem").read_bytes(), (root / _FLASH_LIST).read_text(encoding="utf-8"))

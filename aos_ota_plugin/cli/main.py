@@ -27,6 +27,7 @@ VERBS = {
     "send": "write a file to a board's flash over its serial port",
     "receive": "receive files over a serial port",
     "report": "which file to send over which channel, and how long it takes",
+    "flash": "write a build's files to the flash of an emulated board, and show its partitions",
     "simulate": "take an emulated device through upgrades that must succeed or be refused",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }

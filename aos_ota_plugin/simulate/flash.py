@@ -7,7 +7,7 @@ ADDR, SIZE and the file of ``ota_bin`` that belongs there.
 from __future__ import annotations
 
 import struct
-from typing import List, Mapping, NamedTuple, Optional
+from typing import List, Mapping, NamedTuple, Optional, Union
 
 from aos_ota_plugin.device.limits import HAAS100_FLASH_SIZE
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
@@ -59,7 +59,7 @@ def write_partition(flash: bytearray, partition: Partition, data: bytes) -> None
     flash[partition.address:end] = data + bytes([ERASED]) * (partition.size - len(data))
 
 
-def read_partition(flash: bytes, partition: Partition) -> bytes:
+def read_partition(flash: Union[bytes, bytearray], partition: Partition) -> bytes:
     """Return what stands in the partition, without the erased bytes at its end."""
     return bytes(flash[partition.address:partition.address + partition.size]).rstrip(bytes([ERASED]))
 
