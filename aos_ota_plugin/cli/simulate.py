@@ -12,9 +12,10 @@ from aos_ota_plugin.cli.demo_firmware import built_firmware
 from aos_ota_plugin.cli.output import echo_table
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.errors import ProofError
-from aos_ota_plugin.simulate.device import Seen, judged, play
+from aos_ota_plugin.simulate.device import Case, Seen, judged, play
 from aos_ota_plugin.simulate.firmware import Built
 from aos_ota_plugin.simulate.machine import find_qemu
+from aos_ota_plugin.simulate.power import cut, operations, spread
 from aos_ota_plugin.simulate.scenarios import SCENARIOS, Scenario
 
 
@@ -50,7 +51,9 @@ def _passed(scenario: Scenario, built: Built, *, quiet: bool) -> bool:
     click.echo(f"== {scenario.name}: {scenario.about}")
     case = scenario.case(built)
     with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
-        seen = play(Path(folder), built.boot, built.flash_list, case)
+        if scenario.cuts:
+            return _survives(scenario, built, case, Path(folder), quiet=quiet)
+        seen = play(Path(folder), built, case)
     if not quiet:
         for line in seen.log.splitlines():
             click.echo(f"   {line}")
@@ -59,6 +62,24 @@ def _passed(scenario: Scenario, built: Built, *, quiet: bool) -> bool:
     passed = (seen.verdict, seen.version, seen.status) == expected and model == scenario.verdict
     click.echo(f"{'ok' if passed else 'FAILED'}: expected {_verdict(scenario.verdict)} and then {scenario.version}; "
                f"seen {', '.join(_seen(seen))}; the model says {_verdict(model)}")
+    return passed
+
+
+def _survives(scenario: Scenario, built: Built, case: Case, folder: Path, *, quiet: bool) -> bool:
+    """Cut power in the scenario's operations, one after another, each time on a new device."""
+    total = operations(folder, built, case)
+    results = []
+    for operation in spread(total, scenario.cuts):
+        result = cut(folder, built, case, operation)
+        results.append(result)
+        if not quiet:
+            click.echo(f"   cut in flash operation {operation} of {total}: {result.after or 'no whole version'} ran "
+                       f"then, {result.end or 'no whole version'} in the end")
+    ends = sum(result.after is not None and result.end == scenario.version for result in results)
+    old = sum(result.after == case.version for result in results)
+    passed = ends == len(results)
+    click.echo(f"{'ok' if passed else 'FAILED'}: expected a whole version after each of {len(results)} cuts, and "
+               f"{scenario.version} in the end; seen {ends} times ({old} times the old version ran at first)")
     return passed
 
 

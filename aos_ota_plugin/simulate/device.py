@@ -13,7 +13,9 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.firmware import Built
 
+FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
 PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
 _INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
@@ -34,13 +36,14 @@ class Offer(NamedTuple):
 class Case(NamedTuple):
     """A device and what it is offered: the firmware in its flash, what that firmware is, and the offer.
 
-    `key` is None where the firmware has none.
+    `key` is None where the firmware has none; `installs` is the payload that the image stands for.
     """
 
     firmware: bytes
     version: str
     key: Optional[PublicKey]
     offer: Offer
+    installs: bytes = b""
     hardened: bool = True
     local: bool = True
 
@@ -64,12 +67,12 @@ def judged(case: Case) -> Judgement:
     return judge(device, case.offer.image, version=case.offer.version, push=push)
 
 
-def prepare(folder: Path, boot: bytes, flash_list: str, case: Case) -> None:
+def prepare(folder: Path, built: Built, case: Case) -> None:
     """Flash a new device in `folder`: boot stage, firmware in bank A, identity; the platform sends the offer."""
-    rows = {row.name: row for row in flash.partitions(flash_list, "mps2_dld_cfg.yaml")}
+    rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
-    for name, data in (("BOOT", boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity))):
+    for name, data in (("BOOT", built.boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity))):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / machine.FLASH).write_bytes(contents)
@@ -95,12 +98,12 @@ def switch_on(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -
     return Seen(verdicts[-1] if verdicts else None, _version(folder), ran.status, ran.log)
 
 
-def play(folder: Path, boot: bytes, flash_list: str, case: Case, words: Sequence[str] = ()) -> Seen:
+def play(folder: Path, built: Built, case: Case) -> Seen:
     """Flash a new device, let it take or refuse the offer, then switch it on once more, to see what runs now."""
-    prepare(folder, boot, flash_list, case)
-    first = switch_on(folder, words)
+    prepare(folder, built, case)
+    first = switch_on(folder)
     send(folder, [])
-    last = switch_on(folder, words)
+    last = switch_on(folder)
     return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log)
 
 
@@ -109,14 +112,12 @@ def verdicts_of(log: str) -> List[DeviceVerdict]:
     return [DeviceVerdict(0 if accepted else int(code)) for code, accepted in _VERDICT.findall(log)]
 
 
-def batch(
-    folder: Path, boot: bytes, flash_list: str, case: Case, offers: Sequence[Offer],
-) -> List[Tuple[Offer, DeviceVerdict]]:
+def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, DeviceVerdict]]:
     """Offer many images to one device in one start; accepted ones are not installed.
 
     Raises BuildError when the device did not answer each of them once.
     """
-    prepare(folder, boot, flash_list, case)
+    prepare(folder, built, case)
     send(folder, offers)
     seen = switch_on(folder, ["batch"], seconds=300)
     verdicts = verdicts_of(seen.log)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.images.full import build
+from aos_ota_plugin.images import diff, full, xz
 from aos_ota_plugin.keys.rsa import PublicKey
 
 OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
@@ -39,9 +39,23 @@ class Built(NamedTuple):
 
 def signed(payload: bytes, private_pem: bytes) -> bytes:
     """Return the image of a payload, signed with that key."""
+    return full.build(payload, sign=_sign(private_pem))
+
+
+def compressed(payload: bytes, private_pem: bytes) -> bytes:
+    """Return the xz image of a payload, signed with that key."""
+    return xz.build(payload, sign=_sign(private_pem))
+
+
+def patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
+    """Return the diff that makes `new` of `old`, signed with that key."""
+    return diff.build(diff.create(old, new), sign=_sign(private_pem))
+
+
+def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
     from aos_ota_plugin.keys.signer import load_signer
 
-    return build(payload, sign=load_signer(private_pem, file="", passphrase=None).sign_hash)
+    return load_signer(private_pem, file="", passphrase=None).sign_hash
 
 
 def crashing(firmware: Firmware) -> bytes:

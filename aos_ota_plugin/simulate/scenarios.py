@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Callable, Dict, NamedTuple, Tuple
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate.device import Case, Offer
-from aos_ota_plugin.simulate.firmware import NEW, OLD, TENTH, VENDOR, Built, crashing, signed, without_key
+from aos_ota_plugin.simulate.firmware import (
+    NEW,
+    OLD,
+    TENTH,
+    VENDOR,
+    Built,
+    compressed,
+    crashing,
+    patch,
+    signed,
+    without_key,
+)
 
 _TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
 
@@ -21,6 +33,8 @@ class Scenario(NamedTuple):
     case: Callable[[Built], Case]
     verdict: DeviceVerdict
     version: str
+    cuts: int = 0
+    """Not 0: it is gone through again and again, power failing in at most so many of its flash operations."""
 
 
 def device_key(built: Built) -> PublicKey:
@@ -33,7 +47,7 @@ def device_key(built: Built) -> PublicKey:
 def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
     """Return the case of this image offered as `version` to a device that runs that build."""
     return Case(built.firmware[firmware].payload, OLD, device_key(built), Offer(image, version),
-                hardened=firmware != VENDOR)
+                built.firmware[NEW].payload, hardened=firmware != VENDOR)
 
 
 def _upgrade(built: Built) -> Case:
@@ -87,10 +101,27 @@ def _too_large(built: Built) -> Case:
     return offered(built, signed(payload + bytes(HAAS100_RTOS_SIZE - len(payload)), built.key))
 
 
+def _xz(built: Built) -> Case:
+    return offered(built, compressed(built.firmware[NEW].payload, built.key))
+
+
+def _diff(base: str) -> Callable[[Built], Case]:
+    return lambda built: offered(
+        built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
+
+
+def _large(built: Built) -> Case:
+    """An image of 4 MiB, as real ones are: the firmware, and what does not compress behind it."""
+    payload = built.firmware[NEW].payload
+    payload += hashlib.shake_256(payload).digest((4 << 20) - len(payload))
+    return offered(built, signed(payload, built.key))._replace(installs=payload)
+
+
 def _rollback(built: Built) -> Case:
     return offered(built, signed(crashing(built.firmware[NEW]), built.key))
 
 
+_EVERY = 1 << 30
 _OK = DeviceVerdict.OTA_SUCCESS
 _HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA_FAIL
 _SHA2, _IMAGE = DeviceVerdict.OTA_VERIFY_SHA2_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
@@ -112,6 +143,13 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("cut-short", "the image's end is missing", _cut_short, _HEAD, OLD),
     Scenario("ends-early", "the download ends before the size that the push says", _ends_early, _HEAD, OLD),
     Scenario("too-large", "the image is larger than the OTA partition", _too_large, _WRITE, OLD),
+    Scenario("xz", "a compressed image is unpacked over the old version", _xz, _OK, NEW),
+    Scenario("diff", "a diff is applied over the old version", _diff(OLD), _OK, NEW),
+    Scenario("diff-wrong-base", "a diff made for another version changes nothing", _diff(TENTH), _OK, OLD),
+    Scenario("power-cut", "power fails in every flash operation of an upgrade", _upgrade, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
 )
 

@@ -2,7 +2,9 @@
 #include "hal/cpu.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
+#include "board_flash.h"
 #include "semihost.h"
 
 /* UART0, Arm's CMSDK APB UART, at its secure address. */
@@ -49,5 +51,8 @@ void hal_cpu_reset(void)
 
 void hal_cpu_off(int status)
 {
+    if (status == 0) {
+        printf("off: %lu flash operations\n", (unsigned long)board_flash_operations());
+    }
     semihost_exit(status);
 }

@@ -92,6 +92,11 @@ static int flash_erase(void *ctx, uint32_t address)
     return 0;
 }
 
+uint32_t board_flash_operations(void)
+{
+    return OPERATIONS;
+}
+
 static void boot_log(void *ctx, const char *what, int32_t value)
 {
     (void)ctx;

@@ -7,4 +7,7 @@
 /* The board's flash, its layout and its log, as the boot stage's functions want them; the arena is the caller's. */
 ota_boot_t *board_boot(void);
 
+/* Writes and erases since power was switched on, over restarts. */
+uint32_t board_flash_operations(void);
+
 #endif
