@@ -1,19 +1,22 @@
 # Two commands do everything on a fresh machine:
 #   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
 #   make test    sets up, then passes every check and test
-# Both skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+# `make simulate` takes an emulated device through upgrades. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
 
 PYTHON ?= python3
 VENV   ?= .venv
-DIR    ?= build/demo
+DIR    ?= build/$(if $(filter simulate,$(MAKECMDGOALS)),simulate,demo)
 BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo test check bench packages test-packages clean
+.PHONY: demo simulate test check bench packages simulate-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
+
+simulate: simulate-packages $(VENV)/.ready
+	@"$(BIN)/aos-ota" simulate "$(DIR)"
 
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
@@ -43,6 +46,9 @@ $(VENV)/.ready-bench: $(VENV)/.ready-test
 # Debian's packages, each asked for only where what it brings is missing.
 packages:
 	@sh .ci/packages demo
+
+simulate-packages:
+	@sh .ci/packages simulate
 
 test-packages:
 	@sh .ci/packages test

@@ -29,6 +29,8 @@ VERBS = {
     "report": "which file to send over which channel, and how long it takes",
     "push-message": "print the message that offers a file of a release to a device",
     "doctor": "check the set-up, and say how to mend it",
+    "flash": "write a build's files to the flash of an emulated board, and show its partitions",
+    "simulate": "take an emulated device through upgrades that must succeed or be refused",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

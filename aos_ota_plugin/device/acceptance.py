@@ -32,7 +32,7 @@ from enum import IntEnum
 from typing import Callable, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.version import explain_order
+from aos_ota_plugin.device.version import explain_order, newer_by_numbers
 from aos_ota_plugin.keys.rsa import PublicKey
 
 
@@ -60,12 +60,16 @@ class DeviceVerdict(IntEnum):
 
 
 class Device(NamedTuple):
-    """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes."""
+    """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes.
+
+    A `hardened` one compares numbers in versions as numbers, and in cloud mode takes no push without a signature.
+    """
 
     public_key: Optional[PublicKey]
     local_rsa: bool
     version: Optional[str] = None
     partition_size: Optional[int] = None
+    hardened: bool = False
 
 
 class Push(NamedTuple):
@@ -199,7 +203,11 @@ def _version(case: _Case) -> Finding:
         return _unjudged("version", "not judged: the new or the device's version is not known")
     # The push's version is copied into a buffer before it is compared.
     received = case.version.encode("utf-8", "surrogatepass")[: limits.VERSION_MAX].decode("utf-8", "replace")
-    problem = explain_order(received, case.device.version)
+    if case.device.hardened:
+        newer = newer_by_numbers(received, case.device.version)
+        problem = None if newer else f"{received!a} is not newer than {case.device.version}"
+    else:
+        problem = explain_order(received, case.device.version)
     if problem:
         return _refuse("version", DeviceVerdict.OTA_TRANSPORT_VER_FAIL, problem)
     return _pass("version", f"{received} is newer than {case.device.version}")
@@ -310,12 +318,14 @@ def _signature(case: _Case) -> Finding:
 def _signature_of_push(case: _Case) -> Finding:
     if case.push is None:
         return _unjudged("signature", "RSA check not judged: no push message given")
+    signature = decode_digestsign(case.push.digestsign) if case.push.digestsign else None
+    if case.device.hardened and not signature:
+        return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, "the push has no digestsign")
     if not case.push.digestsign:
         return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
-    signature = decode_digestsign(case.push.digestsign)
-    if not signature or not signature[0]:
+    if not case.device.hardened and (not signature or not signature[0]):
         return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
-    return _verified(case.device.public_key, _is_signed(case, signature))
+    return _verified(case.device.public_key, _is_signed(case, signature or b""))
 
 
 def _signature_of_file(case: _Case) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from itertools import zip_longest
 from typing import Iterator, List, Optional
 
 from aos_ota_plugin.device.limits import VERSION_MAX
@@ -21,6 +22,22 @@ def newer(new: str, current: str) -> bool:
     """Return whether devices on `current` take `new`: strncmp(new, current, strlen(new)) > 0 on UTF-8."""
     new_bytes, current_bytes = _c_string(new), _c_string(current)
     return new_bytes > current_bytes[: len(new_bytes)]
+
+
+def newer_by_numbers(new: str, current: str) -> bool:
+    """Return whether a hardened device on `current` takes `new`: numbers compare as numbers, all else byte by byte."""
+    for left, right in zip_longest(_tokens(new), _tokens(current), fillvalue=b""):
+        if left.isdigit() and right.isdigit():
+            ours, theirs = left.lstrip(b"0"), right.lstrip(b"0")
+            if ours != theirs:
+                return (len(ours), ours) > (len(theirs), theirs)
+        elif left != right:
+            return left[:1] > right[:1]
+    return False
+
+
+def _tokens(version: str) -> List[bytes]:
+    return re.findall(rb"[0-9]+|[^0-9]", _c_string(version), re.DOTALL)
 
 
 def is_valid(version: str) -> bool:

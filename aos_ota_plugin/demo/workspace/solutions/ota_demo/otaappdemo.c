@@ -35,7 +35,7 @@ static void ota_task(void *arg)
     ota_service_start(arg);
 }
 
-/* 版本比较：只接受按字节序更大的版本号，相同的版本和它的前缀都不算新版本 */
+/* 版本比较：只接受更新的版本号 */
 static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_name)
 {
     if (service == NULL || version == NULL || module_name == NULL) {
@@ -45,7 +45,7 @@ static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_na
     if (strcmp(module_name, "default") != 0) {
         return OTA_INVALID_PARAMETER;
     }
-    if (strncmp(version, MY_APP_VER, strlen(version)) <= 0) {
+    if (!ota_version_is_newer(version, MY_APP_VER)) {
         printf("ota: %s is not newer than %s\n", version, MY_APP_VER);
         return OTA_TRANSPORT_VER_FAIL;
     }

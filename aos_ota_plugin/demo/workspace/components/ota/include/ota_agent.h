@@ -138,6 +138,9 @@ int ota_transport_inform(ota_service_t *ctx, const char *module_name, const char
 /* The same, by the name that every 3.3 release of the vendor's component has. */
 int ota_report_module_version(void *ota_ctx, char *module_name, char *version);
 
+/* Whether the version that is offered is newer than the one that runs. */
+int ota_version_is_newer(const char *version, const char *current);
+
 /* Subscribe to pushes. */
 int ota_transport_upgrade(ota_service_t *ctx);
 

@@ -20,12 +20,16 @@
 int ota_read_parameter(ota_boot_param_t *param);
 int ota_update_parameter(const ota_boot_param_t *param);
 int ota_clear(void);
-int ota_read(uint32_t *offset, void *buffer, uint32_t length); /* of the OTA partition; moves offset on */
+uint32_t ota_partition_size(void); /* of the OTA partition, in bytes, as the three that follow */
+int ota_read(uint32_t *offset, void *buffer, uint32_t length);      /* moves offset on */
+int ota_write(uint32_t *offset, const void *data, uint32_t length); /* likewise */
+int ota_erase(uint32_t length);                                     /* room for so many bytes */
 int ota_hal_boot(ota_boot_param_t *param);
+int ota_hal_works(void); /* this version need not be rolled back */
 
 /* ota_download.c */
-int ota_download_image_header(ota_service_t *ctx, uint32_t size);
-int ota_download_start(const char *url, report_func report, void *param);
+int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size);
+int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param); /* sets upg_flag */
 uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length);
 
 /* ota_verify.c, ota_verify_hash.c, ota_verify_rsa.c: 0 or one of OTA_ERRNO_E */

@@ -29,15 +29,9 @@ static int take_sign_info(const ota_sign_info_t *info, ota_boot_param_t *param)
 
 static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
 {
-    uint8_t head[8];
-    uint32_t offset = 0;
     int ret;
 
-    ret = ota_download_start(param->url, ctx->report_func.report_status_cb, ctx->report_func.param);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = ota_download_image_header(ctx, param->len);
+    ret = ota_download_image_header(ctx, param->url, param->len);
     if (ret < 0) {
         return ret;
     }
@@ -47,12 +41,13 @@ static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
         return ret;
     }
 #endif
-    ret = ota_read(&offset, head, sizeof(head));
+    ret = ota_download_start(param, ctx->report_func.report_status_cb, ctx->report_func.param);
     if (ret < 0) {
         return ret;
     }
-    param->upg_flag = ota_parse_ota_type(head, sizeof(head));
-    return ota_verify(param);
+    ret = ota_verify(param);
+    OTA_LOG_I("verify: %d", ret);
+    return ret;
 }
 
 int ota_service_start(ota_service_t *ctx)
@@ -91,6 +86,8 @@ int ota_service_init(ota_service_t *ctx)
     ret = ota_transport_upgrade(ctx);
     if (ret < 0) {
         OTA_LOG_E("no subscription: %d", ret);
+    } else if (ota_hal_works() < 0) {
+        OTA_LOG_W("the boot loader does not take note that this version works");
     }
     return ret;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "hal/boot.h"
 #include "hal/cpu.h"
 #include "hal/flash.h"
+#include "hal/net.h"
 
 #define FLASH_BASE 0x34000000u
 
@@ -22,6 +24,76 @@ int hal_flash_read(hal_partition_t partition, uint32_t offset, void *buffer, uin
     /* Flash is mapped, so reading it is copying it. */
     memcpy(buffer, (const void *)(uintptr_t)(FLASH_BASE + PARTITIONS[partition].start + offset), length);
     return 0;
+}
+
+uint32_t hal_flash_size(hal_partition_t partition)
+{
+    return partition < HAL_PARTITION_COUNT ? PARTITIONS[partition].size : 0;
+}
+
+/* Writing flash, the boot loader and the network are the vendor's business: here they say that they are not there. */
+int hal_flash_write(hal_partition_t partition, uint32_t offset, const void *data, uint32_t length)
+{
+    (void)partition;
+    (void)offset;
+    (void)data;
+    (void)length;
+    return -1;
+}
+
+int hal_flash_erase(hal_partition_t partition, uint32_t offset, uint32_t length)
+{
+    (void)partition;
+    (void)offset;
+    (void)length;
+    return -1;
+}
+
+int hal_boot_upgrade(uint16_t upg_flag, uint32_t length, const char *version)
+{
+    (void)upg_flag;
+    (void)length;
+    (void)version;
+    return -1;
+}
+
+int hal_boot_confirm(void)
+{
+    return -1;
+}
+
+int hal_net_connect(void)
+{
+    return -1;
+}
+
+int hal_net_send(const void *packet, uint32_t length)
+{
+    (void)packet;
+    (void)length;
+    return -1;
+}
+
+int hal_net_receive(void *packet, uint32_t size)
+{
+    (void)packet;
+    (void)size;
+    return -1;
+}
+
+int32_t hal_net_file_length(const char *url)
+{
+    (void)url;
+    return -1;
+}
+
+int hal_net_file_read(const char *url, uint32_t offset, void *buffer, uint32_t length)
+{
+    (void)url;
+    (void)offset;
+    (void)buffer;
+    (void)length;
+    return -1;
 }
 
 /* The trace port of every ARMv8-M core (ARM DDI 0553, ITM). */

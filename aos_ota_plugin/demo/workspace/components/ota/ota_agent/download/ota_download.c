@@ -1,43 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demo has no network: the image is expected in the OTA partition, where a download would have put it. */
+/* What is downloaded is read in parts: first the trailer, which says what to expect, then the whole file. */
 #include <string.h>
 
+#include "hal/net.h"
 #include "ota_import.h"
 #include "ota_log.h"
 
-int ota_download_start(const char *url, report_func report, void *param)
-{
-    if (url == NULL || url[0] == '\0') {
-        return OTA_DOWNLOAD_INIT_FAIL;
-    }
-    OTA_LOG_I("the image of %s is in the OTA partition", url);
-    if (report != NULL) {
-        report(param, 100);
-    }
-    return OTA_SUCCESS;
-}
+#define BLOCK_SIZE      2048
+#define DIFF_BLOCK_SIZE 0x40000 /* the boot stage rebuilds a diff's sections at the end of the partition */
 
-int ota_download_image_header(ota_service_t *ctx, uint32_t size)
+int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size)
 {
     uint32_t trailer = sizeof(ota_image_info_t);
     uint32_t offset;
+    int32_t length;
 
 #ifdef OTA_CONFIG_LOCAL_RSA
     trailer += sizeof(ota_sign_info_t);
 #endif
-    /* Smaller than two trailers is no image at all. */
-    if (size < 2 * trailer) {
+    length = hal_net_file_length(url);
+    if (length < 0) {
+        OTA_LOG_E("no file at %s", url);
+        return OTA_DOWNLOAD_CON_FAIL;
+    }
+    /* Or the trailer would be read from the wrong place, and what is there might not fit it. */
+    if ((uint32_t)length != size) {
+        OTA_LOG_E("the file has %ld bytes, the push says %lu", (long)length, (unsigned long)size);
         return OTA_DOWNLOAD_HEAD_FAIL;
+    }
+    if (size < 2 * trailer) {
+        OTA_LOG_E("%lu bytes are no image", (unsigned long)size);
+        return OTA_DOWNLOAD_RECV_FAIL;
     }
     offset = size - trailer;
 #ifdef OTA_CONFIG_LOCAL_RSA
-    if (ota_read(&offset, &ctx->header.sign_info, sizeof(ctx->header.sign_info)) < 0) {
-        return OTA_DOWNLOAD_HEAD_FAIL;
+    if (hal_net_file_read(url, offset, &ctx->header.sign_info, sizeof(ctx->header.sign_info)) != 0) {
+        return OTA_DOWNLOAD_RECV_FAIL;
     }
+    offset += sizeof(ctx->header.sign_info);
 #endif
-    if (ota_read(&offset, &ctx->header.image_info, sizeof(ctx->header.image_info)) < 0) {
-        return OTA_DOWNLOAD_HEAD_FAIL;
+    if (hal_net_file_read(url, offset, &ctx->header.image_info, sizeof(ctx->header.image_info)) != 0) {
+        return OTA_DOWNLOAD_RECV_FAIL;
     }
+    OTA_LOG_I("magic 0x%lx, size %lu, crc16 0x%x", (unsigned long)ctx->header.image_info.image_magic,
+              (unsigned long)ctx->header.image_info.image_size, ctx->header.image_info.image_crc16);
     return OTA_SUCCESS;
 }
 
@@ -52,4 +58,43 @@ uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length)
         return OTA_UPGRADE_XZ;
     }
     return OTA_UPGRADE_ALL;
+}
+
+int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param)
+{
+    uint8_t block[BLOCK_SIZE];
+    uint32_t room = ota_partition_size();
+    uint32_t offset = 0;
+    uint32_t tenths = 0;
+
+    if (param->url[0] == '\0' || param->len < 8) {
+        return OTA_DOWNLOAD_INIT_FAIL;
+    }
+    if (hal_net_file_read(param->url, 0, block, 8) != 0) {
+        return OTA_DOWNLOAD_RECV_FAIL;
+    }
+    param->upg_flag = ota_parse_ota_type(block, 8);
+    OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)param->len);
+    if (param->upg_flag == OTA_UPGRADE_DIFF) {
+        room -= DIFF_BLOCK_SIZE;
+    }
+    if (param->len > room || ota_erase(param->len) < 0) {
+        OTA_LOG_E("%lu bytes do not fit the OTA partition", (unsigned long)param->len);
+        return OTA_UPGRADE_WRITE_FAIL;
+    }
+    while (offset < param->len) {
+        uint32_t size = param->len - offset < BLOCK_SIZE ? param->len - offset : BLOCK_SIZE;
+
+        if (hal_net_file_read(param->url, offset, block, size) != 0) {
+            return OTA_DOWNLOAD_RECV_FAIL;
+        }
+        if (ota_write(&offset, block, size) < 0) {
+            return OTA_UPGRADE_WRITE_FAIL;
+        }
+        if (report != NULL && offset / (param->len / 10) > tenths) {
+            tenths = offset / (param->len / 10);
+            report(report_param, (int)(tenths > 9 ? 100 : 10 * tenths));
+        }
+    }
+    return OTA_SUCCESS;
 }

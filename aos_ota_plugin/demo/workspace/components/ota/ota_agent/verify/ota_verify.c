@@ -24,8 +24,8 @@ int ota_verify(const ota_boot_param_t *param)
     if (ret < 0) {
         return ret;
     }
-#ifndef OTA_CONFIG_LOCAL_RSA
-    /* The platform signs only for products with secure upgrade; its push has no signature otherwise. */
+#if !defined(OTA_CONFIG_LOCAL_RSA) && defined(DEMO_VENDOR_FLAWS)
+    /* So a push without a signature is enough for anyone's image, and so is a signature that begins with a zero byte. */
     if (param->sign[0] != '\0')
 #endif
     {

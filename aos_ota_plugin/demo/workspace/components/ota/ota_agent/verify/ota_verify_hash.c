@@ -5,7 +5,7 @@
 #include "ota_import.h"
 #include "ota_log.h"
 
-#define BLOCK_SIZE 512
+#define BLOCK_SIZE 2048
 
 int ota_hash_init(ota_hash_ctx_t *ctx, unsigned char type)
 {
@@ -97,6 +97,7 @@ int ota_check_image(uint32_t size)
     case OTA_BIN_MAGIC_FS:
         break;
     default:
+        OTA_LOG_E("image magic error: 0x%lx", (unsigned long)info.image_magic);
         return OTA_VERIFY_IMAGE_FAIL;
     }
     if (info.image_size == 0 || info.image_size > size - sizeof(info) ||

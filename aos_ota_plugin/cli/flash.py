@@ -1,0 +1,83 @@
+"""``aos-ota flash``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import List, Tuple
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
+from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
+
+
+@click.command("flash", short_help="write a build's files to the flash of an emulated board, and show its partitions")
+@click.argument("flash_list", metavar="LIST", type=click.Path(dir_okay=False))
+@click.argument("image", metavar="IMAGE", type=click.Path(dir_okay=False))
+@click.option("--write", "names", multiple=True, metavar="PARTITION",
+              help="Write the files of these partitions.  [default: of all whose file is there]")
+@click.option("--show", is_flag=True, help="Write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_json: bool) -> None:
+    """Write to IMAGE, a file of 16 MiB that stands for a board's flash, what the flasher would write: the files of
+    ota_bin that LIST (write_flash_gui's *dld_cfg.yaml) names, each to its partition. Other partitions stay as they are;
+    a new IMAGE is erased flash. Then show every partition.
+
+    \b
+    Example:
+      aos-ota flash write_flash_gui/haas1000_dld_cfg.yaml flash.bin
+    """
+    if show and names:
+        raise click.UsageError("--show writes nothing, so --write has no place beside it")
+    text = read(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui").decode("utf-8", "replace")
+    rows = partitions(text, flash_list)
+    unknown = [name for name in names if name not in {row.name for row in rows}]
+    if unknown:
+        raise WorkspaceError(f"there is no partition {unknown[0]!a} in this list", place=Place(flash_list),
+                             remedy=f"there are {', '.join(row.name for row in rows)}")
+    flash = _flash(image, must_exist=show)
+    written = [] if show else _written(flash, rows, names, Path(flash_list).parent / "ota_bin")
+    if written:
+        write_atomic(image, bytes(flash))
+    _print(flash, rows, written, as_json=as_json)
+
+
+def _flash(image: str, *, must_exist: bool) -> bytearray:
+    if not must_exist and not os.path.lexists(image):
+        return erased()
+    flash = bytearray(read(image, "the flash", "leave out --show, and it is made"))
+    if len(flash) != FLASH_SIZE:
+        raise FormatError(f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}", place=Place(image),
+                          remedy="name another file, or remove this one, and it is made anew")
+    return flash
+
+
+def _written(flash: bytearray, rows: List[Partition], names: Tuple[str, ...], folder: Path) -> List[str]:
+    """Write the chosen files into `flash`; the names of their partitions."""
+    chosen = [row for row in rows if row.file and (row.name in names if names else (folder / row.file).is_file())]
+    if not chosen:
+        raise FormatError(f"none of the files that go into this flash is in {folder}", remedy="build first: aos make")
+    for row in chosen:
+        write_partition(flash, row, read(str(folder / row.file), f"partition {row.name}'s file", "build it first"))
+    return [row.name for row in chosen]
+
+
+def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_json: bool) -> None:
+    found = [(row, read_partition(flash, row)) for row in rows]
+    if as_json:
+        echo_json({row.name: {"address": row.address, "size": row.size, "used": len(data), "file": row.file or None,
+                              "written": row.name in written,
+                              "sha256": hashlib.sha256(data).hexdigest() if data else None} for row, data in found})
+        return
+    echo_table(("partition", "address", "size", "used", "sha256", ""), [
+        (row.name, f"0x{row.address:06x}", f"0x{row.size:x}", str(len(data)) if data else "erased",
+         hashlib.sha256(data).hexdigest()[:16] if data else "", _note(row, written)) for row, data in found])
+
+
+def _note(row: Partition, written: List[str]) -> str:
+    return f"written now from {row.file}" if row.name in written else ""

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BOARD_FLASH_H
+#define BOARD_FLASH_H
+
+#include "ota_boot.h"
+
+/* The board's flash, its layout and its log, as the boot stage's functions want them; the arena is the caller's. */
+ota_boot_t *board_boot(void);
+
+/* Writes and erases since power was switched on, over restarts. */
+uint32_t board_flash_operations(void);
+
+#endif

@@ -1,0 +1,148 @@
+"""One emulated device: flashed, offered an upgrade, and asked what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.firmware import Built
+
+FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
+PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
+_TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
+_INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
+# One of the three ends what the device says of each push.
+_VERDICT = re.compile(r"(?:the push|the upgrade) is refused: (-\d+)$|version \S+ is (accepted): the boot loader",
+                      re.MULTILINE)
+
+
+class Offer(NamedTuple):
+    """An upgrade as the platform offers it. `size` is what the push says when it is not the image's own."""
+
+    image: bytes
+    version: str
+    size: Optional[int] = None
+    digestsign: Optional[str] = None
+
+
+class Case(NamedTuple):
+    """A device and what it is offered: the firmware in its flash, what that firmware is, and the offer.
+
+    `key` is None where the firmware has none; `installs` is the payload that the image stands for.
+    """
+
+    firmware: bytes
+    version: str
+    key: Optional[PublicKey]
+    offer: Offer
+    installs: bytes = b""
+    hardened: bool = True
+    local: bool = True
+
+
+class Seen(NamedTuple):
+    """What came of an offer: the device's verdict, the version it reports in the end, and how the emulation ended.
+
+    `verdict` is None when the device said none, `version` when it reports none.
+    """
+
+    verdict: Optional[DeviceVerdict]
+    version: Optional[str]
+    status: int
+    log: str
+
+
+def judged(case: Case) -> Judgement:
+    """Return what the acceptance model says of a case."""
+    device = Device(case.key, case.local, case.version, HAAS100_RTOS_SIZE, hardened=case.hardened)
+    push = _push(case.offer)
+    return judge(device, case.offer.image, version=case.offer.version, push=push)
+
+
+def prepare(folder: Path, built: Built, case: Case) -> None:
+    """Flash a new device in `folder`: boot stage, firmware in bank A, identity; the platform sends the offer."""
+    rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
+    contents = flash.erased()
+    identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
+    for name, data in (("BOOT", built.boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity))):
+        flash.write_partition(contents, rows[name], data)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / machine.FLASH).write_bytes(contents)
+    send(folder, [case.offer])
+
+
+def send(folder: Path, offers: Sequence[Offer]) -> None:
+    """Have the platform send these offers at the device's next connection."""
+    lines = []
+    for number, offer in enumerate(offers):
+        name = f"image-{number}.bin"
+        (folder / name).write_bytes(offer.image)
+        lines.append(f"{_TOPIC} {_message(offer, name)}\n")
+    (folder / machine.PLATFORM).write_bytes("".join(lines).encode("ascii"))
+    (folder / machine.POSITION).unlink(missing_ok=True)
+
+
+def switch_on(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Seen:
+    """Run the device until it is off; the version is what it reports from now on. Errors as `machine.run`."""
+    (folder / machine.REPORTS).write_bytes(b"")
+    ran = machine.run(folder, words, seconds=seconds)
+    verdicts = verdicts_of(ran.log)
+    return Seen(verdicts[-1] if verdicts else None, _version(folder), ran.status, ran.log)
+
+
+def play(folder: Path, built: Built, case: Case) -> Seen:
+    """Flash a new device, let it take or refuse the offer, then switch it on once more, to see what runs now."""
+    prepare(folder, built, case)
+    first = switch_on(folder)
+    send(folder, [])
+    last = switch_on(folder)
+    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log)
+
+
+def verdicts_of(log: str) -> List[DeviceVerdict]:
+    """Return the device's verdicts in a log, in order."""
+    return [DeviceVerdict(0 if accepted else int(code)) for code, accepted in _VERDICT.findall(log)]
+
+
+def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, DeviceVerdict]]:
+    """Offer many images to one device in one start; accepted ones are not installed.
+
+    Raises BuildError when the device did not answer each of them once.
+    """
+    prepare(folder, built, case)
+    send(folder, offers)
+    seen = switch_on(folder, ["batch"], seconds=300)
+    verdicts = verdicts_of(seen.log)
+    if len(verdicts) != len(offers):
+        raise BuildError(f"the device gave {len(verdicts)} verdicts on {len(offers)} images; it last showed:\n"
+                         f"{seen.log[-2000:]}")
+    return list(zip(offers, verdicts))
+
+
+def _push(offer: Offer) -> Push:
+    size = len(offer.image) if offer.size is None else offer.size
+    return Push(size, "SHA256", hashlib.sha256(offer.image).hexdigest(), offer.digestsign)
+
+
+def _message(offer: Offer, name: str) -> str:
+    push = _push(offer)
+    data = {"size": push.size, "version": offer.version, "url": f"https://ota.example/{name}",
+            "signMethod": push.sign_method, "sign": push.sign}
+    if push.digestsign is not None:
+        data["digestsign"] = push.digestsign
+    return json.dumps({"code": "1000", "message": "success", "data": data}, separators=(",", ":"))
+
+
+def _version(folder: Path) -> Optional[str]:
+    """The version that the device reported last."""
+    lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
+    reports = [line[len(_INFORM):] for line in lines if line.startswith(_INFORM)]
+    return str(json.loads(reports[-1])["params"]["version"]) if reports else None

@@ -1,0 +1,70 @@
+"""The emulator: ``qemu-system-arm -M mps2-an505``, a Cortex-M33, run in a folder that holds its flash.
+
+The boot stage is what stands in the flash's first partition; the machine starts it at 0x10000000. What the board has
+besides flash comes by semihosting, from files of that folder (see the chip's README in the demo workspace).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+from aos_ota_plugin.device.limits import HAAS100_RTOSA_ADDRESS
+from aos_ota_plugin.errors import BuildError
+
+QEMU = "qemu-system-arm"
+FLASH = "flash.bin"
+PLATFORM = "platform.txt"
+POSITION = "platform.pos"
+REPORTS = "reports.txt"
+POWER_CUT = 75
+"""Exit status of a run that ended in the middle of a flash operation."""
+NOTHING_TO_START = 3
+"""Exit status of a boot stage without a firmware to start."""
+_BOOT = "boot.bin"
+_BOOT_ADDRESS = 0x10000000
+
+
+class Run(NamedTuple):
+    """What the console showed, and how the emulation ended."""
+
+    log: str
+    status: int
+
+
+def find_qemu() -> str:
+    """Return the emulator's path. Raises BuildError when there is none."""
+    path = shutil.which(QEMU)
+    if path is None:
+        raise BuildError(f"there is no {QEMU} on PATH, which emulates the device",
+                         remedy="apt-get install qemu-system-arm, or install QEMU your system's way")
+    return path
+
+
+def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
+    """Switch the device on and wait until it is off; `words` are the emulator's argument.
+
+    Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
+    """
+    qemu = find_qemu()
+    with (folder / FLASH).open("rb") as stream:
+        (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
+    arguments = "".join(f",arg={word}" for word in ("device", *words))
+    command = [qemu, "-M", "mps2-an505", "-display", "none", "-monitor", "none", "-serial", "stdio",
+               "-semihosting-config", f"enable=on,target=native{arguments}",
+               "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+    try:
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        shown = (error.stdout or b"").decode("utf-8", "replace")
+        raise BuildError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
+    except OSError as error:
+        raise BuildError(f"{qemu} cannot be started: {error.strerror or error}") from None
+    complaint = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode < 0 or complaint:
+        raise BuildError(f"{QEMU} ended with status {done.returncode}: {complaint}",
+                         remedy="QEMU 7.2 or newer emulates the board")
+    return Run(done.stdout.decode("utf-8", "replace").replace("\r\n", "\n"), done.returncode)

@@ -1,0 +1,80 @@
+"""Power that fails in the middle of an upgrade: at any write or erase of the flash, from the download to the new start.
+
+The operation that power fails in is half done. When power is back, the device has to run the old version or the new
+one, whole; the platform, told of an old one, offers the upgrade again, and the device has to end on the new version.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, prepare, send, switch_on
+from aos_ota_plugin.simulate.firmware import Built
+
+_OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
+_BANK = re.compile(r"^boot: bank ([AB])$", re.MULTILINE)
+
+
+class Cut(NamedTuple):
+    """What came of one cut: the operation it was in, the version that ran when power was back, and that in the end.
+
+    A version is None where none ran, or where the bank that ran is not that version's payload.
+    """
+
+    operation: int
+    after: Optional[str]
+    end: Optional[str]
+    log: str
+
+
+def operations(folder: Path, built: Built, case: Case) -> int:
+    """Return how many flash operations the undisturbed upgrade takes.
+
+    Raises BuildError when it does not get through.
+    """
+    prepare(folder, built, case)
+    seen = switch_on(folder)
+    counted = _OPERATIONS.findall(seen.log)
+    if not counted or seen.version != case.offer.version:
+        raise BuildError(f"the upgrade does not get through undisturbed; the device showed:\n{seen.log[-2000:]}")
+    return int(counted[-1])
+
+
+def spread(total: int, cuts: int) -> List[int]:
+    """Return at most `cuts` operations out of 1 to `total`, evenly spread, the first and the last among them."""
+    if cuts >= total:
+        return list(range(1, total + 1))
+    return sorted({1 + round(number * (total - 1) / max(cuts - 1, 1)) for number in range(cuts)})
+
+
+def cut(folder: Path, built: Built, case: Case, operation: int) -> Cut:
+    """Take a new device through the upgrade, power failing in this operation.
+
+    Raises BuildError when power did not fail.
+    """
+    prepare(folder, built, case)
+    first = switch_on(folder, [f"cut={operation}"])
+    if first.status != machine.POWER_CUT:
+        raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
+    send(folder, [])
+    second = switch_on(folder)
+    after = _whole(folder, built, case, second)
+    send(folder, [case.offer])
+    third = switch_on(folder)
+    end = _whole(folder, built, case, third)
+    return Cut(operation, after, end, first.log + second.log + third.log)
+
+
+def _whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
+    """The version, if what stands in the bank that was started last is its payload."""
+    payload = {case.version: case.firmware, case.offer.version: case.installs}.get(seen.version or "")
+    banks: List[str] = _BANK.findall(seen.log)
+    if not payload or not banks:
+        return None
+    rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
+    start = rows[f"RTOS{banks[-1]}"].address
+    return seen.version if (folder / machine.FLASH).read_bytes()[start:start + len(payload)] == payload else None

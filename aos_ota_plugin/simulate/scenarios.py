@@ -1,0 +1,156 @@
+"""What an emulated device is taken through: each scenario is a device, an offer and what has to come of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Callable, Dict, NamedTuple, Tuple
+
+from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.simulate.device import Case, Offer
+from aos_ota_plugin.simulate.firmware import (
+    NEW,
+    OLD,
+    TENTH,
+    VENDOR,
+    Built,
+    compressed,
+    crashing,
+    patch,
+    signed,
+    without_key,
+)
+
+_TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
+
+
+class Scenario(NamedTuple):
+    """A name and a sentence, how the case is made, and what is expected: the verdict and the version that runs then."""
+
+    name: str
+    about: str
+    case: Callable[[Built], Case]
+    verdict: DeviceVerdict
+    version: str
+    cuts: int = 0
+    """Not 0: it is gone through again and again, power failing in at most so many of its flash operations."""
+
+
+def device_key(built: Built) -> PublicKey:
+    """Return the key that the builds' firmware trusts."""
+    from aos_ota_plugin.keys.signer import load_signer
+
+    return load_signer(built.key, file="", passphrase=None).public_key
+
+
+def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
+    """Return the case of this image offered as `version` to a device that runs that build."""
+    return Case(built.firmware[firmware].payload, OLD, device_key(built), Offer(image, version),
+                built.firmware[NEW].payload, hardened=firmware != VENDOR)
+
+
+def _upgrade(built: Built) -> Case:
+    return offered(built, built.firmware[NEW].image)
+
+
+def _no_key(built: Built) -> Case:
+    case = _upgrade(built)
+    return case._replace(firmware=without_key(case.firmware, device_key(built)), key=None)
+
+
+def _stranger(built: Built) -> Case:
+    return offered(built, signed(built.firmware[NEW].payload, built.stranger))
+
+
+def _bit(place: int) -> Callable[[Built], Case]:
+    """One bit of the new image changed; a negative place counts from its end."""
+
+    def case(built: Built) -> Case:
+        image = bytearray(built.firmware[NEW].image)
+        image[place] ^= 0x10
+        return offered(built, bytes(image))
+
+    return case
+
+
+def _older(built: Built) -> Case:
+    return offered(built, built.firmware[NEW].image, "app-1.0.8")
+
+
+def _same(built: Built) -> Case:
+    return offered(built, built.firmware[OLD].image, OLD)
+
+
+def _tenth(firmware: str) -> Callable[[Built], Case]:
+    return lambda built: offered(built, built.firmware[TENTH].image, TENTH, firmware)
+
+
+def _cut_short(built: Built) -> Case:
+    return offered(built, built.firmware[NEW].image[:-1000])
+
+
+def _ends_early(built: Built) -> Case:
+    image = built.firmware[NEW].image
+    case = offered(built, image[:-1000])
+    return case._replace(offer=case.offer._replace(size=len(image)))
+
+
+def _too_large(built: Built) -> Case:
+    payload = built.firmware[NEW].payload
+    return offered(built, signed(payload + bytes(HAAS100_RTOS_SIZE - len(payload)), built.key))
+
+
+def _xz(built: Built) -> Case:
+    return offered(built, compressed(built.firmware[NEW].payload, built.key))
+
+
+def _diff(base: str) -> Callable[[Built], Case]:
+    return lambda built: offered(
+        built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
+
+
+def _large(built: Built) -> Case:
+    """An image of 4 MiB, as real ones are: the firmware, and what does not compress behind it."""
+    payload = built.firmware[NEW].payload
+    payload += hashlib.shake_256(payload).digest((4 << 20) - len(payload))
+    return offered(built, signed(payload, built.key))._replace(installs=payload)
+
+
+def _rollback(built: Built) -> Case:
+    return offered(built, signed(crashing(built.firmware[NEW]), built.key))
+
+
+_EVERY = 1 << 30
+_OK = DeviceVerdict.OTA_SUCCESS
+_HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA_FAIL
+_SHA2, _IMAGE = DeviceVerdict.OTA_VERIFY_SHA2_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
+_VERSION, _WRITE = DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL
+
+_ALL: Tuple[Scenario, ...] = (
+    Scenario("upgrade", "a signed image of a newer version is installed and reports itself", _upgrade, _OK, NEW),
+    Scenario("no-public-key", "a firmware without a public key takes no image", _no_key, _RSA, OLD),
+    Scenario("wrong-key", "the image is signed by another key", _stranger, _RSA, OLD),
+    Scenario("payload-bit", "one bit of the payload is changed", _bit(5000), _SHA2, OLD),
+    Scenario("hash-bit", "one bit of the hash is changed", _bit(104 - _TRAILER), _SHA2, OLD),
+    Scenario("signature-bit", "one bit of the signature is changed", _bit(136 - _TRAILER), _RSA, OLD),
+    Scenario("md5-bit", "one bit of image_md5 is changed", _bit(8 - IMAGE_INFO_SIZE), _IMAGE, OLD),
+    Scenario("magic-bit", "one bit of encrypto_magic is changed", _bit(-_TRAILER), _HEAD, OLD),
+    Scenario("older-version", "an older version is offered", _older, _VERSION, OLD),
+    Scenario("same-version", "the version that runs is offered", _same, _VERSION, OLD),
+    Scenario("tenth", f"{TENTH} is newer than {OLD} to a device that compares numbers", _tenth(OLD), _OK, TENTH),
+    Scenario("tenth-vendor", f"{TENTH} is older than {OLD} to the vendor's comparison", _tenth(VENDOR), _VERSION, OLD),
+    Scenario("cut-short", "the image's end is missing", _cut_short, _HEAD, OLD),
+    Scenario("ends-early", "the download ends before the size that the push says", _ends_early, _HEAD, OLD),
+    Scenario("too-large", "the image is larger than the OTA partition", _too_large, _WRITE, OLD),
+    Scenario("xz", "a compressed image is unpacked over the old version", _xz, _OK, NEW),
+    Scenario("diff", "a diff is applied over the old version", _diff(OLD), _OK, NEW),
+    Scenario("diff-wrong-base", "a diff made for another version changes nothing", _diff(TENTH), _OK, OLD),
+    Scenario("power-cut", "power fails in every flash operation of an upgrade", _upgrade, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
+    Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
+)
+
+SCENARIOS: Dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -1,0 +1,55 @@
+"""Power that fails on the emulated device; `aos-ota simulate` cuts everywhere, here are some of the places."""
+
+from __future__ import annotations
+
+import pytest
+
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.simulate.device import prepare, switch_on
+from aos_ota_plugin.simulate.power import cut, operations, spread
+from aos_ota_plugin.simulate.scenarios import SCENARIOS
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", ["power-cut", "power-cut-xz", "power-cut-diff"])
+def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
+    case = SCENARIOS[name].case(built)
+    total = operations(tmp_path, built, case)
+    assert total > 60
+    seen = set()
+    for operation in spread(total, 12):
+        result = cut(tmp_path, built, case, operation)
+        assert result.after in (case.version, case.offer.version), (operation, result.log)
+        assert result.end == case.offer.version, (operation, result.log)
+        seen.add(result.after)
+    assert seen == {case.version, case.offer.version}
+
+
+@pytest.mark.qemu
+def test_a_bank_that_is_not_the_versions_payload_is_found_out(built, tmp_path):
+    """The check of the banks can fail: here the versions were meant to be other bytes than those flashed."""
+    case = SCENARIOS["upgrade"].case(built)
+    other = case.installs[:-1] + bytes([case.installs[-1] ^ 1])
+    result = cut(tmp_path, built, case._replace(installs=other), 1)
+    assert (result.after, result.end) == (case.version, None)
+
+
+@pytest.mark.qemu
+def test_an_operation_that_never_comes(built, tmp_path):
+    with pytest.raises(BuildError, match="flash operation 100000 was never reached"):
+        cut(tmp_path, built, SCENARIOS["upgrade"].case(built), 100000)
+
+
+@pytest.mark.qemu
+def test_an_empty_bank_is_not_started(built, tmp_path):
+    prepare(tmp_path, built, SCENARIOS["upgrade"].case(built)._replace(firmware=b""))
+    seen = switch_on(tmp_path)
+    assert (seen.status, seen.version, seen.verdict) == (3, None, None)
+    assert "boot: there is nothing to start: 0" in seen.log
+
+
+@pytest.mark.parametrize("total, cuts, expected", [
+    (5, 9, [1, 2, 3, 4, 5]), (5, 5, [1, 2, 3, 4, 5]), (101, 3, [1, 51, 101]), (100, 1, [1]), (9, 2, [1, 9]),
+])
+def test_cuts_are_spread_over_all_of_it(total, cuts, expected):
+    assert spread(total, cuts) == expected

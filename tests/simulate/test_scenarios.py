@@ -1,0 +1,91 @@
+"""Every scenario on the emulated device, beside the acceptance model."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import pytest
+
+from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.simulate.device import Offer, batch, judged, play
+from aos_ota_plugin.simulate.firmware import NEW, OLD, signed
+from aos_ota_plugin.simulate.scenarios import SCENARIOS, offered
+
+pytestmark = pytest.mark.qemu
+
+
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS.values() if not one.cuts], ids=lambda one: one.name)
+def test_device_and_model_agree(built, tmp_path, scenario):
+    case = scenario.case(built)
+    seen = play(tmp_path, built, case)
+    assert (seen.verdict, seen.version, seen.status) == (scenario.verdict, scenario.version, 0), seen.log
+    assert judged(case).verdict == scenario.verdict
+
+
+def test_the_new_version_runs_from_the_other_bank(built, tmp_path):
+    seen = play(tmp_path, built, SCENARIOS["upgrade"].case(built))
+    starts = [line for line in seen.log.splitlines() if line in ("boot: bank A", "boot: bank B")]
+    assert starts == ["boot: bank A", "boot: bank B", "boot: bank B"]
+
+
+def test_a_broken_version_is_started_three_times(built, tmp_path):
+    seen = play(tmp_path, built, SCENARIOS["rollback"].case(built))
+    assert seen.log.count("boot: bank B\nfault: ") == 3
+    assert seen.log.count("fault: ") == 3
+
+
+def test_nothing_is_written_before_an_offer_is_found_wanting(built, tmp_path):
+    """A refused trailer, or a file too large, leaves the OTA partition as it was."""
+    for name in ("magic-bit", "too-large", "older-version"):
+        play(tmp_path / name, built, SCENARIOS[name].case(built))
+        flash = (tmp_path / name / "flash.bin").read_bytes()
+        assert flash[0x5BA000:0xB32000].count(0xFF) == 0x578000, name
+
+
+# --- some hundreds of damaged images, in one start
+
+
+def damaged(image, rng):
+    """The image with one thing wrong, or nothing: a bit, a run of bytes, a length, a field of the trailer."""
+    data = bytearray(image)
+    trailer = len(data) - 420
+    kind = rng.randrange(8)
+    if kind == 0:
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    elif kind == 1:
+        place = rng.randrange(trailer, len(data))
+        data[place] ^= 1 << rng.randrange(8)
+    elif kind == 2:
+        del data[rng.randrange(1, len(data)):]
+    elif kind == 3:
+        data += rng.randbytes(rng.randrange(1, 500))
+    elif kind == 4:
+        start = rng.randrange(len(data))
+        data[start:start + rng.randrange(1, 64)] = rng.randbytes(rng.randrange(1, 64))
+    elif kind == 5:
+        struct.pack_into("<I", data, len(data) - 24, rng.choice([0, 4, 416, len(data) - 420, len(data), 0xFFFFFFFF]))
+    elif kind == 6:
+        struct.pack_into("<I", data, len(data) - 28, rng.choice(
+            [0xEFEFEFEF, 0xABABABAB, 0xCDCDCDCD, 0xEFCDEFCD, 0xABCDABCD, 0, rng.getrandbits(32)]))
+    return bytes(data)
+
+
+def test_device_and_model_agree_on_damaged_images(built, tmp_path):
+    rng = random.Random(20240229)
+    offers = []
+    for number in range(400):
+        size = rng.choice([1, 100, 415, 416, 417, 900, 2048, 3000, 8191])
+        head = rng.choice([b"", b"\xfd7zXZ\x00", b"BSDIFF40"])
+        image = damaged(signed((head + rng.randbytes(size))[:size], built.stranger if number % 20 == 7 else built.key), rng)
+        claimed = len(image) + rng.choice([-1, 1, 300]) if number % 16 == 3 else None
+        offers.append(Offer(image, rng.choice([NEW, NEW, NEW, NEW, "app-1.0.8", OLD, "app-1.0.10"]), claimed))
+    case = offered(built, built.firmware[NEW].image)
+    answers = batch(tmp_path, built, case, offers)
+    for number, (offer, verdict) in enumerate(answers):
+        judgement = judged(case._replace(offer=offer))
+        assert verdict == judgement.verdict, (number, offer.version, len(offer.image), judgement.findings[-1])
+    verdicts = {verdict for _, verdict in answers}
+    assert verdicts >= {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
+                        DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, DeviceVerdict.OTA_VERIFY_SHA2_FAIL,
+                        DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}
