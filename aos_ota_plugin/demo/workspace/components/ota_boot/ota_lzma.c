@@ -234,8 +234,15 @@ static void repeated_match(lzma_t *lzma, uint32_t pos_state)
         which = 2 + one_bit(lzma, &model->is_rep2[state]);
     }
     distance = lzma->rep[which];
-    for (; which > 0; which--) {
-        lzma->rep[which] = lzma->rep[which - 1];
+    /* No loop: compilers make a memmove of it, which not every boot stage has. */
+    if (which == 3) {
+        lzma->rep[3] = lzma->rep[2];
+    }
+    if (which >= 2) {
+        lzma->rep[2] = lzma->rep[1];
+    }
+    if (which >= 1) {
+        lzma->rep[1] = lzma->rep[0];
     }
     lzma->rep[0] = distance;
     lzma->length = length_of(lzma, &model->rep_length, pos_state);
