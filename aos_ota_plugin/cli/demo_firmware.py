@@ -11,9 +11,10 @@ import click
 from aos_ota_plugin.cli.component import package_folder
 from aos_ota_plugin.cli.demo_workspace import find_aos, make_key, prepare, run_make
 from aos_ota_plugin.errors import WorkspaceError
+from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.simulate.firmware import VERSIONS, Built, Firmware
+from aos_ota_plugin.simulate.firmware import PUBLIC_KEY, VERSIONS, Built, Firmware
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
 
 _RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
@@ -21,6 +22,7 @@ _FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
 _DEMO = Path("solutions") / "ota_demo"
 _BOOT = Path("solutions") / "ota_boot_stage"
 _KEPT = Path("simulated")
+_KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
 _BOOT_FILE = "ota_boot2a.bin"
 
@@ -55,8 +57,10 @@ def _state(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
 def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: bool) -> None:
     aos = find_aos()
     prepare(root, _replaced(libraries))
-    make_key(root / _DEMO / "keys" / "ota_dev_key.pem")
+    make_key(root / _KEY)
     make_key(root / _KEPT / "stranger.pem")
+    signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
+    write_if_changed(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
     run_make(aos, root / _BOOT, [], quiet=quiet)
     write_if_changed(root / _RELEASE / "ota_bin" / _BOOT_FILE,
                      (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
@@ -94,5 +98,5 @@ def _read(root: Path) -> Built:
     kept = root / _KEPT
     boot = (root / _RELEASE / "ota_bin" / _BOOT_FILE).read_bytes()
     firmware = {name: Firmware(*((kept / name / file).read_bytes() for file in _FILES)) for name in VERSIONS}
-    return Built(boot, firmware, (root / _DEMO / "keys" / "ota_dev_key.pem").read_bytes(),
+    return Built(boot, firmware, (root / _KEY).read_bytes(),
                  (kept / "stranger.pem").read_bytes(), (root / _FLASH_LIST).read_text(encoding="utf-8"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Callable, Dict, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import FormatError
@@ -9,12 +11,18 @@ from aos_ota_plugin.images import diff, full, xz
 from aos_ota_plugin.keys.rsa import PublicKey
 
 OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
-VENDOR = "app-1.0.9 with the vendor's flaws"
+VENDOR = f"{OLD} with the vendor's flaws"
+CLOUD, VENDOR_CLOUD = f"{OLD} in cloud mode", f"{OLD} in cloud mode with the vendor's flaws"
+PUBLIC_KEY = "keys/ota_dev_public.pem"
+_CLOUD = ("OTA_CONFIG_LOCAL_RSA=n", "OTA_CONFIG_CLOUD_RSA=y", f"OTA_PUBLIC_KEY={PUBLIC_KEY}")
+_VENDOR = "DEMO_VENDOR_FLAWS=1"
 VERSIONS: Dict[str, Tuple[str, ...]] = {
     OLD: (f"OTA_APP_VERSION={OLD}",),
     NEW: (f"OTA_APP_VERSION={NEW}",),
     TENTH: (f"OTA_APP_VERSION={TENTH}",),
-    VENDOR: (f"OTA_APP_VERSION={OLD}", "DEMO_VENDOR_FLAWS=1"),
+    CLOUD: (f"OTA_APP_VERSION={OLD}", *_CLOUD),
+    VENDOR: (f"OTA_APP_VERSION={OLD}", _VENDOR),
+    VENDOR_CLOUD: (f"OTA_APP_VERSION={OLD}", _VENDOR, *_CLOUD),
 }
 """What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
 
@@ -50,6 +58,16 @@ def compressed(payload: bytes, private_pem: bytes) -> bytes:
 def patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
     """Return the diff that makes `new` of `old`, signed with that key."""
     return diff.build(diff.create(old, new), sign=_sign(private_pem))
+
+
+def unsigned(payload: bytes) -> bytes:
+    """Return the image of a payload without a signature, as the platform gets it in cloud mode."""
+    return full.build(payload, sign=None)
+
+
+def digestsign(image: bytes, private_pem: bytes) -> str:
+    """Return what the platform sends along with an image in cloud mode, signed with that key."""
+    return base64.b64encode(_sign(private_pem)(hashlib.sha256(image).digest())).decode("ascii")
 
 
 def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from typing import Callable, Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate.device import Case, Offer
 from aos_ota_plugin.simulate.firmware import (
+    CLOUD,
     NEW,
     OLD,
     TENTH,
     VENDOR,
+    VENDOR_CLOUD,
     Built,
     compressed,
     crashing,
+    digestsign,
     patch,
     signed,
+    unsigned,
     without_key,
 )
 
@@ -117,6 +122,34 @@ def _large(built: Built) -> Case:
     return offered(built, signed(payload, built.key))._replace(installs=payload)
 
 
+def _cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Callable[[Built], Case]:
+    """The new version's unsigned image, and what `make` says is its digestsign, to a device in cloud mode."""
+
+    def case(built: Built) -> Case:
+        image = unsigned(built.firmware[NEW].payload)
+        offer = Offer(image, NEW, digestsign=make(built, image))
+        return offered(built, image)._replace(
+            firmware=built.firmware[firmware].payload, offer=offer, hardened=firmware != VENDOR_CLOUD, local=False)
+
+    return case
+
+
+def _by_platform(built: Built, image: bytes) -> str:
+    return digestsign(image, built.key)
+
+
+def _by_stranger(built: Built, image: bytes) -> str:
+    return digestsign(image, built.stranger)
+
+
+def _nothing(built: Built, image: bytes) -> None:
+    return None
+
+
+def _zeros(built: Built, image: bytes) -> str:
+    return base64.b64encode(bytes(256)).decode("ascii")
+
+
 def _rollback(built: Built) -> Case:
     return offered(built, signed(crashing(built.firmware[NEW]), built.key))
 
@@ -143,6 +176,13 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("cut-short", "the image's end is missing", _cut_short, _HEAD, OLD),
     Scenario("ends-early", "the download ends before the size that the push says", _ends_early, _HEAD, OLD),
     Scenario("too-large", "the image is larger than the OTA partition", _too_large, _WRITE, OLD),
+    Scenario("cloud", "cloud mode: the push brings the platform's signature", _cloud(CLOUD, _by_platform), _OK, NEW),
+    Scenario("cloud-wrong-key", "the push's signature is by another key", _cloud(CLOUD, _by_stranger), _RSA, OLD),
+    Scenario("cloud-unsigned", "the push brings no signature", _cloud(CLOUD, _nothing), _RSA, OLD),
+    Scenario("cloud-zeros", "the push's signature begins with a zero byte", _cloud(CLOUD, _zeros), _RSA, OLD),
+    Scenario("cloud-unsigned-vendor", "without a signature, the vendor's agent takes anyone's image",
+             _cloud(VENDOR_CLOUD, _nothing), _OK, NEW),
+    Scenario("cloud-zeros-vendor", "with a zero byte first, too", _cloud(VENDOR_CLOUD, _zeros), _OK, NEW),
     Scenario("xz", "a compressed image is unpacked over the old version", _xz, _OK, NEW),
     Scenario("diff", "a diff is applied over the old version", _diff(OLD), _OK, NEW),
     Scenario("diff-wrong-base", "a diff made for another version changes nothing", _diff(TENTH), _OK, OLD),

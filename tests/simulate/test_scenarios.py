@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import struct
 
@@ -9,7 +10,7 @@ import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.simulate.device import Offer, batch, judged, play
-from aos_ota_plugin.simulate.firmware import NEW, OLD, signed
+from aos_ota_plugin.simulate.firmware import CLOUD, NEW, OLD, VENDOR_CLOUD, digestsign, signed, unsigned
 from aos_ota_plugin.simulate.scenarios import SCENARIOS, offered
 
 pytestmark = pytest.mark.qemu
@@ -71,6 +72,13 @@ def damaged(image, rng):
     return bytes(data)
 
 
+def damaged_body(image, rng):
+    """One bit changed in what image_md5 covers."""
+    data = bytearray(image)
+    data[rng.randrange(len(data) - 28)] ^= 1
+    return bytes(data)
+
+
 def test_device_and_model_agree_on_damaged_images(built, tmp_path):
     rng = random.Random(20240229)
     offers = []
@@ -88,4 +96,30 @@ def test_device_and_model_agree_on_damaged_images(built, tmp_path):
     verdicts = {verdict for _, verdict in answers}
     assert verdicts >= {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
                         DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, DeviceVerdict.OTA_VERIFY_SHA2_FAIL,
+                        DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}
+
+
+@pytest.mark.parametrize("firmware", [CLOUD, VENDOR_CLOUD])
+def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmware):
+    rng = random.Random(20240301)
+    offers = []
+    for number in range(120):
+        image = unsigned(rng.randbytes(rng.choice([1, 24, 25, 500, 3000])))
+        if number % 3 == 0:
+            image = damaged_body(image, rng)  # signed and pushed as it is
+        signature = rng.choice([
+            lambda image: digestsign(image, built.key), lambda image: digestsign(image, built.stranger), lambda image: None,
+            lambda image: "", lambda image: base64.b64encode(bytes(rng.randrange(1, 256))).decode(),
+            lambda image: base64.b64encode(b"\0" + rng.randbytes(255)).decode(),
+            lambda image: base64.b64encode(rng.randbytes(rng.choice([1, 128, 255, 256, 258]))).decode(),
+            lambda image: "not base64!!",
+        ])(image)
+        offers.append(Offer(image, NEW, digestsign=signature))
+    case = SCENARIOS["cloud" if firmware == CLOUD else "cloud-unsigned-vendor"].case(built)
+    answers = batch(tmp_path, built, case, offers)
+    for number, (offer, verdict) in enumerate(answers):
+        judgement = judged(case._replace(offer=offer))
+        assert verdict == judgement.verdict, (number, offer.digestsign, len(offer.image), judgement.findings[-1])
+    verdicts = {verdict for _, verdict in answers}
+    assert verdicts == {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL, DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
                         DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}

@@ -54,7 +54,7 @@ int hal_net_receive(void *packet, uint32_t size)
         semihost_close(file);
     }
     if (end == NULL) {
-        printf("net: the platform has nothing more to say\n");
+        printf(left > 0 ? "net: a message is longer than a packet\n" : "net: the platform has nothing more to say\n");
         hal_cpu_off(0);
     }
     at += (uint32_t)(end - (char *)packet) + 1;

@@ -1,0 +1,110 @@
+"""``aos-ota simulate`` as a user meets it."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from aos_ota_plugin.cli import simulate as verb
+from aos_ota_plugin.cli.main import group
+from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.errors import BuildError, ProofError
+from aos_ota_plugin.simulate import machine
+from aos_ota_plugin.simulate.scenarios import SCENARIOS
+
+
+def simulate(*arguments):
+    return CliRunner().invoke(group, ["simulate", *arguments])
+
+
+@pytest.fixture
+def firmware(built, monkeypatch):
+    """The session's builds in place of new ones."""
+    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet: built)
+
+
+@pytest.mark.qemu
+def test_the_log_and_a_line_of_expected_and_seen(firmware, tmp_path):
+    done = simulate(str(tmp_path), "--scenario", "wrong-key")
+    assert done.exit_code == 0, done.output
+    assert "   [E] ota: the upgrade is refused: -12\n" in done.output
+    assert done.output.splitlines()[-2:] == [
+        "ok: expected OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; seen OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; "
+        "the model says OTA_VERIFY_RSA_FAIL (-12)",
+        "1 of 1 scenarios ended as expected"]
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("wrong", [{"verdict": DeviceVerdict.OTA_SUCCESS}, {"version": "app-1.1.0"}])
+def test_another_end_than_expected_fails(firmware, tmp_path, monkeypatch, wrong):
+    monkeypatch.setitem(SCENARIOS, "wrong-key", SCENARIOS["wrong-key"]._replace(**wrong))
+    done = simulate(str(tmp_path), "--scenario", "wrong-key", "--quiet")
+    assert isinstance(done.exception, ProofError)
+    assert "1 of 1 scenarios ended otherwise than expected: wrong-key" in str(done.exception)
+    assert "FAILED: expected" in done.output
+
+
+@pytest.mark.qemu
+def test_a_power_cut_scenario(firmware, tmp_path, monkeypatch):
+    monkeypatch.setitem(SCENARIOS, "power-cut", SCENARIOS["power-cut"]._replace(cuts=2))
+    done = simulate(str(tmp_path), "--scenario", "power-cut")
+    assert done.exit_code == 0, done.output
+    assert "   cut in flash operation 1 of " in done.output
+    assert "ok: expected a whole version after each of 2 cuts, and app-1.1.0 in the end; seen 2 times" in done.output
+
+
+@pytest.mark.qemu
+def test_the_builds_are_made_once(built, tmp_path, monkeypatch):
+    """What stands there is used again, until something that goes into it changes."""
+    calls = []
+    monkeypatch.setattr("aos_ota_plugin.cli.demo_firmware._build", lambda *given, **options: calls.append(given))
+    monkeypatch.setattr("aos_ota_plugin.cli.demo_firmware._read", lambda root: built)
+    from aos_ota_plugin.cli.demo_firmware import built_firmware
+
+    built_firmware(tmp_path, quiet=True)
+    built_firmware(tmp_path, quiet=True)
+    assert len(calls) == 1
+    (tmp_path / "simulated" / "stamp").write_text("another state", encoding="ascii")
+    built_firmware(tmp_path, quiet=True)
+    assert len(calls) == 2
+
+
+def test_without_qemu_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = simulate(str(tmp_path / "new"))
+    assert isinstance(done.exception, BuildError)
+    assert str(done.exception).startswith("there is no qemu-system-arm on PATH")
+    assert "apt-get install qemu-system-arm" in done.exception.remedy
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_device_that_stays_on_is_switched_off(tmp_path, monkeypatch):
+    """An emulator that does not end is no verdict."""
+    (tmp_path / machine.FLASH).write_bytes(b"\xff" * 0x2A000)
+    fake = tmp_path / machine.QEMU
+    fake.write_text("#!/bin/sh\necho on and on\nexec sleep 60\n", encoding="ascii")
+    fake.chmod(0o755)
+    monkeypatch.setattr(machine, "find_qemu", lambda: str(fake))
+    with pytest.raises(BuildError, match=r"still on after 0\.5 s; it last showed:\non and on"):
+        machine.run(tmp_path, seconds=0.5)
+
+
+def test_an_emulator_that_complains_is_no_verdict(tmp_path, monkeypatch):
+    (tmp_path / machine.FLASH).write_bytes(b"\xff" * 0x2A000)
+    fake = tmp_path / machine.QEMU
+    fake.write_text("#!/bin/sh\necho unsupported machine type >&2\nexit 1\n", encoding="ascii")
+    fake.chmod(0o755)
+    monkeypatch.setattr(machine, "find_qemu", lambda: str(fake))
+    with pytest.raises(BuildError, match="ended with status 1: unsupported machine type"):
+        machine.run(tmp_path)
+
+
+def test_the_list_needs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = simulate("--list")
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.output.splitlines()[1:]] == list(SCENARIOS)
+
+
+def test_an_unknown_scenario_is_wrong_usage():
+    assert simulate("--scenario", "none").exit_code == 2
