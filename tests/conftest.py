@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Callable, Dict
 
 import pytest
-
 from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")

@@ -32,7 +32,7 @@ def passphrase(access: Access, file: str) -> Optional[bytes]:
     _refuse_empty(PASSPHRASE_VARIABLE)
     command = os.environ.get(COMMAND_VARIABLE)
     if command is not None:
-        return _filled(_from_command(command, file), f"what the program of {COMMAND_VARIABLE} wrote")
+        return _filled(_from_command(command, file, access.folder), f"what the program of {COMMAND_VARIABLE} wrote")
     return _asked(access, f"passphrase of {file}")
 
 
@@ -71,7 +71,7 @@ def _asked(access: Access, question: str) -> Optional[bytes]:
     return None if answer is None else _filled(answer.encode("utf-8", "surrogateescape"), f"the {question}")
 
 
-def _from_command(command: str, file: str) -> bytes:
+def _from_command(command: str, file: str, folder: str) -> bytes:
     """The first line that the program writes; it may ask the user on the terminal."""
     from aos_ota_plugin.keys.command import find_program, parse_command
     from aos_ota_plugin.keys.tool import Tool, run_tool
@@ -79,7 +79,7 @@ def _from_command(command: str, file: str) -> bytes:
     what, place = "the passphrase command", Place(COMMAND_VARIABLE)
     words = parse_command(command)
     written = run_tool(Tool(
-        (find_program(words[0], os.getcwd()), *words[1:]), folder="", timeout=COMMAND_TIMEOUT, limit=_MAX_SIZE,
+        (find_program(words[0], folder), *words[1:]), folder=folder, timeout=COMMAND_TIMEOUT, limit=_MAX_SIZE,
         environment={**os.environ, "AOS_OTA_PASSPHRASE_FOR": file}, what=what, place=place, terminal=True), None)
     return written.splitlines()[0] if written.strip() else b""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 
 import pytest
 from softhsm import PIN
+from terminal import typed
 from test_fails_closed import refused
 from test_secret_search import Searched
 
@@ -86,13 +88,10 @@ def test_another_key_on_the_token_goes_into_the_firmware(workspace, token, other
 
 
 @pytest.mark.hsm
-@pytest.mark.parametrize("source", ["environment", "ota.secrets.yaml", "pin-source"])
+@pytest.mark.parametrize("source", ["environment", "pin-source"])
 def test_the_pin_is_found_nowhere(workspace, token, tmp_path, source):
     uri, env, may_hold = URI, token.env(), ()
-    if source == "ota.secrets.yaml":
-        env, may_hold = token.environ, ("solutions/ota_demo/ota.secrets.yaml",)
-        workspace.write_key(workspace.solution / "ota.secrets.yaml", f"pkcs11_pin: '{PIN}'\n".encode())
-    elif source == "pin-source":
+    if source == "pin-source":
         uri, env, may_hold = f"{URI}&pin-source=keys/pin", token.environ, ("solutions/ota_demo/keys/pin",)
         workspace.write_key(workspace.solution / "keys" / "pin", f"{PIN}\n".encode())
     workspace.key.unlink()
@@ -104,6 +103,19 @@ def test_the_pin_is_found_nowhere(workspace, token, tmp_path, source):
     assert uri in shown
     assert PIN not in shown
     assert (" pkcs11_pin set " in " ".join(shown.split())) == (source != "pin-source")
+
+
+@pytest.mark.hsm
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_the_pin_is_asked_for_once(workspace, token):
+    """Rendering asks for the public key, and signing for a signature: two logins, one question."""
+    sign_with(workspace, URI)
+    path = os.pathsep.join((str(workspace.aos.parent), os.environ["PATH"]))
+    status, shown = typed([str(workspace.aos), "make"], PIN, workspace.solution, PATH=path, **token.environ)
+    assert status == 0, shown
+    assert shown.count("PIN of pkcs11:token=OTA%20keys;object=ota:") == 1
+    assert PIN not in shown
+    assert workspace.image.exists()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from softhsm import PIN
+from terminal import typed
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 PUBLIC = KEYS / "public.pem"
@@ -397,32 +397,6 @@ def test_an_empty_passphrase_is_no_fall_through(sign, expected, folder):
 
 def test_nobody_to_ask(sign):
     assert "is encrypted and no passphrase was given" in sign("locked.pem")
-
-
-def typed(command, text, cwd, **environment):
-    """Run a command on a terminal of its own and type ``text`` when it asks; the status and what was shown."""
-    import pty
-
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        os.environ.update(environment)
-        os.execv(command[0], command)  # noqa: S606
-    shown = b""
-    answered = False
-    while True:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-        if not answered and shown.rstrip().endswith(b":"):
-            os.write(terminal, text.encode() + b"\n")
-            answered = True
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode("utf-8", "replace")
 
 
 def on_terminal(folder, key, text, **environment):

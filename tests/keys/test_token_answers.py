@@ -116,7 +116,7 @@ class Library:
         return iter([one for one in self.objects if all(one.get(name) == value for name, value in wanted.items())])
 
 
-def signer_of(library, uri=URI, pin=lambda: PIN.encode()):
+def signer_of(library, uri=URI, pin=PIN.encode):
     return Pkcs11Signer(uri, "/x.so", pin, library=library)
 
 
