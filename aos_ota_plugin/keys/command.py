@@ -20,7 +20,7 @@ from typing import Dict, Mapping, Tuple
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
 from aos_ota_plugin.keys.signature import MAX_SIZE, decode_signature, require_good
-from aos_ota_plugin.keys.tool import Tool, run_tool
+from aos_ota_plugin.keys.tool import Tool, own_environment, run_tool
 
 SCHEME = "command:"
 TIMEOUT_VARIABLE = "AOS_OTA_SIGNER_TIMEOUT"
@@ -29,7 +29,6 @@ TIMEOUT = 60
 
 _PLACE = re.compile(r"\{((?:message|digest)[A-Za-z0-9_]*)\}")
 _PLACES = ("message_hex", "message_base64", "digest_hex", "digest_base64")
-_OURS = "AOS_OTA_"
 
 
 def parse_command(text: str) -> Tuple[str, ...]:
@@ -103,8 +102,8 @@ class CommandSigner:
             raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
         place = Place(f"{SCHEME}{self._words[0]}")
         values = _values(hash32)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        environment.update(AOS_OTA_SIGN_MESSAGE=values["message_hex"], AOS_OTA_SIGN_DIGEST=values["digest_hex"])
+        environment = own_environment(
+            AOS_OTA_SIGN_MESSAGE=values["message_hex"], AOS_OTA_SIGN_DIGEST=values["digest_hex"])
         arguments = [_PLACE.sub(lambda match: values[match[1]], word) for word in self._words[1:]]
         output = run_tool(Tool(
             (self._program, *arguments), folder=self._folder, environment=environment, timeout=self._timeout,

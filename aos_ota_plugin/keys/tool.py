@@ -8,11 +8,12 @@ import signal
 import subprocess
 import threading
 import time
-from typing import IO, List, Mapping, NamedTuple, Optional, Tuple
+from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 
 _MESSAGE_LIMIT = 4000  # bytes of a program's error that are shown
+_OURS = "AOS_OTA_"
 _GRACE = 2.0  # seconds for what a program left behind to close its ends of the pipes
 
 
@@ -32,6 +33,11 @@ class Tool(NamedTuple):
     place: Optional[Place] = None
     longer: str = ""
     terminal: bool = False
+
+
+def own_environment(**others: str) -> Dict[str, str]:
+    """The user's environment with ``others``, and without any variable of ours: some of them hold secrets."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(_OURS)}, **others}
 
 
 class _Stream:

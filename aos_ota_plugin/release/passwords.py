@@ -74,13 +74,13 @@ def _asked(access: Access, question: str) -> Optional[bytes]:
 def _from_command(command: str, file: str, folder: str) -> bytes:
     """The first line that the program writes; it may ask the user on the terminal."""
     from aos_ota_plugin.keys.command import find_program, parse_command
-    from aos_ota_plugin.keys.tool import Tool, run_tool
+    from aos_ota_plugin.keys.tool import Tool, own_environment, run_tool
 
     what, place = "the passphrase command", Place(COMMAND_VARIABLE)
     words = parse_command(command)
     written = run_tool(Tool(
         (find_program(words[0], folder), *words[1:]), folder=folder, timeout=COMMAND_TIMEOUT, limit=_MAX_SIZE,
-        environment={**os.environ, "AOS_OTA_PASSPHRASE_FOR": file}, what=what, place=place, terminal=True), None)
+        environment=own_environment(AOS_OTA_PASSPHRASE_FOR=file), what=what, place=place, terminal=True), None)
     return written.splitlines()[0] if written.strip() else b""
 
 
