@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Dict
 
 import pytest
+from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 
@@ -53,6 +55,21 @@ def aos(bin_folder: Path) -> Path:
     require("aos-tools", found is not None, "make test sets it up")
     require("arm-none-eabi-gcc", Path("/usr/bin/arm-none-eabi-gcc").exists(), "apt-get install gcc-arm-none-eabi")
     return Path(str(found))
+
+
+@pytest.fixture
+def softhsm(tmp_path: Path) -> Callable[..., SoftHsm]:
+    """``softhsm(mechanisms)``: SoftHSM2 with one token, "OTA keys"."""
+    require("softhsm2-util", shutil.which("softhsm2-util") is not None, "apt-get install softhsm2")
+    require("pkcs11-tool", shutil.which("pkcs11-tool") is not None, "apt-get install opensc")
+    require("python-pkcs11", importlib.util.find_spec("pkcs11") is not None, "pip install python-pkcs11")
+
+    def make(mechanisms: str = "ALL") -> SoftHsm:
+        made = SoftHsm(tmp_path / "令 牌" / f"hsm-{len(mechanisms)}", mechanisms)
+        made.token()
+        return made
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ refused. Anything else it raises is a fault of the product.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import lzma
@@ -39,7 +40,10 @@ from aos_ota_plugin.images.multi import Part as FlashPart
 from aos_ota_plugin.images.multi import Partition, place
 from aos_ota_plugin.images.sign import SignInfo
 from aos_ota_plugin.keys import der
+from aos_ota_plugin.keys.command import parse_command
+from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.keys.signature import decode_signature
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.inspect import inspect
 from aos_ota_plugin.release.layout import layout_document, parse_layout
@@ -94,6 +98,8 @@ def mutated(target: Target, chance: random.Random) -> bytes:
 
 SIGNER = load_signer((KEYS / "private.pem").read_bytes(), file="private.pem", passphrase=None)
 KEY = SIGNER.public_key
+TOKEN = b"pkcs11:token=OTA%20keys;id=%a1%b2;slot-id=1?module-path=/usr/lib/x.so&pin-source=file:/etc/pin"
+COMMAND = b"command:tools/sign 'a b' \"c\" {digest_hex}"
 PAYLOAD = firmware(3000)
 OLD = firmware(9000, seed=3)
 NEW = updated(OLD, edits=4)[:8000]
@@ -339,6 +345,22 @@ def check_private_key(data: bytes) -> bool:
     return signer.public_key == KEY
 
 
+def check_uri(data: bytes) -> bool:
+    uri = parse_uri(data.decode("utf-8", "surrogateescape"))
+    assert parse_uri(uri.to_text()) == uri
+    return uri == parse_uri(TOKEN.decode())
+
+
+def check_signature(data: bytes) -> bool:
+    return decode_signature(data, what="it") == SIGNER.sign_hash(bytes(32))
+
+
+def check_command(data: bytes) -> bool:
+    words = parse_command(data.decode("utf-8", "surrogateescape"))
+    assert words[0]
+    return words == parse_command(COMMAND.decode())
+
+
 def check_elf(data: bytes) -> bool:
     key = read_public_key(data)
     assert key.n_bytes in data or key.is_empty
@@ -399,6 +421,10 @@ TARGETS: Dict[str, Target] = {
     "key, copied text": Target((KEYS / "public-text.txt").read_bytes(), check_public_key, (0, 80)),
     "private key, PEM": Target((KEYS / "private.pem").read_bytes(), check_private_key, (0, 80)),
     "private key, DER": Target((KEYS / "private.der").read_bytes(), check_private_key, (0, 80)),
+    "PKCS#11 URI": Target(TOKEN, check_uri, (0, len(TOKEN))),
+    "signature, hexadecimal": Target(SIGNER.sign_hash(bytes(32)).hex().encode(), check_signature, (0, 40)),
+    "signature, base64": Target(base64.b64encode(SIGNER.sign_hash(bytes(32))), check_signature, (0, 40)),
+    "signing command": Target(COMMAND, check_command, (0, len(COMMAND))),
     "key in an ELF": Target(ELF, check_elf, (0, 52)),
     "partition table": Target(TABLE, check_table, (0, len(TABLE))),
     "flasher's file list": Target(FLASH_LIST, check_flash_list, (0, len(FLASH_LIST))),

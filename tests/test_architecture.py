@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock"}
+HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock", "pkcs11"}
 BUILD_TOOLS = {"SCons", "aostools"}
 # Each has to build something out of what it imports at the top: a command, a SCons builder.
 FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 import click
 
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
-from aos_ota_plugin.cli.sign import Size, passphrase
+from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.images.diff import build
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The diff image to write.")
 @click.option("--key", type=click.Path(dir_okay=False),
               help="Sign it, as devices in local mode want it; the passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
 @click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
               help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(old: str, new: str, output: str, key: Optional[str], partition_size: int, as_json: bool) -> None:
+def command(
+    old: str, new: str, output: str, key: Optional[str], public_key_file: Optional[str], partition_size: int,
+    as_json: bool,
+) -> None:
     """Write what makes NEW of OLD on a device that runs OLD, proven by applying it as that device does.
 
     OLD and NEW are payloads (ota_rtos.bin), full OTA images, or manifests (.json) with their release's payload or image
@@ -43,9 +47,9 @@ def command(old: str, new: str, output: str, key: Optional[str], partition_size:
     Example:
       aos-ota diff old/ota_rtos_ota.json new/ota_rtos.bin --key keys/ota_key.pem -o p.diff.bin
     """
-    refuse_overwriting(output, old, new, key)
+    refuse_overwriting(output, old, new, key, public_key_file)
     before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")
-    signer = load_private_key(key, passphrase()) if key else None
+    signer = load_private_key(key, access(), public_key_file) if key else None
     public_key = signer.public_key if signer else None
     check_releases(before.manifest, after.manifest, public_key)
     with WorkProgress(sys.stderr) as progress:

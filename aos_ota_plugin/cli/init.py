@@ -29,14 +29,16 @@ def_config:
   OTA_CONFIG_RSA: y                     # n: unsigned images; devices then take whatever reaches them
   OTA_CONFIG_LOCAL_RSA: y               # you sign, and devices always check
   OTA_SIGNING_KEY: keys/ota_key.pem     # made by: aos-ota keygen -o keys/ota_key.pem
+  # OTA_SIGNING_KEY: pkcs11:token=OTA%20keys;object=ota?module-name=softhsm2   # instead: a key on a token
   # OTA_CONFIG_CLOUD_RSA: y             # instead: the platform signs; devices check only what a push brings
   # OTA_PUBLIC_KEY: keys/cloud.pub.txt  # the key copied from the platform's console
   # OTA_BASE_RELEASE: releases/app-1.0.0/ota_rtos_ota.json   # the manifest kept from the release in the field
   # OTA_IDENTITY_EMBEDDED: y            # one device's identity inside the firmware; the default reads it from KV
   # OTA_PRODUCT_KEY: a1XXXXXXXXX
   # OTA_DEVICE_NAME: device1
-# Secrets never stand here: set AOS_OTA_DEVICE_SECRET, AOS_OTA_PRODUCT_SECRET and AOS_OTA_KEY_PASSPHRASE in the
-# environment, or device_secret, product_secret and key_passphrase in ota.secrets.yaml (chmod 600, not in git).
+# Secrets never stand here: set AOS_OTA_DEVICE_SECRET, AOS_OTA_PRODUCT_SECRET, AOS_OTA_KEY_PASSPHRASE and
+# AOS_OTA_PKCS11_PIN in the environment, or device_secret, product_secret, key_passphrase and pkcs11_pin in
+# ota.secrets.yaml (chmod 600, not in git).
 """
 
 

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.sign import Size
+from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.errors import FormatError, SettingsError
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.images.info import ImageMagic
@@ -18,7 +18,6 @@ from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join,
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.release.store import write_set
-from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 _OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
@@ -35,13 +34,15 @@ FLASH = "flash"
 @click.option("--table", required=True, type=click.Path(dir_okay=False),
               help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml.")
 @click.option("--key", type=click.Path(dir_okay=False), help="The private key that signs each image (local mode).")
+@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
 @click.option("--unsigned", is_flag=True, help="No ota_sign_info_t: for devices in cloud mode.")
 @click.option("--ota-size", type=Size(), help="Bytes that the OTA partition holds.  [default: from the table]")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="The folder to write into.")
 @click.option("--json", "as_json", is_flag=True, help="Print the layout as JSON.")
 def command(
     app: Optional[str], kernel: Optional[str], whole: Optional[str], fs: Optional[str], mcu: Optional[str], table: str,
-    key: Optional[str], unsigned: bool, ota_size: Optional[int], output: str, as_json: bool,
+    key: Optional[str], public_key_file: Optional[str], unsigned: bool, ota_size: Optional[int], output: str,
+    as_json: bool,
 ) -> None:
     """Make one OTA image a part, one of the joined firmware, files for the flasher, and a list of what lies where.
 
@@ -62,8 +63,7 @@ def command(
         raise click.UsageError("give at least one of --app, --kernel, --all, --fs and --mcu")
     partitions = _partitions(table)
     placed = place(parts, partitions)
-    passphrase = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
-    signer = load_private_key(key, Secret(passphrase) if passphrase else None) if key else None
+    signer = load_private_key(key, access(), public_key_file) if key else None
     sign = signer.sign_hash if signer else None
     files = _images(placed, read(mcu, "the MCU image", "give its file") if mcu else None, sign)
     room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)

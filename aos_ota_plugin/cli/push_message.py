@@ -8,6 +8,7 @@ from typing import Optional
 
 import click
 
+from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.manifest import parse_manifest
@@ -21,7 +22,11 @@ from aos_ota_plugin.release.push import choose, push_message, warnings
 @click.option("--file", "name", metavar="NAME", help="Which of the firmware's images.  [default: the full one]")
 @click.option("--key", type=click.Path(dir_okay=False),
               help="The release's private key, for a digestsign; its passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
-def command(manifest: str, url: str, module: Optional[str], name: Optional[str], key: Optional[str]) -> None:
+@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
+def command(
+    manifest: str, url: str, module: Optional[str], name: Optional[str], key: Optional[str],
+    public_key_file: Optional[str],
+) -> None:
     """Print what to publish to /ota/device/upgrade/{product key}/{device name}: one line of JSON for one file of the
     release. MANIFEST is its ota_rtos_ota.json, and the file has to lie beside it, unchanged.
 
@@ -41,9 +46,7 @@ def command(manifest: str, url: str, module: Optional[str], name: Optional[str],
                           remedy="keep the files of a release together; build it again if one was changed")
     signer = None
     if key is not None:
-        from aos_ota_plugin.cli.sign import passphrase
-
-        signer = load_private_key(key, passphrase())
+        signer = load_private_key(key, access(), public_key_file)
     message = push_message(release, artifact, url, signer=signer)
     click.echo(message.to_json().decode("ascii"))
     for warning in warnings(release, message):

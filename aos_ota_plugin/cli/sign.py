@@ -12,16 +12,20 @@ from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
-from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.inputs import Access, load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.store import write_set
 
 if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.secret import Secret
+
+
+PUBLIC_KEY_HELP = "The public key; needed when --key is a command, which cannot tell."
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -41,10 +45,17 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 
 @click.command("sign", short_help="sign a payload outside a build")
 @click.argument("payload", type=click.Path(dir_okay=False))
-@click.option("--key", required=True, type=click.Path(dir_okay=False),
-              help="The private key (PEM or DER); its passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option("--key", metavar="FILE|pkcs11:…|command:…",
+              help="The private key (PEM or DER), a token's PKCS#11 URI, or a program that signs. Passphrase and PIN "
+                   "come from AOS_OTA_KEY_PASSPHRASE and AOS_OTA_PKCS11_PIN, or are asked for.")
+@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False),
+              help="The public key: for a --key that is a command, and for signing elsewhere.")
+@click.option("--emit-digest", type=click.Path(dir_okay=False), metavar="FILE.json",
+              help="Sign elsewhere: write what has to be signed (the 32 bytes themselves into FILE.bin), and no image.")
+@click.option("--attach-signature", type=click.Path(dir_okay=False),
+              help="The signature that was made elsewhere: raw, hexadecimal or base64.")
 @click.option("--version", required=True, help="The version that the payload reports, e.g. app-1.0.1.")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The OTA image to write.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The OTA image to write.")
 @click.option("--elf", type=click.Path(dir_okay=False),
               help="The linked firmware, to prove that it holds this key and this version.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
@@ -59,8 +70,10 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
               help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def command(
-    payload: str, key: str, version: str, output: str, elf: Optional[str], base_release: Optional[str],
-    allow_new_key: bool, magic: str, xz: bool, diff: bool, partition_size: int, as_json: bool,
+    payload: str, key: Optional[str], public_key_file: Optional[str], emit_digest: Optional[str],
+    attach_signature: Optional[str], version: str, output: Optional[str], elf: Optional[str],
+    base_release: Optional[str], allow_new_key: bool, magic: str, xz: bool, diff: bool, partition_size: int,
+    as_json: bool,
 ) -> None:
     """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
 
@@ -68,10 +81,14 @@ def command(
     Example:
       aos-ota sign ota_rtos.bin --key keys/ota_key.pem --version app-1.0.1 -o ota_rtos_ota.bin
     """
+    _check_usage(key, public_key_file, emit_digest, attach_signature, output, xz or diff)
+    output = emit_digest or str(output)
     folder, name = os.path.split(os.path.abspath(output))
     manifest_name = os.path.splitext(name)[0] + ".json"
-    for written in (name, manifest_name, *([name + XZ_SUFFIX] if xz else []), *([diff_name(name)] if diff else [])):
-        refuse_overwriting(os.path.join(folder, written), payload, key, elf, base_release)
+    for written in (name, _message_name(name) if emit_digest else manifest_name,
+                    *([name + XZ_SUFFIX] if xz else []), *([diff_name(name)] if diff else [])):
+        refuse_overwriting(os.path.join(folder, written), payload, key, elf, base_release, public_key_file,
+                           attach_signature)
     check_version(version, field="--version")
     if diff and not base_release:
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
@@ -87,7 +104,8 @@ def command(
         security="local",
         identity="unknown",
         partition_size=partition_size,
-        signer=load_private_key(key, passphrase()),
+        signer=load_private_key(key, access(), public_key_file) if key else _elsewhere(
+            str(public_key_file), attach_signature),
         elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
         elf_name=os.path.basename(elf or ""),
         base=base,
@@ -97,6 +115,9 @@ def command(
         compress_xz=xz,
         digesting=digesting,
     )
+    if emit_digest:
+        _emit(given, folder, emit_digest, as_json=as_json)
+        return
     release = _with_progress(given) if diff else make_release(given)
     write_set(folder, {**release.images, manifest_name: release.manifest.to_json()})
     if as_json:
@@ -117,6 +138,53 @@ def command(
         click.echo(f"  ok  {proof.rule}: {proof.detail}")
 
 
+def _check_usage(
+    key: Optional[str], public_key: Optional[str], emit: Optional[str], attach: Optional[str], output: Optional[str],
+    more: bool,
+) -> None:
+    if sum(one is not None for one in (key, emit, attach)) != 1:
+        raise click.UsageError("give exactly one of --key, --emit-digest and --attach-signature")
+    if key is None and public_key is None:
+        raise click.UsageError("signing elsewhere needs the public key that devices trust: --public-key")
+    if key is None and more:
+        raise click.UsageError("--xz and --diff make images that are signed on their own: they need --key")
+    if (emit is None) != (output is not None):
+        raise click.UsageError("--emit-digest writes no image: leave -o out" if emit else "give -o, the image to write")
+    if emit is not None and not emit.endswith(".json"):
+        raise click.UsageError("--emit-digest writes FILE.json, and FILE.bin beside it: give a name that ends in .json")
+
+
+def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
+    """The signer that stands for whoever signs elsewhere."""
+    from aos_ota_plugin.keys.offline import AttachedSigner
+    from aos_ota_plugin.release.inputs import load_public_key, read_at_most
+
+    trusted = load_public_key(public_key)
+    if signature is None:
+        return AttachedSigner(trusted)
+    remedy = "give the file that was made of the digest: raw, hexadecimal or base64"
+    return AttachedSigner(trusted, read_at_most(1024, signature, "the signature", remedy), file=signature)
+
+
+def _message_name(name: str) -> str:
+    return os.path.splitext(name)[0] + ".bin"
+
+
+def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> None:
+    from aos_ota_plugin.release.make import signing_request
+
+    request = signing_request(given)
+    document = request.to_json()
+    message = _message_name(output)
+    write_set(folder, {os.path.basename(output): document, os.path.basename(message): request.hash32})
+    if as_json:
+        click.echo(document.decode("utf-8"), nl=False)
+        return
+    click.echo(f"{output}  what has to be signed, and what for")
+    click.echo(f"{message}  the 32 bytes: sign them as any message, RSASSA-PKCS1-v1_5 with SHA-256, e.g.")
+    click.echo(f"    openssl dgst -sha256 -sign KEY.pem -out SIGNATURE {message}")
+
+
 def _base_payload(base: Manifest, file: str, output: str) -> bytes:
     from aos_ota_plugin.release.payloads import payload_of_release
 
@@ -130,11 +198,21 @@ def _with_progress(given: ReleaseInput) -> Release:
         return make_release(given, progress=progress)
 
 
-def passphrase() -> Optional[Secret]:
-    """The signing key's passphrase from the environment, if it is there."""
-    value = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
-    if not value:
+def access() -> Access:
+    """How this command gets at a private key: secrets from the environment, else whoever sits at the terminal."""
+    return Access(_from_environment("AOS_OTA_KEY_PASSPHRASE"), _from_environment("AOS_OTA_PKCS11_PIN"), _ask)
+
+
+def _from_environment(variable: str) -> Optional[Secret]:
+    value = os.environ.get(variable)
+    if not value:  # an empty one is judged when it is needed
         return None
     from aos_ota_plugin.settings.secret import Secret
 
     return Secret(value)
+
+
+def _ask(question: str) -> Optional[str]:
+    from aos_ota_plugin.console.prompt import ask_secret
+
+    return ask_secret(question)

@@ -19,10 +19,11 @@ EXPONENT = 65537
 SIGNATURE_SIZE = 256
 HASH_SIZE = 32
 
-# EMSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 9.2): all that stands before the digest in a 256-byte block.
-_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
-_FILL = b"\xff" * (SIGNATURE_SIZE - 3 - len(_DIGEST_INFO) - HASH_SIZE)
-_BLOCK_HEAD = b"\x00\x01" + _FILL + b"\x00" + _DIGEST_INFO
+# EMSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 9.2): all that stands before the digest in a 256-byte block, of that
+# the DigestInfo.
+DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+_FILL = b"\xff" * (SIGNATURE_SIZE - 3 - len(DIGEST_INFO) - HASH_SIZE)
+_BLOCK_HEAD = b"\x00\x01" + _FILL + b"\x00" + DIGEST_INFO
 
 
 class _Numbers(NamedTuple):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import EXPONENT, HASH_SIZE, KEY_BITS, PublicKey
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 PASSPHRASE_VARIABLE = "AOS_OTA_KEY_PASSPHRASE"  # noqa: S105 - a variable's name
+
+Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
+"""A passphrase, or what gets one: called for an encrypted key only, and it may ask the user."""
 
 
 class Signer(Protocol):
@@ -57,7 +60,13 @@ class PemSigner:
         return signature
 
 
-def load_signer(data: bytes, *, file: str, passphrase: Optional[bytes]) -> PemSigner:
+def reference_kind(reference: str) -> str:
+    """What stands where a key's path does: "pkcs11", "command" or "file"."""
+    scheme = reference.partition(":")[0].lower()
+    return scheme if scheme in ("pkcs11", "command") else "file"
+
+
+def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:
     """Load an RSA-2048 private key from PEM or DER, PKCS#8 or PKCS#1, encrypted or not.
 
     `file` is named in errors. A passphrase is ignored when the key is not encrypted. Raises SigningKeyError,
@@ -114,7 +123,7 @@ def _refuse_other_files(data: bytes, place: Place) -> None:
         raise SigningKeyError("a certificate, where the private key is expected", place=place, remedy="check its path")
 
 
-def _load(data: bytes, passphrase: Optional[bytes], place: Place) -> object:
+def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
     """Return whatever private key is in `data`; the try without a passphrase tells whether it is encrypted."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
@@ -135,14 +144,17 @@ def _load(data: bytes, passphrase: Optional[bytes], place: Place) -> object:
             place=place,
             remedy="give an RSA-2048 private key as PEM or DER (PKCS#8 or PKCS#1), undamaged",
         ) from None
+    if callable(passphrase):
+        passphrase = passphrase()
     if not passphrase:
         problem = "is encrypted and no passphrase was given"
-        raise SigningKeyError(f"the private key {problem}", place=place, remedy=f"set {PASSPHRASE_VARIABLE}")
+        raise SigningKeyError(f"the private key {problem}", place=place, remedy=f"set {PASSPHRASE_VARIABLE}, or "
+                              "AOS_OTA_PASSPHRASE_COMMAND to a program that writes the passphrase")
     try:
         return load(data, passphrase)
     except Exception:
         raise SigningKeyError(
-            f"the passphrase in {PASSPHRASE_VARIABLE} does not open the private key",
+            "the passphrase does not open the private key",
             place=place,
-            remedy=f"correct {PASSPHRASE_VARIABLE}; if it is right, the key file is damaged",
+            remedy=f"correct {PASSPHRASE_VARIABLE}, or where else it comes from; if it is right, the file is damaged",
         ) from None

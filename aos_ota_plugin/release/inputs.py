@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Collection, Optional, Tuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, Collection, Iterator, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from aos_ota_plugin.settings.secret import Secret
     from aos_ota_plugin.sources.template_set import TemplateSet
     from aos_ota_plugin.sources.values import AppValues
+
+
+class Access(NamedTuple):
+    """How to get at a private key: secrets that are known, whom to ask for others, where relative paths start."""
+
+    passphrase: Optional[Secret] = None
+    pin: Optional[Secret] = None
+    ask: Optional[Callable[[str], Optional[str]]] = None
+    folder: str = ""
 
 
 def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
@@ -50,7 +60,7 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         SettingsError, FormatError: the list of modules, or a file or folder in it.
     """
     if settings.security == "local" and settings.signing_key:
-        check_private_file(settings.signing_key, _read_signing_key(settings))
+        _check_signing_key(settings)
     if settings.public_key:
         _read_public_key(settings)
     if settings.base_release:
@@ -69,22 +79,78 @@ def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicK
     Raises:
         SigningKeyError, SecretError: a key is missing, unusable, or stands where others can read it.
     """
+    public_key = _given_public_key(settings)
     signer = None
     if settings.security == "local" and settings.signing_key:
-        from aos_ota_plugin.keys.signer import load_signer
-
-        passphrase = settings.secrets.key_passphrase
-        data = _read_signing_key(settings)
-        check_private_file(settings.signing_key, data)
-        signer = load_signer(data, file=settings.signing_key, passphrase=passphrase.reveal() if passphrase else None)
-    public_key = None
-    if settings.public_key:
-        from aos_ota_plugin.keys.public import parse_public_key
-
-        public_key = parse_public_key(_read_public_key(settings), file=settings.public_key)
-    elif signer is not None:
-        public_key = signer.public_key
+        signer = _signer(settings, settings.signing_key, public_key)
+        public_key = public_key or signer.public_key
     return signer, public_key
+
+
+def trusted_key(settings: OtaSettings) -> Optional[PublicKey]:
+    """The public key of ``load_keys``, without a token or program where a file has it; the same errors."""
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    if settings.public_key and reference_kind(settings.signing_key or "") != "file":
+        return _given_public_key(settings)
+    return load_keys(settings)[1]
+
+
+def _signer(settings: OtaSettings, reference: str, public_key: Optional[PublicKey]) -> Signer:
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    secrets = settings.secrets
+    access = Access(secrets.key_passphrase, secrets.pkcs11_pin, secrets.ask, settings.solution_dir)
+    if reference_kind(reference) == "file":
+        return _file_signer(reference, _read_signing_key(settings), access)
+    from aos_ota_plugin.release.references import load_reference
+
+    with _at_setting(settings):
+        return load_reference(reference, access, public_key)
+
+
+def _check_signing_key(settings: OtaSettings) -> None:
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    reference = str(settings.signing_key)
+    if reference_kind(reference) == "file":
+        check_private_file(reference, _read_signing_key(settings))
+        return
+    from aos_ota_plugin.release.references import check_reference
+
+    with _at_setting(settings):
+        check_reference(reference, settings.solution_dir)
+
+
+@contextmanager
+def _at_setting(settings: OtaSettings) -> Iterator[None]:
+    """Say where OTA_SIGNING_KEY was set, when an error about it has no place of its own."""
+    try:
+        yield
+    except OtaError as error:
+        if error.place is not None:
+            raise
+        raise type(error)(error.problem, place=settings.origins["OTA_SIGNING_KEY"].place, remedy=error.remedy) from None
+
+
+def _given_public_key(settings: OtaSettings) -> Optional[PublicKey]:
+    if not settings.public_key:
+        return None
+    from aos_ota_plugin.keys.public import parse_public_key
+
+    return parse_public_key(_read_public_key(settings), file=settings.public_key)
+
+
+def _file_signer(path: str, data: bytes, access: Access) -> Signer:
+    from aos_ota_plugin.keys.signer import load_signer
+
+    def passphrase() -> Optional[bytes]:
+        from aos_ota_plugin.release import passwords
+
+        return passwords.passphrase(access, path)
+
+    check_private_file(path, data)
+    return load_signer(data, file=path, passphrase=passphrase)
 
 
 def _read_signing_key(settings: OtaSettings) -> bytes:
@@ -103,18 +169,39 @@ def _read_base(settings: OtaSettings) -> bytes:
                 "from the release in the field", SettingsError, settings.origins["OTA_BASE_RELEASE"].place)
 
 
-def load_private_key(path: str, passphrase: Optional[Secret]) -> Signer:
-    """Read a private key file after checking that nobody else can.
+def load_private_key(reference: str, access: Access, public_key: Optional[str] = None) -> Signer:
+    """Load the signer behind ``reference``: a private key's file, which nobody else can read, a token or a program.
+
+    ``public_key`` is the file of the public key; a program has to have it, any other signer has to fit it.
 
     Raises:
         SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
-        SecretError: not encrypted, and tracked by git or open to others.
+        SecretError: not encrypted, and tracked by git or open to others; a wrong PIN.
     """
-    from aos_ota_plugin.keys.signer import load_signer
+    from aos_ota_plugin.keys.signer import reference_kind
 
-    data = read(path, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError)
-    check_private_file(path, data)
-    return load_signer(data, file=path, passphrase=passphrase.reveal() if passphrase else None)
+    public = load_public_key(public_key) if public_key else None
+    if reference_kind(reference) == "file":
+        signer = _file_signer(reference, read(
+            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError),
+            access)
+    else:
+        from aos_ota_plugin.release.references import load_reference
+
+        signer = load_reference(reference, access, public)
+    if public is not None and signer.public_key != public:
+        raise SigningKeyError(
+            f"the public key {public.short_fingerprint} is not the other half of the signing key "
+            f"{signer.public_key.short_fingerprint}", place=Place(str(public_key)),
+            remedy="drop --public-key to use the signing key's own, or give the one belonging to it")
+    return signer
+
+
+def load_public_key(path: str) -> PublicKey:
+    """Read a public key's file, in any form. Raises SigningKeyError."""
+    from aos_ota_plugin.keys.public import parse_public_key
+
+    return parse_public_key(read(path, "the public key", "give its file", SigningKeyError), file=path)
 
 
 def check_private_file(path: str, data: bytes) -> None:
@@ -237,7 +324,7 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
     source = read(user_file, "the source", "restore it", SourceError) if user_file else None
     shown = (display or user_file or name).replace("\\", "/")
     if name == "ota_hal_digest.c":
-        _, public_key = load_keys(settings)
+        public_key = trusted_key(settings)
         if public_key is None:
             raise SigningKeyError("there is no public key to put into ota_hal_digest.c",
                                   remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")

@@ -19,7 +19,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
-from aos_ota_plugin.errors import Place, ProofError
+from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError
 from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import (
     Proofs,
@@ -34,6 +34,7 @@ from aos_ota_plugin.release.proofs import (
 # Each function imports the rooms it needs: a build with nothing to do makes no release.
 if TYPE_CHECKING:
     from aos_ota_plugin.images.full import Digesting
+    from aos_ota_plugin.keys.offline import SigningRequest
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.manifest import Manifest
@@ -125,12 +126,7 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
 
     proofs: Proofs = {}
-    trusted = prove_key(given, proofs)
-    prove_firmware(given, proofs)
-    prove_version(given, proofs)
-    prove_continuity(given, trusted, proofs)
-    prove_magic(given, proofs)
-
+    trusted = _prove_inputs(given, proofs)
     sealed = seal(given.payload, sign=given.sign, magic=ImageMagic[given.image_magic], digesting=given.digesting)
     image = given.payload + sealed.trailer
     hashed = Hashed((given.payload, PADDING), sealed.padded.md5, sealed.padded.sha256)
@@ -159,6 +155,36 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         image_magic=given.image_magic,
     )
     return Release(given.payload, image, manifest, compressed, diff, _compressed_size(given, compressed, diff))
+
+
+def signing_request(given: ReleaseInput) -> SigningRequest:
+    """What somebody else has to sign for this release.
+
+    All is proven that can be without the signature. Raises as ``make_release``.
+    """
+    from aos_ota_plugin.images.full import PADDING, Digesting
+    from aos_ota_plugin.keys.offline import SigningRequest
+
+    trusted = _prove_inputs(given, {})
+    if trusted is None:
+        raise SigningKeyError("a release that nobody signs has nothing to be signed", remedy="give a public key")
+    if not given.payload:
+        raise FormatError("the payload is empty", remedy="check the build step that makes it")
+    _, sha256 = (given.digesting or Digesting(given.payload)).copies()
+    of_payload = sha256.hexdigest()
+    sha256.update(PADDING)
+    return SigningRequest(sha256.digest(), trusted, given.payload_name, len(given.payload), of_payload, given.version,
+                          given.image_magic)
+
+
+def _prove_inputs(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
+    """All that can be proven before there is an image; the key that devices trust."""
+    trusted = prove_key(given, proofs)
+    prove_firmware(given, proofs)
+    prove_version(given, proofs)
+    prove_continuity(given, trusted, proofs)
+    prove_magic(given, proofs)
+    return trusted
 
 
 def _compressed(

@@ -172,6 +172,10 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
 def _stamp(path: Optional[str]) -> Optional[List[object]]:
     if not path:
         return None
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    if reference_kind(path) != "file":
+        return [path]
     try:
         status = os.stat(path)
     except OSError:

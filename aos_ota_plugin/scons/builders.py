@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
@@ -101,11 +101,22 @@ def _templates(env: Any, name: str) -> List[Any]:
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    return [env.File(path) for path in (settings.signing_key, settings.public_key) if path and Path(path).is_file()]
+    paths = (None if _reference(settings) else settings.signing_key, settings.public_key)
+    return [env.File(path) for path in paths if path and Path(path).is_file()]
+
+
+def _reference(settings: OtaSettings) -> Optional[str]:
+    """What stands where the signing key's path does, if it is no path: there is no file to depend on."""
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    reference = settings.signing_key or ""
+    return None if reference_kind(reference) == "file" else reference
 
 
 def _source_key(kind: SourceKind, settings: OtaSettings) -> str:
     values: Dict[str, object] = {"security": settings.security}
+    if kind is SourceKind.DIGEST and not settings.public_key and _reference(settings):
+        values["signer"] = _reference(settings)
     if kind is SourceKind.APP:
         values = {"version": settings.app_version, "identity": settings.identity}
         if settings.identity == "embedded":
@@ -131,6 +142,7 @@ def _image_key(settings: OtaSettings) -> str:
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
         "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
+        **({"signer": _reference(settings)} if _reference(settings) else {}),
     })
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Collection, List, Sequence, Tuple
 
+from aos_ota_plugin.console.prompt import ask_secret
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.schema import load_schema
@@ -18,7 +19,7 @@ from aos_ota_plugin.workspace.packages import parse_package
 # The order in which aos-tools merges def_config; a later type wins.
 TYPE_ORDER = ("common", "dynamic", "userspace_common", "kernel", "drv_core", "drv_peripheral", "drv_external_device",
               "arch", "chip", "sdk", "board", "solution")
-_OURS = re.compile(r"OTA_|SECRET|PASSPHRASE", re.IGNORECASE)
+_OURS = re.compile(r"OTA_|SECRET|PASSPHRASE|PKCS11", re.IGNORECASE)
 
 
 def settings_from_aos(
@@ -45,7 +46,7 @@ def settings_from_aos(
             foreign.update(package.condition_names)
             layers.append([raw for raw in package.def_config if to_us or raw.name in schema.symbols])
     layers.append(read_command_line(command_line))
-    return resolve(layers, schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ),
+    return resolve(layers, schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret),
                    known_foreign=foreign)
 
 
@@ -63,7 +64,7 @@ def settings_from_variables(env: Any) -> OtaSettings:
             value = env[name]
             text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
             layer.append(RawSetting(name, text, text, origin))
-    return resolve([layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ))
+    return resolve([layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret))
 
 
 def _rank(component: Any) -> int:

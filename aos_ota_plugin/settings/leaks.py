@@ -8,13 +8,14 @@ from typing import Optional
 from aos_ota_plugin.errors import SecretError
 from aos_ota_plugin.settings.raw import COMMAND_LINE, Origin
 
-_SECRET = re.compile(r"(?P<prefix>.*?)(?P<what>DEVICE_?SECRET|PRODUCT_?SECRET|KEY_?PASSPHRASE)", re.DOTALL)
+_SECRET = re.compile(r"(?P<prefix>.*?)(?P<what>DEVICE_?SECRET|PRODUCT_?SECRET|KEY_?PASSPHRASE|PKCS11_?PIN)", re.DOTALL)
 _OUR_PREFIXES = ("", "OTA_", "AOS_", "AOS_OTA_", "SIGNING_", "OTA_SIGNING_", "AOS_OTA_SIGNING_")
 _FLAGS = {"", "y", "n", "yes", "no", "0", "1", "true", "false", "none", "null", "~"}
 _VARIABLES = {
     "DEVICESECRET": "AOS_OTA_DEVICE_SECRET",
     "PRODUCTSECRET": "AOS_OTA_PRODUCT_SECRET",
     "KEYPASSPHRASE": "AOS_OTA_KEY_PASSPHRASE",
+    "PKCS11PIN": "AOS_OTA_PKCS11_PIN",
 }
 
 
@@ -52,10 +53,10 @@ def refuse_secret(name: str, text: str, origin: Origin) -> None:
             remedy="put the key in a file only you can read and set OTA_SIGNING_KEY to its path. This key has "
             "been where others can read it: treat it as leaked and make a new one",
         )
-    if re.search(r"pin-value|pin-source=\|", text, re.IGNORECASE):
+    if re.search(r"pin[-_]value|pin[-_]source=\|", text, re.IGNORECASE):
         raise SecretError(
             f"{name}: a PIN stands {where}",
             place=origin.place,
             remedy="take pin-value out of the URI and put the PIN in the environment variable "
-            "AOS_OTA_KEY_PASSPHRASE. Treat it as leaked and set a new one",
+            "AOS_OTA_PKCS11_PIN. Treat it as leaked and set a new one",
         )

@@ -39,7 +39,10 @@ _IMAGES = tuple(_IMAGE + magic for magic in ("ALL", "APP", "KERNEL", "FS", "MCU"
 
 @dataclass(frozen=True)
 class OtaSettings:
-    """Everything a build needs to know, checked. Paths are absolute; a path that is not set is None."""
+    """Everything a build needs to know, checked. Paths are absolute; a path that is not set is None.
+
+    ``signing_key`` may also be a PKCS#11 URI or a command (see keys.signer.reference_kind), as it was written.
+    """
 
     app_version: str
     product_key: str
@@ -57,6 +60,7 @@ class OtaSettings:
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
+    solution_dir: str  # where relative paths start; a path inside a signing_key that is no path does, too
 
     def values(self) -> Dict[str, str]:
         """Return every setting as text, for printing; secrets are not settings and not here."""
@@ -115,6 +119,7 @@ def resolve(
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, image, signer), schema),
+        solution_dir=solution_dir,
     )
     _refuse_missing(settings, solution_dir, identity, signer)
     return settings
@@ -180,6 +185,13 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             place=signer.origin.place or Place(package),
             remedy="set OTA_SIGNING_KEY to the path of the private key under def_config; `aos-ota keygen` "
             "makes one",
+        )
+    if settings.security == "local" and settings.public_key is None and (
+            settings.signing_key or "").lower().startswith("command:"):
+        raise SettingsError(
+            "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
+            place=settings.origins["OTA_SIGNING_KEY"].place or Place(package),
+            remedy="set OTA_PUBLIC_KEY to the file of the public key that belongs to what the command signs with",
         )
     if settings.security == "cloud" and settings.public_key is None:
         raise SettingsError(

@@ -6,7 +6,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
@@ -21,18 +21,25 @@ VARIABLES = {
     "device_secret": "AOS_OTA_DEVICE_SECRET",
     "product_secret": "AOS_OTA_PRODUCT_SECRET",
     "key_passphrase": "AOS_OTA_KEY_PASSPHRASE",
+    "pkcs11_pin": "AOS_OTA_PKCS11_PIN",
 }
 _LENGTHS = {"device_secret": DEVICE_SECRET_MAX, "product_secret": PRODUCT_SECRET_MAX}
 
 
+Ask = Callable[[str], Optional[str]]
+"""Asks the user a question and returns the answer; None where nobody is there."""
+
+
 @dataclass(frozen=True)
 class Secrets:
-    """The secrets that are set, and where each came from (keyed like the fields)."""
+    """The secrets that are set, where each came from (keyed like the fields), and who can be asked for another."""
 
     device_secret: Optional[Secret] = None
     product_secret: Optional[Secret] = None
     key_passphrase: Optional[Secret] = None
+    pkcs11_pin: Optional[Secret] = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    ask: Optional[Ask] = field(default=None, compare=False, repr=False)
 
 
 def read_environment(environ: Mapping[str, str]) -> List[RawSetting]:
@@ -124,7 +131,7 @@ def _problem_in_c(value: str, length: int) -> str:
     return ""
 
 
-def load_secrets(solution_dir: str, environ: Mapping[str, str]) -> Secrets:
+def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[Ask] = None) -> Secrets:
     """Read the secrets of a solution; an environment variable wins over the file.
 
     Raises SecretError when others can read the file or git tracks it, SettingsError for bad content.
@@ -141,7 +148,9 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str]) -> Secrets:
         device_secret=values.get("device_secret"),
         product_secret=values.get("product_secret"),
         key_passphrase=values.get("key_passphrase"),
+        pkcs11_pin=values.get("pkcs11_pin"),
         origins={name: raw.origin for name, raw in raws.items()},
+        ask=ask,
     )
 
 

@@ -108,7 +108,7 @@ def as_size(raw: RawSetting) -> int:
 def as_path(raw: RawSetting, solution_dir: str) -> str:
     """Return an absolute path, "" when there is none; relative ones start at the solution's folder.
 
-    A URI (``pkcs11:…``) is kept as it is.
+    A URI (``pkcs11:…``) is kept as it is, and so is ``command:…``.
     """
     text = as_text(raw)
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):

@@ -17,7 +17,7 @@ from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.images.full import parse as parse_image
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.release.fresh import write_new
-from aos_ota_plugin.release.inputs import load_private_key
+from aos_ota_plugin.release.inputs import Access, load_private_key
 from aos_ota_plugin.release.manifest import Artifact, Manifest
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
@@ -179,7 +179,7 @@ def test_pack_makes_images_that_devices_accept(folder, parts, key):
     assert layout["flash"] == [{"file": "flash_0x00002000.bin", "address": 0x2000}, {"file": "flash_0x00012000.bin", "address": 0x12000}]
     assert (folder / "out" / "flash_0x00002000.bin").read_bytes() == (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500
     assert (folder / "out" / "flash_0x00012000.bin").read_bytes() == b"F" * 700
-    device = Device(public_key=load_private_key(key, None).public_key, local_rsa=True, partition_size=0x8000)
+    device = Device(public_key=load_private_key(key, Access()).public_key, local_rsa=True, partition_size=0x8000)
     expected = {"ota_kernel.bin": b"K" * 600, "ota_app.bin": b"A" * 500, "ota_fs.bin": b"F" * 700, "ota_mcu.bin": b"M" * 800,
                 "ota_all.bin": (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500}
     assert set(os.listdir(folder / "out")) == {*expected, "flash_0x00002000.bin", "flash_0x00012000.bin", "layout.json"}

@@ -244,6 +244,7 @@ def test_paths(monkeypatch, tmp_path):
         ("~/k.pem", str(tmp_path / "k.pem")),
         (f"'{absolute}'", absolute),
         ("'pkcs11:token=t;object=k'", "pkcs11:token=t;object=k"),
+        ("'command:tools/sign ~/x {digest_hex}'\nOTA_PUBLIC_KEY: p", "command:tools/sign ~/x {digest_hex}"),
     ]:
         assert one(f"OTA_APP_VERSION: a\nOTA_SIGNING_KEY: {written}").signing_key == expected
     assert one(BASE + "OTA_BASE_RELEASE: rel/1.json").base_release == os.path.join(FOLDER, "rel", "1.json")
@@ -255,6 +256,23 @@ def test_a_secret_in_a_layer_made_by_hand_is_refused_too():
         run(package(BASE), [raw])
     assert "a secret stands in SConstruct" in str(caught.value)
     assert "zq81" not in str(caught.value)
+
+
+def test_a_command_needs_the_public_key():
+    with pytest.raises(SettingsError, match="OTA_PUBLIC_KEY: no public key is set, and a signing command") as caught:
+        one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: Command:sign")
+    assert str(caught.value.place) == "p.yaml:3:20"
+    assert one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: command:sign\nOTA_PUBLIC_KEY: p").solution_dir == FOLDER
+    assert one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: command:sign\nOTA_CONFIG_RSA: n").public_key is None
+
+
+def test_report_shows_a_uri_and_no_pin():
+    secrets = Secrets(pkcs11_pin=Secret("zq81"), origins={"pkcs11_pin": Origin("environment")}, ask=lambda question: "zq82")
+    settings = one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: pkcs11:object=k?pin-source=keys/pin", secrets=secrets)
+    table = {row.name: (row.value, row.origin) for row in rows(settings)}
+    assert table["OTA_SIGNING_KEY"][0] == "pkcs11:object=k?pin-source=keys/pin"
+    assert table["pkcs11_pin"] == ("set", "environment AOS_OTA_PKCS11_PIN")
+    assert "zq81" not in repr(table) + repr(settings)
 
 
 def test_report_shows_origins_and_no_secret():

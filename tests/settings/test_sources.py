@@ -128,7 +128,7 @@ def test_command_line_values_are_text():
 SPELLINGS = [
     "DEVICE_SECRET", "OTA_DEVICE_SECRET", "AOS_OTA_DEVICE_SECRET", "device_secret", "ota_product_secret",
     "PRODUCT_SECRET", "KEY_PASSPHRASE", "OTA_KEY_PASSPHRASE", "OTA_SIGNING_KEY_PASSPHRASE", "DEVICESECRET",
-    "OTA_DEMO_DEVICE_SECRET",
+    "OTA_DEMO_DEVICE_SECRET", "PKCS11_PIN", "OTA_PKCS11_PIN", "AOS_OTA_PKCS11_PIN",
 ]
 
 
@@ -173,6 +173,8 @@ def test_a_flag_about_secrets_is_no_secret(name):
     "|\n    -----BEGIN PRIVATE KEY-----\n    MIIEzq81\n    -----END PRIVATE KEY-----",
     "'-----BEGIN RSA PRIVATE KEY----- MIIEzq81'",
     "pkcs11:token=t;object=k?pin-value=MIIEzq81",
+    "pkcs11:token=t;object=k?PIN_value=MIIEzq81",
+    "pkcs11:token=t;object=k?pin-source=|MIIEzq81",
 ])
 def test_a_key_or_a_pin_in_the_place_of_a_path(value):
     with pytest.raises(SecretError) as caught:

@@ -1,0 +1,51 @@
+"""A signature that came from elsewhere: read in whatever form tools write it, and verified before it is used."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Optional
+
+from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.keys.rsa import SIGNATURE_SIZE, PublicKey
+
+_HEX = re.compile(rb"[0-9A-Fa-f]{%d}" % (2 * SIGNATURE_SIZE))
+_BASE64 = re.compile(rb"[0-9A-Za-z+/]{342}==")
+MAX_SIZE = 1024
+"""Bytes; no form of a signature is longer, with its line ends."""
+
+
+def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -> bytes:
+    """Return the 256 bytes of a signature from its raw bytes, hexadecimal digits or base64.
+
+    The three cannot be mixed up: they differ in length. White space in the text forms is skipped. ``what`` names the
+    data in the error. Raises SigningKeyError.
+    """
+    if len(data) == SIGNATURE_SIZE:
+        return data
+    text = b"".join(data.split()) if len(data) <= MAX_SIZE else b""
+    if _HEX.fullmatch(text):
+        return bytes.fromhex(text.decode("ascii"))
+    if _BASE64.fullmatch(text):
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            pass
+    raise SigningKeyError(
+        f"{what} of {len(data)} bytes is no RSA-2048 signature", place=place,
+        remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64")
+
+
+def require_good(signature: bytes, key: PublicKey, hash32: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
+    """Return ``signature`` when it is one that devices with ``key`` take for ``hash32``; else raise SigningKeyError.
+
+    A faulty signature must never leave: besides being refused, it can give the private key away.
+    """
+    if not key.verify_hash(hash32, signature):
+        raise SigningKeyError(
+            f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
+            "would refuse it (OTA_VERIFY_RSA_FAIL)", place=place,
+            remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
+                   "over the 32 bytes of the image's hash")
+    return signature

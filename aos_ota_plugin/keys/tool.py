@@ -1,0 +1,153 @@
+"""Runs a program that answers in a few bytes: with a time-out, without a shell, leaving nothing running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from aos_ota_plugin.errors import Place, SigningKeyError
+
+_MESSAGE_LIMIT = 4000  # bytes of a program's error that are shown
+_OURS = "AOS_OTA_"
+_GRACE = 2.0  # seconds for what a program left behind to close its ends of the pipes
+
+
+class Tool(NamedTuple):
+    """A program and how it is run: in ``folder``, for at most ``timeout`` seconds, writing at most ``limit`` bytes.
+
+    ``what`` and ``place`` name it in errors; ``longer`` says how to give it more time. With ``terminal`` it may ask
+    the user there, and its errors go there, too.
+    """
+
+    command: Tuple[str, ...]
+    folder: str
+    environment: Mapping[str, str]
+    timeout: float
+    limit: int
+    what: str
+    place: Optional[Place] = None
+    longer: str = ""
+    terminal: bool = False
+
+
+def own_environment(**others: str) -> Dict[str, str]:
+    """The user's environment with ``others``, and without any variable of ours: some of them hold secrets."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(_OURS)}, **others}
+
+
+class _Stream:
+    """Reads a pipe to its end, keeping no more than ``limit`` bytes and one."""
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        self.data = b""
+        self._pipe = pipe
+        self._limit = limit
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    @property
+    def too_long(self) -> bool:
+        return len(self.data) > self._limit
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                chunk = self._pipe.read1(65536)  # type: ignore[attr-defined]
+                if not chunk:
+                    return
+                self.data = (self.data + chunk)[:self._limit + 1]
+
+
+def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
+    """Run ``tool`` and return what it wrote to standard output.
+
+    It gets ``stdin``, or the terminal's when that is None. Whatever it started is ended with it when its time is over;
+    one that may ask on the terminal is only ended itself.
+
+    Raises:
+        SigningKeyError: it cannot be started, takes too long, writes too much, or ends with another status than 0;
+            its own error is in the message.
+    """
+    what, place, terminal = tool.what, tool.place, tool.terminal
+    group = {} if terminal else _own_group()
+    try:
+        process = subprocess.Popen(
+            tool.command, cwd=tool.folder or None, env=dict(tool.environment), stdout=subprocess.PIPE,
+            stdin=None if stdin is None else subprocess.PIPE, stderr=None if terminal else subprocess.PIPE,
+            **group)  # type: ignore[call-overload]
+    except (OSError, ValueError) as error:
+        raise SigningKeyError(f"{what} cannot be started: {getattr(error, 'strerror', None) or error}", place=place,
+                              remedy="check its path; is it a program of this system?") from None
+    streams = [_Stream(process.stdout, tool.limit), *([] if terminal else [_Stream(process.stderr, _MESSAGE_LIMIT)])]
+    try:
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # a program that does not look at it
+                process.stdin.write(stdin)
+                process.stdin.close()
+        ended = _wait(process, streams, tool.timeout)
+    finally:
+        _end(process, streams, terminal=terminal)
+    said = _shown(streams[1].data) if len(streams) > 1 else ""
+    if streams[0].too_long:
+        raise SigningKeyError(f"{what} wrote more than {tool.limit} bytes to standard output{said}", place=place,
+                              remedy="it has to write its answer there and nothing else")
+    if not ended:
+        raise SigningKeyError(f"{what} did not end within {tool.timeout:g} seconds and was ended{said}", place=place,
+                              remedy="find out what it waits for" + (f", or {tool.longer}" if tool.longer else ""))
+    if process.returncode:
+        raise SigningKeyError(f"{what} failed with status {process.returncode}{said}", place=place,
+                              remedy="mend what it complains about; nothing was signed")
+    return streams[0].data
+
+
+def _own_group() -> Mapping[str, object]:
+    if os.name == "posix":
+        return {"start_new_session": True}
+    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+
+
+def _wait(process: subprocess.Popen[bytes], streams: List[_Stream], timeout: float) -> bool:
+    """Whether it ended by itself, with all that it started and that still writes."""
+    until = time.monotonic() + timeout
+    while not streams[0].too_long:
+        streams[0].thread.join(0.05)
+        if not streams[0].thread.is_alive():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(until - time.monotonic(), 0))
+            return process.poll() is not None
+        if time.monotonic() >= until:
+            return False
+    return False
+
+
+def _end(process: subprocess.Popen[bytes], streams: List[_Stream], *, terminal: bool) -> None:
+    """End what is left of the program and of all that it started, and let go of the pipes."""
+    running = process.poll() is None
+    if running or any(stream.thread.is_alive() for stream in streams):
+        if terminal:
+            process.kill()
+        elif os.name == "posix":
+            # While the program is not waited for, or one of its children lives, its group's number is no one else's.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        elif running:
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], check=False, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process.wait()
+    for stream in streams:
+        stream.thread.join(_GRACE)
+    for pipe, reader in zip((process.stdout, process.stderr), streams):
+        if pipe is not None and not reader.thread.is_alive():
+            pipe.close()
+
+
+def _shown(data: bytes) -> str:
+    """A program's error, indented under the message; control characters cannot reach the terminal."""
+    text = data[:_MESSAGE_LIMIT].decode("utf-8", "replace").strip()
+    lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.splitlines()]
+    return "".join(f"\n    {line}" for line in lines)
