@@ -6,19 +6,24 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 import click
 
+from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, Size, access
-from aos_ota_plugin.errors import FormatError, SettingsError
-from aos_ota_plugin.images.full import build
+from aos_ota_plugin.device.acceptance import Device, judge
+from aos_ota_plugin.errors import FormatError, ProofError, SettingsError, placed
+from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
 from aos_ota_plugin.release.inputs import load_private_key, read
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.release.store import write_set
 from aos_ota_plugin.workspace.flash_layout import read_layout
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
 
 _OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
 _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_]*)")
@@ -59,6 +64,7 @@ def command(
         raise click.UsageError("give exactly one of --key and --unsigned")
     given = {ImageMagic.APP: app, ImageMagic.KERNEL: kernel, ImageMagic.ALL: whole, ImageMagic.FS: fs}
     parts = [_part(magic, value) for magic, value in given.items() if value]
+    sources = (*(_split(value)[0] for value in given.values() if value), mcu, table, key, public_key_file)
     if not parts and not mcu:
         raise click.UsageError("give at least one of --app, --kernel, --all, --fs and --mcu")
     partitions = _partitions(table)
@@ -71,6 +77,9 @@ def command(
         if room is not None and len(data) > room and not name.startswith(FLASH):
             raise FormatError(f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
                               remedy="make the part smaller")
+    _check_images({name: data for name, data in files.items() if not name.startswith(FLASH)}, signer)
+    for name in (*files, LAYOUT_NAME):
+        refuse_overwriting(os.path.join(output, name), *sources)
     layout = layout_document(
         placed, files, flash={name: run[0].address for name, run in _flash(placed).items()})
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
@@ -87,10 +96,27 @@ def command(
                    "give --ota-size")
 
 
-def _part(magic: ImageMagic, value: str) -> Part:
+def _split(value: str) -> Tuple[str, Optional[str]]:
+    """FILE and WHERE of ``FILE[@WHERE]``."""
     found = None if os.path.exists(value) else _WHERE.fullmatch(value)
-    path, where = (found[1], found[2]) if found else (value, None)
+    return (found[1], found[2]) if found else (value, None)
+
+
+def _check_images(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
+    """Take every image through the device's rules, as `sign` does with its own."""
+    device = Device(signer.public_key if signer else None, local_rsa=signer is not None)
+    for name, data in images.items():
+        for finding in judge(device, data).findings:
+            if not finding.ok:
+                raise ProofError(f"a device would refuse {name} with {finding.verdict.name}: {finding.detail}",
+                                 remedy="check the file that it is made of")
+
+
+def _part(magic: ImageMagic, value: str) -> Part:
+    path, where = _split(value)
     data = read(path, f"the {magic.name} image", "give FILE or FILE@WHERE")
+    with placed(path):
+        check_payload(data)
     if where is None or not where[0].isdigit():
         return Part(magic, data, where)
     try:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 PUBLIC_KEY_HELP = "The public key; needed when --key is a command, which cannot tell."
 
 
+SIZE_MAX = 64 << 20
+"""Bytes; no board's partition is larger."""
+
+
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
     """A number of bytes, decimal or 0x hexadecimal."""
 
@@ -38,9 +42,12 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
         if isinstance(value, int):
             return value
         try:
-            return int(str(value), 0)
+            size = int(str(value), 0)
         except ValueError:
+            size = 0
+        if not 0 < size <= SIZE_MAX:
             self.fail(f"{value!r} is not a number of bytes such as 5734400 or 0x578000", param, ctx)
+        return size
 
 
 @click.command("sign", short_help="sign a payload outside a build")

@@ -130,6 +130,22 @@ class Digesting:
         return md5.copy(), sha256.copy()
 
 
+def check_payload(payload: BytesLike) -> None:
+    """Raise FormatError when `payload` is an image already, or a stream that has its own way to become one."""
+    kind = kind_of(payload)
+    if kind != "full":
+        name = "a diff" if kind == "diff" else "an xz stream"
+        raise FormatError(f"this is {name}, not a payload", remedy="give the firmware itself (ota_rtos.bin): "
+                                                                   "compressed and diff images are made of it")
+    try:
+        info = parse(payload).image_info
+    except FormatError:
+        return
+    if hashlib.md5(payload[: info.image_size], usedforsecurity=False).digest() == info.image_md5:
+        raise FormatError("this is an OTA image already: devices would start it with its trailer in it",
+                          remedy="give the payload that it was made of (ota_rtos.bin)")
+
+
 def seal(
     payload: BytesLike,
     *,

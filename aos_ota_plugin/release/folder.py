@@ -17,6 +17,10 @@ _KINDS = (
 )
 
 
+FILE_MAX = 16 << 20
+"""Bytes: the whole flash of the largest board."""
+
+
 class Found(NamedTuple):
     """A file below a folder: its name in a pack, with ``/`` between folders, and where it is."""
 
@@ -53,6 +57,9 @@ def read_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
                          | getattr(os, "O_BINARY", 0))
         with os.fdopen(handle, "rb") as stream:
+            if os.fstat(stream.fileno()).st_size > FILE_MAX:
+                raise FormatError(f"a file of more than {FILE_MAX} bytes is for no device", place=Place(str(path)),
+                                  remedy="take it out of the folder, or make it smaller")
             return stream.read()
     except OSError as problem:
         raise _unreadable(problem, path) from None

@@ -29,25 +29,33 @@ class Access(NamedTuple):
     folder: str = ""
 
 
+READ_MAX = 128 << 20
+"""Bytes of the largest file that is read at all: a linked firmware with everything a debugger wants."""
+
+
 def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
          place: Optional[Place] = None) -> bytes:
     """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as problem:
-        raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
+    return _read(READ_MAX, path, what, remedy, error, place)
 
 
 def read_at_most(limit: int, path: str, what: str, remedy: str) -> bytes:
     """Like ``read``, but of a file over ``limit`` bytes no more than that is ever held, and it is refused."""
+    return _read(limit, path, what, remedy, SettingsError, None)
+
+
+def _read(  # noqa: PLR0913, PLR0917 - all that makes the message
+    limit: int, path: str, what: str, remedy: str, error: type[OtaError], place: Optional[Place],
+) -> bytes:
     try:
         with open(path, "rb") as stream:
-            data = stream.read(limit + 1)
+            size = os.fstat(stream.fileno()).st_size  # 0 for a pipe: that is read up to the limit
+            # Of a file no more is asked for than it has, so that reading takes no more memory than that.
+            data = b"" if size > limit else stream.read() if size else stream.read(limit + 1)
     except OSError as problem:
-        raise SettingsError(f"cannot read {what} {path}: {problem.strerror or problem}", remedy=remedy) from None
-    if len(data) > limit:
-        raise SettingsError(f"{what} {path} has more than {limit} bytes", remedy=remedy)
+        raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
+    if max(len(data), size) > limit:
+        raise error(f"{what} {path} has more than {limit} bytes", place=place, remedy=remedy)
     return data
 
 

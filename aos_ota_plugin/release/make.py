@@ -19,7 +19,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError
+from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError, placed
 from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import (
     Proofs,
@@ -121,10 +121,12 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
     from aos_ota_plugin.device.acceptance import Hashed
-    from aos_ota_plugin.images.full import PADDING, seal
+    from aos_ota_plugin.images.full import PADDING, check_payload, seal
     from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
 
+    with placed(given.payload_name):
+        check_payload(given.payload)
     proofs: Proofs = {}
     trusted = _prove_inputs(given, proofs)
     sealed = seal(given.payload, sign=given.sign, magic=ImageMagic[given.image_magic], digesting=given.digesting)
@@ -215,6 +217,13 @@ def _diff(
     from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.diffs import make_patch, prove_diff
 
+    if (given.base.security, given.base.key_fingerprint) != (given.security, trusted.fingerprint if trusted else None):
+        # A diff is for devices of the base release only, and those check it with the key that they have.
+        raise ProofError(
+            f"only devices on {given.base.version} can apply this diff, and they are in {given.base.security} mode "
+            f"with key {(given.base.key_fingerprint or 'none')[:16]}: they would refuse it",
+            remedy="make no diff (OTA_DIFF=n) for the release that changes key or mode; send the whole image another "
+                   "way, as OTA_ALLOW_NEW_KEY says")
     if hashlib.sha256(given.base_payload).hexdigest() != given.base.payload.sha256:
         raise ProofError(f"the diff would not be made from the payload of {given.base.version}: its SHA-256 differs",
                          remedy="keep the ota_rtos_ota.bin of that release beside its manifest")

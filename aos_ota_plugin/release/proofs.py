@@ -143,5 +143,6 @@ def prove_acceptance(
 
 _FIRMWARE = {"ALL", "APP", "KERNEL"}
 _REMEDIES = {
+    "header": "check the step that makes the payload: it is shorter than any firmware",
     "partition": "make the firmware smaller, or check OTA_PARTITION_SIZE and the board's flash file list",
 }

@@ -62,6 +62,7 @@ def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[s
     # Nobody's to guess, and new: an existing file of that name is an error, not overwritten or followed.
     temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
     opened = False
+    _check_replaceable(target)
     try:
         os.makedirs(folder or ".", exist_ok=True)
         handle = os.open(temporary, _NEW_FILE, 0o600)
@@ -76,6 +77,17 @@ def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[s
             discard([(temporary, "")])
         raise _cannot_write(target, error) from None
     return temporary, target
+
+
+def _check_replaceable(target: str) -> None:
+    """A name that stands for something else than a file is refused before anything is written."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe,"
+        raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
 
 
 def commit(staged: List[Tuple[str, str]]) -> None:
@@ -128,7 +140,7 @@ def _sync_folder(folder: str) -> None:
 
 def _cannot_write(path: str, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"no room on the disk for {path}", remedy="free some space and build again; what was there "
+        return OutputError(f"no room on the disk for {path}", remedy="free some space and try again; what was there "
                            "before is untouched")
     return OutputError(f"cannot write {path}: {error.strerror or error}",
-                       remedy="make the folder writable, or close the program that holds the file, and build again")
+                       remedy="make the folder writable, or close the program that holds the file, and try again")

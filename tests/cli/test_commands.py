@@ -317,3 +317,44 @@ def test_push_message_refuses(run, folder, release, key, signed):
     failed(run("push-message", release, *url, "--module", "js", "--key", key), "ota_module_js.bin: this is not the file that the manifest")
     signed.unlink()
     failed(run("push-message", release, *url), "cannot read the file that the message offers")
+
+
+@pytest.mark.parametrize("name, says", [
+    ("image.bin", "image.bin: this is an OTA image already"), ("image.bin.xz", "image.bin.xz: this is an xz stream"),
+    ("diff.bin", "diff.bin: this is a diff"),
+])
+def test_only_a_payload_is_signed(run, folder, key, name, says):
+    """Signed once more, an image would start with its trailer in it, and a diff would brick the device."""
+    (folder / "p.bin").write_bytes(random.Random(3).randbytes(5000))
+    assert run("sign", "p.bin", "--key", key, "--version", "app-1.0.0", "-o", "image.bin", "--xz").returncode == 0
+    assert run("diff", "p.bin", "image.bin", "-o", "diff.bin").returncode == 0
+    failed(run("sign", name, "--key", key, "--version", "app-1.0.1", "-o", "twice.bin"), says)
+    assert not (folder / "twice.bin").exists()
+
+
+def test_files_too_large_for_anything_are_not_read(run, folder, key):
+    """A sparse file of 8 GiB: an error at once, and no memory taken."""
+    with open(folder / "huge", "wb") as stream:
+        stream.truncate(8 << 30)
+    (folder / "p.bin").write_bytes(bytes(1000))
+    for arguments in (["sign", "huge", "--key", key], ["sign", "p.bin", "--key", "huge"],
+                      ["sign", "p.bin", "--key", key, "--elf", "huge"], ["sign", "p.bin", "--key", key, "--base-release", "huge"]):
+        failed(run(*arguments, "--version", "app-1.0.1", "-o", "o.bin"), "has more than")
+    failed(run("report", "huge"), "has more than")
+    failed(run("pack-files", ".", "-o", "../out.pack"), "huge: a file of more than")
+    assert not (folder / "o.bin").exists()
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "0x1000000000", "99999999999999999999", "many"])
+def test_a_partition_has_a_size_that_flash_has(run, folder, key, size):
+    (folder / "p.bin").write_bytes(bytes(1000))
+    done = run("sign", "p.bin", "--key", key, "--version", "a-1", "-o", "o.bin", "--partition-size", size)
+    assert done.returncode == 2
+    assert "is not a number of bytes" in done.stderr
+
+
+def test_a_device_node_stays_one(run, folder, key):
+    (folder / "p.bin").write_bytes(bytes(1000))
+    os.mkfifo(folder / "pipe")
+    failed(run("sign", "p.bin", "--key", key, "--version", "a-1", "-o", "pipe"), "a device or a pipe")
+    assert stat.S_ISFIFO((folder / "pipe").stat().st_mode)

@@ -131,7 +131,7 @@ def test_diffs_that_the_release_s_devices_would_refuse(run, folder, releases, ke
     assert run("diff", old, new, "-o", "p.bin").returncode == 0
 
 
-@pytest.mark.parametrize("size, says", [("0x40000", "no room for a diff"), ("0x41000", "has room for 4096"), ("-1", "no room")])
+@pytest.mark.parametrize("size, says", [("0x40000", "no room for a diff"), ("0x41000", "has room for 4096")])
 def test_partition_too_small(run, folder, size, says):
     (folder / "new.bin").write_bytes(random.Random(7).randbytes(20_000))
     failed(run("diff", "old.bin", "new.bin", "-o", "p.bin", "--partition-size", size), folder, says)

@@ -168,6 +168,23 @@ def parts(folder):
         (folder / name).write_bytes(data)
 
 
+def test_pack_refuses_what_no_device_takes(folder, parts, key):
+    pack = (pack_verb, "--table", "table.c", "--key", key, "-o", "out")
+    (folder / "tiny").write_bytes(b"A" * 300)
+    assert "would refuse ota_app.bin with OTA_DOWNLOAD_RECV_FAIL" in refused(*pack, "--app", "tiny")
+    run(*pack, "--app", "app")
+    assert "ota_app.bin: this is an OTA image already" in refused(*pack, "--app", "out/ota_app.bin")
+
+
+def test_pack_writes_over_none_of_its_inputs(folder, parts, key):
+    (folder / "layout.json").write_text(TABLE, encoding="utf-8")
+    (folder / "ota_fs.bin").write_bytes(b"F" * 700)
+    before = tree(folder)
+    for arguments in (["--app", "app", "--table", "layout.json"], ["--fs", "ota_fs.bin", "--table", "table.c"]):
+        assert "would be overwritten" in refused(pack_verb, *arguments, "--key", key, "-o", ".")
+    assert tree(folder) == before
+
+
 def test_pack_makes_images_that_devices_accept(folder, parts, key):
     done = run(pack_verb, "--app", "app@0x3000", "--kernel", "kernel@HAL_PARTITION_APPLICATION", "--fs", "fs", "--mcu", "mcu",
                "--table", "table.c", "--key", key, "-o", "out", "--json")

@@ -151,6 +151,16 @@ def test_any_pair(signer, old, edits, seed, signed):
     assert diff.patch_of(made.image) == patch
 
 
+@pytest.mark.parametrize("change", ["key", "mode"])
+def test_no_diff_when_key_or_mode_change(with_diff, other, change):
+    """Its devices are those of the base release: they check it with the key that they have."""
+    changed = replace(with_diff, elf=None, allow_new_key=True, **(
+        {"signer": other} if change == "key" else {"security": "none", "signer": None}))
+    with pytest.raises(ProofError, match=r"only devices on app-1\.0\.0 can apply this diff, and they are in local mode"):
+        make_release(changed)
+    assert make_release(replace(changed, base_payload=None)).diff is None
+
+
 # --- is it worth it
 
 

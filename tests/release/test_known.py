@@ -99,9 +99,10 @@ def test_a_new_version_number_of_the_same_payload_keeps_the_diff(asked, left, no
 
 def test_another_key_signs_anew(asked, left, other, no_work):
     counting = CountingSigner(other)
-    release = make_release(again(replace(asked, elf=None, signer=counting, allow_new_key=True), left))
+    base = replace(asked.base, key_fingerprint=other.public_key.fingerprint)
+    release = make_release(again(replace(asked, elf=None, signer=counting, base=base), left))
     assert counting.signed == 3
-    assert release.images == make_release(replace(asked, elf=None, signer=other, allow_new_key=True,
+    assert release.images == make_release(replace(asked, elf=None, signer=other, base=base,
                                                   known_stream=again(asked, left).known_stream,
                                                   known_patch=again(asked, left).known_patch)).images
 

@@ -144,3 +144,24 @@ def test_lock_that_cannot_be_made(tmp_path):
     (tmp_path / "out").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot write"):
         BuildLock(tmp_path / "out" / "build.lock").acquire()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+def test_what_is_no_file_is_never_replaced(folder):
+    os.mkfifo(folder / "pipe")
+    (folder / "sub").mkdir()
+    (folder / "link").symlink_to(folder / "pipe")
+    for name, says in (("pipe", "a device or a pipe"), ("link", "a device or a pipe"), ("sub", "a folder")):
+        with pytest.raises(OutputError, match=says) as caught:
+            store.write_atomic(folder / name, b"x")
+        assert caught.value.remedy
+    assert (folder / "pipe").is_fifo()
+    assert (folder / "sub").is_dir()
+
+
+def test_a_set_with_a_folder_in_its_way_leaves_everything(folder):
+    (folder / "z").mkdir()
+    with pytest.raises(OutputError, match="a folder stands there"):
+        store.write_set(folder, {"a": b"new a", "b": b"new b", "z": b"new"})
+    (folder / "z").rmdir()
+    assert contents(folder) == {"a": b"old a", "b": b"old b"}

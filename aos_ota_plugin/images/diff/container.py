@@ -159,7 +159,7 @@ def sections(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Iterator[Sectio
     """Yield the sections that `parse` returns, each as soon as it is read. Raises FormatError like `parse`."""
     view = memoryview(patch).cast("B")
     if not len(view):
-        raise FormatError("the diff is empty")
+        raise FormatError("the diff is empty", remedy=_REMEDY)
     if limits.file_size is not None and len(view) > limits.file_size:
         raise RoomError(
             f"the diff has {len(view)} bytes; the device has room for {limits.file_size} and keeps the rest of its "
