@@ -15,7 +15,7 @@ from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.simulate.device import Case, Seen, judged, play
 from aos_ota_plugin.simulate.firmware import Built
 from aos_ota_plugin.simulate.machine import find_qemu
-from aos_ota_plugin.simulate.power import cut, operations, spread
+from aos_ota_plugin.simulate.power import cuts, operations, spread
 from aos_ota_plugin.simulate.scenarios import SCENARIOS, Scenario
 
 
@@ -69,12 +69,11 @@ def _survives(scenario: Scenario, built: Built, case: Case, folder: Path, *, qui
     """Cut power in the scenario's operations, one after another, each time on a new device."""
     total = operations(folder, built, case)
     results = []
-    for operation in spread(total, scenario.cuts):
-        result = cut(folder, built, case, operation)
+    for result in cuts(built, case, spread(total, scenario.cuts)):
         results.append(result)
         if not quiet:
-            click.echo(f"   cut in flash operation {operation} of {total}: {result.after or 'no whole version'} ran "
-                       f"then, {result.end or 'no whole version'} in the end")
+            click.echo(f"   cut in flash operation {result.operation} of {total}: {result.after or 'no whole version'} "
+                       f"ran then, {result.end or 'no whole version'} in the end")
     ends = sum(result.after is not None and result.end == scenario.version for result in results)
     old = sum(result.after == case.version for result in results)
     passed = ends == len(results)

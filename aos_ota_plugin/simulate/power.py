@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate import flash, machine
@@ -49,6 +49,20 @@ def spread(total: int, cuts: int) -> List[int]:
     if cuts >= total:
         return list(range(1, total + 1))
     return sorted({1 + round(number * (total - 1) / max(cuts - 1, 1)) for number in range(cuts)})
+
+
+def cuts(built: Built, case: Case, places: Sequence[int]) -> Iterator[Cut]:
+    """Yield what came of a cut in each of these operations, in their order, on several devices at once."""
+    import os
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(operation: int) -> Cut:
+        with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
+            return cut(Path(folder), built, case, operation)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(one, places)
 
 
 def cut(folder: Path, built: Built, case: Case, operation: int) -> Cut:

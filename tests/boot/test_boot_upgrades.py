@@ -187,6 +187,17 @@ def test_xz_image_that_just_fits(device):
     assert device.bank(0) == image
 
 
+@pytest.mark.parametrize("off, target", [(0x6000, 0), (0x6FFF, 0), (0x7000, 1), (0x7001, 1)])
+def test_xz_image_is_never_unpacked_over_itself(device, off, target):
+    """The unpacked image takes seven sectors: it goes before the file where those are free."""
+    assert 0x6000 < len(NEW) <= 0x7000
+    device.flash(LAYOUT, [OLD])
+    assert device.request(XZ, xz.compress(NEW), off=off).code == 0
+    assert device.run().code == target
+    assert device.bank(target)[: len(NEW)] == NEW
+    assert device.state().rollback == target
+
+
 def section(**changes):
     settings = {"new": NEW[:0x2000], "triples": [(0, 0x2000, 0)], "diff": b"", "extra": NEW[:0x2000], **changes}
     return make_section(settings.pop("new"), settings.pop("triples"), settings.pop("diff"), settings.pop("extra"), **settings)
@@ -224,6 +235,8 @@ GOOD = section()
     (section(crc=0x1234), "OTA_NB_CRC_COMP_FAIL"),
     (section(compress=lambda data: xz_c(data, "--check=crc64", "--lzma2=dict=16KiB")), "OTA_NB_READ_CTRL_FAIL"),
     (section(compress=lambda data: xz_c(data, "--check=crc32", "--lzma2=dict=32KiB")), "OTA_NB_READ_CTRL_FAIL"),
+    (section(compress=lambda data: xz_c(data) + bytes(4 * (len(data) == 24))), "OTA_NB_READ_CTRL_FAIL"),
+    (section(compress=lambda data: xz_c(data) + bytes(4 * (data == b""))), "OTA_NB_READ_DIFF_FAIL"),
     (section(new=OLD[:0x3000], triples=[(0x3000, 0, 0)], diff=bytes(0x3000), extra=b"") * 5, "OTA_NB_WRITE_DATA_FAIL"),
 ])  # fmt: skip
 def test_diffs_that_are_refused(device, file, name):

@@ -154,6 +154,100 @@ def test_damaged_streams_get_the_models_verdict(device, check):
     assert refused > 1000
 
 
+def bits_coded(*bits):
+    """Bits as the range coder holds them when nothing is known of any: the ones stand before the first new byte."""
+    span, code, more = 0xFFFFFFFF, 0, b""
+    for bit in bits:
+        half = (span >> 11) << 10
+        code += half * bit
+        span = span - half if bit else half
+        more += b"\0" * (span < 1 << 24)
+        span <<= 8 * (span < 1 << 24)
+    return b"\0" + code.to_bytes(4, "big") + more
+
+
+def lzma_chunk(control, size, packed, properties=b"\x5d"):
+    """A chunk that makes `size` bytes; with its properties where the control byte promises some."""
+    head = bytes([control]) + (size - 1).to_bytes(2, "big") + (len(packed) - 1).to_bytes(2, "big")
+    return head + (properties if control >= 0xC0 else b"") + packed
+
+
+def stream_of(chunks, size):
+    """A stream without a check whose one block holds these chunks and the end, and makes `size` bytes."""
+
+    def summed(part):
+        return part + crc32(part).to_bytes(4, "little")
+
+    data = chunks + b"\0"
+    index = bytes([0, 1, 12 + len(data), size])
+    index = summed(index + b"\0" * (-len(index) % 4))
+    footer = (len(index) // 4 - 1).to_bytes(4, "little") + b"\0\0"
+    return (b"\xfd7zXZ\0" + summed(b"\0\0") + summed(bytes([2, 0, 0x21, 1, 0, 0, 0, 0])) + data
+            + b"\0" * (-len(data) % 4) + index + crc32(footer).to_bytes(4, "little") + footer + b"YZ")
+
+
+AB = b"\1\0\1ab"  # an uncompressed chunk that begins a dictionary
+SHORT = bits_coded(1, 1, 0, 0)  # the last byte once more
+LONG = bits_coded(1, 1, 0, 1, 0, 0, 0, 0)  # the last byte twice more
+
+
+@pytest.mark.parametrize("chunks, made", [
+    (AB, b"ab"),
+    (AB + b"\2\0\0c", b"abc"),
+    (AB + lzma_chunk(0xC0, 1, SHORT), b"abb"),
+    (AB + lzma_chunk(0xC0, 2, LONG), b"abbb"),
+    (AB + lzma_chunk(0xC0, 1, LONG), None),  # a match longer than its chunk
+    (AB + lzma_chunk(0xC0, 2, SHORT), None),
+    (AB + lzma_chunk(0xC0, 1, SHORT + b"\0"), None),  # bytes that nothing uses
+    (AB + lzma_chunk(0xC0, 1, SHORT[:-1] + b"\1"), None),
+    (AB + lzma_chunk(0xC0, 1, b"\1" + SHORT[1:]), None),
+    (AB + lzma_chunk(0xC0, 1, SHORT[:-1]), None),
+    (AB + lzma_chunk(0xC0, 1, SHORT, b"\xe1"), None),  # pb 5
+    (AB + lzma_chunk(0xC0, 1, SHORT, b"\x29"), None),  # lc + lp 9
+    (AB + lzma_chunk(0xA0, 1, SHORT), None),  # no properties yet
+    (AB + lzma_chunk(0x80, 1, SHORT), None),
+    (AB + lzma_chunk(0xC0, 1, SHORT) + lzma_chunk(0xA0, 1, SHORT), b"abbb"),
+    (AB + lzma_chunk(0xC0, 1, SHORT) + AB + lzma_chunk(0xA0, 1, SHORT), None),  # forgotten with the dictionary
+    (lzma_chunk(0xE0, 1, SHORT), None),  # a match before there is anything
+    (lzma_chunk(0xC0, 1, SHORT), None),
+    (b"\2\0\0c", None),
+    (AB + b"\3\0\0c", None),
+    (b"", b""),
+])  # fmt: skip
+def test_chunks(device, chunks, made):
+    stream = stream_of(chunks, 4 if made is None else len(made))
+    seen = device.xz(stream, limit=4096)
+    if made is None:
+        assert seen.fault == DAMAGED
+        assert all(reference(stream_of(chunks, size), 4096) is None for size in range(8))
+        assert all(device.xz(stream_of(chunks, size), limit=4096).fault == DAMAGED for size in range(8))
+    else:
+        assert seen == (0, len(stream), made)
+        assert reference(stream, 4096) == (made, len(stream))
+
+
+def test_records_of_the_index_in_another_order(device):
+    """The same sums, but not the blocks that stand there."""
+    stream = program(CODE[:1500], "--check=crc32", "--block-size=1000", "--lzma2=preset=6,dict=4KiB")
+    start = len(stream) - 12 - (int.from_bytes(stream[-8:-4], "little") + 1) * 4
+    assert stream[start : start + 2] == b"\0\2"
+    at, records = start + 2, []
+    for _ in range(2):
+        end = at
+        for _ in range(2):
+            while stream[end] & 0x80:
+                end += 1
+            end += 1
+        records.append(stream[at:end])
+        at = end
+    assert records[0] != records[1]
+    swapped = stream[: start + 2] + records[1] + records[0] + stream[at:]
+    for one, fault in ((stream, 0), (swapped, DAMAGED)):
+        summed = one[:-16] + crc32(one[start:-16]).to_bytes(4, "little") + one[-12:]
+        assert device.xz(summed).fault == fault
+        assert (reference(summed) is None) == bool(fault)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_behind_a_header(device, tail):

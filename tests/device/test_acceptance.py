@@ -498,3 +498,32 @@ def test_known_digests_hide_no_damage(offset, bit):
     damaged = flip(IMAGE, offset, bit)
     assert judge(LOCAL, damaged, hashed=HASHED) == judge(LOCAL, damaged)
     assert not judge(LOCAL, damaged, hashed=HASHED).accepted
+
+
+# --- a hardened device
+
+
+def hardened(local=False, version=None):
+    return Device(KEY, local, version, hardened=True)
+
+
+@pytest.mark.parametrize("digestsign", [None, "", base64.b64encode(bytes(256)).decode()])
+def test_a_hardened_device_skips_no_signature(digestsign):
+    push = push_of(CLOUD_IMAGE, digestsign=digestsign)
+    assert judge(CLOUD, CLOUD_IMAGE, push=push).accepted
+    judgement = judge(hardened(), CLOUD_IMAGE, push=push)
+    assert (judgement.verdict, judgement.signature_checked) == (DeviceVerdict.OTA_VERIFY_RSA_FAIL, True)
+
+
+def test_a_hardened_device_takes_a_good_signature():
+    push = push_of(CLOUD_IMAGE, digestsign=digestsign_of(CLOUD_IMAGE, "Md5"))
+    judgement = judge(hardened(), CLOUD_IMAGE, push=push)
+    assert (judgement.accepted, judgement.signature_checked) == (True, True)
+
+
+def test_a_hardened_device_compares_numbers():
+    for new, current in (("app-1.0.10", "app-1.0.9"), ("app-1.0.9", "app-1.0.10")):
+        taken = judge(hardened(local=True, version=current), IMAGE, version=new)
+        assert taken.accepted is (new == "app-1.0.10")
+        vendors = judge(Device(KEY, True, current), IMAGE, version=new)
+        assert vendors.accepted is (new == "app-1.0.9")

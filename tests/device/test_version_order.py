@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.device.version import check_version, explain_order, is_valid, newer, suggest_version
+from aos_ota_plugin.device.version import (
+    check_version,
+    explain_order,
+    is_valid,
+    newer,
+    newer_by_numbers,
+    suggest_version,
+)
 from aos_ota_plugin.errors import Place, SettingsError
 
 ALPHABET = string.ascii_letters + string.digits + "._-"
@@ -165,3 +172,35 @@ def test_bad_version(name):
 def test_field_is_named():
     with pytest.raises(SettingsError, match="module version contains"):
         check_version("?", field="module version")
+
+
+# --- a hardened device's order
+
+
+@pytest.mark.parametrize("new, current, taken", [
+    ("app-1.0.10", "app-1.0.9", True),
+    ("app-1.0.9", "app-1.0.10", False),
+    ("app-1.0.9", "app-1.0.9", False),
+    ("app-1.0.09", "app-1.0.9", False),  # the same number
+    ("app-1.0.9", "app-1.0", True),
+    ("app-1.0", "app-1.0.9", False),
+    ("app-2", "app-1.9.9", True),
+    ("app-b", "app-a", True),
+    ("app-1", "app--", True),  # a digit against another byte: by their codes
+    ("9" * 5000, "8" * 5000, True),
+    ("1", "", True),
+    ("", "", False),
+])
+def test_numbers_are_compared_as_numbers(new, current, taken):
+    assert newer_by_numbers(new, current) is taken
+
+
+@given(near, near)
+def test_at_most_one_of_two_is_newer(one, other):
+    assert not (newer_by_numbers(one, other) and newer_by_numbers(other, one))
+    assert not newer_by_numbers(one, one)
+
+
+@given(st.lists(st.integers(0, 2000), min_size=3, max_size=3), st.lists(st.integers(0, 2000), min_size=3, max_size=3))
+def test_dotted_numbers_have_the_order_of_their_numbers(one, other):
+    assert newer_by_numbers("app-" + ".".join(map(str, one)), "app-" + ".".join(map(str, other))) is (one > other)

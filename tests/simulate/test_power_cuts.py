@@ -6,7 +6,7 @@ import pytest
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate.device import prepare, switch_on
-from aos_ota_plugin.simulate.power import cut, operations, spread
+from aos_ota_plugin.simulate.power import cut, cuts, operations, spread
 from aos_ota_plugin.simulate.scenarios import SCENARIOS
 
 
@@ -17,10 +17,9 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
     total = operations(tmp_path, built, case)
     assert total > 60
     seen = set()
-    for operation in spread(total, 12):
-        result = cut(tmp_path, built, case, operation)
-        assert result.after in (case.version, case.offer.version), (operation, result.log)
-        assert result.end == case.offer.version, (operation, result.log)
+    for result in cuts(built, case, spread(total, 12)):
+        assert result.after in (case.version, case.offer.version), (result.operation, result.log)
+        assert result.end == case.offer.version, (result.operation, result.log)
         seen.add(result.after)
     assert seen == {case.version, case.offer.version}
 

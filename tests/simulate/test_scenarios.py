@@ -10,7 +10,7 @@ import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.simulate.device import Offer, batch, judged, play
-from aos_ota_plugin.simulate.firmware import CLOUD, NEW, OLD, VENDOR_CLOUD, digestsign, signed, unsigned
+from aos_ota_plugin.simulate.firmware import CLOUD, NEW, OLD, VENDOR, VENDOR_CLOUD, digestsign, signed, unsigned
 from aos_ota_plugin.simulate.scenarios import SCENARIOS, offered
 
 pytestmark = pytest.mark.qemu
@@ -123,3 +123,23 @@ def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmwar
     verdicts = {verdict for _, verdict in answers}
     assert verdicts == {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL, DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
                         DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}
+
+
+@pytest.mark.parametrize("firmware", [OLD, VENDOR])
+def test_device_and_model_agree_on_the_order_of_versions(built, tmp_path, firmware):
+    rng = random.Random(20240302)
+    case = offered(built, b"an image too short to be one", NEW, firmware)
+    versions = [OLD, "app-1.0.10", "app-1.0.09", "app-1.0.9.0", "app-1.0.9-", "app-1.0", "app-01.0.10", "a", "b", "9" * 63, "0" * 63]
+    for _ in range(200):
+        text = list(OLD)
+        for _ in range(rng.randrange(1, 4)):
+            place = rng.randrange(len(text) + 1)
+            text[place:place + rng.randrange(2)] = rng.choice(["", "0", "1", "9", "10", "00", ".", "-", "_", "a", "z", "A"])
+        versions.append("".join(text) or "x")
+    offers = [Offer(case.offer.image, version) for version in versions]
+    newer = 0
+    for offer, verdict in batch(tmp_path, built, case, offers):
+        judgement = judged(case._replace(offer=offer))
+        assert verdict == judgement.verdict, (offer.version, judgement.findings[-1])
+        newer += verdict == DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL
+    assert 40 < newer < len(versions) - 40

@@ -68,7 +68,8 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         try:
             streams.append(xz.decompress(stream, section.new_size, dict_limit=section.dict_size))
         except FormatError as error:
-            raise STREAM_ERRORS[name](f"{where}: {name}: {error.problem}", remedy=error.remedy) from None
+            raise STREAM_ERRORS[name](f"{where}: {name}: {error.problem}",
+                                      remedy=error.remedy or "the diff is damaged: get the file anew") from None
     diff, extra = streams
     base = memoryview(flash).cast("B")
     parts = []

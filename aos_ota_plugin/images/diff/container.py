@@ -117,7 +117,8 @@ class Section:
         try:
             control = xz.decompress(self.ctrl, TRIPLE_SIZE * (self.new_size + 1), dict_limit=self.dict_size)
         except FormatError as error:
-            raise CtrlError(f"section at byte {self.offset}: ctrl: {error.problem}", remedy=error.remedy) from None
+            raise CtrlError(f"section at byte {self.offset}: ctrl: {error.problem}",
+                            remedy=error.remedy or _REMEDY) from None
         made = 0
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))

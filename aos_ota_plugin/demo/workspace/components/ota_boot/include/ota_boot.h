@@ -63,7 +63,7 @@ typedef enum {
     OTA_NB_READ_OLD_FAIL = -6,   /* a triple outside the active bank; flash that is not read */
     OTA_NB_READ_EXTRA_FAIL = -7, /* the extra stream */
     OTA_NB_WRITE_DATA_FAIL = -8, /* flash that is not written, or a result larger than the bank */
-    OTA_NB_CRC_COMP_FAIL = -9,   /* a section's CRC-16: the base is another one */
+    OTA_NB_CRC_COMP_FAIL = -9,   /* a section's CRC-16: the base is another one; or the file's */
     OTA_XZ_PARAM_FAIL = -10,     /* the file does not lie in the partition; an image larger than the bank */
     OTA_XZ_CRC_FAIL = -11,       /* the file is not the one that was checked */
     OTA_XZ_UNCOMP_FAIL = -12,    /* flash that is not written or read */
