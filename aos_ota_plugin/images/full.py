@@ -18,6 +18,7 @@ from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, Im
 from aos_ota_plugin.images.sign import (
     ENCRYPTO_MAGIC_ECC,
     ENCRYPTO_MAGIC_RSA,
+    RESERVED_SIZE,
     SIGN_INFO_SIZE,
     SignInfo,
 )
@@ -137,6 +138,9 @@ def check_payload(payload: BytesLike) -> None:
         name = "a diff" if kind == "diff" else "an xz stream"
         raise FormatError(f"this is {name}, not a payload", remedy="give the firmware itself (ota_rtos.bin): "
                                                                    "compressed and diff images are made of it")
+    if is_cut_short(payload):
+        raise FormatError("this is an OTA image whose end is missing", remedy="get the file anew, and give the payload "
+                                                                              "that it was made of (ota_rtos.bin)")
     try:
         info = parse(payload).image_info
     except FormatError:
@@ -144,6 +148,15 @@ def check_payload(payload: BytesLike) -> None:
     if hashlib.md5(payload[: info.image_size], usedforsecurity=False).digest() == info.image_md5:
         raise FormatError("this is an OTA image already: devices would start it with its trailer in it",
                           remedy="give the payload that it was made of (ota_rtos.bin)")
+
+
+def is_cut_short(data: BytesLike) -> bool:
+    """Whether `data` ends in the beginning of an ota_sign_info_t: encrypto_magic, and its reserved bytes all zero."""
+    end = bytes(data[-SIGN_INFO_SIZE - IMAGE_INFO_SIZE :])
+    at = end.rfind(struct.pack("<I", ENCRYPTO_MAGIC_RSA))
+    reserved = end[at + 7 : at + 7 + RESERVED_SIZE]
+    # A whole trailer starts where `end` does.
+    return at > 0 and len(reserved) == RESERVED_SIZE and not any(reserved)
 
 
 def seal(

@@ -97,6 +97,8 @@ def _body_of(data: bytes) -> bytes:
     try:
         image = full.parse(data)
     except FormatError:
+        if full.is_cut_short(data):
+            raise FormatError("this OTA image's end is missing", remedy="get the file anew") from None
         return data
     info = image.image_info
     body = data[: image.body_size]

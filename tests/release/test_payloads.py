@@ -155,6 +155,16 @@ def test_damaged_image_is_no_payload(signer, place):
         payload_in(bytes(image))
 
 
+@pytest.mark.parametrize("missing", [1, 28, 100, 300])
+def test_image_cut_short_is_no_payload(signer, missing):
+    image = full.build(PAYLOAD, sign=signer.sign_hash)[:-missing]
+    with pytest.raises(FormatError, match="end is missing"):
+        payload_in(image)
+    with pytest.raises(FormatError, match="end is missing"):
+        full.check_payload(image)
+    assert not full.is_cut_short(image[: len(PAYLOAD)])
+
+
 @over(st.binary(min_size=1, max_size=300), st.booleans())
 def test_image_and_back(payload, signed):
     if full.kind_of(payload) == "full":
