@@ -90,6 +90,7 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     made = settle_modules.make(given, sources, manifest, folder)
     files = {**(release.images if release else {}), **made.files,
              os.path.basename(site.manifest): made.manifest.to_json()}
+    store.sweep(folder, files)  # a build that was killed; the lock keeps others out
     changed = store.write_set(folder, files)
     if site.state:
         outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}

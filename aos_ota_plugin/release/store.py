@@ -6,12 +6,13 @@ import contextlib
 import errno
 import os
 import stat
-from typing import List, Mapping, Optional, Tuple, Union
+from typing import Iterable, List, Mapping, Optional, Tuple, Union
 
 from aos_ota_plugin.errors import OutputError
 
 # No tempfile and no pathlib here: with all they import they take longer than signing does.
 PathLike = Union[str, "os.PathLike[str]"]
+_ENDING = ".tmp"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -60,7 +61,7 @@ def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[s
     target = os.fspath(path)
     folder, name = os.path.split(target)
     # Nobody's to guess, and new: an existing file of that name is an error, not overwritten or followed.
-    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
+    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}{_ENDING}")
     opened = False
     _check_replaceable(target)
     try:
@@ -100,6 +101,15 @@ def commit(staged: List[Tuple[str, str]]) -> None:
             raise _cannot_write(final, error) from None
     for folder in {os.path.dirname(final) for _, final in staged}:
         _sync_folder(folder or ".")
+
+
+def sweep(folder: PathLike, names: Iterable[str]) -> None:
+    """Remove what writers of these files left when they were killed; for who knows that no other is at work."""
+    prefixes = tuple(f".{name}." for name in names)
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            if entry.startswith(prefixes) and entry.endswith(_ENDING):
+                discard([(os.path.join(folder, entry), "")])
 
 
 def discard(staged: List[Tuple[str, str]]) -> None:

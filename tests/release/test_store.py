@@ -165,3 +165,13 @@ def test_a_set_with_a_folder_in_its_way_leaves_everything(folder):
         store.write_set(folder, {"a": b"new a", "b": b"new b", "z": b"new"})
     (folder / "z").rmdir()
     assert contents(folder) == {"a": b"old a", "b": b"old b"}
+
+
+def test_leftovers_of_killed_writers_are_swept(folder):
+    """Only those of the named files: what else has such a name is someone else's."""
+    temporary, _ = store.stage(folder / "a", b"never committed")
+    (folder / ".c.0123.tmp").write_bytes(b"another's")
+    (folder / ".a.swp").write_bytes(b"an editor's")
+    store.sweep(folder, ["a", "b"])
+    assert not os.path.exists(temporary)
+    assert set(contents(folder)) == {"a", "b", ".c.0123.tmp", ".a.swp"}
