@@ -74,7 +74,7 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     before = _state_key(site, settings, payload)
     sources = settle_modules.load(settings)
     key = f"{before}/{settle_modules.key(sources)}"
-    if site.state and _is_settled(site.state, key):
+    if _is_settled(site, key):
         return Outcome(None, ())
 
     from aos_ota_plugin.release.make import make_release
@@ -95,7 +95,7 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     if site.state:
         outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
         outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
-        _drop_outdated(site.state, outputs)
+        _drop_outdated(site, outputs)
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
@@ -129,7 +129,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
-    ), _remembered(site.state)[1] if site.state else {}, site.manifest)
+    ), _remembered(site)[1], site.manifest)
 
 
 def _require_fresh_payload(site: Site) -> None:
@@ -184,15 +184,15 @@ def _stamp(path: Optional[str]) -> Optional[List[object]]:
     return [path, status.st_size, status.st_mtime_ns]
 
 
-def _is_settled(state: str, key: str) -> bool:
-    settled, outputs = _remembered(state)
-    return settled == key and all(_holds(path, digest) for path, digest in outputs.items())
+def _is_settled(site: Site, key: str) -> bool:
+    settled, outputs = _remembered(site)
+    return settled == key and site.image in outputs and all(_holds(path, digest) for path, digest in outputs.items())
 
 
 def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
     """The manifest on the disk when all but the modules is as the last good release left it."""
-    key, outputs = _remembered(site.state) if site.state else ("", {})
-    if key.partition("/")[0] != before or not all(
+    key, outputs = _remembered(site)
+    if key.partition("/")[0] != before or site.image not in outputs or not all(
             _holds(path, digest) for path, digest in outputs.items() if not settle_modules.is_module(path)):
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
@@ -200,25 +200,32 @@ def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
     return parse_manifest(Path(site.manifest).read_bytes(), file=site.manifest)
 
 
-def remembered_modules(state: str) -> Tuple[str, ...]:
+def remembered_modules(site: Site) -> Tuple[str, ...]:
     """The modules' files that the last good release wrote, for `aos make clean`."""
-    return tuple(path for path in _remembered(state)[1] if settle_modules.is_module(path))
+    return tuple(path for path in _remembered(site)[1] if settle_modules.is_module(path))
 
 
-def _drop_outdated(state: str, outputs: Dict[str, str]) -> None:
+def _drop_outdated(site: Site, outputs: Dict[str, str]) -> None:
     """Remove what the last release made and this one does not: nobody shall upload it by mistake."""
-    for path, digest in _remembered(state)[1].items():
+    for path, digest in _remembered(site)[1].items():
         with contextlib.suppress(OSError):
             if path not in outputs and _holds(path, digest):
                 Path(path).unlink()
 
 
-def _remembered(state: str) -> Tuple[str, Dict[str, str]]:
-    """The key of the last good release and the digests of its outputs by path; nothing where that cannot be read."""
+def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
+    """The key of the last good release and the digests of its outputs by path; nothing where that cannot be read.
+
+    Only outputs beside the site's image count: another board's, or those of the workspace that this one is a copy of,
+    are not ours to look after.
+    """
+    folder = os.path.dirname(site.image)
     try:
-        remembered = json.loads(Path(state).read_text(encoding="utf-8"))
-        return str(remembered["key"]), dict(remembered["outputs"])
-    except (OSError, ValueError, KeyError, TypeError):
+        remembered = json.loads(Path(site.state or "").read_text(encoding="utf-8"))
+        outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
+        return str(remembered["key"]), {path: digest for path, digest in outputs.items()
+                                        if os.path.dirname(path) == folder}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "", {}
 
 

@@ -245,7 +245,7 @@ class _Hook:
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
             *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
-            *remembered_modules(str(site.state)), site.manifest, site.state) if path])
+            *remembered_modules(site), site.manifest, site.state) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

@@ -118,13 +118,11 @@ def find_source(component: Any, name: str) -> Optional[str]:
 def _without(defines: Any, unwanted: Set[str]) -> Any:
     """The macros, a mapping or a list as before, without the unwanted ones."""
     if isinstance(defines, dict):
-        return {name: value for name, value in defines.items() if name not in unwanted}
+        return {name: value for name, value in defines.items() if _define_name(name) not in unwanted}
     return [item for item in defines or () if _define_name(item) not in unwanted]
 
 
 def _define_name(item: Any) -> str:
-    if isinstance(item, dict):
-        return str(next(iter(item), ""))
-    if isinstance(item, (tuple, list)):
-        return str(item[0]) if item else ""
+    if isinstance(item, (dict, tuple, list)):
+        item = next(iter(item), "")
     return str(item).partition("=")[0].strip()

@@ -9,12 +9,17 @@ _TIMEOUT_SECONDS = 20
 
 
 def tracked_by_git(path: str) -> bool:
-    """Tell whether ``path`` is in the index of the git repository around it.
+    """Tell whether ``path``, or what it is a link to, is in the index of the git repository around it.
 
     False as well when there is no repository, no git program, or git cannot say: only git knows what it tracks,
     and a machine that builds from an exported tree has none.
     """
-    folder, name = os.path.split(os.path.abspath(path))  # realpath() would follow a link out of the repository
+    # A link may lead out of the repository that tracks it, and into one that tracks what it leads to.
+    return any(_tracked(one) for one in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))))
+
+
+def _tracked(path: str) -> bool:
+    folder, name = os.path.split(path)
     if not in_repository(folder):
         return False
     import subprocess  # only files in a repository pay for it

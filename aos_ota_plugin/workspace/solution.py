@@ -159,12 +159,14 @@ def _known_foreign(
     """Return the names that are someone else's: other components' settings, conditions, the solution's own."""
     names: Set[str] = set()
     own = f"{solution.name.upper()}_"
+    ours = load_schema().symbols
     for package in packages:
         names.update(package.condition_names)
         if package.type not in ("solution", "board"):
-            names.update(raw.name for raw in package.def_config)
+            # A chip sets ours, too, for its boards: what is nearly one of them is a slip.
+            names.update(raw.name for raw in package.def_config
+                         if package.type != "chip" or not nearest(raw.name, ours, cutoff=0.85))
     if own != "OTA_":
-        ours = load_schema().symbols
         written = [raw.name for raw in (*solution.def_config, *arguments) if raw.name.startswith(own)]
         # In a solution called ota_app, OTA_APP_VERSON is a slip of ours rather than a macro of its own.
         names.update(name for name in written if not nearest(name, ours, cutoff=0.85))

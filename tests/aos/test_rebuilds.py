@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -480,3 +481,17 @@ def test_image_step_that_writes_unsigned_images_on_every_build(built):
     assert result.count()["image"] == 1
     carries(built, "app-1.0.1", not_any_of=["app-1.0.0"])
     assert not (built.images / "ota_rtos_ota.bin.xz").exists()
+
+
+def test_a_copied_workspace_leaves_the_first_one_alone(workspace, tmp_path):
+    """What the last build left behind is remembered by its place: a copy has its own."""
+    workspace.made()
+    before = workspace.snapshot()
+    shutil.copytree(workspace.root, tmp_path / "副本")
+    copy = type(workspace)(tmp_path / "副本", workspace.aos, workspace.key.read_bytes())
+    copy.made("OTA_APP_VERSION=app-1.0.5")
+    assert workspace.snapshot() == before
+    assert b"app-1.0.5" in copy.snapshot()["ota_rtos_ota.json"]
+    copy.image.unlink()
+    copy.made("OTA_APP_VERSION=app-1.0.5")
+    assert copy.image.exists()
