@@ -99,6 +99,15 @@ def test_local_signing_reaches_only_the_ota_component_and_is_never_zero(workspac
     assert "-DOTA_CONFIG_LOCAL_RSA" not in cloud
 
 
+@pytest.mark.parametrize("written", ["OTA_CONFIG_LOCAL_RSA=0", "OTA_CONFIG_LOCAL_RSA"])
+def test_a_define_of_the_component_does_not_decide_who_signs(workspace, written):
+    package = workspace.root / "components" / "ota" / "package.yaml"
+    workspace.edit(package, "  internal_include:\n", f"  define:\n    - {written}\n  internal_include:\n")
+    lines = [line for line in workspace.made("V=1").output.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
+    assert lines
+    assert all(line.count("-DOTA_CONFIG_LOCAL_RSA") == line.count("-DOTA_CONFIG_LOCAL_RSA=1") == 1 for line in lines)
+
+
 def _public_pem(workspace) -> bytes:
     from aos_ota_plugin.keys.signer import load_signer
 

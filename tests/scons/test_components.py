@@ -23,9 +23,11 @@ from aos_ota_plugin.scons.site import hooked
     ([" OTA_APP_VERSION =app-1", "OTHER"], ["OTHER"]),
     ([{"OTA_APP_VERSION": "app-1"}, {"OTHER": 1}], [{"OTHER": 1}]),
     ([("OTA_APP_VERSION", "app-1"), ("OTHER", 1), ["OTA_APP_VERSION"], ("FLAG",)], [("OTHER", 1), ("FLAG",)]),
+    ({"OTA_APP_VERSION=0": None, "OTHER": 1}, {"OTHER": 1}),
+    ([("OTA_APP_VERSION=0",), {"OTA_APP_VERSION=1": 1}, ("OTHER=1",)], [("OTHER=1",)]),
     ([(), {}, ""], [(), {}, ""]),
     (None, []),
-], ids=["mapping", "empty mapping", "texts", "names that only look alike", "spaces", "mappings", "pairs", "empty ones", "none"])
+], ids=["mapping", "empty mapping", "texts", "names that only look alike", "spaces", "mappings", "pairs", "mapping of texts", "texts in pairs", "empty ones", "none"])
 def test_without(defines, left):
     assert _without(defines, {"OTA_APP_VERSION"}) == left
 

@@ -155,6 +155,17 @@ def git(folder, *arguments):
 
 
 @needs_git
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_git_tracks_what_a_link_leads_to(tmp_path):
+    (tmp_path / "real.yaml").write_text("device_secret: 'abc'\n")
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+    git(tmp_path, "init", "-q")
+    assert not tracked_by_git(str(tmp_path / "link.yaml"))
+    git(tmp_path, "add", "real.yaml")
+    assert tracked_by_git(str(tmp_path / "link.yaml"))
+
+
+@needs_git
 def test_git_knows_what_it_tracks(tmp_path, monkeypatch):
     folder = tmp_path / "a b" / "版"
     folder.mkdir(parents=True)
