@@ -35,17 +35,6 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def run(folder):
-    def call(*arguments, **environment):
-        done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, arguments)], cwd=folder, text=True,
-                              encoding="utf-8", capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment})
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return done
-    return call
-
-
-@pytest.fixture
 def sign(run, folder):
     """Sign with a key; the image's bytes, or what was said when there is none."""
     def call(key, *options, **environment):
