@@ -13,6 +13,7 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.console import Console
 from aos_ota_plugin.simulate.firmware import Built
 
 FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
@@ -33,10 +34,18 @@ class Offer(NamedTuple):
     digestsign: Optional[str] = None
 
 
+class Typed(NamedTuple):
+    """A line typed on the console, and what the device has to show then, piece after piece."""
+
+    line: str
+    shown: Tuple[str, ...]
+
+
 class Case(NamedTuple):
     """A device and what it is offered: the firmware in its flash, what that firmware is, and the offer.
 
-    `key` is None where the firmware has none; `installs` is the payload that the image stands for.
+    `key` is None where the firmware has none; `installs` is the payload that the image stands for. A device that does
+    not know a Wi-Fi network is off line until its console's command netmgr tells it one.
     """
 
     firmware: bytes
@@ -46,6 +55,8 @@ class Case(NamedTuple):
     installs: bytes = b""
     hardened: bool = True
     local: bool = True
+    knows_wifi: bool = True
+    typed: Tuple[Typed, ...] = ()
 
 
 class Seen(NamedTuple):
@@ -58,6 +69,8 @@ class Seen(NamedTuple):
     version: Optional[str]
     status: int
     log: str
+    unanswered: Optional[str] = None
+    """What was typed on the console without the answer that it has to have."""
 
 
 def judged(case: Case) -> Judgement:
@@ -72,6 +85,8 @@ def prepare(folder: Path, built: Built, case: Case) -> None:
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
+    if case.knows_wifi:
+        identity.update({"wifi_ssid": "home", "wifi_password": "of-no-use"})
     for name, data in (("BOOT", built.boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity))):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,10 +116,26 @@ def switch_on(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -
 def play(folder: Path, built: Built, case: Case) -> Seen:
     """Flash a new device, let it take or refuse the offer, then switch it on once more, to see what runs now."""
     prepare(folder, built, case)
+    if case.typed:
+        return converse(folder, case.typed)
     first = switch_on(folder)
     send(folder, [])
     last = switch_on(folder)
     return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log)
+
+
+def converse(folder: Path, typed: Sequence[Typed]) -> Seen:
+    """Switch the device on, type line after line as each is answered, and switch it off."""
+    (folder / machine.REPORTS).write_bytes(b"")
+    unanswered = None
+    with Console(folder) as console:
+        for line, shown in typed:
+            console.type(line)
+            if not all(console.shows(text) for text in shown):
+                unanswered = line
+                break
+    verdicts = verdicts_of(console.log)
+    return Seen(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
 
 
 def verdicts_of(log: str) -> List[DeviceVerdict]:

@@ -77,10 +77,19 @@ def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
 
 
 def crashing(firmware: Firmware) -> bytes:
-    """Return the firmware with an undefined instruction where its first task begins.
+    """Return the firmware with an undefined instruction where its first task begins; errors as `hanging`."""
+    return _starting_with(firmware, b"\x00\xde")  # udf #0
+
+
+def hanging(firmware: Firmware) -> bytes:
+    """Return the firmware with a jump to itself where its first task begins.
 
     Raises FormatError when the linked file does not say where that is.
     """
+    return _starting_with(firmware, b"\xfe\xe7")  # b .
+
+
+def _starting_with(firmware: Firmware, instruction: bytes) -> bytes:
     from io import BytesIO
 
     from elftools.elf.elffile import ELFFile
@@ -92,7 +101,7 @@ def crashing(firmware: Firmware) -> bytes:
     if not symbols or text is None:
         raise FormatError("the linked firmware has no symbol aos_maintask")
     place = (symbols[0]["st_value"] & ~1) - text["sh_addr"]
-    return firmware.payload[:place] + b"\x00\xde" + firmware.payload[place + 2:]  # udf #0
+    return firmware.payload[:place] + instruction + firmware.payload[place + len(instruction):]
 
 
 def without_key(firmware: bytes, key: PublicKey) -> bytes:

@@ -9,7 +9,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Tuple
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.simulate.device import Case, Offer
+from aos_ota_plugin.simulate.device import Case, Offer, Typed
 from aos_ota_plugin.simulate.firmware import (
     CLOUD,
     NEW,
@@ -21,6 +21,7 @@ from aos_ota_plugin.simulate.firmware import (
     compressed,
     crashing,
     digestsign,
+    hanging,
     patch,
     signed,
     unsigned,
@@ -154,6 +155,30 @@ def _rollback(built: Built) -> Case:
     return offered(built, signed(crashing(built.firmware[NEW]), built.key))
 
 
+def _hang(built: Built) -> Case:
+    return offered(built, signed(hanging(built.firmware[NEW]), built.key))
+
+
+_CONNECT = "netmgr -t wifi -c home a-password"
+_STARTED = "ota_demo on mps2\n"
+
+
+def _console(built: Built) -> Case:
+    """The demo as its documentation has it: told its network by hand, upgraded, and started anew."""
+    return _upgrade(built)._replace(knows_wifi=False, typed=(
+        Typed("", (_STARTED, "(ash)# ")),
+        Typed("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
+        Typed("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
+        Typed("version", (f"version: {OLD}\n", "(ash)# ")),
+        Typed(_CONNECT, ("wifi home: link up", "(ash)# ", f"version {NEW} is accepted", "boot: bank B\n", _STARTED)),
+        Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+        Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
+        Typed("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
+        Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
+        Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+    ))
+
+
 _EVERY = 1 << 30
 _OK = DeviceVerdict.OTA_SUCCESS
 _HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA_FAIL
@@ -191,6 +216,8 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
+    Scenario("hang", "a signed version that hangs is found by the watchdog, and rolled back", _hang, _OK, OLD),
+    Scenario("console", "commands typed on the console: version, netmgr, reboot, others", _console, _OK, NEW),
 )
 
 SCENARIOS: Dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -8,6 +8,7 @@
 #include "aiot_mqtt_api.h"
 #include "aiot_state_api.h"
 #include "aiot_sysdep_api.h"
+#include "aos/cli.h"
 #include "aos/kernel.h"
 #include "core_mqtt.h"
 #include "netmgr.h"
@@ -183,13 +184,25 @@ static void network_event(uint32_t event_id, const void *param, void *context)
     }
 }
 
+/* 命令 version：显示正在运行的版本号 */
+static int version_command(int argc, char *argv[])
+{
+    (void)argc;
+    (void)argv;
+    printf("version: %s\n", MY_APP_VER);
+    return 0;
+}
+
 int application_start(int argc, char *argv[])
 {
+    static const struct cli_command version = { "version", "show the version that runs", version_command };
+
     (void)argc;
     (void)argv;
     ulog_init();
     aos_set_log_level(AOS_LL_DEBUG);
     event_service_init(NULL);
+    aos_cli_register_command(&version);
     netmgr_service_init(NULL);
     event_subscribe(EVENT_NETMGR_DHCP_SUCCESS, network_event, NULL);
     for (;;) {

@@ -116,6 +116,24 @@ void hal_console_put(char letter)
     }
 }
 
+/* The trace port goes one way. */
+int hal_console_get(void)
+{
+    return -1;
+}
+
+/* Application interrupt and reset control (ARM DDI 0553). */
+#define AIRCR       (*(volatile uint32_t *)0xE000ED0Cu)
+#define AIRCR_RESET 0x05FA0004u
+
+void hal_cpu_reset(void)
+{
+    __asm volatile("dsb" ::: "memory");
+    AIRCR = AIRCR_RESET;
+    for (;;) {
+    }
+}
+
 void hal_cpu_wait_ms(void)
 {
     /* Three cycles a round or so, at 100 MHz. */
