@@ -97,7 +97,7 @@ def _survives(scenario: Scenario, built: Built, case: Case, folder: Path, *, qui
             click.echo(f"   cut in flash operation {result.operation} of {total}: {result.after or 'no whole version'} "
                        f"ran then, {result.end or 'no whole version'} in the end")
     ends = sum(result.after is not None and result.end == scenario.version for result in results)
-    old = sum(result.after == case.version for result in results)
+    old = sum(result.after == case.before for result in results)
     passed = ends == len(results)
     click.echo(f"{'ok' if passed else 'FAILED'}: expected a whole version after each of {len(results)} cuts, and "
                f"{scenario.version} in the end; seen {ends} times ({old} times the old version ran at first)")

@@ -12,7 +12,7 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate import flash, machine
-from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, prepare, send, switch_on
+from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, files_after, files_of, prepare, send, switch_on
 from aos_ota_plugin.simulate.firmware import Built
 
 _OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
@@ -37,7 +37,7 @@ def operations(folder: Path, built: Built, case: Case) -> int:
     Raises BuildError when it does not get through.
     """
     prepare(folder, built, case)
-    seen = switch_on(folder)
+    seen = switch_on(folder, module=case.offer.module)
     counted = _OPERATIONS.findall(seen.log)
     if not counted or seen.version != case.offer.version:
         raise BuildError(f"the upgrade does not get through undisturbed; the device showed:\n{seen.log[-2000:]}")
@@ -75,16 +75,21 @@ def cut(folder: Path, built: Built, case: Case, operation: int) -> Cut:
     if first.status != machine.POWER_CUT:
         raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
     send(folder, [])
-    second = switch_on(folder)
-    after = _whole(folder, built, case, second)
+    second = switch_on(folder, module=case.offer.module)
+    after = whole(folder, built, case, second)
     send(folder, [case.offer])
-    third = switch_on(folder)
-    end = _whole(folder, built, case, third)
+    third = switch_on(folder, module=case.offer.module)
+    end = whole(folder, built, case, third)
     return Cut(operation, after, end, first.log + second.log + third.log)
 
 
-def _whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
-    """The version, if what stands in the bank that was started last is its payload."""
+def whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
+    """Return the version that reports itself, if the bank that was started last holds its payload; of a module, if the
+    files are its own; else None.
+    """
+    if case.offer.module is not None:
+        expected = {case.module_version: case.files, case.offer.version: files_after(case)}.get(seen.version)
+        return seen.version if files_of(folder, built) == expected else None
     payload = {case.version: case.firmware, case.offer.version: case.installs}.get(seen.version or "")
     banks: List[str] = _BANK.findall(seen.log)
     if not payload or not banks:

@@ -8,8 +8,9 @@ from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
+from aos_ota_plugin.images import pack
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.simulate.device import Case, Offer, Typed
+from aos_ota_plugin.simulate.device import MODULE, MODULE_FOLDER, Case, Offer, Typed
 from aos_ota_plugin.simulate.firmware import (
     CLOUD,
     NEW,
@@ -155,6 +156,64 @@ def _rollback(built: Built) -> Case:
     return offered(built, signed(crashing(built.firmware[NEW]), built.key))
 
 
+_PANEL_OLD, _PANEL_NEW = "panel-1.0.9", "panel-1.1.0"
+_ELSEWHERE = "/data/js/app.bin"
+
+
+def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
+    """Return the case of a module's new files, signed by the platform, offered to a device that has old ones."""
+    case = offered(built, image, _PANEL_NEW, firmware)
+    offer = case.offer._replace(module=MODULE, digestsign=digestsign(image, built.key))
+    return case._replace(offer=offer, module_version=_PANEL_OLD, files={
+        f"{MODULE_FOLDER}/layout.json": b"{}", _ELSEWHERE: b"start();", f"/.ota/{MODULE}": _PANEL_OLD.encode()})
+
+
+def panel_pack(also: str = "about.txt") -> bytes:
+    """Return the module's new pack with one more file in it, whose name is not checked."""
+    names = {"layout.json": b'{"rows": 4}', "img/logo.bin": bytes(range(256)) * 40, "img/empty": b"",
+             "\u5b57\u4f53.bin": b"\x5a" * 3000, "_" * len(also): b"evil();"}
+    packed = pack.build([pack.PackFile(name, data) for name, data in names.items()])
+    return packed.replace(b"_" * len(also), also.encode("ascii"))
+
+
+def _module(built: Built) -> Case:
+    return module(built, panel_pack())
+
+
+def _first(built: Built) -> Case:
+    return _module(built)._replace(files={}, module_version=None)
+
+
+def _escaping(firmware: str) -> Callable[[Built], Case]:
+    return lambda built: module(built, panel_pack("../js/app.bin"), firmware)
+
+
+def _pack_cut_short(built: Built) -> Case:
+    return module(built, panel_pack()[:-100])
+
+
+def _pack_bit(built: Built) -> Case:
+    """A file that is not what was packed: the platform signs what it gets."""
+    return module(built, panel_pack().replace(b"evil();", b"eviL();"))
+
+
+def _pushed(change: Callable[[Built, Offer], Offer]) -> Callable[[Built], Case]:
+    """The module's files with something else in the push."""
+
+    def case(built: Built) -> Case:
+        known = _module(built)
+        return known._replace(offer=change(built, known.offer))
+
+    return case
+
+
+_too_short = _pushed(lambda built, offer: offer._replace(size=1000))
+_another_hash = _pushed(lambda built, offer: offer._replace(hashed=b"another"))
+_unsigned_pack = _pushed(lambda built, offer: offer._replace(digestsign=None))
+_strangers_pack = _pushed(lambda built, offer: offer._replace(digestsign=digestsign(offer.image, built.stranger)))
+_older_pack = _pushed(lambda built, offer: offer._replace(version="panel-1.0.8"))
+
+
 def _hang(built: Built) -> Case:
     return offered(built, signed(hanging(built.firmware[NEW]), built.key))
 
@@ -183,6 +242,7 @@ _EVERY = 1 << 30
 _OK = DeviceVerdict.OTA_SUCCESS
 _HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA_FAIL
 _SHA2, _IMAGE = DeviceVerdict.OTA_VERIFY_SHA2_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
+_PARAM, _MD5 = DeviceVerdict.OTA_UPGRADE_PARAM_FAIL, DeviceVerdict.OTA_VERIFY_MD5_FAIL
 _VERSION, _WRITE = DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL
 
 _ALL: Tuple[Scenario, ...] = (
@@ -211,9 +271,22 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("xz", "a compressed image is unpacked over the old version", _xz, _OK, NEW),
     Scenario("diff", "a diff is applied over the old version", _diff(OLD), _OK, NEW),
     Scenario("diff-wrong-base", "a diff made for another version changes nothing", _diff(TENTH), _OK, OLD),
+    Scenario("module", "a module's data pack is unpacked, and its version reported", _module, _OK, _PANEL_NEW),
+    Scenario("module-first", "so is the first one", _first, _OK, _PANEL_NEW),
+    Scenario("module-traversal", "a name in the pack leads out of its folder", _escaping(OLD), _PARAM, _PANEL_OLD),
+    Scenario("module-traversal-vendor", "the vendor's agent writes where it leads", _escaping(VENDOR), _OK,
+             _PANEL_NEW),
+    Scenario("module-cut-short", "the pack was cut short before it was signed", _pack_cut_short, _PARAM, _PANEL_OLD),
+    Scenario("module-file-bit", "a file in the pack is not what was packed", _pack_bit, _MD5, _PANEL_OLD),
+    Scenario("module-size", "the file is longer than the push says", _too_short, _HEAD, _PANEL_OLD),
+    Scenario("module-hash", "the push's hash is another file's", _another_hash, _SHA2, _PANEL_OLD),
+    Scenario("module-unsigned", "the push brings no signature", _unsigned_pack, _RSA, _PANEL_OLD),
+    Scenario("module-wrong-key", "the push's signature is by another key", _strangers_pack, _RSA, _PANEL_OLD),
+    Scenario("module-older", "an older version of the module is offered", _older_pack, _VERSION, _PANEL_OLD),
     Scenario("power-cut", "power fails in every flash operation of an upgrade", _upgrade, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-module", "the same with a module's data pack", _module, _OK, _PANEL_NEW, cuts=_EVERY),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
     Scenario("hang", "a signed version that hangs is found by the watchdog, and rolled back", _hang, _OK, OLD),

@@ -13,6 +13,7 @@ static const struct {
 } PARTITIONS[HAL_PARTITION_COUNT] = {
     [HAL_PARTITION_OTA] = { 0x5BA000, 0x578000 },
     [HAL_PARTITION_KV] = { 0xFF1000, 0xD000 },
+    [HAL_PARTITION_FS] = { 0xB32000, 0x4AE000 },
 };
 
 int hal_flash_read(hal_partition_t partition, uint32_t offset, void *buffer, uint32_t length)

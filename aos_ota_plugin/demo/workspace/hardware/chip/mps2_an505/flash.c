@@ -112,6 +112,14 @@ ota_boot_t *board_boot(void)
     return &board;
 }
 
+/* The partitions that stay where they are. */
+static const struct {
+    uint32_t start, size;
+} FIXED[HAL_PARTITION_COUNT] = {
+    [HAL_PARTITION_KV] = { 0xFF1000, 0xD000 },
+    [HAL_PARTITION_FS] = { 0xB32000, 0x4AE000 },
+};
+
 /* Where a partition stands; 0 when the bytes are not all in it. */
 static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t length)
 {
@@ -121,8 +129,8 @@ static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t 
     if (offset > size || length > size - offset) {
         return 0;
     }
-    if (partition == HAL_PARTITION_KV) {
-        return 0xFF1000u + offset;
+    if (partition != HAL_PARTITION_OTA) {
+        return FIXED[partition].start + offset;
     }
     if (running < 0) {
         ota_boot_state_t state;
@@ -137,7 +145,8 @@ static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t 
 
 uint32_t hal_flash_size(hal_partition_t partition)
 {
-    return partition == HAL_PARTITION_OTA ? board.layout.bank_size : partition == HAL_PARTITION_KV ? 0xD000u : 0;
+    return partition == HAL_PARTITION_OTA ? board.layout.bank_size
+           : partition < HAL_PARTITION_COUNT ? FIXED[partition].size : 0;
 }
 
 int hal_flash_read(hal_partition_t partition, uint32_t offset, void *buffer, uint32_t length)
