@@ -69,6 +69,7 @@ class Case(NamedTuple):
     typed: Tuple[Typed, ...] = ()
     files: Mapping[str, bytes] = MappingProxyType({})
     module_version: Optional[str] = None
+    vendor_boot: bool = False
 
     @property
     def before(self) -> Optional[str]:
@@ -109,8 +110,10 @@ def prepare(folder: Path, built: Built, case: Case) -> None:
     identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
     if case.knows_wifi:
         identity.update({"wifi_ssid": "home", "wifi_password": "of-no-use"})
-    for name, data in (("BOOT", built.boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity)),
-                       ("LITTLEFS", files.build(case.files) if case.files else b"")):
+    boot = built.vendor_boot if case.vendor_boot else built.boot
+    store = files.build(case.files) if case.files else b""
+    for name, data in (("BOOT", boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity)),
+                       ("LITTLEFS", store)):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / machine.FLASH).write_bytes(contents)

@@ -23,6 +23,10 @@ POWER_CUT = 75
 """Exit status of a run that ended in the middle of a flash operation."""
 NOTHING_TO_START = 3
 """Exit status of a boot stage without a firmware to start."""
+ENDLESS = 4
+"""Exit status of a boot stage that was started again and again."""
+LOCKED_UP = 76
+"""Not the emulator's own exit status: the core locked up, in a firmware so broken that its fault handler faults."""
 _BOOT = "boot.bin"
 _BOOT_ADDRESS = 0x10000000
 # The device's time goes by its instructions, 32 ns each, not by how busy this computer is; sleeping takes none of ours.
@@ -71,7 +75,10 @@ def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
     except OSError as error:
         raise BuildError(f"{qemu} cannot be started: {error.strerror or error}") from None
     complaint = done.stderr.decode("utf-8", "replace").strip()
+    shown = done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+    if done.returncode < 0 and "Lockup:" in complaint:
+        return Run(shown, LOCKED_UP)
     if done.returncode < 0 or complaint:
         raise BuildError(f"{QEMU} ended with status {done.returncode}: {complaint}",
                          remedy="QEMU 7.2 or newer emulates the board")
-    return Run(done.stdout.decode("utf-8", "replace").replace("\r\n", "\n"), done.returncode)
+    return Run(shown, done.returncode)

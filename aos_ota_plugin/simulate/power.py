@@ -7,6 +7,7 @@ one, whole; the platform, told of an old one, offers the upgrade again, and the 
 from __future__ import annotations
 
 import re
+from enum import Enum
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
@@ -19,8 +20,15 @@ _OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
 _BANK = re.compile(r"^boot: bank ([AB])$", re.MULTILINE)
 
 
+class Trouble(Enum):
+    """What happens to a flash operation: power fails in the middle of it, or it fails and power stays on."""
+
+    CUT = "cut"
+    ERROR = "fail"
+
+
 class Cut(NamedTuple):
-    """What came of one cut: the operation it was in, the version that ran when power was back, and that in the end.
+    """What came of one operation's trouble: the operation, the version that ran at the next start, that in the end.
 
     A version is None where none ran, or where the bank that ran is not that version's payload.
     """
@@ -51,28 +59,28 @@ def spread(total: int, cuts: int) -> List[int]:
     return sorted({1 + round(number * (total - 1) / max(cuts - 1, 1)) for number in range(cuts)})
 
 
-def cuts(built: Built, case: Case, places: Sequence[int]) -> Iterator[Cut]:
-    """Yield what came of a cut in each of these operations, in their order, on several devices at once."""
+def cuts(built: Built, case: Case, places: Sequence[int], trouble: Trouble = Trouble.CUT) -> Iterator[Cut]:
+    """Yield what came of trouble in each of these operations, in their order, on several devices at once."""
     import os
     import tempfile
     from concurrent.futures import ThreadPoolExecutor
 
     def one(operation: int) -> Cut:
         with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
-            return cut(Path(folder), built, case, operation)
+            return cut(Path(folder), built, case, operation, trouble)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(one, places)
 
 
-def cut(folder: Path, built: Built, case: Case, operation: int) -> Cut:
-    """Take a new device through the upgrade, power failing in this operation.
+def cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble = Trouble.CUT) -> Cut:
+    """Take a new device through the upgrade, with trouble in this operation.
 
-    Raises BuildError when power did not fail.
+    Raises BuildError when power did not fail though it should have.
     """
     prepare(folder, built, case)
-    first = switch_on(folder, [f"cut={operation}"])
-    if first.status != machine.POWER_CUT:
+    first = switch_on(folder, [f"{trouble.value}={operation}"])
+    if trouble is Trouble.CUT and first.status != machine.POWER_CUT:
         raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
     send(folder, [])
     second = switch_on(folder, module=case.offer.module)

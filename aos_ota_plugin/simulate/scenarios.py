@@ -12,6 +12,7 @@ from aos_ota_plugin.images import pack
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate.device import MODULE, MODULE_FOLDER, Case, Offer, Typed
 from aos_ota_plugin.simulate.firmware import (
+    BY_HAND,
     CLOUD,
     NEW,
     OLD,
@@ -19,6 +20,7 @@ from aos_ota_plugin.simulate.firmware import (
     VENDOR,
     VENDOR_CLOUD,
     Built,
+    bare_patch,
     compressed,
     crashing,
     digestsign,
@@ -26,8 +28,8 @@ from aos_ota_plugin.simulate.firmware import (
     patch,
     signed,
     unsigned,
-    without_key,
 )
+from aos_ota_plugin.simulate.power import Trouble
 
 _TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
 
@@ -42,6 +44,9 @@ class Scenario(NamedTuple):
     version: str
     cuts: int = 0
     """Not 0: it is gone through again and again, power failing in at most so many of its flash operations."""
+    trouble: Trouble = Trouble.CUT
+    breaks: bool = False
+    """Expected is that after one of them, at least, no whole version is left."""
 
 
 def device_key(built: Built) -> PublicKey:
@@ -63,7 +68,7 @@ def _upgrade(built: Built) -> Case:
 
 def _no_key(built: Built) -> Case:
     case = _upgrade(built)
-    return case._replace(firmware=without_key(case.firmware, device_key(built)), key=None)
+    return case._replace(firmware=built.firmware[BY_HAND].payload, key=None)
 
 
 def _stranger(built: Built) -> Case:
@@ -117,10 +122,25 @@ def _diff(base: str) -> Callable[[Built], Case]:
         built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
 
 
+def _bare_diff(built: Built) -> Case:
+    payload = _with_noise(built.firmware[NEW].payload, 2000)
+    image = bare_patch(built.firmware[OLD].payload, payload, built.key)
+    return offered(built, image)._replace(installs=payload)
+
+
+def _with_vendor_boot(make: Callable[[Built], Case]) -> Callable[[Built], Case]:
+    return lambda built: make(built)._replace(vendor_boot=True)
+
+
+def _with_noise(payload: bytes, size: int) -> bytes:
+    """The firmware, and behind it so many bytes that do not compress."""
+    return payload + hashlib.shake_256(payload).digest(size)
+
+
 def _large(built: Built) -> Case:
     """An image of 4 MiB, as real ones are: the firmware, and what does not compress behind it."""
     payload = built.firmware[NEW].payload
-    payload += hashlib.shake_256(payload).digest((4 << 20) - len(payload))
+    payload = _with_noise(payload, (4 << 20) - len(payload))
     return offered(built, signed(payload, built.key))._replace(installs=payload)
 
 
@@ -287,10 +307,35 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-module", "the same with a module's data pack", _module, _OK, _PANEL_NEW, cuts=_EVERY),
+    Scenario("power-cut-bare", "the same with a diff that ends with the image", _bare_diff, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-vendor", "the vendor's boot stage leaves half of the last section",
+             _with_vendor_boot(_bare_diff), _OK, NEW, cuts=_EVERY, breaks=True),
+    Scenario("flash-error", "an operation of the flash fails once while a diff is installed", _diff(OLD), _OK, NEW,
+             cuts=_EVERY, trouble=Trouble.ERROR),
+    Scenario("flash-error-vendor", "the vendor's boot stage begins anew on flash that has changed",
+             _with_vendor_boot(_diff(OLD)), _OK, NEW, cuts=_EVERY, trouble=Trouble.ERROR,
+             breaks=True),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
     Scenario("hang", "a signed version that hangs is found by the watchdog, and rolled back", _hang, _OK, OLD),
     Scenario("console", "commands typed on the console: version, netmgr, reboot, others", _console, _OK, NEW),
+)
+
+class Flaw(NamedTuple):
+    """What the vendor's device does otherwise, and the scenarios that show it: on ours, on one built with the flaw."""
+
+    what: str
+    ours: str
+    vendors: str
+
+
+FLAWS: Tuple[Flaw, ...] = (
+    Flaw("the order of versions", "tenth", "tenth-vendor"),
+    Flaw("a push without a signature", "cloud-unsigned", "cloud-unsigned-vendor"),
+    Flaw("a signature that begins with a zero byte", "cloud-zeros", "cloud-zeros-vendor"),
+    Flaw("a name that leads out of its folder", "module-traversal", "module-traversal-vendor"),
+    Flaw("power cut in a diff's last section", "power-cut-bare", "power-cut-vendor"),
+    Flaw("a flash error while a diff is installed", "flash-error", "flash-error-vendor"),
 )
 
 SCENARIOS: Dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -10,6 +10,7 @@
 #define WINDOW     0x80000000u
 #define BLOCK      0x8000u
 #define NO_VERSION 3 /* the exit status when there is nothing to start */
+#define ENDLESS    4 /* and when the device starts again and again */
 #define TRIAL      8 /* seconds that a version on trial may hang */
 
 static uint8_t arena[OTA_BOOT_ARENA_DIFF] __attribute__((aligned(8)));
@@ -40,6 +41,10 @@ void aos_maintask(void *arg)
     int bank;
 
     (void)arg;
+    if (!board_starts_again()) {
+        printf("boot: the device starts again and again\n");
+        hal_cpu_off(ENDLESS);
+    }
     boot->arena = arena;
     boot->arena_size = sizeof(arena);
     bank = ota_boot_run(boot);
