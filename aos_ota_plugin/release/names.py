@@ -10,10 +10,23 @@ MODULE_PREFIX = "ota_module_"
 
 def diff_name(image_name: str) -> str:
     """What the diff beside an image is called: ``ota_rtos_ota.diff.bin``, as the platform takes names that end so."""
-    stem = image_name[:-4] if image_name.lower().endswith(".bin") else image_name
-    return f"{stem}.diff.bin"
+    return f"{_stem(image_name)}.diff.bin"
 
 
 def module_image(name: str) -> str:
     """What the file of the module `name` is called; module names are safe in file names."""
     return f"{MODULE_PREFIX}{name}.bin"
+
+
+def sbom_name(image_name: str) -> str:
+    """What the list of components beside an image is called: ``ota_rtos_ota.cdx.json``."""
+    return f"{_stem(image_name)}.cdx.json"
+
+
+def statement_name(image_name: str) -> str:
+    """What the signed statement beside an image is called: ``ota_rtos_ota.intoto.jsonl``."""
+    return f"{_stem(image_name)}.intoto.jsonl"
+
+
+def _stem(image_name: str) -> str:
+    return image_name[:-4] if image_name.lower().endswith(".bin") else image_name

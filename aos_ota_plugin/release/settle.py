@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import image_step, inputs, settle_modules, store
+from aos_ota_plugin.release import documents, image_step, inputs, settle_modules, store
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.origin import Workplace
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Site:
     """The files of one release on this machine (absolute paths).
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
-    ``state`` remembers the last good release. They are None or empty where there is no such thing. No tuple: SCons
-    takes those apart.
+    ``state`` remembers the last good release; ``workplace`` is what provenance speaks of. They are None or empty where
+    there is no such thing. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -45,6 +46,7 @@ class Site:
     solution: Optional[str] = None
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
+    workplace: Optional[Workplace] = None
 
     @property
     def overwritten(self) -> Tuple[str, ...]:
@@ -73,7 +75,7 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
     sources = settle_modules.load(settings)
-    key = f"{before}/{settle_modules.key(sources)}"
+    key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
         return Outcome(None, ())
 
@@ -90,6 +92,8 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     made = settle_modules.make(given, sources, manifest, folder)
     files = {**(release.images if release else {}), **made.files,
              os.path.basename(site.manifest): made.manifest.to_json()}
+    if settings.provenance and given.signer:
+        files.update(documents.make(site, settings, made.manifest, given.signer))
     store.sweep(folder, files)  # a build that was killed; the lock keeps others out
     changed = store.write_set(folder, files)
     if site.state:
@@ -98,7 +102,8 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
         _drop_outdated(site, outputs)
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
-    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
+    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
+                             *documents.lines(site, changed)))
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:

@@ -16,14 +16,24 @@ from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
+from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.names import (
+    IMAGE_NAME,
+    MANIFEST_NAME,
+    XZ_SUFFIX,
+    diff_name,
+    sbom_name,
+    statement_name,
+)
+from aos_ota_plugin.release.origin import Workplace
 from aos_ota_plugin.release.settle import Site, remembered_modules
 from aos_ota_plugin.scons import builders
 from aos_ota_plugin.scons.actions import SourceKind, show
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.find import find_root
 
 LIBRARY = "aos_ota_plugin"
 _NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
@@ -82,7 +92,7 @@ class _Hook:
         self._compile_as_set(settings)
         self._render(settings)
         self._identity()
-        self._image()
+        self._image(settings)
 
     # --- what is set
 
@@ -217,11 +227,26 @@ class _Hook:
             board=self.solution.solution_component.hw_info.board_name or None,
         )
 
-    def _image(self) -> None:
+    def _workplace(self) -> Workplace:
+        """What the statement of provenance speaks of: the components as aos-tools uses them, and what builds them."""
+        root = find_root(self.folder)
+        return Workplace(
+            root=root,
+            components=tuple(Component(
+                component.name, str(component.version or ""), component.type,
+                os.path.relpath(os.path.realpath(component.path), os.path.realpath(root)).replace(os.sep, "/"),
+                str(component.license or ""), tuple(sorted({str(name) for depend in component.depends for name in depend})),
+            ) for component in self.solution.components),
+            compiler=self.env.WhereIs(self.env.subst("$CC")),
+            packages=("aos-tools", "scons"),
+        )
+
+    def _image(self, settings: OtaSettings) -> None:
         # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
         steps = self.components.take_image_steps()
         image = self.env.OtaImage(self.env.File(self.site.image), [self.binary, self.elf],
-                                  OTA_SITE=replace(self.site, steps=tuple(steps)))
+                                  OTA_SITE=replace(self.site, steps=tuple(steps),
+                                                   workplace=self._workplace() if settings.provenance else None))
         # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
         # as it does without us, and whether there is anything to do afterwards is found out by content.
         self.env.AlwaysBuild(image)
@@ -244,7 +269,8 @@ class _Hook:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
+            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image), sbom_name(site.image),
+            statement_name(site.image),
             *remembered_modules(site), site.manifest, site.state) if path])
         self.env.Default(library)
 
