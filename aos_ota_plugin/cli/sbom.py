@@ -24,8 +24,8 @@ from aos_ota_plugin.workspace.solution import load_solution
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write.  [default: standard output]")
 @click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
 def command(directory: str, board: Optional[str], output: Optional[str], settings: Tuple[str, ...]) -> None:
-    """List the components that `aos make NAME=VALUE...` would use, with the versions in their package.yaml, as CycloneDX
-    1.5 JSON. A build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256 in it.
+    """List the components that `aos make NAME=VALUE...` would use, with the versions in their package.yaml, as
+    CycloneDX 1.5 JSON. A build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256 in it.
 
     \b
     Example:

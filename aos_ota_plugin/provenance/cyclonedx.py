@@ -62,7 +62,7 @@ def _component(one: Component) -> Dict[str, Any]:
     return entry
 
 
-def _dependency(ref: str, owner: Optional[Component], known: "set[str]") -> Dict[str, Any]:
+def _dependency(ref: str, owner: Optional[Component], known: set[str]) -> Dict[str, Any]:
     names: List[str] = sorted(set(owner.depends) & known) if owner else sorted(known)
     return {"ref": ref, "dependsOn": [_ref(name) for name in names]}
 

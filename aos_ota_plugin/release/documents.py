@@ -23,7 +23,10 @@ _PATHS = ("OTA_SIGNING_KEY", "OTA_PUBLIC_KEY", "OTA_BASE_RELEASE", "OTA_MODULES"
 
 
 def key(site: Site, settings: OtaSettings) -> str:
-    """A digest of what only the documents depend on, "" without them. Git is not asked: a commit alone is no release."""
+    """A digest of what only the documents depend on, "" without them.
+
+    Git is not asked: a commit alone makes no release, and the statement is about the build that was.
+    """
     if not settings.provenance:
         return ""
     rows = [list(one) for one in site.workplace.components] if site.workplace else []

@@ -21,7 +21,7 @@ _PATH_AT = {"1": 8, "2": 9, "u": 10}  # by the kind of entry in git's porcelain 
 
 @dataclass(frozen=True)
 class Workplace:
-    """The workspace of a build: its root, the components in use, the compiler's file, and packages that took part."""
+    """A build's workspace: its root, the components in use, the compiler's file, and packages that took part."""
 
     root: str
     components: Tuple[Component, ...]
@@ -87,7 +87,7 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
 
 
 def package_tools(packages: Iterable[str]) -> Tuple[Tool, ...]:
-    """This project and installed packages, by name and version; without those that are not installed."""
+    """Return this project and installed packages, by name and version; without those that are not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     tools = [Tool("aos_ota_plugin", __version__)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -37,7 +37,7 @@ def manifest_file(path: str) -> str:
 
 
 class Verification:
-    """The checks of one release, in their order; ``run`` yields each that holds, and raises for the first that does not.
+    """The checks of one release, in their order; ``run`` yields each that holds, and raises for one that does not.
 
     ``key`` is the public key that the caller trusts; without it images' signatures are not looked at. ``statement``
     False leaves the statement and the list of components out.
@@ -198,5 +198,5 @@ def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
     return Checked("base release", f"{base.version}, payload SHA-256 {base.payload.sha256}")
 
 
-def _speaks(name: str, subjects: Dict[str, str]) -> str:
+def _speaks(name: str, subjects: Mapping[str, str]) -> str:
     return "was made of another" if name in subjects else "does not speak of this"

@@ -235,7 +235,7 @@ class _Hook:
             components=tuple(Component(
                 component.name, str(component.version or ""), component.type,
                 os.path.relpath(os.path.realpath(component.path), os.path.realpath(root)).replace(os.sep, "/"),
-                str(component.license or ""), tuple(sorted({str(name) for depend in component.depends for name in depend})),
+                str(component.license or ""), tuple(sorted({str(name) for one in component.depends for name in one})),
             ) for component in self.solution.components),
             compiler=self.env.WhereIs(self.env.subst("$CC")),
             packages=("aos-tools", "scons"),

@@ -141,7 +141,8 @@ def _image_key(settings: OtaSettings) -> str:
     return _stable({
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
-        "xz": settings.compress_xz, "diff": settings.diff, "provenance": settings.provenance, "magic": settings.image_magic, "modules": settings.modules,
+        "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
+        "provenance": settings.provenance,
         **({"signer": _reference(settings)} if _reference(settings) else {}),
     })
 
