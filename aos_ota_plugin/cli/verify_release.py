@@ -25,7 +25,8 @@ def command(
     release: str, public_key: Optional[str], base: Optional[str], without_statement: bool, as_json: bool,
 ) -> None:
     """Check RELEASE, a folder with the files of one release or its ota_rtos_ota.json, without a network: the
-    statement's signature, every file against statement and manifest, the images as devices would. Exit 0 when all of it holds.
+    statement's signature, every file against statement and manifest, the images as devices would. Exit 0 when all of
+    it holds.
 
     \b
     Example:

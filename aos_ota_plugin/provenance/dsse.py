@@ -1,8 +1,8 @@
 """A signed envelope: DSSE 1.0.2 (https://github.com/secure-systems-lab/dsse), one JSON object on one line.
 
 What is signed is the pre-authentication encoding of type and payload, with RSASSA-PKCS1-v1_5 and SHA-256. It begins
-with ``DSSEv1`` and is longer than any digest, so no signature of an envelope is one of an image, and none of an image is one
-of an envelope. ``keyid`` is the key's fingerprint, a hint that nothing rests on.
+with ``DSSEv1`` and is longer than any digest, so no signature of an envelope is one of an image, and none of an image
+is one of an envelope. ``keyid`` is the key's fingerprint, a hint that nothing rests on.
 """
 
 from __future__ import annotations

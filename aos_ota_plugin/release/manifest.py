@@ -2,7 +2,8 @@
 
 Format: UTF-8 JSON, schema ``aos-ota-manifest/1``, described by manifest-1.schema.json in this folder. It holds sizes in
 bytes, lower-case hex digests, the version, the fingerprint of the key that devices of this release trust, and the
-proofs it passed. It never holds a secret, a path of the build machine or a time, so the same inputs give the same bytes.
+proofs it passed. It never holds a secret, a path of the build machine or a time, so the same inputs give the same
+bytes.
 """
 
 from __future__ import annotations
