@@ -30,3 +30,10 @@ def statement_name(image_name: str) -> str:
 
 def _stem(image_name: str) -> str:
     return image_name[:-4] if image_name.lower().endswith(".bin") else image_name
+
+
+IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX, diff_name(IMAGE_NAME))
+"""All images that a release of the firmware may have."""
+
+DOCUMENTS = (sbom_name(IMAGE_NAME), statement_name(IMAGE_NAME))
+"""What is written beside the manifest where provenance is asked for."""

@@ -16,7 +16,8 @@ from aos_ota_plugin.settings.gitcheck import git_command, git_environment, repos
 _SECONDS = 60
 """What git may take for one repository, and a compiler for its version."""
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_PATH_AT = {"1": 8, "2": 9, "u": 10}  # by the kind of entry in git's porcelain v2: how many fields stand before the path
+_PATH_AT = {"1": 8, "2": 9, "u": 10}
+"""By the kind of an entry in git's porcelain v2: how many fields stand before the path."""
 
 
 @dataclass(frozen=True)
