@@ -40,7 +40,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
     resolved = load_settings(directory, board=board, command_line=pairs)
     view = load_solution(find_solution(directory), board=board, command_line=pairs)
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
-    document = bill_of_materials(product, [_component(package, view.root) for package in view.components])
+    document = bill_of_materials(product, [component_of(package, view.root) for package in view.components])
     if output is None:
         click.echo(document.decode("utf-8"), nl=False)
         return
@@ -50,7 +50,8 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
     click.echo(f"{output}  {len(view.components)} components of {product.name} {product.version}")
 
 
-def _component(package: Package, root: str) -> Component:
+def component_of(package: Package, root: str) -> Component:
+    """A component as the list names it, from its package.yaml."""
     folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(root)).replace(os.sep, "/")
     return Component(package.name, package.version, package.type, folder, package.license,
                      tuple(sorted({depend.name for depend in package.depends})))

@@ -20,9 +20,13 @@ from aos_ota_plugin.release.verification import Checked, Verification, check_bas
 @click.option("--base", type=click.Path(), help="The release before, folder or manifest: this one must update it.")
 @click.option("--without-statement", is_flag=True,
               help="Check a release that has no statement; nobody vouches for its manifest then.")
+@click.option("--rebuild", metavar="SOLUTION", type=click.Path(file_okay=False),
+              help="Build it again in a copy of this solution's workspace, with another path, time zone and -j and "
+                   "without the signing key, and compare the bytes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    release: str, public_key: Optional[str], base: Optional[str], without_statement: bool, as_json: bool,
+    release: str, public_key: Optional[str], base: Optional[str], without_statement: bool, rebuild: Optional[str],
+    as_json: bool,
 ) -> None:
     """Check RELEASE, a folder with the files of one release or its ota_rtos_ota.json, without a network: the
     statement's signature, every file against statement and manifest, the images as devices would. Exit 0 when all of
@@ -38,7 +42,7 @@ def command(
     checks: List[Checked] = []
     error: Optional[OtaError] = None
     try:
-        for check in _checks(release, public_key, base, statement=not without_statement):
+        for check in _checks(release, public_key, base, rebuild, statement=not without_statement):
             checks.append(check)
             if not as_json:
                 click.echo(f"  ok  {check.rule}: {check.detail}")
@@ -54,8 +58,15 @@ def command(
         sys.exit(1)
 
 
-def _checks(release: str, public_key: Optional[str], base: Optional[str], *, statement: bool) -> Iterator[Checked]:
-    verification = Verification(release, load_public_key(public_key) if public_key else None, statement=statement)
+def _checks(
+    release: str, public_key: Optional[str], base: Optional[str], solution: Optional[str], *, statement: bool,
+) -> Iterator[Checked]:
+    key = load_public_key(public_key) if public_key else None
+    verification = Verification(release, key, statement=statement)
     yield from verification.run()
     if base is not None:
         yield check_base(verification.manifest, verification.file, base)
+    if solution is not None:
+        from aos_ota_plugin.cli.rebuild import Task, rebuild
+
+        yield from rebuild(Task(verification.manifest, verification.file, verification.settings, key, base), solution)

@@ -68,9 +68,9 @@ class PemSigner:
 
 
 def reference_kind(reference: str) -> str:
-    """What stands where a key's path does: "pkcs11", "command" or "file"."""
+    """What stands where a key's path does: "pkcs11", "command", "release" or "file"."""
     scheme = reference.partition(":")[0].lower()
-    return scheme if scheme in ("pkcs11", "command") else "file"
+    return scheme if scheme in ("pkcs11", "command", "release") else "file"
 
 
 def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:

@@ -93,5 +93,14 @@ def parse_bill(data: bytes, *, file: str) -> Product:
     return Product(found[0], found[1], None, found[2])
 
 
+def components_in(data: bytes, *, file: str) -> Dict[str, str]:
+    """The components' versions by name in a document of ours. Raises FormatError."""
+    parse_bill(data, file=file)
+    try:
+        return {str(one["name"]): str(one.get("version", "")) for one in json.loads(data)["components"]}
+    except (KeyError, TypeError, AttributeError):
+        raise _bad(file, '"components" is not a list of names and versions') from None
+
+
 def _bad(file: str, problem: str) -> FormatError:
     return FormatError(f"this is no CycloneDX document that we can read: {problem}", place=Place(file), remedy=_REMEDY)

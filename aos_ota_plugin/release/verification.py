@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -178,6 +178,13 @@ class Verification:
 
     def _document(self, path: str, what: str, remedy: str) -> bytes:
         return read_at_most(_DOCUMENT_MAX, path, what, remedy)
+
+
+def bill_beside(manifest: Manifest, file: str) -> Tuple[str, bytes]:
+    """The list of components beside a manifest: its file and its bytes, unchecked. Raises SettingsError."""
+    image = next((one.file for one in manifest.images if one.kind == "full"), "")
+    path = os.path.join(os.path.dirname(file), sbom_name(image))
+    return path, read_at_most(_DOCUMENT_MAX, path, "the list of components", _TOGETHER)
 
 
 def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:

@@ -190,7 +190,7 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             "makes one",
         )
     if settings.security == "local" and settings.public_key is None and (
-            settings.signing_key or "").lower().startswith("command:"):
+            settings.signing_key or "").lower().startswith(("command:", "release:")):
         raise SettingsError(
             "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
             place=settings.origins["OTA_SIGNING_KEY"].place or Place(package),
