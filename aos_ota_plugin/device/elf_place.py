@@ -13,7 +13,7 @@ _MAPPING = ("$a", "$d", "$t", "$x")  # marks of the ARM ABI, not names
 
 
 class ElfPlace(NamedTuple):
-    """A place in an ELF: its section, its address, and what the symbol table knows of it ("" where it knows nothing)."""
+    """A place in an ELF: section, address, and what the symbol table knows of it ("" where it knows nothing)."""
 
     section: str
     address: int

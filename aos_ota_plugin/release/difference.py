@@ -64,10 +64,10 @@ def string_at(data: bytes, offset: int) -> str:
 
 def _remedy(ours: str, theirs: str) -> str:
     if _DATE.search(ours) and _DATE.search(theirs):
-        return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, or "
-                "build both with OTA_REPRODUCIBLE=y")
+        return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
+                "or build both with OTA_REPRODUCIBLE=y")
     if _PATH.search(ours) or _PATH.search(theirs):
-        return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which cuts "
-                "the workspace's own path off")
+        return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
+                "cuts the workspace's own path off")
     return ("build from the same sources, with the same compiler and settings, as the release was; `aos-ota "
             "verify-release` without --rebuild shows what they were when it has a statement")

@@ -31,6 +31,8 @@ from aos_ota_plugin.workspace.find import find_root
 
 LIBRARY = "aos_ota_plugin"
 _LOCK = "build.lock"
+_EPOCH = "315532800"
+"""1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
 _NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
 _CONDITION = re.compile(r"<([^<>]+)>")
 
@@ -160,6 +162,8 @@ class _Hook:
         # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
         if settings.security == "local":
             self.components.set_define(ota, LOCAL_RSA, 1)
+        if settings.reproducible:
+            self.components.compile_all_with(*_reproducibly(find_root(self.folder)))
 
     def _ota(self) -> Any:
         ota = self.components.named("ota")
@@ -310,6 +314,13 @@ class _Hook:
         if ota is not None:
             pairs[SourceKind.DIGEST] = ota
         return [(component, kind) for kind, component in pairs.items()]
+
+
+def _reproducibly(root: str) -> Tuple[List[str], Dict[str, str]]:
+    """Flags and variables with which neither where nor when it was compiled stands in an object's strings (GCC 8)."""
+    roots = dict.fromkeys((os.path.realpath(root), root))
+    flags = [f"-fmacro-prefix-map={path}/=" for path in roots]
+    return flags, {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", _EPOCH)}
 
 
 def _from_top(path: str) -> str:

@@ -58,6 +58,7 @@ class OtaSettings:
     compress_xz: bool
     diff: bool
     provenance: bool
+    reproducible: bool
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
@@ -83,6 +84,7 @@ class OtaSettings:
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
             "OTA_DIFF": _yn(self.diff),
             "OTA_PROVENANCE": _yn(self.provenance),
+            "OTA_REPRODUCIBLE": _yn(self.reproducible),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
         }
 
@@ -119,6 +121,7 @@ def resolve(
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         diff=values.of("OTA_DIFF", as_bool),
         provenance=values.of("OTA_PROVENANCE", as_bool),
+        reproducible=values.of("OTA_REPRODUCIBLE", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, image, signer), schema),

@@ -36,6 +36,7 @@ DEFAULTS = {
     "OTA_COMPRESS_XZ": ("bool", "n"),
     "OTA_DIFF": ("bool", "n"),
     "OTA_PROVENANCE": ("bool", "n"),
+    "OTA_REPRODUCIBLE": ("bool", "n"),
     "OTA_PARTITION_SIZE": ("hex", "0x0"),
 }
 
