@@ -69,28 +69,25 @@ def test_statement_and_rebuild(module_workspace, restored, public_key, tmp_path)
 
 
 def test_path_and_time_in_the_firmware(module_workspace, restored, public_key, tmp_path):
-    """__FILE__ and __DATE__ are told by name; with OTA_REPRODUCIBLE they are the same everywhere."""
+    """__FILE__ and __DATE__ are the build's own; with OTA_REPRODUCIBLE they are the same everywhere."""
     workspace = module_workspace
-    source = restored(workspace.root / "components" / "ulog" / "ulog.c")
-    source.write_text(source.read_text(encoding="utf-8") + "\nconst char *volatile where_built = __FILE__;\n"
-                      "const char *ulog_built(void);\nconst char *ulog_built(void) { return where_built; }\n", encoding="utf-8")
-    main = restored(workspace.solution / "otaappdemo.c")
-    text = main.read_text(encoding="utf-8")
-    main.write_text(text.replace("ota: the device has no name", 'built " __DATE__ " ota: the device has no name')
-                    + "\nextern const char *volatile where_built;\nconst char *built_where(void);\n"
-                      "__attribute__((used)) const char *built_where(void) { return where_built; }\n", encoding="utf-8")
-    for path in (source, main):
-        assert path.read_text(encoding="utf-8")
+    workspace.edit(restored(workspace.root / "components" / "ulog" / "ulog.c"), 'printf("[%c] %s: "',
+                   'printf("built from " __FILE__ " on " __DATE__ "\\n");\n    printf("[%c] %s: "')
+    payload = workspace.images / "ota_rtos.bin"
     workspace.made("OTA_PROVENANCE=n")
-    plain = workspace.elf.read_bytes()
+    assert f"built from {workspace.root}/components/ulog/ulog.c on ".encode() in payload.read_bytes()
+    kept = keep(workspace, tmp_path / "plain")
+    for name in DOCUMENTS:
+        (kept / name).unlink(missing_ok=True)
+    done = verify(workspace, kept, "--public-key", public_key, "--without-statement", "--rebuild", workspace.solution)
+    assert done.status == 1
+    assert "section .text, address 0x" in done.output or "section .rodata, address 0x" in done.output, done.output
+    assert f"{workspace.root}/components/ulog/ulog.c on " in done.output
+    assert "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y" in " ".join(done.output.split())
+
     workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y")
-    mapped = workspace.elf.read_bytes()
-    if str(workspace.root).encode() + b"/components/ulog/ulog.c\0" in plain:  # the linker kept it
-        assert str(workspace.root).encode() + b"/components/ulog/ulog.c\0" not in mapped
-        assert b"components/ulog/ulog.c\0" in mapped
-    assert b"built Jan  1 1980 ota: the device" in mapped
-    again = workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y")
-    assert again.count() == {}
-    kept = keep(workspace, tmp_path / "kept")
+    assert b"built from components/ulog/ulog.c on Jan  1 1980\n" in payload.read_bytes()
+    assert workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y").count() == {}
+    kept = keep(workspace, tmp_path / "mapped")
     done = verify(workspace, kept, "--public-key", public_key, "--rebuild", workspace.solution)
     assert done.status == 0, done.output
