@@ -148,6 +148,7 @@ def _image_key(settings: OtaSettings) -> str:
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
         "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
+        "provenance": settings.provenance,
         **({"signer": _reference(settings)} if _reference(settings) else {}),
     })
 
