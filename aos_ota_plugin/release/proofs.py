@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from aos_ota_plugin.device.acceptance import Hashed
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.release.make import ReleaseInput
+    from aos_ota_plugin.release.manifest import Manifest
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""
 
 
 def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
-    """The key that devices running this firmware will check the next image with."""
+    """The key that devices check this image with, and the next one, too, unless the firmware brings a next key."""
     if given.security == "none":
         return None
     wanted = given.public_key or (given.signer.public_key if given.signer else None)
@@ -41,13 +42,15 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
 
     with placed(given.elf_name):
         held = read_public_key(given.elf)
-    if held != wanted:
+    embedded = given.next_key or wanted
+    if held != embedded:
         raise ProofError(
-            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "
+            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {embedded.fingerprint[:16]}: devices "
             "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
-    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}"
-    return held
+    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}" + (
+        ", the next key" if given.next_key else "")
+    return wanted
 
 
 def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
@@ -96,15 +99,26 @@ def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: 
     theirs = given.base.key_fingerprint
     if given.base.security == given.security and ours == theirs:
         proofs["same key as the base release"] = (ours or "no key")[:16]
+        if given.base.is_transition:
+            proofs["key rotation"] = skipped(given.base)
         return
-    if given.allow_new_key:
+    if given.allow_new_key and given.next_key is None:
         proofs["key differs from the base release"] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
         f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
         f"{(theirs or 'none')[:16]}; this release is in {given.security} mode with key {(ours or 'none')[:16]}: they "
-        "would refuse it",
-        remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
+        "would refuse it (OTA_VERIFY_RSA_FAIL)",
+        remedy="use the key and mode of the base release; to change the key, release first with that one and "
+               "OTA_EMBED_NEXT_KEY=y, and take that release as the base; or set OTA_ALLOW_NEW_KEY=y if they get this "
+               "one another way")
+
+
+def skipped(transition: Manifest) -> str:
+    """What a release that follows a transition means for devices that did not take that."""
+    return (f"{transition.version} brought the key {(transition.key_fingerprint or '')[:16]}; devices that skipped it "
+            f"trust {(transition.signer or '')[:16]} and refuse this release (OTA_VERIFY_RSA_FAIL): they need "
+            f"{transition.version} first")
 
 
 def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:

@@ -142,6 +142,8 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
 
     signer, public_key = inputs.load_keys(settings)
     base = inputs.load_base(settings)
+    ring = inputs.load_ring(settings)
+    second, second_key = inputs.load_second(settings)
     return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
@@ -155,6 +157,11 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
+        next_key=inputs.next_key(settings, ring),
+        ring=ring,
+        allow_development_key=settings.allow_development_key,
+        second=second,
+        second_key=second_key,
         base=base,
         base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
@@ -199,8 +206,11 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
             hashlib.sha256(Path(path).read_bytes()).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
+        "next_key": settings.embed_next_key,
+        "development_key": settings.allow_development_key,
         "files": [_stamp(path) for path in (
-            site.elf, settings.signing_key, settings.public_key, settings.base_release)],
+            site.elf, settings.signing_key, settings.second_signer, settings.base_release,
+            *inputs.input_files(settings))],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -277,7 +287,7 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
     if manifest.image_magic != "ALL":
@@ -285,6 +295,17 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in advice(manifest, release.compressed_size)]
+    return lines + [f"    {line}" for line in (*_keys(manifest), *advice(manifest, release.compressed_size))]
 
 
+
+
+def _keys(manifest: Manifest) -> List[str]:
+    """What a change of keys, and a second signer, mean for this release."""
+    lines = [proof.detail for proof in manifest.proofs if proof.rule == "key rotation"]
+    if manifest.is_transition:
+        lines.append(f"transition release: devices that install it trust key {(manifest.key_fingerprint or '')[:16]} "
+                     f"from then on, and take nothing that {(manifest.signer or '')[:16]} signs")
+    if manifest.approval:
+        lines.append(f"approved by the second signer, key {manifest.approval.key_fingerprint[:16]}")
+    return lines
