@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""
+NEW_KEY = "key differs from the base release"
+"""The rule that stands for OTA_ALLOW_NEW_KEY."""
 
 
 def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
@@ -103,7 +105,7 @@ def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: 
             proofs["key rotation"] = skipped(given.base)
         return
     if given.allow_new_key and given.next_key is None:
-        proofs["key differs from the base release"] = "allowed by OTA_ALLOW_NEW_KEY"
+        proofs[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
         f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
@@ -119,6 +121,17 @@ def skipped(transition: Manifest) -> str:
     return (f"{transition.version} brought the key {(transition.key_fingerprint or '')[:16]}; devices that skipped it "
             f"trust {(transition.signer or '')[:16]} and refuse this release (OTA_VERIFY_RSA_FAIL): they need "
             f"{transition.version} first")
+
+
+def key_lines(manifest: Manifest) -> List[str]:
+    """What a change of keys, and a second signer, mean for a release; for people."""
+    lines = [proof.detail for proof in manifest.proofs if proof.rule == "key rotation"]
+    if manifest.is_transition:
+        lines.append(f"transition release: devices that install it trust key {(manifest.key_fingerprint or '')[:16]} "
+                     f"from then on, and take nothing that {(manifest.signer or '')[:16]} signs")
+    if manifest.approval:
+        lines.append(f"approved by the second signer, key {manifest.approval.key_fingerprint[:16]}")
+    return lines
 
 
 def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:

@@ -133,6 +133,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     if site.state:
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
+    lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
 
 
@@ -283,7 +284,23 @@ def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
     store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
 
 
+def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
+    """A warning when this release's key signs for another product, too."""
+    product = settings.product_key or site.solution
+    if not (settings.warn_shared_key and manifest.signer and product):
+        return []
+    from aos_ota_plugin.release.key_uses import record_use
+
+    others = record_use(manifest.signer, product)
+    if not others:
+        return []
+    return [f"OTA warning: the key {manifest.signer[:16]} signs {product}, and has signed {', '.join(others)}: devices "
+            "of each install images of the other",
+            "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
+
+
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    from aos_ota_plugin.release.proofs import key_lines
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
@@ -295,17 +312,4 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in (*_keys(manifest), *advice(manifest, release.compressed_size))]
-
-
-
-
-def _keys(manifest: Manifest) -> List[str]:
-    """What a change of keys, and a second signer, mean for this release."""
-    lines = [proof.detail for proof in manifest.proofs if proof.rule == "key rotation"]
-    if manifest.is_transition:
-        lines.append(f"transition release: devices that install it trust key {(manifest.key_fingerprint or '')[:16]} "
-                     f"from then on, and take nothing that {(manifest.signer or '')[:16]} signs")
-    if manifest.approval:
-        lines.append(f"approved by the second signer, key {manifest.approval.key_fingerprint[:16]}")
-    return lines
+    return lines + [f"    {line}" for line in (*key_lines(manifest), *advice(manifest, release.compressed_size))]

@@ -59,7 +59,8 @@ def test_after_the_transition_the_next_key_signs_and_who_skipped_it_is_named(cha
     assert not release.manifest.is_transition
     said = {proof.rule: proof.detail for proof in release.manifest.proofs}["key rotation"]
     assert "devices that skipped it trust " + signer.public_key.short_fingerprint in said
-    assert "OTA_VERIFY_RSA_FAIL" in said and "app-1.1.0 first" in said
+    assert "OTA_VERIFY_RSA_FAIL" in said
+    assert "app-1.1.0 first" in said
 
 
 def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
@@ -70,7 +71,7 @@ def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
 
 
 def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, signer):
-    _, transition, after = chain
+    _, transition, _ = chain
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
         make_release(replace(transition, version="app-1.1.1", elf=None, base=base, allow_new_key=True))
@@ -139,7 +140,8 @@ def test_ring_that_is_none(text):
     with pytest.raises(SettingsError) as caught:
         parse_ring(text, "环.yaml")
     assert RINGS[text] in caught.value.problem
-    assert caught.value.place.file == "环.yaml" and caught.value.place.line >= 1
+    assert caught.value.place.file == "环.yaml"
+    assert caught.value.place.line >= 1
     assert caught.value.remedy
 
 
