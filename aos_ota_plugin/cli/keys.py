@@ -135,7 +135,8 @@ def _document(
         entry: Dict[str, object] = {
             "file": link.file, "version": manifest.version, "solution": manifest.solution,
             "security": manifest.security, "base": manifest.base.version if manifest.base else None,
-            "signed_by": manifest.signer, "trusts": manifest.key_fingerprint, "transition": manifest.is_transition, "step": link.step,
+            "signed_by": manifest.signer, "trusts": manifest.key_fingerprint,
+            "transition": manifest.is_transition, "step": link.step,
             "approved_by": manifest.approval.key_fingerprint if manifest.approval else None}
         if link.file in unapproved:
             entry["approval_holds"] = not unapproved[link.file]

@@ -69,9 +69,10 @@ def _link(file: str, manifest: Manifest, by_payload: Dict[str, Manifest]) -> Lin
         return Link(file, manifest, HOLDS)
     # OTA_ALLOW_NEW_KEY: whoever released it knew that no update brings it to those devices.
     known = any(proof.rule == NEW_KEY for proof in manifest.proofs)
-    return Link(file, manifest, OTHER_WAY if known else BROKEN,
-                f"devices on {before.version} are in {before.security} mode, trusting {_short(before.key_fingerprint)}; "
-                f"this is in {manifest.security} mode, signed by {_short(signer)}: they refuse it (OTA_VERIFY_RSA_FAIL)")
+    return Link(
+        file, manifest, OTHER_WAY if known else BROKEN,
+        f"devices on {before.version} are in {before.security} mode and trust {_short(before.key_fingerprint)}; "
+        f"it is in {manifest.security} mode, signed by {_short(signer)}: they refuse it (OTA_VERIFY_RSA_FAIL)")
 
 
 def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
