@@ -30,7 +30,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     Example:
       aos-ota approve ota_rtos.bin --key second_key.pem -o approvals/app-1.0.1.json
     """
-    from aos_ota_plugin.errors import placed
+    from aos_ota_plugin.errors import FormatError, placed
     from aos_ota_plugin.keys.approval import Approval
     from aos_ota_plugin.keys.signature import require_good
 
@@ -38,6 +38,8 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
     with placed(payload):
         check_payload(data)
+        if not data:
+            raise FormatError("the payload is empty", remedy="check the build step that makes it")
     _, sha256 = Digesting(data).copies()
     sha256.update(PADDING)
     signer = load_private_key(key, access(), public_key_file)
