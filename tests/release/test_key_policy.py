@@ -66,6 +66,17 @@ def test_second_signer_is_somebody_else(given, signer, other, desk):
         make_release(replace(given, second=desk))
 
 
+def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, other):
+    class Asked:
+        public_key = signer.public_key
+
+        def sign_hash(self, hash32):
+            raise AssertionError("asked to sign")
+
+    with pytest.raises(ProofError, match="has not agreed"):
+        make_release(replace(given, signer=Asked(), second_key=other.public_key))
+
+
 def test_approval_that_does_not_hold(given, signer, other):
     hash32 = image_hash(given).digest()
     good = other.sign_hash(hash32)
