@@ -13,7 +13,7 @@ from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, Sett
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
-    from aos_ota_plugin.release.key_ring import KeyRing
+    from aos_ota_plugin.release.key_ring import KeyRing, RingKey
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.settings.secret import Secret
@@ -72,8 +72,12 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         _check_signing_key(settings)
     if settings.public_key:
         _read_public_key(settings)
-    if settings.key_ring:
-        next_key(settings, load_ring(settings))
+    ring = load_ring(settings)
+    if ring is not None:
+        next_key(settings, ring)
+        for key in (ring.current, *([ring.next] if ring.next else [])):
+            if key.public_key:
+                ring_key(ring, key)
     if settings.second_public_key:
         load_public_key(settings.second_public_key)
     if settings.second_signer:
@@ -167,12 +171,17 @@ def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
     if following.public_key is None:
         raise SettingsError("the next key has no public_key, and the firmware is to hold it", place=following.place,
                             remedy="add `public_key:` with the path of its public half, relative to the ring's folder")
-    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), following.public_key))
+    return ring_key(ring, following)
+
+
+def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
+    """The public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
+    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
     key = load_public_key(path)
-    if key.fingerprint != following.fingerprint:
-        raise SigningKeyError(f"{path} holds the key {key.short_fingerprint}, and the next key is "
-                              f"{following.fingerprint[:16]}", place=following.place,
-                              remedy="correct the fingerprint or the path; be sure which key the fleet is to get")
+    if key.fingerprint != declared.fingerprint:
+        raise SigningKeyError(f"{path} holds the key {key.short_fingerprint}, and this fingerprint is "
+                              f"{declared.fingerprint[:16]}", place=declared.place,
+                              remedy="correct the fingerprint or the path; be sure which key devices are to trust")
     return key
 
 
