@@ -48,10 +48,11 @@ def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proo
     if given.allow_development_key:
         proofs["development keys"] = "allowed by OTA_ALLOW_DEVELOPMENT_KEY"
     if given.ring is not None:
-        _prove_ring(given.ring, trusted, given.next_key, proofs)
+        prove_ring(given.ring, trusted, given.next_key, proofs)
 
 
-def _prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey], proofs: Proofs) -> None:
+def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey], proofs: Proofs) -> None:
+    """`trusted` is the ring's current key, and `following`, in a transition release, its next one."""
     shown, role = trusted.short_fingerprint, ring.role(trusted.fingerprint)
     retired = ring.retired_key(trusted.fingerprint)
     if retired is not None:

@@ -39,6 +39,9 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
                 f"(fingerprint {given.signer.public_key.fingerprint[:16]}): every signature would be refused",
                 remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
     if given.elf is None:
+        if given.next_key is not None:
+            raise ProofError("without the linked firmware it cannot be proven that it brings the next key, and devices "
+                             "that install another one take no update of ours again", remedy="give the ELF with --elf")
         return wanted
     from aos_ota_plugin.device.elf import read_public_key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from aos_ota_plugin.keys.public import parse_public_key
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
+_spec = importlib.util.spec_from_file_location("release_conftest", KEYS.parents[1] / "release" / "conftest.py")
+_release = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_release)
 MANIFEST = "r/{}/ota_rtos_ota.json".format
 
 
@@ -58,7 +62,13 @@ def test_a_rotation_by_hand(run, folder, names):
     assert sign(run, "app-1.0.0", *ring).returncode == 0
     assert "next: release a transition" in run("keys", "r").stdout
     (folder / "fw.bin").write_bytes(b"transition" * 100)
-    done = sign(run, "app-1.1.0", *ring, "--embeds-next-key", "--base-release", MANIFEST("app-1.0.0"))
+    bridge = (*ring, "--embeds-next-key", "--base-release", MANIFEST("app-1.0.0"))
+    refused(sign(run, "app-1.1.0", *bridge), folder, "app-1.1.0", "cannot be proven that it brings the next key")
+    for held in ("public", "other-public"):
+        key = parse_public_key((folder / "keys" / f"{held}.pem").read_bytes(), file=held)
+        (folder / f"{held}.elf").write_bytes(_release.firmware(key, b"app-1.1.0"))
+    refused(sign(run, "app-1.1.0", *bridge, "--elf", "public.elf"), folder, "app-1.1.0", "public.elf holds the public key")
+    done = sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf")
     assert done.returncode == 0, done.stderr
     assert f"signed by key {old}" in done.stdout
     assert f"trust key {new[:16]} from then on" in done.stdout

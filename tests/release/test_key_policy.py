@@ -30,9 +30,9 @@ def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(gi
     assert "development keys" in {proof.rule for proof in manifest.proofs}
 
 
-def test_development_key_is_refused_as_the_next_one(given, desk):
+def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware):
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(replace(given, elf=None, next_key=desk.public_key))
+        make_release(replace(given, elf=build_firmware(desk.public_key, b"app-1.0.1"), next_key=desk.public_key))
 
 
 def test_published_key_is_refused(given, signer, monkeypatch):

@@ -70,11 +70,12 @@ def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
     assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
 
 
-def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, signer):
+def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, build_firmware):
     _, transition, _ = chain
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
-        make_release(replace(transition, version="app-1.1.1", elf=None, base=base, allow_new_key=True))
+        make_release(replace(transition, version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
+                             allow_new_key=True))
 
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
@@ -89,6 +90,8 @@ REFUSED = {
     "the ELF still holds the old key": (
         lambda c, old, new, firmware: replace(c[1], elf=firmware(old.public_key, b"app-1.1.0")),
         ProofError, ["holds the public key", "OTA_VERIFY_RSA_FAIL"]),
+    "no ELF to prove it with": (
+        lambda c, old, new, firmware: replace(c[1], elf=None), ProofError, ["cannot be proven that it brings the next key", "--elf"]),
     "a retired key": (
         lambda c, old, new, firmware: replace(c[0], ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
         SigningKeyError, ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"]),
