@@ -178,7 +178,8 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
     if public_key is not None and ring is not None:
         policy.prove_ring(ring, public_key, inputs.next_key(settings, ring), {})
         following = ring.next.shown if ring.next else "none"
-        yield Check(name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")
+        yield Check(
+            name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")
 
 
 def _clock(patient: _Patient, name: str) -> Iterator[Check]:
