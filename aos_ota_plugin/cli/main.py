@@ -17,6 +17,8 @@ VERBS = {
     "config": "show every setting, and where its value comes from",
     "menuconfig": "change the solution's settings in a menu",
     "sign": "sign a payload outside a build, as the build does",
+    "approve": "agree to a payload, as the second of four eyes",
+    "keys": "show which releases trust and were signed by which key, and what comes next",
     "diff": "make a diff image from one payload or release to another",
     "apply": "make the new payload of an old one and a diff image",
     "verify": "answer as a device would: accepted, or its own error",

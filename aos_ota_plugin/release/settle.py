@@ -138,6 +138,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     if site.state:
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
+    lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
                              *documents.lines(site, changed)))
 
@@ -148,6 +149,8 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
 
     signer, public_key = inputs.load_keys(settings)
     base = inputs.load_base(settings)
+    ring = inputs.load_ring(settings)
+    second, second_key = inputs.load_second(settings)
     return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
@@ -161,6 +164,11 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
+        next_key=inputs.next_key(settings, ring),
+        ring=ring,
+        allow_development_key=settings.allow_development_key,
+        second=second,
+        second_key=second_key,
         base=base,
         base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
@@ -205,8 +213,11 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
             hashlib.sha256(Path(path).read_bytes()).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
+        "next_key": settings.embed_next_key,
+        "development_key": settings.allow_development_key,
         "files": [_stamp(path) for path in (
-            site.elf, settings.signing_key, settings.public_key, settings.base_release)],
+            site.elf, settings.signing_key, settings.second_signer, settings.base_release,
+            *inputs.input_files(settings))],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -279,11 +290,27 @@ def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
     store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
 
 
+def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
+    """A warning when this release's key signs for another product, too."""
+    product = settings.product_key or site.solution
+    if not (settings.warn_shared_key and manifest.signer and product):
+        return []
+    from aos_ota_plugin.release.key_uses import record_use
+
+    others = record_use(manifest.signer, product)
+    if not others:
+        return []
+    return [f"OTA warning: the key {manifest.signer[:16]} signs {product}, and has signed {', '.join(others)}: devices "
+            "of each install images of the other",
+            "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
+
+
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    from aos_ota_plugin.release.proofs import key_lines
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
     if manifest.image_magic != "ALL":
@@ -291,6 +318,4 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in advice(manifest, release.compressed_size)]
-
-
+    return lines + [f"    {line}" for line in (*key_lines(manifest), *advice(manifest, release.compressed_size))]

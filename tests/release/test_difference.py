@@ -50,7 +50,8 @@ def test_the_same():
 def test_what_it_looks_like(released, rebuilt, texts, remedy):
     found = explain(NOISE + released + NOISE, NOISE + rebuilt + NOISE, None, name="the payload")
     assert found.problem.startswith(f"the payload first differs at {found.offset:#x}")
-    assert (texts in found.problem) and bool(texts) == (" was released" in found.problem)
+    assert (texts in found.problem)
+    assert bool(texts) == (" was released" in found.problem)
     assert remedy in found.remedy
 
 
@@ -91,7 +92,7 @@ def kept(given, signer, tmp_path):
 
 
 def test_the_same_images_without_the_key(kept, tmp_path):
-    given, release, folder = kept
+    given, release, _folder = kept
     signer = load_private_key("release:发布 1", Access(folder=str(tmp_path)), str(tmp_path / "public.pem"))
     again = make_release(replace(given, signer=signer))
     assert again.images == release.images
