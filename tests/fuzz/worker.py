@@ -32,8 +32,8 @@ MEMORY = 2 << 30
 
 with atheris.instrument_imports(include=["aos_ota_plugin"]) if atheris else contextlib.nullcontext():
     from aos_ota_plugin.errors import OtaError
-    from tests.mutation_targets import TARGETS, Target, mutated
     from tests.fuzz.inputs import kept
+    from tests.mutation_targets import TARGETS, Target, mutated
 
 
 class Runs:

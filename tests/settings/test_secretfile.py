@@ -81,7 +81,7 @@ def test_bytes_that_are_no_text(tmp_path):
 
 @pytest.mark.parametrize("name, text, message", [
     ("number", "device_secret: 12345678\n", "s:1:16: device_secret: YAML does not read this value as text"),
-    ("float", "device_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
+    ("float", "product_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
     ("boolean", "product_secret: yes\n", "s:1:17: product_secret: YAML does not read this value as text"),
     ("date", "device_secret: 2020-01-01\n", "s:1:16: device_secret: YAML does not read this value as text"),
     ("nothing", "device_secret:\n", "s:1:15: device_secret: YAML does not read this value as text"),
