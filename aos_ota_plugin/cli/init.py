@@ -12,7 +12,7 @@ import click
 from aos_ota_plugin.cli.component import NAME, component_files, site_files
 from aos_ota_plugin.cli.launcher import Launcher, find_launcher
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.release.store import write_if_changed
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
 from aos_ota_plugin.workspace.packages import parse_package
@@ -115,7 +115,7 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
     written = []
     for name, data in files.items():
         path = folder / name
-        if not (keep and path.exists()) and write_if_changed(path.resolve(), data):
+        if not (keep and path.exists()) and write_file(path.resolve(), data):
             written.append(str(path))
     return written
 
@@ -164,5 +164,5 @@ def _ignore(path: Path) -> List[str]:
     if not missing:
         return []
     separator = b"" if not data or data.endswith(b"\n") else b"\n"
-    write_if_changed(path.resolve(), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
+    write_file(path.resolve(), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
     return [str(path)]

@@ -52,7 +52,8 @@ def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
             open_nodes.discard(id(node))
             measures[id(node)] = _measured(node, [measures[id(child)] for child in children])
         elif id(node) in open_nodes:
-            raise OddYamlError(node, "an alias stands inside of what it stands for", "write out what is meant, without it")
+            raise OddYamlError(node, "an alias stands inside of what it stands for",
+                               "write out what is meant, without it")
         elif id(node) not in measures:
             if isinstance(node, ScalarNode):
                 _refuse_number(node)
