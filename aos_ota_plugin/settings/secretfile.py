@@ -80,10 +80,10 @@ def _malformed(place: Place) -> SettingsError:
 def _read_entry(entry: Entry) -> RawSetting:
     origin = Origin(SECRETS_YAML, entry.place)
     if entry.key not in VARIABLES:
-        # A stranger's key may be a secret that lost its name: show it only when it is like one of ours.
+        # A stranger's key may be a secret that lost its name, or one with a part of it: the line says which it is.
         near = nearest(entry.key.lower().replace("aos_ota_", ""), VARIABLES)
         raise SettingsError(
-            f"{entry.key}: no secret has this name" if near else "no secret has this name",
+            "no secret has this name",
             place=Place(entry.place.file, entry.place.line),
             remedy=f"did you mean {near}?" if near else f"the names are {', '.join(VARIABLES)}",
         )

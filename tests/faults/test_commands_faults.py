@@ -17,8 +17,6 @@ import pytest
 from fault_layer import FAULTS, KILL, Attempt, attempt
 
 from aos_ota_plugin.cli.main import group, main
-from aos_ota_plugin.images import full
-from aos_ota_plugin.keys.signer import load_signer
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 

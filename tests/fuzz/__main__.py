@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)
 
-from tests.fuzz.inputs import slug
+from tests.fuzz.inputs import slug  # noqa: E402 - only now is there a package of that name
 
 
 def main() -> int:
