@@ -9,6 +9,7 @@ from typing import Dict, List, Optional
 
 import click
 
+from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.cli.component import NAME, component_files, site_files
 from aos_ota_plugin.cli.launcher import Launcher, find_launcher
 from aos_ota_plugin.errors import Place, WorkspaceError
@@ -84,7 +85,7 @@ def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Option
         return (f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
                 "site_scons/site_init.py (it needs the module imp, gone since 3.12)")
     own = solution / "site_scons" / "site_init.py"
-    if own.is_file() and own.read_bytes() != site_files()["site_init.py"]:
+    if own.is_file() and read_bounded(own) != site_files()["site_init.py"]:
         return f"{own} is yours already, and SCons loads one only"
     return None
 
@@ -102,7 +103,7 @@ def _clear_site_init(solution: Path, launcher: Launcher) -> bool:
     if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
         return False
     where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
-    if path.read_bytes() == site_files()["site_init.py"]:
+    if read_bounded(path) == site_files()["site_init.py"]:
         path.unlink()
         click.echo(f"removed {path}: {where}")
     else:
@@ -158,7 +159,7 @@ def _indent(lines: List[str]) -> str:
 
 
 def _ignore(path: Path) -> List[str]:
-    data = path.read_bytes() if path.is_file() else b""
+    data = read_bounded(path) if path.is_file() else b""
     present = {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
     missing = [entry for entry in IGNORED if entry not in present]
     if not missing:

@@ -88,7 +88,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     user_file = source[0].srcnode().abspath if source else None
     if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
         # Nobody signs and nobody checks: there is no key to put in.
-        rendered = inputs.read(user_file, "the source", "restore it")
+        rendered = inputs.read_source(user_file)
     else:
         rendered = inputs.render_source(
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,

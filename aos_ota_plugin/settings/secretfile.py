@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
+from aos_ota_plugin.bounded import read_with_mode
 from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
 from aos_ota_plugin.settings.foreign import nearest
@@ -158,9 +158,7 @@ def _read_private(path: Path) -> Optional[str]:
     """Return the file's text, None when there is none; refuse a file that is not its owner's alone."""
     place = Place(str(path))
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read()
+        data, mode = read_with_mode(path)
     except FileNotFoundError:
         return None
     except OSError as trouble:
