@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate test check bench fuzz packages simulate-packages test-packages clean
+.PHONY: demo simulate test check bench fuzz faults packages simulate-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -31,6 +31,10 @@ bench: test-packages $(VENV)/.ready-bench
 # A million inputs to everything that reads: hours. FUZZ_ARGS="--runs 10000 manifest" for less.
 fuzz: test-packages $(VENV)/.ready-fuzz
 	@"$(BIN)/python" -m tests.fuzz $(FUZZ_ARGS)
+
+# Every call by which a command changes the disk, refused in four ways and the process killed there: many minutes.
+faults: test-packages $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest -m "faults or not faults" tests/faults $(PYTEST_ARGS)
 
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"

@@ -18,6 +18,7 @@ NAME = "aos_ota_plugin"
 MAY_IMPORT = {
     "errors": set(),
     "bounded": set(),
+    "process": set(),
     "keys": set(),
     "images": set(),
     "sources": set(),
@@ -28,8 +29,8 @@ MAY_IMPORT = {
     "workspace": {"settings"},
     "release": {"settings", "workspace", "keys", "sources", "images", "device"},
     "simulate": {"release", "settings", "workspace", "keys", "images", "device"},
-    "scons": {"release", "console", "settings", "workspace", "keys", "sources", "images", "device"},
-    "cli": {"simulate", "release", "transport", "console", "settings", "workspace", "keys", "sources", "images", "device"},
+    "scons": {"process", "release", "console", "settings", "workspace", "keys", "sources", "images", "device"},
+    "cli": {"process", "simulate", "release", "transport", "console", "settings", "workspace", "keys", "sources", "images", "device"},
     "demo": set(),
     "__main__": {"cli"},
     "__init__": set(),

@@ -25,7 +25,8 @@ _BITS = 4096
 _METHODS = frozenset((
     "upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "swapcase", "casefold", "startswith",
     "endswith", "split", "rsplit", "splitlines", "partition", "rpartition", "find", "rfind", "index", "count",
-    "removeprefix", "removesuffix", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
+    "removeprefix", "removesuffix", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
+    "isnumeric",
     "isspace", "istitle", "isupper", "items", "keys", "values", "get", "hex", "bit_length"))
 _FILTERS = (
     "abs", "capitalize", "center", "count", "d", "default", "dictsort", "first", "float", "items", "last", "length",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional
 
@@ -70,6 +71,8 @@ class Command(NamedTuple):
     random: bool = False
 
 
+# `init` looks for `aos` on PATH.
+WITH_AOS = {"PATH": os.pathsep.join((os.path.dirname(os.path.abspath(sys.executable)), os.environ.get("PATH", "")))}
 SIGN = "sign {} --key key.pem --version {} -o out/image.bin"
 COMMANDS: Dict[str, Command] = {
     "keygen": Command("keygen -o keys/k.pem", again="is there already", random=True),
@@ -106,7 +109,7 @@ def prepared(folder: Path, chosen: Command, report: Path) -> Path:
     if chosen.line.startswith("apply"):
         lines.append("diff old.bin new.bin -o patch.bin")
     for line in lines:
-        done = attempt(command(line), folder, report=report)
+        done = attempt(command(line), folder, report=report, environment=WITH_AOS)
         assert done.status == 0, done.output
     return folder
 
@@ -156,7 +159,7 @@ def scene(tmp_path):
             return folder
 
         def run(self, folder: Path, nth: int = 0, fault: str = KILL) -> Attempt:
-            return attempt(command(self.chosen.line), folder, nth=nth, fault=fault, report=report)
+            return attempt(command(self.chosen.line), folder, nth=nth, fault=fault, report=report, environment=WITH_AOS)
 
         def is_new(self, files: Dict[str, bytes]) -> bool:
             return set(files) == set(self.new) if self.chosen.random else files == self.new
@@ -164,8 +167,14 @@ def scene(tmp_path):
     return Scene
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", COMMANDS)
+OFTEN = {(KILL, "keygen"), (KILL, "sign"), (KILL, "unpack-files"), (KILL, "init, component"), ("ENOSPC", "sign"),
+         ("ENOSPC", "keygen"), ("EIO", "apply"), ("EACCES", "flash"), ("EROFS", "pack-files")}
+"""What every run of the tests looks at; `make faults` takes all."""
+
+
+@pytest.mark.parametrize(("name", "fault"), [
+    pytest.param(name, fault, marks=[] if (fault, name) in OFTEN else [pytest.mark.faults])
+    for name in COMMANDS for fault in FAULTS])
 def test_any_call_goes_wrong(scene, name, fault):
     scene = scene(name)
     assert len(scene.calls) >= 3
@@ -175,8 +184,9 @@ def test_any_call_goes_wrong(scene, name, fault):
         folder = scene.fresh()
         done = scene.run(folder, nth, fault)
         left = contents(folder)
-        problems += [f"{where}: {problem}" for problem in (
-            *judged(scene, fault, done, left), *mended(scene, folder))]
+        problems += [f"{where}: {problem}" for problem in judged(scene, fault, done, left)]
+        if left != scene.old and not scene.is_new(left):  # else the next run is one like any other
+            problems += [f"{where}: {problem}" for problem in mended(scene, folder)]
     assert not problems, "\n".join(problems)
 
 
@@ -189,7 +199,7 @@ def judged(scene, fault: str, done: Attempt, left: Dict[str, bytes]) -> List[str
         if done.status != -9:
             problems.append(f"status {done.status}")
     elif done.status == 1:
-        if not done.output.startswith("aos-ota: error: ") or "\n  fix: " not in done.output:
+        if "aos-ota: error: " not in done.output or "\n  fix: " not in done.output:
             problems.append(f"no error of ours: {done.output[-500:]}")
     elif done.status == 0:  # what may fail: flushing a folder, tidying up
         if not scene.is_new(visible(left)):
