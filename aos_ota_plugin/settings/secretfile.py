@@ -159,9 +159,9 @@ def _read_private(path: Path) -> Optional[str]:
     place = Place(str(path))
     try:
         data, mode = read_with_mode(path)
-    except FileNotFoundError:
-        return None
     except OSError as trouble:
+        if not os.path.lexists(path):
+            return None
         raise SecretError(
             f"the secrets file cannot be read: {trouble.strerror}",
             place=place,
