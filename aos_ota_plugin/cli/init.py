@@ -12,7 +12,7 @@ import click
 from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.cli.component import NAME, component_files, site_files
 from aos_ota_plugin.cli.launcher import Launcher, find_launcher
-from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
 from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
@@ -63,7 +63,7 @@ def command(directory: str, as_component: bool) -> None:
         click.echo(f"{package} depends on {NAME} already: that is the hook")
         done += _component(solution)
     elif reason is None:
-        done += _write(solution / "site_scons", site_files())
+        done += _write(solution, {f"site_scons/{name}": data for name, data in site_files().items()})
     else:
         click.echo(f"setting up the component: {reason}")
         changed = _with_dependency(package)
@@ -116,9 +116,24 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
     written = []
     for name, data in files.items():
         path = folder / name
-        if not (keep and path.exists()) and write_file(path.resolve(), data):
+        if not (keep and path.exists()) and write_file(_real(path, folder), data):
             written.append(str(path))
     return written
+
+
+def _real(path: Path, start: Path) -> Path:
+    """Where a file is, links followed, as long as they stay in the workspace around ``start``: a repository can hold links
+    to anywhere.
+
+    Raises:
+        OutputError: it is elsewhere, or the links lead in a circle.
+    """
+    real = Path(os.path.realpath(path))
+    root = Path(os.path.realpath(find_root(str(start))))
+    if root not in real.parents or os.path.islink(real):
+        raise OutputError(f"{path} is a link to {real}, outside of the workspace {root}",
+                          remedy="put the file itself there, and run `aos-ota init` again")
+    return real
 
 
 def _with_dependency(package: Path) -> bytes:
@@ -165,5 +180,5 @@ def _ignore(path: Path) -> List[str]:
     if not missing:
         return []
     separator = b"" if not data or data.endswith(b"\n") else b"\n"
-    write_file(path.resolve(), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
+    write_file(_real(path, path.parent), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
     return [str(path)]
