@@ -87,3 +87,8 @@ def main(arguments: Optional[List[str]] = None) -> None:
     except OtaError as error:
         click.echo(f"aos-ota: error: {error}", err=True)
         sys.exit(1)
+    except Exception as error:  # a traceback's message may hold a secret
+        from aos_ota_plugin.process import describe
+
+        click.echo(f"aos-ota: {describe(error)}", err=True)
+        sys.exit(1)

@@ -13,7 +13,15 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import Access, key_to_embed, load_private_key, load_public_key, read, read_ring
+from aos_ota_plugin.release.inputs import (
+    Access,
+    key_to_embed,
+    load_private_key,
+    load_public_key,
+    read,
+    read_document,
+    read_ring,
+)
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
@@ -112,8 +120,9 @@ def command(
     check_version(version, field="--version")
     if diff and not base_release:
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
-    base = parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
-                               "field"), file=base_release) if base_release else None
+    base = parse_manifest(read_document(
+        base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
+        file=base_release) if base_release else None
     ring = read_ring(key_ring) if key_ring else None
     second, second_key = _second(second_signer, second_approval, second_public_key)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
