@@ -27,13 +27,14 @@ MAY_IMPORT = {
     "workspace": {"settings"},
     "release": {"settings", "workspace", "keys", "sources", "images", "device"},
     "simulate": {"release", "settings", "workspace", "keys", "images", "device"},
+    "cloud": {"release", "keys", "device"},
     "scons": {"release", "console", "settings", "workspace", "keys", "sources", "images", "device"},
-    "cli": {"simulate", "release", "transport", "console", "settings", "workspace", "keys", "sources", "images", "device"},
+    "cli": {"cloud", "simulate", "release", "transport", "console", "settings", "workspace", "keys", "sources", "images", "device"},
     "demo": set(),
     "__main__": {"cli"},
     "__init__": set(),
 }
-HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock", "pkcs11"}
+HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock", "pkcs11", "paho"}
 BUILD_TOOLS = {"SCons", "aostools"}
 # Each has to build something out of what it imports at the top: a command, a SCons builder.
 FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}

@@ -1,0 +1,27 @@
+"""A real cloud for the tests: mosquitto, TLS, HTTP."""
+
+import importlib.util
+
+import pytest
+from cloud_world import World
+
+from aos_ota_plugin.cloud.broker import find_mosquitto
+from aos_ota_plugin.errors import BuildError
+
+
+@pytest.fixture(scope="session")
+def tools(require_tool):
+    try:
+        find_mosquitto()
+        found = True
+    except BuildError:
+        found = False
+    require_tool("mosquitto", found, "apt-get install mosquitto")
+    require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
+
+
+@pytest.fixture
+def world(tmp_path, tools):
+    made = World(tmp_path / "云 cloud")
+    yield made
+    made.end()
