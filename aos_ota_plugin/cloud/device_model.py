@@ -36,7 +36,8 @@ _BEFORE_DOWNLOAD = ("push", "version")
 class Settings:
     """How a model behaves. `context` is its side of TLS, `login` what it says instead of its own login.
 
-    `secure_download` is OTA_CONFIG_SECURE_DL_MODE: without it https becomes http, as in the vendor's agent. `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie
+    `secure_download` is OTA_CONFIG_SECURE_DL_MODE: without it https becomes http, as in the vendor's agent.
+    `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie
     between two. `power_cut` is the share of downloads in which the device loses power and starts anew.
     """
 
@@ -155,7 +156,11 @@ class DeviceModel:
         self._client = client
         until = time.monotonic() + _NETWORK_SECONDS
         while not answer:
-            self._loop(POLL_SECONDS)
+            try:
+                self._loop(POLL_SECONDS)
+            except ConnectionError:
+                if not answer:  # else it is the refusal that has ended the connection
+                    raise
             if time.monotonic() > until:
                 raise ConnectionError("the broker did not answer the login")
         if answer[0].is_failure:

@@ -2,7 +2,8 @@
 
 Client id ``{id}|securemode=2,signmethod=hmacsha256,timestamp={t}|``, user name ``{device name}&{product key}``,
 password = hexadecimal HMAC with the device secret over
-``clientId{id}deviceName{dn}productKey{pk}timestamp{t}``; without a timestamp in the client id the last part is left out. Other fields between the bars are passed over.
+``clientId{id}deviceName{dn}productKey{pk}timestamp{t}``; without a timestamp in the client id the last part is left
+out. Other fields between the bars are passed over.
 """
 
 from __future__ import annotations
