@@ -36,6 +36,7 @@ VERBS = {
     "upload": "add a package to the cloud on this machine",
     "push": "push a package to devices of that cloud: to one first, then to the others",
     "status": "show devices, packages and rollouts of that cloud",
+    "fleet": "take hundreds of device models through a rollout, with faults",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

@@ -38,6 +38,7 @@ class Controls(NamedTuple):
     """What the API reaches besides the platform: each is called with a request's values and returns what to answer."""
 
     online: Callable[[], List[str]]
+    broker: Callable[[], Optional[int]]
     log: Callable[[], List[str]]
     set_faults: Callable[[Dict[str, Any]], Dict[str, Any]]
     devices_changed: Callable[[], None]
@@ -92,7 +93,8 @@ class _ApiHandler(Handler):
         if path == "/":
             return Answer(200, "text/html; charset=utf-8", files(__package__).joinpath("page.html").read_bytes())
         if path == "/api/status":
-            return _json({**platform.status(), "online": controls.online(), "log": controls.log()})
+            return _json({**platform.status(), "online": controls.online(), "broker": controls.broker(),
+                          "log": controls.log()})
         if path.startswith("/api/jobs/"):
             return _json({"counts": platform.counts(_number(path.split("/")[3]))})
         if path == "/api/public-key":

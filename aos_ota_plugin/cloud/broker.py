@@ -68,7 +68,7 @@ class Broker:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, "-c", str(self._folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, preexec_fn=_die_with_parent())  # noqa: PLW1509 - one prctl
+                stderr=log, start_new_session=True, preexec_fn=die_with_parent())  # noqa: PLW1509 - one prctl
         until = time.monotonic() + _START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -117,7 +117,7 @@ class Broker:
         return lines
 
 
-def _die_with_parent() -> Optional[Callable[[], None]]:
+def die_with_parent() -> Optional[Callable[[], None]]:
     """On Linux: what has the kernel end the process when we are killed; elsewhere None."""
     if not sys.platform.startswith("linux"):
         return None

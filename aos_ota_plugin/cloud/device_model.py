@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import select
 import ssl
 import threading
 import time
@@ -24,7 +25,8 @@ from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.release.module import DEFAULT, PushMessage, inform_message, parse_push, progress_message
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
+"""How long a model that hears nothing takes to see that it was switched off."""
 _NETWORK_SECONDS = 20
 _KEEPALIVE = 120
 _PROGRESS_EVERY = 10
@@ -171,13 +173,20 @@ class DeviceModel:
         client, self._client = self._client, None
         if client is not None and client.socket() is not None:
             client.disconnect()
-            client.loop(0)
+            client.loop_misc()
 
     def _loop(self, seconds: float) -> None:
         """Let MQTT do its work. Raises ConnectionError when the connection is lost."""
         if self._stop.is_set():
             raise _Stopped
-        if self._client.loop(seconds) != 0:
+        client = self._client
+        link = client.socket()
+        if link is None:
+            raise ConnectionError("the broker's connection was lost")
+        code = client.loop_read() if link.pending() or _is_readable(link, seconds) else 0
+        while code == 0 and client.want_write():
+            code = client.loop_write()
+        if code != 0 or client.loop_misc() != 0:
             raise ConnectionError("the broker's connection was lost")
 
     def _all(self) -> List[Tuple[Identity, State]]:
@@ -305,6 +314,15 @@ class DeviceModel:
     def _trouble(self, text: str) -> None:
         self.state.trouble.append(text)
         del self.state.trouble[:-20]
+
+
+def _is_readable(link: ssl.SSLSocket, seconds: float) -> bool:
+    """Wait for something to read. Not by select, where there is another: it ends at 1024 open files."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([link], [], [], seconds)[0])
+    poll = select.poll()
+    poll.register(link, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 class _Download(Exception):  # noqa: N818

@@ -154,7 +154,8 @@ class Cloud:
 
     def _controls(self) -> Controls:
         return Controls(
-            online=lambda: sorted(self.gate.online), log=lambda: list(self._log), set_faults=self._set_faults,
+            online=lambda: sorted(self.gate.online), broker=lambda: self.broker.pid,
+            log=lambda: list(self._log), set_faults=self._set_faults,
             devices_changed=lambda: self.broker.set_access(self.platform.access()),
             public_key=self.signer.public_key.to_pem(),
             ca=(self.folder / home.CA).read_text(encoding="ascii"))

@@ -32,7 +32,8 @@ def test_a_device_with_the_wrong_secret_is_not_let_in(world):
     model = world.device(good._replace(device_secret="0" * 32))
     until(lambda: any("login was refused" in text for text in model.state.trouble))
     assert any("'one&demoProduct' was refused: the password is not the one" in line for line in world.lines)
-    assert world.client.status()["online"] == [] and model.state.connections == 0
+    assert world.client.status()["online"] == []
+    assert model.state.connections == 0
     assert not any(good.device_secret in line for line in world.lines)
 
 
@@ -79,7 +80,8 @@ def test_a_server_with_a_bad_certificate_gets_no_login(world, hosts, ends, probl
     world.start(context=home.load_context(world.folder))
     model = world.device(identity)
     until(lambda: any(problem in text for text in model.state.trouble))
-    assert world.client.status()["online"] == [] and model.state.connections == 0
+    assert world.client.status()["online"] == []
+    assert model.state.connections == 0
 
 
 def test_a_server_of_another_authority_gets_no_login(world, tmp_path):
@@ -121,7 +123,8 @@ def test_a_forged_push_is_refused_in_local_mode_and_not_in_cloud_mode(world):
     forge(world, "two", build(PAYLOAD[:5000], sign=None), PAYLOAD)  # the weakness of cloud mode
     until(lambda: cloud.state.results)
     assert (cloud.state.results[0].verdict, cloud.state.results[0].signature_checked) == (0, False)
-    assert local.state.versions == {"default": "app-1.0.0"} and cloud.state.versions == {"default": "app-9.9.9"}
+    assert local.state.versions == {"default": "app-1.0.0"}
+    assert cloud.state.versions == {"default": "app-9.9.9"}
 
 
 def test_a_hardened_device_in_cloud_mode_refuses_a_push_without_digestsign(world):
@@ -130,7 +133,8 @@ def test_a_hardened_device_in_cloud_mode_refuses_a_push_without_digestsign(world
     world.online(model)
     task = world.push(world.upload(CLOUD_IMAGE), "one")["one"]
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
-    assert "no digestsign" in model.state.results[0].detail and world.versions("one") == {"default": "app-1.0.0"}
+    assert "no digestsign" in model.state.results[0].detail
+    assert world.versions("one") == {"default": "app-1.0.0"}
 
 
 def test_secure_upgrade_signs_what_devices_with_the_clouds_key_take_and_no_others(world):
@@ -142,7 +146,8 @@ def test_secure_upgrade_signs_what_devices_with_the_clouds_key_take_and_no_other
     package = world.upload(CLOUD_IMAGE)
     states = {name: (task["state"], task["desc"]) for name, task in world.push(package, "one", "two").items()}
     assert states == {"one": ("SUCCEEDED", ""), "two": ("FAILED", "status -12")}
-    assert right.state.results[0].signature_checked and "no public key is embedded" in wrong.state.results[0].detail
+    assert right.state.results[0].signature_checked
+    assert "no public key is embedded" in wrong.state.results[0].detail
     assert world.package_state(package) == "FAILED"
 
 
@@ -158,7 +163,8 @@ def test_an_image_that_the_device_refuses_fails_and_stays_off_the_batch(world, i
     package = world.upload(image)
     task = world.push(package, "one")["one"]
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", step, f"status {int(verdict)}")
-    assert world.package_state(package) == "FAILED" and world.versions("one") == {"default": "app-1.0.0"}
+    assert world.package_state(package) == "FAILED"
+    assert world.versions("one") == {"default": "app-1.0.0"}
     with pytest.raises(SettingsError, match="is failed"):
         world.push(package, "one", kind="batch")
     assert len(world.client.status()["jobs"]) == 1
@@ -169,7 +175,8 @@ def test_an_older_version_is_pushed_all_the_same_and_refused_without_a_download(
     model = world.device(one, version="app-1.0.9")
     world.online(model)
     task = world.push(world.upload(version="app-1.0.10"), "one")["one"]
-    assert (task["state"], task["desc"]) == ("FAILED", "status -4") and model.state.downloaded == 0
+    assert (task["state"], task["desc"]) == ("FAILED", "status -4")
+    assert model.state.downloaded == 0
 
 
 def test_devices_reach_their_own_topics_alone(world):
@@ -185,7 +192,8 @@ def test_devices_reach_their_own_topics_alone(world):
     spy._pushed = lambda topic, payload: (seen.append(topic), pushed(topic, payload))
     package = world.upload()
     assert world.push(package, "two", "one")["two"]["state"] == "SUCCEEDED"
-    assert seen == [upgrade_topic(PRODUCT, "one")] and world.versions("two") == {"default": "app-1.0.1"}
+    assert seen == [upgrade_topic(PRODUCT, "one")]
+    assert world.versions("two") == {"default": "app-1.0.1"}
     assert len(other.state.results) == 1
 
 
@@ -210,5 +218,6 @@ def test_hashes_of_what_was_uploaded_are_kept(world):
     world.register("one")
     world.upload()
     (package,) = world.client.status()["packages"]
-    assert package["sha256"] == hashlib.sha256(IMAGE).hexdigest() and package["md5"] == hashlib.md5(IMAGE).hexdigest()
+    assert package["sha256"] == hashlib.sha256(IMAGE).hexdigest()
+    assert package["md5"] == hashlib.md5(IMAGE).hexdigest()
     assert (world.folder / "images" / package["sha256"]).read_bytes() == IMAGE

@@ -30,7 +30,8 @@ def slow(world):
 
 def arrived(world, model, job):
     task = world.ended(job)["one"]
-    assert task["state"] == "SUCCEEDED" and world.versions("one") == {"default": "app-1.0.1"}
+    assert task["state"] == "SUCCEEDED"
+    assert world.versions("one") == {"default": "app-1.0.1"}
     assert model.state.results[-1].signature_checked
 
 
@@ -38,14 +39,16 @@ def test_a_download_goes_on_where_the_server_was_cut_off(world, slow):
     model, job = slow
     world.cloud.images.drop()
     arrived(world, model, job)
-    assert model.state.resumed >= 1 and model.state.downloaded < len(IMAGE) + 420 + 20_000
+    assert model.state.resumed >= 1
+    assert model.state.downloaded < len(IMAGE) + 420 + 20_000
 
 
 def test_a_killed_broker_is_started_again_and_nobody_is_lost(world, slow):
     model, job = slow
     os.kill(world.cloud.broker.pid, signal.SIGKILL)
     arrived(world, model, job)
-    assert model.state.connections >= 2 and any("the broker has ended" in line for line in world.lines)
+    assert model.state.connections >= 2
+    assert any("the broker has ended" in line for line in world.lines)
 
 
 def test_a_cloud_that_is_started_again_goes_on_with_its_tasks(world, slow):
@@ -92,7 +95,8 @@ def test_a_damaged_download_is_refused_and_the_retry_succeeds(world):
     until(lambda: model.state.results)
     world.client.set_faults()
     task = world.ended(job)["one"]
-    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 2) and [r.verdict for r in model.state.results] == [-11, 0]
+    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 2)
+    assert [r.verdict for r in model.state.results] == [-11, 0]
 
 
 def test_a_device_that_is_never_heard_of_times_out(world):
@@ -103,7 +107,8 @@ def test_a_device_that_is_never_heard_of_times_out(world):
 
 def test_a_canceled_job_ends_at_once(world, slow):
     _, job = slow
-    assert world.client.cancel(job) == 1 and world.ended(job)["one"]["state"] == "CANCELED"
+    assert world.client.cancel(job) == 1
+    assert world.ended(job)["one"]["state"] == "CANCELED"
     assert world.client.cancel(job) == 0
 
 
@@ -113,7 +118,8 @@ def test_links_of_every_kind(world, link):
     model = world.device(identity)
     world.online(model)
     faults = world.client.set_faults(link=link)
-    assert faults["rate"] and faults["loss"]
+    assert faults["rate"]
+    assert faults["loss"]
     small = build(PAYLOAD[:6000], sign=SIGNER.sign_hash)
     arrived(world, model, world.push(world.upload(small), "one", wait=False))
 
@@ -145,5 +151,6 @@ def test_a_module_of_a_device(world):
                          versions={"default": "app-1.0.0", "js": "js-1.0.0"})
     world.online(model)
     task = world.push(world.upload(b"print(1)\n" * 300, "js-1.0.1", module="js"), "one")["one"]
-    assert task["state"] == "SUCCEEDED" and world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
+    assert task["state"] == "SUCCEEDED"
+    assert world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
     assert model.state.results[0].signature_checked
