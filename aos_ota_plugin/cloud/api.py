@@ -142,7 +142,7 @@ class _ApiHandler(Handler):
             return _error(400, f"{missing} is missing")
         data = self._body(HTTPS_MAX)
         package = self.server.platform.add_package(data, Upload(
-            query["product_key"], query.get("name") or query["version"], query["file"], query["version"],
+            query["product_key"], query.get("name") or query["version"][:rules.PACKAGE_NAME_MAX], query["file"], query["version"],
             query.get("module") or DEFAULT, query.get("sign_method") or "SHA256", query.get("source_version") or None))
         return _json({"package": package.number, "sha256": package.sha256, "digestsign": package.digestsign})
 

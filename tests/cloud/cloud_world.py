@@ -1,5 +1,7 @@
 """A real cloud for the tests, and models of devices that are switched off at the end."""
 
+import datetime
+import shutil
 import time
 from pathlib import Path
 
@@ -35,11 +37,19 @@ def until(condition, seconds=30):
         time.sleep(0.05)
 
 
+def make_keys(folder):
+    """What a cloud makes when it first starts, and takes a while."""
+    home.prepare(folder)
+    home.tls_context(folder, home.new_config("127.0.0.1").hosts, datetime.datetime.now(datetime.timezone.utc))
+    home.signing_key(folder)
+
+
 class World:
     """A cloud in a folder, and devices; both can be ended and started again."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, keys):
         self.folder = folder
+        shutil.copytree(keys, folder)
         self.lines = []
         self.models = []
         self.cloud = None

@@ -3,7 +3,7 @@
 import importlib.util
 
 import pytest
-from cloud_world import World
+from cloud_world import World, make_keys
 
 from aos_ota_plugin.cloud.broker import find_mosquitto
 from aos_ota_plugin.errors import BuildError
@@ -20,8 +20,15 @@ def tools(require_tool):
     require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
 
 
+@pytest.fixture(scope="session")
+def cloud_keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    make_keys(folder)
+    return folder
+
+
 @pytest.fixture
-def world(tmp_path, tools):
-    made = World(tmp_path / "云 cloud")
+def world(tmp_path, tools, cloud_keys):
+    made = World(tmp_path / "云 cloud", cloud_keys)
     yield made
     made.end()
