@@ -139,7 +139,8 @@ def _play(cloud: _CloudProcess, devices: int, size: int, seed: int, *, faults: b
         client = Client(cloud.folder)
         image = build(fleets.make_payload(size), sign=signer.sign_hash)
         package = client.upload(image, {"product_key": fleets.PRODUCT, "version": fleets.NEW, "file": "ota.bin"})
-        faulty = {"loss": 0.2, "error": 0.1, "corrupt": 0.02, "delay": 0.02, "rate": max(size // 4, 1000), "seed": seed}
+        faulty = {"loss": 0.2, "error": 0.1, "corrupt": 0.02, "delay": 0.02, "rate": max(size // 2, 20_000),
+                  "seed": seed}
 
         def restart() -> None:
             cloud.again()

@@ -141,8 +141,9 @@ class _ApiHandler(Handler):
             self.close_connection = True
             return _error(400, f"{missing} is missing")
         data = self._body(HTTPS_MAX)
+        name = query.get("name") or query["version"][:rules.PACKAGE_NAME_MAX]
         package = self.server.platform.add_package(data, Upload(
-            query["product_key"], query.get("name") or query["version"][:rules.PACKAGE_NAME_MAX], query["file"], query["version"],
+            query["product_key"], name, query["file"], query["version"],
             query.get("module") or DEFAULT, query.get("sign_method") or "SHA256", query.get("source_version") or None))
         return _json({"package": package.number, "sha256": package.sha256, "digestsign": package.digestsign})
 

@@ -104,7 +104,13 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
     ca = _authority(folder, now)
     server = folder / _SERVER
     if not server.exists() or not is_good(server.read_bytes(), hosts, now):
-        issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+        try:
+            issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+        except ValueError:
+            raise FormatError("the authority's certificate and key cannot be read, or no certificate can be made for "
+                              f"{hosts[0][:80]!a}", place=Place(str(folder / CA)),
+                              remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
+                                     "authority, which no firmware trusts yet") from None
         install(folder, issued)
     return load_context(folder)
 
@@ -119,7 +125,11 @@ def load_context(folder: Path) -> ssl.SSLContext:
     """Return the servers' TLS side with the certificate that is there, whatever it is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / _SERVER, folder / _SERVER_KEY)
+    try:
+        context.load_cert_chain(folder / _SERVER, folder / _SERVER_KEY)
+    except (OSError, ssl.SSLError):
+        raise FormatError("the server's certificate and key cannot be read", place=Place(str(folder / _SERVER)),
+                          remedy=f"delete {_SERVER} and {_SERVER_KEY}; new ones are made") from None
     return context
 
 
