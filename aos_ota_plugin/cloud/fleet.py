@@ -31,7 +31,7 @@ OLD, NEW, BEYOND = "app-1.0.0", "app-1.0.1", "app-1.0.2"
 DAMAGED = DeviceVerdict.OTA_VERIFY_SHA2_FAIL
 """What any device may say last when the link flips bits."""
 _REGISTER_AT_ONCE = 500
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.25
 _RUNNING = ("QUEUED", "NOTIFIED", "IN_PROGRESS")
 
 
@@ -142,13 +142,13 @@ class Fleet:
         client = Client(self._folder)
         first = client.start_job(package=package, kind="verify", device_names=[self.members[0].name], retries=5,
                                  retry_after=1.0)["job"]
-        self._ended(first, [])
+        self._ended(first, [], time.monotonic())
         if client.counts(first)["SUCCEEDED"] != 1:
             raise ProofError("the first device did not take the package", remedy="look at `aos-ota status`")
         began = time.monotonic()
         names = [member.name for member in self.members[1:]]
         job = client.start_job(package=package, kind="batch", device_names=names, retries=5, retry_after=1.0)["job"]
-        notified = self._ended(job, list(events))
+        notified = self._ended(job, list(events), began)
         ended = time.monotonic() - began
         right, lost = self._judge(first, job)
         states = [member.model.state for member in self.members]
@@ -169,9 +169,9 @@ class Fleet:
                                  remedy="try fewer, or look at `aos-ota status`")
             time.sleep(_POLL_SECONDS)
 
-    def _ended(self, job: int, events: List[Tuple[float, Any]]) -> float:
-        """Wait until a job has ended, and let things happen on the way; the seconds until none was queued any more."""
-        began, notified = time.monotonic(), 0.0
+    def _ended(self, job: int, events: List[Tuple[float, Any]], began: float) -> float:
+        """Wait until a job has ended, and let things happen on the way; the seconds until all were pushed to."""
+        notified = 0.0
         while True:
             counts = Client(self._folder).counts(job)
             whole = sum(counts.values()) or 1

@@ -234,7 +234,7 @@ class Platform:
 
     def _informed(self, message: messages.Inform, now: float) -> None:
         push = None
-        with self._storage as storage:
+        with self._storage.hearing() as storage:
             storage.saw(message.product_key, message.device_name, now)
             storage.set_version(message.product_key, message.device_name, message.module, message.version)
             task = storage.running_task(message.product_key, message.device_name)
@@ -249,7 +249,7 @@ class Platform:
             self._publish(*push)
 
     def _progressed(self, message: messages.Progress, now: float) -> None:
-        with self._storage as storage:
+        with self._storage.hearing() as storage:
             storage.saw(message.product_key, message.device_name, now)
             task = storage.running_task(message.product_key, message.device_name)
             if task is not None:

@@ -1,12 +1,17 @@
-"""What the platform knows, in SQLite: every change is on the disk before anybody hears of it."""
+"""What the platform knows, in SQLite.
+
+What people change is on the disk before they hear of it. What devices say is there for whoever starts the platform
+again after it was killed; a power cut may take the last moments of it, and devices say it anew when they come back.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
 
 from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task, TaskState
@@ -59,7 +64,10 @@ class Registered:
 
 
 class Storage:
-    """One database; used by one thread at a time, whichever. As a context manager it is one transaction."""
+    """One database; used by one thread at a time, whichever. As a context manager it is one transaction.
+
+    One that was begun with ``with storage.hearing():`` does not wait for the disk.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -82,6 +90,16 @@ class Storage:
 
     def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
         self._base.execute("COMMIT" if kind is None else "ROLLBACK")
+
+    @contextmanager
+    def hearing(self) -> Iterator[Storage]:
+        """One transaction about what a device said."""
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self:
+                yield self
+        finally:
+            self._base.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         """Let go of the file."""
