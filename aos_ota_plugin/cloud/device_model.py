@@ -29,6 +29,8 @@ POLL_SECONDS = 1.0
 """How long a model that hears nothing takes to see that it was switched off."""
 _NETWORK_SECONDS = 20
 _KEEPALIVE = 120
+_CONNECT_SECONDS = 60.0
+_LONGEST_PAUSE = 16
 _PROGRESS_EVERY = 10
 _BLOCK = 8 * limits.DOWNLOAD_BLOCK_SIZE
 _BEFORE_DOWNLOAD = ("push", "version")
@@ -39,8 +41,8 @@ class Settings:
     """How a model behaves. `context` is its side of TLS, `login` what it says instead of its own login.
 
     `secure_download` is OTA_CONFIG_SECURE_DL_MODE: without it https becomes http, as in the vendor's agent.
-    `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie
-    between two. `power_cut` is the share of downloads in which the device loses power and starts anew.
+    `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie between two, more
+    after failed logins. `power_cut` is the share of downloads in which the device loses power and starts anew.
     """
 
     mqtt_port: int
@@ -119,7 +121,9 @@ class DeviceModel:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        failures = 0
         while not self._stop.is_set():
+            before = self.state.connections
             try:
                 self._online()
             except _Stopped:
@@ -130,7 +134,10 @@ class DeviceModel:
                 self._trouble(f"connection: {error}")
             finally:
                 self._hang_up()
-            self._stop.wait(self._settings.pause * (1 + self._chance.random()))
+            # Each failure in a row doubles the pause, by chance more or less: a fleet must not come back all at once.
+            failures = 0 if self.state.connections > before else failures + 1
+            longest = min(2**failures, _LONGEST_PAUSE)
+            self._stop.wait(self._settings.pause * (1 + longest * self._chance.random()))
 
     def _online(self) -> None:
         """One connection, from login until it is lost."""
@@ -151,6 +158,7 @@ class DeviceModel:
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self._login.client_id)
         client.username_pw_set(self._login.user, self._login.password)
         client.tls_set_context(self._context)
+        client.connect_timeout = _CONNECT_SECONDS
         answer: List[Any] = []
         client.on_connect = lambda _client, _data, _flags, reason, _properties: answer.append(reason)
         client.on_message = lambda _client, _data, message: self._pushes.append((message.topic, message.payload))

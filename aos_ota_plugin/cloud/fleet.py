@@ -32,6 +32,7 @@ DAMAGED = DeviceVerdict.OTA_VERIFY_SHA2_FAIL
 """What any device may say last when the link flips bits."""
 _REGISTER_AT_ONCE = 500
 _POLL_SECONDS = 0.25
+_END_SECONDS = 10.0
 _RUNNING = ("QUEUED", "NOTIFIED", "IN_PROGRESS")
 
 
@@ -128,11 +129,12 @@ class Fleet:
         self._memory = None if before is None or after is None else (after - before) // len(self.members)
 
     def stop(self) -> None:
-        """Switch all devices off."""
+        """Switch all devices off; one that hangs in the network is not waited for, and ends with the process."""
         for member in self.members:
             member.model.stop()
+        until = time.monotonic() + _END_SECONDS
         for member in self.members:
-            member.model.join()
+            member.model.join(max(until - time.monotonic(), 0))
 
     def push(self, package: int, events: Sequence[Tuple[float, Any]] = ()) -> Outcome:
         """Verify the package on the first device, push it to all, and wait for the end.

@@ -19,6 +19,8 @@ from aos_ota_plugin.cloud.login import Identity, problem_of
 from aos_ota_plugin.errors import FormatError, OutputError
 
 LOGIN_SECONDS = 10.0
+HANDSHAKE_SECONDS = 60.0
+"""When a whole fleet comes back at once, the last have to wait for the others' handshakes."""
 _CHUNK = 65536
 
 
@@ -61,7 +63,8 @@ class Gate:
         asyncio.set_event_loop(self._loop)
         try:
             server = self._loop.run_until_complete(asyncio.start_server(
-                self._serve, "127.0.0.1", port, ssl=self._context, ssl_handshake_timeout=LOGIN_SECONDS, backlog=1024))
+                self._serve, "127.0.0.1", port, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                backlog=1024))
         except OSError as error:
             started.set_exception(OutputError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
                                               remedy="end what uses that port, or choose another"))
