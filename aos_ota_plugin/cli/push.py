@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.5
 
 
 @click.command("push", short_help="push a package to devices: to one first, then to the others")
-@click.argument("package", type=int)
+@click.argument("package", type=int, required=False)
 @click.argument("devices", metavar="[DEVICE_NAME...]", nargs=-1)
 @click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
               help="The folder that the cloud runs in.")
@@ -30,11 +30,11 @@ _POLL_SECONDS = 0.5
 @click.option("--timeout", type=float, default=3600, show_default=True,
               help="Seconds without a word from a device after which it counts as failed.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every device has ended.")
-@click.option("--cancel", "cancel", is_flag=True, help="PACKAGE is a job's number: give up what has not ended of it.")
+@click.option("--cancel", type=int, metavar="JOB", help="Push nothing; give up what has not ended of that job.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    package: int, devices: Tuple[str, ...], directory: str, verify_on: Tuple[str, ...], to_all: bool, rate: int,
-    retries: int, retry_after: float, timeout: float, wait: bool, cancel: bool, as_json: bool,
+    package: Optional[int], devices: Tuple[str, ...], directory: str, verify_on: Tuple[str, ...], to_all: bool,
+    rate: int, retries: int, retry_after: float, timeout: float, wait: bool, cancel: Optional[int], as_json: bool,
 ) -> None:
     """Push PACKAGE, the number that `aos-ota upload` gave, to devices. A package goes to a batch only after it was
     verified on a device; --verify-on waits for that.
@@ -45,13 +45,16 @@ def command(
     Example:
       aos-ota push 1 --verify-on device1
       aos-ota push 1 --all --rate 100 --retry 2
+      aos-ota push --cancel 2
     """
     from aos_ota_plugin.cloud.client import Client
 
     client = Client(Path(directory))
-    if cancel:
-        click.echo(f"{client.cancel(package)} devices of job {package} will not be waited for")
+    if cancel is not None:
+        click.echo(f"job {cancel}: {client.cancel(cancel)} devices given up")
         return
+    if package is None:
+        raise click.UsageError("Missing argument 'PACKAGE': the number that `aos-ota upload` gave.")
     if not verify_on and not devices and not to_all:
         raise SettingsError("no device is given", remedy="give --verify-on DEVICE_NAME, names of devices, or --all")
     options = {"package": package, "rate": rate, "retries": retries, "retry_after": retry_after, "timeout": timeout}

@@ -83,6 +83,10 @@ class _PowerCut(Exception):  # noqa: N818 - no error
     pass
 
 
+class _StartsAnew(Exception):  # noqa: N818 - no error
+    pass
+
+
 class _Stopped(Exception):  # noqa: N818 - no error
     pass
 
@@ -128,6 +132,8 @@ class DeviceModel:
                 self._online()
             except _Stopped:
                 return
+            except _StartsAnew:
+                pass
             except _PowerCut:
                 self.state.power_cuts += 1
             except (OSError, ValueError, ConnectionError) as error:
@@ -231,7 +237,7 @@ class DeviceModel:
         state.versions[module] = message.version
         self._progress(identity, 100)
         if module == DEFAULT and identity == self.identity:
-            raise ConnectionError("the device starts anew")  # and reports its version when it is back
+            raise _StartsAnew  # and reports its version when it is back
         self._inform(identity, module, message.version)
 
     def _refused(self, identity: Identity, state: State, result: Result) -> None:

@@ -168,7 +168,7 @@ class Platform:
         """How many tasks of a job are in which state. Raises SettingsError."""
         with self._lock:
             self._job(number)
-            return dict(rollout.count(self._storage.tasks(number)))
+            return {**rollout.count(()), **self._storage.counts(number)}
 
     def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
         """A registered device with its secret."""
@@ -208,12 +208,12 @@ class Platform:
         now = self._clock()
         out = []
         with self._lock:
-            running = self._storage.running_tasks()
-            jobs = {task.job: self._job(task.job) for task in running}
-            due = [task for task in running if rollout.is_due(task, now)]
-            over = [late for task in running for late in [rollout.expired(task, jobs[task.job], now)] if late]
-            if not due and not over:
+            due = [task for task in self._storage.due_tasks(now) if rollout.is_due(task, now)]
+            late = self._storage.late_tasks(now)
+            if not due and not late:
                 return
+            jobs = {number: self._job(number) for number in {task.job for task in (*due, *late)}}
+            over = [expired for task in late for expired in [rollout.expired(task, jobs[task.job], now)] if expired]
             with self._storage:
                 for task in over:
                     self._keep(task, jobs[task.job])

@@ -201,9 +201,20 @@ class Storage:
                 else self._rows("SELECT * FROM task WHERE job = ? ORDER BY device_name", job))
         return [_read(Task, row) for row in rows]
 
-    def running_tasks(self) -> List[Task]:
-        """Those that have not ended."""
-        return [_read(Task, row) for row in self._rows(f"SELECT * FROM task WHERE {_RUNNING} ORDER BY due")]  # noqa: S608
+    def due_tasks(self, now: float) -> List[Task]:
+        """Those whose turn has come."""
+        rows = self._rows("SELECT * FROM task WHERE state = 'QUEUED' AND due <= ? ORDER BY due", now)
+        return [_read(Task, row) for row in rows]
+
+    def late_tasks(self, now: float) -> List[Task]:
+        """Those of which nothing was heard for their job's time."""
+        rows = self._rows("SELECT task.* FROM task JOIN job ON job.number = task.job WHERE state IN ('NOTIFIED', "
+                          "'IN_PROGRESS') AND ? - changed >= timeout", now)
+        return [_read(Task, row) for row in rows]
+
+    def counts(self, job: int) -> Dict[str, int]:
+        """{state: number of tasks} of a job, where there are any."""
+        return dict(self._base.execute("SELECT state, COUNT(*) FROM task WHERE job = ? GROUP BY state", (job,)))
 
     def running_task(self, product_key: str, device_name: str) -> Optional[Task]:
         """A device's; it has one at most."""

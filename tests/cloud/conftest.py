@@ -27,6 +27,14 @@ def cloud_keys(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def still_world(tmp_path_factory, tools, cloud_keys):
+    """One for tests that change nothing in it."""
+    made = World(tmp_path_factory.mktemp("still") / "云 cloud", cloud_keys)
+    yield made
+    made.end()
+
+
 @pytest.fixture
 def world(tmp_path, tools, cloud_keys):
     made = World(tmp_path / "云 cloud", cloud_keys)

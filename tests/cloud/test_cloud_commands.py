@@ -101,6 +101,10 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
         assert job["tasks"][0]["desc"] == "status -4"
+        done = aos_ota("push", "--cancel", job["number"], "--cloud", folder, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, f"job {job['number']}: 0 devices given up\n")
+        assert aos_ota("push", "--cloud", folder, cwd=tmp_path).returncode == 2
+        assert "there is no job 99" in aos_ota("push", "--cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
         done = aos_ota("status", "--cloud", folder, cwd=tmp_path)
         assert done.returncode == 0
         assert "default app-1.0.1" in done.stdout

@@ -21,3 +21,12 @@ def test_a_release_is_verified_on_one_device_and_then_reaches_the_others(world):
         (result,) = model.state.results
         assert (result.version, result.verdict, result.signature_checked) == ("app-1.0.1", 0, True)
         assert model.state.downloaded == len(IMAGE) + 420
+
+
+def test_plain_http_where_the_cloud_sends_devices_there(world):
+    world.cloud.stop()
+    world.start(scheme="http")
+    model = world.device(*world.register("one"))
+    world.online(model)
+    assert world.push(world.upload(), "one")["one"]["state"] == "SUCCEEDED"
+    assert not model.state.trouble
