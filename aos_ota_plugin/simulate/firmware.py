@@ -25,6 +25,10 @@ VERSIONS: Dict[str, Tuple[str, ...]] = {
     VENDOR_CLOUD: (f"OTA_APP_VERSION={OLD}", _VENDOR, *_CLOUD),
 }
 """What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
+NETWORK_OLD, NETWORK_NEW = "app-1.0.0", "app-1.0.1"
+NETWORK_VERSIONS: Dict[str, Tuple[str, ...]] = {
+    version: (f"OTA_APP_VERSION={version}",) for version in (NETWORK_OLD, NETWORK_NEW)}
+"""The same for devices with a network of their own."""
 
 
 class Firmware(NamedTuple):

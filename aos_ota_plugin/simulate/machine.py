@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence
 
 from aos_ota_plugin.device.limits import HAAS100_RTOSA_ADDRESS
 from aos_ota_plugin.errors import BuildError
@@ -43,26 +43,34 @@ def find_qemu() -> str:
     return path
 
 
-def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
-    """Switch the device on and wait until it is off; `words` are the emulator's argument.
+def command(folder: Path, words: Sequence[str] = ()) -> List[str]:
+    """Return what starts the emulator in `folder`, whose flash's first partition it starts from.
 
-    Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
+    Raises BuildError when there is no emulator.
     """
     qemu = find_qemu()
     with (folder / FLASH).open("rb") as stream:
         (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
     arguments = "".join(f",arg={word}" for word in ("device", *words))
-    command = [qemu, "-M", "mps2-an505", "-display", "none", "-monitor", "none", "-serial", "stdio",
-               "-semihosting-config", f"enable=on,target=native{arguments}",
-               "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+    return [qemu, "-M", "mps2-an505", "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-semihosting-config", f"enable=on,target=native{arguments}",
+            "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+
+
+def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
+    """Switch the device on and wait until it is off; `words` are the emulator's argument.
+
+    Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
+    """
+    qemu_command = command(folder, words)
     try:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        done = subprocess.run(qemu_command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
                               timeout=seconds)
     except subprocess.TimeoutExpired as error:
         shown = (error.stdout or b"").decode("utf-8", "replace")
         raise BuildError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
     except OSError as error:
-        raise BuildError(f"{qemu} cannot be started: {error.strerror or error}") from None
+        raise BuildError(f"{qemu_command[0]} cannot be started: {error.strerror or error}") from None
     complaint = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode < 0 or complaint:
         raise BuildError(f"{QEMU} ended with status {done.returncode}: {complaint}",

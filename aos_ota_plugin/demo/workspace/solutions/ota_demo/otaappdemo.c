@@ -95,6 +95,8 @@ static void mqtt_event(void *handle, const aiot_mqtt_event_t *event, void *userd
         break;
     case AIOT_MQTTEVT_RECONNECT:
         printf("mqtt: connected again\n");
+        /* 断线期间的推送会丢失：再上报一次版本号，云端会重新推送 */
+        ota_transport_inform(&ota_ctx, "default", MY_APP_VER);
         break;
     case AIOT_MQTTEVT_DISCONNECT:
         printf("mqtt: connection lost\n");

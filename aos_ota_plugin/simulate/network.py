@@ -1,0 +1,116 @@
+"""An emulated device with a network of its own: it runs until it is switched off, and speaks MQTT and HTTP to the host.
+
+The device's network is QEMU's own (``-nic user``): its router, 10.0.2.2, is this host, and the firmware connects to
+nothing else. Every name in a URL stands for that router. Nothing listens on the host for the device.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, List, NamedTuple, Optional, Type
+
+from aos_ota_plugin.errors import BuildError, FormatError
+from aos_ota_plugin.simulate import flash, machine
+
+SEED, SEED_SIZE = "seed.bin", 64
+LOG = "console.log"
+NIC = ("-nic", "user,ipv6=off")
+_BROKER = re.compile(r"mqtts?://[A-Za-z0-9.-]{1,127}:[0-9]{1,5}")
+_SECONDS_TO_END = 5.0
+
+
+class Identity(NamedTuple):
+    """Who the device is, as the platform knows it."""
+
+    product_key: str
+    device_name: str
+    device_secret: str
+
+    def __repr__(self) -> str:
+        return f"Identity({self.product_key!r}, {self.device_name!r})"
+
+
+def prepare(folder: Path, *, boot: bytes, firmware: bytes, flash_list: str, identity: Identity, broker: str) -> None:
+    """Flash a new device in `folder`: boot stage, firmware in bank A, and who it is; `broker` is mqtt[s]://name:port.
+
+    Raises FormatError when the broker is no such address, or a value does not fit.
+    """
+    if not _BROKER.fullmatch(broker):
+        raise FormatError(f"{broker!a} is no broker's address", remedy="write mqtts://name:port, or mqtt:// without TLS")
+    rows = {row.name: row for row in flash.partitions(flash_list, "the flasher's file list")}
+    contents = flash.erased()
+    values = {"hal_devinfo_pk": identity.product_key, "hal_devinfo_dn": identity.device_name,
+              "hal_devinfo_ds": identity.device_secret, "net_broker": broker}
+    for name, data in (("BOOT", boot), ("RTOSA", firmware), ("KV", flash.kv_records(values))):
+        flash.write_partition(contents, rows[name], data)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / machine.FLASH).write_bytes(contents)
+
+
+class NetworkDevice:
+    """A device that is on, from entering the context to leaving it; its console is written to ``console.log``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process: Optional["subprocess.Popen[bytes]"] = None
+        self._stream: Optional[IO[bytes]] = None
+
+    def __enter__(self) -> "NetworkDevice":
+        """Switch it on. Raises BuildError when there is no emulator, or it cannot start."""
+        (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
+        command = [*machine.command(self.folder), *NIC]
+        self._stream = (self.folder / LOG).open("wb")
+        try:
+            self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                             stdout=self._stream, stderr=subprocess.STDOUT)
+        except OSError as error:
+            self._stream.close()
+            raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from None
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        """Switch it off."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def log(self) -> str:
+        """What the console has shown since the device was switched on."""
+        return (self.folder / LOG).read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def lines(self) -> List[str]:
+        """The log's complete lines."""
+        return self.log.split("\n")[:-1]
+
+    @property
+    def running(self) -> bool:
+        """Whether it is on."""
+        return self._process is not None and self._process.poll() is None
+
+    def wait_for(self, text: str, *, seconds: float = 60, times: int = 1) -> str:
+        """Wait until the console has shown `text` so often, and return the log.
+
+        Raises BuildError when it has not after `seconds`, or when the device has gone off.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            on, log = self.running, self.log
+            if log.count(text) >= times:
+                return log
+            if not on or time.monotonic() > end:
+                why = f"after {seconds:g} s" if on else "and is off"
+                raise BuildError(f"the device has not shown {text!r} {why}; it last showed:\n{log[-2000:]}")
+            time.sleep(0.05)
