@@ -16,6 +16,7 @@ from typing import IO, List, NamedTuple, Optional, Type
 
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.device import FLASH_LIST_NAME
 
 SEED, SEED_SIZE = "seed.bin", 64
 LOG = "console.log"
@@ -42,7 +43,7 @@ def prepare(folder: Path, *, boot: bytes, firmware: bytes, flash_list: str, iden
     """
     if not _BROKER.fullmatch(broker):
         raise FormatError(f"{broker!a} is no broker's address", remedy="write mqtts://name:port, or mqtt:// without TLS")
-    rows = {row.name: row for row in flash.partitions(flash_list, "the flasher's file list")}
+    rows = {row.name: row for row in flash.partitions(flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     values = {"hal_devinfo_pk": identity.product_key, "hal_devinfo_dn": identity.device_name,
               "hal_devinfo_ds": identity.device_secret, "net_broker": broker}
