@@ -88,7 +88,7 @@ def make_versions(aos: str, root: Path, versions: Mapping[str, Tuple[str, ...]],
 
 
 def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:
-    """Return the real libraries in place of the stand-ins, with our own descriptions; and the solution for this board."""
+    """Return the real libraries in place of the stand-ins, described by us, and the solution for this board."""
     ours = package_folder() / "demo" / "libraries"
     folders: Dict[str, Dict[str, bytes]] = {}
     for name, files in libraries.items():
