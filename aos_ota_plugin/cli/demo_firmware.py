@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Dict, Iterable, Mapping, Tuple
+from typing import Dict, Iterable, Mapping, Sequence, Tuple
 
 import click
 
@@ -14,17 +14,21 @@ from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.simulate.firmware import PUBLIC_KEY, VERSIONS, Built, Firmware
+from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY
+from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
 
 _RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
 _FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
 _DEMO = Path("solutions") / "ota_demo"
+_BY_HAND = Path("solutions") / "ota_demo_by_hand"
 _BOOT = Path("solutions") / "ota_boot_stage"
 KEPT = Path("simulated")
 _KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
-_BOOT_FILE = "ota_boot2a.bin"
+BOOT_PLACE = _RELEASE / "ota_bin" / "ota_boot2a.bin"
+_VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
+_VENDOR_FAULTS = "OTA_BOOT_VENDOR_FAULTS=1"
 
 
 def built_firmware(root: Path, *, quiet: bool) -> Built:
@@ -39,7 +43,7 @@ def built_firmware(root: Path, *, quiet: bool) -> Built:
         stamp.unlink(missing_ok=True)
         _build(root, libraries, quiet=quiet)
         write_if_changed(stamp, state.encode("ascii"))
-    return read(root, VERSIONS)
+    return _read(root)
 
 
 def state_of(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
@@ -58,7 +62,12 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     aos = find_aos()
     prepare(root, replaced(libraries))
     make_keys(root)
-    make_boot_stage(aos, root, quiet=quiet)
+    for arguments, target in (([_VENDOR_FAULTS], root / KEPT / _VENDOR_BOOT_FILE), ([], root / BOOT_PLACE)):
+        make_boot_stage(aos, root, arguments, target, quiet=quiet)
+    run_make(aos, root / _BY_HAND, [], quiet=quiet)
+    for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
+                         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
+        write_if_changed(root / KEPT / BY_HAND / file, source.read_bytes())
     make_versions(aos, root, VERSIONS, quiet=quiet)
 
 
@@ -70,17 +79,16 @@ def make_keys(root: Path) -> None:
     write_if_changed(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
 
 
-def make_boot_stage(aos: str, root: Path, *, quiet: bool) -> None:
-    """Build the boot stage; BuildError when that fails."""
-    run_make(aos, root / _BOOT, [], quiet=quiet)
-    write_if_changed(root / _RELEASE / "ota_bin" / _BOOT_FILE,
-                     (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+def make_boot_stage(aos: str, root: Path, arguments: Sequence[str], target: Path, *, quiet: bool) -> None:
+    """Build the boot stage into `target`; BuildError when that fails."""
+    run_make(aos, root / _BOOT, list(arguments), quiet=quiet)
+    write_if_changed(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
 
 
-def make_versions(aos: str, root: Path, versions: Mapping[str, Tuple[str, ...]], *, quiet: bool) -> None:
+def make_versions(aos: str, root: Path, versions: Mapping[str, Sequence[str]], *, quiet: bool) -> None:
     """Build the demo solution with each version's arguments, and keep the files; BuildError when one fails."""
-    for name, arguments in versions.items():
-        run_make(aos, root / _DEMO, list(arguments), quiet=quiet)
+    for name, settings in versions.items():
+        run_make(aos, root / _DEMO, list(settings), quiet=quiet)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
@@ -97,22 +105,55 @@ def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str
         folders[f"components/{name}"] = {**files, **own}
     solution = package_folder() / "demo" / "workspace" / _DEMO
     described = (solution / "package.yaml").read_text(encoding="utf-8")
-    for old, new in (("  board_name: haas100\n", "  board_name: mps2\n"),
-                     ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
-                     ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n")):
-        if described.count(old) != 1:
-            raise WorkspaceError(f"the demo's package.yaml no longer holds {old.strip()!r} once")
-        described = described.replace(old, new)
-    folders[_DEMO.as_posix()] = {
-        **{path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()},
-        "package.yaml": described.encode("utf-8")}
+    described = _edited(described, ("  board_name: haas100\n", "  board_name: mps2\n"),
+                        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
+                        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"))
+    files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
+    folders[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}
+    folders[_BY_HAND.as_posix()] = {**files, **_by_hand(described, files["otaappdemo.c"].decode("utf-8"))}
     return folders
 
 
-def read(root: Path, versions: Iterable[str]) -> Built:
-    """Return what was kept of these versions."""
+def _by_hand(described: str, source: str) -> Dict[str, bytes]:
+    """The demo as one who has no plugin edits it, and forgets the public key."""
+    depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
+    described = (described[:depends] + described[described.index("\n", depends) + 1:settings]
+                 + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n")
+    source = _edited(source, ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
+                     ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
+                     ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
+                     ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'))
+    return {"package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
+            "otaappdemo.c": source.encode("utf-8")}
+
+
+def _edited(text: str, *edits: Tuple[str, str]) -> str:
+    for old, new in edits:
+        if text.count(old) != 1:
+            raise WorkspaceError(f"the demo no longer holds {old.strip()!r} once")
+        text = text.replace(old, new)
+    return text
+
+
+def _read(root: Path) -> Built:
     kept = root / KEPT
-    boot = (root / _RELEASE / "ota_bin" / _BOOT_FILE).read_bytes()
-    firmware = {name: Firmware(*((kept / name / file).read_bytes() for file in _FILES)) for name in versions}
-    return Built(boot, firmware, (root / _KEY).read_bytes(),
-                 (kept / "stranger.pem").read_bytes(), (root / _FLASH_LIST).read_text(encoding="utf-8"))
+    firmware = kept_firmware(root, VERSIONS)
+    by_hand = kept / BY_HAND
+    firmware[BY_HAND] = Firmware((by_hand / _FILES[0]).read_bytes(), b"", (by_hand / _FILES[2]).read_bytes())
+    return Built(boot_stage(root), (kept / _VENDOR_BOOT_FILE).read_bytes(), firmware, *keys_and_flash_list(root))
+
+
+def boot_stage(root: Path) -> bytes:
+    """Return the boot stage that was built."""
+    return (root / BOOT_PLACE).read_bytes()
+
+
+def kept_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
+    """Return what was kept of these versions."""
+    return {name: Firmware(*((root / KEPT / name / file).read_bytes() for file in _FILES)) for name in versions}
+
+
+def keys_and_flash_list(root: Path) -> Tuple[bytes, bytes, str]:
+    """Return the key that signs, a stranger's, and the flasher's file list."""
+    return ((root / _KEY).read_bytes(), (root / KEPT / "stranger.pem").read_bytes(),
+            (root / _FLASH_LIST).read_text(encoding="utf-8"))

@@ -10,25 +10,28 @@ import click
 
 from aos_ota_plugin.cli.component import package_folder
 from aos_ota_plugin.cli.demo_firmware import (
+    BOOT_PLACE,
     KEPT,
+    boot_stage,
+    kept_firmware,
+    keys_and_flash_list,
     make_boot_stage,
     make_keys,
     make_versions,
-    read,
     replaced,
     state_of,
 )
 from aos_ota_plugin.cli.demo_workspace import find_aos, prepare
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.simulate.firmware import NETWORK_VERSIONS, Built
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
+from aos_ota_plugin.simulate.network import NETWORK_VERSIONS, NetworkBuilt
 
 _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 
 
-def built_network_firmware(root: Path, ca: str, *, quiet: bool) -> Built:
-    """Build everything in `root`, unless it stands there already; `ca` is the root certificate that devices trust (PEM).
+def built_network_firmware(root: Path, ca: str, *, quiet: bool) -> NetworkBuilt:
+    """Build everything in `root`, unless it stands there already; devices trust the root certificate `ca` (PEM).
 
     Raises OtaError when a tool is missing or a build fails.
     """
@@ -39,7 +42,7 @@ def built_network_firmware(root: Path, ca: str, *, quiet: bool) -> Built:
         stamp.unlink(missing_ok=True)
         _build(root, {**replaced(libraries), **_network_folders(libraries, ca)}, quiet=quiet)
         write_if_changed(stamp, state.encode("ascii"))
-    return read(root, NETWORK_VERSIONS)
+    return NetworkBuilt(boot_stage(root), kept_firmware(root, NETWORK_VERSIONS), *keys_and_flash_list(root))
 
 
 def _build(root: Path, folders: Dict[str, Dict[str, bytes]], *, quiet: bool) -> None:
@@ -47,7 +50,7 @@ def _build(root: Path, folders: Dict[str, Dict[str, bytes]], *, quiet: bool) -> 
     # The boot stage knows nothing of a network: it is built with the chip as it is without one.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
     make_keys(root)
-    make_boot_stage(aos, root, quiet=quiet)
+    make_boot_stage(aos, root, [], root / BOOT_PLACE, quiet=quiet)
     prepare(root, folders)
     make_versions(aos, root, NETWORK_VERSIONS, quiet=quiet)
 

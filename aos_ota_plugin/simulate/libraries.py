@@ -90,12 +90,13 @@ def cache_folder() -> Path:
 
 
 def library_files(say: Callable[[str], None], folder: Path,
-                  libraries: Tuple[Library, ...] = LIBRARIES) -> Dict[str, Dict[str, bytes]]:
+                  libraries: Optional[Tuple[Library, ...]] = None) -> Dict[str, Dict[str, bytes]]:
     """Return the files of these libraries by name and their place in the component; `folder` is the cache.
 
     What is missing there is fetched, `say` being told first. Raises BuildError when it cannot be, or when an archive is
     another one than was checked here.
     """
+    libraries = libraries or LIBRARIES
     missing = [library for library in libraries if not (folder / library.archive).is_file()]
     if missing:
         names = " ".join(library.name for library in missing)

@@ -12,15 +12,20 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, List, NamedTuple, Optional, Type
+from typing import IO, Dict, List, NamedTuple, Optional, Type
 
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.simulate import flash, machine
+from aos_ota_plugin.simulate.console import STAYS_ON
 from aos_ota_plugin.simulate.device import FLASH_LIST_NAME
+from aos_ota_plugin.simulate.firmware import Firmware
 
+NETWORK_OLD, NETWORK_NEW = "app-1.0.0", "app-1.0.1"
+NETWORK_VERSIONS = {version: (f"OTA_APP_VERSION={version}",) for version in (NETWORK_OLD, NETWORK_NEW)}
+"""What is built, and the arguments of ``aos make``."""
 SEED, SEED_SIZE = "seed.bin", 64
 LOG = "console.log"
-NIC = ("-nic", "user,ipv6=off")
+_NIC = ("-nic", "user,ipv6=off")
 _BROKER = re.compile(r"mqtts?://[A-Za-z0-9.-]{1,127}:[0-9]{1,5}")
 _SECONDS_TO_END = 5.0
 
@@ -36,18 +41,29 @@ class Identity(NamedTuple):
         return f"Identity({self.product_key!r}, {self.device_name!r})"
 
 
-def prepare(folder: Path, *, boot: bytes, firmware: bytes, flash_list: str, identity: Identity, broker: str) -> None:
-    """Flash a new device in `folder`: boot stage, firmware in bank A, and who it is; `broker` is mqtt[s]://name:port.
+class NetworkBuilt(NamedTuple):
+    """The firmware of `NETWORK_VERSIONS`, the boot stage, the key that signs, a stranger's, the flasher's list."""
+
+    boot: bytes
+    firmware: Dict[str, Firmware]
+    key: bytes
+    stranger: bytes
+    flash_list: str
+
+
+def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
+    """Flash a new device in `folder`: boot stage, `firmware` in bank A, who it is; `broker` is mqtt[s]://name:port.
 
     Raises FormatError when the broker is no such address, or a value does not fit.
     """
     if not _BROKER.fullmatch(broker):
-        raise FormatError(f"{broker!a} is no broker's address", remedy="write mqtts://name:port, or mqtt:// without TLS")
-    rows = {row.name: row for row in flash.partitions(flash_list, FLASH_LIST_NAME)}
+        raise FormatError(f"{broker!a} is no broker's address",
+                          remedy="write mqtts://name:port, or mqtt:// without TLS")
+    rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     values = {"hal_devinfo_pk": identity.product_key, "hal_devinfo_dn": identity.device_name,
               "hal_devinfo_ds": identity.device_secret, "net_broker": broker}
-    for name, data in (("BOOT", boot), ("RTOSA", firmware), ("KV", flash.kv_records(values))):
+    for name, data in (("BOOT", built.boot), ("RTOSA", firmware), ("KV", flash.kv_records(values))):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / machine.FLASH).write_bytes(contents)
@@ -58,13 +74,14 @@ class NetworkDevice:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._process: Optional["subprocess.Popen[bytes]"] = None
+        self._process: Optional[subprocess.Popen[bytes]] = None
         self._stream: Optional[IO[bytes]] = None
 
-    def __enter__(self) -> "NetworkDevice":
+    def __enter__(self) -> NetworkDevice:
         """Switch it on. Raises BuildError when there is no emulator, or it cannot start."""
         (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
-        command = [*machine.command(self.folder), *NIC]
+        command = [*machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
+                   "-monitor", "none", "-serial", "stdio", *_NIC]
         self._stream = (self.folder / LOG).open("wb")
         try:
             self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,

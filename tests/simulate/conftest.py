@@ -14,6 +14,7 @@ from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate.firmware import Built
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.machine import QEMU
+from aos_ota_plugin.simulate.network import NetworkBuilt
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def authority() -> Authority:
 
 
 @pytest.fixture(scope="session")
-def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_tool, authority: Authority) -> Built:
+def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_tool, authority: Authority) -> NetworkBuilt:
     """What a device with a network of its own is flashed with."""
     require_tool(QEMU, shutil.which(QEMU) is not None, "apt-get install qemu-system-arm")
     require_tool("mosquitto", MOSQUITTO is not None, "apt-get install mosquitto")

@@ -14,7 +14,8 @@ import pytest
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.simulate import network
-from aos_ota_plugin.simulate.firmware import NETWORK_NEW, NETWORK_OLD, Built, signed
+from aos_ota_plugin.simulate.firmware import signed
+from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkBuilt
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos]
 
@@ -22,13 +23,12 @@ Device = Callable[[str], network.NetworkDevice]
 
 
 @pytest.fixture
-def device(network_built: Built, tmp_path: Path) -> Iterator[Device]:
+def device(network_built: NetworkBuilt, tmp_path: Path) -> Iterator[Device]:
     """``device(broker)``: a device that runs the old version, switched on."""
     with ExitStack() as stack:
         def start(broker: str, identity: network.Identity = lab.IDENTITY) -> network.NetworkDevice:
             folder = tmp_path / "设 备"
-            network.prepare(folder, boot=network_built.boot, firmware=network_built.firmware[NETWORK_OLD].payload,
-                            flash_list=network_built.flash_list, identity=identity, broker=broker)
+            network.prepare(folder, network_built, network_built.firmware[NETWORK_OLD].payload, identity, broker)
             return stack.enter_context(network.NetworkDevice(folder))
 
         yield start
@@ -220,7 +220,7 @@ def test_refused_login_is_tried_again_and_keeps_its_secret(device, running) -> N
                                     "mqtt://:1883", "mqtts://a b:1883"])
 def test_broker_address_that_is_none(tmp_path, broker) -> None:
     with pytest.raises(FormatError, match="is no broker's address"):
-        network.prepare(tmp_path / "device", boot=b"", firmware=b"", flash_list="", identity=lab.IDENTITY, broker=broker)
+        network.prepare(tmp_path / "device", NetworkBuilt(b"", {}, b"", b"", ""), b"", lab.IDENTITY, broker)
     assert not (tmp_path / "device").exists()
 
 

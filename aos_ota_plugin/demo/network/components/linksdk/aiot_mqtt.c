@@ -8,6 +8,7 @@
 
 #include "aiot_state_api.h"
 #include "aiot_sysdep_api.h"
+#include "aos/kernel.h"
 #include "aos/kv.h"
 #include "core_mqtt.h"
 #include "mbedtls/md.h"
@@ -368,6 +369,7 @@ static void wait_ms(uint32_t ms)
     uint32_t start = port_table->core_sysdep_time();
 
     while (port_table->core_sysdep_time() - start < ms) {
+        aos_msleep(1);
     }
 }
 

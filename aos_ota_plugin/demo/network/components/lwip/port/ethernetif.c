@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "aos/kernel.h"
 #include "hal/clock.h"
 #include "hal/ethernet.h"
 #include "lwip/dhcp.h"
@@ -96,10 +97,12 @@ void ethernetif_poll(void)
 {
     static uint32_t words[(HAL_ETHERNET_FRAME_MAX + 3) / 4];
     uint32_t length;
+    int idle = 1;
 
     while ((length = hal_ethernet_receive(words)) > 0) {
         struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_POOL);
 
+        idle = 0;
         if (frame == NULL) {
             break; /* it comes again: who sent it hears nothing */
         }
@@ -109,6 +112,9 @@ void ethernetif_poll(void)
         }
     }
     sys_check_timeouts();
+    if (idle) {
+        aos_msleep(1); /* and whatever else runs on the device gets its turn */
+    }
 }
 
 uint32_t ethernetif_router(void)
