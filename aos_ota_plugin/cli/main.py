@@ -31,6 +31,7 @@ VERBS = {
     "doctor": "check the set-up, and say how to mend it",
     "flash": "write a build's files to the flash of an emulated board, and show its partitions",
     "simulate": "take an emulated device through upgrades that must succeed or be refused",
+    "device": "run an emulated device that speaks MQTT and HTTP for itself",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

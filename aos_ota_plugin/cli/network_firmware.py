@@ -22,10 +22,12 @@ from aos_ota_plugin.cli.demo_firmware import (
     state_of,
 )
 from aos_ota_plugin.cli.demo_workspace import find_aos, prepare
+from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.release.store import write_if_changed
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
-from aos_ota_plugin.simulate.network import NETWORK_VERSIONS, NetworkBuilt
+from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_VERSIONS, NetworkBuilt
 
+IMAGE_PLACE = KEPT / NETWORK_NEW / IMAGE_NAME
 _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 

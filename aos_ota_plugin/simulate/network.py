@@ -6,14 +6,17 @@ nothing else. Every name in a URL stands for that router. Nothing listens on the
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import subprocess
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Dict, List, NamedTuple, Optional, Type
+from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
+from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.simulate import flash, machine
 from aos_ota_plugin.simulate.console import STAYS_ON
@@ -27,6 +30,7 @@ SEED, SEED_SIZE = "seed.bin", 64
 LOG = "console.log"
 _NIC = ("-nic", "user,ipv6=off")
 _BROKER = re.compile(r"mqtts?://[A-Za-z0-9.-]{1,127}:[0-9]{1,5}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*")
 _SECONDS_TO_END = 5.0
 
 
@@ -51,14 +55,25 @@ class NetworkBuilt(NamedTuple):
     flash_list: str
 
 
-def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
-    """Flash a new device in `folder`: boot stage, `firmware` in bank A, who it is; `broker` is mqtt[s]://name:port.
-
-    Raises FormatError when the broker is no such address, or a value does not fit.
-    """
+def check(identity: Identity, broker: str) -> None:
+    """Raise FormatError when the broker is no mqtt[s]://name:port, or the identity none that a device can hold."""
     if not _BROKER.fullmatch(broker):
         raise FormatError(f"{broker!a} is no broker's address",
                           remedy="write mqtts://name:port, or mqtt:// without TLS")
+    for name, value, most in (("product_key", identity.product_key, PRODUCT_KEY_MAX),
+                              ("device_name", identity.device_name, DEVICE_NAME_MAX),
+                              ("device_secret", identity.device_secret, DEVICE_SECRET_MAX)):
+        if not (0 < len(value) <= most and _WORD.fullmatch(value)):
+            raise FormatError(f"this device's {name} is none", remedy=f"it has 1 to {most} letters, digits and "
+                              "-_.:@ and begins with a letter or digit")
+
+
+def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
+    """Flash a new device in `folder`: boot stage, `firmware` in bank A, who it is; `broker` is mqtt[s]://name:port.
+
+    Raises FormatError as `check`, and when something does not fit.
+    """
+    check(identity, broker)
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     values = {"hal_devinfo_pk": identity.product_key, "hal_devinfo_dn": identity.device_name,
@@ -66,6 +81,7 @@ def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identi
     for name, data in (("BOOT", built.boot), ("RTOSA", firmware), ("KV", flash.kv_records(values))):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # the flash holds the device's secret
     (folder / machine.FLASH).write_bytes(contents)
 
 
@@ -85,7 +101,8 @@ class NetworkDevice:
         self._stream = (self.folder / LOG).open("wb")
         try:
             self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                             stdout=self._stream, stderr=subprocess.STDOUT)
+                                             stdout=self._stream, stderr=subprocess.STDOUT,
+                                             start_new_session=True)  # Ctrl-C is ours to answer
         except OSError as error:
             self._stream.close()
             raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from None
@@ -117,6 +134,19 @@ class NetworkDevice:
     def running(self) -> bool:
         """Whether it is on."""
         return self._process is not None and self._process.poll() is None
+
+    def follow(self, ended: threading.Event) -> Iterator[str]:
+        """Yield what the console shows, until `ended` is set or the device is off."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        with (self.folder / LOG).open("rb") as stream:
+            while True:
+                on = self.running and not ended.is_set()
+                data = stream.read()
+                if data:
+                    yield decoder.decode(data).replace("\r", "")
+                elif not on:
+                    return
+                ended.wait(0.05)
 
     def wait_for(self, text: str, *, seconds: float = 60, times: int = 1) -> str:
         """Wait until the console has shown `text` so often, and return the log.
