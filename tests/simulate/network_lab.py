@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -133,10 +134,10 @@ class Server:
     """One file by HTTP or HTTPS, in parts; every `cut_after` bytes the connection breaks, if that is given."""
 
     def __init__(self, image: bytes, certificate: Optional[Path] = None, *, cut_after: int = 0, status: int = 0,
-                 whole_only: bool = False, extra: str = "", slow: float = 0.0) -> None:
+                 whole_only: bool = False, extra: str = "", slow: float = 0.0, port: int = 0) -> None:
         lab = self
         self.image, self.ranges, self.cuts_left = image, [], 3 if cut_after else 0
-        self.handshakes_failed: List[str] = []
+        self.stopped = False
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -166,6 +167,8 @@ class Server:
                     lab.cuts_left -= 1
                     body = body[:cut_after]
                 for at in range(0, len(body), 8192):
+                    if lab.stopped:
+                        break
                     self.wfile.write(body[at:at + 8192])
                     time.sleep(slow)
                 self.close_connection = True
@@ -174,13 +177,14 @@ class Server:
                 pass
 
         class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
+            daemon_threads, allow_reuse_address = True, True
 
             def handle_error(self, request: object, client: object) -> None:
                 pass  # who refuses a certificate ends the handshake
 
-        self._server = Quiet(("127.0.0.1", 0), Handler)
+        self._server = Quiet(("127.0.0.1", port), Handler)
         port = self._server.server_address[1]
+        self.port = port
         self.url = f"http{'s' if certificate else ''}://{SERVER_NAME}:{port}/images/ota_rtos_ota.bin?Expires=1&Signature=a%2Bb"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -190,8 +194,33 @@ class Server:
                 "sign": hashlib.sha256(self.image).hexdigest()}
 
     def stop(self) -> None:
+        self.stopped = True
         self._server.shutdown()
         self._server.server_close()
+
+
+class RawServer:
+    """Answers every request with the bytes at hand."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://{SERVER_NAME}:{self._socket.getsockname()[1]}/a.bin"
+        self.answer = b""
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                with contextlib.suppress(OSError):
+                    connection.sendall(self.answer)
+
+    def stop(self) -> None:
+        self._socket.close()
 
 
 class LoginBroker:

@@ -137,6 +137,65 @@ def test_answers_that_are_no_part_of_a_file(device, running, network_built, tmp_
     broker.wait_for_step(-2)
 
 
+_HEAD = b"HTTP/1.1 206 Partial Content\r\n"
+_NONSENSE = [
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 206 " + b"x" * 600 + b"\r\n\r\n", _HEAD + b"X: " + b"y" * 600 + b"\r\n\r\n",
+    _HEAD + b"X: y\r\n" * 200 + b"\r\n", _HEAD + b"\r\n", _HEAD + b"Content-Range: bytes 0-9/4294967296\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 9-0/10\r\n\r\n", _HEAD + b"Content-Range: bytes 0-10/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 1-9/10\r\n\r\n", _HEAD + b"Content-Range: bytes -5/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 0-9/*\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 \r\n\r\n",
+]
+
+
+def test_answers_of_nonsense(device, running, network_built, tmp_path) -> None:
+    """Each is refused at once, and the device takes the next offer."""
+    broker = started(running, lab.Broker(tmp_path))
+    raw = started(running, lab.RawServer())
+    server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image))
+    one = device(broker.url)
+    broker.wait_for_version(NETWORK_OLD)
+    for count, answer in enumerate(_NONSENSE, 1):
+        raw.answer = answer
+        broker.push({**server.offer(NETWORK_NEW), "url": raw.url})
+        one.wait_for("the upgrade is refused: -7", times=count)
+    assert one.log.count("ota_demo on mps2") == 1
+    broker.push(server.offer(NETWORK_NEW))
+    broker.wait_for_version(NETWORK_NEW)
+
+
+def test_messages_of_nonsense(device, running, network_built, tmp_path) -> None:
+    broker = started(running, lab.Broker(tmp_path))
+    server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image))
+    one = device(broker.url)
+    broker.wait_for_version(NETWORK_OLD)
+    good = server.offer(NETWORK_NEW)
+    for count, change in enumerate([{"url": "http://" + "a" * 260}, {"size": -1}, {"version": "v" * 64}, {"sign": "00"},
+                                    {"extData": "x" * 1400, "size": 0}], 1):
+        broker.push({**good, **change})
+        one.wait_for("the push is refused: -3", times=count)
+    broker.push({**good, "extData": "x" * 3000})  # more than a packet holds: the client connects anew
+    one.wait_for("mqtt: connected again")
+    broker.push(good)
+    broker.wait_for_version(NETWORK_NEW)
+
+
+def test_server_restarts_in_mid_download(device, running, network_built, authority, tmp_path) -> None:
+    broker = started(running, lab.Broker(tmp_path))
+    image = network_built.firmware[NETWORK_NEW].image
+    certificate = authority.server(tmp_path, lab.SERVER_NAME)
+    server = started(running, lab.Server(image, certificate, slow=0.1))
+    one = device(broker.url)
+    broker.wait_for_version(NETWORK_OLD)
+    broker.push(server.offer(NETWORK_NEW))
+    broker.wait_for_step(30)
+    server.stop()
+    one.wait_for("http: cut off at")
+    again = started(running, lab.Server(image, certificate, port=server.port))
+    broker.wait_for_version(NETWORK_NEW)
+    assert int(again.ranges[0][1][len("bytes="):-1]) > len(image) // 4
+
+
 def test_server_without_parts(device, running, network_built, tmp_path) -> None:
     broker = started(running, lab.Broker(tmp_path))
     server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image, whole_only=True))

@@ -17,6 +17,7 @@
 
 #define URL_SIZE    256
 #define LINE_SIZE   512
+#define HEAD_LINES  100
 #define RECENT_SIZE 2048
 #define WAIT_MS     20000u
 #define TRIES       8 /* one after another without a byte */
@@ -97,8 +98,8 @@ static void pause_ms(uint32_t ms)
     }
 }
 
-/* A line of the answer's head, without its end; 0, or -1. */
-static int read_line(char line[LINE_SIZE])
+/* A line of the answer's head, without its end. */
+static outcome_t read_line(char line[LINE_SIZE])
 {
     uint32_t start = hal_clock_ms();
     size_t length = 0;
@@ -106,14 +107,15 @@ static int read_line(char line[LINE_SIZE])
 
     for (;;) {
         if (hal_clock_ms() - start > WAIT_MS || net_read(file.stream, &letter, 1, WAIT_MS) != 1) {
-            return -1;
+            return AGAIN;
         }
         if (letter == '\n') {
             line[length > 0 && line[length - 1] == '\r' ? length - 1 : length] = '\0';
-            return 0;
+            return GOT;
         }
         if (length == LINE_SIZE - 1) {
-            return -1;
+            LOGE("http", "a line of the answer is too long");
+            return NEVER;
         }
         line[length++] = letter;
     }
@@ -154,10 +156,11 @@ static outcome_t read_head(uint32_t offset)
 {
     char line[LINE_SIZE];
     uint32_t first = 0, last = 0, total = 0, length = 0;
-    int status, ranged = 0, measured = 0;
+    int status, ranged = 0, measured = 0, lines = 0;
+    outcome_t outcome = read_line(line);
 
-    if (read_line(line) != 0) {
-        return AGAIN;
+    if (outcome != GOT) {
+        return outcome;
     }
     if (sscanf(line, "HTTP/1.%*1[01] %3d", &status) != 1) {
         LOGE("http", "this is no HTTP server");
@@ -166,8 +169,9 @@ static outcome_t read_head(uint32_t offset)
     do {
         const char *value;
 
-        if (read_line(line) != 0) {
-            return AGAIN;
+        outcome = ++lines <= HEAD_LINES ? read_line(line) : NEVER;
+        if (outcome != GOT) {
+            return outcome;
         }
         value = strchr(line, ':');
         value = value != NULL ? value + 1 + strspn(value + 1, " \t") : "";
