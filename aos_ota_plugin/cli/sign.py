@@ -12,11 +12,11 @@ from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
+from aos_ota_plugin.release.file_set import write_set
 from aos_ota_plugin.release.inputs import Access, load_private_key, read
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.store import write_set
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import List, Mapping
+from typing import Dict, List, Mapping
 
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.release.store import discard, stage
@@ -25,12 +25,12 @@ def write_new(folder: str, files: Mapping[str, bytes]) -> List[str]:
         _check_way(Path(folder), name)
         if os.path.lexists(target):
             raise _there(target)
-    staged = []
+    staged: Dict[str, str] = {}
     placed: List[str] = []
     try:
         for name, data in files.items():
-            staged.append(stage(targets[name], data))
-        for temporary, final in staged:
+            staged[os.fspath(targets[name])] = stage(targets[name], data)
+        for final, temporary in staged.items():
             _give_name(temporary, final)
             placed.append(final)
     except BaseException:
@@ -39,7 +39,7 @@ def write_new(folder: str, files: Mapping[str, bytes]) -> List[str]:
                 Path(final).unlink()
         raise
     finally:
-        discard(staged)
+        discard(staged.values())
     return placed
 
 

@@ -17,3 +17,7 @@ def diff_name(image_name: str) -> str:
 def module_image(name: str) -> str:
     """What the file of the module `name` is called; module names are safe in file names."""
     return f"{MODULE_PREFIX}{name}.bin"
+
+
+IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX, diff_name(IMAGE_NAME))
+"""All images that a release of the firmware may have."""

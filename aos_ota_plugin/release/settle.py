@@ -12,11 +12,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import image_step, inputs, settle_modules, store
+from aos_ota_plugin.release import file_set, image_step, inputs, settle_modules, store
+from aos_ota_plugin.release.names import IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
@@ -24,14 +25,16 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
 
+_OUTPUTS = (*IMAGES, MANIFEST_NAME)
+
 
 @dataclass(frozen=True)
 class Site:
     """The files of one release on this machine (absolute paths).
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
-    ``state`` remembers the last good release. They are None or empty where there is no such thing. No tuple: SCons
-    takes those apart.
+    ``state`` remembers the last good release; ``shared`` is the folder that other solutions' builds write to, too.
+    They are None or empty where there is no such thing. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -45,6 +48,7 @@ class Site:
     solution: Optional[str] = None
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
+    shared: Optional[str] = None
 
     @property
     def overwritten(self) -> Tuple[str, ...]:
@@ -66,6 +70,39 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
     """
     inputs.refuse_own_manifest(settings, site.manifest)
+    with _alone(site):
+        return _settle(site, settings, progress)
+
+
+def recover(site: Site) -> None:
+    """Complete or remove what killed builds of this solution left beside its outputs."""
+    with _alone(site):
+        _recover(site)
+
+
+def _alone(site: Site) -> ContextManager[object]:
+    """Keeps out the builds of other solutions of the same chip: they all write to one folder."""
+    if not site.shared:
+        return contextlib.nullcontext()
+    from aos_ota_plugin.release.lock import BuildLock
+
+    return BuildLock(Path(shared_lock(site) or "")).waiting()
+
+
+def shared_lock(site: Site) -> Optional[str]:
+    """The lock file in the folder that solutions of a chip share."""
+    return os.path.join(site.shared, "." + os.path.splitext(MANIFEST_NAME)[0] + ".lock") if site.shared else None
+
+
+def _recover(site: Site) -> None:
+    file_set.recover(os.path.dirname(site.image), lambda name: name in _OUTPUTS or settle_modules.is_module(name))
+    if site.state:
+        folder, name = os.path.split(site.state)
+        file_set.recover(folder, name.__eq__)
+
+
+def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> Outcome:
+    _recover(site)
     for step in site.steps:
         image_step.run_image_step(step, target=str(site.binary), folder=os.path.dirname(site.image),
                                   sweep=settings.security == "local")
@@ -90,12 +127,10 @@ def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = 
     made = settle_modules.make(given, sources, manifest, folder)
     files = {**(release.images if release else {}), **made.files,
              os.path.basename(site.manifest): made.manifest.to_json()}
-    store.sweep(folder, files)  # a build that was killed; the lock keeps others out
-    changed = store.write_set(folder, files)
+    outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
+    outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
+    changed = file_set.write_set(folder, files, drop=_outdated(site, outputs))
     if site.state:
-        outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
-        outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
-        _drop_outdated(site, outputs)
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
@@ -205,12 +240,10 @@ def remembered_modules(site: Site) -> Tuple[str, ...]:
     return tuple(path for path in _remembered(site)[1] if settle_modules.is_module(path))
 
 
-def _drop_outdated(site: Site, outputs: Dict[str, str]) -> None:
-    """Remove what the last release made and this one does not: nobody shall upload it by mistake."""
-    for path, digest in _remembered(site)[1].items():
-        with contextlib.suppress(OSError):
-            if path not in outputs and _holds(path, digest):
-                Path(path).unlink()
+def _outdated(site: Site, outputs: Dict[str, str]) -> List[str]:
+    """What the last release made and this one does not: nobody shall upload it by mistake."""
+    return [os.path.basename(path) for path, digest in _remembered(site)[1].items()
+            if path not in outputs and _holds(path, digest)]
 
 
 def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:

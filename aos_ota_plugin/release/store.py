@@ -6,13 +6,14 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Iterable, Optional, Union
 
 from aos_ota_plugin.errors import OutputError
 
 # No tempfile and no pathlib here: with all they import they take longer than signing does.
 PathLike = Union[str, "os.PathLike[str]"]
-_ENDING = ".tmp"
+TEMPORARY = ".tmp"
+"""How the name of a file ends that is still being written."""
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -22,46 +23,34 @@ def write_atomic(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> 
     Raises:
         OutputError: the folder cannot be written, or the disk is full; the old file is then untouched.
     """
-    commit([stage(path, data, mode=mode)])
+    temporary = stage(path, data, mode=mode)
+    try:
+        rename(temporary, os.fspath(path))
+    except OutputError:
+        discard([temporary])
+        raise
+    sync_folder(os.path.dirname(os.fspath(path)))
 
 
 def write_if_changed(path: PathLike, data: bytes) -> bool:
     """``write_atomic``, but a file that already holds ``data`` keeps its time stamp; True when it was written."""
-    if _holds(path, data):
+    if holds(path, data):
         return False
     write_atomic(path, data)
     return True
 
 
-def write_set(folder: PathLike, files: Mapping[str, bytes]) -> List[str]:
-    """Write several files that belong together; the names of those that changed.
+def stage(
+    path: PathLike, data: bytes, *, mode: Optional[int] = None, token: Optional[str] = None, ending: str = TEMPORARY,
+) -> str:
+    """Write ``data`` to a new file beside ``path``, flushed to the disk; returns that file's path.
 
-    Everything is on the disk before the first name changes hands, so a full disk leaves the whole old set.
-    """
-    changed: List[Tuple[str, str]] = []
-    names: List[str] = []
-    try:
-        for name, data in files.items():
-            target = os.path.join(folder, name)
-            if not _holds(target, data):
-                changed.append(stage(target, data))
-                names.append(name)
-    except OutputError:
-        discard(changed)
-        raise
-    commit(changed)
-    return names
-
-
-def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[str, str]:
-    """Write ``data`` to a temporary file beside ``path``, flushed to the disk; returns (temporary, final).
-
-    Without ``mode`` it gets the permissions of the file it replaces, or 0644.
+    Without ``mode`` it gets the permissions of the file it is to replace, or 0644.
     """
     target = os.fspath(path)
     folder, name = os.path.split(target)
     # Nobody's to guess, and new: an existing file of that name is an error, not overwritten or followed.
-    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}{_ENDING}")
+    temporary = os.path.join(folder, f".{name}.{token or new_token()}{ending}")
     opened = False
     _check_replaceable(target)
     try:
@@ -75,9 +64,14 @@ def stage(path: PathLike, data: bytes, *, mode: Optional[int] = None) -> Tuple[s
         os.chmod(temporary, _mode_of(target) if mode is None else mode)
     except OSError as error:
         if opened:
-            discard([(temporary, "")])
+            discard([temporary])
         raise _cannot_write(target, error) from None
-    return temporary, target
+    return temporary
+
+
+def new_token() -> str:
+    """What makes the names of temporary files unique: 12 hexadecimal digits."""
+    return os.urandom(6).hex()
 
 
 def _check_replaceable(target: str) -> None:
@@ -91,32 +85,54 @@ def _check_replaceable(target: str) -> None:
         raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
 
 
-def commit(staged: List[Tuple[str, str]]) -> None:
-    """Give staged files their names, one right after the other, and flush the folder."""
-    for index, (temporary, final) in enumerate(staged):
-        try:
-            os.replace(temporary, final)
-        except OSError as error:
-            discard(staged[index:])
-            raise _cannot_write(final, error) from None
-    for folder in {os.path.dirname(final) for _, final in staged}:
-        _sync_folder(folder or ".")
+def rename(source: str, target: str) -> None:
+    """Give a file the name ``target``, in one step, whatever has that name now. Raises OutputError."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from None
 
 
-def sweep(folder: PathLike, names: Iterable[str]) -> None:
-    """Remove what writers of these files left when they were killed; for who knows that no other is at work."""
-    prefixes = tuple(f".{name}." for name in names)
-    with contextlib.suppress(OSError):
-        for entry in os.listdir(folder):
-            if entry.startswith(prefixes) and entry.endswith(_ENDING):
-                discard([(os.path.join(folder, entry), "")])
+def remove(path: str) -> None:
+    """Remove a file that may be gone already. Raises OutputError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _cannot_write(path, error) from None
 
 
-def discard(staged: List[Tuple[str, str]]) -> None:
-    """Remove staged files that will not get their names."""
-    for temporary, _ in staged:
+def keep(path: str, backup: str) -> bool:
+    """Let what ``path`` names stand under ``backup``, too: as a second name, or as a copy; False if there is nothing.
+
+    Raises:
+        OutputError: neither is possible.
+    """
+    if not os.path.lexists(path):
+        return False
+    try:
+        os.link(path, backup)
+    except (OSError, NotImplementedError):  # FAT, some network drives
+        _copy(path, backup)
+    return True
+
+
+def _copy(path: str, backup: str) -> None:
+    try:
+        with open(path, "rb") as source, open(backup, "xb") as copy:
+            copy.write(source.read())
+        os.chmod(backup, _mode_of(path))
+    except OSError as error:
+        discard([backup])
+        raise _cannot_write(path, error) from None
+
+
+def discard(paths: Iterable[str]) -> None:
+    """Remove temporary files."""
+    for path in paths:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(path)
 
 
 def _mode_of(path: str) -> int:
@@ -126,7 +142,8 @@ def _mode_of(path: str) -> int:
         return 0o644
 
 
-def _holds(path: PathLike, data: bytes) -> bool:
+def holds(path: PathLike, data: bytes) -> bool:
+    """Whether the file holds exactly ``data``."""
     try:
         if os.stat(path).st_size != len(data):
             return False
@@ -136,12 +153,13 @@ def _holds(path: PathLike, data: bytes) -> bool:
         return False
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Flush a folder's names to the disk, where the system can."""
     # Windows has no directory handles to flush; there the rename itself is journalled.
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(folder or ".", os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

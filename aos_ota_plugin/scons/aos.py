@@ -16,16 +16,18 @@ from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
-from aos_ota_plugin.release import inputs
+from aos_ota_plugin.release import inputs, unfinished
 from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.settle import Site, remembered_modules
-from aos_ota_plugin.scons import builders
+from aos_ota_plugin.release.settle import Site, recover, remembered_modules, shared_lock
+from aos_ota_plugin.release.unfinished import BuildMark
+from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 LIBRARY = "aos_ota_plugin"
+_LOCK = "build.lock"
 _NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
 _CONDITION = re.compile(r"<([^<>]+)>")
 
@@ -59,16 +61,23 @@ class _Hook:
         self.binary = self.env.File(_from_top(self.env["OBJCOPY_FILE"]))
         self.elf = self.env.File(_from_top(self.env["ELF_FILE"]))
         self.site = self._site()
+        self.mark = BuildMark(self.out)
 
     def run(self) -> None:
-        if SCons.Script.GetOption("clean"):
-            self._clean()
-            return
+        clean = SCons.Script.GetOption("clean")
         if not SCons.Script.GetOption("no_exec"):
-            lock = BuildLock(Path(self.out, "build.lock"))
+            lock = BuildLock(Path(self.out, _LOCK))
             lock.acquire()
+            recover(self.site)
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
+            if clean:  # the file itself will be removed
+                lock.release()
+            else:
+                self._heal()
+        if clean:
+            self._clean()
+            return
         settings = self._settings()
         inputs.refuse_own_manifest(settings, self.site.manifest)
         inputs.check_files(settings, overwritten=self.site.overwritten)
@@ -83,6 +92,16 @@ class _Hook:
         self._render(settings)
         self._identity()
         self._image()
+        if not SCons.Script.GetOption("no_exec"):
+            # Until SCons has written its record, this build counts as unfinished.
+            self.mark.begin()
+            sconsign.when_written(self.mark.end)
+
+    def _heal(self) -> None:
+        rendered = {path for component, kind in self._rendered() if (path := self._rendered_path(component, kind))}
+        rendered.add(os.path.join(self.folder, "out", self.name, SourceKind.APP.value))
+        if self.mark.heal([os.path.dirname(self.out), self.solution.lib_path], rendered):
+            _say("the last build was killed: what it had made is made anew")
 
     # --- what is set
 
@@ -215,6 +234,7 @@ class _Hook:
             chip_folder=chip.path if chip else None,
             solution=self.name,
             board=self.solution.solution_component.hw_info.board_name or None,
+            shared=flasher if has_step else None,
         )
 
     def _image(self) -> None:
@@ -245,7 +265,8 @@ class _Hook:
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
             *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
-            *remembered_modules(site), site.manifest, site.state) if path])
+            *remembered_modules(site), site.manifest, site.state, shared_lock(site),
+            os.path.join(self.out, _LOCK), os.path.join(self.out, unfinished.NAME)) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

@@ -278,9 +278,12 @@ def test_places_for_the_public_key(released, change):
 # --- the vendor's image step
 
 
+def _image_step(workspace):
+    return workspace.root / "hardware" / "chip" / "haas1000" / "release" / "auto_build_tool" / "build_bin.py"
+
+
 def _replace_image_step(workspace, text):
-    script = workspace.root / "hardware" / "chip" / "haas1000" / "release" / "auto_build_tool" / "build_bin.py"
-    script.write_text(text, encoding="utf-8")
+    _image_step(workspace).write_text(text, encoding="utf-8")
 
 
 def test_failed_image_step(released):
@@ -432,3 +435,76 @@ def test_build_killed_at_any_moment(released, tmp_path):
         released.made(f"OTA_APP_VERSION={version}")
         assert released.snapshot() == release
     assert seen
+
+
+def test_killed_while_the_image_step_runs(released):
+    """The vendor's script has written its unsigned image under our name when everything is killed."""
+    before, script = released.snapshot(), _image_step(released).read_text(encoding="utf-8")
+    _replace_image_step(released, (
+        "import pathlib, time\n"
+        f"folder = pathlib.Path({str(released.images)!r})\n"
+        "(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')\n"
+        "(folder / 'ota_rtos_ota.bin.xz').write_bytes(b'unsigned')\n"
+        "time.sleep(60)\n"))
+    path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
+    build = subprocess.Popen([str(released.aos), "make", NEW], cwd=released.solution, env={**os.environ, "PATH": path},
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    _until(lambda: released.image.read_bytes() == b"unsigned")
+    os.killpg(build.pid, signal.SIGKILL)
+    build.wait()
+    _until(lambda: released.snapshot() == before)
+    assert not (released.images / "ota_rtos_ota.bin.xz").exists()
+    # SCons has no record of what was rendered, compiled and linked for the other version, nor of what is half written.
+    objects = released.out / "ota_demo" / "otaappdemo.o"
+    objects.write_bytes(objects.read_bytes()[:200])
+    _image_step(released).write_text(script, encoding="utf-8")
+    again = released.made("OTA_APP_VERSION=app-1.0.0")
+    assert "the last build was killed" in again.output
+    assert released.snapshot() == before
+    assert "the last build was killed" not in released.made("OTA_APP_VERSION=app-1.0.0").output
+
+
+def _until(reached):
+    end = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def test_killed_between_two_renames(released):
+    """The next build completes the new set before anything else, so also when it fails itself."""
+    old = released.snapshot()
+    released.made(NEW)
+    new = released.snapshot()
+    released.made("OTA_APP_VERSION=app-1.0.0")
+    assert released.snapshot() == old
+    released.image.write_bytes(new["ota_rtos_ota.bin"])
+    (released.images / ".ota_rtos_ota.json.0123456789ab.set").write_bytes(new["ota_rtos_ota.json"])
+    result = released.make("OTA_APP_VERSIN=app-1.0.2")
+    assert result.status != 0
+    assert released.snapshot() == new
+    assert not list(released.images.glob(".ota_rtos_ota.json*"))
+
+
+def test_no_room_for_the_record_of_scons(released):
+    """SCons writes .sconsign.dblite last: a full disk there ends in an error of ours, not in a traceback."""
+    record = released.solution / ".sconsign.tmp"
+    record.symlink_to("/dev/full")
+    result = released.make("OTA_APP_VERSION=app-1.0.7")
+    assert result.status != 0
+    assert "aos_ota_plugin: error: SCons cannot write its record of this build" in result.output
+    assert "\n  fix: free some space" in result.output
+    assert "Traceback" not in result.output
+    assert "Exception ignored" not in result.output
+    assert not os.path.lexists(record)
+    released.made("OTA_APP_VERSION=app-1.0.7")
+
+
+def test_clean_leaves_nothing_of_ours(released):
+    flasher = released.images.parent
+    assert (flasher / ".ota_rtos_ota.lock").exists()
+    result = released.make("clean")
+    assert result.status == 0, result.output
+    assert not (flasher / ".ota_rtos_ota.lock").exists()
+    assert not (released.out / "ota").exists() or not list((released.out / "ota").iterdir())
+    released.made(NEW)

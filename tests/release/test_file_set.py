@@ -1,0 +1,179 @@
+"""The whole of a set of files or nothing of it, whatever fails or dies on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.release import file_set, store
+
+OLD = {"a": b"old a", "b": b"old b", "gone": b"old gone"}
+NEW = {"a": b"new a", "b": b"new b", "fresh": b"new fresh"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "输出 folder"
+    path.mkdir()
+    for name, data in OLD.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_write_set_replaces_what_differs(folder):
+    before = (folder / "a").stat().st_mtime_ns
+    assert file_set.write_set(folder, {"a": b"old a", "b": b"new b"}) == ["b"]
+    assert contents(folder) == {**OLD, "b": b"new b"}
+    assert (folder / "a").stat().st_mtime_ns == before
+
+
+def test_a_set_with_a_folder_in_its_way_leaves_everything(folder):
+    (folder / "z").mkdir()
+    with pytest.raises(OutputError, match="a folder stands there"):
+        file_set.write_set(folder, {"a": b"new a", "b": b"new b", "z": b"new"})
+    (folder / "z").rmdir()
+    assert contents(folder) == OLD
+
+
+# --- what fails: the nth call that changes something on the disk
+
+CALLS = ("open", "link", "replace", "unlink", "fsync", "chmod")
+NUMBERS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO)
+
+
+class Failing:
+    """Lets the nth of these calls fail, once."""
+
+    def __init__(self, monkeypatch, nth, number):
+        self.left, self.number = nth, number
+        for call in CALLS:
+            monkeypatch.setattr(os, call, self._failing(getattr(os, call)))
+
+    def _failing(self, original):
+        def wrapper(*arguments, **options):
+            self.left -= 1
+            if self.left == 0:
+                raise OSError(self.number, os.strerror(self.number))
+            return original(*arguments, **options)
+        return wrapper
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_any_call_fails(folder, monkeypatch, number):
+    """The old set whole and an error, or the new set whole; nothing else is left once the next writer is through."""
+    outcomes = []
+    for nth in range(1, 100):
+        for path in folder.iterdir():
+            path.unlink()
+        for name, data in OLD.items():
+            (folder / name).write_bytes(data)
+        with monkeypatch.context() as patch:
+            failing = Failing(patch, nth, number)
+            try:
+                file_set.write_set(folder, NEW, drop=["gone"])
+                outcomes.append(NEW)
+            except OutputError as error:
+                assert "no room" in str(error) if number == errno.ENOSPC else "cannot write" in str(error)
+                assert error.remedy
+                outcomes.append(OLD)
+            reached = failing.left <= 0
+        now = contents(folder)
+        assert {name: data for name, data in now.items() if not name.startswith(".")} == outcomes[-1], f"call {nth}"
+        file_set.write_set(folder, NEW, drop=["gone"])
+        assert contents(folder) == NEW
+        if not reached:
+            break
+    assert OLD in outcomes
+    assert outcomes[-1] == NEW
+
+
+def test_without_hard_links(folder, monkeypatch):
+    """FAT has none: the backups are copies then."""
+    def no_links(*_, **__):
+        raise OSError(errno.EPERM, "no links here")
+    monkeypatch.setattr(os, "link", no_links)
+    assert file_set.write_set(folder, NEW, drop=["gone"]) == ["a", "b", "fresh"]
+    assert contents(folder) == NEW
+    renames = []
+
+    def second_refused(source, target, replace=os.replace):
+        renames.append(target)
+        if len(renames) == 3:  # the first is the decision
+            raise PermissionError(errno.EACCES, "held open")
+        replace(source, target)
+    monkeypatch.setattr(os, "replace", second_refused)
+    with pytest.raises(OutputError, match="held open|cannot write"):
+        file_set.write_set(folder, {"a": b"newer", "b": b"newer", "fresh": b"newer"})
+    assert contents(folder) == NEW
+
+
+# --- who dies: at the nth such call, before it or after it
+
+WRITER = textwrap.dedent("""
+    import os, signal, sys
+    from aos_ota_plugin.release import file_set
+    left, late = int(sys.argv[2]), sys.argv[3] == "after"
+    def dying(original):
+        def wrapper(*arguments, **options):
+            global left
+            left -= 1
+            if left == 0 and not late:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = original(*arguments, **options)
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+        return wrapper
+    for call in %r:
+        setattr(os, call, dying(getattr(os, call)))
+    file_set.write_set(sys.argv[1], %r, drop=["gone"])
+    """) % (CALLS, NEW)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_any_call(folder, when):
+    """Whoever comes next finds the old set whole or makes the new one whole, also without writing anything himself."""
+    seen = []
+    for nth in range(1, 100):
+        for path in folder.iterdir():
+            path.unlink()
+        for name, data in OLD.items():
+            (folder / name).write_bytes(data)
+        done = subprocess.run([sys.executable, "-c", WRITER, str(folder), str(nth), when], check=False)
+        file_set.recover(folder, lambda name: name in {*OLD, *NEW})
+        now = contents(folder)
+        assert now in (OLD, NEW), f"call {nth}"
+        seen.append(now)
+        if done.returncode == 0:
+            break
+    assert seen[0] == OLD
+    assert seen[-1] == NEW
+
+
+# --- whose files
+
+def test_leftovers_are_removed_and_others_are_not_touched(folder):
+    """Only those of the named files: what else has such a name is someone else's."""
+    temporary = store.stage(folder / "a", b"never decided")
+    others = {".c.0123456789ab.tmp": b"another's", ".c.0123456789ab.set": b"another's", ".a.swp": b"an editor's",
+              ".a.0123.tmp": b"someone's"}
+    for name, data in others.items():
+        (folder / name).write_bytes(data)
+    assert file_set.recover(folder, {"a", "b"}.__contains__) == []
+    assert not os.path.exists(temporary)
+    assert contents(folder) == {**OLD, **others}
+
+
+def test_recover_where_nothing_is(tmp_path):
+    assert file_set.recover(tmp_path / "nowhere", lambda name: True) == []
