@@ -33,6 +33,10 @@ _BOOT_ADDRESS = 0x10000000
 _STEADY_CLOCK = ("-icount", "shift=5,sleep=off")
 
 
+class StillOnError(BuildError):
+    """The device is on for longer than it may be."""
+
+
 class Run(NamedTuple):
     """What the console showed, and how the emulation ended."""
 
@@ -62,7 +66,7 @@ def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
 def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
     """Switch the device on and wait until it is off; `words` are the emulator's argument.
 
-    Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
+    Raises BuildError when there is no emulator or it cannot start, StillOnError when the device is on after `seconds`.
     """
     qemu = find_qemu()
     command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *_STEADY_CLOCK]
@@ -71,7 +75,7 @@ def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
                               timeout=seconds)
     except subprocess.TimeoutExpired as error:
         shown = (error.stdout or b"").decode("utf-8", "replace")
-        raise BuildError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
+        raise StillOnError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
     except OSError as error:
         raise BuildError(f"{qemu} cannot be started: {error.strerror or error}") from None
     complaint = done.stderr.decode("utf-8", "replace").strip()

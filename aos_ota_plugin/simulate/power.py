@@ -15,8 +15,10 @@ from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate import flash, machine
 from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, files_after, files_of, prepare, send, switch_on
 from aos_ota_plugin.simulate.firmware import Built
+from aos_ota_plugin.simulate.machine import StillOnError
 
 _OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
+_VENDORS_LONGEST = 15  # seconds; a start takes less than one
 _BANK = re.compile(r"^boot: bank ([AB])$", re.MULTILINE)
 
 
@@ -79,14 +81,25 @@ def cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble
     Raises BuildError when power did not fail though it should have.
     """
     prepare(folder, built, case)
-    first = switch_on(folder, [f"{trouble.value}={operation}"])
+    try:
+        return _cut(folder, built, case, operation, trouble)
+    except StillOnError as error:
+        if not case.vendor_boot:
+            raise
+        # What the vendor's boot stage starts may be half a version: it may do anything, and never end.
+        return Cut(operation, None, None, error.problem)
+
+
+def _cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble) -> Cut:
+    seconds = _VENDORS_LONGEST if case.vendor_boot else 60
+    first = switch_on(folder, [f"{trouble.value}={operation}"], seconds=seconds)
     if trouble is Trouble.CUT and first.status != machine.POWER_CUT:
         raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
     send(folder, [])
-    second = switch_on(folder, module=case.offer.module)
+    second = switch_on(folder, module=case.offer.module, seconds=seconds)
     after = whole(folder, built, case, second)
     send(folder, [case.offer])
-    third = switch_on(folder, module=case.offer.module)
+    third = switch_on(folder, module=case.offer.module, seconds=seconds)
     end = whole(folder, built, case, third)
     return Cut(operation, after, end, first.log + second.log + third.log)
 

@@ -258,7 +258,7 @@ def _console(built: Built) -> Case:
     ))
 
 
-_EVERY = 1 << 30
+_EVERY, _SOME = 1 << 30, 25
 _OK = DeviceVerdict.OTA_SUCCESS
 _HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA_FAIL
 _SHA2, _IMAGE = DeviceVerdict.OTA_VERIFY_SHA2_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
@@ -309,11 +309,11 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("power-cut-module", "the same with a module's data pack", _module, _OK, _PANEL_NEW, cuts=_EVERY),
     Scenario("power-cut-bare", "the same with a diff that ends with the image", _bare_diff, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-vendor", "the vendor's boot stage leaves half of the last section",
-             _with_vendor_boot(_bare_diff), _OK, NEW, cuts=_EVERY, breaks=True),
+             _with_vendor_boot(_bare_diff), _OK, NEW, cuts=_SOME, breaks=True),
     Scenario("flash-error", "an operation of the flash fails once while a diff is installed", _diff(OLD), _OK, NEW,
              cuts=_EVERY, trouble=Trouble.ERROR),
     Scenario("flash-error-vendor", "the vendor's boot stage begins anew on flash that has changed",
-             _with_vendor_boot(_diff(OLD)), _OK, NEW, cuts=_EVERY, trouble=Trouble.ERROR,
+             _with_vendor_boot(_diff(OLD)), _OK, NEW, cuts=_SOME, trouble=Trouble.ERROR,
              breaks=True),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),

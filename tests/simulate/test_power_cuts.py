@@ -25,6 +25,17 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
 
 
 @pytest.mark.qemu
+@pytest.mark.parametrize("name, whole_always", [
+    ("power-cut-bare", True), ("power-cut-vendor", False), ("flash-error", True), ("flash-error-vendor", False)])
+def test_what_the_vendors_boot_stage_breaks_ours_does_not(built, tmp_path, name, whole_always):
+    scenario = SCENARIOS[name]
+    case = scenario.case(built)
+    places = spread(operations(tmp_path, built, case), 10)[4:9]  # from the middle of the download to the boot stage's end
+    results = list(cuts(built, case, places, scenario.trouble))
+    assert all(result.after and result.end == case.offer.version for result in results) is whole_always, results
+
+
+@pytest.mark.qemu
 def test_a_modules_files_are_the_old_ones_or_the_new_ones(built, tmp_path):
     case = SCENARIOS["power-cut-module"].case(built)
     total = operations(tmp_path, built, case)
