@@ -59,20 +59,22 @@ def _manifests(paths: Tuple[str, ...]) -> List[Tuple[str, Manifest]]:
     found: List[Tuple[str, Manifest]] = []
     for path in paths:
         if not os.path.isdir(path):
-            found.append((path, parse_manifest(read_at_most(DOCUMENT_MAX, path, "the manifest", "give a release's "
-                                                            "ota_rtos_ota.json, or a folder of them"), file=path)))
+            found.append((path, parse_manifest(_read(path), file=path)))
             continue
         here = []
         for file in sorted(Path(path).rglob("*.json")):
-            if file.is_file() and 0 < file.stat().st_size <= DOCUMENT_MAX:
-                data = file.read_bytes()
-                if SCHEMA.partition("/")[0].encode("ascii") in data:  # a folder may hold other documents, too
-                    here.append((str(file), parse_manifest(data, file=str(file))))
+            data = _read(str(file)) if file.is_file() else b""
+            if SCHEMA.partition("/")[0].encode("ascii") in data:  # a folder may hold other documents, too
+                here.append((str(file), parse_manifest(data, file=str(file))))
         if not here:
             raise SettingsError(f"no release's manifest is in {path}",
                                 remedy="keep each release's ota_rtos_ota.json in a folder of its own there")
         found += here
     return list(dict(found).items())
+
+
+def _read(path: str) -> bytes:
+    return read_at_most(DOCUMENT_MAX, path, "the manifest", "give a release's ota_rtos_ota.json, or a folder of them")
 
 
 def _unapproved(found: List[Tuple[str, Manifest]], second: PublicKey) -> Dict[str, str]:

@@ -13,7 +13,15 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import Access, key_to_embed, load_private_key, load_public_key, read, read_ring
+from aos_ota_plugin.release.inputs import (
+    Access,
+    key_to_embed,
+    load_private_key,
+    load_public_key,
+    load_second_signer,
+    read,
+    read_ring,
+)
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
@@ -205,8 +213,7 @@ def _second(
         from aos_ota_plugin.release.inputs import load_approval
 
         return load_approval(approval, wanted), wanted
-    # The first signer's passphrase and PIN are not tried: two people, two secrets.
-    return (load_private_key(reference, Access(ask=_ask), public_key) if reference else None), wanted
+    return (load_second_signer(reference, _ask, "", public_key) if reference else None), wanted
 
 
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
