@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.key_chain import BROKEN, KeyChain, approval_problem, key_chain
 from aos_ota_plugin.release.key_ring import KeyRing
 from aos_ota_plugin.release.manifest import SCHEMA, Manifest, parse_manifest
+from aos_ota_plugin.release.names import MANIFEST_NAME
 
 RING_FILE = "ota.keys.yaml"
 FOLDER = "releases"
@@ -64,13 +66,22 @@ def _manifests(paths: Tuple[str, ...]) -> List[Tuple[str, Manifest]]:
         here = []
         for file in sorted(Path(path).rglob("*.json")):
             data = _read(str(file)) if file.is_file() else b""
-            if SCHEMA.partition("/")[0].encode("ascii") in data:  # a folder may hold other documents, too
+            if data and (file.name == MANIFEST_NAME or _is_manifest(data)):  # a folder may hold other documents, too
                 here.append((str(file), parse_manifest(data, file=str(file))))
         if not here:
             raise SettingsError(f"no release's manifest is in {path}",
                                 remedy="keep each release's ota_rtos_ota.json in a folder of its own there")
         found += here
     return list(dict(found).items())
+
+
+def _is_manifest(data: bytes) -> bool:
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    schema = value.get("schema") if isinstance(value, dict) else None
+    return isinstance(schema, str) and schema.startswith(SCHEMA.partition("/")[0])
 
 
 def _read(path: str) -> bytes:

@@ -120,6 +120,18 @@ def test_keys_refuses(run, folder, arguments, says):
     assert done.stdout == ""
 
 
+def test_other_documents_in_the_folder(run, folder):
+    sign(run, "app-1.0.0")
+    for name, text in (("sbom.json", '{"of": "aos-ota-manifest/1"}'), ("list.json", "[]"), ("no.json", "{")):
+        (folder / "r" / name).write_text(text, encoding="utf-8")
+    assert len(json.loads(run("keys", "r", "--json").stdout)["releases"]) == 1
+    (folder / "r" / "app-1.0.1").mkdir()
+    (folder / MANIFEST("app-1.0.1")).write_text("{", encoding="utf-8")
+    done = run("keys", "r")  # what should be a manifest and is none is not left out
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ota_rtos_ota.json" in done.stderr
+
+
 def test_old_manifest_without_the_new_fields(run, folder, names):
     sign(run, "app-1.0.0")
     path = folder / MANIFEST("app-1.0.0")
