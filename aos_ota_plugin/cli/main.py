@@ -22,6 +22,8 @@ VERBS = {
     "diff": "make a diff image from one payload or release to another",
     "apply": "make the new payload of an old one and a diff image",
     "verify": "answer as a device would: accepted, or its own error",
+    "verify-release": "check a kept release, its statement and components, or rebuild it and compare",
+    "sbom": "list the solution's components in CycloneDX",
     "info": "tell what any file of ours is, all the way in",
     "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
     "pack-files": "pack a folder's files for a module, a sub-device or scripts",

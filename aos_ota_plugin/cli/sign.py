@@ -29,7 +29,7 @@ from aos_ota_plugin.release.proofs import key_lines
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.secret import Secret
@@ -206,7 +206,7 @@ def _check_keys_usage(
 
 def _second(
     reference: Optional[str], approval: Optional[str], public_key: Optional[str],
-) -> Tuple[Optional[Signer], Optional[PublicKey]]:
+) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
     """The second signer, and the key that it has to have."""
     wanted = load_public_key(public_key) if public_key else None
     if approval and wanted:

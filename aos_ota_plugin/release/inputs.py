@@ -12,7 +12,7 @@ from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, Sett
 # Each function imports the rooms it needs: signing renders no sources, and a build with nothing to do no more.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.key_ring import KeyRing, RingKey
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.resolve import OtaSettings
@@ -185,7 +185,7 @@ def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
     return key
 
 
-def load_second(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicKey]]:
+def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
     """The second signer, and the key that it has to have; None where none is set.
 
     Raises:
@@ -217,7 +217,7 @@ def load_second_signer(
         raise type(error)(f"second signer: {error.problem}", place=error.place, remedy=remedy) from None
 
 
-def load_approval(path: str, public_key: PublicKey) -> Signer:
+def load_approval(path: str, public_key: PublicKey) -> HashSigner:
     """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
     from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.key_ring import KeyRing
     from aos_ota_plugin.release.manifest import Manifest
 
@@ -75,7 +75,7 @@ class ReleaseInput:
     next_key: Optional[PublicKey] = None
     ring: Optional[KeyRing] = None
     allow_development_key: bool = False
-    second: Optional[Signer] = None
+    second: Optional[HashSigner] = None
     second_key: Optional[PublicKey] = None
     base: Optional[Manifest] = None
     allow_new_key: bool = False

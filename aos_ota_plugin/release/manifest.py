@@ -1,8 +1,9 @@
 """The manifest beside an image: what the release is, in a form that the next release is checked against.
 
-Format: UTF-8 JSON, schema ``aos-ota-manifest/1``. It holds sizes in bytes, lower-case hex digests, the version, the
-fingerprint of the key that devices of this release trust, and the proofs it passed. It never holds a secret, a path
-of the build machine or a time, so the same inputs give the same bytes.
+Format: UTF-8 JSON, schema ``aos-ota-manifest/1``, described by manifest-1.schema.json in this folder. It holds sizes in
+bytes, lower-case hex digests, the version, the fingerprint of the key that devices of this release trust, and the
+proofs it passed. It never holds a secret, a path of the build machine or a time, so the same inputs give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     reader = _Reader(file)
     top = reader.mapping(document, "the manifest")
     if top.get("schema") != SCHEMA:
-        raise reader.bad(f'"schema" is not "{SCHEMA}"')
+        raise reader.unknown_schema(top.get("schema"))
     base = top.get("base")
     return Manifest(
         version=reader.text(top, "version"),
@@ -154,6 +155,17 @@ class _Reader:
     def bad(self, problem: str) -> FormatError:
         return FormatError(f"this is not a manifest we can read: {problem}", place=Place(self._file),
                            remedy="give the ota_rtos_ota.json that was written beside the released image")
+
+    def unknown_schema(self, found: object) -> FormatError:
+        name, _, number = SCHEMA.rpartition("/")
+        stem, _, version = found.rpartition("/") if isinstance(found, str) else ("", "", "")
+        if (stem == name and version.isascii() and version.isdecimal() and len(version) < 10
+                and int(version) > int(number)):
+            return FormatError(
+                f'this is not a manifest we can read: "schema" is "{found}", and {TOOL} knows no newer one than '
+                f'"{SCHEMA}"', place=Place(self._file), remedy="update aos_ota_plugin to the version that wrote it, or "
+                "a newer one: python -m pip install --upgrade aos_ota_plugin")
+        return self.bad(f'"schema" is not "{SCHEMA}"')
 
     def mapping(self, value: object, what: str) -> Dict[str, Any]:
         if not isinstance(value, dict):

@@ -12,7 +12,7 @@ from aos_ota_plugin.errors import ProofError, SigningKeyError
 # Each function imports the rooms it needs: a build with nothing to do checks nothing.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner
     from aos_ota_plugin.release.key_ring import KeyRing
     from aos_ota_plugin.release.make import ReleaseInput
     from aos_ota_plugin.release.manifest import Approval
@@ -99,7 +99,7 @@ def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], p
     return Approval(second.public_key.fingerprint, hash32.hex(), signature.hex())
 
 
-def _second_signer(given: ReleaseInput, hash32: bytes, wanted: Optional[PublicKey]) -> Signer:
+def _second_signer(given: ReleaseInput, hash32: bytes, wanted: Optional[PublicKey]) -> HashSigner:
     if given.second is None:
         raise ProofError(
             f"the second signer has not agreed to this image: its hash is {hash32.hex()}",

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Option
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import file_set, image_step, inputs, settle_modules, store
-from aos_ota_plugin.release.names import IMAGES, MANIFEST_NAME
+from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
+from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.origin import Workplace
 
-_OUTPUTS = (*IMAGES, MANIFEST_NAME)
+_OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Site:
     """The files of one release on this machine (absolute paths).
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
-    ``state`` remembers the last good release; ``shared`` is the folder that other solutions' builds write to, too.
-    They are None or empty where there is no such thing. No tuple: SCons takes those apart.
+    ``state`` remembers the last good release; ``workplace`` is what provenance speaks of; ``shared`` is the folder that
+    other solutions' builds write to, too. They are None or empty where there is no such thing. No tuple: SCons takes
+    those apart.
     """
 
     image: str
@@ -48,6 +50,7 @@ class Site:
     solution: Optional[str] = None
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
+    workplace: Optional[Workplace] = None
     shared: Optional[str] = None
 
     @property
@@ -110,7 +113,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
     sources = settle_modules.load(settings)
-    key = f"{before}/{settle_modules.key(sources)}"
+    key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
         return Outcome(None, ())
 
@@ -127,6 +130,8 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     made = settle_modules.make(given, sources, manifest, folder)
     files = {**(release.images if release else {}), **made.files,
              os.path.basename(site.manifest): made.manifest.to_json()}
+    if settings.provenance and given.signer:
+        files.update(documents.make(site, settings, made.manifest, given.signer))
     outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
     outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
     changed = file_set.write_set(folder, files, drop=_outdated(site, outputs))
@@ -134,7 +139,8 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
     lines += _shared_key(site, settings, made.manifest) if release else []
-    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
+    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
+                             *documents.lines(site, changed)))
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:

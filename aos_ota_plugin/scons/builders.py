@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
 
+from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.release import inputs
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
@@ -50,7 +52,11 @@ def _by_content(builder: Any) -> Callable[..., Any]:
         if "OTA_SETTINGS" not in env:  # that one is ours alone, and decides by content already
             own = env.Clone()
             own.Decider("content")
-        return builder(own, target, source, **overrides)
+        try:
+            return builder(own, target, source, **overrides)
+        except OtaError as error:
+            actions.show(error)
+            sys.exit(2)
 
     return build
 
@@ -144,6 +150,7 @@ def _image_key(settings: OtaSettings) -> str:
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
         "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
+        "provenance": settings.provenance,
         "next_key": settings.embed_next_key, "development_key": settings.allow_development_key,
         "second": [settings.second_signer, settings.second_public_key, settings.second_approval],
         **({"signer": _reference(settings)} if _reference(settings) else {}),

@@ -64,6 +64,8 @@ class OtaSettings:
     modules: Optional[str]
     compress_xz: bool
     diff: bool
+    provenance: bool
+    reproducible: bool
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
@@ -95,6 +97,8 @@ class OtaSettings:
             "OTA_MODULES": self.modules or "",
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
             "OTA_DIFF": _yn(self.diff),
+            "OTA_PROVENANCE": _yn(self.provenance),
+            "OTA_REPRODUCIBLE": _yn(self.reproducible),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
         }
 
@@ -137,6 +141,8 @@ def resolve(
         modules=values.path("OTA_MODULES", solution_dir),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         diff=values.of("OTA_DIFF", as_bool),
+        provenance=values.of("OTA_PROVENANCE", as_bool),
+        reproducible=values.of("OTA_REPRODUCIBLE", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, image, signer), schema),
@@ -208,7 +214,7 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             "makes one",
         )
     if settings.security == "local" and settings.public_key is None and (
-            settings.signing_key or "").lower().startswith("command:"):
+            settings.signing_key or "").lower().startswith(("command:", "release:")):
         raise SettingsError(
             "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
             place=settings.origins["OTA_SIGNING_KEY"].place or Place(package),
@@ -227,6 +233,12 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             place=settings.origins["OTA_DIFF"].place or Place(package),
             remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field, with its "
             "ota_rtos_ota.bin beside it; or set OTA_DIFF to n",
+        )
+    if settings.provenance and settings.security != "local":
+        raise SettingsError(
+            "OTA_PROVENANCE: the statement is signed with the signing key, and this build has none",
+            place=settings.origins["OTA_PROVENANCE"].place or Place(package),
+            remedy="set OTA_PROVENANCE to n; `aos-ota sbom` lists the solution's components without a statement",
         )
     _refuse_half_rotation(settings, package)
     _refuse_half_approval(settings, package)

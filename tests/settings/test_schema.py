@@ -42,6 +42,8 @@ DEFAULTS = {
     "OTA_MODULES": ("string", ""),
     "OTA_COMPRESS_XZ": ("bool", "n"),
     "OTA_DIFF": ("bool", "n"),
+    "OTA_PROVENANCE": ("bool", "n"),
+    "OTA_REPRODUCIBLE": ("bool", "n"),
     "OTA_PARTITION_SIZE": ("hex", "0x0"),
 }
 
