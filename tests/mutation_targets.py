@@ -23,9 +23,10 @@ from typing import Callable, Dict, Tuple
 
 # ruff: noqa: E402 - the test helpers below lie in folders that are no packages
 _HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE / "images"), str(_HERE / "device")]
+sys.path[:0] = [str(_HERE), str(_HERE / "images"), str(_HERE / "device")]
 from elf_builder import Section, Symbol, build_elf
 from nbdiff_reference import firmware, reference_apply, updated
+from text_targets import TEXT
 
 from aos_ota_plugin.cli.info import _lines
 from aos_ota_plugin.device.acceptance import Device, Push, judge
@@ -449,3 +450,4 @@ TARGETS: Dict[str, Target] = {
     "partition table": Target(TABLE, check_table, (0, len(TABLE))),
     "flasher's file list": Target(FLASH_LIST, check_flash_list, (0, len(FLASH_LIST))),
 }
+TARGETS.update((name, Target(*row)) for name, row in TEXT.items())

@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.release.fresh import New, place_new, take_back
 
 
 @click.command("keygen", short_help="make a signing key")
@@ -38,6 +38,7 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
     passphrase = text.encode("utf-8") if text is not None else None
     private = Path(output)
     public = Path(public_path) if public_path else private.with_suffix(".pub.pem")
+    take_back([public, private])
     for path in (private, public):
         if path.exists() or path.is_symlink():
             raise OutputError(f"{path} is there already; a key that is overwritten cannot be had back",
@@ -46,8 +47,7 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
         raise click.UsageError("a development key is not encrypted: unset AOS_OTA_KEY_PASSPHRASE")
     pem = development_private_pem() if dev else generate_private_pem(passphrase)
     signer = load_signer(pem, file=output, passphrase=passphrase)
-    create_private(private, pem)
-    write_atomic(public, signer.public_key.to_pem().encode("ascii"))
+    place_new([New(public, signer.public_key.to_pem().encode("ascii")), New(private, pem, 0o600)])
     if as_json:
         echo_json({"private": str(private), "public": str(public), "encrypted": passphrase is not None,
                    "development": dev, "fingerprint": signer.public_key.fingerprint})
@@ -62,13 +62,4 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
 
 def create_private(path: Path, data: bytes) -> None:
     """Create the file for its owner alone, and never over another one, even one made this very moment."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise OutputError(f"cannot create {path}: {error.strerror or error}",
-                          remedy="choose a folder that you can write to, and a name that is free") from None
+    place_new([New(path, data, 0o600)])

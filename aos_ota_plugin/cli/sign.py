@@ -20,6 +20,7 @@ from aos_ota_plugin.release.inputs import (
     load_public_key,
     load_second_signer,
     read,
+    read_document,
     read_ring,
 )
 from aos_ota_plugin.release.make import ReleaseInput, make_release
@@ -120,8 +121,9 @@ def command(
     check_version(version, field="--version")
     if diff and not base_release:
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
-    base = parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
-                               "field"), file=base_release) if base_release else None
+    base = parse_manifest(read_document(
+        base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
+        file=base_release) if base_release else None
     ring = read_ring(key_ring) if key_ring else None
     second, second_key = _second(second_signer, second_approval, second_public_key)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")

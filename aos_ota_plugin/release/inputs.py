@@ -7,6 +7,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Collection, Iterator, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.bounded import KEY_MAX, SOURCE_MAX, TEXT_MAX
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
 
 # Each function imports the rooms it needs: signing renders no sources, and a build with nothing to do no more.
@@ -38,6 +39,16 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
          place: Optional[Place] = None) -> bytes:
     """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
     return _read(READ_MAX, path, what, remedy, error, place)
+
+
+def read_document(path: str, what: str, remedy: str) -> bytes:
+    """Like ``read``, of a manifest, a list or a table."""
+    return _read(TEXT_MAX, path, what, remedy, SettingsError, None)
+
+
+def read_key(path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+    """Like ``read``, of a key's file; SigningKeyError when it cannot be read."""
+    return _read(KEY_MAX, path, what, remedy, SigningKeyError, place)
 
 
 def read_at_most(limit: int, path: str, what: str, remedy: str) -> bytes:
@@ -284,19 +295,20 @@ def _file_signer(path: str, data: bytes, access: Access) -> Signer:
 
 
 def _read_signing_key(settings: OtaSettings) -> bytes:
-    return read(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY "
-                "to yours", SigningKeyError, settings.origins["OTA_SIGNING_KEY"].place)
+    return read_key(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set "
+                    "OTA_SIGNING_KEY to yours", settings.origins["OTA_SIGNING_KEY"].place)
 
 
 def _read_public_key(settings: OtaSettings) -> bytes:
-    return read(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
-                "platform shows (PEM, DER, the C arrays, or the copied text)", SigningKeyError,
-                settings.origins["OTA_PUBLIC_KEY"].place)
+    return read_key(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
+                    "platform shows (PEM, DER, the C arrays, or the copied text)",
+                    settings.origins["OTA_PUBLIC_KEY"].place)
 
 
 def _read_base(settings: OtaSettings) -> bytes:
-    return read(str(settings.base_release), "the base release", "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept "
-                "from the release in the field", SettingsError, settings.origins["OTA_BASE_RELEASE"].place)
+    return _read(TEXT_MAX, str(settings.base_release), "the base release", "set OTA_BASE_RELEASE to the "
+                 "ota_rtos_ota.json kept from the release in the field", SettingsError,
+                 settings.origins["OTA_BASE_RELEASE"].place)
 
 
 def load_private_key(reference: str, access: Access, public_key: Optional[str] = None) -> Signer:
@@ -312,9 +324,8 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
 
     public = load_public_key(public_key) if public_key else None
     if reference_kind(reference) == "file":
-        signer = _file_signer(reference, read(
-            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError),
-            access)
+        signer = _file_signer(reference, read_key(
+            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"), access)
     else:
         from aos_ota_plugin.release.references import load_reference
 
@@ -331,7 +342,7 @@ def load_public_key(path: str) -> PublicKey:
     """Read a public key's file, in any form. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
-    return parse_public_key(read(path, "the public key", "give its file", SigningKeyError), file=path)
+    return parse_public_key(read_key(path, "the public key", "give its file"), file=path)
 
 
 def check_private_key(reference: str, folder: str) -> None:
@@ -471,6 +482,11 @@ def app_values(settings: OtaSettings) -> AppValues:
     return AppValues(version=settings.app_version, identity=Kv())
 
 
+def read_source(path: str) -> bytes:
+    """A C source of the user's. Raises SourceError."""
+    return _read(SOURCE_MAX, path, "the source", "restore it", SourceError, None)
+
+
 def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str],
                   templates: TemplateSet) -> bytes:
     """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
@@ -482,7 +498,7 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
     from aos_ota_plugin.sources.inject import inject_app, inject_digest
     from aos_ota_plugin.sources.render import render_app, render_digest
 
-    source = read(user_file, "the source", "restore it", SourceError) if user_file else None
+    source = read_source(user_file) if user_file else None
     shown = (display or user_file or name).replace("\\", "/")
     if name == "ota_hal_digest.c":
         public_key = trusted_key(settings)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
@@ -210,7 +211,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "xz": settings.compress_xz,
         "diff": settings.diff,
         "partition": settings.partition_size or [
-            hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            hashlib.sha256(inputs.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
         "next_key": settings.embed_next_key,
@@ -249,7 +250,7 @@ def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
-    return parse_manifest(Path(site.manifest).read_bytes(), file=site.manifest)
+    return parse_manifest(read_bounded(site.manifest), file=site.manifest)
 
 
 def remembered_modules(site: Site) -> Tuple[str, ...]:
@@ -271,7 +272,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     """
     folder = os.path.dirname(site.image)
     try:
-        remembered = json.loads(Path(site.state or "").read_text(encoding="utf-8"))
+        remembered = json.loads(read_bounded(site.state or ""))
         outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
         return str(remembered["key"]), {path: digest for path, digest in outputs.items()
                                         if os.path.dirname(path) == folder}
@@ -281,7 +282,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
 
 def _holds(path: str, digest: str) -> bool:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+        return hashlib.sha256(read_bounded(path, inputs.READ_MAX)).hexdigest() == digest
     except OSError:
         return False
 

@@ -14,7 +14,7 @@ PACKAGE = """\
 name: ota_demo
 # 配置
 def_config:
-  OTA_APP_VERSION: 1.10        # a float
+  FLOAT: 1.10
   OTA_CONFIG_RSA: y
   "OTA_PRODUCT_KEY":   "a1B2"
   OTA_PARTITION_SIZE: 0x578000
@@ -27,6 +27,7 @@ def_config:
 def test_def_config_values_texts_and_places():
     raws = {raw.name: raw for raw in read_def_config(PACKAGE, "p.yaml")}
     assert {name: (raw.value, raw.text) for name, raw in raws.items()} == {
+        "FLOAT": (1.1, "1.10"),
         "OTA_APP_VERSION": ("app-1.10", "app-1.10"),
         "OTA_CONFIG_RSA": ("y", "y"),
         "OTA_PRODUCT_KEY": ("a1B2", '"a1B2"'),
