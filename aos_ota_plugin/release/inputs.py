@@ -350,8 +350,7 @@ def check_private_key(reference: str, folder: str) -> None:
     from aos_ota_plugin.keys.signer import reference_kind
 
     if reference_kind(reference) == "file":
-        check_private_file(reference, read(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it",
-                                           SigningKeyError))
+        check_private_file(reference, read_key(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it"))
         return
     from aos_ota_plugin.release.references import check_reference
 
