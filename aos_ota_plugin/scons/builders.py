@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
 
+from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -49,7 +51,11 @@ def _by_content(builder: Any) -> Callable[..., Any]:
         if "OTA_SETTINGS" not in env:  # that one is ours alone, and decides by content already
             own = env.Clone()
             own.Decider("content")
-        return builder(own, target, source, **overrides)
+        try:
+            return builder(own, target, source, **overrides)
+        except OtaError as error:
+            actions.show(error)
+            sys.exit(2)
 
     return build
 
