@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Pattern
 
 from aos_ota_plugin.device.elf_place import find_place
 
@@ -73,15 +73,19 @@ def _telling(one: bytes, other: bytes) -> str:
     return next((text for text in texts if _tells(text)), "")
 
 
+def _found(pattern: Pattern[str], text: str) -> List[str]:
+    return [match[0] for match in pattern.finditer(text)]
+
+
 def _tells(text: str) -> bool:
     return bool(_DATE.search(text) or _PATH.search(text))
 
 
 def _remedy(ours: str, theirs: str) -> str:
-    if _DATE.search(ours) and _DATE.search(theirs):
+    if _found(_DATE, ours) != _found(_DATE, theirs):
         return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
                 "or build both with OTA_REPRODUCIBLE=y")
-    if _PATH.search(ours) or _PATH.search(theirs):
+    if _found(_PATH, ours) != _found(_PATH, theirs):
         return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
                 "cuts the workspace's own path off")
     return ("build from the same sources, with the same compiler and settings, as the release was; `aos-ota "
