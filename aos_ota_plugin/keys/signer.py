@@ -19,7 +19,7 @@ Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
 """A passphrase, or what gets one: called for an encrypted key only, and it may ask the user."""
 
 
-class Signer(Protocol):
+class HashSigner(Protocol):
     """Something that signs hashes with one RSA-2048 key."""
 
     @property
@@ -28,6 +28,10 @@ class Signer(Protocol):
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the 256-byte RSASSA-PKCS1-v1_5 signature, with SHA-256, over an image's 32-byte hash."""
+
+
+class Signer(HashSigner, Protocol):
+    """A key at hand, which signs other documents, too."""
 
     def sign_message(self, message: bytes) -> bytes:
         """Return the same kind of signature over what is no image: never 16 or 32 bytes, which devices would take."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.release.settle import Site
 
-_PATHS = ("OTA_SIGNING_KEY", "OTA_PUBLIC_KEY", "OTA_BASE_RELEASE", "OTA_MODULES")
+_PATHS = ("OTA_SIGNING_KEY", "OTA_PUBLIC_KEY", "OTA_BASE_RELEASE", "OTA_MODULES", "OTA_KEY_RING", "OTA_SECOND_SIGNER",
+          "OTA_SECOND_PUBLIC_KEY", "OTA_SECOND_APPROVAL")
 """Settings that are paths of the machine; what they stand for is said by fingerprints and digests."""
 
 
@@ -87,7 +88,7 @@ def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:
         solution=manifest.solution,
         board=manifest.board,
         settings={name: value for name, value in settings.values().items() if name not in _PATHS},
-        key_fingerprint=manifest.key_fingerprint or "",
+        key_fingerprint=manifest.signer or "",
         components=place.components,
         revisions=origin.revisions(place.root, place.components),
         compiler=origin.compiler_tool(place.compiler),

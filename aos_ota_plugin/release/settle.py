@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
@@ -138,6 +139,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     if site.state:
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
+    lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
                              *documents.lines(site, changed)))
 
@@ -148,6 +150,8 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
 
     signer, public_key = inputs.load_keys(settings)
     base = inputs.load_base(settings)
+    ring = inputs.load_ring(settings)
+    second, second_key = inputs.load_second(settings)
     return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
@@ -161,6 +165,11 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
+        next_key=inputs.next_key(settings, ring),
+        ring=ring,
+        allow_development_key=settings.allow_development_key,
+        second=second,
+        second_key=second_key,
         base=base,
         base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
@@ -202,11 +211,14 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "xz": settings.compress_xz,
         "diff": settings.diff,
         "partition": settings.partition_size or [
-            hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            hashlib.sha256(inputs.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
+        "next_key": settings.embed_next_key,
+        "development_key": settings.allow_development_key,
         "files": [_stamp(path) for path in (
-            site.elf, settings.signing_key, settings.public_key, settings.base_release)],
+            site.elf, settings.signing_key, settings.second_signer, settings.base_release,
+            *inputs.input_files(settings))],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -238,7 +250,7 @@ def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
-    return parse_manifest(Path(site.manifest).read_bytes(), file=site.manifest)
+    return parse_manifest(read_bounded(site.manifest), file=site.manifest)
 
 
 def remembered_modules(site: Site) -> Tuple[str, ...]:
@@ -260,7 +272,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     """
     folder = os.path.dirname(site.image)
     try:
-        remembered = json.loads(Path(site.state or "").read_text(encoding="utf-8"))
+        remembered = json.loads(read_bounded(site.state or ""))
         outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
         return str(remembered["key"]), {path: digest for path, digest in outputs.items()
                                         if os.path.dirname(path) == folder}
@@ -270,7 +282,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
 
 def _holds(path: str, digest: str) -> bool:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+        return hashlib.sha256(read_bounded(path, inputs.READ_MAX)).hexdigest() == digest
     except OSError:
         return False
 
@@ -279,11 +291,27 @@ def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
     store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
 
 
+def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
+    """A warning when this release's key signs for another product, too."""
+    product = settings.product_key or site.solution
+    if not (settings.warn_shared_key and manifest.signer and product):
+        return []
+    from aos_ota_plugin.release.key_uses import record_use
+
+    others = record_use(manifest.signer, product)
+    if not others:
+        return []
+    return [f"OTA warning: the key {manifest.signer[:16]} signs {product}, and has signed {', '.join(others)}: devices "
+            "of each install images of the other",
+            "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
+
+
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    from aos_ota_plugin.release.proofs import key_lines
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
     if manifest.image_magic != "ALL":
@@ -291,6 +319,4 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in advice(manifest, release.compressed_size)]
-
-
+    return lines + [f"    {line}" for line in (*key_lines(manifest), *advice(manifest, release.compressed_size))]

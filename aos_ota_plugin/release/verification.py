@@ -110,7 +110,7 @@ class Verification:
         manifest = self.manifest
         for what, stated, held in (
                 ("version", (self.settings or {}).get("OTA_APP_VERSION"), manifest.version),
-                ("key", fingerprint, manifest.key_fingerprint)):
+                ("key", fingerprint, manifest.signer)):
             if stated != held:
                 raise ProofError(f"the statement is about {what} {stated}, and the manifest beside it about {held}",
                                  place=Place(path), remedy=_TOGETHER)

@@ -16,6 +16,7 @@ from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
+from aos_ota_plugin.process import no_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.release import inputs, unfinished
 from aos_ota_plugin.release.lock import BuildLock
@@ -24,7 +25,7 @@ from aos_ota_plugin.release.origin import Workplace
 from aos_ota_plugin.release.settle import Site, recover, remembered_modules, shared_lock
 from aos_ota_plugin.release.unfinished import BuildMark
 from aos_ota_plugin.scons import builders, sconsign
-from aos_ota_plugin.scons.actions import SourceKind, show
+from aos_ota_plugin.scons.actions import SourceKind, show, show_internal
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
@@ -42,10 +43,14 @@ def attach(defconfig: Any) -> None:
     if defconfig.build_env is None or defconfig.build_env.env.get("OTA_ATTACHED"):
         return
     defconfig.build_env.env["OTA_ATTACHED"] = True
+    no_core_dumps()
     try:
         _Hook(defconfig).run()
     except OtaError as error:
         show(error)
+        SCons.Script.Exit(2)
+    except Exception as error:
+        show_internal(error)
         SCons.Script.Exit(2)
 
 

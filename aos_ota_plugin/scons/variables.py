@@ -38,7 +38,7 @@ def settings_from_aos(
     layers: List[Sequence[RawSetting]] = []
     foreign = set(known_foreign)
     saved = Path(folder) / "ota.config"
-    if saved.is_file():
+    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
         layers.append(read_ota_config(read_text(saved), str(saved)))
     for component in sorted(solution.components, key=_rank):
         to_us = component.type in ("solution", "board")

@@ -86,7 +86,7 @@ def test_path_and_time_in_the_firmware(module_workspace, restored, public_key, t
     assert "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y" in " ".join(done.output.split())
 
     workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y")
-    assert b"built from components/ulog/ulog.c on Jan  1 1980\n" in payload.read_bytes()
+    assert b"built from components/ulog/ulog.c on Jan  1 1980\0" in payload.read_bytes()
     assert workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y").count() == {}
     kept = keep(workspace, tmp_path / "mapped")
     done = verify(workspace, kept, "--public-key", public_key, "--rebuild", workspace.solution)
