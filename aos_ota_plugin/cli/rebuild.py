@@ -34,6 +34,9 @@ _BUILT = ("out", "aos_sdk", "releases", _HELD)
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _ZONES = ("Pacific/Chatham", "America/St_Johns")
 _TAIL = 30
+_OWN = {"OTA_PROVENANCE": "n", "OTA_WARN_SHARED_KEY": "n", "OTA_SECOND_PUBLIC_KEY": "", "OTA_SECOND_SIGNER": "",
+        "OTA_SECOND_APPROVAL": ""}
+"""What a rebuild sets itself: it signs and approves nothing, and is no product to remember."""
 _ONE_OF = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
 """Settings of which one is y: the others follow."""
 
@@ -59,8 +62,10 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
     if manifest.security == "local" and task.public_key is None:
         raise ProofError("a signed release is built again with its public key", place=Place(task.file),
                          remedy="give the public key that you trust with --public-key")
-    if task.base is None and any(image.kind == "diff" for image in manifest.images):
-        raise ProofError("the diff image is made from the release before, which is not at hand", place=Place(task.file),
+    transition = (task.settings or {}).get("OTA_EMBED_NEXT_KEY") == "y"
+    if task.base is None and (transition or any(image.kind == "diff" for image in manifest.images)):
+        what = "a transition release needs" if transition else "the diff image is made from"
+        raise ProofError(f"{what} the release before, which is not at hand", place=Place(task.file),
                          remedy="give that release's folder with --base")
     folder = find_solution(solution)
     arguments = _arguments(task)
@@ -97,14 +102,15 @@ def _arguments(task: Task) -> List[str]:
     chosen = dict(task.settings) if task.settings else _settings_of(task.manifest)
     arguments = []
     for name, value in sorted(chosen.items()):
-        if name == "OTA_PROVENANCE" or not value or (name == "OTA_PARTITION_SIZE" and value == "0x0"):
+        if name in _OWN or not value or (name == "OTA_PARTITION_SIZE" and value == "0x0"):
             continue
         if name.startswith(_ONE_OF) and value != "y" and name != "OTA_CONFIG_RSA":
             continue
         if name in ("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA") and task.manifest.security == "none":
             continue
         arguments.append(f"{_safe('setting', name)}={_safe(name, value)}")
-    arguments.append("OTA_PROVENANCE=n")
+    local = task.manifest.security == "local"
+    arguments += [f"{name}={value}" for name, value in _OWN.items() if local or name == "OTA_PROVENANCE"]
     if task.public_key is not None and task.manifest.security != "none":
         arguments.append(f"OTA_PUBLIC_KEY={_HELD}/public.pem")
     if task.manifest.security == "local":
@@ -140,7 +146,7 @@ def _safe(what: str, value: str) -> str:
 def _copy(folder: str) -> Iterator[str]:
     """A copy of the workspace in a folder of ours; gone afterwards. Without the key, outputs, and git's own files."""
     settings = load_settings(folder)
-    left_out = {os.path.realpath(path) for path in (settings.signing_key,) if path}
+    left_out = {os.path.realpath(path) for path in (settings.signing_key, settings.second_signer) if path}
     if settings.identity != "embedded":
         left_out.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
     root = os.path.realpath(find_root(folder))

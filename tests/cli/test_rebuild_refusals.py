@@ -31,7 +31,8 @@ def test_settings_of_a_manifest():
     assert set(_arguments(task())) == {
         "OTA_APP_VERSION=app-1.0.0", "OTA_IMAGE_ALL=y", "OTA_COMPRESS_XZ=n", "OTA_DIFF=n", "OTA_CONFIG_RSA=y", "OTA_CONFIG_LOCAL_RSA=y",
         "OTA_IDENTITY_KV=y", "OTA_PROVENANCE=n", "OTA_PUBLIC_KEY=.aos_ota_verify/public.pem", "OTA_SIGNING_KEY=release:.aos_ota_verify",
-        "OTA_MODULES=", "OTA_BASE_RELEASE="}
+        "OTA_MODULES=", "OTA_BASE_RELEASE=", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=",
+        "OTA_WARN_SHARED_KEY=n"}
     assert "OTA_BASE_RELEASE=.aos_ota_verify/base/ota_rtos_ota.json" in _arguments(task(base="b"))
     unsigned = _arguments(task(security="none", key_fingerprint=None, key=None))
     assert "OTA_CONFIG_RSA=n" in unsigned
@@ -59,6 +60,8 @@ def test_what_is_missing(tmp_path):
     diff = {"file": "d", "kind": "diff", "size": 1, "md5": "0" * 32, "sha256": "0" * 64}
     with pytest.raises(ProofError, match="the diff image is made from the release before"):
         next(rebuild(task(images=[diff]), str(tmp_path)))
+    with pytest.raises(ProofError, match="a transition release needs the release before"):
+        next(rebuild(task({"OTA_EMBED_NEXT_KEY": "y"}), str(tmp_path)))
 
 
 def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
@@ -74,7 +77,7 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
     for name in ("ota_rtos.bin", "ota_rtos_ota.json", "vendor.bin"):
         (images / name).write_text(name)
     (root / ".aos").write_text("")
-    settings = SimpleNamespace(signing_key=str(solution / "keys" / "key.pem"), identity="kv")
+    settings = SimpleNamespace(signing_key=str(solution / "keys" / "key.pem"), second_signer=None, identity="kv")
     monkeypatch.setattr(module, "load_settings", lambda folder: settings)
     with module._copy(str(solution)) as copied:
         found = {path.relative_to(copied).as_posix() for path in module.Path(copied).rglob("*") if path.is_file()}
