@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
 #   make test    sets up, then passes every check and test
-# `make simulate` takes an emulated device through upgrades. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+# `make simulate` takes an emulated device through upgrades; `make fleet` takes 200 device models through a rollout. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,13 +10,16 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate test check bench packages simulate-packages test-packages clean
+.PHONY: demo simulate fleet test check bench fuzz faults packages simulate-packages cloud-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
 
 simulate: simulate-packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" simulate "$(DIR)"
+
+fleet: cloud-packages $(VENV)/.ready-cloud
+	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
 
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
@@ -27,6 +30,14 @@ check: $(VENV)/.ready-test
 
 bench: test-packages $(VENV)/.ready-bench
 	@"$(BIN)/python" -m tests.bench $(BENCH_ARGS)
+
+# A million inputs to everything that reads: hours. FUZZ_ARGS="--runs 10000 manifest" for less.
+fuzz: test-packages $(VENV)/.ready-fuzz
+	@"$(BIN)/python" -m tests.fuzz $(FUZZ_ARGS)
+
+# Every call by which a command changes the disk, refused in four ways and the process killed there: many minutes.
+faults: test-packages $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest -m "faults or not faults" tests/faults $(PYTEST_ARGS)
 
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"
@@ -39,8 +50,18 @@ $(VENV)/.ready-test: $(VENV)/.ready
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test]" $(patsubst %,"%",$(AOS_TOOLS))
 	@touch "$@"
 
+$(VENV)/.ready-cloud: $(VENV)/.ready
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[cloud]"
+	@touch "$@"
+
 $(VENV)/.ready-bench: $(VENV)/.ready-test
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,bench]" $(patsubst %,"%",$(AOS_TOOLS))
+	@touch "$@"
+
+# Where there is no atheris for this Python, inputs are changed at random instead.
+$(VENV)/.ready-fuzz: $(VENV)/.ready-test
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,fuzz]" $(patsubst %,"%",$(AOS_TOOLS)) \
+		|| echo "no atheris here: inputs are changed at random"
 	@touch "$@"
 
 # Debian's packages, each asked for only where what it brings is missing.
@@ -49,6 +70,9 @@ packages:
 
 simulate-packages:
 	@sh .ci/packages simulate
+
+cloud-packages:
+	@sh .ci/packages cloud
 
 test-packages:
 	@sh .ci/packages test
