@@ -32,7 +32,7 @@ TABLE = b"""hal_logic_partition_t hal_partitions[] = {
 };"""
 FLASH_LIST = b"""VERSION: 1
 FILE_LIST:
-  - ota_rtos.bin: {ADDR: 0x2A000, SIZE: 0x578000}
+  - rtos: {FILE_NAME: ota_rtos.bin, ADDR: 0x2A000, SIZE: 0x578000}
 """
 
 
