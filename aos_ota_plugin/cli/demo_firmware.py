@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Tuple
 
 import click
 
@@ -14,17 +14,21 @@ from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.simulate.firmware import PUBLIC_KEY, VERSIONS, Built, Firmware
+from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY
+from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
 
 _RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
 _FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
 _DEMO = Path("solutions") / "ota_demo"
+_BY_HAND = Path("solutions") / "ota_demo_by_hand"
 _BOOT = Path("solutions") / "ota_boot_stage"
 _KEPT = Path("simulated")
 _KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
 _BOOT_FILE = "ota_boot2a.bin"
+_VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
+_VENDOR_FAULTS = "OTA_BOOT_VENDOR_FAULTS=1"
 
 
 def built_firmware(root: Path, *, quiet: bool) -> Built:
@@ -61,11 +65,16 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     make_key(root / _KEPT / "stranger.pem")
     signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
     write_if_changed(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
-    run_make(aos, root / _BOOT, [], quiet=quiet)
-    write_if_changed(root / _RELEASE / "ota_bin" / _BOOT_FILE,
-                     (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
-    for name, arguments in VERSIONS.items():
-        run_make(aos, root / _DEMO, list(arguments), quiet=quiet)
+    for arguments, target in (([_VENDOR_FAULTS], root / _KEPT / _VENDOR_BOOT_FILE),
+                              ([], root / _RELEASE / "ota_bin" / _BOOT_FILE)):
+        run_make(aos, root / _BOOT, arguments, quiet=quiet)
+        write_if_changed(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+    run_make(aos, root / _BY_HAND, [], quiet=quiet)
+    for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
+                         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
+        write_if_changed(root / _KEPT / BY_HAND / file, source.read_bytes())
+    for name, settings in VERSIONS.items():
+        run_make(aos, root / _DEMO, list(settings), quiet=quiet)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
@@ -82,21 +91,41 @@ def _replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[st
         replaced[f"components/{name}"] = {**files, **own}
     solution = package_folder() / "demo" / "workspace" / _DEMO
     described = (solution / "package.yaml").read_text(encoding="utf-8")
-    for old, new in (("  board_name: haas100\n", "  board_name: mps2\n"),
-                     ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
-                     ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n")):
-        if described.count(old) != 1:
-            raise WorkspaceError(f"the demo's package.yaml no longer holds {old.strip()!r} once")
-        described = described.replace(old, new)
-    replaced[_DEMO.as_posix()] = {
-        **{path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()},
-        "package.yaml": described.encode("utf-8")}
+    described = _edited(described, ("  board_name: haas100\n", "  board_name: mps2\n"),
+                        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
+                        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"))
+    files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
+    replaced[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}
+    replaced[_BY_HAND.as_posix()] = {**files, **_by_hand(described, files["otaappdemo.c"].decode("utf-8"))}
     return replaced
+
+
+def _by_hand(described: str, source: str) -> Dict[str, bytes]:
+    """The demo as one who has no plugin edits it, and forgets the public key."""
+    depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
+    described = (described[:depends] + described[described.index("\n", depends) + 1:settings]
+                 + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n")
+    source = _edited(source, ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
+                     ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
+                     ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
+                     ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'))
+    return {"package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
+            "otaappdemo.c": source.encode("utf-8")}
+
+
+def _edited(text: str, *edits: Tuple[str, str]) -> str:
+    for old, new in edits:
+        if text.count(old) != 1:
+            raise WorkspaceError(f"the demo no longer holds {old.strip()!r} once")
+        text = text.replace(old, new)
+    return text
 
 
 def _read(root: Path) -> Built:
     kept = root / _KEPT
     boot = (root / _RELEASE / "ota_bin" / _BOOT_FILE).read_bytes()
     firmware = {name: Firmware(*((kept / name / file).read_bytes() for file in _FILES)) for name in VERSIONS}
-    return Built(boot, firmware, (root / _KEY).read_bytes(),
+    by_hand = kept / BY_HAND
+    firmware[BY_HAND] = Firmware((by_hand / _FILES[0]).read_bytes(), b"", (by_hand / _FILES[2]).read_bytes())
+    return Built(boot, (kept / _VENDOR_BOOT_FILE).read_bytes(), firmware, (root / _KEY).read_bytes(),
                  (kept / "stranger.pem").read_bytes(), (root / _FLASH_LIST).read_text(encoding="utf-8"))

@@ -13,7 +13,8 @@ from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, Sett
 # Each function imports the rooms it needs: signing renders no sources, and a build with nothing to do no more.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
+    from aos_ota_plugin.release.key_ring import KeyRing, RingKey
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.settings.secret import Secret
@@ -82,6 +83,16 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         _check_signing_key(settings)
     if settings.public_key:
         _read_public_key(settings)
+    ring = load_ring(settings)
+    if ring is not None:
+        next_key(settings, ring)
+        for key in (ring.current, *([ring.next] if ring.next else [])):
+            if key.public_key:
+                ring_key(ring, key)
+    if settings.second_public_key:
+        load_public_key(settings.second_public_key)
+    if settings.second_signer:
+        check_private_key(settings.second_signer, settings.solution_dir)
     if settings.base_release:
         _read_base(settings)
     if settings.diff:
@@ -107,12 +118,106 @@ def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicK
 
 
 def trusted_key(settings: OtaSettings) -> Optional[PublicKey]:
-    """The public key of ``load_keys``, without a token or program where a file has it; the same errors."""
+    """The public key that the firmware is to hold: in a transition release the next one, else that of ``load_keys``,
+    without a token or program where a file has it; the same errors.
+    """
     from aos_ota_plugin.keys.signer import reference_kind
 
+    if settings.embed_next_key:
+        return next_key(settings, load_ring(settings))
     if settings.public_key and reference_kind(settings.signing_key or "") != "file":
         return _given_public_key(settings)
     return load_keys(settings)[1]
+
+
+def load_ring(settings: OtaSettings) -> Optional[KeyRing]:
+    """The key ring, if one is set.
+
+    Raises:
+        SettingsError: it cannot be read, or is none.
+    """
+    if not settings.key_ring:
+        return None
+    return read_ring(settings.key_ring, place=settings.origins["OTA_KEY_RING"].place)
+
+
+def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
+    """Read a key ring's file; errors as ``load_ring``."""
+    from aos_ota_plugin.release.key_ring import RING_MAX, parse_ring
+
+    remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
+    data = _read(RING_MAX, path, "the key ring", remedy, SettingsError, place)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError("the key ring is not UTF-8 text", place=Place(path), remedy="save it as UTF-8") from None
+    return parse_ring(text, path)
+
+
+def ring_files(ring: KeyRing) -> Tuple[str, ...]:
+    """The public keys' files that a ring names, relative to its own folder."""
+    folder = os.path.dirname(os.path.abspath(ring.file))
+    keys = (ring.current, *([ring.next] if ring.next else []), *ring.retired)
+    return tuple(os.path.normpath(os.path.join(folder, key.public_key)) for key in keys if key.public_key)
+
+
+def next_key(settings: OtaSettings, ring: Optional[KeyRing]) -> Optional[PublicKey]:
+    """The key that a transition release brings to the fleet; None when this is no such release.
+
+    Raises:
+        SettingsError: the ring has no next key, or does not say where its public half is.
+        SigningKeyError: that file is no public key, or another one.
+    """
+    return key_to_embed(ring, place=settings.origins["OTA_EMBED_NEXT_KEY"].place) if (
+        ring is not None and settings.embed_next_key) else None
+
+
+def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
+    """The ring's next key; errors as ``next_key``."""
+    following = ring.next
+    if following is None:
+        raise SettingsError("the key ring has no next key to bring to the fleet", place=place or Place(ring.file),
+                            remedy="make it with `aos-ota keygen` and add it as `next:`; or, when the transition is "
+                                   "done, set OTA_EMBED_NEXT_KEY to n")
+    if following.public_key is None:
+        raise SettingsError("the next key has no public_key, and the firmware is to hold it", place=following.place,
+                            remedy="add `public_key:` with the path of its public half, relative to the ring's folder")
+    return ring_key(ring, following)
+
+
+def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
+    """The public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
+    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
+    key = load_public_key(path)
+    if key.fingerprint != declared.fingerprint:
+        raise SigningKeyError(f"{path} holds the key {key.short_fingerprint}, and this fingerprint is "
+                              f"{declared.fingerprint[:16]}", place=declared.place,
+                              remedy="correct the fingerprint or the path; be sure which key devices are to trust")
+    return key
+
+
+def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
+    """The second signer, and the key that it has to have; None where none is set.
+
+    Raises:
+        SigningKeyError, SecretError, SettingsError, FormatError: as for the first signer; or the approval is none.
+    """
+    wanted = load_public_key(settings.second_public_key) if settings.second_public_key else None
+    if settings.second_approval and wanted:
+        return load_approval(settings.second_approval, wanted), wanted
+    if not settings.second_signer:
+        return None, wanted
+    access = Access(None, None, settings.secrets.ask, settings.solution_dir)
+    return load_private_key(settings.second_signer, access, settings.second_public_key), wanted
+
+
+def load_approval(path: str, public_key: PublicKey) -> HashSigner:
+    """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
+    from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
+
+    data = read_at_most(APPROVAL_MAX, path, "the second signer's approval",
+                        "let the second signer make it with `aos-ota approve`")
+    return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
 def _signer(settings: OtaSettings, reference: str, public_key: Optional[PublicKey]) -> Signer:
@@ -221,6 +326,37 @@ def load_public_key(path: str) -> PublicKey:
     from aos_ota_plugin.keys.public import parse_public_key
 
     return parse_public_key(read_key(path, "the public key", "give its file"), file=path)
+
+
+def check_private_key(reference: str, folder: str) -> None:
+    """Look at what stands for a private key, as cheaply as every build can afford; errors as ``load_private_key``."""
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    if reference_kind(reference) == "file":
+        check_private_file(reference, read(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it",
+                                           SigningKeyError))
+        return
+    from aos_ota_plugin.release.references import check_reference
+
+    check_reference(reference, folder)
+
+
+def input_files(settings: OtaSettings) -> Tuple[str, ...]:
+    """Every file of a key, a ring or an approval that decides a release, whether it is there or not."""
+    return (*trust_files(settings), *_files(settings.second_signer, settings.second_public_key,
+                                            settings.second_approval))
+
+
+def trust_files(settings: OtaSettings) -> Tuple[str, ...]:
+    """Every file that decides which keys sign and which ones firmware trusts, whether it is there or not."""
+    ring = load_ring(settings)
+    return (*_files(settings.signing_key, settings.public_key, settings.key_ring), *(ring_files(ring) if ring else ()))
+
+
+def _files(*references: Optional[str]) -> Tuple[str, ...]:
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    return tuple(path for path in references if path and reference_kind(path) == "file")
 
 
 def check_private_file(path: str, data: bytes) -> None:

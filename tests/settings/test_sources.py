@@ -177,11 +177,12 @@ def test_a_flag_about_secrets_is_no_secret(name):
     "pkcs11:token=t;object=k?PIN_value=MIIEzq81",
     "pkcs11:token=t;object=k?pin-source=|MIIEzq81",
 ])
-def test_a_key_or_a_pin_in_the_place_of_a_path(value):
+@pytest.mark.parametrize("name, column", [("OTA_SIGNING_KEY", 20), ("OTA_SECOND_SIGNER", 22)])
+def test_a_key_or_a_pin_in_the_place_of_a_path(value, name, column):
     with pytest.raises(SecretError) as caught:
-        read_def_config(f"def_config:\n  OTA_SIGNING_KEY: {value}\n", "p.yaml")
+        read_def_config(f"def_config:\n  {name}: {value}\n", "p.yaml")
     text = str(caught.value)
-    assert text.startswith("p.yaml:2:20: OTA_SIGNING_KEY: ")
+    assert text.startswith(f"p.yaml:2:{column}: {name}: ")
     assert "leaked" in text
     assert "MIIEzq81" not in text
 
