@@ -21,7 +21,7 @@ from fault_layer import FAULTS, KILL, attempt
 from test_commands_faults import contents, is_temporary, visible
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release import inputs, settle, store
+from aos_ota_plugin.release import file_set, inputs, settle
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -56,7 +56,7 @@ def build(folder: Path):
                                payload=str(folder / "ota_rtos.bin"), state=str(out / "state.json"), solution="s")
             settle.recover(site)
             for name in ("otaappdemo.c", "ota_hal_digest.c"):
-                store.write_if_changed(out / name, inputs.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
+                file_set.write_file(out / name, inputs.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
             settle.settle(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
@@ -86,8 +86,7 @@ def start(tmp_path):
     write_inputs(folder, "app-1.0.0", 1, RADIO)
     report = tmp_path / "report"
     report.mkdir()
-    done = attempt(build(folder), folder, report=report)
-    assert done.status == 0, done.output
+    assert build(folder)() == 0  # here, so that no child has to load the modules again
     assert (folder / "release" / "ota_module_radio.bin").exists()
     write_inputs(folder, "app-1.0.1", 2, "")
     return folder, report
@@ -98,7 +97,7 @@ def outputs(files):
 
 
 @pytest.mark.parametrize("fault", [
-    pytest.param(fault, marks=[] if fault in (KILL, "ENOSPC") else [pytest.mark.faults]) for fault in FAULTS])
+    pytest.param(fault, marks=[] if fault == KILL else [pytest.mark.faults]) for fault in FAULTS])
 def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
     work, report = start
     kept = tmp_path / "kept"
@@ -135,6 +134,8 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
             if outputs(contents(tmp_path / "begun")) not in (outputs(old), outputs(new)):
                 problems.append(f"{where}: neither set is whole once the next build begins")
             shutil.rmtree(tmp_path / "begun")
+        if fault != KILL and contents(work) == old:
+            continue  # the next build is one like any other
         mended = attempt(build(work), work, report=report)
         if mended.status or contents(work) != new:
             odd = {name for name in {*contents(work), *new} if contents(work).get(name) != new.get(name)}
