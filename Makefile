@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
 #   make test    sets up, then passes every check and test
-# `make simulate` takes an emulated device through upgrades. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+# `make simulate` takes an emulated device through upgrades; `make fleet` takes 200 device models through a rollout. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,13 +10,16 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate test check bench fuzz faults packages simulate-packages test-packages clean
+.PHONY: demo simulate fleet test check bench fuzz faults packages simulate-packages cloud-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
 
 simulate: simulate-packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" simulate "$(DIR)"
+
+fleet: cloud-packages $(VENV)/.ready-cloud
+	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
 
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
@@ -47,6 +50,10 @@ $(VENV)/.ready-test: $(VENV)/.ready
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test]" $(patsubst %,"%",$(AOS_TOOLS))
 	@touch "$@"
 
+$(VENV)/.ready-cloud: $(VENV)/.ready
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[cloud]"
+	@touch "$@"
+
 $(VENV)/.ready-bench: $(VENV)/.ready-test
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,bench]" $(patsubst %,"%",$(AOS_TOOLS))
 	@touch "$@"
@@ -63,6 +70,9 @@ packages:
 
 simulate-packages:
 	@sh .ci/packages simulate
+
+cloud-packages:
+	@sh .ci/packages cloud
 
 test-packages:
 	@sh .ci/packages test

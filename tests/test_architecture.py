@@ -30,14 +30,15 @@ MAY_IMPORT = {
     "provenance": {"keys"},
     "release": {"provenance", "settings", "workspace", "keys", "sources", "images", "device"},
     "simulate": {"release", "settings", "workspace", "keys", "images", "device"},
+    "cloud": {"release", "keys", "device"},
     "scons": {"process", "release", "provenance", "console", "settings", "workspace", "keys", "sources", "images", "device"},
-    "cli": {"process", "simulate", "release", "provenance", "transport", "console", "settings", "workspace", "keys", "sources",
-            "images", "device"},
+    "cli": {"process", "cloud", "simulate", "release", "provenance", "transport", "console", "settings", "workspace", "keys",
+            "sources", "images", "device"},
     "demo": set(),
     "__main__": {"cli"},
     "__init__": set(),
 }
-HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock", "pkcs11"}
+HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "elftools", "filelock", "pkcs11", "paho"}
 BUILD_TOOLS = {"SCons", "aostools"}
 # Each has to build something out of what it imports at the top: a command, a SCons builder.
 FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}

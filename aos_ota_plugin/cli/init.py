@@ -122,7 +122,9 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
 
 
 def _real(path: Path, start: Path) -> Path:
-    """Where a file is, links followed while they stay in the workspace around ``start``: repositories hold any link.
+    """Where a file is, links followed, as long as they stay in the workspace around ``start``.
+
+    A repository can hold links to anywhere.
 
     Raises:
         OutputError: it is elsewhere, or the links lead in a circle.

@@ -35,6 +35,13 @@ VERBS = {
     "doctor": "check the set-up, and say how to mend it",
     "flash": "write a build's files to the flash of an emulated board, and show its partitions",
     "simulate": "take an emulated device through upgrades that must succeed or be refused",
+    "device": "run an emulated device that speaks MQTT and HTTP for itself",
+    "cloud": "run a cloud on this machine: broker, image server, rollouts, a page to watch",
+    "register": "register devices with the cloud on this machine",
+    "upload": "add a package to the cloud on this machine",
+    "push": "push a package to devices of that cloud: to one first, then to the others",
+    "status": "show devices, packages and rollouts of that cloud",
+    "fleet": "take hundreds of device models through a rollout, with faults",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

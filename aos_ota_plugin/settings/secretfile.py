@@ -138,7 +138,7 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[As
     """
     raws: Dict[str, RawSetting] = {}
     path = Path(solution_dir) / SECRETS_FILE
-    text = _read_private(path)
+    text = read_private(path)
     for raw in read_secrets_yaml(text, str(path)) if text is not None else []:
         raws[raw.name] = raw
     for raw in read_environment(environ):
@@ -154,8 +154,8 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[As
     )
 
 
-def _read_private(path: Path) -> Optional[str]:
-    """Return the file's text, None when there is none; refuse a file that is not its owner's alone."""
+def read_private(path: Path) -> Optional[str]:
+    """Return the file's text, None when there is none. Raises SecretError when it is not its owner's alone."""
     place = Place(str(path))
     try:
         data, mode = read_with_mode(path)

@@ -62,6 +62,13 @@ static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_na
     return aos_task_new("ota", ota_task, service, OTA_TASK_STACK);
 }
 
+static void report_versions(void)
+{
+    if (ota_transport_inform(&ota_ctx, "default", MY_APP_VER) < 0 || ota_report_modules(&ota_ctx) < 0) {
+        LOG("ota: the version was not reported");
+    }
+}
+
 /* MQTT 建连成功：登记 OTA 的回调函数，上报当前版本号 */
 static void mqtt_connected(void *mqtt_handle)
 {
@@ -84,9 +91,7 @@ static void mqtt_connected(void *mqtt_handle)
         LOG("ota: the service did not start");
         return;
     }
-    if (ota_transport_inform(&ota_ctx, "default", MY_APP_VER) < 0 || ota_report_modules(&ota_ctx) < 0) {
-        LOG("ota: the version was not reported");
-    }
+    report_versions();
 }
 
 static int32_t state_log(int32_t code, char *message)
@@ -105,6 +110,8 @@ static void mqtt_event(void *handle, const aiot_mqtt_event_t *event, void *userd
         break;
     case AIOT_MQTTEVT_RECONNECT:
         printf("mqtt: connected again\n");
+        /* 断线期间的推送会丢失：再上报一次版本号，云端会重新推送 */
+        report_versions();
         break;
     case AIOT_MQTTEVT_DISCONNECT:
         printf("mqtt: connection lost\n");

@@ -1,0 +1,79 @@
+"""``aos-ota cloud``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import click
+
+from aos_ota_plugin.errors import WorkspaceError
+
+_PORT = click.IntRange(0, 65535)
+DIRECTORY = "build/cloud"
+
+
+@click.command("cloud", short_help="run a cloud on this machine: broker, image server, rollouts, a page to watch")
+@click.argument("directory", default=DIRECTORY, type=click.Path(file_okay=False))
+@click.option("--host", help="What devices call this machine: 10.0.2.2 in QEMU's own network.  [default: 127.0.0.1]")
+@click.option("--scheme", type=click.Choice(["https", "http"]), default="https", show_default=True,
+              help="Of the addresses that devices are sent to; the server speaks both on one port.")
+@click.option("--mqtt-port", type=_PORT, help="For devices, MQTT over TLS.  [default: a free one, then kept]")
+@click.option("--image-port", type=_PORT, help="For downloads.  [default: a free one, then kept]")
+@click.option("--api-port", type=_PORT, help="For commands and the page.  [default: a free one, then kept]")
+@click.option("--link", help="How downloads go: none, ble, nb-iot or 4g.  [default: none]")
+def command(directory: str, host: Optional[str], scheme: str, mqtt_port: Optional[int], image_port: Optional[int],
+            api_port: Optional[int], link: Optional[str]) -> None:
+    """Run a cloud in DIRECTORY (default build/cloud) until Ctrl-C, on 127.0.0.1 alone. It keeps products, devices,
+    packages and rollouts there, and goes on with them when it is started again.
+
+    \b
+    Example:
+      aos-ota cloud &
+      aos-ota register demo device1 device2
+      aos-ota upload ota_rtos_ota.json --product demo
+      aos-ota push 1 --verify-on device1 --wait
+    """
+    from aos_ota_plugin.cloud import home
+    from aos_ota_plugin.cloud.server import Cloud, faults_of
+
+    folder = Path(directory).absolute()
+    faults = faults_of({"link": link} if link else {})
+    try:
+        config = home.read_config(folder)
+    except WorkspaceError:
+        config = home.new_config(host or "127.0.0.1")
+    given: Dict[str, Any] = {"host": host, "mqtt_port": mqtt_port, "image_port": image_port, "api_port": api_port}
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    ended = threading.Event()
+    old = [(number, signal.signal(number, lambda *_: ended.set())) for number in _signals()]
+    try:
+        cloud = Cloud(folder, config, scheme=scheme, tell=click.echo)
+        try:
+            cloud.images.faults = faults
+            _show(cloud)
+            while not ended.wait(1):
+                pass
+        finally:
+            cloud.stop()
+    finally:
+        for number, handler in old:
+            signal.signal(number, handler)
+    click.echo("the cloud has ended; nothing of it runs any more")
+
+
+def _signals() -> Any:
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _show(cloud: Any) -> None:
+    config = cloud.config
+    click.echo(f"the cloud runs in {cloud.folder}; Ctrl-C ends it")
+    click.echo(f"devices    mqtts://{config.host}:{config.mqtt_port}, which trust {cloud.folder / 'ca.pem'}")
+    click.echo(f"downloads  {cloud.scheme}://{config.host}:{config.image_port}")
+    click.echo(f"page       http://127.0.0.1:{config.api_port}/")
+    click.echo(f"signs with {cloud.signer.public_key.short_fingerprint}, for products with secure upgrade: "
+               f"{cloud.folder / 'ota_key.pub.pem'}")

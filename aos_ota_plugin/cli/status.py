@@ -1,0 +1,51 @@
+"""``aos-ota status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+import click
+
+from aos_ota_plugin.cli.cloud import DIRECTORY
+from aos_ota_plugin.cli.output import echo_json, echo_table
+
+
+@click.command("status", short_help="show devices, packages and rollouts of the cloud on this machine")
+@click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
+              help="The folder that the cloud runs in.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(directory: str, as_json: bool) -> None:
+    """Show what the running cloud knows: each device with its versions, packages with their state, jobs with their
+    progress.
+
+    \b
+    Example:
+      aos-ota status
+    """
+    from aos_ota_plugin.cloud.client import Client
+
+    status = Client(Path(directory)).status()
+    if as_json:
+        echo_json(status)
+        return
+    online = set(status["online"])
+    echo_table(("device", "product", "online", "versions"), [
+        (one["device_name"], one["product_key"], _online(one, online),
+         ", ".join(f"{module} {version}" for module, version in sorted(one["versions"].items())))
+        for one in status["devices"]])
+    click.echo()
+    echo_table(("package", "product", "module", "version", "bytes", "state"), [
+        (str(one["number"]), one["product_key"], one["module"], one["version"], str(one["size"]), one["state"])
+        for one in status["packages"]])
+    click.echo()
+    echo_table(("job", "kind", "package", "devices"), [
+        (str(one["number"]), one["kind"], str(one["package"]),
+         ", ".join(f"{number} {state}" for state, number in one["counts"].items() if number))
+        for one in status["jobs"]])
+
+
+def _online(device: Dict[str, Any], online: Any) -> str:
+    if device["gateway"]:
+        return f"by {device['gateway']}"
+    return "yes" if f"{device['device_name']}&{device['product_key']}" in online else "no"

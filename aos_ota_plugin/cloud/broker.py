@@ -1,0 +1,131 @@
+"""The broker: a mosquitto of our own on a Unix socket that nobody else can reach; devices come to it through `gate`.
+
+It takes user names as the gate lets them in, and its access list says what each may publish and read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, List, Optional, Sequence
+
+from aos_ota_plugin.errors import BuildError, OutputError
+
+PLATFORM_USER = "platform"
+"""No device's: theirs hold an ``&``."""
+_START_SECONDS = 10.0
+_END_SECONDS = 5.0
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+
+
+def find_mosquitto() -> str:
+    """Return the broker's path. Raises BuildError when there is none."""
+    path = shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_SBIN))
+    if path is None:
+        raise BuildError("there is no mosquitto, which is the broker that devices talk to",
+                         remedy="apt-get install mosquitto, or install it your system's way")
+    if not hasattr(socket, "AF_UNIX"):
+        raise BuildError("this system's Python has no Unix sockets, which the broker is reached by",
+                         remedy="run the cloud on Linux or macOS, or in WSL")
+    return path
+
+
+class Broker:
+    """A running mosquitto; `access` are the lines of its access list. Ends with `stop`, and on Linux with us."""
+
+    def __init__(self, access: Sequence[str]) -> None:
+        self._program = find_mosquitto()
+        self._folder = Path(tempfile.mkdtemp(prefix="aos-ota-"))  # 0700, and short: a socket's path has ~100 bytes
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self.socket = self._folder / "broker.sock"
+        self._log = self._folder / "broker.log"
+        try:
+            self._write_access(access)
+            (self._folder / "mosquitto.conf").write_text("\n".join(self._settings()) + "\n", encoding="utf-8")
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The process, while there is one."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start it, where it does not run, and wait until it listens. Raises BuildError."""
+        if self.pid is not None:
+            return
+        self.socket.unlink(missing_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "-c", str(self._folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, preexec_fn=die_with_parent())  # noqa: PLW1509 - one prctl
+        until = time.monotonic() + _START_SECONDS
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > until:
+                said = self._log.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
+                raise BuildError(f"mosquitto did not start: {said or 'it said nothing'}",
+                                 remedy="mosquitto 2.0 or newer has what is needed")
+            time.sleep(0.02)
+
+    def set_access(self, access: Sequence[str]) -> None:
+        """Have it read a new access list, without ending a connection."""
+        self._write_access(access)
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """End it, and leave nothing behind."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _listens(self) -> bool:
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
+    def _write_access(self, access: Sequence[str]) -> None:
+        lines = [f"user {PLATFORM_USER}", "topic readwrite #", *access]
+        temporary = self._folder / "access.new"
+        try:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            temporary.chmod(0o600)
+            temporary.replace(self._folder / "access")
+        except OSError as error:
+            raise OutputError(f"cannot write {temporary}: {error.strerror or error}") from None
+
+    def _settings(self) -> List[str]:
+        lines = [f"listener 0 {self.socket}", "allow_anonymous true", "use_username_as_clientid true",
+                 f"acl_file {self._folder / 'access'}", "persistence false", "log_dest stderr", "log_type error",
+                 "log_type warning", "max_queued_messages 10000", "max_packet_size 65536"]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it becomes one who cannot reach our folder
+        return lines
+
+
+def die_with_parent() -> Optional[Callable[[], None]]:
+    """On Linux: what has the kernel end the process when we are killed; elsewhere None."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+
+    def arrange() -> None:
+        prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+    return arrange

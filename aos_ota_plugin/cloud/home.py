@@ -1,0 +1,142 @@
+"""The folder that a cloud lives in: keys, certificates, ports and token, all for its owner alone.
+
+====================  =====================================================================================
+``cloud.json``        ports, the API's token, the key of image addresses; a client finds the cloud by it
+``ca.pem``            the certificate that firmwares need, to know this cloud
+``ota_key.pub.pem``   the public half of the key that this cloud signs with, for products with secure upgrade
+``cloud.sqlite``      products, devices, packages, jobs and tasks; ``images/`` the files
+====================  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+import ssl
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import List, Sequence
+
+from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
+from aos_ota_plugin.errors import FormatError, OutputError, Place, WorkspaceError
+from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.keys.signer import PemSigner, load_signer
+from aos_ota_plugin.release.store import write_atomic
+
+CONFIG = "cloud.json"
+CA = "ca.pem"
+_CA_KEY, _SERVER, _SERVER_KEY, _SIGNING_KEY = "ca.key", "server.pem", "server.key", "ota_key.pem"
+PUBLIC_KEY = "ota_key.pub.pem"
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True)
+class Config:
+    """Ports on 127.0.0.1 (0: not chosen yet), what devices call this machine, and secrets. Its repr shows none."""
+
+    mqtt_port: int
+    image_port: int
+    api_port: int
+    host: str
+    token: str
+    url_key: str
+
+    def __repr__(self) -> str:
+        return f"Config({self.mqtt_port}, {self.image_port}, {self.api_port}, {self.host!r})"
+
+    @property
+    def hosts(self) -> List[str]:
+        """All names that the server's certificate has to have."""
+        return list(dict.fromkeys([self.host, "127.0.0.1", "localhost"]))
+
+
+def read_config(folder: Path) -> Config:
+    """Read a cloud's configuration. Raises WorkspaceError where there is no cloud, FormatError on a damaged file."""
+    path = folder / CONFIG
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        config = Config(**value)
+        ports = (config.mqtt_port, config.image_port, config.api_port)
+        if not all(isinstance(port, int) and 0 <= port < 65536 for port in ports) or not all(
+                isinstance(text, str) and text for text in (config.host, config.token, config.url_key)):
+            raise ValueError
+    except FileNotFoundError:
+        raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
+    except (OSError, ValueError, TypeError):
+        raise FormatError("this is no cloud's configuration", place=Place(str(path)),
+                          remedy="restore it, or move it away; a new one gets other ports and another token") from None
+    return config
+
+
+def new_config(host: str) -> Config:
+    """Return a configuration for a new cloud."""
+    return Config(0, 0, 0, host, secrets.token_hex(16), secrets.token_hex(16))
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keep it, for the owner alone."""
+    write_atomic(folder / CONFIG, (json.dumps(asdict(config), indent=2) + "\n").encode(), mode=_OWNER_ONLY)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, for its owner alone. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "images").mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}",
+                          remedy="choose a folder that you can write to") from None
+
+
+def signing_key(folder: Path) -> PemSigner:
+    """Return the key that this cloud signs with; made where there is none, with its public half beside it."""
+    path = folder / _SIGNING_KEY
+    if not path.exists():
+        write_atomic(path, generate_private_pem(None), mode=_OWNER_ONLY)
+    signer = load_signer(path.read_bytes(), file=str(path), passphrase=None)
+    write_atomic(folder / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
+    return signer
+
+
+def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> ssl.SSLContext:
+    """Return the servers' TLS side; authority and certificate are made where they are missing or no longer good."""
+    ca = _authority(folder, now)
+    server = folder / _SERVER
+    if not server.exists() or not is_good(server.read_bytes(), hosts, now):
+        try:
+            issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+        except ValueError:
+            raise FormatError("the authority's certificate and key cannot be read, or no certificate can be made for "
+                              f"{hosts[0][:80]!a}", place=Place(str(folder / CA)),
+                              remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
+                                     "authority, which no firmware trusts yet") from None
+        install(folder, issued)
+    return load_context(folder)
+
+
+def install(folder: Path, issued: Issued) -> None:
+    """Give the servers another certificate; it counts from the next start."""
+    write_atomic(folder / _SERVER_KEY, issued.key, mode=_OWNER_ONLY)
+    write_atomic(folder / _SERVER, issued.certificate)
+
+
+def load_context(folder: Path) -> ssl.SSLContext:
+    """Return the servers' TLS side with the certificate that is there, whatever it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(folder / _SERVER, folder / _SERVER_KEY)
+    except (OSError, ssl.SSLError):
+        raise FormatError("the server's certificate and key cannot be read", place=Place(str(folder / _SERVER)),
+                          remedy=f"delete {_SERVER} and {_SERVER_KEY}; new ones are made") from None
+    return context
+
+
+def _authority(folder: Path, now: datetime.datetime) -> Issued:
+    certificate, key = folder / CA, folder / _CA_KEY
+    if not certificate.exists() or not key.exists():
+        issued = make_ca(now)
+        write_atomic(key, issued.key, mode=_OWNER_ONLY)
+        write_atomic(certificate, issued.certificate)
+    return Issued(certificate.read_bytes(), key.read_bytes())

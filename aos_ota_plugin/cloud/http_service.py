@@ -1,0 +1,95 @@
+"""What both our HTTP servers share: 127.0.0.1, a thread a connection, and an end that ends the connections, too."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Optional, Set, Tuple, Type
+
+from aos_ota_plugin.errors import OutputError
+
+IDLE_SECONDS = 30.0
+_TLS_HANDSHAKE = 0x16
+
+
+class Service(ThreadingHTTPServer):
+    """Listens until `stop`. With a `context` it speaks TLS to whoever begins with a handshake, else plain HTTP."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 1024
+
+    def __init__(self, port: int, handler: Type[BaseHTTPRequestHandler],
+                 context: Optional[ssl.SSLContext] = None) -> None:
+        self._context = context
+        self._open: Set[socket.socket] = set()
+        self._guard = threading.Lock()
+        try:
+            super().__init__(("127.0.0.1", port), handler)
+        except OSError as error:
+            raise OutputError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
+                              remedy="end what uses that port, or choose another") from None
+        self.port = int(self.server_address[1])
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name=f"http-{self.port}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more, and cut connections off."""
+        self.shutdown()
+        self.server_close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Cut all connections off."""
+        with self._guard:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request_thread(self, request: Any, client_address: Tuple[str, int]) -> None:
+        """Serve one connection; what can go wrong on its way ends it, and nothing else."""
+        with self._guard:
+            self._open.add(request)
+        wrapped = request
+        try:
+            request.settimeout(IDLE_SECONDS)
+            if self._context is not None and request.recv(1, socket.MSG_PEEK) == bytes((_TLS_HANDSHAKE,)):
+                wrapped = self._context.wrap_socket(request, server_side=True)
+                with self._guard:
+                    self._open.discard(request)
+                    self._open.add(wrapped)
+            self.finish_request(wrapped, client_address)
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._guard:
+                self._open.discard(request)
+                self._open.discard(wrapped)
+            self.shutdown_request(wrapped)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Says nothing on the console, and nothing of what it is made with."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "aos-ota"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base's name
+        """Nothing."""
+
+    def answer(self, status: int, kind: str, body: bytes) -> None:
+        """Send a whole small answer."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,0 +1,295 @@
+"""The platform's part: products, devices, packages and rollouts. It hears messages, and says what is to be published.
+
+No socket and no thread here; whoever calls it may do so from several.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import threading
+import time
+from base64 import b64encode
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from aos_ota_plugin.cloud import messages, rollout, rules
+from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
+from aos_ota_plugin.cloud.storage import Product, Storage
+from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.keys.signer import Signer
+from aos_ota_plugin.release.module import DEFAULT, PushMessage
+from aos_ota_plugin.release.store import write_if_changed
+
+IMAGES = "images"
+DATABASE = "cloud.sqlite"
+_SECRET_BYTES = 16
+
+
+class Platform:
+    """One platform, in a folder. `publish(topic, payload)` is called after what it tells of is on the disk; `url_of`
+    makes a package's address; `signer` signs for secure products; `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, signer: Signer, *, publish: Callable[[str, bytes], None],
+                 url_of: Callable[[Package], str], clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._storage = Storage(folder / DATABASE)
+        self._signer = signer
+        self._publish = publish
+        self._url_of = url_of
+        self._clock = clock
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._storage.close()
+
+    # --- what people ask for
+
+    def add_product(self, product_key: str, name: str, *, secure: bool) -> Product:
+        """Add a product. Raises SettingsError when the key is taken or no key."""
+        rules.check_product_key(product_key)
+        product = Product(product_key, name or product_key, secure)
+        with self._lock:
+            known = self._storage.product(product_key)
+            if known is not None and known.secure == secure:
+                return known
+            if known is not None:
+                raise SettingsError(f"the product {product_key} is there, with secure upgrade "
+                                    f"{'on' if known.secure else 'off'}", remedy="leave that as it is, or add another")
+            with self._storage as storage:
+                storage.add_product(product)
+        return product
+
+    def add_devices(self, product_key: str, names: Sequence[str], gateway: Optional[str] = None) -> List[Identity]:
+        """Register devices, each with a new secret; all of them or none. Raises SettingsError."""
+        for name in names:
+            rules.check_device_name(name)
+        identities = [Identity(product_key, name, secrets.token_hex(_SECRET_BYTES)) for name in names]
+        with self._lock:
+            self._product(product_key)
+            if gateway is not None and self._storage.identity(product_key, gateway) is None:
+                raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
+            try:
+                with self._storage as storage:
+                    for identity in identities:
+                        storage.add_device(identity, gateway)
+            except sqlite3.IntegrityError:
+                raise SettingsError("a device of these names is registered already",
+                                    remedy="leave it out; `aos-ota status` lists them") from None
+        return identities
+
+    def add_package(self, data: bytes, upload: rules.Upload) -> Package:
+        """Add a file that can be pushed, by the platform's rules. Raises SettingsError or FormatError."""
+        rules.check_upload(upload, len(data))
+        sha256 = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            product = self._product(upload.product_key)
+            if len(self._storage.packages()) >= rules.PACKAGES_MAX:
+                raise SettingsError(f"there are {rules.PACKAGES_MAX} packages, which is all the platform takes")
+            if product.secure and upload.sign_method != "SHA256":
+                raise SettingsError("with secure upgrade this platform signs SHA-256 only", remedy="use SHA256")
+            digestsign = self._signature(sha256) if product.secure else None
+            package = Package(
+                0, upload.product_key, upload.name, upload.module, upload.version, upload.file, len(data),
+                hashlib.md5(data, usedforsecurity=False).hexdigest(), sha256, upload.sign_method, digestsign,
+                upload.source_version)
+            self._message(package)  # its URL has to fit, too
+            write_if_changed(self._folder / IMAGES / sha256, data)
+            try:
+                with self._storage as storage:
+                    return storage.add_package(package)
+            except sqlite3.IntegrityError:
+                raise SettingsError(f"a package is named {upload.name!a} already, and names cannot be changed",
+                                    remedy="choose another with --name") from None
+
+    def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str]]:
+        """Push a package to devices; returns the job with its number, and {device name: reason} of those left out.
+
+        Raises SettingsError, or ProofError when the package has to be verified first.
+        """
+        now = self._clock()
+        with self._lock:
+            package = self._package(job.package)
+            versions = self._storage.versions()
+            known = {device.device_name for device in self._storage.devices(package.product_key)}
+            unknown = sorted(set(device_names) - known)
+            if unknown:
+                raise SettingsError(f"product {package.product_key} has no device {unknown[0][:40]!a}"
+                                    + (f" and {len(unknown) - 1} more of these" if unknown[1:] else ""),
+                                    remedy="`aos-ota status` lists them")
+            targets = [Target(name, versions.get((package.product_key, name), {}).get(package.module),
+                              self._storage.running_task(package.product_key, name) is not None)
+                       for name in dict.fromkeys(device_names)]
+            tasks, skipped = rollout.plan(job, package, targets, now)
+            with self._storage as storage:
+                job = storage.add_job(job)
+                storage.put_tasks(replace(task, job=job.number) for task in tasks)
+                if job.kind == "verify" and tasks:
+                    storage.set_package_state(job.package, PackageState.VERIFYING)
+        self.tick()
+        return job, skipped
+
+    def cancel(self, number: int) -> int:
+        """Give up what has not ended of a job; returns how many tasks that were. Raises SettingsError."""
+        now = self._clock()
+        with self._lock:
+            job = self._job(number)
+            tasks = [task for task in self._storage.tasks(number) if not task.state.is_final]
+            with self._storage:
+                for task in tasks:
+                    self._keep(rollout.canceled(task, now), job)
+        return len(tasks)
+
+    def status(self) -> Dict[str, Any]:
+        """All that may be shown, ready for JSON: no secret is in it."""
+        with self._lock:
+            versions, tasks, jobs = self._storage.versions(), self._storage.tasks(), self._storage.jobs()
+            products, devices, packages = self._storage.products(), self._storage.devices(), self._storage.packages()
+        of_job: Dict[int, List[Task]] = {}
+        for task in tasks:
+            of_job.setdefault(task.job, []).append(task)
+        return {
+            "products": [asdict(product) for product in products],
+            "devices": [{**asdict(device), "versions": versions.get((device.product_key, device.device_name), {})}
+                        for device in devices],
+            "packages": [{**asdict(package), "state": package.state.name} for package in packages],
+            "jobs": [{**asdict(job), "counts": rollout.count(of_job.get(job.number, [])),
+                      "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])]}
+                     for job in jobs],
+        }
+
+    def counts(self, number: int) -> Dict[str, int]:
+        """How many tasks of a job are in which state. Raises SettingsError."""
+        with self._lock:
+            self._job(number)
+            return {**rollout.count(()), **self._storage.counts(number)}
+
+    def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
+        """A registered device with its secret."""
+        with self._lock:
+            return self._storage.identity(product_key, device_name)
+
+    def access(self) -> List[str]:
+        """The broker's access list for all devices."""
+        with self._lock:
+            devices = self._storage.devices()
+        subs: Dict[Tuple[str, str], List[str]] = {}
+        for device in devices:
+            if device.gateway is not None:
+                subs.setdefault((device.product_key, device.gateway), []).append(
+                    f"{device.product_key}/{device.device_name}")
+        return [line for device in devices for line in messages.access_of(
+            device.product_key, device.device_name, subs.get((device.product_key, device.device_name), []))]
+
+    # --- what devices say, and what time does
+
+    def heard(self, topic: str, payload: bytes) -> None:
+        """Take a message that a device published. Raises FormatError when it is none; nothing has changed then."""
+        message = messages.read_message(topic, payload)
+        now = self._clock()
+        with self._lock:
+            if self._storage.identity(message.product_key, message.device_name) is None:
+                return
+            if isinstance(message, messages.SubLogin):
+                self._sub_login(message)
+            elif isinstance(message, messages.Inform):
+                self._informed(message, now)
+            else:
+                self._progressed(message, now)
+
+    def tick(self) -> None:
+        """Push what is due, and give up what has timed out."""
+        now = self._clock()
+        out = []
+        with self._lock:
+            due = [task for task in self._storage.due_tasks(now) if rollout.is_due(task, now)]
+            late = self._storage.late_tasks(now)
+            if not due and not late:
+                return
+            jobs = {number: self._job(number) for number in {task.job for task in (*due, *late)}}
+            over = [expired for task in late for expired in [rollout.expired(task, jobs[task.job], now)] if expired]
+            with self._storage:
+                for task in over:
+                    self._keep(task, jobs[task.job])
+                for task in due:
+                    self._keep(rollout.pushed(task, now), jobs[task.job])
+                    out.append(self._push(task, jobs[task.job]))
+        for topic, payload in out:
+            self._publish(topic, payload)
+
+    def _sub_login(self, message: messages.SubLogin) -> None:
+        sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
+        gateways = {(one.product_key, one.device_name): one.gateway
+                    for one in self._storage.devices(message.sub.product_key)}
+        mine = message.sub.product_key == message.product_key and gateways.get(
+            (message.sub.product_key, message.sub.device_name)) == message.device_name
+        self._publish(messages.session_topic(message.product_key, message.device_name, "login_reply"),
+                      messages.login_reply(message, sub if mine else None))
+
+    def _informed(self, message: messages.Inform, now: float) -> None:
+        push = None
+        with self._storage.hearing() as storage:
+            storage.saw(message.product_key, message.device_name, now)
+            storage.set_version(message.product_key, message.device_name, message.module, message.version)
+            task = storage.running_task(message.product_key, message.device_name)
+            if task is not None:
+                job = self._job(task.job)
+                package = self._package(job.package)
+                if package.module == message.module:
+                    changed, again = rollout.informed(task, message.version, package.version, now)
+                    self._keep(changed, job)
+                    push = self._push(changed, job) if again else None
+        if push is not None:
+            self._publish(*push)
+
+    def _progressed(self, message: messages.Progress, now: float) -> None:
+        with self._storage.hearing() as storage:
+            storage.saw(message.product_key, message.device_name, now)
+            task = storage.running_task(message.product_key, message.device_name)
+            if task is not None:
+                job = self._job(task.job)
+                if message.module in (None, self._package(job.package).module):
+                    self._keep(rollout.progressed(task, job, message.step, message.desc, now), job)
+
+    def _keep(self, task: Task, job: Job) -> None:
+        self._storage.put_tasks([task])
+        if job.kind == "verify":
+            states = [one.state for one in self._storage.tasks(job.number)]
+            package = rollout.verified(self._package(job.package), states)
+            self._storage.set_package_state(package.number, package.state)
+
+    def _push(self, task: Task, job: Job) -> Tuple[str, bytes]:
+        topic = messages.upgrade_topic(task.product_key, task.device_name)
+        return topic, self._message(self._package(job.package)).to_json()
+
+    def _message(self, package: Package) -> PushMessage:
+        digest = package.md5 if package.sign_method == "Md5" else package.sha256
+        return PushMessage(package.size, package.version, self._url_of(package), package.sign_method, digest,
+                           package.md5, package.digestsign, None if package.module == DEFAULT else package.module)
+
+    def _signature(self, sha256: str) -> str:
+        return b64encode(self._signer.sign_hash(bytes.fromhex(sha256))).decode("ascii")
+
+    def _product(self, product_key: str) -> Product:
+        product = self._storage.product(product_key)
+        if product is None:
+            raise SettingsError(f"there is no product {product_key[:40]!a}", remedy="`aos-ota register` makes one")
+        return product
+
+    def _package(self, number: int) -> Package:
+        package = self._storage.package(number)
+        if package is None:
+            raise SettingsError(f"there is no package {number}", remedy="`aos-ota status` lists them")
+        return package
+
+    def _job(self, number: int) -> Job:
+        job = self._storage.job(number)
+        if job is None:
+            raise SettingsError(f"there is no job {number}", remedy="`aos-ota status` lists them")
+        return job

@@ -1,0 +1,83 @@
+"""What the platform takes: names, versions, files. Where devices keep less than it does, theirs is the limit."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX
+from aos_ota_plugin.device.version import check_version
+from aos_ota_plugin.errors import FormatError, SettingsError
+from aos_ota_plugin.release.module import DEFAULT, SIGN_METHODS, check_module_name
+from aos_ota_plugin.release.report import HTTPS_MAX, SUFFIXES
+
+PACKAGE_NAME_MAX = 40
+PACKAGES_MAX = 500
+VERIFY_DEVICES_MAX = 10
+BATCH_DEVICES_MAX = 1_000_000
+RATE_MIN, RATE_MAX = 10, 10_000
+"""Pushes a minute of one batch."""
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]+", re.ASCII)
+_PRODUCT = re.compile(r"[A-Za-z0-9]+", re.ASCII)
+_CHANGES_TOPICS = "a topic is made of it"
+
+
+def check_product_key(key: str) -> None:
+    """Raise SettingsError unless devices hold this product key: 1 to 20 letters and digits."""
+    if not _PRODUCT.fullmatch(key) or len(key) > PRODUCT_KEY_MAX:
+        raise SettingsError(f"the product key {key[:80]!a} is not 1 to {PRODUCT_KEY_MAX} letters and digits",
+                            remedy=f"choose another one; {_CHANGES_TOPICS}")
+
+
+def check_device_name(name: str) -> None:
+    """Raise SettingsError unless devices hold this name: 1 to 32 letters, digits and ``.:@_-``."""
+    if not _IDENTIFIER.fullmatch(name) or len(name) > DEVICE_NAME_MAX:
+        raise SettingsError(f"the device name {name[:80]!a} is not 1 to {DEVICE_NAME_MAX} letters, digits, '.', ':', "
+                            "'@', '_' and '-'", remedy=f"choose another one; {_CHANGES_TOPICS}")
+
+
+class Upload(NamedTuple):
+    """What is said of a file that is uploaded; with a `source_version` it is a diff."""
+
+    product_key: str
+    name: str
+    file: str
+    version: str
+    module: str = DEFAULT
+    sign_method: str = "SHA256"
+    source_version: Optional[str] = None
+
+
+def check_upload(upload: Upload, size: int) -> None:
+    """Check what is uploaded against the platform's rules; `size` in bytes.
+
+    Raises:
+        SettingsError: the name, version, module or sign method is not one that platform and devices take.
+        FormatError: the file's suffix or size is not one that the platform takes.
+    """
+    _, name, file, version, module, sign_method, source_version = upload
+    if not 1 <= len(name) <= PACKAGE_NAME_MAX or not name.isprintable():
+        raise SettingsError(f"the package name {name[:80]!a} is not 1 to {PACKAGE_NAME_MAX} printable characters",
+                            remedy="shorten it; it cannot be changed later")
+    check_version(version, field="the version")
+    if module != DEFAULT:
+        check_module_name(module)
+    if sign_method not in SIGN_METHODS:
+        raise SettingsError(f"signMethod {sign_method[:20]!a} is none of {', '.join(SIGN_METHODS)}")
+    if source_version is not None:
+        check_version(source_version, field="the source version")
+        if source_version == version:
+            raise SettingsError(f"the diff is from {version} to {version}", remedy="give the version that devices run "
+                                                                                  "now as the source version")
+    if not file.lower().endswith(tuple(f".{suffix}" for suffix in SUFFIXES)):
+        hint = ("upload the same bytes under a name that ends in .bin; devices go by the first bytes"
+                if file.lower().endswith(".xz") else f"the platform takes names that end in {', '.join(SUFFIXES)}")
+        raise FormatError(f"the platform takes no file named {file[-80:]!a}", remedy=hint)
+    if not 0 < size <= HTTPS_MAX:
+        raise FormatError(f"the file has {size} bytes; the platform takes 1 to {HTTPS_MAX}")
+
+
+def check_rate(rate: int) -> None:
+    """Raise SettingsError unless a batch may have this many pushes a minute."""
+    if not RATE_MIN <= rate <= RATE_MAX:
+        raise SettingsError(f"{rate} pushes a minute; the platform takes {RATE_MIN} to {RATE_MAX}")

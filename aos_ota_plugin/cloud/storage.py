@@ -1,0 +1,246 @@
+"""What the platform knows, in SQLite.
+
+What people change is on the disk before they hear of it. What devices say is there for whoever starts the platform
+again after it was killed; a power cut may take the last moments of it, and devices say it anew when they come back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
+
+from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task, TaskState
+from aos_ota_plugin.errors import OutputError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS product (product_key TEXT PRIMARY KEY, name TEXT NOT NULL, secure INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS device (
+  product_key TEXT NOT NULL REFERENCES product, device_name TEXT NOT NULL, device_secret TEXT NOT NULL,
+  gateway TEXT, seen REAL, PRIMARY KEY (product_key, device_name));
+CREATE TABLE IF NOT EXISTS version (
+  product_key TEXT NOT NULL, device_name TEXT NOT NULL, module TEXT NOT NULL, version TEXT NOT NULL,
+  PRIMARY KEY (product_key, device_name, module));
+CREATE TABLE IF NOT EXISTS package (
+  number INTEGER PRIMARY KEY, product_key TEXT NOT NULL REFERENCES product, name TEXT NOT NULL UNIQUE,
+  module TEXT NOT NULL, version TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, md5 TEXT NOT NULL,
+  sha256 TEXT NOT NULL, sign_method TEXT NOT NULL, digestsign TEXT, source_version TEXT, state INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS job (
+  number INTEGER PRIMARY KEY, package INTEGER NOT NULL REFERENCES package, kind TEXT NOT NULL, rate INTEGER NOT NULL,
+  retries INTEGER NOT NULL, retry_after REAL NOT NULL, timeout REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS task (
+  job INTEGER NOT NULL REFERENCES job, product_key TEXT NOT NULL, device_name TEXT NOT NULL, state TEXT NOT NULL,
+  due REAL NOT NULL, changed REAL NOT NULL, step INTEGER NOT NULL, attempts INTEGER NOT NULL, desc TEXT NOT NULL,
+  PRIMARY KEY (job, product_key, device_name));
+CREATE INDEX IF NOT EXISTS task_of_device ON task (product_key, device_name, state);
+CREATE INDEX IF NOT EXISTS task_state ON task (state);
+"""
+_VERSION = 1
+_RUNNING = "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELED')"
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A kind of device. `secure`: the platform signs what it pushes."""
+
+    product_key: str
+    name: str
+    secure: bool
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A device without its secret; `gateway` is the one it is reached through, `seen` when it last spoke."""
+
+    product_key: str
+    device_name: str
+    gateway: Optional[str]
+    seen: Optional[float]
+
+
+class Storage:
+    """One database; used by one thread at a time, whichever. As a context manager it is one transaction.
+
+    One that was begun with ``with storage.hearing():`` does not wait for the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA foreign_keys = ON")
+            found = self._base.execute("PRAGMA user_version").fetchone()[0]
+            if found not in (0, _VERSION):
+                raise OutputError(f"{path} was written by another version of this program ({found}, not {_VERSION})",
+                                  remedy="use that version, or give the cloud another folder")
+            self._base.executescript(_SCHEMA)
+            self._base.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.Error as error:
+            raise OutputError(f"the database {path} cannot be used: {error}",
+                              remedy="restore a copy of it, or give the cloud another folder") from None
+
+    def __enter__(self) -> Storage:
+        self._base.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
+        self._base.execute("COMMIT" if kind is None else "ROLLBACK")
+
+    @contextmanager
+    def hearing(self) -> Iterator[Storage]:
+        """One transaction about what a device said."""
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self:
+                yield self
+        finally:
+            self._base.execute("PRAGMA synchronous = FULL")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+    # --- products and devices
+
+    def add_product(self, product: Product) -> None:
+        """Keep a new product. Raises sqlite3.IntegrityError when its key is taken."""
+        self._insert("product", asdict(product))
+
+    def products(self) -> List[Product]:
+        """All of them."""
+        return [Product(key, name, bool(secure)) for key, name, secure in
+                self._base.execute("SELECT product_key, name, secure FROM product ORDER BY product_key")]
+
+    def product(self, product_key: str) -> Optional[Product]:
+        """One of them."""
+        return next((product for product in self.products() if product.product_key == product_key), None)
+
+    def add_device(self, identity: Identity, gateway: Optional[str]) -> None:
+        """Keep a new device. Raises sqlite3.IntegrityError when its name is taken."""
+        self._insert("device", {**identity._asdict(), "gateway": gateway})
+
+    def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
+        """A device with its secret."""
+        row = self._base.execute("SELECT product_key, device_name, device_secret FROM device WHERE product_key = ? AND "
+                                 "device_name = ?", (product_key, device_name)).fetchone()
+        return Identity(*row) if row else None
+
+    def devices(self, product_key: Optional[str] = None) -> List[Registered]:
+        """All devices, or a product's."""
+        where, values = ("WHERE product_key = ?", (product_key,)) if product_key is not None else ("", ())
+        return [Registered(*row) for row in self._base.execute(
+            f"SELECT product_key, device_name, gateway, seen FROM device {where} ORDER BY product_key, device_name",  # noqa: S608
+            values)]
+
+    def saw(self, product_key: str, device_name: str, now: float) -> None:
+        """The device spoke."""
+        self._base.execute("UPDATE device SET seen = ? WHERE product_key = ? AND device_name = ?",
+                           (now, product_key, device_name))
+
+    def set_version(self, product_key: str, device_name: str, module: str, version: str) -> None:
+        """The device reported what it runs."""
+        self._base.execute("INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?)",
+                           (product_key, device_name, module, version))
+
+    def versions(self) -> Dict[Tuple[str, str], Dict[str, str]]:
+        """{(product key, device name): {module: version}} of what devices reported."""
+        found: Dict[Tuple[str, str], Dict[str, str]] = {}
+        for product_key, device_name, module, version in self._base.execute("SELECT * FROM version"):
+            found.setdefault((product_key, device_name), {})[module] = version
+        return found
+
+    # --- packages, jobs and tasks
+
+    def add_package(self, package: Package) -> Package:
+        """Keep a new package; returns it with its number. Raises sqlite3.IntegrityError when its name is taken."""
+        values = _values(package)
+        del values["number"]
+        return _read(Package, {**values, "number": self._insert("package", values)})
+
+    def packages(self) -> List[Package]:
+        """All of them, oldest first."""
+        return [_read(Package, row) for row in self._rows("SELECT * FROM package ORDER BY number")]
+
+    def package(self, number: int) -> Optional[Package]:
+        """One of them."""
+        return next((_read(Package, row) for row in self._rows("SELECT * FROM package WHERE number = ?", number)), None)
+
+    def set_package_state(self, number: int, state: PackageState) -> None:
+        """A verify job said more of it."""
+        self._base.execute("UPDATE package SET state = ? WHERE number = ?", (int(state), number))
+
+    def add_job(self, job: Job) -> Job:
+        """Keep a new job; returns it with its number."""
+        values = _values(job)
+        del values["number"]
+        return _read(Job, {**values, "number": self._insert("job", values)})
+
+    def jobs(self) -> List[Job]:
+        """All of them, oldest first."""
+        return [_read(Job, row) for row in self._rows("SELECT * FROM job ORDER BY number")]
+
+    def job(self, number: int) -> Optional[Job]:
+        """One of them."""
+        return next((_read(Job, row) for row in self._rows("SELECT * FROM job WHERE number = ?", number)), None)
+
+    def put_tasks(self, tasks: Iterable[Task]) -> None:
+        """Keep new tasks, and what became of known ones."""
+        names = [field.name for field in fields(Task)]
+        self._base.executemany(
+            f"INSERT OR REPLACE INTO task ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
+            [tuple(_values(task)[name] for name in names) for task in tasks])
+
+    def tasks(self, job: Optional[int] = None) -> List[Task]:
+        """All tasks, or a job's."""
+        rows = (self._rows("SELECT * FROM task ORDER BY job, device_name") if job is None
+                else self._rows("SELECT * FROM task WHERE job = ? ORDER BY device_name", job))
+        return [_read(Task, row) for row in rows]
+
+    def due_tasks(self, now: float) -> List[Task]:
+        """Those whose turn has come."""
+        rows = self._rows("SELECT * FROM task WHERE state = 'QUEUED' AND due <= ? ORDER BY due", now)
+        return [_read(Task, row) for row in rows]
+
+    def late_tasks(self, now: float) -> List[Task]:
+        """Those of which nothing was heard for their job's time."""
+        rows = self._rows("SELECT task.* FROM task JOIN job ON job.number = task.job WHERE state IN ('NOTIFIED', "
+                          "'IN_PROGRESS') AND ? - changed >= timeout", now)
+        return [_read(Task, row) for row in rows]
+
+    def counts(self, job: int) -> Dict[str, int]:
+        """{state: number of tasks} of a job, where there are any."""
+        return dict(self._base.execute("SELECT state, COUNT(*) FROM task WHERE job = ? GROUP BY state", (job,)))
+
+    def running_task(self, product_key: str, device_name: str) -> Optional[Task]:
+        """A device's; it has one at most."""
+        rows = self._rows(f"SELECT * FROM task WHERE product_key = ? AND device_name = ? AND {_RUNNING}",  # noqa: S608
+                          product_key, device_name)
+        return next((_read(Task, row) for row in rows), None)
+
+    def _insert(self, table: str, values: Dict[str, Any]) -> int:
+        done = self._base.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608 - our names
+            tuple(values.values()))
+        return int(done.lastrowid or 0)
+
+    def _rows(self, query: str, *values: object) -> List[Dict[str, Any]]:
+        done = self._base.execute(query, values)
+        names = [column[0] for column in done.description]
+        return [dict(zip(names, row)) for row in done.fetchall()]
+
+
+def _values(row: Any) -> Dict[str, Any]:
+    return {name: value.value if isinstance(value, Enum) else value for name, value in asdict(row).items()}
+
+
+def _read(kind: Type[_Row], values: Dict[str, Any]) -> _Row:
+    if kind is Package:
+        values = {**values, "state": PackageState(values["state"])}
+    if kind is Task:
+        values = {**values, "state": TaskState(values["state"])}
+    return kind(**values)

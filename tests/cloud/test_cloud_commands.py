@@ -1,0 +1,230 @@
+"""The commands as a user runs them, and that nothing of them stays behind, however they end."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from cloud_world import IMAGE, LOCAL, SIGNER, until
+
+from aos_ota_plugin.cloud.client import Client
+from aos_ota_plugin.cloud.device_model import DeviceModel, Settings, client_context
+from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.release.manifest import Artifact, Manifest
+
+pytestmark = pytest.mark.cloud
+
+
+def aos_ota(*words, cwd):
+    return subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, words)], cwd=cwd, capture_output=True, text=True,
+                          encoding="utf-8", timeout=120, check=False)
+
+
+def answers(folder):
+    try:
+        return Client(folder).status()
+    except OtaError:
+        return None
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def start(tmp_path, tools):
+    """``start(*words)``: `aos-ota cloud` in build/cloud of a folder, once it answers."""
+    running = []
+
+    def begin(*words):
+        process = subprocess.Popen([sys.executable, "-m", "aos_ota_plugin", "cloud", "build/云", *words], cwd=tmp_path,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+        running.append(process)
+        until(lambda: answers(tmp_path / "build" / "云") or process.poll() is not None)
+        return process
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_from_a_release_to_devices_that_run_it(start, tmp_path):
+    process = start()
+    folder = tmp_path / "build" / "云"
+    done = aos_ota("register", "demo", "one", "two", "--cloud", "build/云", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    identities = [Identity(**json.loads((folder / "devices" / "demo" / f"{name}.json").read_text())) for name in ("one", "two")]
+    assert all(one.device_secret not in done.stdout for one in identities)
+    assert (folder / "devices" / "demo" / "one.json").stat().st_mode & 0o777 == 0o600
+    settings = Settings(read_config(folder).mqtt_port, client_context(str(folder / "ca.pem")), pause=0.1)
+    models = [DeviceModel(one, LOCAL, {"default": "app-1.0.0"}, settings) for one in identities]
+    for model in models:
+        model.start()
+    try:
+        until(lambda: all(one["versions"] for one in Client(folder).status()["devices"]))
+        digests = {"size": len(IMAGE), "md5": "0" * 32, "sha256": hashlib.sha256(IMAGE).hexdigest()}
+        image = Artifact("ota_rtos_ota.bin", "full", **digests)
+        manifest = Manifest("app-1.0.1", "local", "kv", SIGNER.public_key.fingerprint, image, (image,), ())
+        (tmp_path / "ota_rtos_ota.json").write_bytes(manifest.to_json())
+        (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE[:-1] + b"x")
+        done = aos_ota("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "not the file that the manifest describes" in done.stderr
+        (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE)
+        done = aos_ota("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
+        assert (done.returncode, done.stdout.split(",")[0]) == (0, "package 1: app-1.0.1")
+        done = aos_ota("push", 1, "--all", "--cloud", folder, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "verify it on one device first" in done.stderr
+        done = aos_ota("push", 1, "--verify-on", "one", "--all", "--cloud", folder, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "job 1, verify: 1 SUCCEEDED" in done.stdout
+        assert "job 2, batch: 1 SUCCEEDED" in done.stdout
+        assert "runs app-1.0.1 already" in done.stdout
+        done = aos_ota("upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder, cwd=tmp_path)
+        assert done.returncode == 0
+        done = aos_ota("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
+        assert done.returncode == 1
+        (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
+        assert job["tasks"][0]["desc"] == "status -4"
+        done = aos_ota("push", "--cancel", job["number"], "--cloud", folder, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, f"job {job['number']}: 0 devices given up\n")
+        assert aos_ota("push", "--cloud", folder, cwd=tmp_path).returncode == 2
+        assert "there is no job 99" in aos_ota("push", "--cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
+        done = aos_ota("status", "--cloud", folder, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "default app-1.0.1" in done.stdout
+        assert "2 FAILED" not in done.stdout
+        assert json.loads(aos_ota("status", "--json", "--cloud", folder, cwd=tmp_path).stdout)["online"] == ["one&demo", "two&demo"]
+    finally:
+        for model in models:
+            model.stop()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[0].endswith("nothing of it runs any more\n")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number, status", [("SIGINT", 0), ("SIGTERM", 0), ("SIGHUP", 0), ("SIGKILL", -9)])
+def test_nothing_stays_behind(start, tmp_path, number, status):
+    process = start()
+    broker = answers(tmp_path / "build" / "云")["broker"]
+    assert is_alive(broker)
+    config = read_config(tmp_path / "build" / "云")
+    process.send_signal(getattr(signal, number))
+    process.wait(30)
+    assert process.returncode == status
+    until(lambda: not is_alive(broker))
+    for port in (config.mqtt_port, config.image_port, config.api_port):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_port_that_is_taken_ends_the_start_and_all_that_was_started(start, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for option in ("--mqtt-port", "--image-port", "--api-port"):
+            process = start(option, str(taken.getsockname()[1]))
+            said = process.communicate(timeout=30)[0]
+            assert process.returncode == 1
+            assert f"cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in said
+            assert "Traceback" not in said
+    assert not (tmp_path / "build" / "云" / "cloud.json").exists()
+
+
+@pytest.mark.parametrize("words, problem", [
+    (["status"], "there is no cloud in"), (["upload", "x.bin", "--product", "demo", "--version", "1"], "there is no cloud in"),
+    (["push", "1", "--all"], "there is no cloud in"), (["register", "demo", "one"], "there is no cloud in"),
+])
+def test_without_a_cloud_the_commands_say_how_to_start_one(tmp_path, words, problem):
+    done = aos_ota(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert problem in done.stderr
+    assert "fix: start one: aos-ota cloud" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cloud_that_has_ended_is_named(start, tmp_path):
+    process = start()
+    process.terminate()
+    process.wait(30)
+    done = aos_ota("status", "--cloud", "build/云", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no cloud answers on 127.0.0.1:" in done.stderr
+
+
+@pytest.mark.parametrize("name, content, problem", [
+    ("cloud.json", b"{", "no cloud's configuration"), ("cloud.json", b'{"x":1}', "no cloud's configuration"),
+    ("cloud.sqlite", b"no database" * 100, "cannot be used"), ("ota_key.pem", b"no key", "no private key can be read"),
+    ("server.key", b"no key", "certificate"), ("ca.key", b"", "certificate"),
+])
+def test_a_damaged_folder_is_an_error_and_no_traceback(start, tmp_path, name, content, problem, cloud_keys):
+    folder = tmp_path / "build" / "云"
+    shutil.copytree(cloud_keys, folder)
+    (folder / name).write_bytes(content)
+    if name == "ca.key":
+        (folder / "server.pem").unlink()
+    process = start()
+    said = process.communicate(timeout=30)[0]
+    assert (process.returncode, "Traceback" in said) == (1, False), said
+    assert problem in said
+    assert (folder / name).read_bytes() == content
+
+
+def test_a_small_fleet_with_faults(tmp_path, tools):
+    done = aos_ota("fleet", "--devices", 40, "--size", 4000, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["lost"] == []
+    assert outcome["right"] == {
+        "as it should be": 20, "downloads over http": 6, "loses power in downloads": 6, "trusts another key": 2, "has no key": 2,
+        "partition too small": 2, "runs a newer version": 2}
+    assert outcome["connections"] > 80  # broker and cloud were lost on the way
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fleet_that_is_ended_leaves_nothing(tmp_path, tools):
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-m", "aos_ota_plugin", "fleet", "--devices", "20"], env=environ,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: any(answers(folder) for folder in tmp_path.glob("aos_ota_plugin-*")))
+    (folder,) = tmp_path.glob("aos_ota_plugin-*")
+    broker = answers(folder)["broker"]
+    time.sleep(0.5)
+    process.terminate()
+    assert process.wait(60) == 143
+    assert not is_alive(broker)
+    assert list(tmp_path.glob("*")) == []
+
+
+def test_an_image_of_another_fleet_is_a_lost_fleet():
+    """What judges a fleet sees what is not as it has to be."""
+    from aos_ota_plugin.cloud.fleet import Member, kinds, problem_of
+    from aos_ota_plugin.keys.rsa import PublicKey
+
+    good, *_, newer = kinds(SIGNER.public_key, PublicKey(0))
+
+    def member(kind, runs):
+        model = DeviceModel(Identity("p", "d", "s"), kind.device, {"default": runs}, Settings(1, None))
+        return Member(kind, model)
+
+    done = {"state": "SUCCEEDED", "desc": ""}
+    assert problem_of(member(good, "app-1.0.1"), done, "app-1.0.1") is None
+    assert "the cloud believes" in problem_of(member(good, "app-1.0.1"), done, "app-1.0.0")
+    assert "no task" in problem_of(member(good, "app-1.0.1"), None, "app-1.0.1")
+    assert problem_of(member(good, "app-1.0.0"), {"state": "FAILED", "desc": "x"}, "app-1.0.0")
+    assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -4"}, "app-1.0.2") is None
+    assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
+    assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")

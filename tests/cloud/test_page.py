@@ -1,0 +1,158 @@
+"""The page in a real browser, and the API that it reads."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from cloud_world import CLOUD_IMAGE, IMAGE, PRODUCT, until
+
+from aos_ota_plugin.cloud.api import TOKEN_HEADER
+from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture
+def browser(require_tool, tmp_path, world):
+    """``browser()``: the page as Chromium shows it after its scripts have run."""
+    program = shutil.which("chromium")
+    require_tool("chromium", program is not None, "apt-get install chromium")
+
+    def show():
+        done = subprocess.run(
+            [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+             f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom",
+             f"http://127.0.0.1:{world.cloud.config.api_port}/"],
+            capture_output=True, text=True, encoding="utf-8", timeout=120, check=True, env={**os.environ, "HOME": str(tmp_path)})
+        return done.stdout
+
+    return show
+
+
+def row(page, table, key):
+    body = re.search(rf'<table id="{table}">(.*?)</table>', page, re.DOTALL).group(1)
+    return re.search(rf'<tr data-key="{re.escape(key)}">(.*?)</tr>', body, re.DOTALL).group(1)
+
+
+def test_the_page_shows_devices_versions_progress_and_results(world, browser):
+    one, two, _ = world.register("one", "two", "three")
+    world.online(world.device(one), world.device(two, version="app-1.0.9"))
+    package = world.upload()
+    world.push(package, "one")
+    world.push(package, "two", kind="batch")
+    page = browser()
+    assert "3 devices, 2 online, 1 packages" in page
+    good, bad, off = (row(page, "devices", f"{PRODUCT}/{name}") for name in ("one", "two", "three"))
+    assert '<td class="yes">yes</td><td>default app-1.0.1</td>' in good
+    assert 'value="100"' in good
+    assert '<td class="SUCCEEDED">SUCCEEDED</td>' in good
+    assert '<td class="FAILED">FAILED: status -4</td>' in bad
+    assert "default app-1.0.9" in bad
+    assert '<td class="none">no</td>' in off
+    assert "<progress" not in off
+    assert '<td class="VERIFIED">VERIFIED</td>' in row(page, "packages", "1")
+    assert "1 FAILED" in row(page, "jobs", "2")
+    assert '<p id="trouble" role="alert"></p>' in page
+
+
+def test_what_devices_say_is_text_on_the_page(world, browser):
+    (one,) = world.register("one")
+    model = world.device(one)
+    world.online(model)
+    job = world.push(world.upload(), "one", wait=False, timeout=30)
+    until(lambda: world.tasks(job)["one"]["state"] != "QUEUED")
+    world.ended(job)
+    world.cloud.tell("<img src=x onerror=document.title='owned'>")
+    page = browser()
+    assert "&lt;img src=x onerror" in page
+    assert "<img" not in page
+    assert "<title>aos-ota cloud</title>" in page
+
+
+def ask(world, method, path, body=None, headers=None):
+    link = http.client.HTTPConnection("127.0.0.1", world.cloud.config.api_port, timeout=20)
+    link.request(method, path, body, headers or {})
+    answer = link.getresponse()
+    data = answer.read()
+    link.close()
+    return answer.status, data
+
+
+def test_nothing_secret_is_shown_to_who_reads(world):
+    (one,) = world.register("one", secure=True)
+    world.upload(CLOUD_IMAGE)
+    config = world.cloud.config
+    for path in ("/", "/api/status", "/api/public-key", "/api/ca", "/nothing"):
+        _, data = ask(world, "GET", path)
+        for secret in (one.device_secret, config.token, config.url_key, "PRIVATE"):
+            assert secret.encode() not in data, path
+    status, data = ask(world, "GET", "/api/public-key")
+    assert (status, data) == (200, (world.folder / "ota_key.pub.pem").read_bytes())
+
+
+@pytest.mark.parametrize("path", ["/api/products", "/api/devices", "/api/packages?product_key=x&version=1&file=a.bin",
+                                  "/api/jobs", "/api/jobs/1/cancel", "/api/faults"])
+def test_nobody_changes_anything_without_the_token(still_world, path):
+    before = still_world.client.status()
+    for headers in ({}, {TOKEN_HEADER: "0" * 32}):
+        status, data = ask(still_world, "POST", path, b'{"product_key":"x"}', headers)
+        assert status == 401
+        assert "token" in json.loads(data)["error"]
+    assert {**still_world.client.status(), "log": []} == {**before, "log": []}
+
+
+def test_a_page_of_elsewhere_cannot_read_along(still_world):
+    assert ask(still_world, "GET", "/api/status", headers={"Host": "evil.example"})[0] == 403
+    assert ask(still_world, "GET", "/api/status", headers={"Host": "localhost:1"})[0] == 200
+
+
+@pytest.mark.parametrize("body, problem", [
+    (b"no json", "not JSON"), (b"[]", "no JSON object"), (b"{}", "product_key has to be"), (b"[" * 100000, "not JSON"),
+    (b'{"product_key":1}', "product_key has to be"), (b'{"product_key":"a","x":1}', "'x' is not known"),
+    (b'{"product_key":"a/b"}', "is not 1 to 20"), (b'{"product_key":"+"}', "is not 1 to 20"),
+])
+def test_bad_requests_are_told_what_is_wrong(still_world, body, problem):
+    status, data = ask(still_world, "POST", "/api/products", body, {TOKEN_HEADER: still_world.cloud.config.token})
+    assert status == 400
+    assert problem in json.loads(data)["error"]
+    assert [one["product_key"] for one in still_world.client.status()["products"]] in ([], [PRODUCT])
+
+
+@pytest.mark.parametrize("values, problem", [
+    ({"file": "ota_rtos_ota.bin.xz"}, "takes no file named"), ({"file": "a.exe"}, "takes no file named"),
+    ({"version": "1 0"}, "contains"), ({"version": "x" * 64}, "63"), ({"name": "x" * 41}, "1 to 40"),
+    ({"module": "a/b"}, "module name"), ({"sign_method": "crc"}, "signMethod"),
+    ({"source_version": "app-1.0.1"}, "diff is from"), ({"product": "other"}, "no product"),
+    ({"file": "中文" * 20 + ".bin"}, "the url has"),
+])
+def test_uploads_against_the_platforms_rules_are_refused(still_world, values, problem):
+    still_world.client.add_product(PRODUCT)
+    with pytest.raises((SettingsError, FormatError), match=problem):
+        still_world.upload(**values)
+    assert still_world.client.status()["packages"] == []
+    assert list((still_world.folder / "images").iterdir()) == []
+
+
+def test_who_may_be_pushed_to(world):
+    one, two, _ = world.register("one", "two", "three")
+    world.online(world.device(one), world.device(two, version="app-1.0.1"))
+    package = world.upload()
+    with pytest.raises((SettingsError, ProofError), match="is not verified"):
+        world.push(package, "one", kind="batch")
+    with pytest.raises(SettingsError, match="no device 'four'"):
+        world.push(package, "one", "four")
+    with pytest.raises(SettingsError, match="no package 99"):
+        world.push(99, "one")
+    diff = world.upload(IMAGE, "app-1.0.2", name="diff", source_version="app-1.0.0")
+    world.push(package, "three", wait=False, timeout=100)
+    started = world.client.start_job(package=diff, kind="verify", device_names=["two", "three", "one"])
+    assert started["skipped"] == {"two": "reported app-1.0.1, and the diff is from app-1.0.0",
+                                  "three": "is in another task that has not ended"}
+    started = world.client.start_job(package=package, kind="verify", device_names=["two"])
+    assert started["skipped"] == {"two": "runs app-1.0.1 already"}
+    with pytest.raises(SettingsError, match="named 'diff' already"):
+        world.upload(IMAGE, "app-1.0.3", name="diff")

@@ -1,0 +1,156 @@
+"""What goes wrong on the way and must not matter: restarts, cut connections, slow links, power cuts."""
+
+import os
+import signal
+
+import pytest
+from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, until
+
+from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.images.full import build
+
+pytestmark = pytest.mark.cloud
+
+
+def in_the_middle(world, model, job):
+    until(lambda: 0 < world.tasks(job)["one"]["step"] < 80)
+
+
+@pytest.fixture
+def slow(world):
+    """A device that has begun a download of about three seconds."""
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    world.client.set_faults(rate=20_000)
+    job = world.push(world.upload(), "one", wait=False)
+    in_the_middle(world, model, job)
+    return model, job
+
+
+def arrived(world, model, job):
+    task = world.ended(job)["one"]
+    assert task["state"] == "SUCCEEDED"
+    assert world.versions("one") == {"default": "app-1.0.1"}
+    assert model.state.results[-1].signature_checked
+
+
+def test_a_download_goes_on_where_the_server_was_cut_off(world, slow):
+    model, job = slow
+    world.cloud.images.drop()
+    arrived(world, model, job)
+    assert model.state.resumed >= 1
+    assert model.state.downloaded < len(IMAGE) + 420 + 20_000
+
+
+def test_a_killed_broker_is_started_again_and_nobody_is_lost(world, slow):
+    model, job = slow
+    os.kill(world.cloud.broker.pid, signal.SIGKILL)
+    arrived(world, model, job)
+    assert model.state.connections >= 2
+    assert any("the broker has ended" in line for line in world.lines)
+
+
+def test_a_cloud_that_is_started_again_goes_on_with_its_tasks(world, slow):
+    model, job = slow
+    ports = world.cloud.config
+    world.cloud.stop()
+    world.start()
+    assert world.cloud.config == ports
+    world.client.set_faults(rate=0)
+    arrived(world, model, job)
+    assert world.package_state(1) == "VERIFIED"
+
+
+def test_a_device_without_power_starts_anew_and_is_pushed_to_again(world):
+    (identity,) = world.register("one")
+    model = world.device(identity, power_cut=1.0)
+    world.online(model)
+    job = world.push(world.upload(), "one", wait=False)
+    until(lambda: model.state.power_cuts >= 2)
+    model.stop()
+    assert model.join()
+    world.device(identity)
+    assert world.ended(job)["one"]["state"] == "SUCCEEDED"
+
+
+def test_lost_answers_errors_and_a_server_without_range_end_in_the_right_version_or_a_refusal(world):
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    world.client.set_faults(loss=0.5, error=0.3, seed=4)
+    arrived(world, model, world.push(world.upload(), "one", wait=False))
+    assert model.state.resumed
+    world.client.set_faults(ignore_range=True)  # its trailer could be read from the wrong place: not taken
+    task = world.push(world.upload(build(PAYLOAD, sign=SIGNER.sign_hash), "app-1.0.2"), "one")["one"]
+    assert (task["state"], task["desc"]) == ("FAILED", "status -9")
+
+
+def test_a_damaged_download_is_refused_and_the_retry_succeeds(world):
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    world.client.set_faults(corrupt=1.0)
+    job = world.push(world.upload(), "one", wait=False, retries=1, retry_after=0.5)
+    until(lambda: model.state.results)
+    world.client.set_faults()
+    task = world.ended(job)["one"]
+    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 2)
+    assert [r.verdict for r in model.state.results] == [-11, 0]
+
+
+def test_a_device_that_is_never_heard_of_times_out(world):
+    world.register("one")
+    task = world.push(world.upload(), "one", timeout=0.5)["one"]
+    assert (task["state"], task["desc"]) == ("FAILED", "timed out after 0.5 s")
+
+
+def test_a_canceled_job_ends_at_once(world, slow):
+    _, job = slow
+    assert world.client.cancel(job) == 1
+    assert world.ended(job)["one"]["state"] == "CANCELED"
+    assert world.client.cancel(job) == 0
+
+
+@pytest.mark.parametrize("link", ["ble", "nb-iot", "4g"])
+def test_links_of_every_kind(world, link):
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    faults = world.client.set_faults(link=link)
+    assert faults["rate"]
+    assert faults["loss"]
+    small = build(PAYLOAD[:6000], sign=SIGNER.sign_hash)
+    arrived(world, model, world.push(world.upload(small), "one", wait=False))
+
+
+def test_the_agent_that_makes_http_of_https(world):
+    (identity,) = world.register("one")
+    model = world.device(identity, secure_download=False)
+    world.online(model)
+    arrived(world, model, world.push(world.upload(), "one", wait=False))
+
+
+def test_a_gateway_and_its_three_sub_devices(world):
+    (gateway,) = world.register("gateway")
+    subs = world.register("sub1", "sub2", "sub3", gateway="gateway")
+    strange = Identity(PRODUCT, "sub4", "x")
+    model = world.device(gateway, subs={sub: {"default": "sub-1.0.0"} for sub in (*subs, strange)})
+    world.online(model)
+    until(lambda: all(world.versions(sub.device_name) for sub in subs))
+    names = [sub.device_name for sub in subs]
+    tasks = world.push(world.upload(version="sub-1.0.1"), *names)
+    assert {task["state"] for task in tasks.values()} == {"SUCCEEDED"}
+    assert all(world.versions(name) == {"default": "sub-1.0.1"} for name in names)
+    assert world.versions("gateway") == {"default": "app-1.0.0"}
+
+
+def test_a_module_of_a_device(world):
+    (identity,) = world.register("one", secure=True)
+    model = world.device(identity, device=LOCAL._replace(public_key=world.cloud.signer.public_key),
+                         versions={"default": "app-1.0.0", "js": "js-1.0.0"})
+    world.online(model)
+    task = world.push(world.upload(b"print(1)\n" * 300, "js-1.0.1", module="js"), "one")["one"]
+    assert task["state"] == "SUCCEEDED"
+    assert world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
+    assert model.state.results[0].signature_checked
