@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate fleet test check bench packages simulate-packages cloud-packages test-packages clean
+.PHONY: demo simulate fleet test check bench fuzz faults packages simulate-packages cloud-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -31,6 +31,14 @@ check: $(VENV)/.ready-test
 bench: test-packages $(VENV)/.ready-bench
 	@"$(BIN)/python" -m tests.bench $(BENCH_ARGS)
 
+# A million inputs to everything that reads: hours. FUZZ_ARGS="--runs 10000 manifest" for less.
+fuzz: test-packages $(VENV)/.ready-fuzz
+	@"$(BIN)/python" -m tests.fuzz $(FUZZ_ARGS)
+
+# Every call by which a command changes the disk, refused in four ways and the process killed there: many minutes.
+faults: test-packages $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest -m "faults or not faults" tests/faults $(PYTEST_ARGS)
+
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"
 	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
@@ -48,6 +56,12 @@ $(VENV)/.ready-cloud: $(VENV)/.ready
 
 $(VENV)/.ready-bench: $(VENV)/.ready-test
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,bench]" $(patsubst %,"%",$(AOS_TOOLS))
+	@touch "$@"
+
+# Where there is no atheris for this Python, inputs are changed at random instead.
+$(VENV)/.ready-fuzz: $(VENV)/.ready-test
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test,fuzz]" $(patsubst %,"%",$(AOS_TOOLS)) \
+		|| echo "no atheris here: inputs are changed at random"
 	@touch "$@"
 
 # Debian's packages, each asked for only where what it brings is missing.

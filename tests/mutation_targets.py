@@ -23,9 +23,10 @@ from typing import Callable, Dict, Tuple
 
 # ruff: noqa: E402 - the test helpers below lie in folders that are no packages
 _HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE / "images"), str(_HERE / "device")]
+sys.path[:0] = [str(_HERE), str(_HERE / "images"), str(_HERE / "device")]
 from elf_builder import Section, Symbol, build_elf
 from nbdiff_reference import firmware, reference_apply, updated
+from text_targets import TEXT
 
 from aos_ota_plugin.cli.info import _lines
 from aos_ota_plugin.device.acceptance import Device, Push, judge
@@ -40,12 +41,14 @@ from aos_ota_plugin.images.multi import Part as FlashPart
 from aos_ota_plugin.images.multi import Partition, place
 from aos_ota_plugin.images.sign import SignInfo
 from aos_ota_plugin.keys import der
+from aos_ota_plugin.keys.approval import Approval, parse_approval
 from aos_ota_plugin.keys.command import parse_command
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.signature import decode_signature
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.inspect import inspect
+from aos_ota_plugin.release.key_ring import parse_ring
 from aos_ota_plugin.release.layout import layout_document, parse_layout
 from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
 from aos_ota_plugin.release.module import PushMessage, parse_push
@@ -97,6 +100,9 @@ def mutated(target: Target, chance: random.Random) -> bytes:
 # --- what is fed
 
 SIGNER = load_signer((KEYS / "private.pem").read_bytes(), file="private.pem", passphrase=None)
+APPROVAL = Approval(bytes(range(32)), SIGNER.public_key.fingerprint, SIGNER.sign_hash(bytes(range(32))))
+RING = (f"current:\n  fingerprint: {'a' * 64}\nnext:\n  fingerprint: {'b' * 64}\n  public_key: keys/b.pem\n"
+        f"retired:\n- fingerprint: {'c' * 64}\n  note: lost\n").encode()
 KEY = SIGNER.public_key
 TOKEN = b"pkcs11:token=OTA%20keys;id=%a1%b2;slot-id=1?module-path=/usr/lib/x.so&pin-source=file:/etc/pin"
 COMMAND = b"command:tools/sign 'a b' \"c\" {digest_hex}"
@@ -292,6 +298,19 @@ def check_modules(data: bytes) -> bool:
     return declared == read_module_file(MODULES.decode(), "/w/ota.modules.yaml")
 
 
+def check_ring(data: bytes) -> bool:
+    ring = parse_ring(data.decode("utf-8", "replace"), "r")
+    roles = [ring.role(key.fingerprint) for key in (ring.current, *ring.retired)]
+    assert roles == ["current", *["retired"] * len(ring.retired)]
+    return ring == parse_ring(RING.decode(), "r")
+
+
+def check_approval(data: bytes) -> bool:
+    approval = parse_approval(data, file="a")
+    assert parse_approval(approval.to_json(), file="a") == approval
+    return approval == APPROVAL
+
+
 def check_layout(data: bytes) -> bool:
     layout = parse_layout(data, file="l")
     assert parse_layout(json.dumps(layout).encode(), file="l") == layout
@@ -413,6 +432,8 @@ TARGETS: Dict[str, Target] = {
     "layout.json": Target(json.dumps(LAYOUT, indent=2).encode(), check_layout),
     "push message": Target(PUSH.to_json(), check_push),
     "modules": Target(MODULES, check_modules),
+    "key ring": Target(RING, check_ring, (0, len(RING))),
+    "approval": Target(APPROVAL.to_json(), check_approval),
     "Ymodem, first block": Target(announcement(Announced("image.bin", 2048)), check_block, (0, 24)),
     "Ymodem, session": Target(b"".join(SESSION), check_session, (0, 140)),
     "key, C arrays": Target(C_KEY, check_public_key, (0, 80)),
@@ -429,3 +450,4 @@ TARGETS: Dict[str, Target] = {
     "partition table": Target(TABLE, check_table, (0, len(TABLE))),
     "flasher's file list": Target(FLASH_LIST, check_flash_list, (0, len(FLASH_LIST))),
 }
+TARGETS.update((name, Target(*row)) for name, row in TEXT.items())

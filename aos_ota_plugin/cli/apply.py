@@ -11,8 +11,8 @@ import click
 from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import ProofError, placed
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.payloads import Payload, read_diff, read_payload
-from aos_ota_plugin.release.store import write_atomic
 
 
 @click.command("apply", short_help="make the new payload of an old one and a diff image")
@@ -41,7 +41,7 @@ def command(old: str, patch: str, output: str) -> None:
     if change.manifest and digest != change.manifest.payload.sha256:
         raise ProofError(f"the diff does not make the payload of {change.manifest.version} that {patch} describes",
                          remedy="keep the release's files together, unchanged")
-    write_atomic(output, after)
+    write_file(output, after)
     click.echo(f"{output}  {len(after)} bytes  sha256 {digest}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Dict, Iterable, Mapping, Sequence, Tuple
 
 import click
 
@@ -14,17 +14,21 @@ from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.release.store import write_if_changed
-from aos_ota_plugin.simulate.firmware import PUBLIC_KEY, VERSIONS, Built, Firmware
+from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY
+from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
 
 _RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
 _FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
 _DEMO = Path("solutions") / "ota_demo"
+_BY_HAND = Path("solutions") / "ota_demo_by_hand"
 _BOOT = Path("solutions") / "ota_boot_stage"
-_KEPT = Path("simulated")
+KEPT = Path("simulated")
 _KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
-_BOOT_FILE = "ota_boot2a.bin"
+BOOT_PLACE = _RELEASE / "ota_bin" / "ota_boot2a.bin"
+_VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
+_VENDOR_FAULTS = "OTA_BOOT_VENDOR_FAULTS=1"
 
 
 def built_firmware(root: Path, *, quiet: bool) -> Built:
@@ -33,8 +37,8 @@ def built_firmware(root: Path, *, quiet: bool) -> Built:
     Raises OtaError when a tool is missing or a build fails.
     """
     libraries = library_files(lambda text: click.echo(text, err=True), cache_folder())
-    stamp = root / _KEPT / "stamp"
-    state = _state(libraries)
+    stamp = root / KEPT / "stamp"
+    state = state_of(libraries)
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
         _build(root, libraries, quiet=quiet)
@@ -42,8 +46,8 @@ def built_firmware(root: Path, *, quiet: bool) -> Built:
     return _read(root)
 
 
-def _state(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
-    """A digest of all that goes into the builds."""
+def state_of(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
+    """Return a digest of all that goes into the builds."""
     digest = hashlib.sha256()
     for path in sorted(package_folder().rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -56,47 +60,100 @@ def _state(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
 
 def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: bool) -> None:
     aos = find_aos()
-    prepare(root, _replaced(libraries))
+    prepare(root, replaced(libraries))
+    make_keys(root)
+    for arguments, target in (([_VENDOR_FAULTS], root / KEPT / _VENDOR_BOOT_FILE), ([], root / BOOT_PLACE)):
+        make_boot_stage(aos, root, arguments, target, quiet=quiet)
+    run_make(aos, root / _BY_HAND, [], quiet=quiet)
+    for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
+                         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
+        write_if_changed(root / KEPT / BY_HAND / file, source.read_bytes())
+    make_versions(aos, root, VERSIONS, quiet=quiet)
+
+
+def make_keys(root: Path) -> None:
+    """Make the key that signs and a stranger's, unless they are there."""
     make_key(root / _KEY)
-    make_key(root / _KEPT / "stranger.pem")
+    make_key(root / KEPT / "stranger.pem")
     signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
     write_if_changed(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
-    run_make(aos, root / _BOOT, [], quiet=quiet)
-    write_if_changed(root / _RELEASE / "ota_bin" / _BOOT_FILE,
-                     (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
-    for name, arguments in VERSIONS.items():
-        run_make(aos, root / _DEMO, list(arguments), quiet=quiet)
+
+
+def make_boot_stage(aos: str, root: Path, arguments: Sequence[str], target: Path, *, quiet: bool) -> None:
+    """Build the boot stage into `target`; BuildError when that fails."""
+    run_make(aos, root / _BOOT, list(arguments), quiet=quiet)
+    write_if_changed(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+
+
+def make_versions(aos: str, root: Path, versions: Mapping[str, Sequence[str]], *, quiet: bool) -> None:
+    """Build the demo solution with each version's arguments, and keep the files; BuildError when one fails."""
+    for name, settings in versions.items():
+        run_make(aos, root / _DEMO, list(settings), quiet=quiet)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
-            write_if_changed(root / _KEPT / name / file, source.read_bytes())
+            write_if_changed(root / KEPT / name / file, source.read_bytes())
 
 
-def _replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:
-    """The real libraries in place of the stand-ins, with our own descriptions; and the solution for this board."""
+def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:
+    """Return the real libraries in place of the stand-ins, described by us, and the solution for this board."""
     ours = package_folder() / "demo" / "libraries"
-    replaced: Dict[str, Dict[str, bytes]] = {}
+    folders: Dict[str, Dict[str, bytes]] = {}
     for name, files in libraries.items():
         own = {path.relative_to(ours / name).as_posix(): path.read_bytes()
                for path in sorted((ours / name).rglob("*")) if path.is_file()}
-        replaced[f"components/{name}"] = {**files, **own}
+        folders[f"components/{name}"] = {**files, **own}
     solution = package_folder() / "demo" / "workspace" / _DEMO
     described = (solution / "package.yaml").read_text(encoding="utf-8")
-    for old, new in (("  board_name: haas100\n", "  board_name: mps2\n"),
-                     ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
-                     ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n")):
-        if described.count(old) != 1:
-            raise WorkspaceError(f"the demo's package.yaml no longer holds {old.strip()!r} once")
-        described = described.replace(old, new)
-    replaced[_DEMO.as_posix()] = {
-        **{path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()},
-        "package.yaml": described.encode("utf-8")}
-    return replaced
+    described = _edited(described, ("  board_name: haas100\n", "  board_name: mps2\n"),
+                        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
+                        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"))
+    files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
+    folders[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}
+    folders[_BY_HAND.as_posix()] = {**files, **_by_hand(described, files["otaappdemo.c"].decode("utf-8"))}
+    return folders
+
+
+def _by_hand(described: str, source: str) -> Dict[str, bytes]:
+    """The demo as one who has no plugin edits it, and forgets the public key."""
+    depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
+    described = (described[:depends] + described[described.index("\n", depends) + 1:settings]
+                 + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n")
+    source = _edited(source, ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
+                     ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
+                     ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
+                     ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'))
+    return {"package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
+            "otaappdemo.c": source.encode("utf-8")}
+
+
+def _edited(text: str, *edits: Tuple[str, str]) -> str:
+    for old, new in edits:
+        if text.count(old) != 1:
+            raise WorkspaceError(f"the demo no longer holds {old.strip()!r} once")
+        text = text.replace(old, new)
+    return text
 
 
 def _read(root: Path) -> Built:
-    kept = root / _KEPT
-    boot = (root / _RELEASE / "ota_bin" / _BOOT_FILE).read_bytes()
-    firmware = {name: Firmware(*((kept / name / file).read_bytes() for file in _FILES)) for name in VERSIONS}
-    return Built(boot, firmware, (root / _KEY).read_bytes(),
-                 (kept / "stranger.pem").read_bytes(), (root / _FLASH_LIST).read_text(encoding="utf-8"))
+    kept = root / KEPT
+    firmware = kept_firmware(root, VERSIONS)
+    by_hand = kept / BY_HAND
+    firmware[BY_HAND] = Firmware((by_hand / _FILES[0]).read_bytes(), b"", (by_hand / _FILES[2]).read_bytes())
+    return Built(boot_stage(root), (kept / _VENDOR_BOOT_FILE).read_bytes(), firmware, *keys_and_flash_list(root))
+
+
+def boot_stage(root: Path) -> bytes:
+    """Return the boot stage that was built."""
+    return (root / BOOT_PLACE).read_bytes()
+
+
+def kept_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
+    """Return what was kept of these versions."""
+    return {name: Firmware(*((root / KEPT / name / file).read_bytes() for file in _FILES)) for name in versions}
+
+
+def keys_and_flash_list(root: Path) -> Tuple[bytes, bytes, str]:
+    """Return the key that signs, a stranger's, and the flasher's file list."""
+    return ((root / _KEY).read_bytes(), (root / KEPT / "stranger.pem").read_bytes(),
+            (root / _FLASH_LIST).read_text(encoding="utf-8"))

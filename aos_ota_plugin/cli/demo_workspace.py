@@ -63,9 +63,9 @@ def make_key(path: Path) -> None:
     if path.is_file():
         return
     from aos_ota_plugin.cli.keygen import create_private
-    from aos_ota_plugin.keys.generate import generate_private_pem
+    from aos_ota_plugin.keys.development import development_private_pem
 
-    create_private(path, generate_private_pem(None))
+    create_private(path, development_private_pem())
     click.echo(f"made a development key: {path}", err=True)
 
 

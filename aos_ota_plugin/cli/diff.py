@@ -15,9 +15,9 @@ from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.images.diff import build
 from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_patch, prove_accepted, prove_diff
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.inputs import load_private_key
 from aos_ota_plugin.release.payloads import read_payload
-from aos_ota_plugin.release.store import write_atomic
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer
@@ -58,7 +58,7 @@ def command(
     image = build(patch, sign=signer.sign_hash if signer else None)
     made = prove_diff(before.data, after.data, image, partition_size=partition_size)
     prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
-    write_atomic(output, made.image)
+    write_file(output, made.image)
     rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))
     if as_json:
         echo_json({"file": output, "size": len(made.image), "sha256": hashlib.sha256(made.image).hexdigest(),

@@ -9,14 +9,25 @@ import atexit
 import gc
 import os
 import sys
+from types import TracebackType
+from typing import Optional, Type
+
+from aos_ota_plugin.process import describe, no_core_dumps
 
 _GARBAGE_WORTH_A_LOOK = 50_000
 """Objects; Python's own 700 have it search through every module again and again while they are imported."""
 
 
+def _discreet_hook(kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]) -> None:
+    """What `main` does not catch: where it failed, and no message, which may hold a secret."""
+    sys.stderr.write(f"aos-ota: {describe(error)}\n")
+
+
 def entry() -> None:
     """Run the command, and end the process with its status."""
     gc.set_threshold(_GARBAGE_WORTH_A_LOOK)
+    no_core_dumps()
+    sys.excepthook = _discreet_hook
     from aos_ota_plugin.cli.main import main
 
     status: object = 0

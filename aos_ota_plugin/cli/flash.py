@@ -11,8 +11,8 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.release.inputs import read
-from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.release.file_set import write_file
+from aos_ota_plugin.release.inputs import read, read_document
 from aos_ota_plugin.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
 
 
@@ -34,7 +34,8 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
     """
     if show and names:
         raise click.UsageError("--show writes nothing, so --write has no place beside it")
-    text = read(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui").decode("utf-8", "replace")
+    text = read_document(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui").decode(
+        "utf-8", "replace")
     rows = partitions(text, flash_list)
     unknown = [name for name in names if name not in {row.name for row in rows}]
     if unknown:
@@ -43,7 +44,7 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
     flash = _flash(image, must_exist=show)
     written = [] if show else _written(flash, rows, names, Path(flash_list).parent / "ota_bin")
     if written:
-        write_atomic(image, bytes(flash))
+        write_file(image, bytes(flash))
     _print(flash, rows, written, as_json=as_json)
 
 

@@ -9,10 +9,11 @@ from typing import Dict, List, Optional
 
 import click
 
+from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.cli.component import NAME, component_files, site_files
 from aos_ota_plugin.cli.launcher import Launcher, find_launcher
-from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.release.store import write_if_changed
+from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
 from aos_ota_plugin.workspace.packages import parse_package
@@ -62,7 +63,7 @@ def command(directory: str, as_component: bool) -> None:
         click.echo(f"{package} depends on {NAME} already: that is the hook")
         done += _component(solution)
     elif reason is None:
-        done += _write(solution / "site_scons", site_files())
+        done += _write(solution, {f"site_scons/{name}": data for name, data in site_files().items()})
     else:
         click.echo(f"setting up the component: {reason}")
         changed = _with_dependency(package)
@@ -84,7 +85,7 @@ def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Option
         return (f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
                 "site_scons/site_init.py (it needs the module imp, gone since 3.12)")
     own = solution / "site_scons" / "site_init.py"
-    if own.is_file() and own.read_bytes() != site_files()["site_init.py"]:
+    if own.is_file() and read_bounded(own) != site_files()["site_init.py"]:
         return f"{own} is yours already, and SCons loads one only"
     return None
 
@@ -102,7 +103,7 @@ def _clear_site_init(solution: Path, launcher: Launcher) -> bool:
     if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
         return False
     where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
-    if path.read_bytes() == site_files()["site_init.py"]:
+    if read_bounded(path) == site_files()["site_init.py"]:
         path.unlink()
         click.echo(f"removed {path}: {where}")
     else:
@@ -115,9 +116,25 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
     written = []
     for name, data in files.items():
         path = folder / name
-        if not (keep and path.exists()) and write_if_changed(path.resolve(), data):
+        if not (keep and path.exists()) and write_file(_real(path, folder), data):
             written.append(str(path))
     return written
+
+
+def _real(path: Path, start: Path) -> Path:
+    """Where a file is, links followed, as long as they stay in the workspace around ``start``.
+
+    A repository can hold links to anywhere.
+
+    Raises:
+        OutputError: it is elsewhere, or the links lead in a circle.
+    """
+    real = Path(os.path.realpath(path))
+    root = Path(os.path.realpath(find_root(str(start))))
+    if root not in real.parents or os.path.islink(real):
+        raise OutputError(f"{path} is a link to {real}, outside of the workspace {root}",
+                          remedy="put the file itself there, and run `aos-ota init` again")
+    return real
 
 
 def _with_dependency(package: Path) -> bytes:
@@ -158,11 +175,11 @@ def _indent(lines: List[str]) -> str:
 
 
 def _ignore(path: Path) -> List[str]:
-    data = path.read_bytes() if path.is_file() else b""
+    data = read_bounded(path) if path.is_file() else b""
     present = {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
     missing = [entry for entry in IGNORED if entry not in present]
     if not missing:
         return []
     separator = b"" if not data or data.endswith(b"\n") else b"\n"
-    write_if_changed(path.resolve(), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
+    write_file(_real(path, path.parent), data + separator + "".join(f"{entry}\n" for entry in missing).encode("utf-8"))
     return [str(path)]

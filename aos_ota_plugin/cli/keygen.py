@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.release.fresh import New, place_new, take_back
 
 
 @click.command("keygen", short_help="make a signing key")
@@ -18,16 +18,19 @@ from aos_ota_plugin.release.store import write_atomic
               help="The private key's file; it must not exist yet.")
 @click.option("--public", "public_path", type=click.Path(dir_okay=False),
               help="The public key's file.  [default: the private key's name with .pub.pem]")
+@click.option("--dev", is_flag=True, help="Make a development key: it carries a mark, and release builds refuse it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(output: str, public_path: Optional[str], as_json: bool) -> None:
+def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -> None:
     """Make an RSA-2048 key pair, the one kind that devices accept.
 
-    The private key is readable by you alone. It is encrypted when AOS_OTA_KEY_PASSPHRASE is set in the environment.
+    The private key is readable by you alone. It is encrypted when AOS_OTA_KEY_PASSPHRASE is set in the environment. The
+    mark of a development key stands in the key itself: no conversion takes it off.
 
     \b
     Example:
       aos-ota keygen -o keys/ota_key.pem
     """
+    from aos_ota_plugin.keys.development import development_private_pem
     from aos_ota_plugin.keys.generate import generate_private_pem
     from aos_ota_plugin.keys.signer import load_signer
 
@@ -35,34 +38,28 @@ def command(output: str, public_path: Optional[str], as_json: bool) -> None:
     passphrase = text.encode("utf-8") if text is not None else None
     private = Path(output)
     public = Path(public_path) if public_path else private.with_suffix(".pub.pem")
+    take_back([public, private])
     for path in (private, public):
         if path.exists() or path.is_symlink():
             raise OutputError(f"{path} is there already; a key that is overwritten cannot be had back",
                               remedy="choose another name with -o, or move that file away yourself")
-    pem = generate_private_pem(passphrase)
+    if dev and passphrase is not None:
+        raise click.UsageError("a development key is not encrypted: unset AOS_OTA_KEY_PASSPHRASE")
+    pem = development_private_pem() if dev else generate_private_pem(passphrase)
     signer = load_signer(pem, file=output, passphrase=passphrase)
-    create_private(private, pem)
-    write_atomic(public, signer.public_key.to_pem().encode("ascii"))
+    place_new([New(public, signer.public_key.to_pem().encode("ascii")), New(private, pem, 0o600)])
     if as_json:
         echo_json({"private": str(private), "public": str(public), "encrypted": passphrase is not None,
-                   "fingerprint": signer.public_key.fingerprint})
+                   "development": dev, "fingerprint": signer.public_key.fingerprint})
         return
-    state = "encrypted" if passphrase else "not encrypted"
+    state = "encrypted" if passphrase else "for development, not encrypted" if dev else "not encrypted"
     click.echo(f"private key  {private}  ({state}; keep a copy in a safe place)")
     click.echo(f"public key   {public}")
     click.echo(f"fingerprint  {signer.public_key.fingerprint}")
-    click.echo(f"next: set `OTA_SIGNING_KEY: {output}` under def_config in the solution's package.yaml")
+    click.echo(f"next: set `OTA_SIGNING_KEY: {output}` under def_config in the solution's package.yaml"
+               + (", and `OTA_ALLOW_DEVELOPMENT_KEY: y`" if dev else ""))
 
 
 def create_private(path: Path, data: bytes) -> None:
     """Create the file for its owner alone, and never over another one, even one made this very moment."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise OutputError(f"cannot create {path}: {error.strerror or error}",
-                          remedy="choose a folder that you can write to, and a name that is free") from None
+    place_new([New(path, data, 0o600)])

@@ -17,9 +17,13 @@ VERBS = {
     "config": "show every setting, and where its value comes from",
     "menuconfig": "change the solution's settings in a menu",
     "sign": "sign a payload outside a build, as the build does",
+    "approve": "agree to a payload, as the second of four eyes",
+    "keys": "show which releases trust and were signed by which key, and what comes next",
     "diff": "make a diff image from one payload or release to another",
     "apply": "make the new payload of an old one and a diff image",
     "verify": "answer as a device would: accepted, or its own error",
+    "verify-release": "check a kept release, its statement and components, or rebuild it and compare",
+    "sbom": "list the solution's components in CycloneDX",
     "info": "tell what any file of ours is, all the way in",
     "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
     "pack-files": "pack a folder's files for a module, a sub-device or scripts",
@@ -31,6 +35,7 @@ VERBS = {
     "doctor": "check the set-up, and say how to mend it",
     "flash": "write a build's files to the flash of an emulated board, and show its partitions",
     "simulate": "take an emulated device through upgrades that must succeed or be refused",
+    "device": "run an emulated device that speaks MQTT and HTTP for itself",
     "cloud": "run a cloud on this machine: broker, image server, rollouts, a page to watch",
     "register": "register devices with the cloud on this machine",
     "upload": "add a package to the cloud on this machine",
@@ -88,4 +93,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
         group.main(args=arguments, prog_name="aos-ota")
     except OtaError as error:
         click.echo(f"aos-ota: error: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:  # a traceback's message may hold a secret
+        from aos_ota_plugin.process import describe
+
+        click.echo(f"aos-ota: {describe(error)}", err=True)
         sys.exit(1)

@@ -18,7 +18,7 @@ from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.inputs import load_private_key, read, read_document
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
@@ -127,7 +127,8 @@ def _part(magic: ImageMagic, value: str) -> Part:
 
 
 def _partitions(table: str) -> List[Partition]:
-    text = read(table, "the partition table", "give the board's config/partition_conf*.c").decode("utf-8", "replace")
+    text = read_document(table, "the partition table", "give the board's config/partition_conf*.c").decode(
+        "utf-8", "replace")
     return [Partition(name, start, length) for name, start, length, _ in read_layout(text, table)]
 
 

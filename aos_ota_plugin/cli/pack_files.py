@@ -10,8 +10,8 @@ import click
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, placed
 from aos_ota_plugin.images.pack import build
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.folder import read_files
-from aos_ota_plugin.release.store import write_atomic
 
 
 @click.command("pack-files", short_help="pack a folder's files for a module, a sub-device or scripts")
@@ -34,7 +34,7 @@ def command(folder: str, output: str, as_json: bool) -> None:
     files = read_files(folder)
     with placed(folder):
         pack = build(files)
-    write_atomic(output, pack)
+    write_file(output, pack)
     if as_json:
         echo_json({"file": output, "size": len(pack),
                    "files": [{"name": file.name, "size": len(file.data)} for file in files]})

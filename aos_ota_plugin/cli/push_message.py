@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.inputs import load_private_key, read, read_document
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose, push_message, warnings
 
@@ -37,7 +37,8 @@ def command(
     Example:
       aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
-    release = parse_manifest(read(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest)
+    release = parse_manifest(
+        read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest)
     artifact = choose(release, module=module, file=name)
     path = os.path.join(os.path.dirname(manifest), artifact.file)
     data = read(path, "the file that the message offers", "keep the files of a release beside its manifest")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
@@ -13,13 +13,23 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import Access, load_private_key, read
+from aos_ota_plugin.release.inputs import (
+    Access,
+    key_to_embed,
+    load_private_key,
+    load_public_key,
+    read,
+    read_document,
+    read_ring,
+)
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.proofs import key_lines
 
 if TYPE_CHECKING:
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.secret import Secret
@@ -67,6 +77,13 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
               help="The linked firmware, to prove that it holds this key and this version.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
+@click.option("--key-ring", type=click.Path(dir_okay=False), help="The key ring: who may sign, and who is next.")
+@click.option("--embeds-next-key", is_flag=True,
+              help="A transition release: the payload holds the ring's next key; --key is the one that devices trust.")
+@click.option("--allow-development-key", is_flag=True, help="Let a development key or a published sample key pass.")
+@click.option("--second-signer", metavar="FILE|pkcs11:…|command:…", help="The second of four eyes: who has to agree.")
+@click.option("--second-approval", type=click.Path(dir_okay=False), help="What `aos-ota approve` wrote elsewhere.")
+@click.option("--second-public-key", type=click.Path(dir_okay=False), help="The second signer's public key.")
 @click.option("--magic", default="all", show_default=True, type=click.Choice(
     [name.lower() for name in MAGICS], case_sensitive=False), help="What the image replaces: its image_magic.")
 @click.option("--xz", is_flag=True, help="Write a compressed image (OUTPUT.xz), too.")
@@ -79,7 +96,9 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 def command(
     payload: str, key: Optional[str], public_key_file: Optional[str], emit_digest: Optional[str],
     attach_signature: Optional[str], version: str, output: Optional[str], elf: Optional[str],
-    base_release: Optional[str], allow_new_key: bool, magic: str, xz: bool, diff: bool, partition_size: int,
+    base_release: Optional[str], allow_new_key: bool, key_ring: Optional[str], embeds_next_key: bool,
+    allow_development_key: bool, second_signer: Optional[str], second_approval: Optional[str],
+    second_public_key: Optional[str], magic: str, xz: bool, diff: bool, partition_size: int,
     as_json: bool,
 ) -> None:
     """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
@@ -89,18 +108,23 @@ def command(
       aos-ota sign ota_rtos.bin --key keys/ota_key.pem --version app-1.0.1 -o ota_rtos_ota.bin
     """
     _check_usage(key, public_key_file, emit_digest, attach_signature, output, xz or diff)
+    _check_keys_usage(key_ring, base_release, second_signer, second_approval, second_public_key,
+                      embeds_next_key=embeds_next_key)
     output = emit_digest or str(output)
     folder, name = os.path.split(os.path.abspath(output))
     manifest_name = os.path.splitext(name)[0] + ".json"
     for written in (name, _message_name(name) if emit_digest else manifest_name,
                     *([name + XZ_SUFFIX] if xz else []), *([diff_name(name)] if diff else [])):
         refuse_overwriting(os.path.join(folder, written), payload, key, elf, base_release, public_key_file,
-                           attach_signature)
+                           attach_signature, key_ring, second_signer, second_approval, second_public_key)
     check_version(version, field="--version")
     if diff and not base_release:
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
-    base = parse_manifest(read(base_release, "the base release", "give the ota_rtos_ota.json of the release in the "
-                               "field"), file=base_release) if base_release else None
+    base = parse_manifest(read_document(
+        base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
+        file=base_release) if base_release else None
+    ring = read_ring(key_ring) if key_ring else None
+    second, second_key = _second(second_signer, second_approval, second_public_key)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
     digesting = Digesting(data)  # beside all that follows until the digests are needed
     given = ReleaseInput(
@@ -118,6 +142,11 @@ def command(
         base=base,
         base_payload=_base_payload(base, str(base_release), output) if diff and base else None,
         allow_new_key=allow_new_key,
+        next_key=key_to_embed(ring) if ring and embeds_next_key else None,
+        ring=ring,
+        allow_development_key=allow_development_key,
+        second=second,
+        second_key=second_key,
         image_magic=magic.upper(),
         compress_xz=xz,
         digesting=digesting,
@@ -140,7 +169,9 @@ def command(
             click.echo(line)
     if magic.upper() != "ALL":
         click.echo(f"image_magic {magic.upper()}")
-    click.echo(f"signed by key {release.manifest.key_fingerprint}")
+    click.echo(f"signed by key {release.manifest.signer}")
+    for line in key_lines(release.manifest):
+        click.echo(line)
     for proof in release.manifest.proofs:
         click.echo(f"  ok  {proof.rule}: {proof.detail}")
 
@@ -161,10 +192,36 @@ def _check_usage(
         raise click.UsageError("--emit-digest writes FILE.json, and FILE.bin beside it: give a name that ends in .json")
 
 
+def _check_keys_usage(
+    ring: Optional[str], base: Optional[str], signer: Optional[str], approval: Optional[str], public_key: Optional[str],
+    *, embeds_next_key: bool,
+) -> None:
+    if embeds_next_key and not (ring and base):
+        raise click.UsageError("--embeds-next-key needs --key-ring, where the next key stands, and --base-release, "
+                               "whose devices are to take it")
+    if signer and approval:
+        raise click.UsageError("give --second-signer or --second-approval: one approval is enough")
+    if approval and not public_key:
+        raise click.UsageError("--second-approval needs --second-public-key: anyone could have made it")
+
+
+def _second(
+    reference: Optional[str], approval: Optional[str], public_key: Optional[str],
+) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
+    """The second signer, and the key that it has to have."""
+    wanted = load_public_key(public_key) if public_key else None
+    if approval and wanted:
+        from aos_ota_plugin.release.inputs import load_approval
+
+        return load_approval(approval, wanted), wanted
+    # The first signer's passphrase and PIN are not tried: two people, two secrets.
+    return (load_private_key(reference, Access(ask=_ask), public_key) if reference else None), wanted
+
+
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
     """The signer that stands for whoever signs elsewhere."""
     from aos_ota_plugin.keys.offline import AttachedSigner
-    from aos_ota_plugin.release.inputs import load_public_key, read_at_most
+    from aos_ota_plugin.release.inputs import read_at_most
 
     trusted = load_public_key(public_key)
     if signature is None:

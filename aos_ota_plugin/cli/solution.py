@@ -31,7 +31,7 @@ def load_settings(
     view = load_solution(folder, board=board, command_line=command_line)
     layers: List[Sequence[RawSetting]] = []
     saved = Path(folder) / "ota.config"
-    if saved.is_file():
+    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
         layers.append(read_ota_config(read_text(saved), str(saved)))
     layers += view.layers
     layers.append(read_command_line(command_line))

@@ -20,7 +20,7 @@ from aos_ota_plugin.images.full import kind_of, parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inputs import read, read_at_most
+from aos_ota_plugin.release.inputs import read, read_at_most, read_key
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.module import DEFAULT, PushMessage, parse_push
 from aos_ota_plugin.release.payloads import read_payload
@@ -133,7 +133,7 @@ def _is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
 
 def _device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
     if public_key:
-        data = read(public_key, "the public key", "give the file with the key that the device holds", SigningKeyError)
+        data = read_key(public_key, "the public key", "give the file with the key that the device holds")
         return parse_public_key(data, file=public_key)
     with placed(str(elf)):
         return read_public_key(read(str(elf), "the ELF", "give the .elf of the firmware that the device runs"))

@@ -4,7 +4,8 @@ Protocol. The program gets the image's 32-byte hash as it is on standard input, 
 RSASSA-PKCS1-v1_5 with SHA-256 *of those 32 bytes*. Who has to be given the SHA-256 of the message instead takes the
 digest. Both stand in the environment in hexadecimal digits (``AOS_OTA_SIGN_MESSAGE``, ``AOS_OTA_SIGN_DIGEST``), and in
 arguments in the places of ``{message_hex}``, ``{message_base64}``, ``{digest_hex}`` and ``{digest_base64}``. Neither is
-a secret. The signature is what it writes to standard output: raw, hexadecimal or base64.
+a secret. The signature is what it writes to standard output: raw, hexadecimal or base64. With OTA_PROVENANCE it is
+asked once more, for the statement: a longer message, which is not in the environment.
 """
 
 from __future__ import annotations
@@ -100,22 +101,27 @@ class CommandSigner:
         """Have 32 bytes signed, and verify the result. Raises SigningKeyError."""
         if len(hash32) != HASH_SIZE:
             raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
+        return self.sign_message(hash32)
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Have bytes signed in the same way, and verify the result. Raises SigningKeyError."""
         place = Place(f"{SCHEME}{self._words[0]}")
-        values = _values(hash32)
-        environment = own_environment(
-            AOS_OTA_SIGN_MESSAGE=values["message_hex"], AOS_OTA_SIGN_DIGEST=values["digest_hex"])
+        values = _values(message)
+        # An environment has no room for a long message; that one stands on standard input, as each does.
+        short = {"AOS_OTA_SIGN_MESSAGE": values["message_hex"]} if len(message) == HASH_SIZE else {}
+        environment = own_environment(AOS_OTA_SIGN_DIGEST=values["digest_hex"], **short)
         arguments = [_PLACE.sub(lambda match: values[match[1]], word) for word in self._words[1:]]
         output = run_tool(Tool(
             (self._program, *arguments), folder=self._folder, environment=environment, timeout=self._timeout,
             limit=MAX_SIZE, what="the signing command", place=place,
-            longer=f"give it more seconds with {TIMEOUT_VARIABLE}"), hash32)
+            longer=f"give it more seconds with {TIMEOUT_VARIABLE}"), message)
         signature = decode_signature(output, what="what the signing command wrote to standard output", place=place)
-        return require_good(signature, self._public_key, hash32, who="the signing command", place=place)
+        return require_good(signature, self._public_key, message, who="the signing command", place=place)
 
 
-def _values(hash32: bytes) -> Dict[str, str]:
-    digest = hashlib.sha256(hash32).digest()
-    return {"message_hex": hash32.hex(), "message_base64": base64.b64encode(hash32).decode("ascii"),
+def _values(message: bytes) -> Dict[str, str]:
+    digest = hashlib.sha256(message).digest()
+    return {"message_hex": message.hex(), "message_base64": base64.b64encode(message).decode("ascii"),
             "digest_hex": digest.hex(), "digest_base64": base64.b64encode(digest).decode("ascii")}
 
 

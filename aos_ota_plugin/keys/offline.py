@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import NamedTuple, Optional
 
-from aos_ota_plugin.errors import Place
+from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signature import decode_signature, require_good
 
@@ -35,6 +35,11 @@ class AttachedSigner:
         signature = decode_signature(self._signature, what="the file", place=self._place)
         return require_good(signature, self._public_key, hash32, place=self._place,
                             who=f"whoever was given the hash {hash32.hex()[:16]}… of this payload")
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Refuse: the one signature is an image's. Raises SigningKeyError."""
+        raise SigningKeyError("the signature that was made elsewhere is good for one image, and for nothing else",
+                              place=self._place, remedy="sign with the key itself (--key)")
 
 
 class SigningRequest(NamedTuple):

@@ -96,16 +96,20 @@ class Pkcs11Signer:
         """Sign 32 bytes on the token, and verify the result as a device would."""
         if len(hash32) != HASH_SIZE:
             raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
-        with self._session() as (session, token):
-            signature = self._sign(self._find_key(session), token, hash32)
-        return require_good(signature, self._public_key, hash32, who="the token", place=self._place)
+        return self.sign_message(hash32)
 
-    def _sign(self, key: Any, token: Any, hash32: bytes) -> bytes:
+    def sign_message(self, message: bytes) -> bytes:
+        """Sign bytes on the token in the same way, and verify the result."""
+        with self._session() as (session, token):
+            signature = self._sign(self._find_key(session), token, message)
+        return require_good(signature, self._public_key, message, who="the token", place=self._place)
+
+    def _sign(self, key: Any, token: Any, message: bytes) -> bytes:
         mechanisms = self._library.Mechanism
         offered = token.slot.get_mechanisms()
         tried = []
-        for mechanism, data in ((mechanisms.SHA256_RSA_PKCS, hash32),
-                                (mechanisms.RSA_PKCS, DIGEST_INFO + hashlib.sha256(hash32).digest())):
+        for mechanism, data in ((mechanisms.SHA256_RSA_PKCS, message),
+                                (mechanisms.RSA_PKCS, DIGEST_INFO + hashlib.sha256(message).digest())):
             if mechanism not in offered:
                 continue
             try:

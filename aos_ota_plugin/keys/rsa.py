@@ -96,16 +96,17 @@ class PublicKey(_Numbers):
         The whole encoded block is compared, as mbedtls does. False too for a key that no device can use, and
         for a hash or signature of another length.
         """
-        return len(hash32) == HASH_SIZE and self._verify(hash32, signature)
+        return len(hash32) == HASH_SIZE and self.verify_message(hash32, signature)
 
     def verify_digest_of_file(self, digest: bytes, signature: bytes) -> bool:
         """Check a push message's digestsign over the file's binary MD5 (16 bytes) or SHA-256 (32 bytes).
 
         The device hashes those bytes once more with SHA-256, whichever digest it is. False for other lengths.
         """
-        return len(digest) in (16, 32) and self._verify(digest, signature)
+        return len(digest) in (16, 32) and self.verify_message(digest, signature)
 
-    def _verify(self, message: bytes, signature: bytes) -> bool:
+    def verify_message(self, message: bytes, signature: bytes) -> bool:
+        """Check an RSASSA-PKCS1-v1_5 signature with SHA-256 over a message of any length."""
         if len(signature) != SIGNATURE_SIZE or not self.is_usable:
             return False
         number = int.from_bytes(signature, "big")

@@ -37,12 +37,12 @@ def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -
         remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64")
 
 
-def require_good(signature: bytes, key: PublicKey, hash32: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
-    """Return ``signature`` when it is one that devices with ``key`` take for ``hash32``; else raise SigningKeyError.
+def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
+    """Return ``signature`` when it is one that devices with ``key`` take for ``message``; else raise SigningKeyError.
 
     A faulty signature must never leave: besides being refused, it can give the private key away.
     """
-    if not key.verify_hash(hash32, signature):
+    if not key.verify_message(message, signature):
         raise SigningKeyError(
             f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
             "would refuse it (OTA_VERIFY_RSA_FAIL)", place=place,

@@ -19,7 +19,7 @@ Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
 """A passphrase, or what gets one: called for an encrypted key only, and it may ask the user."""
 
 
-class Signer(Protocol):
+class HashSigner(Protocol):
     """Something that signs hashes with one RSA-2048 key."""
 
     @property
@@ -28,6 +28,13 @@ class Signer(Protocol):
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the 256-byte RSASSA-PKCS1-v1_5 signature, with SHA-256, over an image's 32-byte hash."""
+
+
+class Signer(HashSigner, Protocol):
+    """A key at hand, which signs other documents, too."""
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Return the same kind of signature over what is no image: never 16 or 32 bytes, which devices would take."""
 
 
 class PemSigner:
@@ -48,22 +55,26 @@ class PemSigner:
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Sign 32 bytes and check the result as a device would. Deterministic. Raises SigningKeyError."""
+        if len(hash32) != HASH_SIZE:
+            raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
+        return self.sign_message(hash32)
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Sign bytes and check the result. Deterministic. Raises SigningKeyError."""
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        if len(hash32) != HASH_SIZE:
-            raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
-        signature = self._key.sign(hash32, PKCS1v15(), SHA256())
-        if not self._public_key.verify_hash(hash32, signature):
+        signature = self._key.sign(message, PKCS1v15(), SHA256())
+        if not self._public_key.verify_message(message, signature):
             # A faulty signature must never leave: besides being refused, it can give the private key away.
             raise SigningKeyError("the signature just made does not verify", remedy="check this machine and its key")
         return signature
 
 
 def reference_kind(reference: str) -> str:
-    """What stands where a key's path does: "pkcs11", "command" or "file"."""
+    """What stands where a key's path does: "pkcs11", "command", "release" or "file"."""
     scheme = reference.partition(":")[0].lower()
-    return scheme if scheme in ("pkcs11", "command") else "file"
+    return scheme if scheme in ("pkcs11", "command", "release") else "file"
 
 
 def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:

@@ -50,6 +50,12 @@ def write_set(folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[
     return list(staged)
 
 
+def write_file(path: PathLike, data: bytes) -> bool:
+    """`write_set` for a single file; True when it was written."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return bool(write_set(folder, {name: data}))
+
+
 def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
     """Complete the sets that were decided when their writers were killed, and remove what the undecided ones left.
 

@@ -7,12 +7,14 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Collection, Iterator, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.bounded import KEY_MAX, SOURCE_MAX, TEXT_MAX
 from aos_ota_plugin.errors import OtaError, Place, ProofError, SecretError, SettingsError, SigningKeyError, SourceError
 
 # Each function imports the rooms it needs: signing renders no sources, and a build with nothing to do no more.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
+    from aos_ota_plugin.release.key_ring import KeyRing, RingKey
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.settings.secret import Secret
@@ -37,6 +39,16 @@ def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsErro
          place: Optional[Place] = None) -> bytes:
     """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
     return _read(READ_MAX, path, what, remedy, error, place)
+
+
+def read_document(path: str, what: str, remedy: str) -> bytes:
+    """Like ``read``, of a manifest, a list or a table."""
+    return _read(TEXT_MAX, path, what, remedy, SettingsError, None)
+
+
+def read_key(path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+    """Like ``read``, of a key's file; SigningKeyError when it cannot be read."""
+    return _read(KEY_MAX, path, what, remedy, SigningKeyError, place)
 
 
 def read_at_most(limit: int, path: str, what: str, remedy: str) -> bytes:
@@ -71,6 +83,16 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         _check_signing_key(settings)
     if settings.public_key:
         _read_public_key(settings)
+    ring = load_ring(settings)
+    if ring is not None:
+        next_key(settings, ring)
+        for key in (ring.current, *([ring.next] if ring.next else [])):
+            if key.public_key:
+                ring_key(ring, key)
+    if settings.second_public_key:
+        load_public_key(settings.second_public_key)
+    if settings.second_signer:
+        check_private_key(settings.second_signer, settings.solution_dir)
     if settings.base_release:
         _read_base(settings)
     if settings.diff:
@@ -96,12 +118,106 @@ def load_keys(settings: OtaSettings) -> Tuple[Optional[Signer], Optional[PublicK
 
 
 def trusted_key(settings: OtaSettings) -> Optional[PublicKey]:
-    """The public key of ``load_keys``, without a token or program where a file has it; the same errors."""
+    """The public key that the firmware is to hold: in a transition release the next one, else that of ``load_keys``,
+    without a token or program where a file has it; the same errors.
+    """
     from aos_ota_plugin.keys.signer import reference_kind
 
+    if settings.embed_next_key:
+        return next_key(settings, load_ring(settings))
     if settings.public_key and reference_kind(settings.signing_key or "") != "file":
         return _given_public_key(settings)
     return load_keys(settings)[1]
+
+
+def load_ring(settings: OtaSettings) -> Optional[KeyRing]:
+    """The key ring, if one is set.
+
+    Raises:
+        SettingsError: it cannot be read, or is none.
+    """
+    if not settings.key_ring:
+        return None
+    return read_ring(settings.key_ring, place=settings.origins["OTA_KEY_RING"].place)
+
+
+def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
+    """Read a key ring's file; errors as ``load_ring``."""
+    from aos_ota_plugin.release.key_ring import RING_MAX, parse_ring
+
+    remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
+    data = _read(RING_MAX, path, "the key ring", remedy, SettingsError, place)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError("the key ring is not UTF-8 text", place=Place(path), remedy="save it as UTF-8") from None
+    return parse_ring(text, path)
+
+
+def ring_files(ring: KeyRing) -> Tuple[str, ...]:
+    """The public keys' files that a ring names, relative to its own folder."""
+    folder = os.path.dirname(os.path.abspath(ring.file))
+    keys = (ring.current, *([ring.next] if ring.next else []), *ring.retired)
+    return tuple(os.path.normpath(os.path.join(folder, key.public_key)) for key in keys if key.public_key)
+
+
+def next_key(settings: OtaSettings, ring: Optional[KeyRing]) -> Optional[PublicKey]:
+    """The key that a transition release brings to the fleet; None when this is no such release.
+
+    Raises:
+        SettingsError: the ring has no next key, or does not say where its public half is.
+        SigningKeyError: that file is no public key, or another one.
+    """
+    return key_to_embed(ring, place=settings.origins["OTA_EMBED_NEXT_KEY"].place) if (
+        ring is not None and settings.embed_next_key) else None
+
+
+def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
+    """The ring's next key; errors as ``next_key``."""
+    following = ring.next
+    if following is None:
+        raise SettingsError("the key ring has no next key to bring to the fleet", place=place or Place(ring.file),
+                            remedy="make it with `aos-ota keygen` and add it as `next:`; or, when the transition is "
+                                   "done, set OTA_EMBED_NEXT_KEY to n")
+    if following.public_key is None:
+        raise SettingsError("the next key has no public_key, and the firmware is to hold it", place=following.place,
+                            remedy="add `public_key:` with the path of its public half, relative to the ring's folder")
+    return ring_key(ring, following)
+
+
+def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
+    """The public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
+    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
+    key = load_public_key(path)
+    if key.fingerprint != declared.fingerprint:
+        raise SigningKeyError(f"{path} holds the key {key.short_fingerprint}, and this fingerprint is "
+                              f"{declared.fingerprint[:16]}", place=declared.place,
+                              remedy="correct the fingerprint or the path; be sure which key devices are to trust")
+    return key
+
+
+def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
+    """The second signer, and the key that it has to have; None where none is set.
+
+    Raises:
+        SigningKeyError, SecretError, SettingsError, FormatError: as for the first signer; or the approval is none.
+    """
+    wanted = load_public_key(settings.second_public_key) if settings.second_public_key else None
+    if settings.second_approval and wanted:
+        return load_approval(settings.second_approval, wanted), wanted
+    if not settings.second_signer:
+        return None, wanted
+    access = Access(None, None, settings.secrets.ask, settings.solution_dir)
+    return load_private_key(settings.second_signer, access, settings.second_public_key), wanted
+
+
+def load_approval(path: str, public_key: PublicKey) -> HashSigner:
+    """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
+    from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
+
+    data = read_at_most(APPROVAL_MAX, path, "the second signer's approval",
+                        "let the second signer make it with `aos-ota approve`")
+    return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
 def _signer(settings: OtaSettings, reference: str, public_key: Optional[PublicKey]) -> Signer:
@@ -162,19 +278,20 @@ def _file_signer(path: str, data: bytes, access: Access) -> Signer:
 
 
 def _read_signing_key(settings: OtaSettings) -> bytes:
-    return read(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY "
-                "to yours", SigningKeyError, settings.origins["OTA_SIGNING_KEY"].place)
+    return read_key(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set "
+                    "OTA_SIGNING_KEY to yours", settings.origins["OTA_SIGNING_KEY"].place)
 
 
 def _read_public_key(settings: OtaSettings) -> bytes:
-    return read(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
-                "platform shows (PEM, DER, the C arrays, or the copied text)", SigningKeyError,
-                settings.origins["OTA_PUBLIC_KEY"].place)
+    return read_key(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
+                    "platform shows (PEM, DER, the C arrays, or the copied text)",
+                    settings.origins["OTA_PUBLIC_KEY"].place)
 
 
 def _read_base(settings: OtaSettings) -> bytes:
-    return read(str(settings.base_release), "the base release", "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept "
-                "from the release in the field", SettingsError, settings.origins["OTA_BASE_RELEASE"].place)
+    return _read(TEXT_MAX, str(settings.base_release), "the base release", "set OTA_BASE_RELEASE to the "
+                 "ota_rtos_ota.json kept from the release in the field", SettingsError,
+                 settings.origins["OTA_BASE_RELEASE"].place)
 
 
 def load_private_key(reference: str, access: Access, public_key: Optional[str] = None) -> Signer:
@@ -190,9 +307,8 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
 
     public = load_public_key(public_key) if public_key else None
     if reference_kind(reference) == "file":
-        signer = _file_signer(reference, read(
-            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours", SigningKeyError),
-            access)
+        signer = _file_signer(reference, read_key(
+            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"), access)
     else:
         from aos_ota_plugin.release.references import load_reference
 
@@ -209,7 +325,38 @@ def load_public_key(path: str) -> PublicKey:
     """Read a public key's file, in any form. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
-    return parse_public_key(read(path, "the public key", "give its file", SigningKeyError), file=path)
+    return parse_public_key(read_key(path, "the public key", "give its file"), file=path)
+
+
+def check_private_key(reference: str, folder: str) -> None:
+    """Look at what stands for a private key, as cheaply as every build can afford; errors as ``load_private_key``."""
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    if reference_kind(reference) == "file":
+        check_private_file(reference, read(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it",
+                                           SigningKeyError))
+        return
+    from aos_ota_plugin.release.references import check_reference
+
+    check_reference(reference, folder)
+
+
+def input_files(settings: OtaSettings) -> Tuple[str, ...]:
+    """Every file of a key, a ring or an approval that decides a release, whether it is there or not."""
+    return (*trust_files(settings), *_files(settings.second_signer, settings.second_public_key,
+                                            settings.second_approval))
+
+
+def trust_files(settings: OtaSettings) -> Tuple[str, ...]:
+    """Every file that decides which keys sign and which ones firmware trusts, whether it is there or not."""
+    ring = load_ring(settings)
+    return (*_files(settings.signing_key, settings.public_key, settings.key_ring), *(ring_files(ring) if ring else ()))
+
+
+def _files(*references: Optional[str]) -> Tuple[str, ...]:
+    from aos_ota_plugin.keys.signer import reference_kind
+
+    return tuple(path for path in references if path and reference_kind(path) == "file")
 
 
 def check_private_file(path: str, data: bytes) -> None:
@@ -318,6 +465,11 @@ def app_values(settings: OtaSettings) -> AppValues:
     return AppValues(version=settings.app_version, identity=Kv())
 
 
+def read_source(path: str) -> bytes:
+    """A C source of the user's. Raises SourceError."""
+    return _read(SOURCE_MAX, path, "the source", "restore it", SourceError, None)
+
+
 def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str],
                   templates: TemplateSet) -> bytes:
     """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
@@ -329,7 +481,7 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
     from aos_ota_plugin.sources.inject import inject_app, inject_digest
     from aos_ota_plugin.sources.render import render_app, render_digest
 
-    source = read(user_file, "the source", "restore it", SourceError) if user_file else None
+    source = read_source(user_file) if user_file else None
     shown = (display or user_file or name).replace("\\", "/")
     if name == "ota_hal_digest.c":
         public_key = trusted_key(settings)

@@ -91,6 +91,7 @@ def _key(data: bytes, file: str) -> Part:
 
 
 def _document(data: bytes, file: str) -> Part:
+    from aos_ota_plugin.keys import approval
     from aos_ota_plugin.release import layout, manifest
     from aos_ota_plugin.release.module import parse_push
 
@@ -107,10 +108,13 @@ def _document(data: bytes, file: str) -> Part:
         kind = "manifest of a release"
     elif schema == layout.SCHEMA:
         read, kind = layout.parse_layout(data, file=file), "layout of a flash"
+    elif isinstance(value, dict) and value.get("format") == approval.FORMAT:
+        read, kind = json.loads(approval.parse_approval(data, file=file).to_json()), "approval of a second signer"
     elif isinstance(value, dict) and "code" in value:
         read, kind = json.loads(parse_push(data, file=file).to_json()), "push message"
     else:
-        raise FormatError("this JSON is no manifest, no layout and no push message", place=Place(file), remedy=_REMEDY)
+        problem = "this JSON is no manifest, no layout, no push message and no approval"
+        raise FormatError(problem, place=Place(file), remedy=_REMEDY)
     facts: List[Tuple[str, str]] = []
     for path, text in _leaves(read, ""):
         if len(facts) == _LIST_MAX:

@@ -12,7 +12,9 @@ import json
 import os
 from typing import Dict, Mapping, NamedTuple, Optional
 
+from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.release import store
+from aos_ota_plugin.release.inputs import READ_MAX
 from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
 
 _VENDORS = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
@@ -71,5 +73,4 @@ def _described(folder: str) -> Dict[str, Optional[str]]:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as stream:
-        return stream.read()
+    return read_bounded(path, READ_MAX)

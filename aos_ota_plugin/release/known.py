@@ -44,6 +44,10 @@ class KnownSigner:
             return known
         return self._signer.sign_hash(hash32)
 
+    def sign_message(self, message: bytes) -> bytes:
+        """A new signature: only images' are known."""
+        return self._signer.sign_message(message)
+
 
 def with_known(given: ReleaseInput, outputs: Mapping[str, str], manifest: str) -> ReleaseInput:
     """``given``, with what the release left of which ``outputs`` are the files' SHA-256 by path; one of them is

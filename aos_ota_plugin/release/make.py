@@ -3,14 +3,15 @@
 The rules, in the order they are checked; the first that fails ends the release:
 
  1. the firmware holds the public key that the signature will be made with (local), or the one that the platform
-    gave (cloud), read back from the linked ELF;
+    gave (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
  2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
- 4. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
+ 4. the key is one that releases may be made with (release/policy.py), and a second signer agreed, where one is named;
+ 5. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
     release is;
- 5. the finished image passes the device's own checks with the key of the firmware;
- 6. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
- 7. a diff image passes them too, and a model of the device makes the payload of the base release's with it.
+ 6. the finished image passes the device's own checks with the key of the firmware;
+ 7. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
+ 8. a diff image passes them too, and a model of the device makes the payload of the base release's with it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError, placed
 from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.policy import prove_policy
 from aos_ota_plugin.release.proofs import (
     Proofs,
     prove_acceptance,
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.keys.signer import HashSigner, Signer
+    from aos_ota_plugin.release.key_ring import KeyRing
     from aos_ota_plugin.release.manifest import Manifest
 
 Progress = Callable[[str, int, int], None]
@@ -49,8 +52,10 @@ class ReleaseInput:
 
     ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
     only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
-    the signer's own in local mode, the platform's in cloud mode. ``embedded`` are byte strings that the firmware must
-    hold (an embedded identity), ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
+    the signer's own in local mode, the platform's in cloud mode; ``next_key`` is the one that the firmware brings
+    them in its place, in a transition release. ``second`` agrees to the image's hash, and ``second_key`` says who that
+    has to be. ``embedded`` are byte strings that the firmware must hold (an embedded identity),
+    ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
     payload that ``base`` describes, a diff is made. ``known_stream`` and ``known_patch`` are the xz stream and the
     patch where an earlier release made them of the same payloads: they are proven anew like new ones.
     ``digesting`` is the payload's, where it was begun before the rest was known.
@@ -67,6 +72,11 @@ class ReleaseInput:
     image_name: str = IMAGE_NAME
     signer: Optional[Signer] = None
     public_key: Optional[PublicKey] = None
+    next_key: Optional[PublicKey] = None
+    ring: Optional[KeyRing] = None
+    allow_development_key: bool = False
+    second: Optional[HashSigner] = None
+    second_key: Optional[PublicKey] = None
     base: Optional[Manifest] = None
     allow_new_key: bool = False
     image_magic: str = "ALL"
@@ -124,11 +134,14 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     from aos_ota_plugin.images.full import PADDING, check_payload, seal
     from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
+    from aos_ota_plugin.release.policy import approved
 
     with placed(given.payload_name):
         check_payload(given.payload)
     proofs: Proofs = {}
     trusted = _prove_inputs(given, proofs)
+    four_eyes = given.second is not None or given.second_key is not None
+    approval = approved(given, image_hash(given).digest(), trusted, proofs) if four_eyes else None
     sealed = seal(given.payload, sign=given.sign, magic=ImageMagic[given.image_magic], digesting=given.digesting)
     image = given.payload + sealed.trailer
     hashed = Hashed((given.payload, PADDING), sealed.padded.md5, sealed.padded.sha256)
@@ -147,7 +160,7 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         version=given.version,
         security=given.security,
         identity=given.identity,
-        key_fingerprint=trusted.fingerprint if trusted else None,
+        key_fingerprint=(given.next_key or trusted).fingerprint if trusted else None,
         payload=payload,
         images=tuple(images),
         proofs=tuple(Proof(rule, detail) for rule, detail in proofs.items()),
@@ -155,6 +168,8 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
         image_magic=given.image_magic,
+        signed_by=trusted.fingerprint if trusted and given.security == "local" else None,
+        approval=approval,
     )
     return Release(given.payload, image, manifest, compressed, diff, _compressed_size(given, compressed, diff))
 
@@ -164,7 +179,7 @@ def signing_request(given: ReleaseInput) -> SigningRequest:
 
     All is proven that can be without the signature. Raises as ``make_release``.
     """
-    from aos_ota_plugin.images.full import PADDING, Digesting
+    from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
 
     trusted = _prove_inputs(given, {})
@@ -172,18 +187,26 @@ def signing_request(given: ReleaseInput) -> SigningRequest:
         raise SigningKeyError("a release that nobody signs has nothing to be signed", remedy="give a public key")
     if not given.payload:
         raise FormatError("the payload is empty", remedy="check the build step that makes it")
+    _, of_payload = (given.digesting or Digesting(given.payload)).copies()
+    return SigningRequest(image_hash(given).digest(), trusted, given.payload_name, len(given.payload),
+                          of_payload.hexdigest(), given.version, given.image_magic)
+
+
+def image_hash(given: ReleaseInput) -> hashlib._Hash:
+    """The SHA-256 that is signed: of the payload and its padding."""
+    from aos_ota_plugin.images.full import PADDING, Digesting
+
     _, sha256 = (given.digesting or Digesting(given.payload)).copies()
-    of_payload = sha256.hexdigest()
     sha256.update(PADDING)
-    return SigningRequest(sha256.digest(), trusted, given.payload_name, len(given.payload), of_payload, given.version,
-                          given.image_magic)
+    return sha256
 
 
 def _prove_inputs(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
-    """All that can be proven before there is an image; the key that devices trust."""
+    """All that can be proven before there is an image; the key that devices check the image with."""
     trusted = prove_key(given, proofs)
     prove_firmware(given, proofs)
     prove_version(given, proofs)
+    prove_policy(given, trusted, proofs)
     prove_continuity(given, trusted, proofs)
     prove_magic(given, proofs)
     return trusted
@@ -218,7 +241,8 @@ def _diff(
     from aos_ota_plugin.release.diffs import make_patch, prove_diff
 
     if (given.base.security, given.base.key_fingerprint) != (given.security, trusted.fingerprint if trusted else None):
-        # A diff is for devices of the base release only, and those check it with the key that they have.
+        # A diff is for devices of the base release only, and those check it with the key that they have. A transition
+        # release is signed with that one, so a diff to it is taken.
         raise ProofError(
             f"only devices on {given.base.version} can apply this diff, and they are in {given.base.security} mode "
             f"with key {(given.base.key_fingerprint or 'none')[:16]}: they would refuse it",

@@ -1,8 +1,9 @@
 """The manifest beside an image: what the release is, in a form that the next release is checked against.
 
-Format: UTF-8 JSON, schema ``aos-ota-manifest/1``. It holds sizes in bytes, lower-case hex digests, the version, the
-fingerprint of the key that devices of this release trust, and the proofs it passed. It never holds a secret, a path
-of the build machine or a time, so the same inputs give the same bytes.
+Format: UTF-8 JSON, schema ``aos-ota-manifest/1``, described by manifest-1.schema.json in this folder. It holds sizes in
+bytes, lower-case hex digests, the version, the fingerprint of the key that devices of this release trust, and the
+proofs it passed. It never holds a secret, a path of the build machine or a time, so the same inputs give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -53,8 +54,23 @@ class BaseRelease:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """A second signer's agreement to the full image's ``hash``, SHA-256 of the payload and its padding, as the first
+    one's signature is over it: ``signature`` is RSASSA-PKCS1-v1_5 with SHA-256 over those 32 bytes. All in hex.
+    """
+
+    key_fingerprint: str
+    hash: str
+    signature: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it."""
+    """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it.
+
+    ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the one that signed it;
+    None in manifests that do not name it, and then it is the same one.
+    """
 
     version: str
     security: str
@@ -68,7 +84,19 @@ class Manifest:
     base: Optional[BaseRelease] = None
     image_magic: str = "ALL"
     modules: Tuple[Module, ...] = ()
+    signed_by: Optional[str] = None
+    approval: Optional[Approval] = None
     tool: str = TOOL
+
+    @property
+    def signer(self) -> Optional[str]:
+        """The fingerprint of the key that signed this release; None where the platform does, or nobody."""
+        return (self.signed_by or self.key_fingerprint) if self.security == "local" else None
+
+    @property
+    def is_transition(self) -> bool:
+        """Whether devices trust another key after this release than before it."""
+        return self.signer is not None and self.signer != self.key_fingerprint
 
     def to_json(self) -> bytes:
         """The manifest file's bytes; keys in a fixed order, one trailing newline."""
@@ -97,7 +125,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     reader = _Reader(file)
     top = reader.mapping(document, "the manifest")
     if top.get("schema") != SCHEMA:
-        raise reader.bad(f'"schema" is not "{SCHEMA}"')
+        raise reader.unknown_schema(top.get("schema"))
     base = top.get("base")
     return Manifest(
         version=reader.text(top, "version"),
@@ -112,6 +140,8 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         base=reader.base(base) if base is not None else None,
         image_magic=reader.one_of(top, "image_magic", MAGICS) if "image_magic" in top else "ALL",
         modules=reader.modules(top) if "modules" in top else (),
+        signed_by=reader.digest(top, "signed_by", 64) if top.get("signed_by") is not None else None,
+        approval=reader.approval(top["approval"]) if top.get("approval") is not None else None,
         tool=reader.text(top, "tool"),
     )
 
@@ -125,6 +155,17 @@ class _Reader:
     def bad(self, problem: str) -> FormatError:
         return FormatError(f"this is not a manifest we can read: {problem}", place=Place(self._file),
                            remedy="give the ota_rtos_ota.json that was written beside the released image")
+
+    def unknown_schema(self, found: object) -> FormatError:
+        name, _, number = SCHEMA.rpartition("/")
+        stem, _, version = found.rpartition("/") if isinstance(found, str) else ("", "", "")
+        if (stem == name and version.isascii() and version.isdecimal() and len(version) < 10
+                and int(version) > int(number)):
+            return FormatError(
+                f'this is not a manifest we can read: "schema" is "{found}", and {TOOL} knows no newer one than '
+                f'"{SCHEMA}"', place=Place(self._file), remedy="update aos_ota_plugin to the version that wrote it, or "
+                "a newer one: python -m pip install --upgrade aos_ota_plugin")
+        return self.bad(f'"schema" is not "{SCHEMA}"')
 
     def mapping(self, value: object, what: str) -> Dict[str, Any]:
         if not isinstance(value, dict):
@@ -190,6 +231,11 @@ class _Reader:
                           self.one_of(holder, "image_magic", MAGICS) if magic is not None else None)
         except SettingsError as error:
             raise self.bad(error.problem) from None
+
+    def approval(self, value: object) -> Approval:
+        holder = self.mapping(value, '"approval"')
+        return Approval(self.digest(holder, "key_fingerprint", 64), self.digest(holder, "hash", 64),
+                        self.digest(holder, "signature", 512))
 
     def proof(self, value: object) -> Proof:
         holder = self.mapping(value, "a proof")

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 from aos_ota_plugin.release.folder import find_files, odd_kind, read_file, read_files
 from aos_ota_plugin.release.module_file import Declared, read_module_file
@@ -58,7 +59,7 @@ def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
         return ()
     place = settings.origins["OTA_MODULES"].place
     try:
-        text = Path(settings.modules).read_bytes().decode("utf-8")
+        text = read_bounded(settings.modules).decode("utf-8")
     except OSError as problem:
         raise SettingsError(f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",
                             place=place, remedy="set OTA_MODULES to its path, relative to the solution") from None

@@ -10,8 +10,7 @@ MODULE_PREFIX = "ota_module_"
 
 def diff_name(image_name: str) -> str:
     """What the diff beside an image is called: ``ota_rtos_ota.diff.bin``, as the platform takes names that end so."""
-    stem = image_name[:-4] if image_name.lower().endswith(".bin") else image_name
-    return f"{stem}.diff.bin"
+    return f"{_stem(image_name)}.diff.bin"
 
 
 def module_image(name: str) -> str:
@@ -19,5 +18,22 @@ def module_image(name: str) -> str:
     return f"{MODULE_PREFIX}{name}.bin"
 
 
+def sbom_name(image_name: str) -> str:
+    """What the list of components beside an image is called: ``ota_rtos_ota.cdx.json``."""
+    return f"{_stem(image_name)}.cdx.json"
+
+
+def statement_name(image_name: str) -> str:
+    """What the signed statement beside an image is called: ``ota_rtos_ota.intoto.jsonl``."""
+    return f"{_stem(image_name)}.intoto.jsonl"
+
+
+def _stem(image_name: str) -> str:
+    return image_name[:-4] if image_name.lower().endswith(".bin") else image_name
+
+
 IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX, diff_name(IMAGE_NAME))
 """All images that a release of the firmware may have."""
+
+DOCUMENTS = (sbom_name(IMAGE_NAME), statement_name(IMAGE_NAME))
+"""What is written beside the manifest where provenance is asked for."""

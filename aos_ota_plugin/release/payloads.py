@@ -40,7 +40,7 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     names = [manifest.payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
     busy = {os.path.realpath(path) for path in overwritten}
     seen: List[str] = []
-    for name in dict.fromkeys(name for name in names if _is_plain(name)):
+    for name in dict.fromkeys(name for name in names if is_plain(name)):
         path = Path(folder, name)
         if os.path.realpath(path) in busy:
             seen.append(f"{name} would be overwritten by what is made now")
@@ -121,7 +121,7 @@ def read_diff(path: str) -> Payload:
         return Payload(data, None)
     manifest = parse_manifest(data, file=path)
     listed = next((image for image in manifest.images if image.kind == "diff"), None)
-    if listed is None or not _is_plain(listed.file):
+    if listed is None or not is_plain(listed.file):
         raise FormatError("this release has no diff image", place=Place(path),
                           remedy="give the diff image itself, or build the release with OTA_DIFF=y")
     return Payload(_listed(listed, path), manifest)
@@ -154,7 +154,7 @@ def _unpacked(path: Path) -> Optional[bytes]:
         return None
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     """Whether a name from a manifest, which anyone may have written, stays in the manifest's folder."""
     return name not in (".", "..") and not set(name) & set('/\\:\0')
 

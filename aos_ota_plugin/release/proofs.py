@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from aos_ota_plugin.device.acceptance import Hashed
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.release.make import ReleaseInput
+    from aos_ota_plugin.release.manifest import Manifest
 
 Proofs = Dict[str, str]
 """What was proven, in order: the rule, and what was seen."""
+NEW_KEY = "key differs from the base release"
+"""The rule that stands for OTA_ALLOW_NEW_KEY."""
 
 
 def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
-    """The key that devices running this firmware will check the next image with."""
+    """The key that devices check this image with, and the next one, too, unless the firmware brings a next key."""
     if given.security == "none":
         return None
     wanted = given.public_key or (given.signer.public_key if given.signer else None)
@@ -36,18 +39,23 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
                 f"(fingerprint {given.signer.public_key.fingerprint[:16]}): every signature would be refused",
                 remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it")
     if given.elf is None:
+        if given.next_key is not None:
+            raise ProofError("without the linked firmware it cannot be proven that it brings the next key, and devices "
+                             "that install another one take no update of ours again", remedy="give the ELF with --elf")
         return wanted
     from aos_ota_plugin.device.elf import read_public_key
 
     with placed(given.elf_name):
         held = read_public_key(given.elf)
-    if held != wanted:
+    embedded = given.next_key or wanted
+    if held != embedded:
         raise ProofError(
-            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {wanted.fingerprint[:16]}: devices "
+            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {embedded.fingerprint[:16]}: devices "
             "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
-    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}"
-    return held
+    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}" + (
+        ", the next key" if given.next_key else "")
+    return wanted
 
 
 def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
@@ -96,15 +104,37 @@ def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: 
     theirs = given.base.key_fingerprint
     if given.base.security == given.security and ours == theirs:
         proofs["same key as the base release"] = (ours or "no key")[:16]
+        if given.base.is_transition:
+            proofs["key rotation"] = skipped(given.base)
         return
-    if given.allow_new_key:
-        proofs["key differs from the base release"] = "allowed by OTA_ALLOW_NEW_KEY"
+    if given.allow_new_key and given.next_key is None:
+        proofs[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
         f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
         f"{(theirs or 'none')[:16]}; this release is in {given.security} mode with key {(ours or 'none')[:16]}: they "
-        "would refuse it",
-        remedy="use the key and mode of the base release, or set OTA_ALLOW_NEW_KEY=y if they get this one another way")
+        "would refuse it (OTA_VERIFY_RSA_FAIL)",
+        remedy="use the key and mode of the base release; to change the key, release first with that one and "
+               "OTA_EMBED_NEXT_KEY=y, and take that release as the base; or set OTA_ALLOW_NEW_KEY=y if they get this "
+               "one another way")
+
+
+def skipped(transition: Manifest) -> str:
+    """What a release that follows a transition means for devices that did not take that."""
+    return (f"{transition.version} brought the key {(transition.key_fingerprint or '')[:16]}; devices that skipped it "
+            f"trust {(transition.signer or '')[:16]} and refuse this release (OTA_VERIFY_RSA_FAIL): they need "
+            f"{transition.version} first")
+
+
+def key_lines(manifest: Manifest) -> List[str]:
+    """What a change of keys, and a second signer, mean for a release; for people."""
+    lines = [proof.detail for proof in manifest.proofs if proof.rule == "key rotation"]
+    if manifest.is_transition:
+        lines.append(f"transition release: devices that install it trust key {(manifest.key_fingerprint or '')[:16]} "
+                     f"from then on, and take nothing that {(manifest.signer or '')[:16]} signs")
+    if manifest.approval:
+        lines.append(f"approved by the second signer, key {manifest.approval.key_fingerprint[:16]}")
+    return lines
 
 
 def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:

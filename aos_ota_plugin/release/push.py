@@ -46,7 +46,7 @@ def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Op
         FormatError: the URL is none, or longer than devices keep.
     """
     module = next((one for one in manifest.modules if one.image == artifact), None)
-    if signer is not None and signer.public_key.fingerprint != manifest.key_fingerprint:
+    if signer is not None and signer.public_key.fingerprint not in {manifest.key_fingerprint, manifest.signer}:
         raise SigningKeyError(
             f"this key is {signer.public_key.fingerprint[:16]}, and the devices of this release trust "
             f"{(manifest.key_fingerprint or 'no key')[:16]}", remedy="give the key that the release was made with")

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import file_set, image_step, inputs, settle_modules, store
-from aos_ota_plugin.release.names import IMAGES, MANIFEST_NAME
+from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
+from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.origin import Workplace
 
-_OUTPUTS = (*IMAGES, MANIFEST_NAME)
+_OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Site:
     """The files of one release on this machine (absolute paths).
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
-    ``state`` remembers the last good release; ``shared`` is the folder that other solutions' builds write to, too.
-    They are None or empty where there is no such thing. No tuple: SCons takes those apart.
+    ``state`` remembers the last good release; ``workplace`` is what provenance speaks of; ``shared`` is the folder that
+    other solutions' builds write to, too. They are None or empty where there is no such thing. No tuple: SCons takes
+    those apart.
     """
 
     image: str
@@ -48,6 +51,7 @@ class Site:
     solution: Optional[str] = None
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
+    workplace: Optional[Workplace] = None
     shared: Optional[str] = None
 
     @property
@@ -110,7 +114,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     payload = inputs.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
     sources = settle_modules.load(settings)
-    key = f"{before}/{settle_modules.key(sources)}"
+    key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
         return Outcome(None, ())
 
@@ -127,13 +131,17 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     made = settle_modules.make(given, sources, manifest, folder)
     files = {**(release.images if release else {}), **made.files,
              os.path.basename(site.manifest): made.manifest.to_json()}
+    if settings.provenance and given.signer:
+        files.update(documents.make(site, settings, made.manifest, given.signer))
     outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
     outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
     changed = file_set.write_set(folder, files, drop=_outdated(site, outputs))
     if site.state:
         _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
-    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder)))
+    lines += _shared_key(site, settings, made.manifest) if release else []
+    return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
+                             *documents.lines(site, changed)))
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
@@ -142,6 +150,8 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
 
     signer, public_key = inputs.load_keys(settings)
     base = inputs.load_base(settings)
+    ring = inputs.load_ring(settings)
+    second, second_key = inputs.load_second(settings)
     return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
@@ -155,6 +165,11 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
+        next_key=inputs.next_key(settings, ring),
+        ring=ring,
+        allow_development_key=settings.allow_development_key,
+        second=second,
+        second_key=second_key,
         base=base,
         base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
         allow_new_key=settings.allow_new_key,
@@ -196,11 +211,14 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "xz": settings.compress_xz,
         "diff": settings.diff,
         "partition": settings.partition_size or [
-            hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            hashlib.sha256(inputs.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
+        "next_key": settings.embed_next_key,
+        "development_key": settings.allow_development_key,
         "files": [_stamp(path) for path in (
-            site.elf, settings.signing_key, settings.public_key, settings.base_release)],
+            site.elf, settings.signing_key, settings.second_signer, settings.base_release,
+            *inputs.input_files(settings))],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -232,7 +250,7 @@ def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
-    return parse_manifest(Path(site.manifest).read_bytes(), file=site.manifest)
+    return parse_manifest(read_bounded(site.manifest), file=site.manifest)
 
 
 def remembered_modules(site: Site) -> Tuple[str, ...]:
@@ -254,7 +272,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     """
     folder = os.path.dirname(site.image)
     try:
-        remembered = json.loads(Path(site.state or "").read_text(encoding="utf-8"))
+        remembered = json.loads(read_bounded(site.state or ""))
         outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
         return str(remembered["key"]), {path: digest for path, digest in outputs.items()
                                         if os.path.dirname(path) == folder}
@@ -264,7 +282,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
 
 def _holds(path: str, digest: str) -> bool:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+        return hashlib.sha256(read_bounded(path, inputs.READ_MAX)).hexdigest() == digest
     except OSError:
         return False
 
@@ -273,11 +291,27 @@ def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
     store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
 
 
+def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
+    """A warning when this release's key signs for another product, too."""
+    product = settings.product_key or site.solution
+    if not (settings.warn_shared_key and manifest.signer and product):
+        return []
+    from aos_ota_plugin.release.key_uses import record_use
+
+    others = record_use(manifest.signer, product)
+    if not others:
+        return []
+    return [f"OTA warning: the key {manifest.signer[:16]} signs {product}, and has signed {', '.join(others)}: devices "
+            "of each install images of the other",
+            "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
+
+
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
+    from aos_ota_plugin.release.proofs import key_lines
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.key_fingerprint or '')[:16]}",
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}",
            "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
     lines = []
     if manifest.image_magic != "ALL":
@@ -285,6 +319,4 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
                   f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in advice(manifest, release.compressed_size)]
-
-
+    return lines + [f"    {line}" for line in (*key_lines(manifest), *advice(manifest, release.compressed_size))]

@@ -15,6 +15,7 @@ from typing import Any, Callable, List, Sequence
 
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
+from aos_ota_plugin.process import describe
 from aos_ota_plugin.release import inputs, settle, store
 from aos_ota_plugin.settings.resolve import OtaSettings
 
@@ -37,6 +38,13 @@ def show(error: OtaError) -> None:
     """Print an error of ours, whole, where a build's errors go."""
     sys.stdout.flush()
     sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
+    sys.stderr.flush()
+
+
+def show_internal(error: Exception) -> None:
+    """Say where something failed inside, where SCons would print a traceback, whose message may hold a secret."""
+    sys.stdout.flush()
+    sys.stderr.write(f"aos_ota_plugin: {describe(error)}\n")
     sys.stderr.flush()
 
 
@@ -79,6 +87,9 @@ def _run(step: Callable[[], None]) -> int:
     except OtaError as error:
         show(error)
         return 1
+    except Exception as error:
+        show_internal(error)
+        return 1
     return 0
 
 
@@ -88,7 +99,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     user_file = source[0].srcnode().abspath if source else None
     if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
         # Nobody signs and nobody checks: there is no key to put in.
-        rendered = inputs.read(user_file, "the source", "restore it")
+        rendered = inputs.read_source(user_file)
     else:
         rendered = inputs.render_source(
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,

@@ -16,18 +16,24 @@ from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
+from aos_ota_plugin.process import no_core_dumps
+from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.release import inputs, unfinished
 from aos_ota_plugin.release.lock import BuildLock
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.names import DOCUMENTS, IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.origin import Workplace
 from aos_ota_plugin.release.settle import Site, recover, remembered_modules, shared_lock
 from aos_ota_plugin.release.unfinished import BuildMark
 from aos_ota_plugin.scons import builders, sconsign
-from aos_ota_plugin.scons.actions import SourceKind, show
+from aos_ota_plugin.scons.actions import SourceKind, show, show_internal
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.find import find_root
 
 LIBRARY = "aos_ota_plugin"
 _LOCK = "build.lock"
+_EPOCH = "315532800"
+"""1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
 _NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
 _CONDITION = re.compile(r"<([^<>]+)>")
 
@@ -37,10 +43,14 @@ def attach(defconfig: Any) -> None:
     if defconfig.build_env is None or defconfig.build_env.env.get("OTA_ATTACHED"):
         return
     defconfig.build_env.env["OTA_ATTACHED"] = True
+    no_core_dumps()
     try:
         _Hook(defconfig).run()
     except OtaError as error:
         show(error)
+        SCons.Script.Exit(2)
+    except Exception as error:
+        show_internal(error)
         SCons.Script.Exit(2)
 
 
@@ -91,7 +101,7 @@ class _Hook:
         self._compile_as_set(settings)
         self._render(settings)
         self._identity()
-        self._image()
+        self._image(settings)
         if not SCons.Script.GetOption("no_exec"):
             # Until SCons has written its record, this build counts as unfinished.
             self.mark.begin()
@@ -157,6 +167,8 @@ class _Hook:
         # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
         if settings.security == "local":
             self.components.set_define(ota, LOCAL_RSA, 1)
+        if settings.reproducible:
+            self.components.compile_all_with(*_reproducibly(find_root(self.folder)))
 
     def _ota(self) -> Any:
         ota = self.components.named("ota")
@@ -237,11 +249,26 @@ class _Hook:
             shared=flasher if has_step else None,
         )
 
-    def _image(self) -> None:
+    def _workplace(self) -> Workplace:
+        """What the statement of provenance speaks of: the components as aos-tools uses them, and what builds them."""
+        root = find_root(self.folder)
+        return Workplace(
+            root=root,
+            components=tuple(Component(
+                component.name, str(component.version or ""), component.type,
+                os.path.relpath(os.path.realpath(component.path), os.path.realpath(root)).replace(os.sep, "/"),
+                str(component.license or ""), tuple(sorted({str(name) for one in component.depends for name in one})),
+            ) for component in self.solution.components),
+            compiler=self.env.WhereIs(self.env.subst("$CC")),
+            packages=("aos-tools", "scons"),
+        )
+
+    def _image(self, settings: OtaSettings) -> None:
         # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
         steps = self.components.take_image_steps()
         image = self.env.OtaImage(self.env.File(self.site.image), [self.binary, self.elf],
-                                  OTA_SITE=replace(self.site, steps=tuple(steps)))
+                                  OTA_SITE=replace(self.site, steps=tuple(steps),
+                                                   workplace=self._workplace() if settings.provenance else None))
         # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
         # as it does without us, and whether there is anything to do afterwards is found out by content.
         self.env.AlwaysBuild(image)
@@ -265,6 +292,7 @@ class _Hook:
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
         self.env.Clean(library, [path for path in (
             *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
+            *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
             *remembered_modules(site), site.manifest, site.state, shared_lock(site),
             os.path.join(self.out, _LOCK), os.path.join(self.out, unfinished.NAME)) if path])
         self.env.Default(library)
@@ -291,6 +319,13 @@ class _Hook:
         if ota is not None:
             pairs[SourceKind.DIGEST] = ota
         return [(component, kind) for kind, component in pairs.items()]
+
+
+def _reproducibly(root: str) -> Tuple[List[str], Dict[str, str]]:
+    """Flags and variables with which neither where nor when it was compiled stands in an object's strings (GCC 8)."""
+    roots = dict.fromkeys((os.path.realpath(root), root))
+    flags = [f"-fmacro-prefix-map={path}/=" for path in roots]
+    return flags, {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", _EPOCH)}
 
 
 def _from_top(path: str) -> str:

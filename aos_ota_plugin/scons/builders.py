@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
 
+from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.release import inputs
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -49,7 +52,11 @@ def _by_content(builder: Any) -> Callable[..., Any]:
         if "OTA_SETTINGS" not in env:  # that one is ours alone, and decides by content already
             own = env.Clone()
             own.Decider("content")
-        return builder(own, target, source, **overrides)
+        try:
+            return builder(own, target, source, **overrides)
+        except OtaError as error:
+            actions.show(error)
+            sys.exit(2)
 
     return build
 
@@ -80,7 +87,7 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
     depends: List[Any] = [env.Value(_image_key(settings))]
-    depends += _key_files(env, settings)
+    depends += [env.File(path) for path in inputs.input_files(settings) if Path(path).is_file()]
     if settings.base_release:
         depends.append(env.File(settings.base_release))
     if settings.modules:
@@ -101,8 +108,7 @@ def _templates(env: Any, name: str) -> List[Any]:
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    paths = (None if _reference(settings) else settings.signing_key, settings.public_key)
-    return [env.File(path) for path in paths if path and Path(path).is_file()]
+    return [env.File(path) for path in inputs.trust_files(settings) if Path(path).is_file()]
 
 
 def _reference(settings: OtaSettings) -> Optional[str]:
@@ -117,6 +123,8 @@ def _source_key(kind: SourceKind, settings: OtaSettings) -> str:
     values: Dict[str, object] = {"security": settings.security}
     if kind is SourceKind.DIGEST and not settings.public_key and _reference(settings):
         values["signer"] = _reference(settings)
+    if kind is SourceKind.DIGEST and settings.embed_next_key:
+        values["next_key"] = True
     if kind is SourceKind.APP:
         values = {"version": settings.app_version, "identity": settings.identity}
         if settings.identity == "embedded":
@@ -142,6 +150,9 @@ def _image_key(settings: OtaSettings) -> str:
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
         "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
+        "provenance": settings.provenance,
+        "next_key": settings.embed_next_key, "development_key": settings.allow_development_key,
+        "second": [settings.second_signer, settings.second_public_key, settings.second_approval],
         **({"signer": _reference(settings)} if _reference(settings) else {}),
     })
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-from typing import Any, Iterable, List, Optional, Set
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Set
 
 LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
 
@@ -48,6 +48,13 @@ class Components:
             # aos-tools quotes the values of a mapping and takes a list as it is: each is added to in its own form.
             component.build_config.define = (
                 {**define, name: value} if isinstance(define, dict) else [*(define or ()), f"{name}={value}"])
+
+    def compile_all_with(self, flags: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Compile every component with more flags and variables, those that are still to be read, too."""
+        read = (self._read_env(component) for component in self.solution.components)
+        for env in (self.build_env.env, *(env for env in read if env is not None)):
+            env.Append(CCFLAGS=list(flags))
+            env["ENV"].update(environment)
 
     def add_include_folder(self, component: Any, folder: str) -> None:
         """Let a source that is compiled from elsewhere still find the headers beside the original."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Collection, List, Sequence, Tuple
 
 from aos_ota_plugin.console.prompt import ask_secret
-from aos_ota_plugin.settings.raw import Origin, RawSetting
+from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
@@ -36,7 +38,7 @@ def settings_from_aos(
     layers: List[Sequence[RawSetting]] = []
     foreign = set(known_foreign)
     saved = Path(folder) / "ota.config"
-    if saved.is_file():
+    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
         layers.append(read_ota_config(read_text(saved), str(saved)))
     for component in sorted(solution.components, key=_rank):
         to_us = component.type in ("solution", "board")
@@ -54,17 +56,33 @@ def settings_from_variables(env: Any) -> OtaSettings:
     """The settings of a plain SCons project: construction variables called as the settings are.
 
     ``True`` and ``False`` stand for y and n; secrets come from the environment or ota.secrets.yaml, as everywhere.
+
+    Raises:
+        SettingsError, SecretError: as ``resolve`` does, and for a variable that is called almost as a setting is.
     """
     folder = env.Dir("#").abspath
     schema = load_schema()
     origin = Origin("SConstruct")
     layer = []
-    for name in schema.symbols:
-        if name in env:
-            value = env[name]
-            text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
-            layer.append(RawSetting(name, text, text, origin))
-    return resolve([layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret))
+    for name in sorted(name for name in env.Dictionary() if name in schema.symbols or _is_slip(name, schema.symbols)):
+        value = env[name]
+        text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
+        layer.append(RawSetting(name, text, text, origin))
+    try:
+        return resolve([layer], schema=schema, solution_dir=folder,
+                       secrets=load_secrets(folder, os.environ, ask_secret))
+    except SettingsError as error:
+        package = os.path.join(folder, PACKAGE_YAML)
+        if error.place is None or error.place.file != package:
+            raise
+        name = error.problem.partition(":")[0]
+        raise SettingsError(error.problem, place=Place(os.path.join(folder, "SConstruct")),
+                            remedy=f"give the environment {name}=…; README tells what belongs there") from None
+
+
+def _is_slip(name: str, symbols: Collection[str]) -> bool:
+    """Whether a variable was meant to be a setting; a project may have OTA_… variables of its own."""
+    return name.startswith("OTA_") and bool(get_close_matches(name, symbols, 1, 0.85))
 
 
 def _rank(component: Any) -> int:

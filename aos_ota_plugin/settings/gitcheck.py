@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Optional
 
 _TIMEOUT_SECONDS = 20
 
@@ -37,7 +37,13 @@ def _tracked(path: str) -> bool:
 
 def in_repository(folder: str) -> bool:
     """Whether a folder, by its absolute path, lies in a git repository's work tree."""
-    return any(os.path.exists(os.path.join(parent, ".git")) for parent in _upwards(os.path.abspath(folder)))
+    return repository_of(folder) is not None
+
+
+def repository_of(folder: str) -> Optional[str]:
+    """The nearest folder, this one or one above it, that is a git repository's work tree; None when there is none."""
+    return next((parent for parent in _upwards(os.path.abspath(folder))
+                 if os.path.exists(os.path.join(parent, ".git"))), None)
 
 
 def git_command(*arguments: str) -> List[str]:

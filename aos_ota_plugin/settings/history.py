@@ -7,6 +7,7 @@ and any ``ota.secrets.yaml``. Not seen: keys in DER, what git takes for binary, 
 from __future__ import annotations
 
 import os
+import re
 import threading
 from typing import Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
@@ -70,10 +71,12 @@ def find_leaks(log: Iterable[bytes], secrets: Mapping[str, bytes]) -> Iterator[L
     seen = set()
     for line in log:
         if line.startswith(_COMMIT):
-            commit, file, key_begins = line[1:].strip().decode("ascii", "replace"), "", False
+            commit, file, key_begins = _hexadecimal(line[1:].strip()), "", False
             continue
         if line.startswith(b"+++ "):
             file, key_begins = _path(line), False
+            for value in needles.values():  # a name can hold one, too
+                file = file.replace(value.decode("utf-8", "backslashreplace"), "<secret>")
             found = ["a secrets file"] if os.path.basename(file) == SECRETS_FILE else []
         elif line.startswith(b"+"):
             found = [what for what, value in needles.items() if value in line]
@@ -89,6 +92,11 @@ def find_leaks(log: Iterable[bytes], secrets: Mapping[str, bytes]) -> Iterator[L
                 yield leak
 
 
+def _hexadecimal(text: bytes) -> str:
+    """A commit's name; "" for what is none."""
+    return text.decode("ascii") if re.fullmatch(rb"[0-9a-f]{1,64}", text) else ""
+
+
 def _path(line: bytes) -> str:
     """The file that ``+++ b/path`` names; git puts a path with odd characters between quotes, escaped."""
     name = line[4:].rstrip(b"\r\n").split(b"\t", 1)[0]
@@ -101,8 +109,9 @@ def _unescaped(text: bytes) -> bytes:
     result: List[int] = []
     at = 0
     while at < len(text):
-        if text[at : at + 1] == b"\\" and text[at + 1 : at + 4].isdigit() and len(text[at + 1 : at + 4]) == 3:
-            result.append(int(text[at + 1 : at + 4], 8) & 0xFF)
+        octal = re.compile(rb"\\([0-7]{3})").match(text, at)
+        if octal:
+            result.append(int(octal[1], 8) & 0xFF)
             at += 4
             continue
         at += text[at : at + 1] == b"\\"

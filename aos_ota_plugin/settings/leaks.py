@@ -44,13 +44,13 @@ def refuse_secret(name: str, text: str, origin: Origin) -> None:
             remedy=f"take it out; put it in the environment variable {variable}, or in ota.secrets.yaml as "
             f"{yaml_key}. It has been where others can read it: treat it as leaked and issue a new one",
         )
-    if name != "OTA_SIGNING_KEY":
+    if name not in {"OTA_SIGNING_KEY", "OTA_SECOND_SIGNER"}:
         return
     if "BEGIN" in text and ("-----" in text or "PRIVATE" in text):
         raise SecretError(
             f"{name}: the key itself stands {where}, not the path of its file",
             place=origin.place,
-            remedy="put the key in a file only you can read and set OTA_SIGNING_KEY to its path. This key has "
+            remedy=f"put the key in a file only you can read and set {name} to its path. This key has "
             "been where others can read it: treat it as leaked and make a new one",
         )
     if re.search(r"pin[-_]value|pin[-_]source=\|", text, re.IGNORECASE):

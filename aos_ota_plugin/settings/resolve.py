@@ -51,12 +51,21 @@ class OtaSettings:
     security: str  # "local" | "cloud" | "none"
     signing_key: Optional[str]
     public_key: Optional[str]
+    key_ring: Optional[str]
+    embed_next_key: bool
+    allow_development_key: bool
+    warn_shared_key: bool
+    second_public_key: Optional[str]
+    second_signer: Optional[str]  # as signing_key
+    second_approval: Optional[str]
     base_release: Optional[str]
     allow_new_key: bool
     image_magic: str  # a name of images.info.ImageMagic
     modules: Optional[str]
     compress_xz: bool
     diff: bool
+    provenance: bool
+    reproducible: bool
     partition_size: int  # bytes; 0: the board's own files say
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
@@ -74,13 +83,22 @@ class OtaSettings:
             "OTA_CONFIG_LOCAL_RSA": _yn(self.security == "local"),
             "OTA_CONFIG_CLOUD_RSA": _yn(self.security == "cloud"),
             "OTA_SIGNING_KEY": self.signing_key or "",
+            "OTA_KEY_RING": self.key_ring or "",
+            "OTA_EMBED_NEXT_KEY": _yn(self.embed_next_key),
+            "OTA_ALLOW_DEVELOPMENT_KEY": _yn(self.allow_development_key),
+            "OTA_WARN_SHARED_KEY": _yn(self.warn_shared_key),
             "OTA_PUBLIC_KEY": self.public_key or "",
+            "OTA_SECOND_PUBLIC_KEY": self.second_public_key or "",
+            "OTA_SECOND_SIGNER": self.second_signer or "",
+            "OTA_SECOND_APPROVAL": self.second_approval or "",
             "OTA_BASE_RELEASE": self.base_release or "",
             "OTA_ALLOW_NEW_KEY": _yn(self.allow_new_key),
             **{name: _yn(name == _IMAGE + self.image_magic) for name in _IMAGES},
             "OTA_MODULES": self.modules or "",
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
             "OTA_DIFF": _yn(self.diff),
+            "OTA_PROVENANCE": _yn(self.provenance),
+            "OTA_REPRODUCIBLE": _yn(self.reproducible),
             "OTA_PARTITION_SIZE": hex(self.partition_size),
         }
 
@@ -110,12 +128,21 @@ def resolve(
         security=security,
         signing_key=values.path("OTA_SIGNING_KEY", solution_dir),
         public_key=values.path("OTA_PUBLIC_KEY", solution_dir),
+        key_ring=values.path("OTA_KEY_RING", solution_dir),
+        embed_next_key=values.of("OTA_EMBED_NEXT_KEY", as_bool),
+        allow_development_key=values.of("OTA_ALLOW_DEVELOPMENT_KEY", as_bool),
+        warn_shared_key=values.of("OTA_WARN_SHARED_KEY", as_bool),
+        second_public_key=values.path("OTA_SECOND_PUBLIC_KEY", solution_dir),
+        second_signer=values.path("OTA_SECOND_SIGNER", solution_dir),
+        second_approval=values.path("OTA_SECOND_APPROVAL", solution_dir),
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
         image_magic=image.name[len(_IMAGE):],
         modules=values.path("OTA_MODULES", solution_dir),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         diff=values.of("OTA_DIFF", as_bool),
+        provenance=values.of("OTA_PROVENANCE", as_bool),
+        reproducible=values.of("OTA_REPRODUCIBLE", as_bool),
         partition_size=values.of("OTA_PARTITION_SIZE", as_size),
         secrets=secrets,
         origins=values.origins((identity, image, signer), schema),
@@ -187,7 +214,7 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             "makes one",
         )
     if settings.security == "local" and settings.public_key is None and (
-            settings.signing_key or "").lower().startswith("command:"):
+            settings.signing_key or "").lower().startswith(("command:", "release:")):
         raise SettingsError(
             "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
             place=settings.origins["OTA_SIGNING_KEY"].place or Place(package),
@@ -207,8 +234,53 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
             remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field, with its "
             "ota_rtos_ota.bin beside it; or set OTA_DIFF to n",
         )
+    if settings.provenance and settings.security != "local":
+        raise SettingsError(
+            "OTA_PROVENANCE: the statement is signed with the signing key, and this build has none",
+            place=settings.origins["OTA_PROVENANCE"].place or Place(package),
+            remedy="set OTA_PROVENANCE to n; `aos-ota sbom` lists the solution's components without a statement",
+        )
+    _refuse_half_rotation(settings, package)
+    _refuse_half_approval(settings, package)
     if settings.identity == "embedded":
         _refuse_partial_identity(settings, identity)
+
+
+def _refuse_half_rotation(settings: OtaSettings, package: str) -> None:
+    """A transition release needs the next key, and the release whose devices are to take it."""
+    if not settings.embed_next_key:
+        return
+    place = settings.origins["OTA_EMBED_NEXT_KEY"].place or Place(package)
+    if settings.security != "local":
+        raise SettingsError(f"OTA_EMBED_NEXT_KEY: in {settings.security} mode no key of ours signs", place=place,
+                            remedy="set it to n; a new key of the platform goes into OTA_PUBLIC_KEY")
+    if settings.key_ring is None:
+        raise SettingsError("OTA_EMBED_NEXT_KEY: no key ring is set, and the next key stands in one", place=place,
+                            remedy="set OTA_KEY_RING to an ota.keys.yaml with `current:` and `next:`")
+    if settings.base_release is None:
+        raise SettingsError(
+            "OTA_EMBED_NEXT_KEY: no base release is set, and it cannot be proven that devices will take the new key",
+            place=place, remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field")
+
+
+def _refuse_half_approval(settings: OtaSettings, package: str) -> None:
+    """What a second signer needs; and no rule of four eyes where nobody could keep it."""
+    names = [name for name, value in (
+        ("OTA_SECOND_PUBLIC_KEY", settings.second_public_key), ("OTA_SECOND_SIGNER", settings.second_signer),
+        ("OTA_SECOND_APPROVAL", settings.second_approval)) if value]
+    if not names:
+        return
+    place = settings.origins[names[0]].place or Place(package)
+    if settings.security != "local":
+        raise SettingsError(f"{names[0]}: in {settings.security} mode this build signs nothing that a second signer "
+                            "could agree to", place=place, remedy=f"take {_listed(names)} out")
+    if settings.second_signer and settings.second_approval:
+        raise SettingsError("OTA_SECOND_SIGNER and OTA_SECOND_APPROVAL are both set, and one approval is enough",
+                            place=place, remedy="keep the one that you use")
+    if settings.second_public_key is None and (
+            settings.second_approval or str(settings.second_signer).lower().startswith("command:")):
+        raise SettingsError(f"{names[0]}: no OTA_SECOND_PUBLIC_KEY is set, so anyone could be the second signer",
+                            place=place, remedy="set OTA_SECOND_PUBLIC_KEY to the file of their public key")
 
 
 def _refuse_partial_identity(settings: OtaSettings, identity: Picked) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
+from aos_ota_plugin.bounded import read_with_mode
 from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
 from aos_ota_plugin.settings.foreign import nearest
@@ -80,10 +80,10 @@ def _malformed(place: Place) -> SettingsError:
 def _read_entry(entry: Entry) -> RawSetting:
     origin = Origin(SECRETS_YAML, entry.place)
     if entry.key not in VARIABLES:
-        # A stranger's key may be a secret that lost its name: show it only when it is like one of ours.
+        # A stranger's key may be a secret that lost its name, or one with a part of it: the line says which it is.
         near = nearest(entry.key.lower().replace("aos_ota_", ""), VARIABLES)
         raise SettingsError(
-            f"{entry.key}: no secret has this name" if near else "no secret has this name",
+            "no secret has this name",
             place=Place(entry.place.file, entry.place.line),
             remedy=f"did you mean {near}?" if near else f"the names are {', '.join(VARIABLES)}",
         )
@@ -138,7 +138,7 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[As
     """
     raws: Dict[str, RawSetting] = {}
     path = Path(solution_dir) / SECRETS_FILE
-    text = _read_private(path)
+    text = read_private(path)
     for raw in read_secrets_yaml(text, str(path)) if text is not None else []:
         raws[raw.name] = raw
     for raw in read_environment(environ):
@@ -154,16 +154,14 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[As
     )
 
 
-def _read_private(path: Path) -> Optional[str]:
-    """Return the file's text, None when there is none; refuse a file that is not its owner's alone."""
+def read_private(path: Path) -> Optional[str]:
+    """Return the file's text, None when there is none. Raises SecretError when it is not its owner's alone."""
     place = Place(str(path))
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read()
-    except FileNotFoundError:
-        return None
+        data, mode = read_with_mode(path)
     except OSError as trouble:
+        if not os.path.lexists(path):
+            return None
         raise SecretError(
             f"the secrets file cannot be read: {trouble.strerror}",
             place=place,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
+from aos_ota_plugin.settings.yamlbounds import DEPTH_MAX, OddYamlError, refuse_odd
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
-_DEPTH = 100  # collections inside one another; a package.yaml has four
 _SURELY_SHALLOW = 500
+
 
 class Entry(NamedTuple):
     """One key of a mapping: where its value stands, what YAML makes of it, and what is written there."""
@@ -39,7 +40,7 @@ class YamlText(NamedTuple):
         return self.text[node.start_mark.index:node.end_mark.index].strip()
 
     def entries(self, node: Optional[Node], value: object) -> List[Entry]:
-        """Return a mapping node's string keys; of a key written twice the last counts, as it does for aos."""
+        """Return a mapping node's string keys."""
         from yaml.nodes import MappingNode
 
         if not isinstance(node, MappingNode) or not isinstance(value, dict):
@@ -81,7 +82,7 @@ class YamlText(NamedTuple):
 
 
 def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, quote: bool = True) -> YamlText:
-    """Parse one YAML document; ``error`` is raised with its place when it is none.
+    """Parse one YAML document; ``error`` is raised with its place when it is none, or none that has one meaning.
 
     With ``quote=False`` the message says nothing of the content: the text may hold secrets.
     """
@@ -95,7 +96,13 @@ def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, 
         _refuse_depth(text, loader_class)
         loader = loader_class(text)
         root = loader.get_single_node()
+        if root is not None:
+            refuse_odd(root, loader.construct_object)
         value = None if root is None else loader.construct_document(root)
+    except OddYamlError as odd:
+        mark = odd.problem_mark
+        raise error(odd.problem if quote else odd.discreet, place=Place(file, mark.line + 1, mark.column + 1),
+                    remedy=odd.remedy) from None
     except Exception as trouble:  # the loader leaks ValueError, KeyError and others for odd scalars
         parsed = YamlText(file, text, root, None)
         place, reason = _diagnose(parsed, trouble, loader_class)
@@ -137,7 +144,7 @@ class NestingError(ValueError):
     """A text nested so deeply that libyaml's recursion would overflow the C stack; a mark says where."""
 
     def __init__(self, problem_mark: object) -> None:
-        self.problem = f"more than {_DEPTH} collections stand inside one another"
+        self.problem = f"more than {DEPTH_MAX} collections stand inside one another"
         super().__init__(self.problem)
         self.problem_mark = problem_mark
 
@@ -157,7 +164,7 @@ def _refuse_depth(text: str, loader_class: Callable[[str], Any]) -> None:
         while loader.check_event():
             event = loader.get_event()
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if depth > _DEPTH:
+            if depth > DEPTH_MAX:
                 raise NestingError(event.start_mark)
     except MarkedYAMLError as error:
         # Some libyamls have a limit of their own, and look far enough ahead to meet it first.

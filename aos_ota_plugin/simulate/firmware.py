@@ -8,7 +8,6 @@ from typing import Callable, Dict, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import diff, full, xz
-from aos_ota_plugin.keys.rsa import PublicKey
 
 OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
 VENDOR = f"{OLD} with the vendor's flaws"
@@ -27,8 +26,12 @@ VERSIONS: Dict[str, Tuple[str, ...]] = {
 """What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
 
 
+BY_HAND = f"{OLD} by hand"
+"""The demo built without this plugin: version and identity are typed into its source, no public key is."""
+
+
 class Firmware(NamedTuple):
-    """One build: what is flashed, the signed image made of it, and the linked file with its symbols."""
+    """One build: what is flashed, the signed image made of it (b"" if none is), the linked file with its symbols."""
 
     payload: bytes
     image: bytes
@@ -36,9 +39,12 @@ class Firmware(NamedTuple):
 
 
 class Built(NamedTuple):
-    """All builds by the names of `VERSIONS`, the boot stage, and two private keys: the one used, a stranger's."""
+    """All builds by the names of `VERSIONS` and `BY_HAND`; the boot stage, and one with the vendor's faults; two
+    private keys: the one used, a stranger's.
+    """
 
     boot: bytes
+    vendor_boot: bytes
     firmware: Dict[str, Firmware]
     key: bytes
     stranger: bytes
@@ -60,6 +66,12 @@ def patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
     return diff.build(diff.create(old, new), sign=_sign(private_pem))
 
 
+def bare_patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
+    """Return the same without the section behind the image, by which `patch` keeps off a fault of the vendor's."""
+    whole = diff.create(old, new)
+    return diff.build(whole[:diff.parse(whole)[-1].offset], sign=_sign(private_pem))
+
+
 def unsigned(payload: bytes) -> bytes:
     """Return the image of a payload without a signature, as the platform gets it in cloud mode."""
     return full.build(payload, sign=None)
@@ -77,10 +89,19 @@ def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
 
 
 def crashing(firmware: Firmware) -> bytes:
-    """Return the firmware with an undefined instruction where its first task begins.
+    """Return the firmware with an undefined instruction where its first task begins; errors as `hanging`."""
+    return _starting_with(firmware, b"\x00\xde")  # udf #0
+
+
+def hanging(firmware: Firmware) -> bytes:
+    """Return the firmware with a jump to itself where its first task begins.
 
     Raises FormatError when the linked file does not say where that is.
     """
+    return _starting_with(firmware, b"\xfe\xe7")  # b .
+
+
+def _starting_with(firmware: Firmware, instruction: bytes) -> bytes:
     from io import BytesIO
 
     from elftools.elf.elffile import ELFFile
@@ -92,15 +113,4 @@ def crashing(firmware: Firmware) -> bytes:
     if not symbols or text is None:
         raise FormatError("the linked firmware has no symbol aos_maintask")
     place = (symbols[0]["st_value"] & ~1) - text["sh_addr"]
-    return firmware.payload[:place] + b"\x00\xde" + firmware.payload[place + 2:]  # udf #0
-
-
-def without_key(firmware: bytes, key: PublicKey) -> bytes:
-    """Return the firmware with an empty ``ota_pubn_buf``, as it is before a key is put in.
-
-    Raises FormatError when the key does not stand in it exactly once.
-    """
-    modulus = key.n_bytes
-    if firmware.count(modulus) != 1:
-        raise FormatError(f"the public key stands {firmware.count(modulus)} times in this firmware, not once")
-    return firmware.replace(modulus, bytes(len(modulus)))
+    return firmware.payload[:place] + instruction + firmware.payload[place + len(instruction):]

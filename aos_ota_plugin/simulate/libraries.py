@@ -1,8 +1,8 @@
-"""mbedtls and cJSON as their authors wrote them, from Debian's source packages.
+"""mbedtls, cJSON and lwIP as their authors wrote them, from Debian's source packages.
 
 They are fetched once, from the mirror that this system's apt uses, by apt's own client with a configuration of its own
 (no root, no change to the system's), kept in the user's cache folder, and used only while their SHA-256 is the one
-below. Upstream's archives, not Debian's patches.
+below. Upstream's archives (lwIP's without what Debian may not distribute), not Debian's patches.
 """
 
 from __future__ import annotations
@@ -41,9 +41,15 @@ _MBEDTLS = (
     "asn1parse", "bignum", "constant_time", "md", "md5", "oid", "platform_util", "rsa", "rsa_internal", "sha256",
 )
 
+_TLS = (
+    "aes", "asn1write", "base64", "cipher", "cipher_wrap", "ctr_drbg", "ecdh", "ecdsa", "ecp", "ecp_curves", "entropy",
+    "entropy_poll", "gcm", "pem", "pk", "pk_wrap", "pkparse", "platform", "sha512", "ssl_ciphersuites", "ssl_cli",
+    "ssl_msg", "ssl_tls", "x509", "x509_crt",
+)
+_MBEDTLS_ARCHIVE = ("mbedtls_2.28.3.orig.tar.gz", "3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d")
+
 LIBRARIES = (
-    Library("mbedtls", "mbedtls_2.28.3.orig.tar.gz",
-            "3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d", (
+    Library("mbedtls", *_MBEDTLS_ARCHIVE, (
         *((f"library/{name}.c", f"library/{name}.c") for name in _MBEDTLS),
         *((f"library/{name}.h", f"library/{name}.h")
           for name in ("common", "constant_time_internal", "constant_time_invasive")),
@@ -56,6 +62,23 @@ LIBRARIES = (
     )),
 )
 
+NETWORK_LIBRARIES = (
+    Library("mbedtls", *_MBEDTLS_ARCHIVE, (
+        *((f"library/{name}.c", f"library/{name}.c") for name in (*_MBEDTLS, *_TLS)),
+        *LIBRARIES[0].files[len(_MBEDTLS):], ("library/ecp_invasive.h", "library/ecp_invasive.h"),
+        ("library/ssl_tls13_keys.h", "library/ssl_tls13_keys.h"),
+    )),
+    LIBRARIES[1],
+    Library("lwip", "lwip_2.1.3+dfsg1.orig.tar.xz",
+            "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24", (
+        *((f"src/{folder}", f"src/{folder}")
+          for folder in ("core/", "core/ipv4/", "include/lwip/", "include/lwip/priv/", "include/lwip/prot/",
+                         "include/netif/", "include/netif/ppp/", "netif/ethernet.c")),
+        ("COPYING", "COPYING"),
+    )),
+)
+"""What a device with a network of its own is made of."""
+
 
 def cache_folder() -> Path:
     """Where what was fetched is kept: ``aos_ota_plugin`` in the user's cache folder."""
@@ -66,18 +89,20 @@ def cache_folder() -> Path:
     return Path(base) / "aos_ota_plugin"
 
 
-def library_files(say: Callable[[str], None], folder: Path) -> Dict[str, Dict[str, bytes]]:
-    """Return the files of every library by its name and their place in the component; `folder` is the cache.
+def library_files(say: Callable[[str], None], folder: Path,
+                  libraries: Optional[Tuple[Library, ...]] = None) -> Dict[str, Dict[str, bytes]]:
+    """Return the files of these libraries by name and their place in the component; `folder` is the cache.
 
     What is missing there is fetched, `say` being told first. Raises BuildError when it cannot be, or when an archive is
     another one than was checked here.
     """
-    missing = [library for library in LIBRARIES if not (folder / library.archive).is_file()]
+    libraries = libraries or LIBRARIES
+    missing = [library for library in libraries if not (folder / library.archive).is_file()]
     if missing:
         names = " ".join(library.name for library in missing)
         say(f"fetching Debian's source packages: {names} (kept in {folder})")
         _fetch(missing, folder)
-    return {library.name: _unpack(library, folder / library.archive) for library in LIBRARIES}
+    return {library.name: _unpack(library, folder / library.archive) for library in libraries}
 
 
 def _unpack(library: Library, path: Path) -> Dict[str, bytes]:
@@ -164,6 +189,7 @@ def _run(command: list[str], scratch: str, folder: Path) -> str:
 
 
 def _cannot(why: str, folder: Path) -> BuildError:
-    names = " and ".join(f"{library.archive} (SHA-256 {library.sha256})" for library in LIBRARIES)
+    archives = {library.archive: library.sha256 for library in (*LIBRARIES, *NETWORK_LIBRARIES)}
+    names = " and ".join(f"{archive} (SHA-256 {sha256})" for archive, sha256 in archives.items())
     return BuildError(f"the emulated device's libraries are missing, and {why}",
                       remedy=f"put {names}, from Debian's source packages or their authors, into {folder}")

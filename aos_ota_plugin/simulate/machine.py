@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence
 
 from aos_ota_plugin.device.limits import HAAS100_RTOSA_ADDRESS
 from aos_ota_plugin.errors import BuildError
@@ -23,8 +23,18 @@ POWER_CUT = 75
 """Exit status of a run that ended in the middle of a flash operation."""
 NOTHING_TO_START = 3
 """Exit status of a boot stage without a firmware to start."""
+ENDLESS = 4
+"""Exit status of a boot stage that was started again and again."""
+LOCKED_UP = 76
+"""Not the emulator's own exit status: the core locked up, in a firmware so broken that its fault handler faults."""
 _BOOT = "boot.bin"
 _BOOT_ADDRESS = 0x10000000
+# The device's time goes by its instructions, 32 ns each, not by how busy this computer is; sleeping takes none of ours.
+_STEADY_CLOCK = ("-icount", "shift=5,sleep=off")
+
+
+class StillOnError(BuildError):
+    """The device is on for longer than it may be."""
 
 
 class Run(NamedTuple):
@@ -43,28 +53,36 @@ def find_qemu() -> str:
     return path
 
 
-def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
-    """Switch the device on and wait until it is off; `words` are the emulator's argument.
-
-    Raises BuildError when there is no emulator, when it cannot start, or when the device is still on after `seconds`.
-    """
-    qemu = find_qemu()
+def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
+    """Put the boot stage where the machine starts it; the command without what its console is connected to."""
     with (folder / FLASH).open("rb") as stream:
         (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
     arguments = "".join(f",arg={word}" for word in ("device", *words))
-    command = [qemu, "-M", "mps2-an505", "-display", "none", "-monitor", "none", "-serial", "stdio",
-               "-semihosting-config", f"enable=on,target=native{arguments}",
-               "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+    return [qemu, "-M", "mps2-an505", "-display", "none", "-semihosting-config",
+            f"enable=on,target=native{arguments}",
+            "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+
+
+def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
+    """Switch the device on and wait until it is off; `words` are the emulator's argument.
+
+    Raises BuildError when there is no emulator or it cannot start, StillOnError when the device is on after `seconds`.
+    """
+    qemu = find_qemu()
+    command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *_STEADY_CLOCK]
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
                               timeout=seconds)
     except subprocess.TimeoutExpired as error:
         shown = (error.stdout or b"").decode("utf-8", "replace")
-        raise BuildError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
+        raise StillOnError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
     except OSError as error:
         raise BuildError(f"{qemu} cannot be started: {error.strerror or error}") from None
     complaint = done.stderr.decode("utf-8", "replace").strip()
+    shown = done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+    if done.returncode < 0 and "Lockup:" in complaint:
+        return Run(shown, LOCKED_UP)
     if done.returncode < 0 or complaint:
         raise BuildError(f"{QEMU} ended with status {done.returncode}: {complaint}",
                          remedy="QEMU 7.2 or newer emulates the board")
-    return Run(done.stdout.decode("utf-8", "replace").replace("\r\n", "\n"), done.returncode)
+    return Run(shown, done.returncode)

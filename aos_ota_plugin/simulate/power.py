@@ -7,20 +7,30 @@ one, whole; the platform, told of an old one, offers the upgrade again, and the 
 from __future__ import annotations
 
 import re
+from enum import Enum
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate import flash, machine
-from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, prepare, send, switch_on
+from aos_ota_plugin.simulate.device import FLASH_LIST_NAME, Case, Seen, files_after, files_of, prepare, send, switch_on
 from aos_ota_plugin.simulate.firmware import Built
+from aos_ota_plugin.simulate.machine import StillOnError
 
 _OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
+_VENDORS_LONGEST = 15  # seconds; a start takes less than one
 _BANK = re.compile(r"^boot: bank ([AB])$", re.MULTILINE)
 
 
+class Trouble(Enum):
+    """What happens to a flash operation: power fails in the middle of it, or it fails and power stays on."""
+
+    CUT = "cut"
+    ERROR = "fail"
+
+
 class Cut(NamedTuple):
-    """What came of one cut: the operation it was in, the version that ran when power was back, and that in the end.
+    """What came of one operation's trouble: the operation, the version that ran at the next start, that in the end.
 
     A version is None where none ran, or where the bank that ran is not that version's payload.
     """
@@ -37,7 +47,7 @@ def operations(folder: Path, built: Built, case: Case) -> int:
     Raises BuildError when it does not get through.
     """
     prepare(folder, built, case)
-    seen = switch_on(folder)
+    seen = switch_on(folder, module=case.offer.module)
     counted = _OPERATIONS.findall(seen.log)
     if not counted or seen.version != case.offer.version:
         raise BuildError(f"the upgrade does not get through undisturbed; the device showed:\n{seen.log[-2000:]}")
@@ -51,40 +61,56 @@ def spread(total: int, cuts: int) -> List[int]:
     return sorted({1 + round(number * (total - 1) / max(cuts - 1, 1)) for number in range(cuts)})
 
 
-def cuts(built: Built, case: Case, places: Sequence[int]) -> Iterator[Cut]:
-    """Yield what came of a cut in each of these operations, in their order, on several devices at once."""
+def cuts(built: Built, case: Case, places: Sequence[int], trouble: Trouble = Trouble.CUT) -> Iterator[Cut]:
+    """Yield what came of trouble in each of these operations, in their order, on several devices at once."""
     import os
     import tempfile
     from concurrent.futures import ThreadPoolExecutor
 
     def one(operation: int) -> Cut:
         with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
-            return cut(Path(folder), built, case, operation)
+            return cut(Path(folder), built, case, operation, trouble)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(one, places)
 
 
-def cut(folder: Path, built: Built, case: Case, operation: int) -> Cut:
-    """Take a new device through the upgrade, power failing in this operation.
+def cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble = Trouble.CUT) -> Cut:
+    """Take a new device through the upgrade, with trouble in this operation.
 
-    Raises BuildError when power did not fail.
+    Raises BuildError when power did not fail though it should have.
     """
     prepare(folder, built, case)
-    first = switch_on(folder, [f"cut={operation}"])
-    if first.status != machine.POWER_CUT:
+    try:
+        return _cut(folder, built, case, operation, trouble)
+    except StillOnError as error:
+        if not case.vendor_boot:
+            raise
+        # What the vendor's boot stage starts may be half a version: it may do anything, and never end.
+        return Cut(operation, None, None, error.problem)
+
+
+def _cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble) -> Cut:
+    seconds = _VENDORS_LONGEST if case.vendor_boot else 60
+    first = switch_on(folder, [f"{trouble.value}={operation}"], seconds=seconds)
+    if trouble is Trouble.CUT and first.status != machine.POWER_CUT:
         raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
     send(folder, [])
-    second = switch_on(folder)
-    after = _whole(folder, built, case, second)
+    second = switch_on(folder, module=case.offer.module, seconds=seconds)
+    after = whole(folder, built, case, second)
     send(folder, [case.offer])
-    third = switch_on(folder)
-    end = _whole(folder, built, case, third)
+    third = switch_on(folder, module=case.offer.module, seconds=seconds)
+    end = whole(folder, built, case, third)
     return Cut(operation, after, end, first.log + second.log + third.log)
 
 
-def _whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
-    """The version, if what stands in the bank that was started last is its payload."""
+def whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
+    """Return the version that reports itself, if the bank that was started last holds its payload; of a module, if the
+    files are its own; else None.
+    """
+    if case.offer.module is not None:
+        expected = {case.module_version: case.files, case.offer.version: files_after(case)}.get(seen.version)
+        return seen.version if files_of(folder, built) == expected else None
     payload = {case.version: case.firmware, case.offer.version: case.installs}.get(seen.version or "")
     banks: List[str] = _BANK.findall(seen.log)
     if not payload or not banks:

@@ -1,8 +1,8 @@
 """Renders whole C files from Jinja templates: for a solution without a source of its own, and for the secrets.
 
-Templates are data, not code: they run in Jinja's sandbox, see only the values named here and the other
-templates of the set, and a name that is not defined is an error. Text in, text out; ``template_files`` reads
-the files.
+Templates are data, not code: they run in Jinja's sandbox and within a budget (``template_sandbox``), see only the
+values named here and the other templates of the set, and a name that is not defined is an error. Text in, text out;
+``template_files`` reads the files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .template_set import TemplateSet
 from .values import SECRET_FIELDS, AppValues, Embedded, EmbeddedSecrets, Kv
 
 if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
+    from .template_sandbox import BoundedEnvironment
 
 APP_TEMPLATE = "otaappdemo.c.j2"
 DIGEST_TEMPLATE = "ota_hal_digest.c.j2"
@@ -103,23 +103,18 @@ def _render(
     raise failure  # outside the handler, so that what failed, which may hold a secret, is not shown with it
 
 
-def _environment(templates: TemplateSet) -> SandboxedEnvironment:
-    from jinja2 import FunctionLoader, StrictUndefined  # here, because a no-change build renders nothing
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+def _environment(templates: TemplateSet) -> BoundedEnvironment:
+    from jinja2 import FunctionLoader  # here, because a no-change build renders nothing
+
+    from .template_sandbox import BoundedEnvironment
 
     def load(name: str) -> Optional[Tuple[str, str, Callable[[], bool]]]:
         template = templates.get(name)
         return (template.text, template.file, _always_current) if template else None
 
-    environment = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(load),
-        undefined=StrictUndefined,
-        autoescape=False,  # this writes C, not HTML; c_string keeps values inside their literals
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(c_string=c_string, c_bytes=c_bytes, c_byte_list=c_byte_list)
+    environment = BoundedEnvironment(
+        FunctionLoader(load), longest=max((len(template.text) for template in templates.values()), default=0),
+        filters={"c_string": c_string, "c_bytes": c_bytes, "c_byte_list": c_byte_list})
     environment.globals["fail"] = _fail
     return environment
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Optional
 
+from ..bounded import read_bounded
 from ..errors import Place, SourceError
 from .template_set import Template, TemplateSet
 
@@ -38,7 +39,7 @@ def _read(folder: Path) -> Dict[str, Template]:
     templates = {}
     for path in sorted(folder.rglob("*" + SUFFIX)) if folder.is_dir() else ():
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = read_bounded(path).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SourceError("this template is not UTF-8", place=Place(str(path)),
                               remedy="save it as UTF-8") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
@@ -13,7 +14,7 @@ PACKAGE_FILE = "package.yaml"
 def read_text(path: Path) -> str:
     """Return a UTF-8 file's text; raises WorkspaceError when it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_bounded(path)
     except OSError as trouble:
         raise WorkspaceError(
             f"the file cannot be read: {trouble.strerror}",

@@ -55,7 +55,7 @@ def find_solution(start: str) -> str:
 def configured(root: str) -> Tuple[str, str]:
     """Return the solution and board in a workspace's ``.config``; "" for what it does not say."""
     path = Path(root, ".config")
-    if not path.is_file():
+    if not os.path.lexists(path):
         return "", ""
     value = parse_yaml(read_text(path), str(path)).value
     names = value if isinstance(value, dict) else {}

@@ -68,6 +68,7 @@ class Package:
     source_files: Tuple[str, ...]  # as written, conditions included
     postimage_script: str
     condition_names: Tuple[str, ...]  # every name between < and > anywhere in the file
+    license: str = ""
 
     @property
     def file(self) -> str:
@@ -108,6 +109,7 @@ def parse_package(text: str, path: str) -> Package:
         source_files=_source_files(top.get("source_file")),
         postimage_script=_text(build.get("postimage_script")),
         condition_names=_condition_names(yaml_text),
+        license=_text(top.get("license")),
     )
 
 

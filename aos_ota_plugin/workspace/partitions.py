@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.settings.yamltext import YamlText, parse_yaml
 from aos_ota_plugin.workspace.disk import read_text
@@ -139,6 +140,15 @@ def partition_files(board_dir: Optional[str], chip_dir: Optional[str]) -> List[s
     return [*map(str, tables), *([flash_list] if flash_list else [])]
 
 
+def _read_table(file: str) -> bytes:
+    try:
+        return read_bounded(file, SOURCE_MAX)
+    except OSError as trouble:
+        raise WorkspaceError(f"the partition table cannot be read: {trouble.strerror}", place=Place(file),
+                             remedy="check that it is a file and that you may open it, or set OTA_PARTITION_SIZE"
+                             ) from None
+
+
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
     """Return the OTA partition's size: from the board's partition table, else from the flasher's file list.
 
@@ -148,7 +158,7 @@ def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Op
         if not file.endswith(".c"):
             return flash_list_size(read_text(Path(file)), file)
         # Comments in the vendor's own files are not always UTF-8; only ASCII matters here.
-        size = partition_table_size(Path(file).read_bytes().decode("utf-8", "replace"), file)
+        size = partition_table_size(_read_table(file).decode("utf-8", "replace"), file)
         if size:
             return size
     return None

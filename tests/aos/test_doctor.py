@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from aos_ota_plugin.keys.development import development_private_pem
+from aos_ota_plugin.keys.signer import load_signer
+
 pytestmark = pytest.mark.aos
 
 
@@ -66,11 +69,25 @@ def move_compiler(workspace):
     workspace.edit(chip, "toolchain_path: /usr ", "toolchain_path: /nowhere ")
 
 
+def retire_key(workspace):
+    key = load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key
+    (workspace.solution / "ota.keys.yaml").write_text(
+        f"current:\n  fingerprint: {'a' * 64}\nretired:\n- fingerprint: {key.fingerprint}\n", encoding="utf-8")
+    workspace.edit(workspace.package, "def_config:\n", "def_config:\n  OTA_KEY_RING: ota.keys.yaml\n")
+
+
+def take_development_key(workspace):
+    workspace.write_key(workspace.key, development_private_pem())
+    workspace.edit(workspace.package, "OTA_ALLOW_DEVELOPMENT_KEY: y ", "OTA_ALLOW_DEVELOPMENT_KEY: n ")
+
+
 @pytest.mark.parametrize("break_it, says, fix", [
     (move_component, "FAULT workspace: the solution depends on aos_ota_plugin, which is not", "fix: put it in place with `aos-ota init`"),
     (forget_hook, "FAULT hook: nothing lets aos_ota_plugin into this solution's build", "fix: run `aos-ota init`"),
     (open_key, "others on this machine can read it", "fix: chmod 600"),
     (drop_key, "FAULT keys: ", "aos-ota keygen"),
+    (retire_key, "ota.keys.yaml:4:3: the key ", "use the current key aaaaaaaaaaaaaaaa"),
+    (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
     (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
     (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /nowhere/bin", "toolchain_path"),
 ], ids=lambda value: getattr(value, "__name__", ""))

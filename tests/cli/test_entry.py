@@ -36,10 +36,23 @@ def test_what_is_registered_for_the_end_still_runs():
     assert done.stdout.endswith("at the end\n")
 
 
-def test_a_fault_of_ours_keeps_its_traceback():
-    done = run("--version", code=f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: 1 / 0; {ENTRY}")
+def test_a_fault_of_ours_says_where_it_is_and_nothing_else():
+    done = run("--version", code=f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: int('s3cret'); {ENTRY}")
     assert done.returncode == 1
-    assert "ZeroDivisionError" in done.stderr
+    assert done.stderr.startswith("aos-ota: internal error: ValueError\n    at cli/main.py:")
+    assert " in main\n" in done.stderr
+    assert "\n  fix: this is a fault of aos_ota_plugin; please report" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_outside_of_the_command_says_no_more():
+    code = "import aos_ota_plugin.cli.main as m\ndef fail():\n    raise BaseException('s3cret')\nm.main = fail\n" + ENTRY
+    done = run(code=code)
+    assert done.returncode == 1
+    assert "internal error: BaseException" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a Linux device")

@@ -132,3 +132,23 @@ def test_names_of_a_pack_inside_an_image():
     assert [one.ok for one in judge_packed_payload(image)] == [False]
     assert judge_packed_payload(full.build(b"plain firmware", sign=sign)) == ()
     assert judge_packed_payload(evil) == ()
+
+
+def test_a_hardened_device_takes_no_file_that_is_not_what_was_packed():
+    device = LOCAL._replace(hardened=True)
+    data = laid_out((b"a", b"1"), (b"b", b"2"), digest=bytes(16))
+    judgement = judge_module(device, data, push=push_of(data))
+    assert judgement.verdict is DeviceVerdict.OTA_VERIFY_MD5_FAIL
+    assert judgement.findings[-1].detail == "not that of the bytes of 'a', 'b'"
+    evil = laid_out((b"../a", b"1"), digest=bytes(16))
+    assert judge_module(device, evil, push=push_of(evil)).verdict is DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
+    assert judge_module(device, PACK, push=push_of(PACK)).accepted
+
+
+@pytest.mark.parametrize("data", [PACK[:-1], PACK + b"x", b"any other file", b""])
+def test_what_is_to_be_unpacked_has_to_be_a_whole_pack(data):
+    judgement = judge_module(LOCAL, data, push=push_of(data), unpacked=True)
+    assert judgement.verdict is DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
+    assert judgement.findings[-1].rule == "pack"
+    assert judge_module(LOCAL, data, push=push_of(data)).accepted
+    assert judge_module(LOCAL, PACK, push=push_of(PACK), unpacked=True).accepted

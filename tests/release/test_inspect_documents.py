@@ -19,6 +19,7 @@ from aos_ota_plugin.errors import FormatError, OtaError
 from aos_ota_plugin.images import full, xz
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, place
+from aos_ota_plugin.keys.approval import Approval
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX, explain_payload, inspect
 from aos_ota_plugin.release.layout import layout_document, parse_layout
@@ -54,6 +55,8 @@ def test_manifest_layout_and_push():
     assert dict(part.facts)["files.ota_all.bin.sha256"] == hashlib.sha256(IMAGE).hexdigest()
     part = inspect(PUSH.to_json(), file="p")
     assert (part.kind, dict(part.facts)["data.sign"]) == ("push message", "c" * 64)
+    part = inspect(Approval(bytes(32), "d" * 64, bytes(256)).to_json(), file="a")
+    assert (part.kind, dict(part.facts)["key_fingerprint"]) == ("approval of a second signer", "d" * 64)
 
 
 def test_text_of_a_document_does_nothing_to_a_terminal():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.release.manifest import MAGICS, Artifact, BaseRelease, Manifest, Proof, parse_manifest
+from aos_ota_plugin.release.manifest import MAGICS, Approval, Artifact, BaseRelease, Manifest, Proof, parse_manifest
 from aos_ota_plugin.release.module import Module
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -23,7 +23,8 @@ MANIFEST = st.builds(
     Manifest, TEXT, st.sampled_from(("local", "cloud", "none")), st.sampled_from(("kv", "embedded", "unknown")),
     st.none() | HEX, ARTIFACT, st.lists(ARTIFACT, max_size=3).map(tuple),
     st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple), st.none() | TEXT, st.none() | TEXT,
-    st.none() | st.builds(BaseRelease, TEXT, HEX), st.sampled_from(MAGICS), MODULES, TEXT)
+    st.none() | st.builds(BaseRelease, TEXT, HEX), st.sampled_from(MAGICS), MODULES, st.none() | HEX,
+    st.none() | st.builds(Approval, HEX, HEX, st.text("0123456789abcdef", min_size=512, max_size=512)), TEXT)
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
 

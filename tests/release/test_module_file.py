@@ -64,7 +64,7 @@ BAD = {
     "unlike any": (one("q: 1"), "5:5", "q: a module has no such key", "the keys are name, version"),
     "a number as key": (one("5: x"), "5:5", "5: a module has no such key"),
     "a key merged and given": (one("<<: {file: g}"), "4:5", "file stands here twice"),
-    "a key twice": (one("file: g"), "5:5", "file stands here twice", "the first is at", ":4:5"),
+    "a key twice": (one("file: g"), "5:5", "the key 'file' stands in one mapping twice, in lines 4 and 5"),
     "no name": ("modules:\n  - version: v\n", "2:5", "this module has no name"),
     "no version": ("modules:\n  - name: a\n", "2:5", "this module has no version"),
     "empty version": (changed("panel-1.0.1", ""), "3:13", "version has no value"),

@@ -320,3 +320,24 @@ def test_modules(project):
     assert "ota.modules.yaml:2:28: version: YAML reads 1.0 as 1.0" in output
     assert "Traceback" not in output
     assert project.look() == before
+
+
+@pytest.mark.parametrize(("line", "says"), [
+    ('env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNIN_KEY="key.pem")', ["OTA_SIGNIN_KEY", "OTA_SIGNING_KEY"]),
+    ('env.Replace(OTA_APP_VERSION="app-1")', ["SConstruct: OTA_SIGNING_KEY: no signing key is set", "give the environment"]),
+    ('env.Replace(OTA_SIGNING_KEY="key.pem")', ["SConstruct: OTA_APP_VERSION: no version is set"]),
+    ('env.Replace(OTA_APP_VERSION="app 1", OTA_SIGNING_KEY="key.pem")', ["OTA_APP_VERSION"]),
+])
+def test_settings_that_cannot_work_end_in_our_error_alone(project, line, says):
+    """No stack of SCons' around it, nothing made; a project's own OTA_ variables are its own."""
+    project.set_up('env = Environment(tools=[], OTA_FLEET_NAME="berlin")', f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
+                   line, 'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")')
+    status, output = project.run()
+    assert status == 2, output
+    assert all(part in output for part in says), output
+    assert "fix: " in output
+    assert "Traceback" not in output
+    assert "File \"" not in output
+    assert "OTA_FLEET_NAME" not in output
+    assert "package.yaml" not in output
+    assert not (project.root / "out").exists()

@@ -45,6 +45,16 @@ diff --git a/k.pem b/k.pem
     ]
 
 
+def test_no_path_shows_a_secret_and_no_odd_path_ends_the_search():
+    """A name that holds a secret; one with a backslash and digits that are no octal number."""
+    text = """\0aaaa
++++ b/0123456789abcdef.c
++0123456789abcdef
++++ "b/\\692.c"
++0123456789abcdef"""
+    assert leaks(text) == [Leak("the device secret", "aaaa", "<secret>.c"), Leak("the device secret", "aaaa", "692.c")]
+
+
 def test_what_is_none():
     assert leaks("""\0aaaa
 +++ b/k.pem

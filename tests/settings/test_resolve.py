@@ -20,6 +20,7 @@ from aos_ota_plugin.settings.sources import read_command_line, read_def_config, 
 SCHEMA = load_schema()
 FOLDER = os.path.abspath(os.path.join(os.sep, "w s", "方案"))
 BASE = "OTA_APP_VERSION: app-1.0.0\nOTA_SIGNING_KEY: keys/a.pem\n"
+NO_KEY = "OTA_APP_VERSION: app-1.0.0\nOTA_DIFF: n\n"
 
 
 def package(body, file="p.yaml"):
@@ -117,7 +118,7 @@ def test_sizes(written, value):
 ])
 def test_bad_settings(body, message):
     with pytest.raises(SettingsError) as caught:
-        one(BASE + body)
+        one((BASE if "OTA_SIGNING_KEY" not in body else NO_KEY) + body)
     shown = str(caught.value)
     assert shown.lstrip("/").startswith(message), shown
     assert "\n  fix: " in shown
@@ -347,3 +348,31 @@ def test_the_image_magic_is_one_of_five():
     with pytest.raises(SettingsError, match="OTA_IMAGE_ALL is n, but nothing stands in its place"):
         one(f"{BASE}OTA_IMAGE_ALL: n")
     assert one(f"{BASE}OTA_MODULES: ota.modules.yaml").modules == os.path.join(FOLDER, "ota.modules.yaml")
+
+
+ROTATION = BASE + "OTA_EMBED_NEXT_KEY: y\n"
+APPROVED = BASE + "OTA_SECOND_APPROVAL: a.json\n"
+
+
+@pytest.mark.parametrize("body, says", [
+    (ROTATION, "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no key ring is set"),
+    (ROTATION + "OTA_KEY_RING: r.yaml\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no base release is set"),
+    (ROTATION + "OTA_CONFIG_CLOUD_RSA: y\nOTA_PUBLIC_KEY: p\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: in cloud mode"),
+    (APPROVED, "p.yaml:4:24: OTA_SECOND_APPROVAL: no OTA_SECOND_PUBLIC_KEY is set"),
+    (APPROVED + "OTA_SECOND_SIGNER: k\n", "are both set"),
+    (BASE + "OTA_SECOND_SIGNER: command:sign\n", "OTA_SECOND_SIGNER: no OTA_SECOND_PUBLIC_KEY is set"),
+    (BASE + "OTA_SECOND_PUBLIC_KEY: k\nOTA_CONFIG_RSA: n\n", "p.yaml:4:26: OTA_SECOND_PUBLIC_KEY: in none mode"),
+])
+def test_half_a_rotation_and_half_an_approval(body, says):
+    with pytest.raises(SettingsError) as caught:
+        one(body)
+    assert says in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_whole_rotation_and_approval():
+    got = one(ROTATION + "OTA_KEY_RING: r.yaml\nOTA_BASE_RELEASE: b.json\nOTA_SECOND_SIGNER: pkcs11:object=b\n")
+    assert (got.embed_next_key, got.second_signer) == (True, "pkcs11:object=b")
+    assert (got.key_ring, got.base_release) == (os.path.join(FOLDER, "r.yaml"), os.path.join(FOLDER, "b.json"))
+    assert one(BASE).warn_shared_key
+    assert not one(BASE).allow_development_key

@@ -24,7 +24,14 @@ DEFAULTS = {
     "OTA_CONFIG_LOCAL_RSA": ("bool", "y"),
     "OTA_CONFIG_CLOUD_RSA": ("bool", "n"),
     "OTA_SIGNING_KEY": ("string", ""),
+    "OTA_KEY_RING": ("string", ""),
+    "OTA_EMBED_NEXT_KEY": ("bool", "n"),
+    "OTA_ALLOW_DEVELOPMENT_KEY": ("bool", "n"),
+    "OTA_WARN_SHARED_KEY": ("bool", "y"),
     "OTA_PUBLIC_KEY": ("string", ""),
+    "OTA_SECOND_PUBLIC_KEY": ("string", ""),
+    "OTA_SECOND_SIGNER": ("string", ""),
+    "OTA_SECOND_APPROVAL": ("string", ""),
     "OTA_BASE_RELEASE": ("string", ""),
     "OTA_ALLOW_NEW_KEY": ("bool", "n"),
     "OTA_IMAGE_ALL": ("bool", "y"),
@@ -35,6 +42,8 @@ DEFAULTS = {
     "OTA_MODULES": ("string", ""),
     "OTA_COMPRESS_XZ": ("bool", "n"),
     "OTA_DIFF": ("bool", "n"),
+    "OTA_PROVENANCE": ("bool", "n"),
+    "OTA_REPRODUCIBLE": ("bool", "n"),
     "OTA_PARTITION_SIZE": ("hex", "0x0"),
 }
 

@@ -81,7 +81,7 @@ def test_bytes_that_are_no_text(tmp_path):
 
 @pytest.mark.parametrize("name, text, message", [
     ("number", "device_secret: 12345678\n", "s:1:16: device_secret: YAML does not read this value as text"),
-    ("float", "device_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
+    ("float", "product_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
     ("boolean", "product_secret: yes\n", "s:1:17: product_secret: YAML does not read this value as text"),
     ("date", "device_secret: 2020-01-01\n", "s:1:16: device_secret: YAML does not read this value as text"),
     ("nothing", "device_secret:\n", "s:1:15: device_secret: YAML does not read this value as text"),
@@ -96,8 +96,8 @@ def test_bytes_that_are_no_text(tmp_path):
     ("quote", "device_secret: zq81'x\n", "s:1:16: device_secret: the value has a quote or a backslash in it"),
     ("backslash", "product_secret: zq81\\x\n", "s:1:17: product_secret: the value has a quote or a backslash in it"),
     ("Chinese", "device_secret: zq81版\n", "s:1:16: device_secret: the value has a character outside ASCII in it"),
-    ("misspelt", "device_secert: zq81\n", "s:1: device_secert: no secret has this name\n  fix: did you mean device_secret?"),
-    ("variable", "AOS_OTA_PRODUCT_SECRET: zq81\n", "s:1: AOS_OTA_PRODUCT_SECRET: no secret has this name\n  fix: did you "
+    ("misspelt", "device_secert: zq81\n", "s:1: no secret has this name\n  fix: did you mean device_secret?"),
+    ("variable", "AOS_OTA_PRODUCT_SECRET: zq81\n", "s:1: no secret has this name\n  fix: did you "
                                                    "mean product_secret?"),
     ("unknown", "# x\nzq81: x\n", "s:2: no secret has this name\n  fix: the names are device_secret, product_secret, "
                                   "key_passphrase"),

@@ -14,7 +14,7 @@ PACKAGE = """\
 name: ota_demo
 # 配置
 def_config:
-  OTA_APP_VERSION: 1.10        # a float
+  FLOAT: 1.10
   OTA_CONFIG_RSA: y
   "OTA_PRODUCT_KEY":   "a1B2"
   OTA_PARTITION_SIZE: 0x578000
@@ -27,6 +27,7 @@ def_config:
 def test_def_config_values_texts_and_places():
     raws = {raw.name: raw for raw in read_def_config(PACKAGE, "p.yaml")}
     assert {name: (raw.value, raw.text) for name, raw in raws.items()} == {
+        "FLOAT": (1.1, "1.10"),
         "OTA_APP_VERSION": ("app-1.10", "app-1.10"),
         "OTA_CONFIG_RSA": ("y", "y"),
         "OTA_PRODUCT_KEY": ("a1B2", '"a1B2"'),
@@ -176,11 +177,12 @@ def test_a_flag_about_secrets_is_no_secret(name):
     "pkcs11:token=t;object=k?PIN_value=MIIEzq81",
     "pkcs11:token=t;object=k?pin-source=|MIIEzq81",
 ])
-def test_a_key_or_a_pin_in_the_place_of_a_path(value):
+@pytest.mark.parametrize("name, column", [("OTA_SIGNING_KEY", 20), ("OTA_SECOND_SIGNER", 22)])
+def test_a_key_or_a_pin_in_the_place_of_a_path(value, name, column):
     with pytest.raises(SecretError) as caught:
-        read_def_config(f"def_config:\n  OTA_SIGNING_KEY: {value}\n", "p.yaml")
+        read_def_config(f"def_config:\n  {name}: {value}\n", "p.yaml")
     text = str(caught.value)
-    assert text.startswith("p.yaml:2:20: OTA_SIGNING_KEY: ")
+    assert text.startswith(f"p.yaml:2:{column}: {name}: ")
     assert "leaked" in text
     assert "MIIEzq81" not in text
 

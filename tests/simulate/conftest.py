@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from network_lab import MOSQUITTO, Authority
 
 from aos_ota_plugin.cli.demo_firmware import built_firmware
+from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate.firmware import Built
-from aos_ota_plugin.simulate.libraries import cache_folder, library_files
+from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.machine import QEMU
+from aos_ota_plugin.simulate.network import NetworkBuilt
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,25 @@ def built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_tool) -> 
         fetched, why = False, str(error)
     require_tool("the emulated device's libraries", fetched, why)
     return built_firmware(tmp_path_factory.mktemp("firmware") / "工作 区", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """The root that the networked firmware trusts."""
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_tool, authority: Authority) -> NetworkBuilt:
+    """What a device with a network of its own is flashed with."""
+    require_tool(QEMU, shutil.which(QEMU) is not None, "apt-get install qemu-system-arm")
+    require_tool("mosquitto", MOSQUITTO is not None, "apt-get install mosquitto")
+    require_tool("mosquitto_pub", shutil.which("mosquitto_pub") is not None, "apt-get install mosquitto-clients")
+    try:
+        library_files(lambda text: None, cache_folder(), NETWORK_LIBRARIES)
+        fetched, why = True, ""
+    except BuildError as error:
+        fetched, why = False, str(error)
+    require_tool("the emulated device's libraries", fetched, why)
+    folder = tmp_path_factory.mktemp("network") / "工作 区"
+    return built_network_firmware(folder, authority.pem, quiet=True)

@@ -6,7 +6,7 @@ import pytest
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate.device import prepare, switch_on
-from aos_ota_plugin.simulate.power import cut, cuts, operations, spread
+from aos_ota_plugin.simulate.power import cut, cuts, operations, spread, whole
 from aos_ota_plugin.simulate.scenarios import SCENARIOS
 
 
@@ -18,10 +18,39 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
     assert total > 60
     seen = set()
     for result in cuts(built, case, spread(total, 12)):
-        assert result.after in (case.version, case.offer.version), (result.operation, result.log)
+        assert result.after in (case.before, case.offer.version), (result.operation, result.log)
         assert result.end == case.offer.version, (result.operation, result.log)
         seen.add(result.after)
     assert seen == {case.version, case.offer.version}
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name, whole_always", [
+    ("power-cut-bare", True), ("power-cut-vendor", False), ("flash-error", True), ("flash-error-vendor", False)])
+def test_what_the_vendors_boot_stage_breaks_ours_does_not(built, tmp_path, name, whole_always):
+    scenario = SCENARIOS[name]
+    case = scenario.case(built)
+    places = spread(operations(tmp_path, built, case), 10)[4:9]  # from the middle of the download to the boot stage's end
+    results = list(cuts(built, case, places, scenario.trouble))
+    assert all(result.after and result.end == case.offer.version for result in results) is whole_always, results
+
+
+@pytest.mark.qemu
+def test_a_modules_files_are_the_old_ones_or_the_new_ones(built, tmp_path):
+    case = SCENARIOS["power-cut-module"].case(built)
+    total = operations(tmp_path, built, case)
+    assert total > 15
+    for result in cuts(built, case, spread(total, total)):
+        assert (result.after, result.end) == (case.before, case.offer.version), (result.operation, result.log)
+
+
+@pytest.mark.qemu
+def test_files_that_are_not_the_versions_are_found_out(built, tmp_path):
+    case = SCENARIOS["power-cut-module"].case(built)
+    prepare(tmp_path, built, case)
+    seen = switch_on(tmp_path, module=case.offer.module)
+    assert whole(tmp_path, built, case, seen) == case.offer.version
+    assert whole(tmp_path, built, case._replace(files={**case.files, "/data/x": b""}), seen) is None
 
 
 @pytest.mark.qemu

@@ -10,7 +10,17 @@ import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.simulate.device import Offer, batch, judged, play
-from aos_ota_plugin.simulate.firmware import CLOUD, NEW, OLD, VENDOR, VENDOR_CLOUD, digestsign, signed, unsigned
+from aos_ota_plugin.simulate.firmware import (
+    CLOUD,
+    NEW,
+    OLD,
+    VENDOR,
+    VENDOR_CLOUD,
+    digestsign,
+    hanging,
+    signed,
+    unsigned,
+)
 from aos_ota_plugin.simulate.scenarios import SCENARIOS, offered
 
 pytestmark = pytest.mark.qemu
@@ -21,6 +31,7 @@ def test_device_and_model_agree(built, tmp_path, scenario):
     case = scenario.case(built)
     seen = play(tmp_path, built, case)
     assert (seen.verdict, seen.version, seen.status) == (scenario.verdict, scenario.version, 0), seen.log
+    assert seen.unanswered is None, seen.log
     assert judged(case).verdict == scenario.verdict
 
 
@@ -34,6 +45,20 @@ def test_a_broken_version_is_started_three_times(built, tmp_path):
     seen = play(tmp_path, built, SCENARIOS["rollback"].case(built))
     assert seen.log.count("boot: bank B\nfault: ") == 3
     assert seen.log.count("fault: ") == 3
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_version_that_hangs_is_started_three_times(built, tmp_path, deaf):
+    """Even where its handler of the watchdog's interrupt hangs, too: then the watchdog's second 0 resets."""
+    case = SCENARIOS["hang"].case(built)
+    payload = hanging(built.firmware[NEW])
+    if deaf:
+        start = next(place for place in range(0, len(payload), 2) if payload[place:place + 2] != built.firmware[NEW].payload[place:place + 2])
+        payload = payload[:8] + struct.pack("<I", 0x80000000 + start + 1) + payload[12:]
+    seen = play(tmp_path, built, case._replace(offer=Offer(signed(payload, built.key), NEW)))
+    assert (seen.version, seen.status) == (OLD, 0), seen.log
+    assert seen.log.count("boot: new version on trial") == 3
+    assert seen.log.count("watchdog: ") == (0 if deaf else 3)
 
 
 def test_nothing_is_written_before_an_offer_is_found_wanting(built, tmp_path):

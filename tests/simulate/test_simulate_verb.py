@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
 from aos_ota_plugin.cli import simulate as verb
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.simulate import machine
-from aos_ota_plugin.simulate.scenarios import SCENARIOS
+from aos_ota_plugin.simulate.firmware import BY_HAND, OLD
+from aos_ota_plugin.simulate.scenarios import SCENARIOS, device_key
 
 
 def simulate(*arguments):
@@ -51,6 +55,25 @@ def test_a_power_cut_scenario(firmware, tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "   cut in flash operation 1 of " in done.output
     assert "ok: expected a whole version after each of 2 cuts, and app-1.1.0 in the end; seen 2 times" in done.output
+
+
+@pytest.mark.qemu
+def test_the_vendors_flaws_are_shown_beside_the_hardened_device(firmware, tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "FLAWS", verb.FLAWS[:2])
+    done = simulate(str(tmp_path), "--scenario", "vendor", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert [line.split("  ")[0] for line in done.output.splitlines()[-4:]] == [
+        "the vendor's flaw", "the order of versions", "a push without a signature", "4 of 4 scenarios ended as expected"]
+    assert [re.split(" {2,}", line)[1:] for line in done.output.splitlines()[-3:-1]] == [
+        ["OTA_SUCCESS (0) and then app-1.0.10", "OTA_TRANSPORT_VER_FAIL (-4) and then app-1.0.9"],
+        ["OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9", "OTA_SUCCESS (0) and then app-1.1.0"]]
+
+
+@pytest.mark.qemu
+def test_the_firmware_built_by_hand_has_no_public_key(built):
+    assert read_public_key(built.firmware[BY_HAND].elf).is_empty
+    assert read_public_key(built.firmware[OLD].elf) == device_key(built)
+    assert device_key(built).n_bytes not in built.firmware[BY_HAND].payload
 
 
 @pytest.mark.qemu
@@ -103,7 +126,7 @@ def test_the_list_needs_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     done = simulate("--list")
     assert done.exit_code == 0
-    assert [line.split()[0] for line in done.output.splitlines()[1:]] == list(SCENARIOS)
+    assert [line.split()[0] for line in done.output.splitlines()[1:]] == [*SCENARIOS, "vendor"]
 
 
 def test_an_unknown_scenario_is_wrong_usage():

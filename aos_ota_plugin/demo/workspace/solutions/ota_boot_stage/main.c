@@ -10,6 +10,8 @@
 #define WINDOW     0x80000000u
 #define BLOCK      0x8000u
 #define NO_VERSION 3 /* the exit status when there is nothing to start */
+#define ENDLESS    4 /* and when the device starts again and again */
+#define TRIAL      8 /* seconds that a version on trial may hang */
 
 static uint8_t arena[OTA_BOOT_ARENA_DIFF] __attribute__((aligned(8)));
 
@@ -35,9 +37,14 @@ static int show(const ota_boot_t *boot, int bank)
 void aos_maintask(void *arg)
 {
     ota_boot_t *boot = board_boot();
+    ota_boot_state_t state;
     int bank;
 
     (void)arg;
+    if (!board_starts_again()) {
+        printf("boot: the device starts again and again\n");
+        hal_cpu_off(ENDLESS);
+    }
     boot->arena = arena;
     boot->arena_size = sizeof(arena);
     bank = ota_boot_run(boot);
@@ -49,5 +56,8 @@ void aos_maintask(void *arg)
         hal_cpu_off(NO_VERSION);
     }
     printf("boot: bank %c\n", 'A' + bank);
+    if (ota_boot_read_state(boot, &state) == 0 && state.trial != 0) {
+        hal_watchdog_start(TRIAL);
+    }
     start();
 }

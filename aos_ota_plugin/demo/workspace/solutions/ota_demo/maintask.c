@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "aos/kernel.h"
+#include "aos/cli.h"
 #include "board.h"
 
 extern int application_start(int argc, char *argv[]);
@@ -13,5 +13,6 @@ void aos_maintask(void *arg)
     (void)arg;
     board_init();
     printf("ota_demo on %s\n", board_name());
+    aos_cli_init();
     application_start(0, NULL);
 }

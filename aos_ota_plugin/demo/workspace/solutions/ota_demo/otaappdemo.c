@@ -8,6 +8,7 @@
 #include "aiot_mqtt_api.h"
 #include "aiot_state_api.h"
 #include "aiot_sysdep_api.h"
+#include "aos/cli.h"
 #include "aos/kernel.h"
 #include "core_mqtt.h"
 #include "netmgr.h"
@@ -28,6 +29,11 @@ extern aiot_sysdep_portfile_t g_aiot_sysdep_portfile;
 extern const char *ali_ca_cert;
 
 static ota_service_t ota_ctx;
+/* 文件放在文件系统里的模块：数据包解开后放进目录，单个文件原样保存 */
+static ota_store_module_info_t modules[] = {
+    { "panel", "/data/panel", OTA_MODULE_PACK },
+    { "js", "/data/js/app.bin", OTA_MODULE_FILE },
+};
 static int mqtt_started;
 
 static void ota_task(void *arg)
@@ -38,19 +44,29 @@ static void ota_task(void *arg)
 /* 版本比较：只接受更新的版本号 */
 static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_name)
 {
+    char current[OTA_VER_LEN] = MY_APP_VER;
+
     if (service == NULL || version == NULL || module_name == NULL) {
         return OTA_INVALID_PARAMETER;
     }
     printf("ota: version %s of module %s is offered\n", version, module_name);
-    if (strcmp(module_name, "default") != 0) {
+    if (strcmp(module_name, "default") != 0 && ota_get_module_version(service, module_name, current) < 0) {
         return OTA_INVALID_PARAMETER;
     }
-    if (!ota_version_is_newer(version, MY_APP_VER)) {
-        printf("ota: %s is not newer than %s\n", version, MY_APP_VER);
+    /* 模块还没有文件时，任何版本都接受 */
+    if (current[0] != '\0' && !ota_version_is_newer(version, current)) {
+        printf("ota: %s is not newer than %s\n", version, current);
         return OTA_TRANSPORT_VER_FAIL;
     }
     /* 下载和校验耗时较长，放到单独的任务里 */
     return aos_task_new("ota", ota_task, service, OTA_TASK_STACK);
+}
+
+static void report_versions(void)
+{
+    if (ota_transport_inform(&ota_ctx, "default", MY_APP_VER) < 0 || ota_report_modules(&ota_ctx) < 0) {
+        LOG("ota: the version was not reported");
+    }
 }
 
 /* MQTT 建连成功：登记 OTA 的回调函数，上报当前版本号 */
@@ -68,15 +84,14 @@ static void mqtt_connected(void *mqtt_handle)
     snprintf(ota_ctx.dn, sizeof(ota_ctx.dn), "%s", device_name);
     ota_ctx.mqtt_client = mqtt_handle;
 
+    ota_register_module_store(&ota_ctx, modules, sizeof(modules) / sizeof(modules[0]));
     ota_register_trigger_msg_cb(&ota_ctx, (void *)ota_upgrade_cb, NULL);
     ota_register_report_percent_cb(&ota_ctx, (void *)ota_transport_status, &ota_ctx);
     if (ota_service_init(&ota_ctx) < 0) {
         LOG("ota: the service did not start");
         return;
     }
-    if (ota_transport_inform(&ota_ctx, "default", MY_APP_VER) < 0) {
-        LOG("ota: the version was not reported");
-    }
+    report_versions();
 }
 
 static int32_t state_log(int32_t code, char *message)
@@ -95,6 +110,8 @@ static void mqtt_event(void *handle, const aiot_mqtt_event_t *event, void *userd
         break;
     case AIOT_MQTTEVT_RECONNECT:
         printf("mqtt: connected again\n");
+        /* 断线期间的推送会丢失：再上报一次版本号，云端会重新推送 */
+        report_versions();
         break;
     case AIOT_MQTTEVT_DISCONNECT:
         printf("mqtt: connection lost\n");
@@ -183,13 +200,25 @@ static void network_event(uint32_t event_id, const void *param, void *context)
     }
 }
 
+/* 命令 version：显示正在运行的版本号 */
+static int version_command(int argc, char *argv[])
+{
+    (void)argc;
+    (void)argv;
+    printf("version: %s\n", MY_APP_VER);
+    return 0;
+}
+
 int application_start(int argc, char *argv[])
 {
+    static const struct cli_command version = { "version", "show the version that runs", version_command };
+
     (void)argc;
     (void)argv;
     ulog_init();
     aos_set_log_level(AOS_LL_DEBUG);
     event_service_init(NULL);
+    aos_cli_register_command(&version);
     netmgr_service_init(NULL);
     event_subscribe(EVENT_NETMGR_DHCP_SUCCESS, network_event, NULL);
     for (;;) {

@@ -91,6 +91,17 @@ typedef struct {
 _Static_assert(sizeof(ota_sign_info_t) == 392, "ota_sign_info_t stands in the image as it is");
 _Static_assert(sizeof(ota_image_info_t) == 28, "ota_image_info_t stands in the image as it is");
 
+/* What becomes of a module's file: it is unpacked into the folder store_path, or kept as the file of that path. */
+#define OTA_MODULE_PACK 1
+#define OTA_MODULE_FILE 2
+
+/* A module whose files stand in the file system; the device reports its version with its own. */
+typedef struct {
+    char module_name[32 + 1];
+    char store_path[76 + 1];
+    int module_type; /* OTA_MODULE_PACK or _FILE */
+} ota_store_module_info_t;
+
 typedef int (*report_func)(void *param, int status);
 typedef int (*triggered_func)(void *service, char *version, char *module_name, void *param);
 
@@ -114,6 +125,8 @@ typedef struct ota_service_s {
         ota_image_info_t image_info;
     } header;
     void *mqtt_client;
+    ota_store_module_info_t *store; /* the modules of the file system */
+    int store_len;
 } ota_service_t;
 
 /* Forget all that was registered. */
@@ -131,6 +144,15 @@ int ota_sevice_parse_msg(ota_service_t *ctx, const char *json);
 int ota_register_boot_cb(ota_service_t *ctx, void *cb, void *param);
 int ota_register_trigger_msg_cb(ota_service_t *ctx, void *cb, void *param);
 int ota_register_report_percent_cb(ota_service_t *ctx, void *cb, void *param);
+
+/* The modules whose files go into the file system; the list must outlive the service. */
+int ota_register_module_store(ota_service_t *ctx, ota_store_module_info_t *queue, int queue_len);
+
+/* The version of such a module, "" when it has no files yet; OTA_INVALID_PARAMETER when there is no such module. */
+int ota_get_module_version(ota_service_t *ctx, const char *module_name, char version[OTA_VER_LEN]);
+
+/* Tell the platform the versions of all such modules that have files. */
+int ota_report_modules(ota_service_t *ctx);
 
 /* Tell the platform which version of the module runs here; the firmware itself is the module "default". */
 int ota_transport_inform(ota_service_t *ctx, const char *module_name, const char *version);

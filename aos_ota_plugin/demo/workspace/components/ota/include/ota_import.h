@@ -27,13 +27,22 @@ int ota_erase(uint32_t length);                                     /* room for 
 int ota_hal_boot(ota_boot_param_t *param);
 int ota_hal_works(void); /* this version need not be rolled back */
 
+/* ota_module.c */
+const ota_store_module_info_t *ota_store_of(const ota_service_t *ctx, const char *module_name); /* NULL: it is another's */
+/* Unpack or keep what stands in the OTA partition, and report its version. 0 or one of OTA_ERRNO_E: nothing has changed. */
+int ota_module_install(ota_service_t *ctx, const ota_store_module_info_t *info, const ota_boot_param_t *param);
+
 /* ota_download.c */
+int ota_check_file_length(const char *url, uint32_t size); /* the file has so many bytes */
 int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size);
 int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param); /* sets upg_flag */
+/* To the start of the OTA partition, of which there are `room` bytes. */
+int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func report, void *report_param);
 uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length);
 
 /* ota_verify.c, ota_verify_hash.c, ota_verify_rsa.c: 0 or one of OTA_ERRNO_E */
 int ota_verify(const ota_boot_param_t *param);
+int ota_verify_file(const ota_boot_param_t *param); /* one without a trailer */
 int ota_check_image_hash(uint32_t length, uint8_t type, uint8_t *digest); /* of the partition's first bytes */
 int ota_check_hash(uint8_t type, const char *calculated, const char *expected); /* both in hexadecimal */
 int ota_check_image(uint32_t size);

@@ -50,8 +50,34 @@ static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
     return ret;
 }
 
+/* A module's file has no trailer: the push says its hash and its signature, with local signing, too. */
+static int module_upgrade(ota_service_t *ctx, const ota_store_module_info_t *info, const ota_boot_param_t *param)
+{
+    int ret = ota_check_file_length(param->url, param->len);
+
+    if (ret == OTA_SUCCESS) {
+        ret = ota_download_file(param, ota_partition_size(), ctx->report_func.report_status_cb, ctx->report_func.param);
+    }
+    if (ret == OTA_SUCCESS) {
+        ret = ota_verify_file(param);
+        OTA_LOG_I("verify: %d", ret);
+    }
+    return ret == OTA_SUCCESS ? ota_module_install(ctx, info, param) : ret;
+}
+
+static int firmware_upgrade(ota_service_t *ctx, ota_boot_param_t *param)
+{
+    int ret = download_and_verify(ctx, param);
+
+    if (ret == OTA_SUCCESS) {
+        ret = ctx->on_boot != NULL ? ctx->on_boot(param) : ota_hal_boot(param);
+    }
+    return ret;
+}
+
 int ota_service_start(ota_service_t *ctx)
 {
+    const ota_store_module_info_t *info;
     ota_boot_param_t param;
     int ret;
 
@@ -60,10 +86,8 @@ int ota_service_start(ota_service_t *ctx)
     }
     ret = ota_read_parameter(&param);
     if (ret == OTA_SUCCESS) {
-        ret = download_and_verify(ctx, &param);
-    }
-    if (ret == OTA_SUCCESS) {
-        ret = ctx->on_boot != NULL ? ctx->on_boot(&param) : ota_hal_boot(&param);
+        info = ota_store_of(ctx, ctx->module_name);
+        ret = info != NULL ? module_upgrade(ctx, info, &param) : firmware_upgrade(ctx, &param);
     }
     if (ret < 0) {
         OTA_LOG_E("the upgrade is refused: %d", ret);

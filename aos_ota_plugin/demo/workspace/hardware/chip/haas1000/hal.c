@@ -13,6 +13,7 @@ static const struct {
 } PARTITIONS[HAL_PARTITION_COUNT] = {
     [HAL_PARTITION_OTA] = { 0x5BA000, 0x578000 },
     [HAL_PARTITION_KV] = { 0xFF1000, 0xD000 },
+    [HAL_PARTITION_FS] = { 0xB32000, 0x4AE000 },
 };
 
 int hal_flash_read(hal_partition_t partition, uint32_t offset, void *buffer, uint32_t length)
@@ -113,6 +114,24 @@ void hal_console_put(char letter)
         while (ITM_PORT0 == 0) {
         }
         *(volatile uint8_t *)&ITM_PORT0 = (uint8_t)letter;
+    }
+}
+
+/* The trace port goes one way. */
+int hal_console_get(void)
+{
+    return -1;
+}
+
+/* Application interrupt and reset control (ARM DDI 0553). */
+#define AIRCR       (*(volatile uint32_t *)0xE000ED0Cu)
+#define AIRCR_RESET 0x05FA0004u
+
+void hal_cpu_reset(void)
+{
+    __asm volatile("dsb" ::: "memory");
+    AIRCR = AIRCR_RESET;
+    for (;;) {
     }
 }
 

@@ -29,5 +29,10 @@ int hal_boot_upgrade(uint16_t upg_flag, uint32_t length, const char *version)
 
 int hal_boot_confirm(void)
 {
-    return ota_boot_confirm(board_boot());
+    int ret = ota_boot_confirm(board_boot());
+
+    if (ret == 0) {
+        hal_watchdog_stop();
+    }
+    return ret;
 }

@@ -13,9 +13,25 @@
 #define UART_CONTROL (*(volatile uint32_t *)0x50200008u)
 #define UART_BAUDDIV (*(volatile uint32_t *)0x50200010u)
 
-/* Application interrupt and reset control (ARM DDI 0553). */
+/* The core's own (ARM DDI 0553): application interrupt and reset control, interrupt control, and its timer. */
 #define AIRCR       (*(volatile uint32_t *)0xE000ED0Cu)
 #define AIRCR_RESET 0x05FA0004u
+#define ICSR        (*(volatile uint32_t *)0xE000ED04u)
+#define PENDSTCLR   (1u << 25)
+#define SYST_CSR    (*(volatile uint32_t *)0xE000E010u)
+#define SYST_RVR    (*(volatile uint32_t *)0xE000E014u)
+#define SYST_CVR    (*(volatile uint32_t *)0xE000E018u)
+#define SYST_ON     7u /* counts the core's clock, and says when it is at 0 */
+#define CORE_HZ     20000000u
+
+/* Arm's CMSDK APB watchdog on the 32 kHz clock: an NMI at the first 0, reset at the second. */
+#define WDOG_LOAD    (*(volatile uint32_t *)0x5002E000u)
+#define WDOG_CONTROL (*(volatile uint32_t *)0x5002E008u)
+#define WDOG_INTCLR  (*(volatile uint32_t *)0x5002E00Cu)
+#define WDOG_LOCK    (*(volatile uint32_t *)0x5002EC00u)
+#define WDOG_UNLOCK  0x1ACCE551u
+#define WDOG_ON      3u
+#define WDOG_HZ      32000u
 
 void hal_console_on(void)
 {
@@ -37,8 +53,36 @@ int hal_console_get(void)
 
 void hal_cpu_wait_ms(void)
 {
-    for (volatile uint32_t rounds = 1000; rounds > 0; rounds--) {
-    }
+    WDOG_LOCK = WDOG_UNLOCK;
+    WDOG_INTCLR = 1; /* counts from the start again */
+    WDOG_LOCK = 0;
+    /* Masked, the timer wakes the core and no handler is called. */
+    __asm volatile("cpsid i" ::: "memory");
+    SYST_RVR = CORE_HZ / 1000u - 1u;
+    SYST_CVR = 0;
+    SYST_CSR = SYST_ON;
+    __asm volatile("dsb\n wfi" ::: "memory");
+    SYST_CSR = 0;
+    ICSR = PENDSTCLR;
+    __asm volatile("dsb\n cpsie i" ::: "memory");
+}
+
+static void watchdog(uint32_t load, uint32_t control)
+{
+    WDOG_LOCK = WDOG_UNLOCK;
+    WDOG_LOAD = load;
+    WDOG_CONTROL = control;
+    WDOG_LOCK = 0;
+}
+
+void hal_watchdog_start(unsigned int seconds)
+{
+    watchdog(seconds * WDOG_HZ, WDOG_ON);
+}
+
+void hal_watchdog_stop(void)
+{
+    watchdog(0xFFFFFFFFu, 0);
 }
 
 void hal_cpu_reset(void)

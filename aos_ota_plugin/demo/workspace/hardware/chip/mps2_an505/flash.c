@@ -30,21 +30,32 @@ static int flash_file(void)
 }
 
 /* Writes and erases since power was switched on: no program's data lies there, and a restart keeps it. */
-#define OPERATIONS (*(volatile uint32_t *)0x381FFFF0u)
+#define OPERATIONS  (*(volatile uint32_t *)0x381FFFF0u)
+#define STARTS      (*(volatile uint32_t *)0x381FFFF4u)
+#define MOST_STARTS 20u
 
-/* The N-th operation of the argument cut=N stops in the middle. */
-static int power_ends_here(void)
+static uint32_t operation_of(const char *argument)
 {
-    static uint32_t last;
+    const char *word = semihost_argument(argument);
+
+    return word != NULL ? strtoul(word, NULL, 10) : 0;
+}
+
+typedef enum { WORKS, POWER_ENDS, FAILS } outcome_t;
+
+/* The N-th operation of the argument cut=N stops in the middle, with fail=N it does nothing, and says so. */
+static outcome_t operation(void)
+{
+    static uint32_t last, failing;
     static int asked;
 
     if (!asked) {
-        const char *word = semihost_argument("cut");
-
-        last = word != NULL ? strtoul(word, NULL, 10) : 0;
+        last = operation_of("cut");
+        failing = operation_of("fail");
         asked = 1;
     }
-    return ++OPERATIONS == last;
+    OPERATIONS++;
+    return OPERATIONS == last ? POWER_ENDS : OPERATIONS == failing ? FAILS : WORKS;
 }
 
 static int flash_read(void *ctx, uint32_t address, void *buffer, uint32_t length)
@@ -56,10 +67,11 @@ static int flash_read(void *ctx, uint32_t address, void *buffer, uint32_t length
 static int flash_write(void *ctx, uint32_t address, const void *data, uint32_t length)
 {
     static uint8_t block[SECTOR];
-    int cut = power_ends_here();
+    outcome_t outcome = operation();
+    int cut = outcome == POWER_ENDS;
 
     (void)ctx;
-    if (length > sizeof(block) || semihost_read(flash_file(), address, block, length) != 0) {
+    if (outcome == FAILS || length > sizeof(block) || semihost_read(flash_file(), address, block, length) != 0) {
         return -1;
     }
     for (uint32_t i = 0; i < length; i++) {
@@ -77,9 +89,13 @@ static int flash_write(void *ctx, uint32_t address, const void *data, uint32_t l
 static int flash_erase(void *ctx, uint32_t address)
 {
     uint8_t erased[256];
-    int cut = power_ends_here();
+    outcome_t outcome = operation();
+    int cut = outcome == POWER_ENDS;
 
     (void)ctx;
+    if (outcome == FAILS) {
+        return -1;
+    }
     memset(erased, 0xff, sizeof(erased));
     for (uint32_t done = 0; done < (cut ? SECTOR / 2 : SECTOR); done += sizeof(erased)) {
         if (semihost_write(flash_file(), address + done, erased, sizeof(erased)) != 0) {
@@ -90,6 +106,14 @@ static int flash_erase(void *ctx, uint32_t address)
         hal_cpu_off(CUT_OFF);
     }
     return 0;
+}
+
+int board_starts_again(void)
+{
+    if (semihost_argument("console") != NULL) {
+        return 1;
+    }
+    return ++STARTS <= MOST_STARTS;
 }
 
 uint32_t board_flash_operations(void)
@@ -112,6 +136,14 @@ ota_boot_t *board_boot(void)
     return &board;
 }
 
+/* The partitions that stay where they are. */
+static const struct {
+    uint32_t start, size;
+} FIXED[HAL_PARTITION_COUNT] = {
+    [HAL_PARTITION_KV] = { 0xFF1000, 0xD000 },
+    [HAL_PARTITION_FS] = { 0xB32000, 0x4AE000 },
+};
+
 /* Where a partition stands; 0 when the bytes are not all in it. */
 static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t length)
 {
@@ -121,8 +153,8 @@ static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t 
     if (offset > size || length > size - offset) {
         return 0;
     }
-    if (partition == HAL_PARTITION_KV) {
-        return 0xFF1000u + offset;
+    if (partition != HAL_PARTITION_OTA) {
+        return FIXED[partition].start + offset;
     }
     if (running < 0) {
         ota_boot_state_t state;
@@ -137,7 +169,8 @@ static uint32_t address_of(hal_partition_t partition, uint32_t offset, uint32_t 
 
 uint32_t hal_flash_size(hal_partition_t partition)
 {
-    return partition == HAL_PARTITION_OTA ? board.layout.bank_size : partition == HAL_PARTITION_KV ? 0xD000u : 0;
+    return partition == HAL_PARTITION_OTA ? board.layout.bank_size
+           : partition < HAL_PARTITION_COUNT ? FIXED[partition].size : 0;
 }
 
 int hal_flash_read(hal_partition_t partition, uint32_t offset, void *buffer, uint32_t length)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aos/kernel.h"
 #include "hal/cpu.h"
 #include "semihost.h"
 
@@ -52,6 +53,10 @@ int hal_net_receive(void *packet, uint32_t size)
     }
     if (file >= 0) {
         semihost_close(file);
+    }
+    if (end == NULL && left <= 0 && semihost_argument("console") != NULL) {
+        aos_msleep(10);
+        return 0;
     }
     if (end == NULL) {
         printf(left > 0 ? "net: a message is longer than a packet\n" : "net: the platform has nothing more to say\n");

@@ -11,6 +11,7 @@ enum {
     SYS_READ = 0x06,
     SYS_SEEK = 0x0A,
     SYS_FLEN = 0x0C,
+    SYS_TIME = 0x11,
     SYS_GET_CMDLINE = 0x15,
     SYS_EXIT_EXTENDED = 0x20,
 };
@@ -87,6 +88,11 @@ const char *semihost_argument(const char *name)
         }
     }
     return NULL;
+}
+
+uint32_t semihost_time(void)
+{
+    return (uint32_t)call(SYS_TIME, NULL);
 }
 
 void semihost_exit(int status)

@@ -21,6 +21,9 @@ int semihost_write(int file, uint32_t offset, const void *data, uint32_t length)
 /* The value of `name` or `name=value` among the words of the emulator's argument; NULL when it is not there. */
 const char *semihost_argument(const char *name);
 
+/* Seconds since 1970. */
+uint32_t semihost_time(void);
+
 void semihost_exit(int status) __attribute__((noreturn));
 
 #endif

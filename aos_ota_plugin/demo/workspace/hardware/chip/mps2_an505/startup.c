@@ -21,21 +21,29 @@ void Reset_Handler(void)
 }
 
 /* A firmware that goes wrong starts anew: the boot stage counts that. */
-static void fault(void)
+static void start_anew(const char *says)
 {
-    static const char says[] = "fault: the firmware went wrong and starts anew\n";
-
-    for (const char *letter = says; *letter != '\0'; letter++) {
-        hal_console_put(*letter);
+    for (; *says != '\0'; says++) {
+        hal_console_put(*says);
     }
     hal_cpu_reset();
+}
+
+static void fault(void)
+{
+    start_anew("fault: the firmware went wrong and starts anew\n");
+}
+
+static void hangs(void)
+{
+    start_anew("watchdog: the firmware hangs and starts anew\n");
 }
 
 /* The sixteen vectors of an ARMv8-M core; no interrupt of the chip is used. */
 __attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
     (void (*)(void))stack_top,
     Reset_Handler,
-    fault, /* NMI */
+    hangs, /* NMI: the watchdog */
     fault, /* hard fault */
     fault, /* memory management */
     fault, /* bus fault */

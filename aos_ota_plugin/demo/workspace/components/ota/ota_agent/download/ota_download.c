@@ -9,16 +9,10 @@
 #define BLOCK_SIZE      2048
 #define DIFF_BLOCK_SIZE 0x40000 /* the boot stage rebuilds a diff's sections at the end of the partition */
 
-int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size)
+int ota_check_file_length(const char *url, uint32_t size)
 {
-    uint32_t trailer = sizeof(ota_image_info_t);
-    uint32_t offset;
-    int32_t length;
+    int32_t length = hal_net_file_length(url);
 
-#ifdef OTA_CONFIG_LOCAL_RSA
-    trailer += sizeof(ota_sign_info_t);
-#endif
-    length = hal_net_file_length(url);
     if (length < 0) {
         OTA_LOG_E("no file at %s", url);
         return OTA_DOWNLOAD_CON_FAIL;
@@ -28,6 +22,21 @@ int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size
         OTA_LOG_E("the file has %ld bytes, the push says %lu", (long)length, (unsigned long)size);
         return OTA_DOWNLOAD_HEAD_FAIL;
     }
+    return OTA_SUCCESS;
+}
+
+int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size)
+{
+    uint32_t trailer = sizeof(ota_image_info_t);
+    uint32_t offset;
+    int ret = ota_check_file_length(url, size);
+
+    if (ret < 0) {
+        return ret;
+    }
+#ifdef OTA_CONFIG_LOCAL_RSA
+    trailer += sizeof(ota_sign_info_t);
+#endif
     if (size < 2 * trailer) {
         OTA_LOG_E("%lu bytes are no image", (unsigned long)size);
         return OTA_DOWNLOAD_RECV_FAIL;
@@ -60,30 +69,19 @@ uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length)
     return OTA_UPGRADE_ALL;
 }
 
-int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param)
+int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func report, void *report_param)
 {
     uint8_t block[BLOCK_SIZE];
-    uint32_t room = ota_partition_size();
     uint32_t offset = 0;
     uint32_t tenths = 0;
 
-    if (param->url[0] == '\0' || param->len < 8) {
-        return OTA_DOWNLOAD_INIT_FAIL;
-    }
-    if (hal_net_file_read(param->url, 0, block, 8) != 0) {
-        return OTA_DOWNLOAD_RECV_FAIL;
-    }
-    param->upg_flag = ota_parse_ota_type(block, 8);
-    OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)param->len);
-    if (param->upg_flag == OTA_UPGRADE_DIFF) {
-        room -= DIFF_BLOCK_SIZE;
-    }
     if (param->len > room || ota_erase(param->len) < 0) {
         OTA_LOG_E("%lu bytes do not fit the OTA partition", (unsigned long)param->len);
         return OTA_UPGRADE_WRITE_FAIL;
     }
     while (offset < param->len) {
         uint32_t size = param->len - offset < BLOCK_SIZE ? param->len - offset : BLOCK_SIZE;
+        uint32_t done;
 
         if (hal_net_file_read(param->url, offset, block, size) != 0) {
             return OTA_DOWNLOAD_RECV_FAIL;
@@ -91,10 +89,30 @@ int ota_download_start(ota_boot_param_t *param, report_func report, void *report
         if (ota_write(&offset, block, size) < 0) {
             return OTA_UPGRADE_WRITE_FAIL;
         }
-        if (report != NULL && offset / (param->len / 10) > tenths) {
-            tenths = offset / (param->len / 10);
-            report(report_param, (int)(tenths > 9 ? 100 : 10 * tenths));
+        done = (uint32_t)(10ull * offset / param->len);
+        if (report != NULL && done > tenths) {
+            tenths = done;
+            report(report_param, (int)(10 * tenths));
         }
     }
     return OTA_SUCCESS;
+}
+
+int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param)
+{
+    uint8_t head[8];
+    uint32_t room = ota_partition_size();
+
+    if (param->url[0] == '\0' || param->len < sizeof(head)) {
+        return OTA_DOWNLOAD_INIT_FAIL;
+    }
+    if (hal_net_file_read(param->url, 0, head, sizeof(head)) != 0) {
+        return OTA_DOWNLOAD_RECV_FAIL;
+    }
+    param->upg_flag = ota_parse_ota_type(head, sizeof(head));
+    OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)param->len);
+    if (param->upg_flag == OTA_UPGRADE_DIFF) {
+        room -= DIFF_BLOCK_SIZE;
+    }
+    return ota_download_file(param, room, report, report_param);
 }

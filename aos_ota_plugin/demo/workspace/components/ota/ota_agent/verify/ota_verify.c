@@ -5,17 +5,11 @@
 #include "ota_import.h"
 #include "ota_log.h"
 
-int ota_verify(const ota_boot_param_t *param)
+static int verify(const ota_boot_param_t *param, uint32_t hashed)
 {
     uint8_t digest[OTA_SHA256_HASH_SIZE];
     char text[2 * OTA_SHA256_HASH_SIZE + 1];
-    uint32_t hashed = param->len;
-    int ret;
-
-#ifdef OTA_CONFIG_LOCAL_RSA
-    hashed -= sizeof(ota_sign_info_t) + sizeof(ota_image_info_t);
-#endif
-    ret = ota_check_image_hash(hashed, param->hash_type, digest);
+    int ret = ota_check_image_hash(hashed, param->hash_type, digest);
     if (ret < 0) {
         return ret;
     }
@@ -30,9 +24,26 @@ int ota_verify(const ota_boot_param_t *param)
 #endif
     {
         ret = ota_verify_rsa((const uint8_t *)param->sign, param->hash, param->hash_type);
-        if (ret < 0) {
-            return ret;
-        }
+    }
+    return ret;
+}
+
+int ota_verify_file(const ota_boot_param_t *param)
+{
+    return verify(param, param->len);
+}
+
+int ota_verify(const ota_boot_param_t *param)
+{
+    uint32_t hashed = param->len;
+    int ret;
+
+#ifdef OTA_CONFIG_LOCAL_RSA
+    hashed -= sizeof(ota_sign_info_t) + sizeof(ota_image_info_t);
+#endif
+    ret = verify(param, hashed);
+    if (ret < 0) {
+        return ret;
     }
     /* What a diff turns into is known only when it has been applied. */
     return param->upg_flag == OTA_UPGRADE_DIFF ? OTA_SUCCESS : ota_check_image(param->len);

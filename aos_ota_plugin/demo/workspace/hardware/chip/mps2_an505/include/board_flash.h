@@ -10,4 +10,7 @@ ota_boot_t *board_boot(void);
 /* Writes and erases since power was switched on, over restarts. */
 uint32_t board_flash_operations(void);
 
+/* 0 when the device has been started so often since power was switched on that it will not come to an end. */
+int board_starts_again(void);
+
 #endif

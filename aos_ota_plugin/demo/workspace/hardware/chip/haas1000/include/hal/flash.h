@@ -7,6 +7,7 @@
 typedef enum {
     HAL_PARTITION_OTA, /* RTOSB */
     HAL_PARTITION_KV,
+    HAL_PARTITION_FS,
     HAL_PARTITION_COUNT,
 } hal_partition_t;
 

@@ -11,7 +11,7 @@ int hal_net_connect(void);
 /* A packet is a topic, a zero byte and a message. 0, or -1. */
 int hal_net_send(const void *packet, uint32_t length);
 
-/* The next packet's length, or -1 when there is none, or one larger than size. */
+/* The next packet's length, 0 when none has come yet, or -1 when none will, or one larger than size. */
 int hal_net_receive(void *packet, uint32_t size);
 
 /* Bytes of the file that the URL names, or -1. */

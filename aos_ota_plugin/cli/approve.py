@@ -1,0 +1,54 @@
+"""``aos-ota approve``."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+import click
+
+from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
+from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
+from aos_ota_plugin.images.full import PADDING, Digesting, check_payload
+from aos_ota_plugin.release.inputs import load_private_key, read
+from aos_ota_plugin.release.store import write_atomic
+
+
+@click.command("approve", short_help="agree to a payload, as the second of four eyes")
+@click.argument("payload", type=click.Path(dir_okay=False))
+@click.option("--key", required=True, metavar="FILE|pkcs11:…|command:…", help="The second signer's private key.")
+@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE.json",
+              help="The approval to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print the approval as JSON.")
+def command(payload: str, key: str, public_key_file: Optional[str], output: str, as_json: bool) -> None:
+    """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key; OTA_SECOND_APPROVAL names what is written.
+
+    Approve what you built or checked yourself: same sources, same bytes. The approval is good for this payload alone.
+
+    \b
+    Example:
+      aos-ota approve ota_rtos.bin --key second_key.pem -o approvals/app-1.0.1.json
+    """
+    from aos_ota_plugin.errors import FormatError, placed
+    from aos_ota_plugin.keys.approval import Approval
+    from aos_ota_plugin.keys.signature import require_good
+
+    refuse_overwriting(output, payload, key, public_key_file)
+    data = read(payload, "the payload", "give the ota_rtos.bin of your build")
+    with placed(payload):
+        check_payload(data)
+        if not data:
+            raise FormatError("the payload is empty", remedy="check the build step that makes it")
+    _, sha256 = Digesting(data).copies()
+    sha256.update(PADDING)
+    signer = load_private_key(key, access(), public_key_file)
+    signature = require_good(signer.sign_hash(sha256.digest()), signer.public_key, sha256.digest(), who="this signer")
+    approval = Approval(sha256.digest(), signer.public_key.fingerprint, signature)
+    write_atomic(os.path.abspath(output), approval.to_json())
+    if as_json:
+        echo_json({"approval": output, "hash": approval.hash32.hex(), "key_fingerprint": approval.key_fingerprint})
+        return
+    click.echo(f"{output}  {os.path.basename(payload)}, {len(data)} bytes")
+    click.echo(f"hash          {approval.hash32.hex()}")
+    click.echo(f"approved by   {approval.key_fingerprint}")

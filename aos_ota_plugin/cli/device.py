@@ -1,0 +1,99 @@
+"""``aos-ota device``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
+from aos_ota_plugin.errors import BuildError, FormatError, Place
+from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.settings.secretfile import read_private
+from aos_ota_plugin.simulate.machine import FLASH, find_qemu
+from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare
+
+
+@click.command("device", short_help="run an emulated device that speaks MQTT and HTTP for itself, until Ctrl-C")
+@click.argument("broker", metavar="BROKER")
+@click.option("--identity", "identity_file", required=True, type=click.Path(dir_okay=False), metavar="FILE",
+              help="JSON with product_key, device_name and device_secret, readable by you alone.")
+@click.option("--ca", "ca_file", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Root certificate (PEM) that the firmware trusts; needed for mqtts:// and https://.")
+@click.option("--directory", default="build/device", show_default=True, type=click.Path(file_okay=False),
+              help="Where the firmware is built, and the device has its flash.")
+@click.option("--keep", is_flag=True, help="Go on with the flash as the device left it.")
+@click.option("--quiet", is_flag=True, help="No output of `aos make`.")
+def command(broker: str, identity_file: str, ca_file: Optional[str], directory: str, keep: bool, quiet: bool) -> None:
+    """Build the demo's firmware with a network of its own (lwIP, TLS, MQTT, HTTP), and run it on an emulated Cortex-M33
+    that logs in to BROKER, mqtts://NAME:PORT or mqtt://NAME:PORT, as devices log in to the platform. Every name and the
+    address 10.0.2.2 are this computer, and the device reaches nothing else.
+
+    \b
+    Example:
+      aos-ota device mqtts://10.0.2.2:8883 --ca build/cloud/ca.pem --identity build/cloud/devices/demo/device1.json
+    """
+    find_qemu()
+    identity = _identity(identity_file)
+    check(identity, broker)
+    if ca_file is None and broker.startswith("mqtts:"):
+        raise click.UsageError("a broker with TLS needs --ca")
+    ca = _certificate(ca_file) if ca_file else ""
+    root = Path(directory).absolute()
+    built = built_network_firmware(root, ca, quiet=quiet)
+    folder = root / "devices" / f"{identity.product_key}.{identity.device_name.replace(':', '_')}"
+    if not (keep and (folder / FLASH).is_file()):
+        prepare(folder, built, built.firmware[NETWORK_OLD].payload, identity, broker)
+    click.echo(f"the device's flash and console.log are in {folder}; Ctrl-C switches it off", err=True)
+    click.echo(f"{NETWORK_NEW} to push: {root / IMAGE_PLACE}", err=True)
+    _run(folder)
+
+
+def _run(folder: Path) -> None:
+    ended = threading.Event()
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    old = [(number, signal.signal(number, lambda *_: ended.set())) for number in numbers]
+    try:
+        with NetworkDevice(folder) as device:
+            for text in device.follow(ended):
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            if not ended.is_set():
+                raise BuildError("the device has gone off by itself", remedy="its console shows why")
+    finally:
+        for number, handler in old:
+            signal.signal(number, handler)
+    click.echo("the device is off", err=True)
+
+
+def _identity(file: str) -> Identity:
+    text = read_private(Path(file))
+    if text is None:
+        raise FormatError("there is no such file", place=Place(file),
+                          remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    names = Identity._fields
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
+        raise FormatError("this is no identity of a device", place=Place(file),
+                          remedy=f"write a JSON object with {', '.join(names)} as text")
+    return Identity(*(value[name] for name in names))
+
+
+def _certificate(file: str) -> str:
+    from cryptography import x509
+
+    data = read(file, "the root certificate", "give the file in PEM")
+    try:
+        x509.load_pem_x509_certificate(data)
+    except ValueError:
+        raise FormatError("this is no certificate in PEM", place=Place(file),
+                          remedy="give the root's certificate, not its key") from None
+    return data.decode("ascii", "replace")

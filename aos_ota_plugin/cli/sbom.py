@@ -1,0 +1,57 @@
+"""``aos-ota sbom``."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional, Tuple
+
+import click
+
+from aos_ota_plugin.cli.output import refuse_overwriting
+from aos_ota_plugin.cli.solution import load_settings
+from aos_ota_plugin.provenance.component import Component, Product
+from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
+from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.workspace.find import find_solution
+from aos_ota_plugin.workspace.packages import Package
+from aos_ota_plugin.workspace.solution import load_solution
+
+
+@click.command("sbom", short_help="list the solution's components in CycloneDX")
+@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
+              help="The solution, or the workspace.")
+@click.option("-b", "--board", help="As `aos make -b`.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write.  [default: standard output]")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
+def command(directory: str, board: Optional[str], output: Optional[str], settings: Tuple[str, ...]) -> None:
+    """List the components that `aos make NAME=VALUE...` would use, with the versions in their package.yaml, as
+    CycloneDX 1.5 JSON. A build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256 in it.
+
+    \b
+    Example:
+      aos-ota sbom -C solutions/ota_demo -o ota_demo.cdx.json
+    """
+    pairs = []
+    for one in settings:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise click.UsageError(f"{one!r} is not NAME=VALUE")
+        pairs.append((name, value))
+    resolved = load_settings(directory, board=board, command_line=pairs)
+    view = load_solution(find_solution(directory), board=board, command_line=pairs)
+    product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
+    document = bill_of_materials(product, [component_of(package, view.root) for package in view.components])
+    if output is None:
+        click.echo(document.decode("utf-8"), nl=False)
+        return
+    for package in view.components:
+        refuse_overwriting(output, package.file)
+    write_atomic(output, document)
+    click.echo(f"{output}  {len(view.components)} components of {product.name} {product.version}")
+
+
+def component_of(package: Package, root: str) -> Component:
+    """A component as the list names it, from its package.yaml."""
+    folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(root)).replace(os.sep, "/")
+    return Component(package.name, package.version, package.type, folder, package.license,
+                     tuple(sorted({depend.name for depend in package.depends})))

@@ -1,0 +1,1 @@
+"""What a release says of where it comes from: components, statement and envelope, bytes in and bytes out."""

@@ -1,0 +1,97 @@
+"""A signed envelope: DSSE 1.0.2 (https://github.com/secure-systems-lab/dsse), one JSON object on one line.
+
+What is signed is the pre-authentication encoding of type and payload, with RSASSA-PKCS1-v1_5 and SHA-256. It begins
+with ``DSSEv1`` and is longer than any digest, so no signature of an envelope is one of an image, and none of an image
+is one of an envelope. ``keyid`` is the key's fingerprint, a hint that nothing rests on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+from aos_ota_plugin.errors import FormatError, Place, ProofError
+from aos_ota_plugin.keys.rsa import PublicKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_SIGNATURES_MAX = 16
+
+
+class Envelope(NamedTuple):
+    """A payload, its type, and the signatures over both; nothing is verified yet."""
+
+    payload_type: str
+    payload: bytes
+    signatures: Tuple[bytes, ...]
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the pre-authentication encoding: the bytes that are signed. Lengths are in decimal digits."""
+    name = payload_type.encode("utf-8")
+    return b"DSSEv1 %d %s %d %s" % (len(name), name, len(payload), payload)
+
+
+def seal(payload: bytes, sign: Callable[[bytes], bytes], key: PublicKey) -> bytes:
+    """Return the envelope of an in-toto statement as one line; ``sign`` makes the signature of ``key``."""
+    document = {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": key.fingerprint,
+                        "sig": base64.b64encode(sign(pae(PAYLOAD_TYPE, payload))).decode("ascii")}],
+    }
+    return (json.dumps(document, sort_keys=True) + "\n").encode("ascii")
+
+
+def parse_envelope(data: bytes, *, file: str) -> Envelope:
+    """Read an envelope; unknown fields are left out. Raises FormatError."""
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise _bad(file, "it is not one JSON object") from None
+    if not isinstance(document, dict):
+        raise _bad(file, "it is not one JSON object")
+    kind = document.get("payloadType")
+    if kind != PAYLOAD_TYPE:
+        raise _bad(file, f'"payloadType" is not "{PAYLOAD_TYPE}"')
+    found = document.get("signatures")
+    if not isinstance(found, list) or not 1 <= len(found) <= _SIGNATURES_MAX:
+        raise _bad(file, f'"signatures" is not a list of 1 to {_SIGNATURES_MAX}')
+    signatures: List[bytes] = []
+    for one in found:
+        signatures.append(_decoded(file, one if isinstance(one, dict) else {}, "sig"))
+    return Envelope(PAYLOAD_TYPE, _decoded(file, document, "payload"), tuple(signatures))
+
+
+def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
+    """Return the payload of an envelope that ``key`` signed.
+
+    Raises:
+        FormatError: this is no envelope.
+        ProofError: no signature in it is this key's, or the payload is not what was signed.
+    """
+    envelope = parse_envelope(data, file=file)
+    message = pae(envelope.payload_type, envelope.payload)
+    if not any(key.verify_message(message, signature) for signature in envelope.signatures):
+        raise ProofError(f"no signature in this statement is one of the key {key.short_fingerprint} over it",
+                         place=Place(file), remedy="give the public key of the release's signing key; if it is that, "
+                         "the statement was changed after it was signed")
+    return envelope.payload
+
+
+def _decoded(file: str, holder: Dict[str, Any], name: str) -> bytes:
+    value = holder.get(name)
+    try:
+        return base64.b64decode(value.encode("ascii"), validate=True) if isinstance(value, str) else _no_text()
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        raise _bad(file, f'"{name}" is not base64') from None
+
+
+def _no_text() -> bytes:
+    raise ValueError
+
+
+def _bad(file: str, problem: str) -> FormatError:
+    return FormatError(f"this is no signed statement that we can read: {problem}", place=Place(file),
+                       remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest")

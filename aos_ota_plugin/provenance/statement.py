@@ -1,0 +1,148 @@
+"""The statement of where a release comes from: in-toto Statement v1 with an SLSA provenance v1 predicate.
+
+Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, https://slsa.dev/spec/v1.0/provenance.
+``subject`` are the release's files, manifest and list of components among them, by SHA-256. It holds no secret, no path
+of the machine, no user and no time, so the same inputs give the same bytes; the predicate's optional ``metadata`` is
+left out for that.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.provenance.component import Component, Revision
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:x-aos-ota-plugin:build:1"
+BUILDER = "urn:x-aos-ota-plugin:builder:signing-key-holder"
+"""Nobody else vouches for the build: who holds the signing key says what it was made from."""
+_HEX = set("0123456789abcdef")
+
+
+class Tool(NamedTuple):
+    """A program that took part: its name, its version, and the line in which it says so."""
+
+    name: str
+    version: str
+    description: str = ""
+
+
+class Build(NamedTuple):
+    """How a release was made.
+
+    ``settings`` by name, without secrets and paths; ``revisions`` by a component's name, where git knows them;
+    ``compiler`` is None where nothing is known of it; ``base`` is version and payload SHA-256 of the base release.
+    """
+
+    solution: Optional[str]
+    board: Optional[str]
+    settings: Mapping[str, str]
+    key_fingerprint: str
+    components: Sequence[Component]
+    revisions: Mapping[str, Revision]
+    compiler: Optional[Tool]
+    tools: Sequence[Tool]
+    base: Optional[Tuple[str, str]] = None
+
+
+class Statement(NamedTuple):
+    """What a statement claims: SHA-256 by file name, the settings, and the key that was to sign the images."""
+
+    subjects: Mapping[str, str]
+    settings: Mapping[str, str]
+    key_fingerprint: str
+    solution: Optional[str]
+    board: Optional[str]
+
+
+def statement(subjects: Mapping[str, str], build: Build) -> bytes:
+    """Return the statement's bytes: JSON, keys in a fixed order, without white space."""
+    document = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(subjects.items())],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {"solution": build.solution, "board": build.board,
+                                       "settings": dict(build.settings), "signingKey": build.key_fingerprint},
+                "internalParameters": {},
+                "resolvedDependencies": _dependencies(build),
+            },
+            "runDetails": {"builder": {"id": BUILDER, "version": {tool.name: tool.version for tool in build.tools}}},
+        },
+    }
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
+
+
+def _dependencies(build: Build) -> List[Dict[str, Any]]:
+    listed = [_component(one, build.revisions.get(one.name)) for one in sorted(build.components)]
+    if build.compiler:
+        name, version, description = build.compiler
+        listed.append({"name": name, "uri": Component(name, version, "", "").purl,
+                       "annotations": {"type": "compiler", "version": description or version}})
+    if build.base:
+        listed.append({"name": f"base release {build.base[0]}", "digest": {"sha256": build.base[1]},
+                       "annotations": {"type": "payload", "version": build.base[0]}})
+    return listed
+
+
+def _component(one: Component, revision: Optional[Revision]) -> Dict[str, Any]:
+    annotations: Dict[str, Any] = {"type": one.type, "version": one.version, "folder": one.folder}
+    entry: Dict[str, Any] = {"name": one.name, "uri": one.purl, "annotations": annotations}
+    if revision:
+        entry["digest"] = {"gitCommit": revision.commit}
+        annotations["modified"] = revision.modified
+    return entry
+
+
+def parse_statement(data: bytes, *, file: str) -> Statement:
+    """Read a statement of ours. Raises FormatError."""
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise _bad(file, "it is not JSON") from None
+    if not isinstance(document, dict) or document.get("_type") != STATEMENT_TYPE:
+        raise _bad(file, f'"_type" is not "{STATEMENT_TYPE}"')
+    if document.get("predicateType") != PREDICATE_TYPE:
+        raise _bad(file, f'"predicateType" is not "{PREDICATE_TYPE}"')
+    definition = _inside(_inside(document.get("predicate")).get("buildDefinition"))
+    if definition.get("buildType") != BUILD_TYPE:
+        raise _bad(file, f'"buildType" is not "{BUILD_TYPE}"; a newer aos_ota_plugin may know it')
+    parameters = _inside(definition.get("externalParameters"))
+    settings, key = parameters.get("settings"), parameters.get("signingKey")
+    if not isinstance(settings, dict) or not all(isinstance(one, str) for one in settings.values()):
+        raise _bad(file, '"settings" is not an object of texts')
+    if not isinstance(key, str):
+        raise _bad(file, '"signingKey" is not a text')
+    names = [parameters.get(name) for name in ("solution", "board")]
+    if not all(name is None or isinstance(name, str) for name in names):
+        raise _bad(file, '"solution" or "board" is no text')
+    return Statement(_subjects(document.get("subject"), file), settings, key, names[0], names[1])
+
+
+def _subjects(value: object, file: str) -> Dict[str, str]:
+    if not isinstance(value, list) or not value:
+        raise _bad(file, '"subject" is not a list of files')
+    subjects: Dict[str, str] = {}
+    for one in value:
+        name = _inside(one).get("name")
+        digest = _inside(_inside(one).get("digest")).get("sha256")
+        if not isinstance(name, str) or not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
+            raise _bad(file, "a subject has no name, or no SHA-256 of 64 lower-case hex digits")
+        if name in subjects:
+            raise _bad(file, f"the subject {name!r} stands there twice")
+        subjects[name] = digest
+    return subjects
+
+
+def _inside(value: object) -> Dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _bad(file: str, problem: str) -> FormatError:
+    return FormatError(f"this is no statement that we can read: {problem}", place=Place(file),
+                       remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest")

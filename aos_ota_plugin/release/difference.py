@@ -1,0 +1,73 @@
+"""Where two builds of one firmware differ, and what it looks like: for people who want to make them the same."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from aos_ota_plugin.device.elf_place import find_place
+
+_STRING_MAX = 200
+_BLOCK = 4096
+_DATE = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9]\d \d{4}|\d\d:\d\d:\d\d")
+_PATH = re.compile(r"[/\\].*\.(c|cc|cpp|h|hpp|S|s)\b")
+
+
+class Difference(NamedTuple):
+    """The first byte that differs: its offset, both texts that stand there, and what it comes from, in words."""
+
+    offset: int
+    problem: str
+    remedy: str
+
+
+def explain(released: bytes, rebuilt: bytes, elf: Optional[bytes], *, name: str) -> Optional[Difference]:
+    """Return where two payloads first differ, None when they do not; ``elf`` is the rebuilt one's linked firmware."""
+    if released == rebuilt:
+        return None
+    offset = first_difference(released, rebuilt)
+    place = find_place(elf, rebuilt, offset) if elf else None
+    where = ""
+    if place:
+        named = f", {place.symbol}" if place.symbol else ""
+        source = f" of {place.source}" if place.source else ""
+        where = f" (section {place.section}, address {place.address:#x}{named}{source})"
+    sizes = f"; {len(released)} bytes were released, {len(rebuilt)} rebuilt" if len(released) != len(rebuilt) else ""
+    ours, theirs = string_at(rebuilt, offset), string_at(released, offset)
+    texts = f": {theirs!r} was released, {ours!r} rebuilt" if ours and theirs else ""
+    return Difference(offset, f"{name} first differs at {offset:#x}{where}{texts}{sizes}", _remedy(ours, theirs))
+
+
+def first_difference(one: bytes, other: bytes) -> int:
+    """The offset of the first byte that differs, or where the shorter one ends."""
+    shared = min(len(one), len(other))
+    for start in range(0, shared, _BLOCK):
+        end = min(start + _BLOCK, shared)
+        if one[start:end] != other[start:end]:
+            return next(at for at in range(start, end) if one[at] != other[at])
+    return shared
+
+
+def string_at(data: bytes, offset: int) -> str:
+    """The printable text around an offset, "" where there is none of at least 4 characters."""
+    start = end = offset
+    while start > 0 and offset - start < _STRING_MAX and 0x20 <= data[start - 1] != 0x7F:
+        start -= 1
+    while end < len(data) and end - offset < _STRING_MAX and 0x20 <= data[end] != 0x7F:
+        end += 1
+    try:
+        text = data[start:end].decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) >= 4 and text.isprintable() else ""
+
+
+def _remedy(ours: str, theirs: str) -> str:
+    if _DATE.search(ours) and _DATE.search(theirs):
+        return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
+                "or build both with OTA_REPRODUCIBLE=y")
+    if _PATH.search(ours) or _PATH.search(theirs):
+        return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
+                "cuts the workspace's own path off")
+    return ("build from the same sources, with the same compiler and settings, as the release was; `aos-ota "
+            "verify-release` without --rebuild shows what they were when it has a statement")

@@ -1,0 +1,112 @@
+"""Which keys a release may be made with: the rules of a careful team, over those of the devices. No I/O.
+
+Each rule raises, or adds a line to the proofs; `release.make` says in which order they are checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from aos_ota_plugin.errors import ProofError, SigningKeyError
+
+# Each function imports the rooms it needs: a build with nothing to do checks nothing.
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.signer import HashSigner
+    from aos_ota_plugin.release.key_ring import KeyRing
+    from aos_ota_plugin.release.make import ReleaseInput
+    from aos_ota_plugin.release.manifest import Approval
+    from aos_ota_plugin.release.proofs import Proofs
+
+
+def refuse_development_key(key: PublicKey) -> None:
+    """No product trusts a key that is not kept as a product's.
+
+    Raises:
+        SigningKeyError: it carries the mark of a development key, or is a sample that has been published.
+    """
+    from aos_ota_plugin.keys.development import is_development, well_known
+
+    remedy = "use a key made with `aos-ota keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y " \
+             "(--allow-development-key) lets it pass"
+    if is_development(key):
+        raise SigningKeyError(f"the key {key.short_fingerprint} is a development key, and no release is made with one",
+                              remedy=remedy)
+    where = well_known(key)
+    if where:
+        raise SigningKeyError(f"the key {key.short_fingerprint} is {where}: others may hold its private half",
+                              remedy=remedy)
+
+
+def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
+    """The keys are ones that releases may be made with: `trusted`, which checks this image, and the one it brings."""
+    if trusted is None:
+        return
+    for key in (trusted, given.next_key):
+        if key is not None and not given.allow_development_key:
+            refuse_development_key(key)
+    if given.allow_development_key:
+        proofs["development keys"] = "allowed by OTA_ALLOW_DEVELOPMENT_KEY"
+    if given.ring is not None:
+        prove_ring(given.ring, trusted, given.next_key, proofs)
+
+
+def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey], proofs: Proofs) -> None:
+    """`trusted` is the ring's current key, and `following`, in a transition release, its next one."""
+    shown, role = trusted.short_fingerprint, ring.role(trusted.fingerprint)
+    retired = ring.retired_key(trusted.fingerprint)
+    if retired is not None:
+        raise SigningKeyError(f"the key {retired.shown} is retired: nothing is signed with it, and no firmware trusts "
+                              "it", place=retired.place, remedy=f"use the current key {ring.current.shown}")
+    if role == "next" and ring.next is not None:
+        raise SigningKeyError(
+            f"the key {shown} is the next key: devices trust {ring.current.shown} until they run a release that brings "
+            "it",
+            place=ring.next.place,
+            remedy="sign the transition release with the current key and OTA_EMBED_NEXT_KEY=y; once the fleet runs "
+                   "it, make this key current and the other one retired")
+    if role != "current":
+        raise SigningKeyError(f"the key {shown} is not in the key ring; the current one is {ring.current.shown}",
+                              place=ring.current.place, remedy="use the current key, or correct the ring")
+    proofs["key ring"] = f"{shown} is the current key"
+    if following is not None:
+        if ring.next is None or following.fingerprint != ring.next.fingerprint:
+            raise ProofError(f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
+                             f"key is {ring.next.shown if ring.next else 'none'}", place=ring.current.place,
+                             remedy="declare it as `next:` in the key ring")
+        proofs["key ring: next"] = f"{following.short_fingerprint} is the next key"
+
+
+def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], proofs: Proofs) -> Approval:
+    """The second signer's agreement to the image's 32-byte hash.
+
+    Raises:
+        ProofError: there is none.
+        SigningKeyError: the second signer is the first one, or another than was named; or the signature is not good.
+    """
+    second = _second_signer(given, hash32, given.second_key)
+    if second.public_key in (trusted, given.next_key):
+        shown = second.public_key.short_fingerprint
+        raise SigningKeyError(f"the second signer's key {shown} is one that devices trust: "
+                              "that is one pair of eyes", remedy="give the second signer a key of their own")
+    if not given.allow_development_key:
+        refuse_development_key(second.public_key)
+    from aos_ota_plugin.keys.signature import require_good
+    from aos_ota_plugin.release.manifest import Approval
+
+    signature = require_good(second.sign_hash(hash32), second.public_key, hash32, who="the second signer")
+    proofs["second signer"] = f"{second.public_key.short_fingerprint} agreed to the hash {hash32.hex()[:16]}"
+    return Approval(second.public_key.fingerprint, hash32.hex(), signature.hex())
+
+
+def _second_signer(given: ReleaseInput, hash32: bytes, wanted: Optional[PublicKey]) -> HashSigner:
+    if given.second is None:
+        raise ProofError(
+            f"the second signer has not agreed to this image: its hash is {hash32.hex()}",
+            remedy=f"let them run `aos-ota approve {given.payload_name} --key THEIR_KEY -o approval.json` on what they "
+                   "built or checked themselves, and set OTA_SECOND_APPROVAL (--second-approval) to that file")
+    if wanted is not None and given.second.public_key != wanted:
+        raise SigningKeyError(
+            f"the second signer is {given.second.public_key.short_fingerprint}, and OTA_SECOND_PUBLIC_KEY names "
+            f"{wanted.short_fingerprint}", remedy="let the named second signer sign, or correct OTA_SECOND_PUBLIC_KEY")
+    return given.second

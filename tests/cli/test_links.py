@@ -1,0 +1,160 @@
+"""Links in a workspace, to elsewhere, to nowhere and in circles: followed where a user means it, never written through."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="links")
+
+KEYS = Path(__file__).parents[1] / "keys" / "data"
+SIGN = ("sign", "p.bin", "--key", "key.pem", "--version", "app-1.0.1", "-o")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "工作 space"
+    (path / "solutions" / "s").mkdir(parents=True)
+    for name, text in (("components/ota", "name: ota\ntype: common\n"),
+                       ("hardware/board/b", "name: b\ntype: board\nhw_info: {board_name: b}\n")):
+        (path / name).mkdir(parents=True)
+        (path / name / "package.yaml").write_text(text, encoding="utf-8")
+    (path / ".aos").write_bytes(b"")
+    (path / "solutions" / "s" / "package.yaml").write_bytes(
+        b"name: s\ntype: solution\nsolution: {board_name: b}\ndepends:\n  - ota: master\n  - b: master\ndef_config:\n"
+        b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: keys/k.pem\n")
+    (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
+    return path
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    path = tmp_path / "elsewhere"
+    path.mkdir()
+    (path / "file").write_bytes(b"not ours")
+    return path
+
+
+def refused(done, *says):
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.startswith("aos-ota: error: ")
+    assert "\n  fix: " in done.stderr
+    for part in says:
+        assert part in done.stderr
+
+
+def test_an_output_that_is_a_link_is_replaced_and_not_followed(run, folder, key, elsewhere):
+    (folder / "out").mkdir()
+    (folder / "out" / "i.bin").symlink_to(elsewhere / "file")
+    (folder / "out" / "i.json").symlink_to(elsewhere / "nowhere")
+    assert run(*SIGN, "out/i.bin").returncode == 0
+    assert (elsewhere / "file").read_bytes() == b"not ours"
+    assert not (elsewhere / "nowhere").exists()
+    assert not (folder / "out" / "i.bin").is_symlink()
+    assert not (folder / "out" / "i.json").is_symlink()
+
+
+def test_an_output_folder_that_is_a_link_holds_the_set(run, folder, key, elsewhere):
+    (folder / "out").symlink_to(elsewhere)
+    assert run(*SIGN, "out/i.bin").returncode == 0
+    assert (folder / "out").is_symlink()
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["file", "i.bin", "i.json"]
+
+
+@pytest.mark.parametrize("target", ["out", "nowhere/at/all"])
+def test_an_output_folder_that_is_nowhere(run, folder, key, target):
+    (folder / "out").symlink_to(target)
+    refused(run(*SIGN, "out/i.bin"), "cannot write ")
+    assert (folder / "out").is_symlink()
+    assert not (folder / "nowhere").exists()
+
+
+@pytest.mark.parametrize("target", ["k.pem", "nowhere"])
+def test_a_key_that_is_nowhere(run, folder, target):
+    (folder / "k.pem").symlink_to(target)
+    refused(run(*SIGN[:3], "k.pem", *SIGN[4:], "i.bin"), "cannot read the signing key k.pem: ")
+    assert not (folder / "i.bin").exists()
+
+
+def test_a_link_to_a_key_that_others_can_read(run, folder, elsewhere):
+    shutil.copy(KEYS / "private.pem", elsewhere / "open.pem")
+    (elsewhere / "open.pem").chmod(0o644)
+    (folder / "k.pem").symlink_to(elsewhere / "open.pem")
+    refused(run(*SIGN[:3], "k.pem", *SIGN[4:], "i.bin"), "others on this machine can read it")
+
+
+def test_a_new_key_never_goes_through_a_link(run, folder, elsewhere):
+    for target in (elsewhere / "file", elsewhere / "nowhere"):
+        (folder / "k.pem").symlink_to(target)
+        refused(run("keygen", "-o", "k.pem"), "k.pem is there already")
+        (folder / "k.pem").unlink()
+    assert (elsewhere / "file").read_bytes() == b"not ours"
+    assert not (elsewhere / "nowhere").exists()
+
+
+def test_a_link_to_secrets_that_others_can_read(run, folder, elsewhere):
+    (elsewhere / "s.yaml").write_text("device_secret: 'Zx9device7Secret8Kq4'\n", encoding="utf-8")
+    (elsewhere / "s.yaml").chmod(0o640)
+    (folder / "solutions" / "s" / "ota.secrets.yaml").symlink_to(elsewhere / "s.yaml")
+    done = run("config", "-C", "solutions/s")
+    refused(done, "others can read or change this secrets file (mode 0640)")
+    assert "Zx9" not in done.stderr
+
+
+def test_a_solution_that_is_a_link_is_the_solution(run, folder):
+    """Below solutions/, and from outside of the workspace."""
+    (folder / "solutions" / "s").rename(folder / "kept elsewhere")
+    (folder / "solutions" / "s").symlink_to(folder / "kept elsewhere")
+    done = run("config", "-C", "solutions/s")
+    assert done.returncode == 0, done.stderr
+    assert "app-1.0.0" in done.stdout
+
+
+def test_components_in_a_circle(run, folder):
+    (folder / "components" / "loop").symlink_to(folder / "components")
+    (folder / "components" / "self").symlink_to("self")
+    (folder / "components" / "gone").symlink_to("nowhere")
+    done = run("config", "-C", "solutions/s")
+    assert done.returncode in (0, 1)
+    assert "internal error" not in done.stderr
+    assert done.returncode == 0 or "\n  fix: " in done.stderr
+
+
+def with_aos(run, bin_folder, *arguments):
+    return run(*arguments, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.aos
+@pytest.mark.parametrize("name", [".gitignore", "ota.example.yaml", "site_scons", "package.yaml"])
+@pytest.mark.parametrize("kind", ["a file elsewhere", "nowhere elsewhere"])
+def test_init_writes_nothing_outside_of_the_workspace(run, folder, elsewhere, aos, bin_folder, name, kind):
+    """A repository that someone else wrote may hold any link."""
+    path = folder / "solutions" / "s" / name
+    target = elsewhere / ("file" if kind == "a file elsewhere" else "nowhere")
+    if name == "site_scons":
+        target = elsewhere
+    if name == "package.yaml":
+        target = elsewhere / "package.yaml"
+        path.rename(target)
+    path.symlink_to(target)
+    before = {entry.name: entry.read_bytes() for entry in elsewhere.iterdir()}
+    done = with_aos(run, bin_folder, "init", "solutions/s", *(["--component"] if name == "package.yaml" else []))
+    assert {entry.name: entry.read_bytes() for entry in elsewhere.iterdir()} == before
+    if name == "ota.example.yaml" and kind == "a file elsewhere":
+        assert done.returncode == 0, done.stderr  # it is there already, and stays
+        return
+    refused(done, "is a link to ", "outside of the workspace")
+
+
+@pytest.mark.aos
+def test_init_follows_links_within_the_workspace(run, folder, aos, bin_folder):
+    (folder / "shared").write_bytes(b"build/\n")
+    (folder / "solutions" / "s" / ".gitignore").symlink_to(folder / "shared")
+    done = with_aos(run, bin_folder, "init", "solutions/s")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "solutions" / "s" / ".gitignore").is_symlink()
+    assert (folder / "shared").read_text(encoding="utf-8").startswith("build/\nota.secrets.yaml\n")

@@ -1,0 +1,123 @@
+"""Keys that no release is made with, four eyes, and what is remembered of a key's products."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SigningKeyError
+from aos_ota_plugin.keys import development
+from aos_ota_plugin.keys.approval import Approval, ApprovalSigner, parse_approval
+from aos_ota_plugin.keys.development import development_private_pem
+from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.release.key_uses import record_use
+from aos_ota_plugin.release.make import image_hash, make_release
+
+
+@pytest.fixture(scope="module")
+def desk():
+    return load_signer(development_private_pem(), file="desk", passphrase=None)
+
+
+def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(given, desk):
+    for change in ({"signer": desk}, {"security": "cloud", "signer": None, "public_key": desk.public_key}):
+        with pytest.raises(SigningKeyError, match="is a development key") as caught:
+            make_release(replace(given, elf=None, **change))
+        assert "OTA_ALLOW_DEVELOPMENT_KEY" in caught.value.remedy
+    manifest = make_release(replace(given, elf=None, signer=desk, allow_development_key=True)).manifest
+    assert "development keys" in {proof.rule for proof in manifest.proofs}
+
+
+def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware):
+    with pytest.raises(SigningKeyError, match="is a development key"):
+        make_release(replace(given, elf=build_firmware(desk.public_key, b"app-1.0.1"), next_key=desk.public_key))
+
+
+def test_published_key_is_refused(given, signer, monkeypatch):
+    monkeypatch.setitem(development.WELL_KNOWN, signer.public_key.fingerprint, "a sample")
+    with pytest.raises(SigningKeyError, match="is a sample: others may hold its private half"):
+        make_release(given)
+
+
+def test_second_signer_agrees_to_what_is_signed(given, other):
+    manifest = make_release(replace(given, second=other)).manifest
+    assert manifest.approval.key_fingerprint == other.public_key.fingerprint
+    hash32 = bytes.fromhex(manifest.approval.hash)
+    assert other.public_key.verify_hash(hash32, bytes.fromhex(manifest.approval.signature))
+    # The very hash that the image's own signature is over: it stands in the trailer.
+    assert hash32 in make_release(given).image[-420:]
+    assert make_release(given).manifest.approval is None
+
+
+def test_no_approval_no_release(given, other):
+    with pytest.raises(ProofError, match="has not agreed") as caught:
+        make_release(replace(given, second_key=other.public_key))
+    assert image_hash(given).hexdigest() in str(caught.value)
+
+
+def test_second_signer_is_somebody_else(given, signer, other, desk):
+    with pytest.raises(SigningKeyError, match="one that devices trust"):
+        make_release(replace(given, second=signer))
+    with pytest.raises(SigningKeyError, match="and OTA_SECOND_PUBLIC_KEY names"):
+        make_release(replace(given, second=other, second_key=desk.public_key))
+    with pytest.raises(SigningKeyError, match="is a development key"):
+        make_release(replace(given, second=desk))
+
+
+def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, other):
+    class Asked:
+        public_key = signer.public_key
+
+        def sign_hash(self, hash32):
+            raise AssertionError("asked to sign")
+
+    with pytest.raises(ProofError, match="has not agreed"):
+        make_release(replace(given, signer=Asked(), second_key=other.public_key))
+
+
+def test_approval_that_does_not_hold(given, signer, other):
+    hash32 = image_hash(given).digest()
+    good = other.sign_hash(hash32)
+    wrong = {
+        "for another build": Approval(bytes(32), other.public_key.fingerprint, good),
+        "does not verify": Approval(hash32, other.public_key.fingerprint, signer.sign_hash(hash32)),
+    }
+    for says, approval in wrong.items():
+        with pytest.raises(SigningKeyError, match=says):
+            make_release(replace(given, second=ApprovalSigner(other.public_key, approval, file="a.json")))
+    approval = parse_approval(Approval(hash32, other.public_key.fingerprint, good).to_json(), file="a.json")
+    assert make_release(replace(given, second=ApprovalSigner(other.public_key, approval, file="a.json"))).manifest.approval
+
+
+@pytest.mark.parametrize("change", [
+    b"", b"[]", b"{", b"\xff", b'{"format": "aos-ota approval", "format_version": 2}',
+    {"message": "00"}, {"message": 1}, {"message": "zz" * 32}, {"signature": "AAAA"}, {"signature": None},
+    {"key_fingerprint": 7}, {"signature": "中"}])
+def test_approvals_come_from_elsewhere(change):
+    data = change
+    if isinstance(change, dict):
+        data = json.dumps({**json.loads(Approval(bytes(32), "0" * 64, bytes(256)).to_json()), **change}).encode()
+    with pytest.raises(OtaError) as caught:
+        parse_approval(data, file="a.json")
+    assert isinstance(caught.value, (FormatError, SigningKeyError))
+    assert caught.value.place.file == "a.json"
+    assert caught.value.remedy
+
+
+def test_what_a_key_signed_for_is_remembered(tmp_path):
+    folder = tmp_path / "状态 1"
+    assert record_use("a" * 64, "lamp", folder) == ()
+    assert record_use("a" * 64, "lamp", folder) == ()
+    assert record_use("a" * 64, "灯", folder) == ("lamp",)
+    assert record_use("a" * 64, "lamp", folder) == ("灯",)
+    assert record_use("b" * 64, "lamp", folder) == ()
+    for junk in (b"[]", b"\xff", b'{"products": 1}', b'{"products": [1, "x\\u001b"]}', b"[" * 100_000):
+        (folder / f"{'a' * 64}.json").write_bytes(junk)
+        assert record_use("a" * 64, "lamp", folder) == ()
+
+
+def test_a_file_in_the_folders_place_ends_no_build(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert record_use("a" * 64, "lamp", tmp_path / "file") == ()

@@ -1,0 +1,158 @@
+"""The key's way through the releases: transition, what follows it, who skipped it; and what a ring refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+from aos_ota_plugin.errors import OtaError, ProofError, SettingsError, SigningKeyError
+from aos_ota_plugin.release.key_ring import parse_ring
+from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.manifest import parse_manifest
+
+
+def ring_of(current, following=None, *retired):
+    text = f"current:\n  fingerprint: {current}\n"
+    text += f"next:\n  fingerprint: {following}\n  public_key: next.pem\n" if following else ""
+    text += "retired:\n" + "".join(f"  - fingerprint: {one}\n    note: lost\n" for one in retired) if retired else ""
+    return parse_ring(text, "ota.keys.yaml")
+
+
+def verdict(key, image):
+    return judge(Device(key, local_rsa=True), image).verdict
+
+
+@pytest.fixture
+def chain(given, signer, other, build_firmware):
+    """What makes three releases: on the old key, the transition, and on the next key."""
+    old, new = signer.public_key, other.public_key
+    first = replace(given, version="app-1.0.0", elf=build_firmware(old, b"app-1.0.0"))
+    base = make_release(first).manifest
+    transition = replace(given, version="app-1.1.0", elf=build_firmware(new, b"app-1.1.0"), base=base, next_key=new,
+                         ring=ring_of(old.fingerprint, new.fingerprint))
+    brought = make_release(transition).manifest
+    after = replace(given, version="app-1.2.0", elf=build_firmware(new, b"app-1.2.0"), base=brought, signer=other,
+                    ring=ring_of(new.fingerprint, None, old.fingerprint))
+    return first, transition, after
+
+
+def test_transition_is_for_devices_on_the_old_key_and_brings_the_next_one(chain, signer, other):
+    release = make_release(chain[1])
+    assert verdict(signer.public_key, release.image) is DeviceVerdict.OTA_SUCCESS
+    assert verdict(other.public_key, release.image) is DeviceVerdict.OTA_VERIFY_RSA_FAIL
+    manifest = release.manifest
+    assert (manifest.signer, manifest.key_fingerprint) == (signer.public_key.fingerprint, other.public_key.fingerprint)
+    assert manifest.is_transition
+    proofs = {proof.rule: proof.detail for proof in manifest.proofs}
+    assert proofs["public key in the firmware"].endswith(f"{other.public_key.short_fingerprint}, the next key")
+    assert proofs["same key as the base release"] == signer.public_key.short_fingerprint
+    assert proofs["key ring: next"].startswith(other.public_key.short_fingerprint)
+    assert parse_manifest(manifest.to_json(), file="m") == manifest
+
+
+def test_after_the_transition_the_next_key_signs_and_who_skipped_it_is_named(chain, signer, other):
+    release = make_release(chain[2])
+    assert verdict(other.public_key, release.image) is DeviceVerdict.OTA_SUCCESS
+    assert verdict(signer.public_key, release.image) is DeviceVerdict.OTA_VERIFY_RSA_FAIL
+    assert not release.manifest.is_transition
+    said = {proof.rule: proof.detail for proof in release.manifest.proofs}["key rotation"]
+    assert "devices that skipped it trust " + signer.public_key.short_fingerprint in said
+    assert "OTA_VERIFY_RSA_FAIL" in said
+    assert "app-1.1.0 first" in said
+
+
+def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
+    with pytest.raises(ProofError) as caught:
+        make_release(replace(chain[2], base=make_release(chain[0]).manifest))
+    assert "OTA_VERIFY_RSA_FAIL" in str(caught.value)
+    assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
+
+
+def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, build_firmware):
+    _, transition, _ = chain
+    base = make_release(transition).manifest  # trusts the next key already
+    with pytest.raises(ProofError, match="they would refuse it"):
+        make_release(replace(transition, version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
+                             allow_new_key=True))
+
+
+def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
+    first, transition, after = chain
+    diff = make_release(replace(transition, base_payload=first.payload, payload=given.payload[:-1] + b"\x07"))
+    assert diff.diff is not None
+    with pytest.raises(ProofError, match="can apply this diff"):
+        make_release(replace(after, base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))
+
+
+REFUSED = {
+    "the ELF still holds the old key": (
+        lambda c, old, new, firmware: replace(c[1], elf=firmware(old.public_key, b"app-1.1.0")),
+        ProofError, ["holds the public key", "OTA_VERIFY_RSA_FAIL"]),
+    "no ELF to prove it with": (
+        lambda c, old, new, firmware: replace(c[1], elf=None), ProofError, ["cannot be proven that it brings the next key", "--elf"]),
+    "a retired key": (
+        lambda c, old, new, firmware: replace(c[0], ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
+        SigningKeyError, ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"]),
+    "the next key too early": (
+        lambda c, old, new, firmware: replace(c[2], ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)),
+        SigningKeyError, ["is the next key", "OTA_EMBED_NEXT_KEY=y"]),
+    "a key that is in no ring": (
+        lambda c, old, new, firmware: replace(c[0], ring=ring_of("d" * 64)), SigningKeyError, ["is not in the key ring"]),
+    "a next key that is not declared": (
+        lambda c, old, new, firmware: replace(c[1], ring=ring_of(old.public_key.fingerprint, "e" * 64)),
+        ProofError, ["is to bring the key", "eeeeeeeeeeeeeeee"]),
+    "the platform's key when it is retired": (
+        lambda c, old, new, firmware: replace(
+            c[0], security="cloud", signer=None, public_key=old.public_key,
+            ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
+        SigningKeyError, ["is retired"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, chain, signer, other, build_firmware):
+    change, error, says = REFUSED[name]
+    with pytest.raises(error) as caught:
+        make_release(change(chain, signer, other, build_firmware))
+    for part in says:
+        assert part in str(caught.value)
+
+
+RINGS = {
+    "[1]": "is a mapping",
+    "next:\n  fingerprint: " + "1" * 64: "no current key",
+    "current: keys/a.pem": "not a mapping",
+    "current:\n  note: x": "has no fingerprint",
+    "current:\n  fingerprint: 12ab": "64 lower-case hex",
+    "current:\n  fingerprint: " + "1" * 64: "64 lower-case hex",  # YAML takes it for a number
+    "current:\n  fingerprint: " + "A" * 64: "64 lower-case hex",
+    f"current:\n  fingerprint: {'a' * 64}\nold: 1": "no field 'old'",
+    f"current:\n  fingerprint: {'a' * 64}\n  path: 1": "no field 'path'",
+    f"current:\n  fingerprint: {'a' * 64}\nretired: x": "not a list",
+    f"current:\n  fingerprint: {'a' * 64}\nretired:\n- {{fingerprint: {'a' * 64}}}": "stands in the ring twice",
+    f"current:\n  fingerprint: {'a' * 64}\n  note: [1]": "not a line of text",
+    f"current:\n  fingerprint: {'a' * 64}\n  public_key: '-----BEGIN PRIVATE KEY-----'": "a private key stands",
+    "a: b: c": "not YAML",
+}
+
+
+@pytest.mark.parametrize("text", RINGS)
+def test_ring_that_is_none(text):
+    with pytest.raises(SettingsError) as caught:
+        parse_ring(text, "环.yaml")
+    assert RINGS[text] in caught.value.problem
+    assert caught.value.place.file == "环.yaml"
+    assert caught.value.place.line >= 1
+    assert caught.value.remedy
+
+
+def test_ring_whole():
+    ring = parse_ring(f"current: {{fingerprint: {'a' * 64}, note: in the safe}}\nnext:\nretired:\n"
+                      f"- {{fingerprint: {'b' * 64}}}\n- {{fingerprint: {'c' * 64}, public_key: old.pem}}\n", "r")
+    assert ring.current.shown == "a" * 16 + " (in the safe)"
+    assert ring.next is None
+    assert [key.public_key for key in ring.retired] == [None, "old.pem"]
+    assert [ring.role(letter * 64) for letter in "abcd"] == ["current", "retired", "retired", ""]
+    assert issubclass(SettingsError, OtaError)

@@ -1,0 +1,291 @@
+"""What reads text: rows for `mutation_targets.TARGETS`, each a sound input, its check, and where half of the changes go.
+
+A check is as there: True for the sound input's own result, False for another that is true of these bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Tuple
+
+import yaml
+
+import aos_ota_plugin
+from aos_ota_plugin.device.version import check_version, explain_order, is_valid, newer, suggest_version
+from aos_ota_plugin.errors import FormatError, OtaError
+from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.settings.history import find_leaks
+from aos_ota_plugin.settings.resolve import resolve
+from aos_ota_plugin.settings.schema import Schema, load_schema
+from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.settings.secretfile import Secrets, read_secrets_yaml
+from aos_ota_plugin.settings.sources import read_def_config, read_ota_config
+from aos_ota_plugin.sources.inject import inject_app, inject_digest
+from aos_ota_plugin.sources.render import render_app, render_identity
+from aos_ota_plugin.sources.template_set import Template
+from aos_ota_plugin.sources.values import AppValues, Embedded, EmbeddedSecrets, Kv
+from aos_ota_plugin.transport import boot_menu
+from aos_ota_plugin.workspace.find import configured
+from aos_ota_plugin.workspace.packages import parse_package
+
+_HERE = Path(__file__).resolve().parent
+_DEMO = Path(aos_ota_plugin.__file__).resolve().parent / "demo" / "workspace"
+_KEYS = _HERE / "keys" / "data"
+SECRET = "8f4a0c2e6b1d9375"
+Row = Tuple[bytes, Callable[[bytes], bool], Tuple[int, int]]
+
+# --- what is fed
+
+PACKAGE = (_DEMO / "solutions" / "ota_demo" / "package.yaml").read_bytes()
+CONFIG = b'solution: ota_demo\nboard: haas100\nchip: "haas1000"\n'
+SECRETS = f"device_secret: '{SECRET}'   # of device1\nproduct_secret: \"{SECRET}22\"\nkey_passphrase: |-\n  correct horse\n".encode()
+SAVED = b"""# Saved by menuconfig
+CONFIG_OTA_APP_VERSION="app-1.0.0 \\"x\\" \\\\"
+# CONFIG_OTA_CONFIG_RSA is not set
+OTA_CONFIG_LOCAL_RSA=y
+OTA_PARTITION_SIZE=0x578000
+"""
+DEF_CONFIG = b"""name: s
+def_config:
+  OTA_APP_VERSION: app-1.0.0
+  OTA_SIGNING_KEY: keys/ota key.pem
+  OTA_PARTITION_SIZE: 0x578000
+  OTA_IDENTITY_EMBEDDED: y
+  OTA_PRODUCT_KEY: a1B2c3
+  OTA_DEVICE_NAME: "dev-7"
+  OTA_COMPRESS_XZ: 1
+  CLI_ENABLE: [1, 2]
+"""
+KCONFIG = b"""mainmenu "m"
+choice OTA_IDENTITY
+	prompt "who"
+	default A
+config A
+	bool "a"
+config B
+	bool "b"
+	depends on !D || C = "x"
+endchoice
+menu "deep"
+if D
+config C
+	string "c"
+	default "x" if D != n
+endif
+config D
+	bool
+	default y
+endmenu
+"""
+APP = (_HERE / "sources" / "data" / "app_main.c").read_bytes()
+KV_APP = b"""#include "x.h"
+#if 0
+#define MY_APP_VER "1"
+#endif
+#define MY_APP_VER "app-" "1" /* the version */
+char *s = "char *device_name = \\"\\";"; // char *device_secret = "";
+int main(void) { char *product_key = ""; const char *device_name="a", *const device_secret = ""; return 0; }
+"""
+DIGEST = b"""/* the key */
+#if defined(A) && !defined(B)
+static const unsigned char ota_pubn_buf[256] = {0x00};
+static const unsigned char ota_pube_buf[3] __attribute__((aligned(4))) = {0x01, 0x00, 0x01};
+#endif
+const unsigned char *ota_get_n(void) { return ota_pubn_buf; } // "ota_pube_buf"
+"""
+TEMPLATE = b"""{% import "own.j2" as own %}
+{% set parts = [] %}
+{% for n in range(3) if n %}{{ loop.index }}: {{ version | c_string }}{% endfor %}
+{{ own.twice(version)[:9] | upper }} {{ "%s-%5d" | format(identity, 7) }} {{ has_device_secret ~ 2 ** 3 }}
+{% filter indent(4) %}a
+b{% endfilter %}
+"""
+OWN = "{% macro twice(text) %}{{ text * 2 }}{% endmacro %}"
+IDENTITY = b'{% for name, secret in secrets.items() %}const char {{ name }}[] = {{ secret | c_string }};\n{% endfor %}{{ identity }}\n'
+VERSIONS = b"app-1.0.9\napp-1.0.10"
+HISTORY = f"""\0{"a" * 40}
+diff --git a/keys/k.pem b/keys/k.pem
+--- /dev/null
++++ "b/keys/\\346\\226\\207.pem"
+@@ -0,0 +1,3 @@
++-----BEGIN PRIVATE KEY-----
++MIIE
++device_secret: {SECRET}
+""".encode()
+MENU = b"""1
+RTOSA part addr: 0x0002A000, len: 0x00578000
+RTOSB part addr: 0x005BA000, len: 0x00578000
+Backup part addr: 0x005BA000
+input flash addr:"""
+ENCRYPTED = (_KEYS / "private-encrypted.pem").read_bytes()
+EMBEDDED = AppValues("app-2.0.0", Embedded("a1B2c3", "dev-7", has_product_secret=True))
+KV = AppValues("app-2.0.0", Kv())
+N, E = bytes(range(255, -1, -1)), b"\x01\x00\x01"
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Schema:
+    return load_schema()
+
+
+@lru_cache(maxsize=1)
+def _folder() -> str:
+    return tempfile.mkdtemp(prefix="aos-ota-text-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def _file(name: str, data: bytes) -> str:
+    path = os.path.join(_folder(), name)
+    with open(path, "wb") as stream:
+        stream.write(data)
+    return path
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _without_secrets(read: Callable[[], Any]) -> Any:
+    """No message of an error may hold a secret."""
+    try:
+        return read()
+    except OtaError as error:
+        assert SECRET[:8] not in str(error), str(error)
+        raise
+
+
+# --- what may come of it
+
+
+def check_package(data: bytes) -> bool:
+    package = parse_package(_text(data), "s")
+    loaded = yaml.load(_text(data).lstrip("\ufeff"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    assert str(loaded["name"]) == package.name
+    assert {raw.name for raw in package.def_config} == {key for key in loaded.get("def_config") or () if isinstance(key, str)}
+    return package == parse_package(_text(PACKAGE), "s")
+
+
+def check_configured(data: bytes) -> bool:
+    _file(".config", data)
+    return configured(_folder()) == ("ota_demo", "haas100")
+
+
+def check_secrets(data: bytes) -> bool:
+    raws = _without_secrets(lambda: read_secrets_yaml(_text(data), "ota.secrets.yaml"))
+    assert all(isinstance(raw.value, Secret) and raw.text == "<secret>" for raw in raws)
+    return [raw.name for raw in raws] == ["device_secret", "product_secret", "key_passphrase"] and raws[0].value == Secret(SECRET)
+
+
+def check_ota_config(data: bytes) -> bool:
+    raws = read_ota_config(_text(data), "ota.config")
+    again = "".join('{}="{}"\n'.format(raw.name, re.sub(r'(["\\])', r"\\\1", str(raw.value))) for raw in raws)
+    assert [(raw.name, raw.value) for raw in read_ota_config(again, "ota.config")] == [(raw.name, raw.value) for raw in raws]
+    return raws == read_ota_config(_text(SAVED), "ota.config")
+
+
+def check_settings(data: bytes) -> bool:
+    secrets = Secrets(device_secret=Secret(SECRET))
+
+    def settings(text: str) -> Dict[str, str]:
+        return resolve([read_def_config(text, "package.yaml")], schema=_schema(), solution_dir="/w", secrets=secrets).values()
+
+    found = settings(_text(data))
+    assert is_valid(found["OTA_APP_VERSION"])
+    return found == settings(_text(DEF_CONFIG))
+
+
+def check_kconfig(data: bytes) -> bool:
+    schema = load_schema(_file("Kconfig", data))
+    for choice in schema.choices.values():
+        assert choice.default in choice.members
+    return list(schema.symbols) == ["A", "B", "C", "D"]
+
+
+def check_app(good: bytes, values: AppValues) -> Callable[[bytes], bool]:
+    def check(data: bytes) -> bool:
+        made = inject_app(data, "otaappdemo.c", values)
+        head, _, body = made.partition(b"#line 1 ")
+        assert b'"app-2.0.0"' in body
+        assert body.count(b"\n") == data.count(b"\n") + (b"\r" not in data or made.count(b"\n") > 0)
+        assert head.count(b"extern const char") <= 2
+        return body == inject_app(good, "otaappdemo.c", values).partition(b"#line 1 ")[2]
+
+    return check
+
+
+def check_digest(data: bytes) -> bool:
+    made = inject_digest(data, "ota_hal_digest.c", N, E)
+    assert made.count(b", ".join(b"0x%02x" % byte for byte in N)) == 1
+    return made == inject_digest(DIGEST, "ota_hal_digest.c", N, E)
+
+
+def _templates(name: str, data: bytes) -> Dict[str, Template]:
+    return {name: Template(_text(data), name), "own.j2": Template(OWN, "own.j2")}
+
+
+def check_template(data: bytes) -> bool:
+    made = render_app(KV, templates=_templates("otaappdemo.c.j2", data))
+    return made == render_app(KV, templates=_templates("otaappdemo.c.j2", TEMPLATE))
+
+
+def check_identity(data: bytes) -> bool:
+    secrets = EmbeddedSecrets(product_secret=None, device_secret=SECRET)
+    made = _without_secrets(lambda: render_identity(secrets, templates=_templates("ota_identity.c.j2", data)))
+    return made == render_identity(secrets, templates=_templates("ota_identity.c.j2", IDENTITY))
+
+
+def check_versions(data: bytes) -> bool:
+    base, _, new = _text(data).partition("\n")
+    explained = explain_order(new, base)
+    check_version(base)
+    check_version(new)
+    assert (explained is None) == newer(new, base)
+    suggested = suggest_version(base, new)
+    assert not suggested or (is_valid(suggested) and newer(suggested, base))
+    return bool(explained) and data == VERSIONS
+
+
+def check_history(data: bytes) -> bool:
+    found = list(find_leaks(data.splitlines(keepends=True), {"the device secret": SECRET.encode()}))
+    assert not [leak for leak in found if SECRET in leak.file + leak.what]
+    assert len(set(found)) == len(found)
+    if not found:
+        raise FormatError("nothing is found in this log")
+    return [(leak.what, leak.file) for leak in found] == [
+        ("a private key that is not encrypted", "keys/文.pem"), ("the device secret", "keys/文.pem")]
+
+
+def check_menu(data: bytes) -> bool:
+    """What a board says of its flash: an address that is taken lies in a partition with room for the file."""
+    told: List[str] = []
+    address = boot_menu._target(_text(data), None, 0x1000, told.append)
+    assert 0 <= address <= 0xFFFFFFFF
+    return address == 0x5BA000
+
+
+def check_encrypted(data: bytes) -> bool:
+    signer = load_signer(data, file="k", passphrase=b"correct horse")
+    signer.sign_hash(bytes(32))
+    return signer.public_key == load_signer(ENCRYPTED, file="k", passphrase=b"correct horse").public_key
+
+
+TEXT: Dict[str, Row] = {
+    "package.yaml": (PACKAGE, check_package, (0, len(PACKAGE))),
+    "package.yaml, settings": (DEF_CONFIG, check_settings, (0, len(DEF_CONFIG))),
+    ".config": (CONFIG, check_configured, (0, len(CONFIG))),
+    "ota.secrets.yaml": (SECRETS, check_secrets, (0, len(SECRETS))),
+    "ota.config": (SAVED, check_ota_config, (0, len(SAVED))),
+    "Kconfig": (KCONFIG, check_kconfig, (0, len(KCONFIG))),
+    "C source, identity embedded": (APP, check_app(APP, EMBEDDED), (0, len(APP))),
+    "C source, identity in KV": (KV_APP, check_app(KV_APP, KV), (0, len(KV_APP))),
+    "C source, key": (DIGEST, check_digest, (0, len(DIGEST))),
+    "template": (TEMPLATE, check_template, (0, len(TEMPLATE))),
+    "template with secrets": (IDENTITY, check_identity, (0, len(IDENTITY))),
+    "versions": (VERSIONS, check_versions, (0, len(VERSIONS))),
+    "git's log": (HISTORY, check_history, (0, len(HISTORY))),
+    "boot menu": (MENU, check_menu, (0, len(MENU))),
+    "private key, encrypted": (ENCRYPTED, check_encrypted, (0, 80)),
+}
