@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
 #   make test    sets up, then passes every check and test
-# `make simulate` takes an emulated device through upgrades; `make fleet` takes 200 device models through a rollout. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+# `make simulate` takes an emulated device through upgrades; `make story` shows cloud and devices together; `make fleet` takes 200 device models through a rollout. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,13 +10,16 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate fleet test check bench fuzz faults packages simulate-packages cloud-packages test-packages clean
+.PHONY: demo simulate story fleet test check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
 
 simulate: simulate-packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" simulate "$(DIR)"
+
+story: story-packages $(VENV)/.ready-cloud
+	@"$(BIN)/aos-ota" story
 
 fleet: cloud-packages $(VENV)/.ready-cloud
 	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
@@ -70,6 +73,9 @@ packages:
 
 simulate-packages:
 	@sh .ci/packages simulate
+
+story-packages:
+	@sh .ci/packages story
 
 cloud-packages:
 	@sh .ci/packages cloud

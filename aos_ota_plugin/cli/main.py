@@ -42,6 +42,7 @@ VERBS = {
     "push": "push a package to devices of that cloud: to one first, then to the others",
     "status": "show devices, packages and rollouts of that cloud",
     "fleet": "take hundreds of device models through a rollout, with faults",
+    "story": "a cloud and three emulated devices, from the first connection to the new version",
     "demo": "build two signed releases of the demo workspace with the real aos make",
 }
 

@@ -133,6 +133,14 @@ def load_context(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def adopt_authority(source: Path, folder: Path, now: datetime.datetime) -> None:
+    """Give a new cloud the authority kept in `source`, made where it is missing: firmwares go on trusting it."""
+    prepare(folder)
+    authority = _authority(source, now)
+    write_atomic(folder / _CA_KEY, authority.key, mode=_OWNER_ONLY)
+    write_atomic(folder / CA, authority.certificate)
+
+
 def _authority(folder: Path, now: datetime.datetime) -> Issued:
     certificate, key = folder / CA, folder / _CA_KEY
     if not certificate.exists() or not key.exists():

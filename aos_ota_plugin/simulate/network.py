@@ -18,6 +18,7 @@ from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
+from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate import flash, machine
 from aos_ota_plugin.simulate.console import STAYS_ON
 from aos_ota_plugin.simulate.device import FLASH_LIST_NAME
@@ -26,6 +27,8 @@ from aos_ota_plugin.simulate.firmware import Firmware
 NETWORK_OLD, NETWORK_NEW = "app-1.0.0", "app-1.0.1"
 NETWORK_VERSIONS = {version: (f"OTA_APP_VERSION={version}",) for version in (NETWORK_OLD, NETWORK_NEW)}
 """What is built, and the arguments of ``aos make``."""
+ROUTER = "10.0.2.2"
+"""What the device calls this host."""
 SEED, SEED_SIZE = "seed.bin", 64
 LOG = "console.log"
 _NIC = ("-nic", "user,ipv6=off")
@@ -83,6 +86,16 @@ def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identi
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # the flash holds the device's secret
     (folder / machine.FLASH).write_bytes(contents)
+
+
+def without_key(firmware: bytes, key: PublicKey) -> bytes:
+    """Return the firmware with an empty ``ota_pubn_buf``, as it is before a key is put in.
+
+    Raises FormatError when the key does not stand in it exactly once.
+    """
+    if firmware.count(key.n_bytes) != 1:
+        raise FormatError(f"the public key stands {firmware.count(key.n_bytes)} times in this firmware, not once")
+    return firmware.replace(key.n_bytes, bytes(len(key.n_bytes)))
 
 
 class NetworkDevice:

@@ -42,6 +42,8 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(days=900)).not_valid_after(now + datetime.timedelta(days=900))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256()))
+        self.key_pem = self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                               serialization.NoEncryption())
         self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
     def server(self, folder: Path, name: str, *, days: Tuple[int, int] = (-1, 30), elliptic: bool = False) -> Path:

@@ -17,7 +17,7 @@
 #define MEMP_NUM_TCP_PCB                  8
 #define MEMP_NUM_TCP_SEG                  64
 #define TCP_MSS                           1460
-#define TCP_WND                           (16 * TCP_MSS)
+#define TCP_WND                           (5 * TCP_MSS) /* what is on its way fits the controller's FIFO of 10 KB */
 #define TCP_SND_BUF                       (8 * TCP_MSS)
 #define LWIP_STATS                        0
 
