@@ -11,6 +11,8 @@ TEXT_MAX = 1 << 20
 """Bytes of a package.yaml, ota.config, ota.secrets.yaml, list of modules, template or manifest: a thousandfold."""
 SOURCE_MAX = 4 << 20
 """Bytes of a C source."""
+FILE_MAX = 128 << 20
+"""Bytes of any file: a linked firmware with everything a debugger wants."""
 KEY_MAX = 1 << 18
 """Bytes of a key's file; a C source with a key in it is one, too."""
 

@@ -5,6 +5,8 @@ A check is as there: True for the sound input's own result, False for another th
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import tempfile
@@ -15,9 +17,14 @@ from typing import Any, Callable, Dict, List, Tuple
 import yaml
 
 import aos_ota_plugin
+from aos_ota_plugin.cloud.connect_packet import head_of, login_in
+from aos_ota_plugin.cloud.messages import Inform, Progress, SubLogin, read_message
 from aos_ota_plugin.device.version import check_version, explain_order, is_valid, newer, suggest_version
 from aos_ota_plugin.errors import FormatError, OtaError
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.provenance import statement
+from aos_ota_plugin.provenance.cyclonedx import components_in, parse_bill
+from aos_ota_plugin.provenance.dsse import PAYLOAD_TYPE, parse_envelope
 from aos_ota_plugin.settings.history import find_leaks
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import Schema, load_schema
@@ -122,6 +129,25 @@ RTOSB part addr: 0x005BA000, len: 0x00578000
 Backup part addr: 0x005BA000
 input flash addr:"""
 ENCRYPTED = (_KEYS / "private-encrypted.pem").read_bytes()
+STATEMENT = json.dumps({
+    "_type": statement.STATEMENT_TYPE, "predicateType": statement.PREDICATE_TYPE,
+    "subject": [{"name": "ota_rtos_ota.bin", "digest": {"sha256": "a" * 64}}],
+    "predicate": {"buildDefinition": {"buildType": statement.BUILD_TYPE, "externalParameters": {
+        "settings": {"OTA_APP_VERSION": "app-1.0.0"}, "signingKey": "b" * 64, "solution": "s", "board": None}}}}).encode()
+ENVELOPE = json.dumps({"payload": base64.b64encode(STATEMENT[:90]).decode(), "payloadType": PAYLOAD_TYPE,
+                       "signatures": [{"keyid": "b" * 64, "sig": base64.b64encode(bytes(range(90))).decode()}]}).encode()
+BILL = json.dumps({
+    "bomFormat": "CycloneDX", "specVersion": "1.5", "metadata": {"component": {
+        "name": "s", "version": "app-1.0.0", "hashes": [{"alg": "SHA-256", "content": "c" * 64}]}},
+    "components": [{"name": "ota", "version": "master"}, {"name": "cli"}]}).encode()
+PROGRESS = b'{"id": "7", "params": {"step": "-3", "desc": "bad signature \xe4\xb8\xad", "module": "front-panel"}}'
+INFORM = b'{"id": 7, "params": {"version": "app-1.0.1"}}\0'
+SUB_LOGIN = (b'{"id": "9", "params": {"productKey": "a1B2c3", "deviceName": "sub-1", "clientId": "c|x=1|", "timestamp": 1700000000000,'
+             b' "signMethod": "hmacSha256", "sign": "0123abcd"}}')
+_LOGIN = b"".join(len(text).to_bytes(2, "big") + text for text in (
+    b"dev-7|securemode=2,timestamp=1700000000000,signmethod=hmacsha256|", b"dev-7&a1B2c3", b"0123456789abcdef" * 4))
+_CONNECT_BODY = b"\0\4MQTT\4\xc2\0\x3c" + _LOGIN
+CONNECT = bytes((0x10, len(_CONNECT_BODY) & 0x7F | 0x80, len(_CONNECT_BODY) >> 7)) + _CONNECT_BODY
 EMBEDDED = AppValues("app-2.0.0", Embedded("a1B2c3", "dev-7", has_product_secret=True))
 KV = AppValues("app-2.0.0", Kv())
 N, E = bytes(range(255, -1, -1)), b"\x01\x00\x01"
@@ -266,6 +292,46 @@ def check_menu(data: bytes) -> bool:
     return address == 0x5BA000
 
 
+def check_statement(data: bytes) -> bool:
+    found = statement.parse_statement(data, file="s")
+    assert all(len(digest) == 64 for digest in found.subjects.values())
+    assert all(isinstance(value, str) for value in (*found.settings.values(), found.key_fingerprint))
+    return found == statement.parse_statement(STATEMENT, file="s")
+
+
+def check_envelope(data: bytes) -> bool:
+    found = parse_envelope(data, file="e")
+    document = json.loads(data)
+    assert base64.b64decode(document["payload"]) == found.payload
+    assert len(document["signatures"]) == len(found.signatures)
+    return found == parse_envelope(ENVELOPE, file="e")
+
+
+def check_bill(data: bytes) -> bool:
+    found = parse_bill(data, file="b")
+    components = components_in(data, file="b")
+    assert all(isinstance(text, str) for pair in components.items() for text in pair)
+    return found == parse_bill(BILL, file="b") and components == {"ota": "master", "cli": ""}
+
+
+def check_message(topic: str, good: bytes) -> Callable[[bytes], bool]:
+    def check(data: bytes) -> bool:
+        found = read_message(topic, data)
+        assert isinstance(found, (Inform, Progress, SubLogin))
+        assert not isinstance(found, Inform) or is_valid(found.version)
+        return found == read_message(topic, good)
+
+    return check
+
+
+def check_connect(data: bytes) -> bool:
+    head = head_of(data)
+    if head is None or len(data) < head.size + head.remaining:
+        raise FormatError("more is to come")
+    found = login_in(data[head.size : head.size + head.remaining])
+    return found == login_in(_CONNECT_BODY)
+
+
 def check_encrypted(data: bytes) -> bool:
     signer = load_signer(data, file="k", passphrase=b"correct horse")
     signer.sign_hash(bytes(32))
@@ -287,5 +353,12 @@ TEXT: Dict[str, Row] = {
     "versions": (VERSIONS, check_versions, (0, len(VERSIONS))),
     "git's log": (HISTORY, check_history, (0, len(HISTORY))),
     "boot menu": (MENU, check_menu, (0, len(MENU))),
+    "statement of provenance": (STATEMENT, check_statement, (0, len(STATEMENT))),
+    "signed statement": (ENVELOPE, check_envelope, (0, len(ENVELOPE))),
+    "list of components": (BILL, check_bill, (0, len(BILL))),
+    "MQTT, progress": (PROGRESS, check_message("/ota/device/progress/a1B2c3/dev-7", PROGRESS), (0, len(PROGRESS))),
+    "MQTT, version": (INFORM, check_message("/ota/device/inform/a1B2c3/dev-7", INFORM), (0, len(INFORM))),
+    "MQTT, sub-device": (SUB_LOGIN, check_message("/ext/session/a1B2c3/dev-7/combine/login", SUB_LOGIN), (0, len(SUB_LOGIN))),
+    "MQTT, CONNECT": (CONNECT, check_connect, (0, len(CONNECT))),
     "private key, encrypted": (ENCRYPTED, check_encrypted, (0, 80)),
 }

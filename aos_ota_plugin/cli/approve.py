@@ -10,8 +10,8 @@ import click
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.images.full import PADDING, Digesting, check_payload
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.inputs import load_private_key, read
-from aos_ota_plugin.release.store import write_atomic
 
 
 @click.command("approve", short_help="agree to a payload, as the second of four eyes")
@@ -45,7 +45,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     signer = load_private_key(key, access(), public_key_file)
     signature = require_good(signer.sign_hash(sha256.digest()), signer.public_key, sha256.digest(), who="this signer")
     approval = Approval(sha256.digest(), signer.public_key.fingerprint, signature)
-    write_atomic(os.path.abspath(output), approval.to_json())
+    write_file(output, approval.to_json())
     if as_json:
         echo_json({"approval": output, "hash": approval.hash32.hex(), "key_fingerprint": approval.key_fingerprint})
         return

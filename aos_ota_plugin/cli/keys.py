@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.key_chain import BROKEN, KeyChain, approval_problem, key_chain
 from aos_ota_plugin.release.key_ring import KeyRing
 from aos_ota_plugin.release.manifest import SCHEMA, Manifest, parse_manifest
+from aos_ota_plugin.release.names import MANIFEST_NAME
 
 RING_FILE = "ota.keys.yaml"
 FOLDER = "releases"
@@ -59,20 +61,31 @@ def _manifests(paths: Tuple[str, ...]) -> List[Tuple[str, Manifest]]:
     found: List[Tuple[str, Manifest]] = []
     for path in paths:
         if not os.path.isdir(path):
-            found.append((path, parse_manifest(read_at_most(DOCUMENT_MAX, path, "the manifest", "give a release's "
-                                                            "ota_rtos_ota.json, or a folder of them"), file=path)))
+            found.append((path, parse_manifest(_read(path), file=path)))
             continue
         here = []
         for file in sorted(Path(path).rglob("*.json")):
-            if file.is_file() and 0 < file.stat().st_size <= DOCUMENT_MAX:
-                data = file.read_bytes()
-                if SCHEMA.partition("/")[0].encode("ascii") in data:  # a folder may hold other documents, too
-                    here.append((str(file), parse_manifest(data, file=str(file))))
+            data = _read(str(file)) if file.is_file() else b""
+            if data and (file.name == MANIFEST_NAME or _is_manifest(data)):  # a folder may hold other documents, too
+                here.append((str(file), parse_manifest(data, file=str(file))))
         if not here:
             raise SettingsError(f"no release's manifest is in {path}",
                                 remedy="keep each release's ota_rtos_ota.json in a folder of its own there")
         found += here
     return list(dict(found).items())
+
+
+def _is_manifest(data: bytes) -> bool:
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    schema = value.get("schema") if isinstance(value, dict) else None
+    return isinstance(schema, str) and schema.startswith(SCHEMA.partition("/")[0])
+
+
+def _read(path: str) -> bytes:
+    return read_at_most(DOCUMENT_MAX, path, "the manifest", "give a release's ota_rtos_ota.json, or a folder of them")
 
 
 def _unapproved(found: List[Tuple[str, Manifest]], second: PublicKey) -> Dict[str, str]:

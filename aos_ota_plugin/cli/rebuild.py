@@ -34,6 +34,8 @@ _BUILT = ("out", "aos_sdk", "releases", _HELD)
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _ZONES = ("Pacific/Chatham", "America/St_Johns")
 _TAIL = 30
+_RULES = ("OTA_WARN_SHARED_KEY=n", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=")
+"""What binds who signs, and changes no image: the second signer is as far away as the first one."""
 _ONE_OF = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
 """Settings of which one is y: the others follow."""
 
@@ -59,6 +61,9 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
     if manifest.security == "local" and task.public_key is None:
         raise ProofError("a signed release is built again with its public key", place=Place(task.file),
                          remedy="give the public key that you trust with --public-key")
+    if task.base is None and manifest.is_transition:
+        raise ProofError("a transition release is made for the devices of the release before, which is not at hand",
+                         place=Place(task.file), remedy="give that release's folder with --base")
     if task.base is None and any(image.kind == "diff" for image in manifest.images):
         raise ProofError("the diff image is made from the release before, which is not at hand", place=Place(task.file),
                          remedy="give that release's folder with --base")
@@ -97,7 +102,9 @@ def _arguments(task: Task) -> List[str]:
     chosen = dict(task.settings) if task.settings else _settings_of(task.manifest)
     arguments = []
     for name, value in sorted(chosen.items()):
-        if name == "OTA_PROVENANCE" or not value or (name == "OTA_PARTITION_SIZE" and value == "0x0"):
+        if name in {"OTA_PROVENANCE", "OTA_WARN_SHARED_KEY"} or not value:
+            continue
+        if name == "OTA_PARTITION_SIZE" and value == "0x0":
             continue
         if name.startswith(_ONE_OF) and value != "y" and name != "OTA_CONFIG_RSA":
             continue
@@ -105,10 +112,12 @@ def _arguments(task: Task) -> List[str]:
             continue
         arguments.append(f"{_safe('setting', name)}={_safe(name, value)}")
     arguments.append("OTA_PROVENANCE=n")
+    if task.manifest.security != "none" and not task.manifest.is_transition:
+        arguments.append("OTA_KEY_RING=")  # the ring may have gone on since, and nothing new is signed here
     if task.public_key is not None and task.manifest.security != "none":
         arguments.append(f"OTA_PUBLIC_KEY={_HELD}/public.pem")
     if task.manifest.security == "local":
-        arguments.append(f"OTA_SIGNING_KEY={SCHEME}{_HELD}")
+        arguments += [f"OTA_SIGNING_KEY={SCHEME}{_HELD}", *_RULES]
     if task.manifest.modules == ():
         arguments.append("OTA_MODULES=")
     arguments.append(f"OTA_BASE_RELEASE={_HELD}/base/{MANIFEST_NAME}" if task.base else "OTA_BASE_RELEASE=")
@@ -120,6 +129,7 @@ def _settings_of(manifest: Manifest) -> Dict[str, str]:
     return {
         "OTA_APP_VERSION": manifest.version, f"OTA_IMAGE_{manifest.image_magic}": "y",
         "OTA_COMPRESS_XZ": "y" if "xz" in kinds else "n", "OTA_DIFF": "y" if "diff" in kinds else "n",
+        **({"OTA_EMBED_NEXT_KEY": "y"} if manifest.is_transition else {}),
         "OTA_CONFIG_RSA": "n" if manifest.security == "none" else "y",
         **({f"OTA_CONFIG_{manifest.security.upper()}_RSA": "y"} if manifest.security != "none" else {}),
         **({f"OTA_IDENTITY_{manifest.identity.upper()}": "y"} if manifest.identity != "unknown" else {}),
@@ -140,7 +150,7 @@ def _safe(what: str, value: str) -> str:
 def _copy(folder: str) -> Iterator[str]:
     """A copy of the workspace in a folder of ours; gone afterwards. Without the key, outputs, and git's own files."""
     settings = load_settings(folder)
-    left_out = {os.path.realpath(path) for path in (settings.signing_key,) if path}
+    left_out = {os.path.realpath(path) for path in (settings.signing_key, settings.second_signer) if path}
     if settings.identity != "embedded":
         left_out.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
     root = os.path.realpath(find_root(folder))

@@ -11,7 +11,7 @@ from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.cli.solution import load_settings
 from aos_ota_plugin.provenance.component import Component, Product
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
-from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.workspace.find import find_solution
 from aos_ota_plugin.workspace.packages import Package
 from aos_ota_plugin.workspace.solution import load_solution
@@ -46,7 +46,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
         return
     for package in view.components:
         refuse_overwriting(output, package.file)
-    write_atomic(output, document)
+    write_file(output, document)
     click.echo(f"{output}  {len(view.components)} components of {product.name} {product.version}")
 
 

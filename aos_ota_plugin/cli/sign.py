@@ -18,6 +18,7 @@ from aos_ota_plugin.release.inputs import (
     key_to_embed,
     load_private_key,
     load_public_key,
+    load_second_signer,
     read,
     read_document,
     read_ring,
@@ -214,8 +215,7 @@ def _second(
         from aos_ota_plugin.release.inputs import load_approval
 
         return load_approval(approval, wanted), wanted
-    # The first signer's passphrase and PIN are not tried: two people, two secrets.
-    return (load_private_key(reference, Access(ask=_ask), public_key) if reference else None), wanted
+    return (load_second_signer(reference, _ask, "", public_key) if reference else None), wanted
 
 
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:

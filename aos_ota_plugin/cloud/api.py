@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import sqlite3
 from importlib.resources import files
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, urlsplit
@@ -87,6 +88,9 @@ class _ApiHandler(Handler):
         except OtaError as error:
             self.close_connection = True  # the body may not have been read
             return _error(400, error.problem, error.remedy)
+        except sqlite3.Error as error:
+            self.close_connection = True
+            return _error(500, f"the database cannot be used: {error}", "make room on the disk; nothing was changed")
 
     def _get(self, path: str, query: Dict[str, str]) -> Answer:
         platform, controls = self.server.platform, self.server.controls

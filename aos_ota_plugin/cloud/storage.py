@@ -89,7 +89,12 @@ class Storage:
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
-        self._base.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._base.execute("COMMIT")
+        finally:
+            if self._base.in_transaction:  # SQLite ends some of itself, when the disk is full
+                self._base.execute("ROLLBACK")
 
     @contextmanager
     def hearing(self) -> Iterator[Storage]:

@@ -8,7 +8,6 @@ factor.
 from __future__ import annotations
 
 import math
-import secrets
 from typing import TYPE_CHECKING, Dict, Optional
 
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS, PublicKey
@@ -41,6 +40,8 @@ def well_known(key: PublicKey) -> Optional[str]:
 
 def development_private_pem() -> bytes:
     """Return a new RSA-2048 private key with the mark, as PKCS#8 PEM, not encrypted."""
+    import secrets  # signing looks for the mark only
+
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 

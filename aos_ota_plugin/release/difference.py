@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Pattern
 
 from aos_ota_plugin.device.elf_place import find_place
 
 _STRING_MAX = 200
 _BLOCK = 4096
 _DATE = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9]\d \d{4}|\d\d:\d\d:\d\d")
+_C_STRING = re.compile(rb"[\x09\x0a\x20-\x7e\x80-\xff]{6,200}(?=\0)")
 _PATH = re.compile(r"[/\\].*\.(c|cc|cpp|h|hpp|S|s)\b")
 
 
@@ -34,6 +35,9 @@ def explain(released: bytes, rebuilt: bytes, elf: Optional[bytes], *, name: str)
         where = f" (section {place.section}, address {place.address:#x}{named}{source})"
     sizes = f"; {len(released)} bytes were released, {len(rebuilt)} rebuilt" if len(released) != len(rebuilt) else ""
     ours, theirs = string_at(rebuilt, offset), string_at(released, offset)
+    if not _tells(ours) or not _tells(theirs):
+        # A text of another length moves what follows: the first difference is often the address of something else.
+        ours, theirs = _telling(rebuilt, released) or ours, _telling(released, rebuilt) or theirs
     texts = f": {theirs!r} was released, {ours!r} rebuilt" if ours and theirs else ""
     return Difference(offset, f"{name} first differs at {offset:#x}{where}{texts}{sizes}", _remedy(ours, theirs))
 
@@ -62,11 +66,26 @@ def string_at(data: bytes, offset: int) -> str:
     return text if len(text) >= 4 and text.isprintable() else ""
 
 
+def _telling(one: bytes, other: bytes) -> str:
+    """A path or date that stands in one as a C string and not in the other, "" when there is none."""
+    only = sorted(set(_C_STRING.findall(one)) - set(_C_STRING.findall(other)))
+    texts = (text.decode("utf-8", "replace") for text in only)
+    return next((text for text in texts if _tells(text)), "")
+
+
+def _found(pattern: Pattern[str], text: str) -> List[str]:
+    return [match[0] for match in pattern.finditer(text)]
+
+
+def _tells(text: str) -> bool:
+    return bool(_DATE.search(text) or _PATH.search(text))
+
+
 def _remedy(ours: str, theirs: str) -> str:
-    if _DATE.search(ours) and _DATE.search(theirs):
+    if _found(_DATE, ours) != _found(_DATE, theirs):
         return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
                 "or build both with OTA_REPRODUCIBLE=y")
-    if _PATH.search(ours) or _PATH.search(theirs):
+    if _found(_PATH, ours) != _found(_PATH, theirs):
         return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
                 "cuts the workspace's own path off")
     return ("build from the same sources, with the same compiler and settings, as the release was; `aos-ota "

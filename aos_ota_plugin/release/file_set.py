@@ -123,7 +123,8 @@ def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], t
             else:
                 store.rename(sources[name], os.path.join(where, name))
     except OutputError:
-        _take_back(where, touched, kept)
+        if len(names) > 1:  # the one that was refused is as it was, and has no second name to come back by
+            _take_back(where, touched, kept)
         store.discard([*sources.values(), *kept.values()])
         raise
     store.discard([*dropped.values(), *kept.values()])

@@ -207,8 +207,25 @@ def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[P
         return load_approval(settings.second_approval, wanted), wanted
     if not settings.second_signer:
         return None, wanted
-    access = Access(None, None, settings.secrets.ask, settings.solution_dir)
-    return load_private_key(settings.second_signer, access, settings.second_public_key), wanted
+    return load_second_signer(settings.second_signer, settings.secrets.ask, settings.solution_dir,
+                              settings.second_public_key), wanted
+
+
+def load_second_signer(
+    reference: str, ask: Optional[Callable[[str], Optional[str]]], folder: str, public_key: Optional[str],
+) -> Signer:
+    """The second signer in person: two people have two secrets, so the first one's passphrase and PIN are not tried.
+
+    Raises:
+        SigningKeyError, SecretError: as ``load_private_key``.
+    """
+    try:
+        return load_private_key(reference, Access(None, None, ask, folder), public_key)
+    except (SigningKeyError, SecretError) as error:
+        firsts = any(variable in error.remedy for variable in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN"))
+        remedy = ("let the second signer type it on the terminal; or name a program with AOS_OTA_PASSPHRASE_COMMAND, a "
+                  "PIN's file with pin-source in the URI") if firsts else error.remedy
+        raise type(error)(f"second signer: {error.problem}", place=error.place, remedy=remedy) from None
 
 
 def load_approval(path: str, public_key: PublicKey) -> HashSigner:
@@ -333,8 +350,7 @@ def check_private_key(reference: str, folder: str) -> None:
     from aos_ota_plugin.keys.signer import reference_kind
 
     if reference_kind(reference) == "file":
-        check_private_file(reference, read(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it",
-                                           SigningKeyError))
+        check_private_file(reference, read_key(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it"))
         return
     from aos_ota_plugin.release.references import check_reference
 

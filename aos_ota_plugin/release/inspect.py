@@ -108,12 +108,19 @@ def _document(data: bytes, file: str) -> Part:
         kind = "manifest of a release"
     elif schema == layout.SCHEMA:
         read, kind = layout.parse_layout(data, file=file), "layout of a flash"
+    elif isinstance(value, dict) and "payloadType" in value:
+        read, kind = _stated(data, file), "signed statement of provenance; its signature is not judged here"
+    elif isinstance(value, dict) and "bomFormat" in value:
+        from aos_ota_plugin.provenance.cyclonedx import parse_bill
+
+        parse_bill(data, file=file)
+        read, kind = value, "list of components (CycloneDX)"
     elif isinstance(value, dict) and value.get("format") == approval.FORMAT:
         read, kind = json.loads(approval.parse_approval(data, file=file).to_json()), "approval of a second signer"
     elif isinstance(value, dict) and "code" in value:
         read, kind = json.loads(parse_push(data, file=file).to_json()), "push message"
     else:
-        problem = "this JSON is no manifest, no layout, no push message and no approval"
+        problem = "this JSON is no manifest, no layout, no push message, no approval and no provenance"
         raise FormatError(problem, place=Place(file), remedy=_REMEDY)
     facts: List[Tuple[str, str]] = []
     for path, text in _leaves(read, ""):
@@ -121,6 +128,16 @@ def _document(data: bytes, file: str) -> Part:
             return Part(kind, 0, len(data), facts=tuple(facts), notes=(f"only {_LIST_MAX} values are shown",))
         facts.append((path, text))
     return Part(kind, 0, len(data), facts=tuple(facts))
+
+
+def _stated(data: bytes, file: str) -> Any:
+    """What an envelope holds, after a look at whether it is a statement of ours."""
+    from aos_ota_plugin.provenance.dsse import parse_envelope
+    from aos_ota_plugin.provenance.statement import parse_statement
+
+    payload = parse_envelope(data, file=file).payload
+    parse_statement(payload, file=file)
+    return json.loads(payload)
 
 
 def _leaves(value: Any, path: str) -> Iterator[Tuple[str, str]]:

@@ -10,9 +10,9 @@ import contextlib
 import hashlib
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Mapping, Optional
 
+from aos_ota_plugin.bounded import FILE_MAX, read_bounded
 from aos_ota_plugin.errors import FormatError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
 def _held(path: str, outputs: Mapping[str, str]) -> Optional[bytes]:
     """A file's bytes, if they are those of ``outputs``."""
     with contextlib.suppress(OSError):
-        data = Path(path).read_bytes()
+        data = read_bounded(path, FILE_MAX)
         if hashlib.sha256(data).hexdigest() == outputs.get(path):
             return data
     return None

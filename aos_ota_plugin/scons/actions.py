@@ -16,7 +16,7 @@ from typing import Any, Callable, List, Sequence
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.process import describe
-from aos_ota_plugin.release import inputs, settle, store
+from aos_ota_plugin.release import file_set, inputs, settle
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 Nodes = List[Any]
@@ -105,7 +105,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
             templates=templates_of(env))
     _wait_past(env.get("OTA_DOWNSTREAM", ()))
-    store.write_if_changed(target[0].abspath, rendered)
+    file_set.write_file(target[0].abspath, rendered)
 
 
 def _compile_identity(target: Nodes, env: Any) -> None:

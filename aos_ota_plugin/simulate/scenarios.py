@@ -144,6 +144,16 @@ def _large(built: Built) -> Case:
     return offered(built, signed(payload, built.key))._replace(installs=payload)
 
 
+def _large_xz(built: Built) -> Case:
+    case = _large(built)
+    return case._replace(offer=Offer(compressed(case.installs, built.key), NEW))
+
+
+def _large_diff(built: Built) -> Case:
+    case = _large(built)
+    return case._replace(offer=Offer(patch(case.firmware, case.installs, built.key), NEW))
+
+
 def _cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Callable[[Built], Case]:
     """The new version's unsigned image, and what `make` says is its digestsign, to a device in cloud mode."""
 
@@ -316,6 +326,8 @@ _ALL: Tuple[Scenario, ...] = (
              _with_vendor_boot(_diff(OLD)), _OK, NEW, cuts=_SOME, trouble=Trouble.ERROR,
              breaks=True),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
+    Scenario("power-cut-large-xz", "the same with a compressed image", _large_xz, _OK, NEW, cuts=10),
+    Scenario("power-cut-large-diff", "the same with a diff", _large_diff, _OK, NEW, cuts=10),
     Scenario("rollback", "a signed version that does not start is rolled back after three tries", _rollback, _OK, OLD),
     Scenario("hang", "a signed version that hangs is found by the watchdog, and rolled back", _hang, _OK, OLD),
     Scenario("console", "commands typed on the console: version, netmgr, reboot, others", _console, _OK, NEW),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import pytest
+from jsonschema import Draft202012Validator
 
+import aos_ota_plugin.release.manifest
 from aos_ota_plugin.cli.component import component_files, package_folder
 from aos_ota_plugin.keys.generate import generate_private_pem
 
+MANIFEST_SCHEMA = Draft202012Validator(json.loads(Path(aos_ota_plugin.release.manifest.__file__).with_name(
+    "manifest-1.schema.json").read_text(encoding="utf-8")))
 STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
 
 
@@ -79,6 +84,8 @@ class Workspace:
         """``make`` that must succeed."""
         result = self.make(*arguments, **options)  # type: ignore[arg-type]
         assert result.status == 0, result.output[-4000:]
+        if self.manifest.exists():
+            MANIFEST_SCHEMA.validate(json.loads(self.manifest.read_bytes()))
         return result
 
     def edit(self, path: Path, old: str, new: str) -> None:

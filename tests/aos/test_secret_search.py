@@ -171,7 +171,7 @@ def test_embedded_identity(workspace, tmp_path, source):
     workspace.edit(workspace.solution / "otaappdemo.c", '    char *device_secret     = "";\n',
                '    char *device_secret     = "";\n    char *product_secret    = "";\n')
     workspace.edit(workspace.solution / "otaappdemo.c", "    (void)param;\n    aiot_sysdep", "    printf(product_secret);\n    aiot_sysdep")
-    searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, env=env).succeeded()
+    searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, "OTA_PROVENANCE=y", env=env).succeeded()
     for secret in (DEVICE_SECRET, PRODUCT_SECRET):
         assert searched.traces(secret, but=may_hold) == {}
         assert set(tree_holding(workspace.root, secret)) == set(may_hold)

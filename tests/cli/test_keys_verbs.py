@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ KEYS = Path(__file__).parents[1] / "keys" / "data"
 _spec = importlib.util.spec_from_file_location("release_conftest", KEYS.parents[1] / "release" / "conftest.py")
 _release = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_release)
+PASSPHRASE = "correct horse"
 MANIFEST = "r/{}/ota_rtos_ota.json".format
 
 
@@ -118,6 +120,18 @@ def test_keys_refuses(run, folder, arguments, says):
     assert done.stdout == ""
 
 
+def test_other_documents_in_the_folder(run, folder):
+    sign(run, "app-1.0.0")
+    for name, text in (("sbom.json", '{"of": "aos-ota-manifest/1"}'), ("list.json", "[]"), ("no.json", "{")):
+        (folder / "r" / name).write_text(text, encoding="utf-8")
+    assert len(json.loads(run("keys", "r", "--json").stdout)["releases"]) == 1
+    (folder / "r" / "app-1.0.1").mkdir()
+    (folder / MANIFEST("app-1.0.1")).write_text("{", encoding="utf-8")
+    done = run("keys", "r")  # what should be a manifest and is none is not left out
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ota_rtos_ota.json" in done.stderr
+
+
 def test_old_manifest_without_the_new_fields(run, folder, names):
     sign(run, "app-1.0.0")
     path = folder / MANIFEST("app-1.0.0")
@@ -172,6 +186,21 @@ def test_four_eyes(run, folder, names):
     done = run("keys", MANIFEST("app-1.0.0"), "--second-public-key", "keys/public.pem")
     assert (done.returncode, "not by" in done.stdout) == (1, True)
     assert "no second signer" in run("keys", "r", *second).stdout
+
+
+def test_second_signer_has_a_secret_of_their_own(run, folder):
+    path = folder / "keys" / "encrypted.pem"
+    path.write_bytes((KEYS / "private-encrypted.pem").read_bytes())
+    path.chmod(0o600)
+    key = "keys/other-private.pem"
+    first = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE}
+    done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path, **first)
+    refused(done, folder, "app-1.0.0", "second signer: ", "is encrypted and no passphrase was given", "AOS_OTA_PASSPHRASE_COMMAND")
+    assert PASSPHRASE not in done.stdout + done.stderr
+    command = f"{sys.executable} -c \"print('{PASSPHRASE}')\""
+    done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path,
+               AOS_OTA_PASSPHRASE_COMMAND=command)
+    assert done.returncode == 0, done.stderr
 
 
 def test_usage(run, folder):

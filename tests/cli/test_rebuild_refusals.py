@@ -31,7 +31,11 @@ def test_settings_of_a_manifest():
     assert set(_arguments(task())) == {
         "OTA_APP_VERSION=app-1.0.0", "OTA_IMAGE_ALL=y", "OTA_COMPRESS_XZ=n", "OTA_DIFF=n", "OTA_CONFIG_RSA=y", "OTA_CONFIG_LOCAL_RSA=y",
         "OTA_IDENTITY_KV=y", "OTA_PROVENANCE=n", "OTA_PUBLIC_KEY=.aos_ota_verify/public.pem", "OTA_SIGNING_KEY=release:.aos_ota_verify",
-        "OTA_MODULES=", "OTA_BASE_RELEASE="}
+        "OTA_MODULES=", "OTA_BASE_RELEASE=", "OTA_KEY_RING=", "OTA_WARN_SHARED_KEY=n", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=",
+        "OTA_SECOND_APPROVAL="}
+    transition = _arguments(task(base="b", signed_by="1" * 64))
+    assert "OTA_EMBED_NEXT_KEY=y" in transition
+    assert "OTA_KEY_RING=" not in transition  # the next key stands in it
     assert "OTA_BASE_RELEASE=.aos_ota_verify/base/ota_rtos_ota.json" in _arguments(task(base="b"))
     unsigned = _arguments(task(security="none", key_fingerprint=None, key=None))
     assert "OTA_CONFIG_RSA=n" in unsigned
@@ -57,6 +61,8 @@ def test_what_is_missing(tmp_path):
     with pytest.raises(ProofError, match="is built again with its public key"):
         next(rebuild(task(key=None), str(tmp_path)))
     diff = {"file": "d", "kind": "diff", "size": 1, "md5": "0" * 32, "sha256": "0" * 64}
+    with pytest.raises(ProofError, match="a transition release is made for the devices of the release before"):
+        next(rebuild(task(signed_by="1" * 64), str(tmp_path)))
     with pytest.raises(ProofError, match="the diff image is made from the release before"):
         next(rebuild(task(images=[diff]), str(tmp_path)))
 
@@ -66,7 +72,7 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
 
     root = tmp_path / "工作 区"
     solution = root / "solutions" / "s"
-    for name in ("keys/key.pem", "out/a.o", "aos_sdk/a", "releases/1/a.bin", ".git/config", "main.c", "ota.secrets.yaml", "package.yaml"):
+    for name in ("keys/key.pem", "keys/second.pem", "out/a.o", "aos_sdk/a", "releases/1/a.bin", ".git/config", "main.c", "ota.secrets.yaml", "package.yaml"):
         (solution / name).parent.mkdir(parents=True, exist_ok=True)
         (solution / name).write_text(name)
     images = root / "hardware" / "chip" / "ota_bin"
@@ -74,7 +80,7 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
     for name in ("ota_rtos.bin", "ota_rtos_ota.json", "vendor.bin"):
         (images / name).write_text(name)
     (root / ".aos").write_text("")
-    settings = SimpleNamespace(signing_key=str(solution / "keys" / "key.pem"), identity="kv")
+    settings = SimpleNamespace(signing_key=str(solution / "keys" / "key.pem"), second_signer=str(solution / "keys" / "second.pem"), identity="kv")
     monkeypatch.setattr(module, "load_settings", lambda folder: settings)
     with module._copy(str(solution)) as copied:
         found = {path.relative_to(copied).as_posix() for path in module.Path(copied).rglob("*") if path.is_file()}

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from softhsm import PIN
 
 from aos_ota_plugin.errors import OutputError, SigningKeyError
 from aos_ota_plugin.keys.signer import load_signer
@@ -205,9 +206,16 @@ def test_spoilt_release(release, run, name):
     assert "\n  fix: " in done.stderr
     assert "verified" not in done.stdout
     assert {path.name: path.read_bytes() for path in release.folder.iterdir()} == before
-    shown = json.loads(run("verify-release", release.folder, "--public-key", PUBLIC, "--json").stdout)
+
+
+def test_spoilt_release_as_json(release, run):
+    flip(release.folder / IMAGE, 100)
+    done = run("verify-release", release.folder, "--public-key", PUBLIC, "--json")
+    assert done.returncode == 1
+    shown = json.loads(done.stdout)
     assert shown["verified"] is False
-    assert says in shown["problem"]
+    assert "these are not the bytes that the manifest lists" in shown["problem"]
+    assert [check["rule"] for check in shown["checks"]] == ["manifest", "statement", "statement: manifest"]
 
 
 def test_key_of_another_fleet(release, run):
@@ -246,6 +254,53 @@ def test_release_without_a_statement(release, run):
     assert other.returncode == 1
     assert "OTA_VERIFY_RSA_FAIL" in other.stderr
     assert run("verify-release", release.folder, "--public-key", PUBLIC).returncode == 1
+
+
+def test_info_tells_what_the_documents_are(release, run):
+    done = run("info", release.folder / STATEMENT)
+    assert done.returncode == 0, done.stderr
+    assert "its signature is not judged here" in done.stdout
+    assert "predicate.buildDefinition.externalParameters.settings.OTA_APP_VERSION" in done.stdout
+    done = run("info", release.folder / SBOM)
+    assert done.returncode == 0, done.stderr
+    assert "list of components (CycloneDX)" in done.stdout
+    (release.folder / "bad.json").write_text('{"payloadType": "x"}')
+    bad = run("info", release.folder / "bad.json")
+    assert bad.returncode == 1
+    assert "this is no signed statement that we can read" in bad.stderr
+
+
+@pytest.mark.hsm
+@pytest.mark.parametrize("mechanisms", ["ALL", "CKM_RSA_PKCS"])
+def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, mechanisms):
+    """The same bytes as with the key's file, also from a token that signs digests only."""
+    hsm = softhsm(mechanisms)
+    hsm.bring(KEYS / "private.pem", "ota", "01")
+    from aos_ota_plugin.release.inputs import Access, load_private_key
+    from aos_ota_plugin.settings.secret import Secret
+
+    monkeypatch.setenv("SOFTHSM2_CONF", hsm.environ["SOFTHSM2_CONF"])
+    token = load_private_key(f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}", Access(pin=Secret(PIN.encode())))
+    envelope = json.loads((release.folder / STATEMENT).read_bytes())
+    payload = base64.b64decode(envelope["payload"])
+    assert seal(payload, token.sign_message, token.public_key) == (release.folder / STATEMENT).read_bytes()
+
+
+def test_a_program_signs_the_statement(tmp_path, release):
+    made = Release(tmp_path / "by a program")
+    shutil.copy(PUBLIC, made.solution / "public.pem")
+    made.settle(OTA_COMPRESS_XZ="y", OTA_SIGNING_KEY="command:openssl dgst -sha256 -sign key.pem", OTA_PUBLIC_KEY="public.pem")
+    assert (made.folder / STATEMENT).read_bytes() == (release.folder / STATEMENT).read_bytes()
+
+
+@pytest.mark.parametrize("values", [{"OTA_CONFIG_CLOUD_RSA": "y", "OTA_PUBLIC_KEY": "p"}, {"OTA_CONFIG_RSA": "n"}])
+def test_no_statement_without_a_key_of_ours(tmp_path, values):
+    from aos_ota_plugin.errors import SettingsError
+
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, **values)
+    assert "OTA_PROVENANCE: the statement is signed with the signing key, and this build has none" in str(caught.value)
+    assert "aos-ota sbom" in caught.value.remedy
 
 
 def test_usage(release, run):

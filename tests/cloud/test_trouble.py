@@ -7,6 +7,7 @@ import pytest
 from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, until
 
 from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.images.full import build
 
 pytestmark = pytest.mark.cloud
@@ -103,6 +104,25 @@ def test_a_device_that_is_never_heard_of_times_out(world):
     world.register("one")
     task = world.push(world.upload(), "one", timeout=0.5)["one"]
     assert (task["state"], task["desc"]) == ("FAILED", "timed out after 0.5 s")
+
+
+def test_a_full_disk_changes_nothing_and_passes(world):
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    package = world.upload()
+    before = world.client.status()["devices"]
+    base = world.cloud.platform._storage._base
+    with world.cloud.platform._lock:
+        base.execute("PRAGMA max_page_count = 1")  # SQLite makes of it as many as there are
+    names = [f"device{number}" for number in range(5000)]
+    with pytest.raises(SettingsError, match="database or disk is full"):
+        world.client.add_devices(PRODUCT, names)
+    assert world.client.status()["devices"] == before
+    with world.cloud.platform._lock:
+        base.execute("PRAGMA max_page_count = 1000000")
+    assert len(world.client.add_devices(PRODUCT, names)) == 5000
+    assert world.push(package, "one")["one"]["state"] == "SUCCEEDED"
 
 
 def test_a_canceled_job_ends_at_once(world, slow):

@@ -7,6 +7,7 @@ nothing that was half written is left.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import pytest
 from fault_layer import FAULTS, KILL, Attempt, attempt
 
-from aos_ota_plugin.cli.main import group, main
+from aos_ota_plugin.cli.main import main
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -32,7 +33,7 @@ TABLE = b"""hal_logic_partition_t hal_partitions[] = {
 };"""
 FLASH_LIST = b"""VERSION: 1
 FILE_LIST:
-  - ota_rtos.bin: {ADDR: 0x2A000, SIZE: 0x578000}
+  - rtos: {FILE_NAME: ota_rtos.bin, ADDR: 0x2A000, SIZE: 0x578000}
 """
 
 
@@ -129,7 +130,7 @@ def is_temporary(name: str) -> bool:
 
 
 @pytest.fixture
-def scene(tmp_path):
+def scene(tmp_path, monkeypatch):
     """`scene(name)`: a fresh copy of the folder that a command starts from, the old and the new contents, and its calls."""
     report = tmp_path / "report"
     report.mkdir()
@@ -137,11 +138,15 @@ def scene(tmp_path):
     class Scene:
         def __init__(self, name: str) -> None:
             self.chosen = COMMANDS[name]
-            # Modules that the command needs are loaded here, so that no child loads them again.
-            group.get_command(None, self.chosen.line.split()[0])  # type: ignore[arg-type]
             self.start = tmp_path / "出 发"
             self.start.mkdir()
             prepared(self.start, self.chosen, report)
+            # Here, too, so that no child has to load the modules again.
+            monkeypatch.chdir(self.fresh())
+            monkeypatch.setenv("PATH", WITH_AOS["PATH"])
+            with contextlib.suppress(SystemExit):
+                main(self.chosen.line.split())
+            monkeypatch.chdir(tmp_path)
             self.old = contents(self.start)
             folder = self.fresh()
             done = self.run(folder)

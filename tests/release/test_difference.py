@@ -50,9 +50,18 @@ def test_the_same():
 def test_what_it_looks_like(released, rebuilt, texts, remedy):
     found = explain(NOISE + released + NOISE, NOISE + rebuilt + NOISE, None, name="the payload")
     assert found.problem.startswith(f"the payload first differs at {found.offset:#x}")
-    assert (texts in found.problem)
+    assert texts in found.problem
     assert bool(texts) == (" was released" in found.problem)
     assert remedy in found.remedy
+
+
+def test_the_text_that_moved_all_the_rest_is_shown():
+    released = b"\1" + NOISE + b"\0from /home/a/ws/x.c on 1\n\0" + NOISE
+    rebuilt = b"\2" + NOISE + b"\0from /elsewhere/ws/x.c on 1\n\0" + NOISE
+    found = explain(released, rebuilt, None, name="the payload")
+    assert found.offset == 0
+    assert r"'from /home/a/ws/x.c on 1\n' was released, 'from /elsewhere/ws/x.c on 1\n' rebuilt" in found.problem
+    assert "OTA_REPRODUCIBLE=y" in found.remedy
 
 
 def test_sizes():
@@ -92,7 +101,7 @@ def kept(given, signer, tmp_path):
 
 
 def test_the_same_images_without_the_key(kept, tmp_path):
-    given, release, _folder = kept
+    given, release, _ = kept
     signer = load_private_key("release:发布 1", Access(folder=str(tmp_path)), str(tmp_path / "public.pem"))
     again = make_release(replace(given, signer=signer))
     assert again.images == release.images

@@ -97,6 +97,17 @@ def test_any_call_fails(folder, monkeypatch, number):
     assert outcomes[-1] == NEW
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_one_file_of_a_set_that_cannot_get_its_name_is_still_there(folder, monkeypatch, number):
+    """The others are as they should be already."""
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(OutputError):
+        file_set.write_set(folder, {"a": OLD["a"], "b": b"new b"})
+    assert contents(folder) == OLD
+
+
 def test_without_hard_links(folder, monkeypatch):
     """FAT has none: the backups are copies then."""
     def no_links(*_, **__):

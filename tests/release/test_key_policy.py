@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "keys"))
+from test_development_key import SAMPLE
 
 from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SigningKeyError
 from aos_ota_plugin.keys import development
 from aos_ota_plugin.keys.approval import Approval, ApprovalSigner, parse_approval
 from aos_ota_plugin.keys.development import development_private_pem
+from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.key_uses import record_use
 from aos_ota_plugin.release.make import image_hash, make_release
@@ -39,6 +45,11 @@ def test_published_key_is_refused(given, signer, monkeypatch):
     monkeypatch.setitem(development.WELL_KNOWN, signer.public_key.fingerprint, "a sample")
     with pytest.raises(SigningKeyError, match="is a sample: others may hold its private half"):
         make_release(given)
+
+
+def test_published_key_is_refused_as_what_the_platform_signs_with(given):
+    with pytest.raises(SigningKeyError, match="is the sample root-rsa-2048.pem of MCUboot"):
+        make_release(replace(given, elf=None, security="cloud", signer=None, public_key=PublicKey(int(SAMPLE, 16))))
 
 
 def test_second_signer_agrees_to_what_is_signed(given, other):

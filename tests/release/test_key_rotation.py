@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.errors import OtaError, ProofError, SettingsError, SigningKeyError
 from aos_ota_plugin.release.key_ring import parse_ring
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.manifest import Artifact, parse_manifest
+from aos_ota_plugin.release.module import Module
+from aos_ota_plugin.release.push import push_message
 
 
 def ring_of(current, following=None, *retired):
@@ -84,6 +87,18 @@ def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
     assert diff.diff is not None
     with pytest.raises(ProofError, match="can apply this diff"):
         make_release(replace(after, base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))
+
+
+def test_modules_of_a_transition_are_signed_for_devices_before_it_or_after_it(chain, signer, other):
+    """A module's file goes to devices that run the transition already, and to those that do not yet."""
+    file = Artifact("ota_module_panel.bin", "file", 3, "0" * 32, "1" * 64)
+    manifest = replace(make_release(chain[1]).manifest, modules=(Module("panel", "v-1", file, "/data/p", False),))
+    for key in (signer, other):
+        push = push_message(manifest, file, "https://h/f", signer=key)
+        assert key.public_key.verify_digest_of_file(bytes.fromhex(file.sha256), b64decode(push.digestsign))
+    plain = replace(make_release(chain[0]).manifest, modules=manifest.modules)
+    with pytest.raises(SigningKeyError, match="the devices of this release trust"):
+        push_message(plain, file, "https://h/f", signer=other)
 
 
 REFUSED = {

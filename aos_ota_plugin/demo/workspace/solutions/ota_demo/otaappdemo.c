@@ -44,14 +44,18 @@ static void ota_task(void *arg)
 /* 版本比较：只接受更新的版本号 */
 static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_name)
 {
-    char current[OTA_VER_LEN] = MY_APP_VER;
+    char of_module[OTA_VER_LEN];
+    const char *current = MY_APP_VER;
 
     if (service == NULL || version == NULL || module_name == NULL) {
         return OTA_INVALID_PARAMETER;
     }
     printf("ota: version %s of module %s is offered\n", version, module_name);
-    if (strcmp(module_name, "default") != 0 && ota_get_module_version(service, module_name, current) < 0) {
-        return OTA_INVALID_PARAMETER;
+    if (strcmp(module_name, "default") != 0) {
+        if (ota_get_module_version(service, module_name, of_module) < 0) {
+            return OTA_INVALID_PARAMETER;
+        }
+        current = of_module;
     }
     /* 模块还没有文件时，任何版本都接受 */
     if (current[0] != '\0' && !ota_version_is_newer(version, current)) {
