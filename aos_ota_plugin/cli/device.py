@@ -36,7 +36,7 @@ def command(broker: str, identity_file: str, ca_file: Optional[str], directory: 
 
     \b
     Example:
-      aos-ota device mqtts://10.0.2.2:8883 --ca build/cloud/ca.pem --identity build/cloud/devices/demo/device1.json
+      aos-ota device mqtts://10.0.2.2:8883 --ca ca.pem --identity device1.json
     """
     find_qemu()
     identity = _identity(identity_file)
