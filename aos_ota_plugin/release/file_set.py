@@ -123,7 +123,7 @@ def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], t
             else:
                 store.rename(sources[name], os.path.join(where, name))
     except OutputError:
-        if len(names) > 1:  # the one that was refused is as it was, and has no second name to come back by
+        if staged and len(names) > 1:  # otherwise the refused one is as it was, and was not kept
             _take_back(where, touched, kept)
         store.discard([*sources.values(), *kept.values()])
         raise
