@@ -9,10 +9,11 @@ import atexit
 import gc
 import os
 import sys
-from types import TracebackType
-from typing import Optional, Type
 
-from aos_ota_plugin.process import describe, no_core_dumps
+TYPE_CHECKING = False  # `typing` is imported only once garbage is left alone
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Optional, Type
 
 _GARBAGE_WORTH_A_LOOK = 50_000
 """Objects; Python's own 700 have it search through every module again and again while they are imported."""
@@ -20,12 +21,16 @@ _GARBAGE_WORTH_A_LOOK = 50_000
 
 def _discreet_hook(kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]) -> None:
     """What `main` does not catch: where it failed, and no message, which may hold a secret."""
+    from aos_ota_plugin.process import describe
+
     sys.stderr.write(f"aos-ota: {describe(error)}\n")
 
 
 def entry() -> None:
     """Run the command, and end the process with its status."""
     gc.set_threshold(_GARBAGE_WORTH_A_LOOK)
+    from aos_ota_plugin.process import no_core_dumps
+
     no_core_dumps()
     sys.excepthook = _discreet_hook
     from aos_ota_plugin.cli.main import main

@@ -7,7 +7,6 @@ factor.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Dict, Optional
 
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS, PublicKey
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 MARK = b"\x80aos-ota dev key"
 """The modulus's first bytes, big-endian. The first byte keeps p and q at 1024 bits each."""
-
-_SMALL = math.prod(range(3, 2000, 2))
 
 # By fingerprint. Of the first, the private half is published; of the others nobody can say who has it.
 WELL_KNOWN: Dict[str, str] = {
@@ -40,11 +37,13 @@ def well_known(key: PublicKey) -> Optional[str]:
 
 def development_private_pem() -> bytes:
     """Return a new RSA-2048 private key with the mark, as PKCS#8 PEM, not encrypted."""
-    import secrets  # signing looks for the mark only
+    import math  # signing looks for the mark only
+    import secrets
 
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+    small = math.prod(range(3, 2000, 2))
     free = KEY_BITS - 8 * len(MARK)
     while True:
         p = rsa.generate_private_key(EXPONENT, KEY_BITS).private_numbers().p
@@ -52,7 +51,7 @@ def development_private_pem() -> bytes:
         q = (product // p) | 1  # so far from the next mark that every candidate below makes a product with this one
         for candidate in range(q, q + 20_000, 2):
             # Most candidates have a small factor, and finding it is a hundred times quicker than a power.
-            if math.gcd(candidate, _SMALL) == 1 and pow(2, candidate - 1, candidate) == 1:
+            if math.gcd(candidate, small) == 1 and pow(2, candidate - 1, candidate) == 1:
                 key = _key_of(p, candidate)
                 if key is not None:
                     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

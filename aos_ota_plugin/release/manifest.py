@@ -9,8 +9,8 @@ bytes.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
@@ -24,8 +24,7 @@ MAGICS = ("ALL", "APP", "KERNEL", "FS", "MCU")
 _HEX = set("0123456789abcdef")
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base), of a
     module ``file``, ``pack`` or ``full``; ``size`` in bytes; digests in lower-case hex.
     """
@@ -37,24 +36,21 @@ class Artifact:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """One thing that was checked before the image got its name, and what was seen."""
 
     rule: str
     detail: str
 
 
-@dataclass(frozen=True)
-class BaseRelease:
+class BaseRelease(NamedTuple):
     """The release in the field that this one updates."""
 
     version: str
     payload_sha256: str
 
 
-@dataclass(frozen=True)
-class Approval:
+class Approval(NamedTuple):
     """A second signer's agreement to the full image's ``hash``, SHA-256 of the payload and its padding, as the first
     one's signature is over it: ``signature`` is RSASSA-PKCS1-v1_5 with SHA-256 over those 32 bytes. All in hex.
     """
@@ -100,13 +96,22 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest file's bytes; keys in a fixed order, one trailing newline."""
-        document: Dict[str, Any] = {"schema": SCHEMA, **asdict(self)}
+        document: Dict[str, Any] = {"schema": SCHEMA, **_plain(self)}
         for module in document["modules"]:
             image = module["image"]
             # What a push message says of it, but for the URL and a signature: for people and uploaders, not read back.
             module["push"] = {"module": module["name"], "version": module["version"], "size": image["size"],
                               "signMethod": "SHA256", "sign": image["sha256"], "md5": image["md5"]}
         return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows: records as objects. ``dataclasses.asdict`` knows no NamedTuples, which start quicker."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(one) for name, one in value._asdict().items()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def parse_manifest(data: bytes, *, file: str) -> Manifest:

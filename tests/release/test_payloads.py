@@ -111,7 +111,7 @@ def test_file_that_is_written_now_does_not_count(kept):
 def test_names_that_lead_elsewhere_are_not_followed(kept, name):
     folder, release = kept
     (folder.parent / "secret.bin").write_bytes(PAYLOAD)
-    strange = replace(release.manifest, payload=replace(release.manifest.payload, file=name), images=(
+    strange = replace(release.manifest, payload=release.manifest.payload._replace(file=name), images=(
         Artifact(name, "full", 1, "0" * 32, "0" * 64), Artifact(name, "diff", 1, "0" * 32, "0" * 64)))
     manifest = folder / "strange.json"
     manifest.write_bytes(strange.to_json())
@@ -124,7 +124,7 @@ def test_names_that_lead_elsewhere_are_not_followed(kept, name):
 def test_stated_size_beyond_the_file_takes_no_memory(kept):
     folder, release = kept
     (folder / "ota_rtos.bin").write_bytes(PAYLOAD + b"more")
-    huge = replace(release.manifest, payload=replace(release.manifest.payload, size=2**62))
+    huge = replace(release.manifest, payload=release.manifest.payload._replace(size=2**62))
     with pytest.raises(ProofError, match=r"ota_rtos\.bin holds other bytes"):
         payload_of_release(huge, str(folder / "m.json"))
 
