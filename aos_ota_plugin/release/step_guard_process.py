@@ -1,4 +1,4 @@
-"""What `step_guard` starts: it holds the files that it was given, and puts them back when nobody tells it that all is well.
+"""What `step_guard` starts: it holds the files it was given, and puts them back unless it is told that all is well.
 
 Run by path, without site-packages, and with nothing imported that is not needed then: it starts anew with every build.
 
@@ -27,7 +27,7 @@ def _guard() -> None:
     kept = {}
     for name, (size, mtime) in header["files"].items():
         kept[name], data = Kept(data[:size], mtime), data[size:]
-    try:  # noqa: SIM105 - as below
+    try:
         if is_current(header["folder"], kept):
             restore(header["folder"], kept, sweep=header["sweep"])
     except OtaError:
