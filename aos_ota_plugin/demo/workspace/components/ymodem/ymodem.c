@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ymodem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SOH 0x01u
+#define STX 0x02u
+#define EOT 0x04
+#define ACK 0x06
+#define NAK 0x15
+#define CAN 0x18
+#define REQUEST 'C'
+#define PAD 0x1Au
+
+#define SMALL 128u
+#define LARGE 1024u
+#define TRIES 10
+#define ANSWER_MS 10000u
+#define REQUEST_MS 30000u
+#define NOISE_MAX 1024
+
+static uint8_t block[LARGE];
+
+static uint16_t crc16(const uint8_t *data, uint32_t length)
+{
+    uint16_t value = 0;
+
+    while (length-- > 0) {
+        value ^= (uint16_t)(*data++ << 8);
+        for (int bit = 0; bit < 8; bit++) {
+            value = (uint16_t)((value & 0x8000u) != 0 ? value << 1 ^ 0x1021 : value << 1);
+        }
+    }
+    return value;
+}
+
+static void give_up(const ymodem_port_t *port)
+{
+    for (int i = 0; i < 5; i++) {
+        port->put(port->context, CAN);
+    }
+}
+
+/* One of the two bytes, YMODEM_SILENT, or YMODEM_REFUSED at two CAN in a row. Others are noise. */
+static int answer(const ymodem_port_t *port, int one, int other, uint32_t ms)
+{
+    int before = 0;
+
+    for (int i = 0; i < NOISE_MAX; i++) {
+        int byte = port->get(port->context, ms);
+
+        if (byte < 0) {
+            return YMODEM_SILENT;
+        }
+        if (byte == CAN && before == CAN) {
+            return YMODEM_REFUSED;
+        }
+        if (byte == one || byte == other) {
+            return byte;
+        }
+        before = byte;
+    }
+    return YMODEM_SILENT;
+}
+
+static void put_block(const ymodem_port_t *port, uint8_t number, uint32_t size)
+{
+    uint16_t crc = crc16(block, size);
+
+    port->put(port->context, size == LARGE ? STX : SOH);
+    port->put(port->context, number);
+    port->put(port->context, (uint8_t)~number);
+    for (uint32_t i = 0; i < size; i++) {
+        port->put(port->context, block[i]);
+    }
+    port->put(port->context, (uint8_t)(crc >> 8));
+    port->put(port->context, (uint8_t)crc);
+}
+
+/* Send the block, or EOT when size is 0, until it is acknowledged. */
+static int deliver(const ymodem_port_t *port, uint8_t number, uint32_t size)
+{
+    int silent = 1;
+
+    for (int i = 0; i < TRIES; i++) {
+        int got;
+
+        if (size != 0) {
+            put_block(port, number, size);
+        } else {
+            port->put(port->context, EOT);
+        }
+        got = answer(port, ACK, NAK, ANSWER_MS);
+        if (got == ACK) {
+            return YMODEM_OK;
+        }
+        if (got == YMODEM_REFUSED) {
+            return got;
+        }
+        silent = silent && got == YMODEM_SILENT;
+    }
+    give_up(port);
+    return silent ? YMODEM_SILENT : YMODEM_TRIES;
+}
+
+static int requested(const ymodem_port_t *port)
+{
+    int got = answer(port, REQUEST, REQUEST, REQUEST_MS);
+
+    return got == REQUEST ? YMODEM_OK : got;
+}
+
+static int send_data(const ymodem_port_t *port, uint32_t size)
+{
+    uint8_t number = 1;
+
+    for (uint32_t done = 0; done < size;) {
+        uint32_t left = size - done;
+        uint32_t room = left > SMALL ? LARGE : SMALL;
+        uint32_t length = left < room ? left : room;
+        int ret;
+
+        memset(block, PAD, room);
+        if (port->read(port->context, done, block, length) != 0) {
+            give_up(port);
+            return YMODEM_SOURCE;
+        }
+        ret = deliver(port, number++, room);
+        if (ret != YMODEM_OK) {
+            return ret;
+        }
+        done += length;
+    }
+    return deliver(port, 0, 0);
+}
+
+int ymodem_send(const ymodem_port_t *port, const char *name, uint32_t size)
+{
+    size_t length = strlen(name);
+    int ret;
+
+    if (length == 0 || length >= YMODEM_NAME_MAX) {
+        return YMODEM_SOURCE;
+    }
+    ret = requested(port);
+    if (ret != YMODEM_OK) {
+        return ret;
+    }
+    memset(block, 0, SMALL);
+    memcpy(block, name, length);
+    snprintf((char *)block + length + 1, SMALL - length - 1, "%lu", (unsigned long)size);
+    ret = deliver(port, 0, SMALL);
+    if (ret == YMODEM_OK) {
+        ret = requested(port);
+    }
+    if (ret == YMODEM_OK) {
+        ret = send_data(port, size);
+    }
+    if (ret == YMODEM_OK) {
+        ret = requested(port);
+    }
+    if (ret == YMODEM_OK) {
+        memset(block, 0, SMALL);
+        ret = deliver(port, 0, SMALL);
+    }
+    return ret;
+}
