@@ -4,7 +4,8 @@ The rules, in the order they are checked; the first that fails ends the release:
 
  1. the firmware holds the public key that the signature will be made with (local), or the one that the platform
     gave (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
- 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for;
+ 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for; so does
+    the payload, where it can be read;
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
  4. the key is one that releases may be made with (release/policy.py), and a second signer agreed, where one is named;
  5. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
@@ -30,6 +31,7 @@ from aos_ota_plugin.release.proofs import (
     prove_firmware,
     prove_key,
     prove_magic,
+    prove_payload,
     prove_version,
 )
 
@@ -205,6 +207,7 @@ def _prove_inputs(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
     """All that can be proven before there is an image; the key that devices check the image with."""
     trusted = prove_key(given, proofs)
     prove_firmware(given, proofs)
+    prove_payload(given, trusted, proofs)
     prove_version(given, proofs)
     prove_policy(given, trusted, proofs)
     prove_continuity(given, trusted, proofs)

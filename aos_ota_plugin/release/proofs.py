@@ -81,6 +81,28 @@ def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
             remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
 
 
+def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
+    """The payload is this firmware, as far as it can be read: the vendor's image step may have encrypted it.
+
+    It can be where the firmware's key stands in it; then the version and an embedded identity have to, too.
+    """
+    if any(needle in given.payload for needle in given.forbidden):
+        raise ProofError(
+            f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
+            remedy="look where the chip's image step takes it from; an OTA image must not carry it")
+    held = given.next_key or trusted
+    if given.elf is None or held is None or held.n_bytes not in given.payload:
+        return
+    wanted = (given.version.encode("ascii", "replace") + b"\0", *given.embedded)
+    if not all(needle in given.payload for needle in wanted):
+        raise ProofError(
+            f"{given.payload_name} was not made from {given.elf_name}: it holds the same key, but not the version "
+            f"{given.version}" + (" with its identity" if given.embedded else ""),
+            remedy="the chip's image step took another file, or only touched an old one: look for its messages above, "
+                   "delete the payload and build again")
+    proofs["payload of this firmware"] = f"key and version {given.version} stand in {given.payload_name}, too"
+
+
 def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
     """Device and platform take the version, and devices of the base release find it newer."""
     from aos_ota_plugin.device.version import check_version, explain_order, suggest_version

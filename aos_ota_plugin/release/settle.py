@@ -12,11 +12,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
-from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -135,9 +135,13 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
         files.update(documents.make(site, settings, made.manifest, given.signer))
     outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
     outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
+    if site.state:
+        # Written first, as what may be there from now on: a state that cannot be written has to leave the old outputs.
+        _write_state(site.state, "", _either(_remembered(site)[1], outputs))
     changed = file_set.write_set(folder, files, drop=_outdated(site, outputs))
     if site.state:
-        _write_state(site.state, key, outputs)
+        with contextlib.suppress(OutputError):  # the next build finds the same out again
+            _write_state(site.state, key, outputs)
     lines = _lines(site, settings, release) if release and changed else []
     lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
@@ -264,8 +268,16 @@ def _outdated(site: Site, outputs: Dict[str, str]) -> List[str]:
             if path not in outputs and _holds(path, digest)]
 
 
+def _either(before: Mapping[str, str], after: Mapping[str, str]) -> Dict[str, str]:
+    """Outputs of which nobody knows yet whether they are the old or the new ones."""
+    return {path: ",".join(dict.fromkeys(digest for digest in (before.get(path), after.get(path)) if digest))
+            for path in {**before, **after}}
+
+
 def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     """The key of the last good release and the digests of its outputs by path; nothing where that cannot be read.
+
+    Several digests, with commas between them, when a build was killed while it put its outputs in place.
 
     Only outputs beside the site's image count: another board's, or those of the workspace that this one is a copy of,
     are not ours to look after.
@@ -280,9 +292,9 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
         return "", {}
 
 
-def _holds(path: str, digest: str) -> bool:
+def _holds(path: str, digests: str) -> bool:
     try:
-        return hashlib.sha256(read_bounded(path, inputs.READ_MAX)).hexdigest() == digest
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() in digests.split(",")
     except OSError:
         return False
 

@@ -296,6 +296,12 @@ def test_image_step_that_leaves_a_stale_payload(released):
     refused(released, NEW, says=["ota_rtos.bin", "older than"])
 
 
+def test_image_step_that_only_touches_the_old_payload(released):
+    payload = released.images / "ota_rtos.bin"
+    _replace_image_step(released, f"import os\nos.utime({str(payload)!r})\n")
+    refused(released, NEW, says=["ota_rtos.bin was not made from ota_demo@haas100.elf", "app-1.0.1", "only touched an old one"])
+
+
 def test_image_step_that_leaves_no_payload(released):
     payload = released.images / "ota_rtos.bin"
     _replace_image_step(released, f"import os\nos.remove({str(payload)!r})\n")

@@ -7,6 +7,8 @@ does, and puts everything right. And a command is killed from outside, at random
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -30,6 +32,7 @@ from aos_ota_plugin.sources.template_files import load_templates
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
+STATE = "out/ota/state.json"
 KEYS = Path(__file__).resolve().parents[1] / "keys" / "data"
 SETTINGS = """def_config:
   OTA_APP_VERSION: {version}
@@ -126,6 +129,9 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
             problems.append(f"{where}: not the old set, or no remedy: {done.output[-300:]}")
         if fault != KILL and done.status == 0 and outputs(left) != outputs(new):
             problems.append(f"{where}: ends well without its outputs")
+        state = json.loads(left.pop(STATE))  # says what may be there, too
+        problems += [f"{where}: no digest of {name}" for path, digests in state["outputs"].items() for name in [f"release/{Path(path).name}"]
+                     if name in left and hashlib.sha256(left[name]).hexdigest() not in digests.split(",")]
         problems += [f"{where}: {name} is neither old nor new" for name, data in left.items() if data not in (old.get(name), new.get(name))]
         if fault == KILL:
             # A build that begins, and gets no further: one of the sets is whole.

@@ -32,6 +32,33 @@ def test_good_release(given, signer):
     assert not [proof for proof in manifest.proofs if "not judged" in proof.detail]
 
 
+def test_payload_that_can_be_read_has_to_be_of_this_firmware(given, signer, other):
+    """Its key shows that it is not encrypted; one of another firmware is found out by the version."""
+    key, rest = signer.public_key.n_bytes, bytes(1000)
+    proofs = {proof.rule for proof in make_release(replace(given, payload=b"\0" + key + b"app-1.0.1\0end." + rest)).manifest.proofs}
+    assert "payload of this firmware" in proofs
+    for payload in (b"\0" + key + b"app-1.0.0\0end.", b"\0" + key + b"app-1.0.10\0end"):
+        with pytest.raises(ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1") as caught:
+            make_release(replace(given, payload=payload))
+        assert "only touched an old one" in caught.value.remedy
+    # Encrypted, or of another key: nothing can be said.
+    for payload in (b"encrypted..!" + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
+        proofs = {proof.rule for proof in make_release(replace(given, payload=payload)).manifest.proofs}
+        assert "payload of this firmware" not in proofs
+    make_release(replace(given, elf=None, payload=b"\0" + key + b"app-1.0.0\0end." + rest))
+
+
+def test_payload_with_another_identity_or_a_secret(given, signer):
+    key, secret = signer.public_key.n_bytes, b"Zx9plain7Secret\0"
+    held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
+    with pytest.raises(ProofError, match="but not the version app-1.0.1 with its identity") as caught:
+        make_release(replace(given, payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded"))
+    assert "Zx9" not in str(caught.value)
+    with pytest.raises(ProofError, match="holds a device secret although") as caught:
+        make_release(replace(given, payload=b"..." + secret + b".", forbidden=(secret,)))
+    assert "Zx9" not in str(caught.value)
+
+
 def test_same_inputs_same_bytes(given):
     first, second = make_release(given), make_release(given)
     assert first.image == second.image

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The platform's client: MQTT 3.1.1 over the portfile's connection, with the platform's login, and connected anew when it is lost. */
-#include "aiot_mqtt_api.h"
+#include "core_mqtt_client.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "aiot_state_api.h"
-#include "aiot_sysdep_api.h"
 #include "aos/kernel.h"
 #include "aos/kv.h"
-#include "core_mqtt.h"
 #include "mbedtls/md.h"
 
-#define MAX_SUBSCRIPTIONS 8
-#define MAX_PACKET        2048
 #define KEEP_ALIVE_S      300
 #define PING_MS           60000u
 #define ANSWER_MS         20000u
@@ -35,110 +29,20 @@ enum {
 };
 
 typedef struct {
-    char host[128];
-    uint16_t port;
-    char product_key[20 + 1];
-    char device_name[32 + 1];
-    char device_secret[64 + 1];
-    aiot_sysdep_network_cred_t cred;
-    aiot_mqtt_recv_handler_t recv_handler;
-    aiot_mqtt_event_handler_t event_handler;
-    void *userdata;
-    int connected;
+    core_mqtt_client_t core;
     int lost;          /* it was connected once, and shall be again */
     uint16_t id;       /* of the last packet that wants an answer */
     uint32_t pinged;   /* when; 0: it was answered */
     uint32_t heard;    /* when anything was sent or received last */
     uint32_t tried;    /* when a connection was tried last */
     uint32_t pause_ms; /* before the next try */
-    struct {
-        char topic[256];
-        aiot_mqtt_recv_handler_t handler;
-        void *userdata;
-    } subscriptions[MAX_SUBSCRIPTIONS];
-    size_t subscription_count;
-    char packet[MAX_PACKET + 1]; /* received; what is sent in the meantime has a place of its own */
-    uint8_t out[MAX_PACKET];
+    char packet[CORE_MQTT_PACKET + 1]; /* received; what is sent in the meantime has a place of its own */
+    uint8_t out[CORE_MQTT_PACKET];
 } client_t;
-
-static aiot_sysdep_portfile_t *port_table;
-static aiot_state_logcb_t log_handler;
-
-int32_t aiot_state_set_logcb(aiot_state_logcb_t handler)
-{
-    log_handler = handler;
-    return STATE_SUCCESS;
-}
-
-void aiot_sysdep_set_portfile(aiot_sysdep_portfile_t *portfile)
-{
-    port_table = portfile;
-}
-
-static int32_t report(int32_t code, char *message)
-{
-    if (code < STATE_SUCCESS && log_handler != NULL) {
-        log_handler(code, message);
-    }
-    return code;
-}
-
-static int32_t copy_text(char *target, size_t size, const char *text)
-{
-    if (strlen(text) >= size) {
-        return report(STATE_USER_INPUT_OUT_RANGE, "mqtt: the text is too long");
-    }
-    memcpy(target, text, strlen(text) + 1);
-    return STATE_SUCCESS;
-}
 
 void *aiot_mqtt_init(void)
 {
-    return port_table != NULL ? calloc(1, sizeof(client_t)) : NULL;
-}
-
-int32_t aiot_mqtt_setopt(void *handle, aiot_mqtt_option_t option, void *data)
-{
-    client_t *client = handle;
-
-    if (client == NULL || data == NULL) {
-        return STATE_USER_INPUT_NULL_POINTER;
-    }
-    switch (option) {
-    case AIOT_MQTTOPT_HOST:
-        return copy_text(client->host, sizeof(client->host), data);
-    case AIOT_MQTTOPT_PRODUCT_KEY:
-        return copy_text(client->product_key, sizeof(client->product_key), data);
-    case AIOT_MQTTOPT_DEVICE_NAME:
-        return copy_text(client->device_name, sizeof(client->device_name), data);
-    case AIOT_MQTTOPT_DEVICE_SECRET:
-        return copy_text(client->device_secret, sizeof(client->device_secret), data);
-    case AIOT_MQTTOPT_PORT:
-        client->port = *(const uint16_t *)data;
-        return STATE_SUCCESS;
-    case AIOT_MQTTOPT_NETWORK_CRED:
-        client->cred = *(const aiot_sysdep_network_cred_t *)data;
-        return STATE_SUCCESS;
-    case AIOT_MQTTOPT_RECV_HANDLER:
-        client->recv_handler = (aiot_mqtt_recv_handler_t)data;
-        return STATE_SUCCESS;
-    case AIOT_MQTTOPT_EVENT_HANDLER:
-        client->event_handler = (aiot_mqtt_event_handler_t)data;
-        return STATE_SUCCESS;
-    case AIOT_MQTTOPT_USERDATA:
-        client->userdata = data;
-        return STATE_SUCCESS;
-    }
-    return STATE_USER_INPUT_UNKNOWN;
-}
-
-static void tell(client_t *client, aiot_mqtt_event_type_t type)
-{
-    aiot_mqtt_event_t event = { .type = type };
-
-    if (client->event_handler != NULL) {
-        client->event_handler(client, &event, client->userdata);
-    }
+    return core_mqtt_new(sizeof(client_t));
 }
 
 /* A packet under construction; `length` passes the room when something did not fit. */
@@ -184,7 +88,7 @@ static int32_t finish(client_t *client, writer_t *writer, uint8_t type)
     uint8_t *start = client->out + (writer->length < 128 ? 1 : 0);
 
     if (writer->length > writer->room) {
-        return report(STATE_USER_INPUT_OUT_RANGE, "mqtt: the message is too long");
+        return core_mqtt_report(STATE_USER_INPUT_OUT_RANGE, "mqtt: the message is too long");
     }
     start[0] = type;
     if (writer->length < 128) {
@@ -193,29 +97,29 @@ static int32_t finish(client_t *client, writer_t *writer, uint8_t type)
         start[1] = (uint8_t)(writer->length | 0x80);
         start[2] = (uint8_t)(writer->length >> 7);
     }
-    client->heard = port_table->core_sysdep_time();
-    return port_table->core_sysdep_network_send(start, (uint32_t)(writer->bytes + writer->length - start));
+    client->heard = core_mqtt_port->core_sysdep_time();
+    return core_mqtt_port->core_sysdep_network_send(start, (uint32_t)(writer->bytes + writer->length - start));
 }
 
 static void lose(client_t *client)
 {
-    port_table->core_sysdep_network_close();
-    client->connected = 0;
+    core_mqtt_port->core_sysdep_network_close();
+    client->core.connected = 0;
     client->lost = 1;
     client->pause_ms = PAUSE_FIRST_MS;
-    client->tried = port_table->core_sysdep_time();
-    tell(client, AIOT_MQTTEVT_DISCONNECT);
+    client->tried = core_mqtt_port->core_sysdep_time();
+    core_mqtt_tell(&client->core, AIOT_MQTTEVT_DISCONNECT);
 }
 
 static int32_t receive_all(void *buffer, uint32_t length)
 {
-    uint32_t start = port_table->core_sysdep_time();
+    uint32_t start = core_mqtt_port->core_sysdep_time();
     uint8_t *next = buffer;
 
     while (length > 0) {
-        int32_t got = port_table->core_sysdep_network_recv(next, length, ANSWER_MS);
+        int32_t got = core_mqtt_port->core_sysdep_network_recv(next, length, ANSWER_MS);
 
-        if (got < 0 || port_table->core_sysdep_time() - start > ANSWER_MS) {
+        if (got < 0 || core_mqtt_port->core_sysdep_time() - start > ANSWER_MS) {
             return STATE_SYS_DEPEND_NWK_CLOSED;
         }
         next += got;
@@ -228,7 +132,7 @@ static int32_t receive_all(void *buffer, uint32_t length)
 static int32_t receive_packet(client_t *client, uint32_t timeout_ms, uint8_t *type, uint32_t *length)
 {
     uint8_t byte;
-    int32_t res = port_table->core_sysdep_network_recv(type, 1, timeout_ms);
+    int32_t res = core_mqtt_port->core_sysdep_network_recv(type, 1, timeout_ms);
 
     *length = 0;
     if (res <= 0) {
@@ -242,10 +146,10 @@ static int32_t receive_packet(client_t *client, uint32_t timeout_ms, uint8_t *ty
         }
         *length |= (uint32_t)(byte & 0x7F) << shift;
         if ((byte & 0x80) == 0) {
-            if (*length > MAX_PACKET) {
-                return report(STATE_USER_INPUT_OUT_RANGE, "mqtt: the broker sends a longer message than fits");
+            if (*length > CORE_MQTT_PACKET) {
+                return core_mqtt_report(STATE_USER_INPUT_OUT_RANGE, "mqtt: the broker sends a longer message than fits");
             }
-            client->heard = port_table->core_sysdep_time();
+            client->heard = core_mqtt_port->core_sysdep_time();
             client->packet[*length] = '\0';
             return receive_all(client->packet, *length);
         }
@@ -258,11 +162,11 @@ static int password_of(const client_t *client, const char *id, unsigned long dat
     char content[256];
     uint8_t mac[32];
     int length = snprintf(content, sizeof(content), "clientId%sdeviceName%sproductKey%stimestamp%lu", id,
-                          client->device_name, client->product_key, date);
+                          client->core.device_name, client->core.product_key, date);
 
     if (length < 0 || length >= (int)sizeof(content) ||
-        mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const uint8_t *)client->device_secret,
-                        strlen(client->device_secret), (const uint8_t *)content, (size_t)length, mac) != 0) {
+        mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const uint8_t *)client->core.device_secret,
+                        strlen(client->core.device_secret), (const uint8_t *)content, (size_t)length, mac) != 0) {
         return -1;
     }
     for (size_t i = 0; i < sizeof(mac); i++) {
@@ -273,17 +177,17 @@ static int password_of(const client_t *client, const char *id, unsigned long dat
 
 static int32_t log_in(client_t *client)
 {
-    unsigned long date = port_table->core_sysdep_date();
-    int secure = client->cred.option != AIOT_SYSDEP_NETWORK_CRED_NONE;
+    unsigned long date = core_mqtt_port->core_sysdep_date();
+    int secure = client->core.cred.option != AIOT_SYSDEP_NETWORK_CRED_NONE;
     char id[64], text[160], user[64], password[65];
     writer_t packet = begin(client);
     uint32_t length;
     uint8_t type;
     int32_t res;
 
-    snprintf(id, sizeof(id), "%s.%s", client->product_key, client->device_name);
+    snprintf(id, sizeof(id), "%s.%s", client->core.product_key, client->core.device_name);
     snprintf(text, sizeof(text), "%s|securemode=%d,signmethod=hmacsha256,timestamp=%lu|", id, secure ? 2 : 3, date);
-    snprintf(user, sizeof(user), "%s&%s", client->device_name, client->product_key);
+    snprintf(user, sizeof(user), "%s&%s", client->core.device_name, client->core.product_key);
     if (password_of(client, id, date, password) != 0) {
         return STATE_USER_INPUT_OUT_RANGE;
     }
@@ -300,11 +204,11 @@ static int32_t log_in(client_t *client)
     }
     memset(client->out, 0, sizeof(client->out));
     if (res < STATE_SUCCESS || type != CONNACK || length != 2) {
-        return report(STATE_SYS_DEPEND_NWK_CLOSED, "mqtt: the broker does not answer");
+        return core_mqtt_report(STATE_SYS_DEPEND_NWK_CLOSED, "mqtt: the broker does not answer");
     }
     if (client->packet[1] != 0) {
         snprintf(text, sizeof(text), "mqtt: the broker refuses this device: %d", client->packet[1]);
-        return report(STATE_USER_INPUT_EXEC_DISABLED - 1, text);
+        return core_mqtt_report(STATE_USER_INPUT_EXEC_DISABLED - 1, text);
     }
     return STATE_SUCCESS;
 }
@@ -322,23 +226,23 @@ static int32_t subscribe(client_t *client, const char *topic)
 
 static int32_t connect_once(client_t *client)
 {
-    int32_t res = port_table->core_sysdep_network_establish(client->host, client->port, &client->cred);
+    int32_t res = core_mqtt_port->core_sysdep_network_establish(client->core.host, client->core.port, &client->core.cred);
 
-    client->tried = port_table->core_sysdep_time();
+    client->tried = core_mqtt_port->core_sysdep_time();
     if (res < STATE_SUCCESS) {
-        return report(res, "mqtt: there is no network connection");
+        return core_mqtt_report(res, "mqtt: there is no network connection");
     }
     res = log_in(client);
-    for (size_t i = 0; i < client->subscription_count && res == STATE_SUCCESS; i++) {
-        res = subscribe(client, client->subscriptions[i].topic);
+    for (size_t i = 0; i < client->core.subscription_count && res == STATE_SUCCESS; i++) {
+        res = subscribe(client, client->core.subscriptions[i].topic);
     }
     if (res < STATE_SUCCESS) {
-        port_table->core_sysdep_network_close();
+        core_mqtt_port->core_sysdep_network_close();
         return res;
     }
-    client->connected = 1;
+    client->core.connected = 1;
     client->pinged = 0;
-    client->heard = port_table->core_sysdep_time();
+    client->heard = core_mqtt_port->core_sysdep_time();
     return STATE_SUCCESS;
 }
 
@@ -356,9 +260,9 @@ static void choose_broker(client_t *client)
     url[room] = '\0';
     secure = strncmp(url, "mqtts://", 8) == 0;
     if (sscanf(url + (secure ? 8 : 7), "%127[^:/]:%5u", host, &port) == 2 && port <= UINT16_MAX) {
-        copy_text(client->host, sizeof(client->host), host);
-        client->port = (uint16_t)port;
-        client->cred.option = secure ? AIOT_SYSDEP_NETWORK_CRED_SVRCERT_CA : AIOT_SYSDEP_NETWORK_CRED_NONE;
+        core_mqtt_copy_text(client->core.host, sizeof(client->core.host), host);
+        client->core.port = (uint16_t)port;
+        client->core.cred.option = secure ? AIOT_SYSDEP_NETWORK_CRED_SVRCERT_CA : AIOT_SYSDEP_NETWORK_CRED_NONE;
     } else {
         printf("mqtt: net_broker is no broker's address: %s\n", url);
     }
@@ -366,9 +270,9 @@ static void choose_broker(client_t *client)
 
 static void wait_ms(uint32_t ms)
 {
-    uint32_t start = port_table->core_sysdep_time();
+    uint32_t start = core_mqtt_port->core_sysdep_time();
 
-    while (port_table->core_sysdep_time() - start < ms) {
+    while (core_mqtt_port->core_sysdep_time() - start < ms) {
         aos_msleep(1);
     }
 }
@@ -387,9 +291,9 @@ int32_t aiot_mqtt_connect(void *handle)
         wait_ms(client->pause_ms);
         client->pause_ms = client->pause_ms * 2 < PAUSE_MAX_MS ? client->pause_ms * 2 : PAUSE_MAX_MS;
     }
-    printf("mqtt: connected to %s:%u%s\n", client->host, client->port,
-           client->cred.option == AIOT_SYSDEP_NETWORK_CRED_NONE ? "" : " by TLS");
-    tell(client, AIOT_MQTTEVT_CONNECT);
+    printf("mqtt: connected to %s:%u%s\n", client->core.host, client->core.port,
+           client->core.cred.option == AIOT_SYSDEP_NETWORK_CRED_NONE ? "" : " by TLS");
+    core_mqtt_tell(&client->core, AIOT_MQTTEVT_CONNECT);
     return STATE_SUCCESS;
 }
 
@@ -400,24 +304,13 @@ int32_t aiot_mqtt_disconnect(void *handle)
     if (client == NULL) {
         return STATE_USER_INPUT_NULL_POINTER;
     }
-    if (client->connected) {
+    if (client->core.connected) {
         writer_t packet = begin(client);
 
         finish(client, &packet, DISCONNECT);
         lose(client);
     }
     client->lost = 0;
-    return STATE_SUCCESS;
-}
-
-int32_t aiot_mqtt_deinit(void **handle)
-{
-    if (handle == NULL || *handle == NULL) {
-        return STATE_USER_INPUT_NULL_POINTER;
-    }
-    memset(*handle, 0, sizeof(client_t)); /* the secret goes with it */
-    free(*handle);
-    *handle = NULL;
     return STATE_SUCCESS;
 }
 
@@ -429,10 +322,10 @@ int32_t aiot_mqtt_process(void *handle)
     if (client == NULL) {
         return STATE_USER_INPUT_NULL_POINTER;
     }
-    if (!client->connected) {
+    if (!client->core.connected) {
         return client->lost ? STATE_SYS_DEPEND_NWK_CLOSED : STATE_USER_INPUT_EXEC_DISABLED;
     }
-    now = port_table->core_sysdep_time();
+    now = core_mqtt_port->core_sysdep_time();
     if (client->pinged != 0 && now - client->pinged > ANSWER_MS) {
         lose(client);
     } else if (client->pinged == 0 && now - client->heard > PING_MS) {
@@ -469,15 +362,7 @@ static int32_t take_message(client_t *client, uint8_t flags, uint32_t length)
     packet.data.pub.topic_len = (uint16_t)topic_length;
     packet.data.pub.payload = (uint8_t *)client->packet + head;
     packet.data.pub.payload_len = length - head;
-    for (size_t i = 0; i < client->subscription_count; i++) {
-        if (strcmp(client->subscriptions[i].topic, client->packet) == 0) {
-            client->subscriptions[i].handler(client, &packet, client->subscriptions[i].userdata);
-            return STATE_SUCCESS;
-        }
-    }
-    if (client->recv_handler != NULL) {
-        client->recv_handler(client, &packet, client->userdata);
-    }
+    core_mqtt_deliver(&client->core, &packet);
     return STATE_SUCCESS;
 }
 
@@ -496,20 +381,20 @@ static int32_t take_packet(client_t *client)
     if (type == PINGRESP) {
         client->pinged = 0;
     } else if (type == SUBACK && length == 3 && client->packet[2] == (char)0x80) {
-        report(STATE_USER_INPUT_EXEC_DISABLED, "mqtt: the broker refuses a subscription");
+        core_mqtt_report(STATE_USER_INPUT_EXEC_DISABLED, "mqtt: the broker refuses a subscription");
     }
     return STATE_SUCCESS;
 }
 
 static int32_t connect_again(client_t *client)
 {
-    uint32_t waited = port_table->core_sysdep_time() - client->tried;
+    uint32_t waited = core_mqtt_port->core_sysdep_time() - client->tried;
 
     if (waited < client->pause_ms) {
         wait_ms(client->pause_ms - waited);
     }
     if (connect_once(client) == STATE_SUCCESS) {
-        tell(client, AIOT_MQTTEVT_RECONNECT);
+        core_mqtt_tell(&client->core, AIOT_MQTTEVT_RECONNECT);
         return STATE_SUCCESS;
     }
     client->pause_ms = client->pause_ms * 2 < PAUSE_MAX_MS ? client->pause_ms * 2 : PAUSE_MAX_MS;
@@ -524,11 +409,11 @@ int32_t aiot_mqtt_recv(void *handle)
     if (client == NULL) {
         return STATE_USER_INPUT_NULL_POINTER;
     }
-    if (!client->connected) {
+    if (!client->core.connected) {
         return client->lost ? connect_again(client) : STATE_USER_INPUT_EXEC_DISABLED;
     }
     res = take_packet(client);
-    if (res < STATE_SUCCESS && client->connected) {
+    if (res < STATE_SUCCESS && client->core.connected) {
         lose(client);
     }
     return res;
@@ -542,7 +427,7 @@ int32_t aiot_mqtt_pub(void *handle, char *topic, uint8_t *payload, uint32_t payl
     if (client == NULL || topic == NULL || payload == NULL) {
         return STATE_USER_INPUT_NULL_POINTER;
     }
-    if (!client->connected) {
+    if (!client->core.connected) {
         return STATE_SYS_DEPEND_NWK_CLOSED;
     }
     packet = begin(client);
@@ -559,39 +444,11 @@ int32_t aiot_mqtt_sub(void *handle, char *topic, aiot_mqtt_recv_handler_t handle
 {
     client_t *client = handle;
     int32_t res;
-    size_t i;
 
     (void)qos;
     if (client == NULL || topic == NULL || handler == NULL) {
         return STATE_USER_INPUT_NULL_POINTER;
     }
-    for (i = 0; i < client->subscription_count && strcmp(client->subscriptions[i].topic, topic) != 0; i++) {
-    }
-    if (i == MAX_SUBSCRIPTIONS) {
-        return report(STATE_USER_INPUT_OUT_RANGE, "mqtt: too many subscriptions");
-    }
-    client->subscriptions[i].handler = handler;
-    client->subscriptions[i].userdata = userdata;
-    res = copy_text(client->subscriptions[i].topic, sizeof(client->subscriptions[i].topic), topic);
-    if (res == STATE_SUCCESS) {
-        client->subscription_count += i == client->subscription_count;
-        if (client->connected) {
-            res = subscribe(client, topic);
-        }
-    }
-    return res;
-}
-
-char *core_mqtt_get_product_key(void *handle)
-{
-    client_t *client = handle;
-
-    return client != NULL && client->product_key[0] != '\0' ? client->product_key : NULL;
-}
-
-char *core_mqtt_get_device_name(void *handle)
-{
-    client_t *client = handle;
-
-    return client != NULL && client->device_name[0] != '\0' ? client->device_name : NULL;
+    res = core_mqtt_remember(&client->core, topic, handler, userdata);
+    return res == STATE_SUCCESS && client->core.connected ? subscribe(client, topic) : res;
 }
