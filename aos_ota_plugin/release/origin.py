@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.provenance.component import Component, Revision
-from aos_ota_plugin.provenance.statement import Tool
 from aos_ota_plugin.settings.gitcheck import git_command, git_environment, repository_of
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.provenance.statement import Tool
 
 _SECONDS = 60
 """What git may take for one repository, and a compiler for its version."""
@@ -76,6 +78,8 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
     """The compiler by what it says of itself, None where it does not start or says nothing."""
     if not compiler:
         return None
+    from aos_ota_plugin.provenance.statement import Tool
+
     try:
         done = subprocess.run([compiler, "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, timeout=_SECONDS, check=False)
@@ -90,6 +94,8 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
 def package_tools(packages: Iterable[str]) -> Tuple[Tool, ...]:
     """Return this project and installed packages, by name and version; without those that are not installed."""
     from importlib.metadata import PackageNotFoundError, version
+
+    from aos_ota_plugin.provenance.statement import Tool
 
     tools = [Tool("aos_ota_plugin", __version__)]
     for package in packages:

@@ -313,8 +313,8 @@ def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[s
     others = record_use(manifest.signer, product)
     if not others:
         return []
-    return [f"OTA warning: the key {manifest.signer[:16]} signs {product}, and has signed {', '.join(others)}: devices "
-            "of each install images of the other",
+    return [f"aos_ota_plugin: warning: the key {manifest.signer[:16]} signs {product}, and has signed "
+            f"{', '.join(others)}: devices of each install images of the other",
             "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
 
 

@@ -3,12 +3,10 @@
 The vendor's script writes unsigned images under our names while it runs, which takes seconds. A build that is killed
 meanwhile can put nothing back. This process holds copies of our files and the reading end of a pipe whose writing ends
 the build and the script have: when all of those are gone and no word came that all is well, it restores.
-Run as a script, by path and without site-packages, as it starts anew with every build.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -16,12 +14,10 @@ import sys
 from types import TracebackType
 from typing import Mapping, Optional, Type
 
-if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.release.kept import Kept
 
-from aos_ota_plugin.errors import BuildError, OtaError
-from aos_ota_plugin.release.kept import Kept, is_current, restore
-
+PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "step_guard_process.py")
 _WELL = b"."
 
 
@@ -40,14 +36,13 @@ class StepGuard:
                   "files": {name: [len(one.data), one.mtime_ns] for name, one in self._kept.items()}}
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", os.path.abspath(__file__)], stdin=subprocess.PIPE,
+                [sys.executable, "-I", "-S", PROCESS], stdin=subprocess.PIPE,
                 # Out of reach of Ctrl-C, and of whoever ends all processes of the build at once.
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0))
             assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(header).encode("ascii") + b"\n")
-            for one in self._kept.values():
-                self._process.stdin.write(one.data)
+            held = b"".join([json.dumps(header).encode("ascii"), b"\n", *(one.data for one in self._kept.values())])
+            self._process.stdin.write(b"%d\n" % len(held) + held)
             self._process.stdin.flush()
             # For the script and all that it starts: they may outlive a build that is killed, and go on writing.
             os.set_inheritable(self._process.stdin.fileno(), True)
@@ -64,20 +59,3 @@ class StepGuard:
                 self._process.communicate(_WELL)
             except OSError:  # it was ended by someone
                 self._process.wait()
-
-
-def _guard() -> None:
-    stream = sys.stdin.buffer
-    header = json.loads(stream.readline())
-    kept = {name: Kept(stream.read(size), mtime) for name, (size, mtime) in header["files"].items()}
-    whole = all(len(kept[name].data) == size for name, (size, _) in header["files"].items())
-    if not whole or stream.read(1):
-        return
-    if is_current(header["folder"], kept):
-        restore(header["folder"], kept, sweep=header["sweep"])
-
-
-if __name__ == "__main__":
-    # Nobody is left to be told of an error; the next build finds what stands there.
-    with contextlib.suppress(ValueError, OSError, OtaError):
-        _guard()

@@ -197,7 +197,7 @@ def test_second_signer_has_a_secret_of_their_own(run, folder):
     done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path, **first)
     refused(done, folder, "app-1.0.0", "second signer: ", "is encrypted and no passphrase was given", "AOS_OTA_PASSPHRASE_COMMAND")
     assert PASSPHRASE not in done.stdout + done.stderr
-    command = f"{sys.executable} -c \"print('{PASSPHRASE}')\""
+    command = f"'{sys.executable}' -c \"print('{PASSPHRASE}')\""
     done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path,
                AOS_OTA_PASSPHRASE_COMMAND=command)
     assert done.returncode == 0, done.stderr

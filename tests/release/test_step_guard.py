@@ -106,10 +106,10 @@ def test_guard_that_cannot_be_started(tmp_path, monkeypatch):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("sent", [b"", b"{", b'{"files": {"ota_rtos_ota.bin": [5, 0]}}\nabc', b"\xff\n"])
+@pytest.mark.parametrize("sent", [b"", b"12", b"12\n{", b'40\n{"files": {"ota_rtos_ota.bin": [5, 0]}}\nabc', b"\xff\n"])
 def test_guard_that_was_told_half(tmp_path, sent):
     """The build died before its step began: nothing to restore."""
-    done = subprocess.run([sys.executable, "-I", "-S", step_guard.__file__], input=sent, capture_output=True, check=False,
+    done = subprocess.run([sys.executable, "-I", "-S", step_guard.PROCESS], input=sent, capture_output=True, check=False,
                           cwd=tmp_path)
     assert done.stderr == b""
     assert list(tmp_path.iterdir()) == []
