@@ -47,25 +47,42 @@ def test_rb_receives_what_was_sent(sender, tmp_path, size):
     assert (folder / "mcu.bin").read_bytes() == data
 
 
-@pytest.mark.parametrize("answers, verdict", [
-    (b"", SILENT), (b"\x18\x18", REFUSED), (b"C\x18\x18", REFUSED), (b"C\x06C\x06\x18\x18", REFUSED),
-    (b"C" + b"\x15" * 10, TRIES), (b"?" * 1024, SILENT), (b"C\x06C" + b"\x15" * 10, TRIES),
-])
-def test_a_receiver_that_goes_wrong_ends_it(sender, tmp_path, answers, verdict):
+def answered(line, answers):
+    """Give the first answer, each other one after what was sent upon the one before; the number of blocks and EOTs."""
+    sent = b""
+    for number, answer in enumerate(answers):
+        if number:
+            sent += line.recv(65536)
+        line.sendall(answer)
+    line.shutdown(socket.SHUT_WR)
+    sent += b"".join(iter(lambda: line.recv(65536), b""))
+    blocks = 0
+    while sent.strip(b"\x18"):
+        sent, blocks = sent[{1: 133, 2: 1029, 4: 1}[sent[0]]:], blocks + 1
+    return blocks
+
+
+@pytest.mark.parametrize("answers, verdict, blocks", [
+    ([b""], SILENT, 0), ([b"\x18\x18"], REFUSED, 0), ([b"C\x18\x18"], REFUSED, 0), ([b"C", b"\x18\x18\x18"], REFUSED, 1),
+    ([b"C", b"\x06C", b"\x06", b"\x18\x18"], REFUSED, 3), ([b"C"] + [b"\x15"] * 10, TRIES, 10), ([b"?" * 1024], SILENT, 0),
+    ([b"C" * 40, b"\x06C"] + [b"\x15"] * 10, TRIES, 11), ([b"C"], SILENT, 10), ([b"C", b"\x06C", b"\x06"], SILENT, 12),
+    ([b"C", b"\x06C", b"\x06", b"\x06", b"\x06"], SILENT, 14),
+], ids=repr)
+def test_a_receiver_that_goes_wrong_ends_it(sender, tmp_path, answers, verdict, blocks):
     process, line = started(sender, tmp_path, bytes(3000))
     with line:
-        line.sendall(answers)
-        line.shutdown(socket.SHUT_WR)
+        assert answered(line, answers) == blocks
         assert process.wait(10) == verdict
 
 
 def test_a_file_that_ends_early_is_cancelled(sender, tmp_path):
     process, line = started(sender, tmp_path, bytes(1500), size=3000)
     with line:
-        line.sendall(b"C\x06C\x06")
+        for answer in (b"C", b"\x06C", b"\x06"):
+            line.sendall(answer)
+            sent = line.recv(65536)
         assert process.wait(10) == SOURCE
-        sent = b"".join(iter(lambda: line.recv(65536), b""))
-    assert sent.endswith(b"\x18" * 5)
+    assert sent == b"\x18" * 5
 
 
 def test_our_receiver_asks_again_for_a_damaged_block(sender, tmp_path):

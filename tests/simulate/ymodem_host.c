@@ -2,24 +2,38 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ymodem.h"
 
-static int get(void *context, uint32_t ms)
+static uint32_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint32_t)(time.tv_sec * 1000 + time.tv_nsec / 1000000);
+}
+
+static int get(void *context, uint32_t *ms)
 {
     struct pollfd line = { 0, POLLIN, 0 };
+    uint32_t start = now(), went;
     unsigned char byte;
+    int ready;
 
     (void)context;
     fflush(stdout);
-    return poll(&line, 1, (int)ms) == 1 && read(0, &byte, 1) == 1 ? byte : -1;
+    ready = poll(&line, 1, (int)*ms);
+    went = now() - start;
+    *ms -= went < *ms ? went : *ms;
+    return ready == 1 && read(0, &byte, 1) == 1 ? byte : -1;
 }
 
-static void put(void *context, uint8_t byte)
+static int put(void *context, uint8_t byte)
 {
     (void)context;
-    putchar(byte);
+    return putchar(byte) != EOF ? 0 : -1;
 }
 
 static int file_read(void *context, uint32_t offset, uint8_t *buffer, uint32_t length)

@@ -18,6 +18,7 @@
 #define TRIES 10
 #define ANSWER_MS 10000u
 #define REQUEST_MS 30000u
+#define SETTLE_MS 50u
 #define NOISE_MAX 1024
 
 static uint8_t block[LARGE];
@@ -42,18 +43,39 @@ static void give_up(const ymodem_port_t *port)
     }
 }
 
+/* Drop what comes until the line is quiet: YMODEM_OK, or YMODEM_REFUSED when two CAN in a row were among it. */
+static int settle(const ymodem_port_t *port)
+{
+    int ret = YMODEM_OK, before = 0;
+
+    for (int i = 0; i < NOISE_MAX; i++) {
+        uint32_t ms = SETTLE_MS;
+        int byte = port->get(port->context, &ms);
+
+        if (byte < 0) {
+            break;
+        }
+        if (byte == CAN && before == CAN) {
+            ret = YMODEM_REFUSED;
+        }
+        before = byte;
+    }
+    return ret;
+}
+
 /* One of the two bytes, YMODEM_SILENT, or YMODEM_REFUSED at two CAN in a row. Others are noise. */
 static int answer(const ymodem_port_t *port, int one, int other, uint32_t ms)
 {
     int before = 0;
 
     for (int i = 0; i < NOISE_MAX; i++) {
-        int byte = port->get(port->context, ms);
+        int byte = port->get(port->context, &ms);
 
         if (byte < 0) {
             return YMODEM_SILENT;
         }
         if (byte == CAN && before == CAN) {
+            settle(port); /* receivers send more of them, which are not to refuse the next session */
             return YMODEM_REFUSED;
         }
         if (byte == one || byte == other) {
@@ -64,18 +86,23 @@ static int answer(const ymodem_port_t *port, int one, int other, uint32_t ms)
     return YMODEM_SILENT;
 }
 
-static void put_block(const ymodem_port_t *port, uint8_t number, uint32_t size)
+static int put(const ymodem_port_t *port, const uint8_t *bytes, uint32_t length)
+{
+    while (length-- > 0) {
+        if (port->put(port->context, *bytes++) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int put_block(const ymodem_port_t *port, uint8_t number, uint32_t size)
 {
     uint16_t crc = crc16(block, size);
+    const uint8_t head[3] = { size == LARGE ? STX : SOH, number, (uint8_t)~number };
+    const uint8_t tail[2] = { (uint8_t)(crc >> 8), (uint8_t)crc };
 
-    port->put(port->context, size == LARGE ? STX : SOH);
-    port->put(port->context, number);
-    port->put(port->context, (uint8_t)~number);
-    for (uint32_t i = 0; i < size; i++) {
-        port->put(port->context, block[i]);
-    }
-    port->put(port->context, (uint8_t)(crc >> 8));
-    port->put(port->context, (uint8_t)crc);
+    return put(port, head, sizeof(head)) != 0 || put(port, block, size) != 0 || put(port, tail, sizeof(tail)) != 0 ? -1 : 0;
 }
 
 /* Send the block, or EOT when size is 0, until it is acknowledged. */
@@ -84,14 +111,9 @@ static int deliver(const ymodem_port_t *port, uint8_t number, uint32_t size)
     int silent = 1;
 
     for (int i = 0; i < TRIES; i++) {
-        int got;
+        int sent = size != 0 ? put_block(port, number, size) : port->put(port->context, EOT);
+        int got = sent == 0 ? answer(port, ACK, NAK, ANSWER_MS) : YMODEM_SILENT;
 
-        if (size != 0) {
-            put_block(port, number, size);
-        } else {
-            port->put(port->context, EOT);
-        }
-        got = answer(port, ACK, NAK, ANSWER_MS);
         if (got == ACK) {
             return YMODEM_OK;
         }
@@ -108,7 +130,8 @@ static int requested(const ymodem_port_t *port)
 {
     int got = answer(port, REQUEST, REQUEST, REQUEST_MS);
 
-    return got == REQUEST ? YMODEM_OK : got;
+    /* Receivers (rb) throw away what comes right behind their request, as they take it for an echo. */
+    return got == REQUEST ? settle(port) : got;
 }
 
 static int send_data(const ymodem_port_t *port, uint32_t size)

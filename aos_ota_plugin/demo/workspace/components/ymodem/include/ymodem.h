@@ -14,9 +14,10 @@
 #define YMODEM_SOURCE  -4 /* the file cannot be read, or its name is too long */
 
 typedef struct {
-    /* The next byte, or -1 when none comes within so many milliseconds. */
-    int (*get)(void *context, uint32_t ms);
-    void (*put)(void *context, uint8_t byte);
+    /* The next byte, or -1 when none comes within *ms milliseconds, of which those that went by are taken. */
+    int (*get)(void *context, uint32_t *ms);
+    /* 0, or -1 when the line takes no byte. */
+    int (*put)(void *context, uint8_t byte);
     /* All of these bytes of the file: 0, else -1. */
     int (*read)(void *context, uint32_t offset, uint8_t *buffer, uint32_t length);
     void *context;
