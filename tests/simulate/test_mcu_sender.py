@@ -64,15 +64,22 @@ def answered(line, answers):
 
 @pytest.mark.parametrize("answers, verdict, blocks", [
     ([b""], SILENT, 0), ([b"\x18\x18"], REFUSED, 0), ([b"C\x18\x18"], REFUSED, 0), ([b"C", b"\x18\x18\x18"], REFUSED, 1),
-    ([b"C", b"\x06C", b"\x06", b"\x18\x18"], REFUSED, 3), ([b"C"] + [b"\x15"] * 10, TRIES, 10), ([b"?" * 1024], SILENT, 0),
-    ([b"C" * 40, b"\x06C"] + [b"\x15"] * 10, TRIES, 11), ([b"C"], SILENT, 10), ([b"C", b"\x06C", b"\x06"], SILENT, 12),
+    ([b"C", b"\x06C", b"\x06", b"\x18\x18"], REFUSED, 3), ([b"C"] + [b"\x15"] * 10, TRIES, 10),
+    ([b"CC\x18\x18\x18?C", b"\x18\x18"], REFUSED, 1), ([b"C" * 40, b"\x06C"] + [b"\x15"] * 10, TRIES, 11), ([b"C"], SILENT, 10), ([b"C", b"\x06C", b"\x06"], SILENT, 12),
     ([b"C", b"\x06C", b"\x06", b"\x06", b"\x06"], SILENT, 14),
-], ids=repr)
+], ids=lambda one: repr(one)[:60])
 def test_a_receiver_that_goes_wrong_ends_it(sender, tmp_path, answers, verdict, blocks):
     process, line = started(sender, tmp_path, bytes(3000))
     with line:
         assert answered(line, answers) == blocks
         assert process.wait(10) == verdict
+
+
+def test_a_line_that_never_rests_ends_it(sender, tmp_path):
+    process, line = started(sender, tmp_path, bytes(3000))
+    with line:
+        line.sendall(b"C" * 20_000)
+        assert process.wait(10) == SILENT
 
 
 def test_a_file_that_ends_early_is_cancelled(sender, tmp_path):

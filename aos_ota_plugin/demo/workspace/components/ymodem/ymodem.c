@@ -19,7 +19,7 @@
 #define ANSWER_MS 10000u
 #define REQUEST_MS 30000u
 #define SETTLE_MS 50u
-#define NOISE_MAX 1024
+#define NOISE_MAX 16384
 
 static uint8_t block[LARGE];
 
@@ -43,24 +43,16 @@ static void give_up(const ymodem_port_t *port)
     }
 }
 
-/* Drop what comes until the line is quiet: YMODEM_OK, or YMODEM_REFUSED when two CAN in a row were among it. */
-static int settle(const ymodem_port_t *port)
+/* Drop what comes until the line is quiet. */
+static void drain(const ymodem_port_t *port)
 {
-    int ret = YMODEM_OK, before = 0;
-
     for (int i = 0; i < NOISE_MAX; i++) {
         uint32_t ms = SETTLE_MS;
-        int byte = port->get(port->context, &ms);
 
-        if (byte < 0) {
-            break;
+        if (port->get(port->context, &ms) < 0) {
+            return;
         }
-        if (byte == CAN && before == CAN) {
-            ret = YMODEM_REFUSED;
-        }
-        before = byte;
     }
-    return ret;
 }
 
 /* One of the two bytes, YMODEM_SILENT, or YMODEM_REFUSED at two CAN in a row. Others are noise. */
@@ -75,7 +67,7 @@ static int answer(const ymodem_port_t *port, int one, int other, uint32_t ms)
             return YMODEM_SILENT;
         }
         if (byte == CAN && before == CAN) {
-            settle(port); /* receivers send more of them, which are not to refuse the next session */
+            drain(port); /* receivers send more of them, which are not to refuse the next session */
             return YMODEM_REFUSED;
         }
         if (byte == one || byte == other) {
@@ -126,12 +118,32 @@ static int deliver(const ymodem_port_t *port, uint8_t number, uint32_t size)
     return silent ? YMODEM_SILENT : YMODEM_TRIES;
 }
 
+/*
+ * Wait for a request, and until the line is quiet behind it: receivers (rb) throw away what comes at once, as they take it for
+ * an echo. A receiver may have asked, given up and asked again while nobody listened: its last word counts.
+ */
 static int requested(const ymodem_port_t *port)
 {
-    int got = answer(port, REQUEST, REQUEST, REQUEST_MS);
+    int ret = YMODEM_SILENT, before = 0;
+    uint32_t ms = REQUEST_MS;
 
-    /* Receivers (rb) throw away what comes right behind their request, as they take it for an echo. */
-    return got == REQUEST ? settle(port) : got;
+    for (int i = 0; i < NOISE_MAX; i++) {
+        int byte = port->get(port->context, &ms);
+
+        if (byte < 0) {
+            return ret;
+        }
+        if (byte == REQUEST) {
+            ret = YMODEM_OK;
+        } else if (byte == CAN && before == CAN) {
+            ret = YMODEM_REFUSED;
+        }
+        before = byte;
+        if (ret != YMODEM_SILENT) {
+            ms = SETTLE_MS;
+        }
+    }
+    return YMODEM_SILENT;
 }
 
 static int send_data(const ymodem_port_t *port, uint32_t size)
