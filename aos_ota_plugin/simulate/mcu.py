@@ -36,7 +36,8 @@ class Mcu:
     """An MCU that is on from ``with`` to the end of its block, and waits for devices to be connected to `port`."""
 
     def __init__(self, manner: Manner) -> None:
-        self._manner = manner
+        self.manner = manner
+        """From the next file on."""
         self._image = b""
         self._refused: List[Announced] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -89,18 +90,16 @@ class Mcu:
         receiver = Receiver()
 
         def heard(taken: int) -> None:
+            if receiver.done and receiver.files:
+                self._image = receiver.files[-1].data
             file = receiver.announced
-            if file is None or self._manner is Manner.TAKES:
+            if file is None or self.manner is Manner.TAKES:
                 return
-            if self._manner is Manner.REFUSES or taken >= (file.size or 0):
+            if self.manner is Manner.REFUSES or taken >= (file.size or 0):
                 self._refused.append(file)
                 raise TransferError(f"{file.name!a} is refused")
 
-        try:
-            receive(line, receiver, heard)
-        finally:
-            if receiver.done and receiver.files:
-                self._image = receiver.files[-1].data
+        receive(line, receiver, heard)
 
 
 class _SocketLine:
