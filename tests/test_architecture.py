@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "workspace": {"settings"},
     "provenance": {"keys"},
     "release": {"provenance", "settings", "workspace", "keys", "sources", "images", "device"},
-    "simulate": {"release", "settings", "workspace", "keys", "images", "device"},
+    "simulate": {"transport", "release", "settings", "workspace", "keys", "images", "device"},
     "cloud": {"release", "keys", "device"},
     "scons": {"process", "release", "provenance", "console", "settings", "workspace", "keys", "sources", "images", "device"},
     "cli": {"process", "cloud", "simulate", "release", "provenance", "transport", "console", "settings", "workspace", "keys",

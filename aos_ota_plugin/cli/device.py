@@ -14,9 +14,13 @@ import click
 from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.errors import BuildError, FormatError, Place
 from aos_ota_plugin.release.reading import read
+from aos_ota_plugin.release.store import write_atomic
 from aos_ota_plugin.settings.secretfile import read_private
 from aos_ota_plugin.simulate.machine import FLASH, find_qemu
+from aos_ota_plugin.simulate.mcu import Manner, Mcu
 from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare
+
+_MCU_FILE = "mcu.bin"
 
 
 @click.command("device", short_help="run an emulated device that speaks MQTT and HTTP for itself, until Ctrl-C")
@@ -27,9 +31,12 @@ from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, 
               help="Root certificate (PEM) that the firmware trusts; needed for mqtts:// and https://.")
 @click.option("--directory", default="build/device", show_default=True, type=click.Path(file_okay=False),
               help="Where the firmware is built, and the device has its flash.")
+@click.option("--mcu", "with_mcu", is_flag=True,
+              help="Connect an MCU to UART1; the image it has taken is written to mcu.bin beside the flash.")
 @click.option("--keep", is_flag=True, help="Go on with the flash as the device left it.")
 @click.option("--quiet", is_flag=True, help="No output of `aos make`.")
-def command(broker: str, identity_file: str, ca_file: Optional[str], directory: str, keep: bool, quiet: bool) -> None:
+def command(broker: str, identity_file: str, ca_file: Optional[str], directory: str, with_mcu: bool, keep: bool,
+            quiet: bool) -> None:
     """Build the demo's firmware with a network of its own (lwIP, TLS, MQTT, HTTP), and run it on an emulated Cortex-M33
     that logs in to BROKER, mqtts://NAME:PORT or mqtt://NAME:PORT, as devices log in to the platform. Every name and the
     address 10.0.2.2 are this computer, and the device reaches nothing else.
@@ -51,15 +58,22 @@ def command(broker: str, identity_file: str, ca_file: Optional[str], directory: 
         prepare(folder, built, built.firmware[NETWORK_OLD].payload, identity, broker)
     click.echo(f"the device's flash and console.log are in {folder}; Ctrl-C switches it off", err=True)
     click.echo(f"{NETWORK_NEW} to push: {root / IMAGE_PLACE}", err=True)
-    _run(folder)
+    if not with_mcu:
+        _run(folder)
+        return
+    with Mcu(Manner.TAKES) as mcu:
+        _run(folder, mcu.port)
+    if mcu.image:
+        write_atomic(folder / _MCU_FILE, mcu.image)
+        click.echo(f"the MCU has taken {len(mcu.image)} bytes: {folder / _MCU_FILE}", err=True)
 
 
-def _run(folder: Path) -> None:
+def _run(folder: Path, mcu: Optional[int] = None) -> None:
     ended = threading.Event()
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     old = [(number, signal.signal(number, lambda *_: ended.set())) for number in numbers]
     try:
-        with NetworkDevice(folder) as device:
+        with NetworkDevice(folder, mcu) as device:
             for text in device.follow(ended):
                 sys.stdout.write(text)
                 sys.stdout.flush()

@@ -106,8 +106,8 @@ def _outcome(scenario: Scenario, built: Built, *, quiet: bool) -> _Outcome:
             click.echo(f"   {line}")
     model = judged(case).verdict
     expected = (scenario.verdict, scenario.version, 0)
-    passed = ((seen.verdict, seen.version, seen.status) == expected and model == scenario.verdict
-              and seen.unanswered is None)
+    passed = ((seen.verdict, seen.version, seen.status) == expected and model == scenario.model
+              and seen.unanswered is None and seen.mcu in (None, case.installs))
     click.echo(f"{'ok' if passed else 'FAILED'}: expected {_verdict(scenario.verdict)} and then {scenario.version}; "
                f"seen {_seen(seen)}; the model says {_verdict(model)}")
     return _Outcome(passed, _seen(seen))
@@ -140,6 +140,8 @@ def _seen(seen: Seen) -> str:
     found = [f"{verdict} and then {seen.version or 'no version'}"]
     if seen.unanswered is not None:
         found.append(f"no right answer to {seen.unanswered!r}")
+    if seen.mcu is not None:
+        found.append(f"{len(seen.mcu)} bytes in the MCU")
     if seen.status:
         found.append(f"exit status {seen.status}")
     return ", ".join(found)

@@ -18,9 +18,12 @@ from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.simulate import files, flash, machine
 from aos_ota_plugin.simulate.console import Console
 from aos_ota_plugin.simulate.firmware import Built
+from aos_ota_plugin.simulate.mcu import Manner, Mcu
 
 FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
 MODULE, MODULE_FOLDER = "panel", "/data/panel"
+MCU = "mcu"
+"""The module whose images are the connected MCU's."""
 PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
 _INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
@@ -70,6 +73,8 @@ class Case(NamedTuple):
     files: Mapping[str, bytes] = MappingProxyType({})
     module_version: Optional[str] = None
     vendor_boot: bool = False
+    mcu: Optional[Manner] = None
+    """The MCU that is connected; `installs` is what it has in the end."""
 
     @property
     def before(self) -> Optional[str]:
@@ -89,6 +94,8 @@ class Seen(NamedTuple):
     log: str
     unanswered: Optional[str] = None
     """What was typed on the console without the answer that it has to have."""
+    mcu: Optional[bytes] = None
+    """The image that the connected MCU has taken, b"" if none; None without an MCU."""
 
 
 def judged(case: Case) -> Judgement:
@@ -97,6 +104,8 @@ def judged(case: Case) -> Judgement:
     push = _push(case.offer)
     if case.offer.module is not None:
         device = device._replace(version=case.module_version)
+        if case.offer.module == MCU:
+            return judge(device, case.offer.image, version=case.offer.version, push=push)
         if not case.hardened:  # it looks neither at a pack's names nor at its files' digests
             return judge_file(device, case.offer.image, version=case.offer.version, push=push)
         return judge_module(device, case.offer.image, version=case.offer.version, push=push, unpacked=True)
@@ -131,13 +140,14 @@ def send(folder: Path, offers: Sequence[Offer]) -> None:
     (folder / machine.POSITION).unlink(missing_ok=True)
 
 
-def switch_on(folder: Path, words: Sequence[str] = (), *, module: Optional[str] = None, seconds: float = 60) -> Seen:
+def switch_on(folder: Path, words: Sequence[str] = (), *, module: Optional[str] = None, seconds: float = 60,
+              mcu: Optional[int] = None) -> Seen:
     """Run the device until it is off; the version is what it reports from now on, of the firmware or of a module.
 
-    Errors as `machine.run`.
+    `mcu` and errors as `machine.run`.
     """
     (folder / machine.REPORTS).write_bytes(b"")
-    ran = machine.run(folder, words, seconds=seconds)
+    ran = machine.run(folder, words, seconds=seconds, mcu=mcu)
     verdicts = verdicts_of(ran.log)
     return Seen(verdicts[-1] if verdicts else None, _version(folder, module), ran.status, ran.log)
 
@@ -148,10 +158,19 @@ def play(folder: Path, built: Built, case: Case) -> Seen:
     if case.typed:
         return converse(folder, case.typed)
     module = case.offer.module
-    first = switch_on(folder)
+    first = _offered(folder, case)
     send(folder, [])
     last = switch_on(folder, module=module)
-    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log)
+    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log,
+                mcu=first.mcu)
+
+
+def _offered(folder: Path, case: Case) -> Seen:
+    if case.mcu is None:
+        return switch_on(folder)
+    with Mcu(case.mcu) as mcu:
+        seen = switch_on(folder, mcu=mcu.port)
+    return seen._replace(mcu=mcu.image)
 
 
 def converse(folder: Path, typed: Sequence[Typed]) -> Seen:

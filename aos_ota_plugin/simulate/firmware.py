@@ -8,6 +8,7 @@ from typing import Callable, Dict, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import diff, full, xz
+from aos_ota_plugin.images.info import ImageMagic
 
 OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
 VENDOR = f"{OLD} with the vendor's flaws"
@@ -51,9 +52,9 @@ class Built(NamedTuple):
     flash_list: str
 
 
-def signed(payload: bytes, private_pem: bytes) -> bytes:
+def signed(payload: bytes, private_pem: bytes, magic: ImageMagic = ImageMagic.ALL) -> bytes:
     """Return the image of a payload, signed with that key."""
-    return full.build(payload, sign=_sign(private_pem))
+    return full.build(payload, sign=_sign(private_pem), magic=magic)
 
 
 def compressed(payload: bytes, private_pem: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.device.limits import HAAS100_RTOSA_ADDRESS
 from aos_ota_plugin.errors import BuildError
@@ -63,13 +63,21 @@ def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
             "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
 
 
-def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60) -> Run:
+def second_uart(port: int) -> List[str]:
+    """Return what connects UART1 to that port of this computer; it stands behind what the console is connected to."""
+    return ["-chardev", f"socket,id=uart1,host=127.0.0.1,port={port},nodelay=on", "-serial", "chardev:uart1"]
+
+
+def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Optional[int] = None) -> Run:
     """Switch the device on and wait until it is off; `words` are the emulator's argument.
+
+    `mcu` is the port that UART1 is connected to: then the device's time is this computer's, as the MCU's is.
 
     Raises BuildError when there is no emulator or it cannot start, StillOnError when the device is on after `seconds`.
     """
     qemu = find_qemu()
-    command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *_STEADY_CLOCK]
+    around = _STEADY_CLOCK if mcu is None else second_uart(mcu)
+    command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *around]
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
                               timeout=seconds)

@@ -101,8 +101,10 @@ def without_key(firmware: bytes, key: PublicKey) -> bytes:
 class NetworkDevice:
     """A device that is on, from entering the context to leaving it; its console is written to ``console.log``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mcu: Optional[int] = None) -> None:
+        """`mcu` is the port of this computer that UART1 is connected to."""
         self.folder = folder
+        self._mcu = [] if mcu is None else machine.second_uart(mcu)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._stream: Optional[IO[bytes]] = None
 
@@ -110,7 +112,7 @@ class NetworkDevice:
         """Switch it on. Raises BuildError when there is no emulator, or it cannot start."""
         (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
         command = [*machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
-                   "-monitor", "none", "-serial", "stdio", *_NIC]
+                   "-monitor", "none", "-serial", "stdio", *self._mcu, *_NIC]
         self._stream = (self.folder / LOG).open("wb")
         try:
             self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,

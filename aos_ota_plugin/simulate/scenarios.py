@@ -8,9 +8,10 @@ from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIGN_INFO_SIZE
-from aos_ota_plugin.images import pack
+from aos_ota_plugin.images import full, pack
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.simulate.device import MODULE, MODULE_FOLDER, Case, Offer, Typed
+from aos_ota_plugin.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, Offer, Typed
 from aos_ota_plugin.simulate.firmware import (
     BY_HAND,
     CLOUD,
@@ -29,6 +30,7 @@ from aos_ota_plugin.simulate.firmware import (
     signed,
     unsigned,
 )
+from aos_ota_plugin.simulate.mcu import Manner
 from aos_ota_plugin.simulate.power import Trouble
 
 _TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
@@ -47,6 +49,13 @@ class Scenario(NamedTuple):
     trouble: Trouble = Trouble.CUT
     breaks: bool = False
     """Expected is that after one of them, at least, no whole version is left."""
+    at_mcu: bool = False
+    """The device refuses for what the MCU does; the model knows none, and takes the image."""
+
+    @property
+    def model(self) -> DeviceVerdict:
+        """What is expected of the model."""
+        return DeviceVerdict.OTA_SUCCESS if self.at_mcu else self.verdict
 
 
 def device_key(built: Built) -> PublicKey:
@@ -244,6 +253,28 @@ _strangers_pack = _pushed(lambda built, offer: offer._replace(digestsign=digests
 _older_pack = _pushed(lambda built, offer: offer._replace(version="panel-1.0.8"))
 
 
+_MCU_OLD, _MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
+
+
+def mcu(built: Built, manner: Optional[Manner], image: Optional[bytes] = None) -> Case:
+    """Return the case of a new image for the connected MCU, offered to a device with such an MCU, or with none."""
+    firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
+    case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, _MCU_NEW)
+    return case._replace(
+        offer=case.offer._replace(module=MCU), module_version=_MCU_OLD, files={f"/.ota/{MCU}": _MCU_OLD.encode()},
+        mcu=manner, installs=firmware + full.PADDING if manner is Manner.TAKES else b"")
+
+
+def _mcu(manner: Optional[Manner]) -> Callable[[Built], Case]:
+    return lambda built: mcu(built, manner)
+
+
+def _mcu_stranger(built: Built) -> Case:
+    case = mcu(built, Manner.TAKES)
+    image = signed(case.installs, built.stranger, ImageMagic.MCU)
+    return case._replace(offer=case.offer._replace(image=image), installs=b"")
+
+
 def _hang(built: Built) -> Case:
     return offered(built, signed(hanging(built.firmware[NEW]), built.key))
 
@@ -313,6 +344,13 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("module-unsigned", "the push brings no signature", _unsigned_pack, _RSA, _PANEL_OLD),
     Scenario("module-wrong-key", "the push's signature is by another key", _strangers_pack, _RSA, _PANEL_OLD),
     Scenario("module-older", "an older version of the module is offered", _older_pack, _VERSION, _PANEL_OLD),
+    Scenario("mcu", "the connected MCU takes its image over Ymodem, then its version is reported", _mcu(Manner.TAKES),
+             _OK, _MCU_NEW),
+    Scenario("mcu-refuses", "an MCU that refuses is tried three times", _mcu(Manner.REFUSES), _WRITE, _MCU_OLD,
+             at_mcu=True),
+    Scenario("mcu-silent", "so is one that never answers", _mcu(None), _WRITE, _MCU_OLD, at_mcu=True),
+    Scenario("mcu-wrong-key", "an image for the MCU that a stranger signed never reaches it", _mcu_stranger, _RSA,
+             _MCU_OLD),
     Scenario("power-cut", "power fails in every flash operation of an upgrade", _upgrade, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from aos_ota_plugin.cli import device as verb
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import BuildError, FormatError, SecretError
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.simulate import machine, network
+from aos_ota_plugin.simulate.firmware import signed
 
 
 @pytest.fixture
@@ -74,6 +76,31 @@ def test_logs_in_shows_its_console_and_ends_with_ctrl_c(network_built, identity,
     assert (folder / machine.FLASH).stat().st_size == 16 << 20
     if os.name == "posix":
         assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.qemu
+@pytest.mark.aos
+def test_the_mcu_that_is_connected(network_built, identity, tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet: network_built)
+    image = signed(bytes(range(256)) * 20, network_built.key, ImageMagic.MCU)
+    broker, server = lab.Broker(tmp_path), lab.Server(image)
+
+    def push():
+        broker.wait_for_version(network.NETWORK_OLD)
+        broker.push({**server.offer("mcu-1.0.0"), "module": "mcu"})
+        broker.wait_for_version("mcu-1.0.0")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=push, daemon=True).start()
+    try:
+        done = run(broker.url, "--identity", identity, "--directory", tmp_path / "设 备", "--mcu")
+    finally:
+        server.stop()
+        broker.stop()
+    assert done.exit_code == 0, done.output
+    file = tmp_path / "设 备" / "devices" / "a1SimProduct.sim-device-1" / "mcu.bin"
+    assert file.read_bytes() == image[:-420]
+    assert done.output.endswith(f"the device is off\nthe MCU has taken 5124 bytes: {file}\n")
 
 
 @pytest.mark.qemu

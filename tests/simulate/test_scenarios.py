@@ -32,7 +32,8 @@ def test_device_and_model_agree(built, tmp_path, scenario):
     seen = play(tmp_path, built, case)
     assert (seen.verdict, seen.version, seen.status) == (scenario.verdict, scenario.version, 0), seen.log
     assert seen.unanswered is None, seen.log
-    assert judged(case).verdict == scenario.verdict
+    assert seen.mcu in (None, case.installs), seen.log
+    assert judged(case).verdict == scenario.model
 
 
 def test_the_new_version_runs_from_the_other_bank(built, tmp_path):

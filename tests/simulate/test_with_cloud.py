@@ -10,8 +10,10 @@ import pytest
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.server import Cloud
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.simulate import network
 from aos_ota_plugin.simulate.firmware import signed
+from aos_ota_plugin.simulate.mcu import Manner, Mcu
 from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos, pytest.mark.cloud]
@@ -39,15 +41,20 @@ class Both:
         (identity,) = self.client.add_devices("demo", ["one"])
         network.prepare(folder / "设 备", built, built.firmware[NETWORK_OLD].payload, network.Identity(**identity),
                         f"mqtts://{HOST}:{self.cloud.config.mqtt_port}")
-        self.device = stack.enter_context(network.NetworkDevice(folder / "设 备"))
+        self.mcu = stack.enter_context(Mcu(Manner.TAKES))
+        self.device = stack.enter_context(network.NetworkDevice(folder / "设 备", self.mcu.port))
         until(lambda: self.version == NETWORK_OLD)
 
     @property
-    def version(self):
-        return self.client.status()["devices"][0]["versions"].get("default")
+    def versions(self):
+        return self.client.status()["devices"][0]["versions"]
 
-    def push(self, image):
-        added = self.client.upload(image, {"product_key": "demo", "version": NETWORK_NEW, "file": "ota_rtos_ota.bin"})
+    @property
+    def version(self):
+        return self.versions.get("default")
+
+    def push(self, image, version=NETWORK_NEW, **said):
+        added = self.client.upload(image, {"product_key": "demo", "version": version, "file": "ota_rtos_ota.bin", **said})
         return self.client.start_job(package=added["package"], kind="verify", device_names=["one"])["job"]
 
     def task(self, job):
@@ -92,3 +99,18 @@ def test_a_strangers_image_is_refused_by_the_device_and_said_by_the_cloud(both, 
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
     assert both.version == NETWORK_OLD
     assert both.client.status()["packages"][0]["state"] == "FAILED"
+
+
+def test_a_release_for_the_mcu_behind_the_device(both, network_built):
+    image = signed(b"an MCU's firmware" * 1000, network_built.key, ImageMagic.MCU)
+    task = both.ended(both.push(image, "mcu-1.0.0", module="mcu"))
+    assert (task["state"], task["step"], task["desc"]) == ("SUCCEEDED", 100, ""), both.device.log
+    until(lambda: both.mcu.image == image[:-420])
+    assert both.versions == {"default": NETWORK_OLD, "mcu": "mcu-1.0.0"}
+
+
+def test_a_release_that_the_mcu_refuses(both, network_built):
+    both.mcu.manner = Manner.REFUSES_LATE
+    task = both.ended(both.push(signed(bytes(5000), network_built.key, ImageMagic.MCU), "mcu-1.0.0", module="mcu"))
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -4, "status -14"), both.device.log
+    assert (both.mcu.image, both.versions) == (b"", {"default": NETWORK_OLD})

@@ -29,10 +29,11 @@ extern aiot_sysdep_portfile_t g_aiot_sysdep_portfile;
 extern const char *ali_ca_cert;
 
 static ota_service_t ota_ctx;
-/* 文件放在文件系统里的模块：数据包解开后放进目录，单个文件原样保存 */
+/* 固件以外的模块：数据包解开后放进目录，单个文件原样保存；连接的 MCU 经串口用 Ymodem 升级 */
 static ota_store_module_info_t modules[] = {
     { "panel", "/data/panel", OTA_MODULE_PACK },
     { "js", "/data/js/app.bin", OTA_MODULE_FILE },
+    { "mcu", "", OTA_MODULE_MCU },
 };
 static int mqtt_started;
 

@@ -91,15 +91,19 @@ typedef struct {
 _Static_assert(sizeof(ota_sign_info_t) == 392, "ota_sign_info_t stands in the image as it is");
 _Static_assert(sizeof(ota_image_info_t) == 28, "ota_image_info_t stands in the image as it is");
 
-/* What becomes of a module's file: it is unpacked into the folder store_path, or kept as the file of that path. */
+/*
+ * What becomes of a module's file: it is unpacked into the folder store_path, kept as the file of that path, or, an image with
+ * the MCU's magic, sent to the connected MCU.
+ */
 #define OTA_MODULE_PACK 1
 #define OTA_MODULE_FILE 2
+#define OTA_MODULE_MCU  3
 
-/* A module whose files stand in the file system; the device reports its version with its own. */
+/* A module besides the firmware; the device reports its version with its own. */
 typedef struct {
     char module_name[32 + 1];
     char store_path[76 + 1];
-    int module_type; /* OTA_MODULE_PACK or _FILE */
+    int module_type; /* OTA_MODULE_PACK, _FILE or _MCU */
 } ota_store_module_info_t;
 
 typedef int (*report_func)(void *param, int status);
@@ -125,7 +129,7 @@ typedef struct ota_service_s {
         ota_image_info_t image_info;
     } header;
     void *mqtt_client;
-    ota_store_module_info_t *store; /* the modules of the file system */
+    ota_store_module_info_t *store; /* the modules besides the firmware */
     int store_len;
 } ota_service_t;
 
@@ -145,13 +149,13 @@ int ota_register_boot_cb(ota_service_t *ctx, void *cb, void *param);
 int ota_register_trigger_msg_cb(ota_service_t *ctx, void *cb, void *param);
 int ota_register_report_percent_cb(ota_service_t *ctx, void *cb, void *param);
 
-/* The modules whose files go into the file system; the list must outlive the service. */
+/* The modules besides the firmware; the list must outlive the service. */
 int ota_register_module_store(ota_service_t *ctx, ota_store_module_info_t *queue, int queue_len);
 
-/* The version of such a module, "" when it has no files yet; OTA_INVALID_PARAMETER when there is no such module. */
+/* The version of such a module, "" when it has none yet; OTA_INVALID_PARAMETER when there is no such module. */
 int ota_get_module_version(ota_service_t *ctx, const char *module_name, char version[OTA_VER_LEN]);
 
-/* Tell the platform the versions of all such modules that have files. */
+/* Tell the platform the versions of all such modules that have one. */
 int ota_report_modules(ota_service_t *ctx);
 
 /* Tell the platform which version of the module runs here; the firmware itself is the module "default". */

@@ -31,8 +31,17 @@ int ota_hal_works(void); /* this version need not be rolled back */
 const ota_store_module_info_t *ota_store_of(const ota_service_t *ctx, const char *module_name); /* NULL: it is another's */
 /* Unpack or keep what stands in the OTA partition, and report its version. 0 or one of OTA_ERRNO_E: nothing has changed. */
 int ota_module_install(ota_service_t *ctx, const ota_store_module_info_t *info, const ota_boot_param_t *param);
+/* This version is the module's from now on, whatever files it has. 0, or one of OTA_ERRNO_E. */
+int ota_module_is(const ota_store_module_info_t *info, const char *version);
+
+/* ota_mcu.c: send the image in the OTA partition to the MCU, and report its version. 0 or one of OTA_ERRNO_E. */
+int ota_mcu_install(ota_service_t *ctx, const ota_store_module_info_t *info, const ota_boot_param_t *param);
+
+/* ota_hal_mcu.c: send the OTA partition's first bytes. NULL when the MCU has taken all of them, else what went wrong. */
+const char *ota_hal_mcu_send(const char *name, uint32_t length);
 
 /* ota_download.c */
+uint32_t ota_trailer_size(void); /* of the bytes behind an image's payload */
 int ota_check_file_length(const char *url, uint32_t size); /* the file has so many bytes */
 int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size);
 int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param); /* sets upg_flag */

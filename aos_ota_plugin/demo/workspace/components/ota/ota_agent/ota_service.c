@@ -65,6 +65,13 @@ static int module_upgrade(ota_service_t *ctx, const ota_store_module_info_t *inf
     return ret == OTA_SUCCESS ? ota_module_install(ctx, info, param) : ret;
 }
 
+static int mcu_upgrade(ota_service_t *ctx, const ota_store_module_info_t *info, ota_boot_param_t *param)
+{
+    int ret = download_and_verify(ctx, param);
+
+    return ret == OTA_SUCCESS ? ota_mcu_install(ctx, info, param) : ret;
+}
+
 static int firmware_upgrade(ota_service_t *ctx, ota_boot_param_t *param)
 {
     int ret = download_and_verify(ctx, param);
@@ -87,7 +94,8 @@ int ota_service_start(ota_service_t *ctx)
     ret = ota_read_parameter(&param);
     if (ret == OTA_SUCCESS) {
         info = ota_store_of(ctx, ctx->module_name);
-        ret = info != NULL ? module_upgrade(ctx, info, &param) : firmware_upgrade(ctx, &param);
+        ret = info == NULL ? firmware_upgrade(ctx, &param)
+              : info->module_type == OTA_MODULE_MCU ? mcu_upgrade(ctx, info, &param) : module_upgrade(ctx, info, &param);
     }
     if (ret < 0) {
         OTA_LOG_E("the upgrade is refused: %d", ret);

@@ -5,6 +5,7 @@
 #include "hal/cpu.h"
 #include "hal/flash.h"
 #include "hal/net.h"
+#include "hal/uart.h"
 
 #define FLASH_BASE 0x34000000u
 
@@ -32,7 +33,7 @@ uint32_t hal_flash_size(hal_partition_t partition)
     return partition < HAL_PARTITION_COUNT ? PARTITIONS[partition].size : 0;
 }
 
-/* Writing flash, the boot loader and the network are the vendor's business: here they say that they are not there. */
+/* Writing flash, the boot loader, the network and the second UART are the vendor's business: here they say that they are not there. */
 int hal_flash_write(hal_partition_t partition, uint32_t offset, const void *data, uint32_t length)
 {
     (void)partition;
@@ -94,6 +95,21 @@ int hal_net_file_read(const char *url, uint32_t offset, void *buffer, uint32_t l
     (void)offset;
     (void)buffer;
     (void)length;
+    return -1;
+}
+
+void hal_uart_on(void)
+{
+}
+
+int hal_uart_put(uint8_t byte)
+{
+    (void)byte;
+    return -1;
+}
+
+int hal_uart_get(void)
+{
     return -1;
 }
 

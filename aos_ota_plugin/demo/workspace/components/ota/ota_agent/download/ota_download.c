@@ -25,18 +25,24 @@ int ota_check_file_length(const char *url, uint32_t size)
     return OTA_SUCCESS;
 }
 
+uint32_t ota_trailer_size(void)
+{
+#ifdef OTA_CONFIG_LOCAL_RSA
+    return sizeof(ota_sign_info_t) + sizeof(ota_image_info_t);
+#else
+    return sizeof(ota_image_info_t);
+#endif
+}
+
 int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size)
 {
-    uint32_t trailer = sizeof(ota_image_info_t);
+    uint32_t trailer = ota_trailer_size();
     uint32_t offset;
     int ret = ota_check_file_length(url, size);
 
     if (ret < 0) {
         return ret;
     }
-#ifdef OTA_CONFIG_LOCAL_RSA
-    trailer += sizeof(ota_sign_info_t);
-#endif
     if (size < 2 * trailer) {
         OTA_LOG_E("%lu bytes are no image", (unsigned long)size);
         return OTA_DOWNLOAD_RECV_FAIL;

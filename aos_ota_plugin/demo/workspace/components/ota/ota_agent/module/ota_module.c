@@ -132,6 +132,19 @@ static int store(change_t *change, const char *version)
     return OTA_SUCCESS;
 }
 
+int ota_module_is(const ota_store_module_info_t *info, const char *version)
+{
+    change_t change = { 0 };
+    int ret;
+
+    version_path(change.version_path, info->module_name);
+    ret = store(&change, version);
+    if (ret < 0) {
+        OTA_LOG_E("the file system does not take the version");
+    }
+    return ret;
+}
+
 /* The file that is kept as it is, as a change of one. */
 static int one_file(const ota_store_module_info_t *info, uint32_t length, ota_pack_file_t **files)
 {

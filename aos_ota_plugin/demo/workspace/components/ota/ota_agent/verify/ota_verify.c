@@ -39,7 +39,7 @@ int ota_verify(const ota_boot_param_t *param)
     int ret;
 
 #ifdef OTA_CONFIG_LOCAL_RSA
-    hashed -= sizeof(ota_sign_info_t) + sizeof(ota_image_info_t);
+    hashed -= ota_trailer_size();
 #endif
     ret = verify(param, hashed);
     if (ret < 0) {
