@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import List, Sequence
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
 from aos_ota_plugin.errors import FormatError, OutputError, Place, WorkspaceError
 from aos_ota_plugin.keys.generate import generate_private_pem
@@ -55,15 +56,14 @@ def read_config(folder: Path) -> Config:
     """Read a cloud's configuration. Raises WorkspaceError where there is no cloud, FormatError on a damaged file."""
     path = folder / CONFIG
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        config = Config(**value)
+        config = Config(**unique_json.loads(path.read_bytes()))
         ports = (config.mqtt_port, config.image_port, config.api_port)
         if not all(isinstance(port, int) and 0 <= port < 65536 for port in ports) or not all(
                 isinstance(text, str) and text for text in (config.host, config.token, config.url_key)):
             raise ValueError
     except FileNotFoundError:
         raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError, FormatError):
         raise FormatError("this is no cloud's configuration", place=Place(str(path)),
                           remedy="restore it, or move it away; a new one gets other ports and another token") from None
     return config
