@@ -2,7 +2,7 @@
 
 What a build writes is looked at call by call in test_build_faults.py. `simulate` makes its folder ready by the same functions,
 keeps what it built only with a mark that is set last, and runs its devices in folders that it throws away. `story`, `fleet`
-and `device` do as these and `cloud` do.
+and `device` do as these and `cloud` do; what `device` adds is its flash.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import sys
 import time
 
 import pytest
-from fault_layer import KILL, attempt
+from fault_layer import FAULTS, KILL, attempt
 from fault_scene import contents, is_temporary
 
 from aos_ota_plugin.cli import demo_workspace
 from aos_ota_plugin.cli.demo import KEY, SOLUTION
 from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.simulate import network
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -65,6 +66,37 @@ def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
         assert not [name for name in left if is_temporary(name)], where
         assert left.keys() == new.keys(), where
         assert {name for name in left if left[name] != new[name]} <= {(SOLUTION / KEY).as_posix()}, where
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_flash_is_whole_or_not_there(tmp_path, fault):
+    """`aos-ota device --keep` goes on with whatever stands there."""
+    flash_list = (demo_workspace.package_folder() / "demo" / "workspace" / "hardware" / "chip" / "mps2_an505" / "release"
+                  / "write_flash_gui" / "mps2_dld_cfg.yaml").read_text(encoding="utf-8")
+    built = network.NetworkBuilt(b"boot", {}, b"", b"", flash_list)
+    device, report = tmp_path / "device", tmp_path / "report"
+    report.mkdir()
+
+    def work() -> int:
+        try:
+            network.prepare(device, built, b"firmware", network.Identity("p", "d", "s"), "mqtt://10.0.2.2:1883")
+        except OtaError as error:
+            sys.stderr.write(f"aos-ota: error: {error}\n")
+            return 1
+        return 0
+
+    assert work() == 0
+    new = contents(device)
+    shutil.rmtree(device)
+    calls = attempt(work, tmp_path, report=report).calls
+    first = calls.index("open") + 1  # before it, the folder is made
+    for nth in range(first, len(calls) + 1):
+        shutil.rmtree(device)
+        done = attempt(work, tmp_path, nth=nth, fault=fault, report=report)
+        assert "Traceback" not in done.output
+        assert {name: data for name, data in contents(device).items() if not is_temporary(name)} in ({}, new), calls[nth - 1]
+        assert attempt(work, tmp_path, report=report).status == 0
+        assert contents(device) == new
 
 
 @pytest.mark.aos
