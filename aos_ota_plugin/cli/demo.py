@@ -10,9 +10,9 @@ import click
 
 from aos_ota_plugin.cli.demo_workspace import find_aos, make_key, prepare, run_make
 from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.release.file_set import write_set
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
-from aos_ota_plugin.release.store import write_if_changed
 
 VERSIONS = ("app-1.0.0", "app-1.0.1")
 SOLUTION = Path("solutions") / "ota_demo"
@@ -50,8 +50,7 @@ def command(directory: str, as_json: bool) -> None:
 
 def _keep_release(root: Path, folder: Path) -> Manifest:
     """Keep a copy of what would be shipped, as one does for the next release's OTA_BASE_RELEASE."""
-    for name in (IMAGE_NAME, MANIFEST_NAME):
-        write_if_changed(folder / name, (root / _OUTPUTS / name).read_bytes())
+    write_set(folder, {name: (root / _OUTPUTS / name).read_bytes() for name in (IMAGE_NAME, MANIFEST_NAME)})
     return parse_manifest((folder / MANIFEST_NAME).read_bytes(), file=str(folder / MANIFEST_NAME))
 
 

@@ -12,8 +12,8 @@ from aos_ota_plugin.cli.component import package_folder
 from aos_ota_plugin.cli.demo_workspace import find_aos, make_key, prepare, run_make
 from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.names import IMAGE_NAME
-from aos_ota_plugin.release.store import write_if_changed
 from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY
 from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
@@ -42,7 +42,7 @@ def built_firmware(root: Path, *, quiet: bool) -> Built:
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
         _build(root, libraries, quiet=quiet)
-        write_if_changed(stamp, state.encode("ascii"))
+        write_file(stamp, state.encode("ascii"))
     return _read(root)
 
 
@@ -67,7 +67,7 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     run_make(aos, root / _BY_HAND, [], quiet=quiet)
     for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
                          ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
-        write_if_changed(root / KEPT / BY_HAND / file, source.read_bytes())
+        write_file(root / KEPT / BY_HAND / file, source.read_bytes())
     make_versions(aos, root, VERSIONS, quiet=quiet)
 
 
@@ -76,13 +76,13 @@ def make_keys(root: Path) -> None:
     make_key(root / _KEY)
     make_key(root / KEPT / "stranger.pem")
     signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
-    write_if_changed(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
+    write_file(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
 
 
 def make_boot_stage(aos: str, root: Path, arguments: Sequence[str], target: Path, *, quiet: bool) -> None:
     """Build the boot stage into `target`; BuildError when that fails."""
     run_make(aos, root / _BOOT, list(arguments), quiet=quiet)
-    write_if_changed(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+    write_file(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
 
 
 def make_versions(aos: str, root: Path, versions: Mapping[str, Sequence[str]], *, quiet: bool) -> None:
@@ -92,7 +92,7 @@ def make_versions(aos: str, root: Path, versions: Mapping[str, Sequence[str]], *
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
-            write_if_changed(root / KEPT / name / file, source.read_bytes())
+            write_file(root / KEPT / name / file, source.read_bytes())
 
 
 def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:

@@ -14,7 +14,7 @@ import click
 from aos_ota_plugin.cli.component import NAME, component_files, package_folder
 from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.release.store import write_if_changed
+from aos_ota_plugin.release.file_set import recover, write_file
 
 MARKER = ".aos_ota_demo"
 COMPILER = "/usr/bin/arm-none-eabi-gcc"
@@ -41,25 +41,29 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
     `replaced` are folders of the workspace that get these files, by name, instead of their own.
     """
     instead = replaced or {}
+    recover(root, {MARKER}.__contains__)  # else what a killed one left here would count as somebody else's
     if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
         raise OutputError(f"{root} holds other files than a demo's",
                           remedy="name a folder that is empty or not there yet")
     source = package_folder() / "demo" / "workspace"
-    write_if_changed(root / MARKER, b"made by `aos-ota demo`, which may overwrite this folder\n")
+    write_file(root / MARKER, b"made by `aos-ota demo`, which may overwrite this folder\n")
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source)
         kept = not {up.as_posix() for up in name.parents} & set(instead)
         if kept and path.is_file() and "__pycache__" not in path.parts:
-            write_if_changed(root / name, path.read_bytes())
+            write_file(root / name, path.read_bytes())
     for folder, files in instead.items():
         for file, data in files.items():
-            write_if_changed(root / folder / file, data)
+            write_file(root / folder / file, data)
     for file, data in component_files().items():
-        write_if_changed(root / "components" / NAME / file, data)
+        write_file(root / "components" / NAME / file, data)
 
 
 def make_key(path: Path) -> None:
     """Make a development key, unless there is one."""
+    from aos_ota_plugin.release.fresh import take_back
+
+    take_back([path])
     if path.is_file():
         return
     from aos_ota_plugin.cli.keygen import create_private

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ from typing import Optional
 
 import click
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.errors import BuildError, FormatError, Place
 from aos_ota_plugin.release.reading import read
@@ -91,8 +91,8 @@ def _identity(file: str) -> Identity:
         raise FormatError("there is no such file", place=Place(file),
                           remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret")
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = unique_json.loads(text.encode("utf-8"))
+    except (ValueError, RecursionError, FormatError):
         value = None
     names = Identity._fields
     if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):

@@ -22,8 +22,8 @@ from aos_ota_plugin.cli.demo_firmware import (
     state_of,
 )
 from aos_ota_plugin.cli.demo_workspace import find_aos, prepare
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.names import IMAGE_NAME
-from aos_ota_plugin.release.store import write_if_changed
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_VERSIONS, NetworkBuilt
 
@@ -43,7 +43,7 @@ def built_network_firmware(root: Path, ca: str, *, quiet: bool) -> NetworkBuilt:
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
         _build(root, {**replaced(libraries), **_network_folders(libraries, ca)}, quiet=quiet)
-        write_if_changed(stamp, state.encode("ascii"))
+        write_file(stamp, state.encode("ascii"))
     return NetworkBuilt(boot_stage(root), kept_firmware(root, NETWORK_VERSIONS), *keys_and_flash_list(root))
 
 

@@ -15,15 +15,19 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from aos_ota_plugin.cli.launcher import find_launcher
 from aos_ota_plugin.cli.solution import load_settings
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
+from aos_ota_plugin.keys.pkcs11_uri import SCHEME as TOKEN
+from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.released import SCHEME
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.difference import explain
 from aos_ota_plugin.release.manifest import Manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
+from aos_ota_plugin.release.passwords import pin_file
 from aos_ota_plugin.release.payloads import payload_of_release
 from aos_ota_plugin.release.reading import read
 from aos_ota_plugin.release.verification import Checked
+from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.workspace.find import find_root, find_solution
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
@@ -150,7 +154,7 @@ def _safe(what: str, value: str) -> str:
 def _copy(folder: str) -> Iterator[str]:
     """A copy of the workspace in a folder of ours; gone afterwards. Without the key, outputs, and git's own files."""
     settings = load_settings(folder)
-    left_out = {os.path.realpath(path) for path in (settings.signing_key, settings.second_signer) if path}
+    left_out = {os.path.realpath(path) for path in _signers_files(settings, folder)}
     if settings.identity != "embedded":
         left_out.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
     root = os.path.realpath(find_root(folder))
@@ -173,6 +177,17 @@ def _copy(folder: str) -> Iterator[str]:
             raise BuildError(f"the workspace {root} cannot be copied to {target}: {_first(error)}",
                              remedy="make room there, or set TMPDIR to a folder with room for the workspace") from None
         yield os.path.join(target, os.path.relpath(solution, root))
+
+
+def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
+    """Private keys, and files with tokens' PINs."""
+    for reference in (settings.signing_key, settings.second_signer):
+        if reference and reference[:len(TOKEN)].lower() == TOKEN:
+            source = parse_uri(reference).pin_source
+            if source:
+                yield pin_file(source, folder)
+        elif reference:
+            yield reference
 
 
 def _first(error: OSError) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import click
 
 from aos_ota_plugin.cli.cloud import DIRECTORY
 from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.errors import OutputError, SettingsError
+from aos_ota_plugin.release.fresh import New, place_new, take_back
 
 
 @click.command("register", short_help="register devices with the cloud on this machine")
@@ -25,23 +29,39 @@ def command(product: str, devices: Tuple[str, ...], directory: str, secure: bool
     """Register devices of a product with the running cloud; the product is added where it is not there yet.
 
     What each device logs in with, its secret included, is written to DIRECTORY/devices/PRODUCT_KEY/DEVICE_NAME.json,
-    readable by you alone, and shown nowhere.
+    readable by you alone, and shown nowhere. A device that is registered and has no such file gets one again.
 
     \b
     Example:
       aos-ota register demo device1 device2
     """
-    from aos_ota_plugin.cli.keygen import create_private
     from aos_ota_plugin.cloud.client import Client
 
     client = Client(Path(directory))
-    client.add_product(product, secure=secure)
-    rows = []
-    for identity in client.add_devices(product, list(devices), gateway or ""):
-        path = Path(directory, "devices", product, f"{identity['device_name'].replace(':', '_')}.json")
-        create_private(path, (json.dumps(identity, indent=2) + "\n").encode())
-        rows.append((identity["device_name"], str(path)))
+    client.add_product(product, secure=secure)  # which checks the name that is a folder's, too
+    paths = _paths(Path(directory, "devices", product), devices)
+    identities = client.add_devices(product, list(paths), gateway or "", again=True)
+    place_new([New(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600)
+               for one in identities])
+    rows = {name: str(path) for name, path in paths.items()}
     if as_json:
-        echo_json({"product_key": product, "devices": dict(rows)})
+        echo_json({"product_key": product, "devices": rows})
         return
-    echo_table(("device", "identity"), rows)
+    echo_table(("device", "identity"), list(rows.items()))
+
+
+def _paths(folder: Path, devices: Tuple[str, ...]) -> Dict[str, Path]:
+    """Each device's file, none of which is there yet: what a killed run of the same devices left is taken back."""
+    paths = {name: folder / f"{re.sub(r'[^A-Za-z0-9._@-]', '_', name)}.json" for name in devices}
+    taken: Dict[Path, str] = {}
+    for name, path in paths.items():
+        if path in taken:
+            raise SettingsError(f"the devices {taken[path]!a} and {name!a} would have one file, {path}",
+                                remedy="give one of them another name")
+        taken[path] = name
+    take_back(list(taken))
+    for name, path in paths.items():
+        if os.path.lexists(path):
+            raise OutputError(f"{path} is there already", remedy=f"leave {name} out, or move that file away: then it "
+                              "is written again")
+    return paths

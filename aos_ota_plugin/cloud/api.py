@@ -126,8 +126,9 @@ class _ApiHandler(Handler):
         return self.server.platform.add_product(key, name, secure=secure).__dict__
 
     def _add_devices(self, value: Dict[str, Any]) -> Dict[str, Any]:
-        key, names, gateway = _take(value, product_key=str, device_names=list, gateway=(str, ""))
-        identities = self.server.platform.add_devices(key, _names(names), gateway or None)
+        key, names, gateway, again = _take(value, product_key=str, device_names=list, gateway=(str, ""),
+                                           again=(bool, False))
+        identities = self.server.platform.add_devices(key, _names(names), gateway or None, again)
         self.server.controls.devices_changed()
         return {"devices": [identity._asdict() for identity in identities]}
 

@@ -34,10 +34,11 @@ class Client:
         """Add a product, where it is not there."""
         self._post("/api/products", {"product_key": product_key, "name": name, "secure": secure})
 
-    def add_devices(self, product_key: str, names: List[str], gateway: str = "") -> List[Dict[str, str]]:
-        """Register devices; returns their identities."""
+    def add_devices(self, product_key: str, names: List[str], gateway: str = "", *,
+                    again: bool = False) -> List[Dict[str, str]]:
+        """Register devices; returns their identities, with `again` those of registered ones, too."""
         return list(self._post("/api/devices", {"product_key": product_key, "device_names": names,
-                                                "gateway": gateway})["devices"])
+                                                "gateway": gateway, "again": again})["devices"])
 
     def upload(self, data: bytes, values: Mapping[str, Optional[str]]) -> Dict[str, Any]:
         """Add a package; `values` are product_key, version and file, and may be name, module and so on."""

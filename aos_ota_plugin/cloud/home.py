@@ -16,19 +16,23 @@ import secrets
 import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Mapping, Sequence
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
 from aos_ota_plugin.errors import FormatError, OutputError, Place, WorkspaceError
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.signer import PemSigner, load_signer
+from aos_ota_plugin.release import file_set
 from aos_ota_plugin.release.store import write_atomic
 
 CONFIG = "cloud.json"
 CA = "ca.pem"
 _CA_KEY, _SERVER, _SERVER_KEY, _SIGNING_KEY = "ca.key", "server.pem", "server.key", "ota_key.pem"
 PUBLIC_KEY = "ota_key.pub.pem"
+IMAGES = "images"
 _OWNER_ONLY = 0o600
+_MODES = {CONFIG: _OWNER_ONLY, _CA_KEY: _OWNER_ONLY, _SERVER_KEY: _OWNER_ONLY, _SIGNING_KEY: _OWNER_ONLY}
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,14 @@ def read_config(folder: Path) -> Config:
     """Read a cloud's configuration. Raises WorkspaceError where there is no cloud, FormatError on a damaged file."""
     path = folder / CONFIG
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        config = Config(**value)
+        config = Config(**unique_json.loads(path.read_bytes()))
         ports = (config.mqtt_port, config.image_port, config.api_port)
         if not all(isinstance(port, int) and 0 <= port < 65536 for port in ports) or not all(
                 isinstance(text, str) and text for text in (config.host, config.token, config.url_key)):
             raise ValueError
     except FileNotFoundError:
         raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError, FormatError):
         raise FormatError("this is no cloud's configuration", place=Place(str(path)),
                           remedy="restore it, or move it away; a new one gets other ports and another token") from None
     return config
@@ -83,19 +86,24 @@ def prepare(folder: Path) -> None:
     """Make the folder, for its owner alone. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "images").mkdir(exist_ok=True, mode=0o700)
+        (folder / IMAGES).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}",
                           remedy="choose a folder that you can write to") from None
 
 
+def recover(folder: Path) -> None:
+    """Complete or remove what a killed cloud left half written; for who holds the cloud's lock."""
+    file_set.recover(folder, {*_MODES, CA, _SERVER, PUBLIC_KEY}.__contains__)
+    file_set.recover(folder / IMAGES, lambda name: True)
+
+
 def signing_key(folder: Path) -> PemSigner:
     """Return the key that this cloud signs with; made where there is none, with its public half beside it."""
     path = folder / _SIGNING_KEY
-    if not path.exists():
-        write_atomic(path, generate_private_pem(None), mode=_OWNER_ONLY)
-    signer = load_signer(path.read_bytes(), file=str(path), passphrase=None)
-    write_atomic(folder / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
+    pem = path.read_bytes() if path.exists() else generate_private_pem(None)
+    signer = load_signer(pem, file=str(path), passphrase=None)
+    _write(folder, {_SIGNING_KEY: pem, PUBLIC_KEY: signer.public_key.to_pem().encode("ascii")})
     return signer
 
 
@@ -117,8 +125,7 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
 
 def install(folder: Path, issued: Issued) -> None:
     """Give the servers another certificate; it counts from the next start."""
-    write_atomic(folder / _SERVER_KEY, issued.key, mode=_OWNER_ONLY)
-    write_atomic(folder / _SERVER, issued.certificate)
+    _write(folder, {_SERVER_KEY: issued.key, _SERVER: issued.certificate})
 
 
 def load_context(folder: Path) -> ssl.SSLContext:
@@ -137,14 +144,17 @@ def adopt_authority(source: Path, folder: Path, now: datetime.datetime) -> None:
     """Give a new cloud the authority kept in `source`, made where it is missing: firmwares go on trusting it."""
     prepare(folder)
     authority = _authority(source, now)
-    write_atomic(folder / _CA_KEY, authority.key, mode=_OWNER_ONLY)
-    write_atomic(folder / CA, authority.certificate)
+    _write(folder, {_CA_KEY: authority.key, CA: authority.certificate})
 
 
 def _authority(folder: Path, now: datetime.datetime) -> Issued:
     certificate, key = folder / CA, folder / _CA_KEY
     if not certificate.exists() or not key.exists():
         issued = make_ca(now)
-        write_atomic(key, issued.key, mode=_OWNER_ONLY)
-        write_atomic(certificate, issued.certificate)
+        _write(folder, {_CA_KEY: issued.key, CA: issued.certificate})
     return Issued(certificate.read_bytes(), key.read_bytes())
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """A key and what belongs to it, together."""
+    file_set.write_set(folder, files, modes=_MODES)

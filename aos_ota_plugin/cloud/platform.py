@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud import messages, rollout, rules
+from aos_ota_plugin.cloud.home import IMAGES
 from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
@@ -24,7 +25,6 @@ from aos_ota_plugin.keys.signer import Signer
 from aos_ota_plugin.release.module import DEFAULT, PushMessage
 from aos_ota_plugin.release.store import write_if_changed
 
-IMAGES = "images"
 DATABASE = "cloud.sqlite"
 _SECRET_BYTES = 16
 
@@ -66,19 +66,27 @@ class Platform:
                 storage.add_product(product)
         return product
 
-    def add_devices(self, product_key: str, names: Sequence[str], gateway: Optional[str] = None) -> List[Identity]:
-        """Register devices, each with a new secret; all of them or none. Raises SettingsError."""
+    def add_devices(self, product_key: str, names: Sequence[str], gateway: Optional[str] = None,
+                    again: bool = False) -> List[Identity]:
+        """Register devices, each with a new secret; all of them or none. Raises SettingsError.
+
+        With `again` those that are registered already keep their secrets: who asked may have ended before he had them.
+        """
         for name in names:
             rules.check_device_name(name)
-        identities = [Identity(product_key, name, secrets.token_hex(_SECRET_BYTES)) for name in names]
         with self._lock:
             self._product(product_key)
             if gateway is not None and self._storage.identity(product_key, gateway) is None:
                 raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
+            known = {device.device_name for device in self._storage.devices(product_key)
+                     if again and device.gateway == gateway}
+            identities = [(name in known and self._storage.identity(product_key, name))
+                          or Identity(product_key, name, secrets.token_hex(_SECRET_BYTES)) for name in names]
             try:
                 with self._storage as storage:
                     for identity in identities:
-                        storage.add_device(identity, gateway)
+                        if identity.device_name not in known:
+                            storage.add_device(identity, gateway)
             except sqlite3.IntegrityError:
                 raise SettingsError("a device of these names is registered already",
                                     remedy="leave it out; `aos-ota status` lists them") from None

@@ -20,7 +20,7 @@ from aos_ota_plugin.cloud.home import Config
 from aos_ota_plugin.cloud.image_server import ImageServer
 from aos_ota_plugin.cloud.image_url import make_url
 from aos_ota_plugin.cloud.messages import READ_BY_PLATFORM
-from aos_ota_plugin.cloud.platform import IMAGES, Platform
+from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
 from aos_ota_plugin.errors import BuildError, BusyError, OtaError, SettingsError
 
@@ -66,6 +66,7 @@ class Cloud:
     def _start(self, config: Config, context: Optional[Any]) -> None:
         home.prepare(self.folder)
         self._lock()
+        home.recover(self.folder)
         now = datetime.datetime.now(datetime.timezone.utc)
         context = context or home.tls_context(self.folder, config.hosts, now)
         self.signer = home.signing_key(self.folder)
@@ -76,7 +77,7 @@ class Cloud:
         self.gate = Gate(context, config.mqtt_port, self.broker.socket, identity_of=self.platform.identity,
                          tell=self.tell)
         self._ends.append(self.gate.stop)
-        self.images = ImageServer(config.image_port, context, self.folder / IMAGES, config.url_key.encode(),
+        self.images = ImageServer(config.image_port, context, self.folder / home.IMAGES, config.url_key.encode(),
                                   clock=time.time)
         self._ends.append(self.images.stop)
         self._connect()

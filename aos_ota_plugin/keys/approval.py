@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
 from aos_ota_plugin.keys.signature import decode_signature, require_good
@@ -40,7 +41,7 @@ def parse_approval(data: bytes, *, file: str) -> Approval:
     """Read an approval; nothing of it is proven yet. Raises FormatError, or SigningKeyError for the signature."""
     place = Place(file)
     try:
-        document: Any = json.loads(data.decode("utf-8"))
+        document: Any = unique_json.loads(data, file)
     except (ValueError, RecursionError):
         raise FormatError("this is no approval: it is not JSON", place=place, remedy=_REMEDY) from None
     if not isinstance(document, dict) or (document.get("format"), document.get("format_version")) != (

@@ -11,7 +11,7 @@ import json
 import uuid
 from typing import Any, Dict, List, Optional, Sequence
 
-from aos_ota_plugin import __version__
+from aos_ota_plugin import __version__, unique_json
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.provenance.component import Component, Product
 
@@ -74,7 +74,7 @@ def _ref(name: str, kind: str = "component") -> str:
 def parse_bill(data: bytes, *, file: str) -> Product:
     """Read which firmware a document of ours is about. Raises FormatError."""
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise _bad(file, "it is not JSON") from None
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":

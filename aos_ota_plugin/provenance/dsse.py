@@ -12,6 +12,7 @@ import binascii
 import json
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place, ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
 
@@ -47,7 +48,7 @@ def seal(payload: bytes, sign: Callable[[bytes], bytes], key: PublicKey) -> byte
 def parse_envelope(data: bytes, *, file: str) -> Envelope:
     """Read an envelope; unknown fields are left out. Raises FormatError."""
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise _bad(file, "it is not one JSON object") from None
     if not isinstance(document, dict):

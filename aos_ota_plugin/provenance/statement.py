@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin import unique_json
+from aos_ota_plugin.errors import FormatError, Place, placed
 from aos_ota_plugin.provenance.component import Component, Revision
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -102,7 +103,8 @@ def _component(one: Component, revision: Optional[Revision]) -> Dict[str, Any]:
 def parse_statement(data: bytes, *, file: str) -> Statement:
     """Read a statement of ours. Raises FormatError."""
     try:
-        document = json.loads(data.decode("utf-8"))
+        with placed(file):  # no line: the payload of an envelope has none of its own there
+            document = unique_json.loads(data)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise _bad(file, "it is not JSON") from None
     if not isinstance(document, dict) or document.get("_type") != STATEMENT_TYPE:

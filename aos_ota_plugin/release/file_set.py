@@ -17,12 +17,17 @@ from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.release import store
 from aos_ota_plugin.release.store import TEMPORARY, PathLike
 
+_AS_BEFORE: Mapping[str, int] = {}
 _DECIDED, _DROPPED, _REPLACED = ".set", ".drop", ".old"
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.set|\.drop|\.old)", re.DOTALL)
 
 
-def write_set(folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = ()) -> List[str]:
+def write_set(
+    folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = (), modes: Mapping[str, int] = _AS_BEFORE,
+) -> List[str]:
     """Write `files` by name, remove those in `drop`; the names of those written, which are those that differed.
+
+    `modes` are permissions that some of them get; the others keep theirs, or get 0644.
 
     What killed writers of the same names left is completed or removed first.
 
@@ -38,7 +43,7 @@ def write_set(folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[
         for name, data in files.items():
             target = os.path.join(where, name)
             if not store.holds(target, data):
-                staged[name] = store.stage(target, data, token=token)
+                staged[name] = store.stage(target, data, mode=modes.get(name), token=token)
         for name in drop:
             target = os.path.join(where, name)
             if os.path.lexists(target):

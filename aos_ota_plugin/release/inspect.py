@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any, Iterator, List, Optional, Tuple
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, OtaError, Place
 from aos_ota_plugin.images.inspect import DECODED_MAX
 from aos_ota_plugin.images.inspect import inspect as inspect_image
@@ -99,7 +100,7 @@ def _document(data: bytes, file: str) -> Part:
         raise FormatError(f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file),
                           remedy=_REMEDY)
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise FormatError("this looks like JSON, and is none", place=Place(file), remedy=_REMEDY) from None
     schema = value.get("schema") if isinstance(value, dict) else None

@@ -6,9 +6,9 @@ Format: UTF-8 JSON, schema ``aos-ota-layout/1``. Addresses and sizes in bytes, d
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any, Dict, Mapping, Sequence
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Placed
@@ -40,7 +40,7 @@ def parse_layout(data: bytes, *, file: str) -> Dict[str, Any]:
         FormatError: not JSON, another schema, or a field missing or of the wrong type.
     """
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise _bad(file, "it is not JSON") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

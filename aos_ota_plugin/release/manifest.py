@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin import __version__
+from aos_ota_plugin import __version__, unique_json
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     """Read a manifest.
 
     Raises:
-        FormatError: not JSON, another schema, or a field missing or of the wrong type.
+        FormatError: not JSON, a key that stands twice, another schema, or a field missing or of the wrong type.
     """
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         column = getattr(error, "colno", 0)

@@ -15,6 +15,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Optional, Protocol, Sequence
 
+from aos_ota_plugin import unique_json
 from aos_ota_plugin.device.limits import (
     MODULE_NAME_MAX,
     MQTT_MESSAGE_MAX,
@@ -123,11 +124,15 @@ class PushMessage:
 def parse_push(data: bytes, *, file: str = "") -> PushMessage:
     """Read a push message; fields of its data that devices do not read are passed over.
 
+    Devices (cJSON's ``cJSON_GetObjectItem``) take the first of fields of one name, and do not see case in names; so no
+    two may be alike.
+
     Raises:
-        FormatError: not JSON, another code, a field missing, of the wrong type or out of its limits.
+        FormatError: not JSON, two fields of one name, another code, a field missing, of the wrong type or out of its
+            limits.
     """
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = unique_json.loads(data, file, ignore_case=True)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         place = Place(file, getattr(error, "lineno", 0), getattr(error, "colno", 0)) if file else None
         raise FormatError("this is no push message: it is not JSON", place=place, remedy=_REMEDY) from None

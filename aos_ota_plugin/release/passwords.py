@@ -54,6 +54,12 @@ def pin(access: Access, uri: Pkcs11Uri) -> bytes:
     return found
 
 
+def pin_file(source: str, folder: str) -> str:
+    """The path of the file that a ``pin-source`` of a solution in ``folder`` names: as a path, or as a file: URI."""
+    path = unquote(source[len("file:"):]) if source.lower().startswith("file:") else source
+    return os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else path)
+
+
 def _refuse_empty(variable: str) -> None:
     if os.environ.get(variable) == "":
         _filled(b"", variable)
@@ -85,9 +91,8 @@ def _from_command(command: str, file: str, folder: str) -> bytes:
 
 
 def _from_file(source: str, folder: str) -> bytes:
-    """The first line of the file that ``pin-source`` names; as a path, or as a file: URI."""
-    path = unquote(source[len("file:"):]) if source.lower().startswith("file:") else source
-    path = os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else path)
+    """The first line of the file that ``pin-source`` names."""
+    path = pin_file(source, folder)
     place = Place(path)
     try:
         with open(path, "rb") as stream:

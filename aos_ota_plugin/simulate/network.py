@@ -19,6 +19,7 @@ from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.simulate import flash, machine
 from aos_ota_plugin.simulate.console import STAYS_ON
 from aos_ota_plugin.simulate.device import FLASH_LIST_NAME
@@ -74,7 +75,7 @@ def check(identity: Identity, broker: str) -> None:
 def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
     """Flash a new device in `folder`: boot stage, `firmware` in bank A, who it is; `broker` is mqtt[s]://name:port.
 
-    Raises FormatError as `check`, and when something does not fit.
+    Raises FormatError as `check`, and when something does not fit; OutputError.
     """
     check(identity, broker)
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
@@ -85,7 +86,7 @@ def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identi
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # the flash holds the device's secret
-    (folder / machine.FLASH).write_bytes(contents)
+    write_file(folder / machine.FLASH, bytes(contents))  # whole or not at all: `aos-ota device --keep` goes on with it
 
 
 def without_key(firmware: bytes, key: PublicKey) -> bytes:

@@ -7,6 +7,12 @@ import shutil
 import subprocess
 
 import pytest
+from softhsm import PIN
+from test_fails_closed import refused, set_in_def_config
+from test_modules import set_up as set_modules_up
+
+from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.keys.signer import load_signer
 
 pytestmark = pytest.mark.aos
 
@@ -91,3 +97,67 @@ def test_path_and_time_in_the_firmware(module_workspace, restored, public_key, t
     kept = keep(workspace, tmp_path / "mapped")
     done = verify(workspace, kept, "--public-key", public_key, "--rebuild", workspace.solution)
     assert done.status == 0, done.output
+
+
+def public_of(pem):
+    return load_signer(pem, file="key", passphrase=None).public_key
+
+
+def keep_all(workspace, folder):
+    folder.mkdir(parents=True)
+    for path in workspace.images.iterdir():
+        if path.name.startswith(("ota_rtos_ota", "ota_module_")):
+            shutil.copy(path, folder)
+    return folder
+
+
+@pytest.mark.hsm
+def test_one_of_everything(workspace, softhsm, dev_key, other_key, tmp_path):
+    """Two signers, the second one a token; modules; then a transition to the next key, with a diff and an xz image, built again
+    without key, token and PIN."""
+    keys, token, second = workspace.solution / "keys", softhsm(), generate_private_pem(None)
+    workspace.write_key(tmp_path / "second.pem", second)
+    token.bring(tmp_path / "second.pem", "second", "02")
+    for name, pem in (("next", other_key), ("second", second), ("current", dev_key)):
+        (keys / f"{name}.pub.pem").write_text(public_of(pem).to_pem(), encoding="utf-8")
+    (workspace.solution / "ota.keys.yaml").write_text(
+        f"current: {{fingerprint: {public_of(dev_key).fingerprint}}}\n"
+        f"next: {{fingerprint: {public_of(other_key).fingerprint}, public_key: keys/next.pub.pem}}\n", encoding="utf-8")
+    for line in ("OTA_KEY_RING: ota.keys.yaml", "OTA_SECOND_PUBLIC_KEY: keys/second.pub.pem", "OTA_PROVENANCE: y",
+                 'OTA_SECOND_SIGNER: "pkcs11:token=OTA%20keys;object=second?module-name=softhsm2&pin-source=keys/second.pin"'):
+        set_in_def_config(workspace, line)
+    set_modules_up(workspace)
+    workspace.write_key(keys / "second.pin", PIN.encode())
+    said = workspace.made(env=token.environ).output
+    assert f"approved by the second signer, key {public_of(second).short_fingerprint}" in said
+    first = keep_all(workspace, workspace.solution / "releases" / "app-1.0.0")
+    transition = ("OTA_APP_VERSION=app-1.1.0", "OTA_EMBED_NEXT_KEY=y", "OTA_DIFF=y", "OTA_COMPRESS_XZ=y",
+                  "OTA_BASE_RELEASE=releases/app-1.0.0/ota_rtos_ota.json")
+    workspace.write_key(keys / "second.pin", b"987654")
+    refused(workspace, *transition, says=["second signer: the token does not take this PIN"], env=token.env())
+    workspace.write_key(keys / "second.pin", PIN.encode())
+    workspace.made(*transition, env=token.environ)
+    approval = json.loads(workspace.manifest.read_bytes())["approval"]
+    assert public_of(second).verify_hash(bytes.fromhex(approval["hash"]), bytes.fromhex(approval["signature"]))
+    assert workspace.made(*transition).count() == {}  # no token is needed
+    second_release = keep_all(workspace, workspace.solution / "releases" / "app-1.1.0")
+    images = {path.name for path in second_release.iterdir() if path.suffix in (".bin", ".xz")}
+    assert images == {"ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.diff.bin", *(
+        f"ota_module_{name}.bin" for name in ("panel", "meter", "valve", "radio"))}
+
+    workspace.key.unlink()
+    (keys / "second.pin").unlink()
+    trusted = keys / "current.pub.pem"
+    for kept, *base in ((second_release, "--base", first), (first,)):
+        done = verify(workspace, kept, "--public-key", trusted, "--rebuild", workspace.solution, *base)
+        assert done.status == 0, done.output
+        for name in {path.name for path in kept.iterdir() if path.suffix in (".bin", ".xz")}:
+            assert f"rebuilt: {name}: the same " in " ".join(done.output.split()), name
+    done = verify(workspace, second_release, "--public-key", trusted, "--rebuild", workspace.solution)
+    assert done.status == 1
+    assert "give that release's folder with --base" in done.output
+    (workspace.solution / "radio.bin").write_bytes(b"another radio")
+    done = verify(workspace, first, "--public-key", trusted, "--rebuild", workspace.solution)
+    assert done.status == 1
+    assert "Traceback" not in done.output
+    assert "ota_module_radio.bin" in done.output

@@ -72,7 +72,7 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
 
     root = tmp_path / "工作 区"
     solution = root / "solutions" / "s"
-    for name in ("keys/key.pem", "keys/second.pem", "out/a.o", "aos_sdk/a", "releases/1/a.bin", ".git/config", "main.c", "ota.secrets.yaml", "package.yaml"):
+    for name in ("keys/key.pem", "keys/second.pem", "keys/文 pin", "out/a.o", "aos_sdk/a", "releases/1/a.bin", ".git/config", "main.c", "ota.secrets.yaml", "package.yaml"):
         (solution / name).parent.mkdir(parents=True, exist_ok=True)
         (solution / name).write_text(name)
     images = root / "hardware" / "chip" / "ota_bin"
@@ -84,10 +84,11 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "load_settings", lambda folder: settings)
     with module._copy(str(solution)) as copied:
         found = {path.relative_to(copied).as_posix() for path in module.Path(copied).rglob("*") if path.is_file()}
-        assert found == {"main.c", "package.yaml"}
+        assert found == {"main.c", "package.yaml", "keys/文 pin"}
         assert [path.name for path in (module.Path(copied).parents[1] / "hardware" / "chip" / "ota_bin").iterdir()] == ["vendor.bin"]
         settings.identity = "embedded"
+        settings.second_signer = "pkcs11:object=b?pin-source=file:keys/%E6%96%87%20pin"
     assert not module.Path(copied).exists()
     with module._copy(str(solution)) as copied:
         assert (module.Path(copied) / "ota.secrets.yaml").is_file()
-        assert not (module.Path(copied) / "keys" / "key.pem").exists()
+        assert [path.name for path in (module.Path(copied) / "keys").iterdir()] == ["second.pem"]

@@ -228,3 +228,29 @@ def test_an_image_of_another_fleet_is_a_lost_fleet():
     assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -4"}, "app-1.0.2") is None
     assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
     assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")
+
+
+def test_a_registered_device_gets_its_file_again(start, tmp_path):
+    start()
+    folder = tmp_path / "build" / "云" / "devices" / "demo"
+    words = ("register", "demo", "one", "two:2", "--cloud", "build/云")
+    assert aos_ota(*words, cwd=tmp_path).returncode == 0
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(first) == ["one.json", "two_2.json"]
+    done = aos_ota(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "one.json is there already" in done.stderr
+    assert "leave one out" in done.stderr
+    for name in first:
+        (folder / name).unlink()
+    assert aos_ota(*words, cwd=tmp_path).returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    done = aos_ota("register", "demo", "a:1", "a_1", "--cloud", "build/云", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "would have one file" in done.stderr
+    assert aos_ota("register", "demo", "three", "--gateway", "one", "--cloud", "build/云", cwd=tmp_path).returncode == 0
+    (folder / "three.json").unlink()
+    done = aos_ota("register", "demo", "three", "--cloud", "build/云", cwd=tmp_path)  # not through that gateway
+    assert done.returncode == 1
+    assert "registered already" in done.stderr
+    assert not (folder / "three.json").exists()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from fault_layer import FAULTS, KILL, attempt
-from test_commands_faults import contents, is_temporary, visible
+from fault_scene import contents, is_temporary, visible
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.release import file_set, rendering, settle

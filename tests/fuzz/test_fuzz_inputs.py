@@ -31,12 +31,34 @@ def test_what_is_kept(name):
             assert str(error)
 
 
+def seeds(name):
+    return sorted((HERE / "seeds" / slug(name)).iterdir())
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_are_what_their_names_say(name):
+    """Read, or refused where the name begins so; none is the target's sound input once more, and all are fed to it."""
+    assert seeds(name)
+    for path in seeds(name):
+        data = path.read_bytes()
+        assert data in kept(name)
+        assert data != TARGETS[name].good
+        try:
+            TARGETS[name].check(data)
+            outcome = "read"
+        except OtaError:
+            outcome = "refused"
+        assert outcome == ("refused" if path.name.startswith("refused-") else "read"), path
+
+
 def test_every_kept_input_belongs_to_a_target():
     folders = {folder.name for kind in ("seeds", "regressions") for folder in (HERE / kind).glob("*")}
     assert folders
     assert folders <= {slug(name) for name in TARGETS}
     assert len({slug(name) for name in TARGETS}) == len(TARGETS)
-    assert all(path.stat().st_size < 16384 for path in HERE.rglob("*/*/*") if path.is_file())
+    sizes = [path.stat().st_size for kind in ("seeds", "regressions") for path in (HERE / kind).rglob("*") if path.is_file()]
+    assert max(sizes) < 16384
+    assert sum(sizes) < 300_000
 
 
 def test_a_short_run(tmp_path):
@@ -73,6 +95,33 @@ def test_a_foreign_exception_is_found_and_its_input_kept(tmp_path):
     ((file, message),) = result["kept"].items()
     assert message.startswith("IndexError at ")
     assert Path(file).read_bytes()[:1] != b"g"
+
+
+SEEDED = """
+import sys
+sys.path[:0] = [{root!r}, {tests!r}]
+from dataclasses import replace
+from tests import mutation_targets
+target = mutation_targets.TARGETS["ota.config"]
+
+def check(data):
+    if data == {seed!r}:
+        raise IndexError("the seed")
+    return target.check(data)
+
+mutation_targets.TARGETS["ota.config"] = replace(target, check=check)
+from tests.fuzz import worker
+worker.main()
+"""
+
+
+def test_the_fuzzer_begins_with_the_seeds(tmp_path):
+    for path in seeds("ota.config"):
+        seed = path.read_bytes()
+        script = SEEDED.format(root=str(ROOT), tests=str(ROOT / "tests"), seed=seed)
+        done = fuzz("ota.config", "20", "0", str(tmp_path), script=("-c", script))
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["foreign"] >= 1, path
 
 
 def test_an_unknown_target():
