@@ -50,25 +50,17 @@ def load_kconfig(path: str = KCONFIG_FILE) -> Any:  # a class of an untyped libr
     with _own_environment():
         try:
             kconfig = library.Kconfig(path, warn_to_stderr=False)
-        except library.KconfigError as trouble:
-            raise SettingsError(
-                f"the Kconfig file is wrong: {' '.join(str(trouble).split())}",
-                place=Place(path),
-                remedy="reinstall aos_ota_plugin",
-            ) from None
         except OSError as trouble:
-            raise SettingsError(
-                f"the Kconfig file cannot be read: {trouble.strerror}",
-                place=Place(path),
-                remedy="reinstall aos_ota_plugin",
-            ) from None
+            raise _spoilt(path, f"cannot be read: {trouble.strerror}") from None
+        except (library.KconfigError, AttributeError) as trouble:  # the latter of a property where none can be
+            raise _spoilt(path, f"is wrong: {' '.join(str(trouble).split())}") from None
     if kconfig.warnings:
-        raise SettingsError(
-            f"the Kconfig file is doubtful: {' '.join(kconfig.warnings[0].split())}",
-            place=Place(path),
-            remedy="reinstall aos_ota_plugin",
-        )
+        raise _spoilt(path, f"is doubtful: {' '.join(kconfig.warnings[0].split())}")
     return kconfig
+
+
+def _spoilt(path: str, what: str) -> SettingsError:
+    return SettingsError(f"the Kconfig file {what}", place=Place(path), remedy="reinstall aos_ota_plugin")
 
 
 def load_schema(path: str = KCONFIG_FILE) -> Schema:
@@ -91,6 +83,8 @@ def load_schema(path: str = KCONFIG_FILE) -> Schema:
             symbols[symbol.name] = _with_default(symbols[symbol.name], default.str_value)
     choices = {}
     for choice in kconfig.unique_choices:
+        if not choice.syms:
+            raise _spoilt(path, "has a choice of nothing")
         default = choice.defaults[0][0].name if choice.defaults else choice.syms[0].name
         choices[choice.name] = Choice(choice.name, tuple(member.name for member in choice.syms), default)
         symbols[default] = _with_default(symbols[default], "y")
