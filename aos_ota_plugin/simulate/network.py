@@ -49,7 +49,7 @@ class Identity(NamedTuple):
 
 
 class NetworkBuilt(NamedTuple):
-    """The firmware of `NETWORK_VERSIONS`, the boot stage, the key that signs, a stranger's, the flasher's list."""
+    """The firmware by its version's name, the boot stage, the key that signs, a stranger's, the flasher's list."""
 
     boot: bytes
     firmware: Dict[str, Firmware]
@@ -147,6 +147,11 @@ class NetworkDevice:
     def running(self) -> bool:
         """Whether it is on."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The emulator's process, while it is on."""
+        return self._process.pid if self._process is not None and self.running else None
 
     def follow(self, ended: threading.Event) -> Iterator[str]:
         """Yield what the console shows, until `ended` is set or the device is off."""
