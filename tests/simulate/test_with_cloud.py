@@ -256,6 +256,18 @@ def test_a_module_is_pushed_installed_and_reported(online, network_built, tmp_pa
     assert files_of(both.folder, network_built) == found
 
 
+def test_power_fails_while_a_device_gets_its_first_files_of_a_module(online, network_built):
+    both = online(secure=True)
+    both.client.set_faults(rate=4_000)
+    job = both.push(panel_pack(), "panel-1.1.0", module="panel")
+    until(lambda: both.task(job)["step"] >= 30)
+    both.lose_power()
+    task = both.ended(job)
+    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 1)
+    assert both.versions == {DEFAULT: NETWORK_OLD, "panel": "panel-1.1.0"}
+    assert files_of(both.folder, network_built)["/data/panel/layout.json"] == b'{"rows": 4}'
+
+
 @pytest.mark.parametrize("secure, image", [(False, panel_pack()), (True, panel_pack("../js/app.bin"))], ids=["unsigned", "escaping"])
 def test_a_module_that_is_refused_changes_no_file(online, network_built, secure, image):
     both = online(secure=secure)
