@@ -13,6 +13,7 @@ from typing import Any, List
 
 import click
 
+from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import BuildError, ProofError, WorkspaceError
 
@@ -46,8 +47,7 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
     find_mosquitto()
     import_mqtt()
     allow_many_files()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
+    with unwound(), tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
         outcome = _play(cloud, devices, size, seed, faults=faults)
     values = {"devices": devices, "bytes": size, "lost": list(outcome.lost), "right": outcome.right,
               "online_seconds": round(outcome.online_seconds, 2),
@@ -80,7 +80,7 @@ class _CloudProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        from aos_ota_plugin.cloud.broker import die_with_parent
+        from aos_ota_plugin.children import die_with_parent
         from aos_ota_plugin.cloud.client import Client
 
         self._process = subprocess.Popen(

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
+from aos_ota_plugin.children import die_with_parent
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -115,6 +116,7 @@ class NetworkDevice:
         try:
             self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
                                              stdout=self._stream, stderr=subprocess.STDOUT,
+                                             preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
                                              start_new_session=True)  # Ctrl-C is ours to answer
         except OSError as error:
             self._stream.close()
