@@ -13,7 +13,7 @@ import click
 from aos_ota_plugin.cli.ending import on_ending_signals, unwound
 from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.errors import BuildError, FormatError, Place
-from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.release.reading import read
 from aos_ota_plugin.settings.secretfile import read_private
 from aos_ota_plugin.simulate.machine import FLASH, find_qemu
 from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare

@@ -16,7 +16,7 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.images.diff import build
 from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_patch, prove_accepted, prove_diff
 from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.inputs import load_private_key
+from aos_ota_plugin.release.key_files import load_private_key
 from aos_ota_plugin.release.payloads import read_payload
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from aos_ota_plugin.cli.launcher import AOS_TOOLS, Launcher, find_launcher
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.solution import load_settings
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
-from aos_ota_plugin.release import inputs, policy
+from aos_ota_plugin.release import inputs, key_files, policy
 from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.disk import load_package
@@ -166,17 +166,17 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
         return
     settings = patient.settings
     inputs.check_files(settings)
-    signer, public_key = inputs.load_keys(settings)
+    signer, public_key = key_files.load_keys(settings)
     if signer is not None:
         yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
     if public_key is not None and (signer is None or public_key != signer.public_key):
         yield Check(name, signer is None, f"devices trust {public_key.short_fingerprint}",
                     "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY")
-    ring = inputs.load_ring(settings)
+    ring = key_files.load_ring(settings)
     if public_key is not None and not settings.allow_development_key:
         policy.refuse_development_key(public_key)
     if public_key is not None and ring is not None:
-        policy.prove_ring(ring, public_key, inputs.next_key(settings, ring), {})
+        policy.prove_ring(ring, public_key, key_files.next_key(settings, ring), {})
         following = ring.next.shown if ring.next else "none"
         yield Check(
             name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")

@@ -10,8 +10,8 @@ import click
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.images.tree import Part, shown
-from aos_ota_plugin.release.inputs import read_at_most
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX, explain_payload, inspect
+from aos_ota_plugin.release.reading import read_at_most
 
 _MANIFEST = "ota_rtos_ota.json"
 _INDENT = "  "

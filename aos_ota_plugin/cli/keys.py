@@ -14,12 +14,13 @@ from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, SettingsError
 from aos_ota_plugin.images.full import parse
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inputs import load_public_key, read_at_most, read_ring
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.key_chain import BROKEN, KeyChain, approval_problem, key_chain
+from aos_ota_plugin.release.key_files import load_public_key, read_ring
 from aos_ota_plugin.release.key_ring import KeyRing
 from aos_ota_plugin.release.manifest import SCHEMA, Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
+from aos_ota_plugin.release.reading import read_at_most
 
 RING_FILE = "ota.keys.yaml"
 FOLDER = "releases"

@@ -18,8 +18,9 @@ from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import load_private_key, read, read_document
+from aos_ota_plugin.release.key_files import load_private_key
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
+from aos_ota_plugin.release.reading import read, read_document
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import click
 
 from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.release.inputs import load_private_key, read, read_document
+from aos_ota_plugin.release.key_files import load_private_key
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose, push_message, warnings
+from aos_ota_plugin.release.reading import read, read_document
 
 
 @click.command("push-message", short_help="print the message that offers a file of a release to a device")

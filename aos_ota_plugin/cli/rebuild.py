@@ -19,10 +19,10 @@ from aos_ota_plugin.keys.released import SCHEME
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.difference import explain
-from aos_ota_plugin.release.inputs import read
 from aos_ota_plugin.release.manifest import Manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
 from aos_ota_plugin.release.payloads import payload_of_release
+from aos_ota_plugin.release.reading import read
 from aos_ota_plugin.release.verification import Checked
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.workspace.find import find_root, find_solution

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.release.inputs import read_document
 from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.reading import read_document
 from aos_ota_plugin.release.report import duration, transfer_report
 
 

@@ -13,20 +13,19 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.inputs import (
+from aos_ota_plugin.release.key_files import (
     Access,
     key_to_embed,
     load_private_key,
     load_public_key,
     load_second_signer,
-    read,
-    read_document,
     read_ring,
 )
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import key_lines
+from aos_ota_plugin.release.reading import read, read_document
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
@@ -212,7 +211,7 @@ def _second(
     """The second signer, and the key that it has to have."""
     wanted = load_public_key(public_key) if public_key else None
     if approval and wanted:
-        from aos_ota_plugin.release.inputs import load_approval
+        from aos_ota_plugin.release.key_files import load_approval
 
         return load_approval(approval, wanted), wanted
     return (load_second_signer(reference, _ask, "", public_key) if reference else None), wanted
@@ -221,7 +220,7 @@ def _second(
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
     """The signer that stands for whoever signs elsewhere."""
     from aos_ota_plugin.keys.offline import AttachedSigner
-    from aos_ota_plugin.release.inputs import read_at_most
+    from aos_ota_plugin.release.reading import read_at_most
 
     trusted = load_public_key(public_key)
     if signature is None:

@@ -8,7 +8,7 @@ from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import placed
 from aos_ota_plugin.images.pack import parse
 from aos_ota_plugin.release.fresh import write_new
-from aos_ota_plugin.release.inputs import read
+from aos_ota_plugin.release.reading import read
 
 
 @click.command("unpack-files", short_help="unpack a data-file pack into a folder")

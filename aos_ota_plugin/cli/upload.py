@@ -11,9 +11,9 @@ import click
 from aos_ota_plugin.cli.cloud import DIRECTORY
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
-from aos_ota_plugin.release.inputs import read
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose
+from aos_ota_plugin.release.reading import read
 
 
 @click.command("upload", short_help="add a package to the cloud on this machine")

@@ -20,10 +20,10 @@ from aos_ota_plugin.images.full import kind_of, parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inputs import read, read_at_most, read_key
 from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
 from aos_ota_plugin.release.module import DEFAULT, PushMessage, parse_push
 from aos_ota_plugin.release.payloads import read_payload
+from aos_ota_plugin.release.reading import read, read_at_most, read_key
 
 _GIVE_PUSH = "give the message with --push, or the digestsign that the platform returned with --digestsign"
 _STAGES = {True: "agent", False: "boot stage"}

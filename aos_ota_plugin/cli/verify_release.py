@@ -9,7 +9,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release.inputs import load_public_key
+from aos_ota_plugin.release.key_files import load_public_key
 from aos_ota_plugin.release.verification import Checked, Verification, check_base
 
 

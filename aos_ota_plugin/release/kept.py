@@ -14,8 +14,8 @@ from typing import Dict, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.release import store
-from aos_ota_plugin.release.inputs import READ_MAX
 from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.reading import READ_MAX
 
 _VENDORS = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
 """What vendors' scripts write."""

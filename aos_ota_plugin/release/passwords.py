@@ -17,7 +17,7 @@ from aos_ota_plugin.keys.pkcs11_uri import PIN_VARIABLE, Pkcs11Uri
 from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE
 
 if TYPE_CHECKING:
-    from aos_ota_plugin.release.inputs import Access
+    from aos_ota_plugin.release.key_files import Access
 
 COMMAND_VARIABLE = "AOS_OTA_PASSPHRASE_COMMAND"
 COMMAND_TIMEOUT = 300

@@ -14,9 +14,9 @@ from typing import Collection, List, NamedTuple, Optional
 from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
 from aos_ota_plugin.images import full, xz
 from aos_ota_plugin.images.inspect import DECODED_MAX
-from aos_ota_plugin.release.inputs import read_at_most
 from aos_ota_plugin.release.inspect import FILE_MAX
 from aos_ota_plugin.release.manifest import Artifact, Manifest, parse_manifest
+from aos_ota_plugin.release.reading import read_at_most
 
 
 class Payload(NamedTuple):

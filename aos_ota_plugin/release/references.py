@@ -11,7 +11,7 @@ from aos_ota_plugin.keys.signer import reference_kind
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
-    from aos_ota_plugin.release.inputs import Access
+    from aos_ota_plugin.release.key_files import Access
 
 
 def check_reference(reference: str, folder: str) -> None:
@@ -59,10 +59,10 @@ def _released(reference: str, folder: str, public_key: Optional[PublicKey]) -> S
     from aos_ota_plugin.errors import placed
     from aos_ota_plugin.images import full
     from aos_ota_plugin.keys.released import SCHEME, ReleasedSigner
-    from aos_ota_plugin.release.inputs import read
     from aos_ota_plugin.release.manifest import parse_manifest
     from aos_ota_plugin.release.names import MANIFEST_NAME
     from aos_ota_plugin.release.payloads import is_plain
+    from aos_ota_plugin.release.reading import read
 
     if public_key is None:
         raise SigningKeyError("a kept release does not say which public key devices need to trust",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTupl
 from aos_ota_plugin import __version__
 from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.release import documents, file_set, image_step, inputs, settle_modules, store
+from aos_ota_plugin.release import documents, file_set, image_step, inputs, key_files, reading, settle_modules, store
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.partitions import partition_files
@@ -111,7 +111,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
         image_step.run_image_step(step, target=str(site.binary), folder=os.path.dirname(site.image),
                                   sweep=settings.security == "local")
     _require_fresh_payload(site)
-    payload = inputs.read(site.payload, "the payload", "build the firmware first")
+    payload = reading.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
     sources = settle_modules.load(settings)
     key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
@@ -152,15 +152,15 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
     from aos_ota_plugin.release.known import with_known
     from aos_ota_plugin.release.make import ReleaseInput
 
-    signer, public_key = inputs.load_keys(settings)
+    signer, public_key = key_files.load_keys(settings)
     base = inputs.load_base(settings)
-    ring = inputs.load_ring(settings)
-    second, second_key = inputs.load_second(settings)
+    ring = key_files.load_ring(settings)
+    second, second_key = key_files.load_second(settings)
     return with_known(ReleaseInput(
         payload=payload,
         payload_name=os.path.basename(site.payload),
         image_name=os.path.basename(site.image),
-        elf=inputs.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+        elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
         elf_name=os.path.basename(site.elf or "the ELF"),
         version=settings.app_version,
         version_place=settings.origins["OTA_APP_VERSION"].place,
@@ -169,7 +169,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
         signer=signer,
         public_key=public_key,
-        next_key=inputs.next_key(settings, ring),
+        next_key=key_files.next_key(settings, ring),
         ring=ring,
         allow_development_key=settings.allow_development_key,
         second=second,
@@ -215,14 +215,14 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "xz": settings.compress_xz,
         "diff": settings.diff,
         "partition": settings.partition_size or [
-            hashlib.sha256(inputs.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
+            hashlib.sha256(reading.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)],
         "board": site.board,
         "next_key": settings.embed_next_key,
         "development_key": settings.allow_development_key,
         "files": [_stamp(path) for path in (
             site.elf, settings.signing_key, settings.second_signer, settings.base_release,
-            *inputs.input_files(settings))],
+            *key_files.input_files(settings))],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 

@@ -13,11 +13,11 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inputs import read_at_most
 from aos_ota_plugin.release.inspect import FILE_MAX
 from aos_ota_plugin.release.manifest import Artifact, Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, sbom_name, statement_name
 from aos_ota_plugin.release.payloads import is_plain, payload_of_release
+from aos_ota_plugin.release.reading import read_at_most
 
 _DOCUMENT_MAX = 8 << 20
 """Bytes of the largest manifest, statement or list of components; a solution of 1000 components has half a megabyte."""

@@ -16,7 +16,7 @@ from typing import Any, Callable, List, Sequence
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.process import describe
-from aos_ota_plugin.release import file_set, inputs, settle
+from aos_ota_plugin.release import file_set, inputs, rendering, settle
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 Nodes = List[Any]
@@ -99,9 +99,9 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     user_file = source[0].srcnode().abspath if source else None
     if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
         # Nobody signs and nobody checks: there is no key to put in.
-        rendered = inputs.read_source(user_file)
+        rendered = rendering.read_source(user_file)
     else:
-        rendered = inputs.render_source(
+        rendered = rendering.render_source(
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
             templates=templates_of(env))
     _wait_past(env.get("OTA_DOWNSTREAM", ()))
@@ -110,7 +110,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
 
 def _compile_identity(target: Nodes, env: Any) -> None:
     settings = settings_of(env)
-    text = inputs.render_identity_source(settings, templates=templates_of(env))
+    text = rendering.render_identity_source(settings, templates=templates_of(env))
     tokens = [str(token) for token in env.subst_list("$CC $CFLAGS $CCFLAGS")[0]]
     compiler = env.WhereIs(tokens[0]) or tokens[0]
     output = Path(target[0].abspath)

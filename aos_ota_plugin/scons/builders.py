@@ -18,7 +18,7 @@ from SCons.Action import Action
 from SCons.Builder import Builder
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release import inputs
+from aos_ota_plugin.release import key_files
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -87,7 +87,7 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
     depends: List[Any] = [env.Value(_image_key(settings))]
-    depends += [env.File(path) for path in inputs.input_files(settings) if Path(path).is_file()]
+    depends += [env.File(path) for path in key_files.input_files(settings) if Path(path).is_file()]
     if settings.base_release:
         depends.append(env.File(settings.base_release))
     if settings.modules:
@@ -108,7 +108,7 @@ def _templates(env: Any, name: str) -> List[Any]:
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    return [env.File(path) for path in inputs.trust_files(settings) if Path(path).is_file()]
+    return [env.File(path) for path in key_files.trust_files(settings) if Path(path).is_file()]
 
 
 def _reference(settings: OtaSettings) -> Optional[str]:

@@ -17,7 +17,7 @@ from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.images.full import parse as parse_image
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.release.fresh import write_new
-from aos_ota_plugin.release.inputs import Access, load_private_key
+from aos_ota_plugin.release.key_files import Access, load_private_key
 from aos_ota_plugin.release.manifest import Artifact, Manifest
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"

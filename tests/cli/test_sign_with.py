@@ -176,7 +176,7 @@ def test_a_token_that_goes_away_before_it_signs(token, tmp_path):
     script = (
         "import shutil, sys\n"
         "from aos_ota_plugin.errors import SigningKeyError\n"
-        "from aos_ota_plugin.release.inputs import Access, load_private_key\n"
+        "from aos_ota_plugin.release.key_files import Access, load_private_key\n"
         "from aos_ota_plugin.settings.secret import Secret\n"
         f"signer = load_private_key({URI + MODULE!r}, Access(pin=Secret({PIN!r})))\n"
         "assert len(signer.sign_hash(bytes(32))) == 256\n"

@@ -276,7 +276,7 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
     """The same bytes as with the key's file, also from a token that signs digests only."""
     hsm = softhsm(mechanisms)
     hsm.bring(KEYS / "private.pem", "ota", "01")
-    from aos_ota_plugin.release.inputs import Access, load_private_key
+    from aos_ota_plugin.release.key_files import Access, load_private_key
     from aos_ota_plugin.settings.secret import Secret
 
     monkeypatch.setenv("SOFTHSM2_CONF", hsm.environ["SOFTHSM2_CONF"])

@@ -23,7 +23,7 @@ from fault_layer import FAULTS, KILL, attempt
 from test_commands_faults import contents, is_temporary, visible
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release import file_set, inputs, settle
+from aos_ota_plugin.release import file_set, rendering, settle
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -59,7 +59,7 @@ def build(folder: Path):
                                payload=str(folder / "ota_rtos.bin"), state=str(out / "state.json"), solution="s")
             settle.recover(site)
             for name in ("otaappdemo.c", "ota_hal_digest.c"):
-                file_set.write_file(out / name, inputs.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
+                file_set.write_file(out / name, rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
             settle.settle(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")

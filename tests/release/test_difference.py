@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aos_ota_plugin.device.elf_place import ElfPlace, find_place
 from aos_ota_plugin.errors import SigningKeyError
 from aos_ota_plugin.release.difference import explain, first_difference, string_at
-from aos_ota_plugin.release.inputs import Access, load_private_key
+from aos_ota_plugin.release.key_files import Access, load_private_key
 from aos_ota_plugin.release.make import make_release
 
 _spec = importlib.util.spec_from_file_location("elf_builder", Path(__file__).parents[1] / "device" / "elf_builder.py")

@@ -8,7 +8,7 @@ import pytest
 
 from aos_ota_plugin.errors import OtaError, SecretError
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
-from aos_ota_plugin.release.inputs import Access
+from aos_ota_plugin.release.key_files import Access
 from aos_ota_plugin.release.passwords import passphrase, pin
 from aos_ota_plugin.settings.secret import Secret
 
