@@ -1,4 +1,4 @@
-"""`aos-ota device` and `aos-ota story`, ended in every phase: nothing that they started runs on."""
+"""`aos-ota device` and `aos-ota story`, ended in every phase, and a build: nothing that they started runs on."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def story_words(tmp_path, authority, require_tool):
 
 
 @pytest.fixture
+def simulate_words():
+    return ["simulate", "出"]
+
+
+@pytest.fixture
 def firmware(network_built, tmp_path) -> Path:
     path = tmp_path / "built.pickle"
     path.write_bytes(pickle.dumps(network_built))
@@ -63,7 +68,7 @@ def left_nothing(command: Marked, *, temporary: bool = True) -> None:
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("words", ["device_words", "story_words"])
+@pytest.mark.parametrize("words", ["device_words", "story_words", "simulate_words"])
 def test_while_it_builds(request, network_built, tmp_path, words, number):
     with Marked(request.getfixturevalue(words), cwd=tmp_path) as command:
         command.until(lambda: command.pids("arm-none-eabi"))
