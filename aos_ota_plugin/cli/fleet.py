@@ -81,11 +81,19 @@ class _CloudProcess:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         from aos_ota_plugin.children import die_with_parent
-        from aos_ota_plugin.cloud.client import Client
 
         self._process = subprocess.Popen(
             [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=os.name == "posix", preexec_fn=die_with_parent())  # noqa: PLW1509
+        try:
+            self._wait_for_answer()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for_answer(self) -> None:
+        from aos_ota_plugin.cloud.client import Client
+
         until = time.monotonic() + _START_SECONDS
         while True:
             if self._process.poll() is not None:
@@ -95,7 +103,6 @@ class _CloudProcess:
                 return
             except WorkspaceError:
                 if time.monotonic() > until:
-                    self.stop()
                     raise
                 time.sleep(0.1)
 
