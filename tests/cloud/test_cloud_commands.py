@@ -1,6 +1,7 @@
 """The commands as a user runs them, and that nothing of them stays behind, however they end."""
 
 import hashlib
+import itertools
 import json
 import shutil
 import signal
@@ -12,6 +13,7 @@ import pytest
 from cloud_world import IMAGE, LOCAL, SIGNER, until
 from marked import Marked
 
+from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.device_model import DeviceModel, Settings, client_context
 from aos_ota_plugin.cloud.home import read_config
@@ -230,6 +232,15 @@ def test_a_fleet_that_is_ended_leaves_nothing(tmp_path, tools, phase, number):
 def online(folder):
     status = answers(folder)
     return len(status["online"]) if status else 0
+
+
+def test_a_task_that_goes_back_to_a_state_has_not_ended(still_world, monkeypatch):
+    """As a device's does that starts anew in its middle; the states are looked at together."""
+    ways = itertools.cycle(["IN_PROGRESS", "IN_PROGRESS", "NOTIFIED"])
+    monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), next(ways): 1})
+    assert [still_world.client.is_running(1) for _ in range(8)] == [True] * 8
+    monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), "SUCCEEDED": 1, "FAILED": 1, "CANCELED": 1})
+    assert not still_world.client.is_running(1)
 
 
 def test_an_image_of_another_fleet_is_a_lost_fleet():

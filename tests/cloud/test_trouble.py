@@ -80,6 +80,22 @@ def test_a_device_without_power_starts_anew_and_is_pushed_to_again(world):
     assert world.ended(job)["one"]["state"] == "SUCCEEDED"
 
 
+def test_a_device_without_power_at_its_first_files_of_a_module_is_pushed_to_again(world):
+    """When it starts, it says nothing of a module that it does not have."""
+    (identity,) = world.register("one", secure=True)
+    device = LOCAL._replace(public_key=world.cloud.signer.public_key)
+    model = world.device(identity, device=device, power_cut=1.0)
+    world.online(model)
+    job = world.push(world.upload(b"print(1)\n" * 300, "js-1.0.1", module="js"), "one", wait=False)
+    until(lambda: model.state.power_cuts >= 2)
+    model.stop()
+    assert model.join()
+    world.device(identity, device=device)
+    task = world.ended(job)["one"]
+    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 1)
+    assert world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
+
+
 def test_lost_answers_errors_and_a_server_without_range_end_in_the_right_version_or_a_refusal(world):
     (identity,) = world.register("one")
     model = world.device(identity)
