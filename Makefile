@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate story fleet scenarios test check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
+.PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -34,6 +34,10 @@ scenarios: test-packages $(VENV)/.ready-test
 
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+# What needs no tool and starts no program: under a minute.
+unit: $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest -m "not (programs or aos or qemu or native or hsm or cloud or pythons or faults)" $(PYTEST_ARGS)
 
 check: $(VENV)/.ready-test
 	@"$(BIN)/ruff" check .

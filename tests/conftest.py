@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Iterator, List
 
 import pytest
 from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
+TESTS = Path(__file__).resolve().parent
+# These start programs: SCons, an install, a serial line's other end, a process that is to be killed.
+STARTING = (
+    "scons/test_plain_scons.py", "faults", "fuzz/test_fuzz_inputs.py", "test_wheel.py", "transport/test_serial_lines.py",
+    "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
+    "cli/test_links.py",
+)
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Mark what starts programs, and so is not among the quick ones: those files, and who runs `aos-ota` by `run`."""
+    starting = [TESTS / name for name in STARTING]
+    for item in items:
+        if "run" in getattr(item, "fixturenames", ()) or any(path in (item.path, *item.path.parents) for path in starting):
+            item.add_marker(pytest.mark.programs)
 
 
 def require(tool: str, found: bool, hint: str) -> None:
@@ -32,14 +48,21 @@ def require_tool() -> Callable[[str, bool, str], None]:
     return require
 
 
+@pytest.fixture(scope="session")
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new path every time: pytest's own numbered folders would be counted anew by each of thousands of tests."""
+    root = tmp_path_factory.mktemp("states")
+    return (root / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> None:
     """No secret of the developer's shell reaches a test, no test reads the developer's git configuration, and what
     builds remember of keys is not the developer's."""
     for name in list(os.environ):
         if name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(state_folders)))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
 
