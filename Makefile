@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine:
 #   make demo    sets up, then builds two signed releases of the demo workspace with the real `aos make`
 #   make test    sets up, then passes every check and test
-# `make simulate` takes an emulated device through upgrades; `make story` shows cloud and devices together; `make fleet` takes 200 device models through a rollout. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
+# `make simulate` takes an emulated device through upgrades; `make story` shows cloud and devices together; `make fleet` takes 200 device models through a rollout;
+# `make scenarios` is all of that and every test of devices and cloud. All skip what is done already. DIR=… chooses the demo's folder, PYTHON=… the Python.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,7 +11,7 @@ BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 
-.PHONY: demo simulate story fleet test unit check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
+.PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -22,6 +23,13 @@ story: story-packages $(VENV)/.ready-cloud
 	@"$(BIN)/aos-ota" story
 
 fleet: cloud-packages $(VENV)/.ready-cloud
+	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
+
+# What happens to devices and cloud: CI's part (`make test` has it), then each power cut, the story, and the fleet of 200.
+scenarios: test-packages $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest tests/cloud tests/simulate $(PYTEST_ARGS)
+	@"$(BIN)/aos-ota" simulate build/simulate --quiet
+	@"$(BIN)/aos-ota" story --quiet
 	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
 
 test: test-packages $(VENV)/.ready-test check

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Dict, Optional
 
 import click
 
+from aos_ota_plugin.cli.ending import on_ending_signals
 from aos_ota_plugin.errors import WorkspaceError
 
 _PORT = click.IntRange(0, 65535)
@@ -49,8 +49,7 @@ def command(directory: str, host: Optional[str], scheme: str, mqtt_port: Optiona
     given: Dict[str, Any] = {"host": host, "mqtt_port": mqtt_port, "image_port": image_port, "api_port": api_port}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     ended = threading.Event()
-    old = [(number, signal.signal(number, lambda *_: ended.set())) for number in _signals()]
-    try:
+    with on_ending_signals(lambda *_: ended.set()):
         cloud = Cloud(folder, config, scheme=scheme, tell=click.echo)
         try:
             cloud.images.faults = faults
@@ -59,14 +58,7 @@ def command(directory: str, host: Optional[str], scheme: str, mqtt_port: Optiona
                 pass
         finally:
             cloud.stop()
-    finally:
-        for number, handler in old:
-            signal.signal(number, handler)
     click.echo("the cloud has ended; nothing of it runs any more")
-
-
-def _signals() -> Any:
-    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _show(cloud: Any) -> None:

@@ -9,6 +9,7 @@ from typing import List
 import click
 
 from aos_ota_plugin.cli.demo_workspace import find_aos, make_key, prepare, run_make
+from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.release.file_set import write_set
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
@@ -23,6 +24,7 @@ _OUTPUTS = Path("hardware") / "chip" / "haas1000" / "release" / "write_flash_gui
 @click.command("demo", short_help="two signed releases of the demo workspace")
 @click.argument("directory", default="build/demo", type=click.Path(file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@unwound()
 def command(directory: str, as_json: bool) -> None:
     """Copy the demo workspace to DIRECTORY (default build/demo), make a development key, run the real `aos make` for
     app-1.0.0 and then for app-1.0.1, and show both images with the result of every proof.

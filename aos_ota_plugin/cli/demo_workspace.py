@@ -11,6 +11,7 @@ from typing import List, Mapping, Optional
 
 import click
 
+from aos_ota_plugin.children import kill_group, own_group
 from aos_ota_plugin.cli.component import NAME, component_files, package_folder
 from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
 from aos_ota_plugin.errors import BuildError, OutputError
@@ -82,8 +83,15 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool) -> 
     # The demo shows its own settings, whatever this shell is set to.
     for name in [name for name in environment if name.startswith("AOS_OTA_")]:
         del environment[name]
-    done = subprocess.run(command, cwd=solution, env=environment, check=False,
-                          stdout=subprocess.DEVNULL if quiet else None)
-    if done.returncode:
-        raise BuildError(f"`{' '.join(['aos', *command[1:]])}` ended with status {done.returncode}",
+    process = subprocess.Popen(command, cwd=solution, env=environment, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL if quiet else None,
+                               **own_group())  # type: ignore[call-overload]
+    try:
+        status = process.wait()
+    except BaseException:
+        kill_group(process)  # it has started SCons, which has started compilers
+        process.wait()
+        raise
+    if status:
+        raise BuildError(f"`{' '.join(['aos', *command[1:]])}` ended with status {status}",
                          remedy="its messages stand above")

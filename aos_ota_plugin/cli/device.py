@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Optional
 import click
 
 from aos_ota_plugin import unique_json
+from aos_ota_plugin.cli.ending import on_ending_signals, unwound
 from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.errors import BuildError, FormatError, Place
 from aos_ota_plugin.release.reading import read
@@ -52,7 +52,8 @@ def command(broker: str, identity_file: str, ca_file: Optional[str], directory: 
         raise click.UsageError("a broker with TLS needs --ca")
     ca = _certificate(ca_file) if ca_file else ""
     root = Path(directory).absolute()
-    built = built_network_firmware(root, ca, quiet=quiet)
+    with unwound():
+        built = built_network_firmware(root, ca, quiet=quiet)
     folder = root / "devices" / f"{identity.product_key}.{identity.device_name.replace(':', '_')}"
     if not (keep and (folder / FLASH).is_file()):
         prepare(folder, built, built.firmware[NETWORK_OLD].payload, identity, broker)
@@ -70,18 +71,12 @@ def command(broker: str, identity_file: str, ca_file: Optional[str], directory: 
 
 def _run(folder: Path, mcu: Optional[int] = None) -> None:
     ended = threading.Event()
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    old = [(number, signal.signal(number, lambda *_: ended.set())) for number in numbers]
-    try:
-        with NetworkDevice(folder, mcu) as device:
-            for text in device.follow(ended):
-                sys.stdout.write(text)
-                sys.stdout.flush()
-            if not ended.is_set():
-                raise BuildError("the device has gone off by itself", remedy="its console shows why")
-    finally:
-        for number, handler in old:
-            signal.signal(number, handler)
+    with on_ending_signals(lambda *_: ended.set()), NetworkDevice(folder, mcu) as device:
+        for text in device.follow(ended):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        if not ended.is_set():
+            raise BuildError("the device has gone off by itself", remedy="its console shows why")
     click.echo("the device is off", err=True)
 
 

@@ -13,6 +13,7 @@ from typing import Any, List
 
 import click
 
+from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import BuildError, ProofError, WorkspaceError
 
@@ -46,8 +47,7 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
     find_mosquitto()
     import_mqtt()
     allow_many_files()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
+    with unwound(), tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
         outcome = _play(cloud, devices, size, seed, faults=faults)
     values = {"devices": devices, "bytes": size, "lost": list(outcome.lost), "right": outcome.right,
               "online_seconds": round(outcome.online_seconds, 2),
@@ -80,12 +80,20 @@ class _CloudProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        from aos_ota_plugin.cloud.broker import die_with_parent
-        from aos_ota_plugin.cloud.client import Client
+        from aos_ota_plugin.children import die_with_parent
 
         self._process = subprocess.Popen(
             [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=os.name == "posix", preexec_fn=die_with_parent())  # noqa: PLW1509
+        try:
+            self._wait_for_answer()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for_answer(self) -> None:
+        from aos_ota_plugin.cloud.client import Client
+
         until = time.monotonic() + _START_SECONDS
         while True:
             if self._process.poll() is not None:
@@ -95,7 +103,6 @@ class _CloudProcess:
                 return
             except WorkspaceError:
                 if time.monotonic() > until:
-                    self.stop()
                     raise
                 time.sleep(0.1)
 

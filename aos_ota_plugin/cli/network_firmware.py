@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Mapping, Sequence
 
 import click
 
@@ -32,29 +32,32 @@ _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 
 
-def built_network_firmware(root: Path, ca: str, *, quiet: bool) -> NetworkBuilt:
+def built_network_firmware(root: Path, ca: str, *, quiet: bool,
+                           versions: Mapping[str, Sequence[str]] = NETWORK_VERSIONS) -> NetworkBuilt:
     """Build everything in `root`, unless it stands there already; devices trust the root certificate `ca` (PEM).
+    `versions` are what is built, and the arguments of ``aos make``.
 
     Raises OtaError when a tool is missing or a build fails.
     """
     libraries = library_files(lambda text: click.echo(text, err=True), cache_folder(), NETWORK_LIBRARIES)
     stamp = root / KEPT / "stamp"
-    state = state_of(libraries) + hashlib.sha256(ca.encode("utf-8")).hexdigest()
+    state = state_of(libraries) + hashlib.sha256(f"{dict(versions)}{ca}".encode()).hexdigest()
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
-        _build(root, {**replaced(libraries), **_network_folders(libraries, ca)}, quiet=quiet)
+        _build(root, {**replaced(libraries), **_network_folders(libraries, ca)}, versions, quiet=quiet)
         write_file(stamp, state.encode("ascii"))
-    return NetworkBuilt(boot_stage(root), kept_firmware(root, NETWORK_VERSIONS), *keys_and_flash_list(root))
+    return NetworkBuilt(boot_stage(root), kept_firmware(root, versions), *keys_and_flash_list(root))
 
 
-def _build(root: Path, folders: Dict[str, Dict[str, bytes]], *, quiet: bool) -> None:
+def _build(root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Sequence[str]], *,
+           quiet: bool) -> None:
     aos = find_aos()
     # The boot stage knows nothing of a network: it is built with the chip as it is without one.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
     make_keys(root)
     make_boot_stage(aos, root, [], root / BOOT_PLACE, quiet=quiet)
     prepare(root, folders)
-    make_versions(aos, root, NETWORK_VERSIONS, quiet=quiet)
+    make_versions(aos, root, versions, quiet=quiet)
 
 
 def _network_folders(libraries: Dict[str, Dict[str, bytes]], ca: str) -> Dict[str, Dict[str, bytes]]:

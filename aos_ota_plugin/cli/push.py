@@ -78,7 +78,7 @@ def command(
 
 def _job(client: Any, names: List[str], options: Dict[str, Any], *, wait: bool) -> Dict[str, Any]:
     started = client.start_job(device_names=names, **options)
-    while wait and any(client.counts(started["job"])[state] for state in ("QUEUED", "NOTIFIED", "IN_PROGRESS")):
+    while wait and client.is_running(started["job"]):
         time.sleep(_POLL_SECONDS)
     job = next(job for job in client.status()["jobs"] if job["number"] == started["job"])
     return {**job, "skipped": started["skipped"]}

@@ -11,6 +11,7 @@ from typing import List, Mapping, NamedTuple, Tuple
 import click
 
 from aos_ota_plugin.cli.demo_firmware import built_firmware
+from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_table
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.simulate.console import interact, transcript
@@ -37,6 +38,7 @@ class _Outcome(NamedTuple):
 @click.option("--console", "console", is_flag=True,
               help="Type on a device's console instead; the new version waits for it on the platform.")
 @click.option("--quiet", is_flag=True, help="No device logs.")
+@unwound()
 def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bool, quiet: bool) -> None:
     """Build the demo's firmware in DIRECTORY (default build/simulate) with the real `aos make`, and take an emulated
     Cortex-M33 that runs it through upgrades. Each ends with a line of what was expected and what was seen: the device's

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 import click
 
+from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.keys.signer import load_signer
@@ -59,7 +60,7 @@ def command(directory: str, quiet: bool) -> None:
     find_qemu()
     root = Path(directory).absolute()
     home.prepare(root / "authority")
-    with ExitStack() as stack:
+    with unwound(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aos-story-")))
         home.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
         ca = (folder / home.CA).read_text(encoding="ascii")

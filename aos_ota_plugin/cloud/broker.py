@@ -11,12 +11,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
+from aos_ota_plugin.children import die_with_parent
 from aos_ota_plugin.errors import BuildError, OutputError
 
 PLATFORM_USER = "platform"
@@ -115,17 +115,3 @@ class Broker:
         if os.geteuid() == 0:
             lines.append("user root")  # else it becomes one who cannot reach our folder
         return lines
-
-
-def die_with_parent() -> Optional[Callable[[], None]]:
-    """On Linux: what has the kernel end the process when we are killed; elsewhere None."""
-    if not sys.platform.startswith("linux"):
-        return None
-    import ctypes
-
-    prctl = ctypes.CDLL(None).prctl
-
-    def arrange() -> None:
-        prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-    return arrange

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from aos_ota_plugin.cloud.api import TOKEN_HEADER
 from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
 
 _SECONDS = 120
@@ -29,6 +30,11 @@ class Client:
     def counts(self, job: int) -> Dict[str, int]:
         """{state: number of tasks} of a job."""
         return dict(self._ask("GET", f"/api/jobs/{job}")["counts"])
+
+    def is_running(self, job: int) -> bool:
+        """Whether a task of it has not ended. Asked once: a task may go back to a state between two answers."""
+        counts = self.counts(job)
+        return any(counts[state] for state in RUNNING)
 
     def add_product(self, product_key: str, *, name: str = "", secure: bool = False) -> None:
         """Add a product, where it is not there."""

@@ -21,6 +21,7 @@ from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.device_model import DeviceModel, Settings
 from aos_ota_plugin.cloud.home import read_config
 from aos_ota_plugin.cloud.login import Identity
+from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.errors import ProofError
@@ -33,7 +34,6 @@ DAMAGED = DeviceVerdict.OTA_VERIFY_SHA2_FAIL
 _REGISTER_AT_ONCE = 500
 _POLL_SECONDS = 0.25
 _END_SECONDS = 10.0
-_RUNNING = ("QUEUED", "NOTIFIED", "IN_PROGRESS")
 
 
 class Kind(NamedTuple):
@@ -177,7 +177,7 @@ class Fleet:
         while True:
             counts = Client(self._folder).counts(job)
             whole = sum(counts.values()) or 1
-            left = sum(counts[state] for state in _RUNNING)
+            left = sum(counts[state] for state in RUNNING)
             if not notified and not counts["QUEUED"]:
                 notified = time.monotonic() - began
             if not left:

@@ -249,7 +249,9 @@ class Platform:
             if task is not None:
                 job = self._job(task.job)
                 package = self._package(job.package)
-                if package.module == message.module:
+                # Of a module that it does not have yet, a device that starts anew says nothing.
+                if package.module == message.module or (message.module == DEFAULT and not storage.has_version(
+                        message.product_key, message.device_name, package.module)):
                     changed, again = rollout.informed(task, message.version, package.version, now)
                     self._keep(changed, job)
                     push = self._push(changed, job) if again else None

@@ -45,6 +45,10 @@ class TaskState(str, Enum):
         return self in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELED)
 
 
+RUNNING = tuple(state.value for state in TaskState if not state.is_final)
+"""The names of the states that something still follows."""
+
+
 @dataclass(frozen=True)
 class Package:
     """A file that can be pushed, of one module of a product; `source_version` is a diff's. `size` in bytes, digests in

@@ -159,6 +159,11 @@ class Storage:
             found.setdefault((product_key, device_name), {})[module] = version
         return found
 
+    def has_version(self, product_key: str, device_name: str, module: str) -> bool:
+        """Whether the device has ever reported a version of the module."""
+        return bool(self._rows("SELECT 1 FROM version WHERE product_key = ? AND device_name = ? AND module = ?",
+                               product_key, device_name, module))
+
     # --- packages, jobs and tasks
 
     def add_package(self, package: Package) -> Package:

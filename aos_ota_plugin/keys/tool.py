@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import threading
 import time
 from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.children import kill_group, own_group
 from aos_ota_plugin.errors import Place, SigningKeyError
 
 _MESSAGE_LIMIT = 4000  # bytes of a program's error that are shown
@@ -74,7 +74,7 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
             its own error is in the message.
     """
     what, place, terminal = tool.what, tool.place, tool.terminal
-    group = {} if terminal else _own_group()
+    group = {} if terminal else own_group()
     try:
         process = subprocess.Popen(
             tool.command, cwd=tool.folder or None, env=dict(tool.environment), stdout=subprocess.PIPE,
@@ -105,12 +105,6 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
     return streams[0].data
 
 
-def _own_group() -> Mapping[str, object]:
-    if os.name == "posix":
-        return {"start_new_session": True}
-    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-
-
 def _wait(process: subprocess.Popen[bytes], streams: List[_Stream], timeout: float) -> bool:
     """Whether it ended by itself, with all that it started and that still writes."""
     until = time.monotonic() + timeout
@@ -131,13 +125,8 @@ def _end(process: subprocess.Popen[bytes], streams: List[_Stream], *, terminal: 
     if running or any(stream.thread.is_alive() for stream in streams):
         if terminal:
             process.kill()
-        elif os.name == "posix":
-            # While the program is not waited for, or one of its children lives, its group's number is no one else's.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        elif running:
-            subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], check=False, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        else:
+            kill_group(process)
     process.wait()
     for stream in streams:
         stream.thread.join(_GRACE)

@@ -14,15 +14,15 @@ OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
 VENDOR = f"{OLD} with the vendor's flaws"
 CLOUD, VENDOR_CLOUD = f"{OLD} in cloud mode", f"{OLD} in cloud mode with the vendor's flaws"
 PUBLIC_KEY = "keys/ota_dev_public.pem"
-_CLOUD = ("OTA_CONFIG_LOCAL_RSA=n", "OTA_CONFIG_CLOUD_RSA=y", f"OTA_PUBLIC_KEY={PUBLIC_KEY}")
-_VENDOR = "DEMO_VENDOR_FLAWS=1"
+CLOUD_MODE = ("OTA_CONFIG_LOCAL_RSA=n", "OTA_CONFIG_CLOUD_RSA=y", f"OTA_PUBLIC_KEY={PUBLIC_KEY}")
+VENDOR_FLAWS = "DEMO_VENDOR_FLAWS=1"
 VERSIONS: Dict[str, Tuple[str, ...]] = {
     OLD: (f"OTA_APP_VERSION={OLD}",),
     NEW: (f"OTA_APP_VERSION={NEW}",),
     TENTH: (f"OTA_APP_VERSION={TENTH}",),
-    CLOUD: (f"OTA_APP_VERSION={OLD}", *_CLOUD),
-    VENDOR: (f"OTA_APP_VERSION={OLD}", _VENDOR),
-    VENDOR_CLOUD: (f"OTA_APP_VERSION={OLD}", _VENDOR, *_CLOUD),
+    CLOUD: (f"OTA_APP_VERSION={OLD}", *CLOUD_MODE),
+    VENDOR: (f"OTA_APP_VERSION={OLD}", VENDOR_FLAWS),
+    VENDOR_CLOUD: (f"OTA_APP_VERSION={OLD}", VENDOR_FLAWS, *CLOUD_MODE),
 }
 """What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
+from aos_ota_plugin.children import die_with_parent
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -50,7 +51,7 @@ class Identity(NamedTuple):
 
 
 class NetworkBuilt(NamedTuple):
-    """The firmware of `NETWORK_VERSIONS`, the boot stage, the key that signs, a stranger's, the flasher's list."""
+    """The firmware by its version's name, the boot stage, the key that signs, a stranger's, the flasher's list."""
 
     boot: bytes
     firmware: Dict[str, Firmware]
@@ -118,6 +119,7 @@ class NetworkDevice:
         try:
             self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
                                              stdout=self._stream, stderr=subprocess.STDOUT,
+                                             preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
                                              start_new_session=True)  # Ctrl-C is ours to answer
         except OSError as error:
             self._stream.close()
@@ -150,6 +152,11 @@ class NetworkDevice:
     def running(self) -> bool:
         """Whether it is on."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The emulator's process, while it is on."""
+        return self._process.pid if self._process is not None and self.running else None
 
     def follow(self, ended: threading.Event) -> Iterator[str]:
         """Yield what the console shows, until `ended` is set or the device is off."""

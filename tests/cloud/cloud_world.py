@@ -89,7 +89,7 @@ class World:
         return self.ended(job) if wait else job
 
     def ended(self, job):
-        until(lambda: not any(self.client.counts(job)[state] for state in ("QUEUED", "NOTIFIED", "IN_PROGRESS")), 60)
+        until(lambda: not self.client.is_running(job), 60)
         return self.tasks(job)
 
     def tasks(self, job):

@@ -1,18 +1,19 @@
 """The commands as a user runs them, and that nothing of them stays behind, however they end."""
 
 import hashlib
+import itertools
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 from cloud_world import IMAGE, LOCAL, SIGNER, until
+from marked import Marked
 
+from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.device_model import DeviceModel, Settings, client_context
 from aos_ota_plugin.cloud.home import read_config
@@ -195,18 +196,51 @@ def test_a_small_fleet_with_faults(tmp_path, tools):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fleet_that_is_ended_leaves_nothing(tmp_path, tools):
-    environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "-m", "aos_ota_plugin", "fleet", "--devices", "20"], env=environ,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: any(answers(folder) for folder in tmp_path.glob("aos_ota_plugin-*")))
-    (folder,) = tmp_path.glob("aos_ota_plugin-*")
-    broker = answers(folder)["broker"]
-    time.sleep(0.5)
-    process.terminate()
-    assert process.wait(60) == 143
-    assert not is_alive(broker)
-    assert list(tmp_path.glob("*")) == []
+ENDED = {"SIGINT": 1, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
+"""What ends a fleet, and its status."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("phase", ["keys", "broker"])
+def test_a_cloud_that_is_ended_while_it_starts_leaves_nothing(tmp_path, tools, phase, number):
+    with Marked(["cloud", "云"], cwd=tmp_path) as command:
+        command.until(lambda: (tmp_path / "云" / "cloud.lock").exists() if phase == "keys" else command.pids("mosquitto"))
+        assert command.end(getattr(signal, number)) == (-9 if number == "SIGKILL" else 0)
+        command.until(lambda: not command.pids(), 20)
+        assert "Traceback" not in command.said
+        if number != "SIGKILL":
+            assert command.said.endswith("nothing of it runs any more\n")
+            assert list(command.temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", ENDED)
+@pytest.mark.parametrize("phase", ["starts", "runs"])
+def test_a_fleet_that_is_ended_leaves_nothing(tmp_path, tools, phase, number):
+    with Marked(["fleet", "--devices", "20"], cwd=tmp_path) as command:
+        command.until(lambda: command.pids("mosquitto"))
+        if phase == "runs":
+            command.until(lambda: any(online(folder) > 5 for folder in command.temporary.glob("aos_ota_plugin-*")))
+        assert command.end(getattr(signal, number)) == ENDED[number]
+        command.until(lambda: not command.pids(), 20)
+        assert "Traceback" not in command.said
+        if number != "SIGKILL":
+            assert list(command.temporary.iterdir()) == []
+
+
+def online(folder):
+    status = answers(folder)
+    return len(status["online"]) if status else 0
+
+
+def test_a_task_that_goes_back_to_a_state_has_not_ended(still_world, monkeypatch):
+    """As a device's does that starts anew in its middle; the states are looked at together."""
+    ways = itertools.cycle(["IN_PROGRESS", "IN_PROGRESS", "NOTIFIED"])
+    monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), next(ways): 1})
+    assert [still_world.client.is_running(1) for _ in range(8)] == [True] * 8
+    monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), "SUCCEEDED": 1, "FAILED": 1, "CANCELED": 1})
+    assert not still_world.client.is_running(1)
 
 
 def test_an_image_of_another_fleet_is_a_lost_fleet():

@@ -1,7 +1,12 @@
 """What goes wrong on the way and must not matter: restarts, cut connections, slow links, power cuts."""
 
+import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, until
@@ -73,6 +78,22 @@ def test_a_device_without_power_starts_anew_and_is_pushed_to_again(world):
     assert model.join()
     world.device(identity)
     assert world.ended(job)["one"]["state"] == "SUCCEEDED"
+
+
+def test_a_device_without_power_at_its_first_files_of_a_module_is_pushed_to_again(world):
+    """When it starts, it says nothing of a module that it does not have."""
+    (identity,) = world.register("one", secure=True)
+    device = LOCAL._replace(public_key=world.cloud.signer.public_key)
+    model = world.device(identity, device=device, power_cut=1.0)
+    world.online(model)
+    job = world.push(world.upload(b"print(1)\n" * 300, "js-1.0.1", module="js"), "one", wait=False)
+    until(lambda: model.state.power_cuts >= 2)
+    model.stop()
+    assert model.join()
+    world.device(identity, device=device)
+    task = world.ended(job)["one"]
+    assert (task["state"], task["attempts"]) == ("SUCCEEDED", 1)
+    assert world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
 
 
 def test_lost_answers_errors_and_a_server_without_range_end_in_the_right_version_or_a_refusal(world):
@@ -174,3 +195,29 @@ def test_a_module_of_a_device(world):
     assert task["state"] == "SUCCEEDED"
     assert world.versions("one") == {"default": "app-1.0.0", "js": "js-1.0.1"}
     assert model.state.results[0].signature_checked
+
+
+@pytest.fixture
+def namespace(require_tool, monkeypatch):
+    """The command's start that runs it in a network namespace of its own, which ends with it."""
+    start = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo mtu 1500 gso_max_segs 1 up && exec "$@"', "sh"]
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
+    found = all(shutil.which(name) for name in ("unshare", "ip", "tc"))
+    works = found and subprocess.run([*start, "tc", "qdisc", "add", "dev", "lo", "root", "htb"], check=False,
+                                     capture_output=True).returncode == 0
+    require_tool("a network namespace with tc's htb", works, "Linux, and apt-get install util-linux iproute2")
+    return start
+
+
+@pytest.mark.parametrize("link", ["ble", "nb-iot", "4g"])
+def test_a_link_of_the_kernels_own_that_drops_packets(namespace, cloud_keys, tools, tmp_path, link):
+    script = Path(__file__).with_name("behind_a_link.py")
+    done = subprocess.run([*namespace, sys.executable, script, tmp_path / "云 cloud", cloud_keys, link], capture_output=True,
+                          text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["state"] == "SUCCEEDED"
+    assert outcome["dropped"] > 0
+    assert outcome["sent"] > outcome["size"]
+    assert outcome["resumed"] >= 1
+    assert outcome["downloaded"] < 2 * outcome["size"]

@@ -6,15 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from network_lab import MOSQUITTO, Authority
+from network_lab import CLOUD, MOSQUITTO, VENDOR_CLOUD, Authority
 
 from aos_ota_plugin.cli.demo_firmware import built_firmware
 from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate.firmware import Built
+from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.machine import QEMU
-from aos_ota_plugin.simulate.network import NetworkBuilt
+from aos_ota_plugin.simulate.network import NETWORK_OLD, NETWORK_VERSIONS, NetworkBuilt
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="session")
 def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_tool, authority: Authority) -> NetworkBuilt:
-    """What a device with a network of its own is flashed with."""
+    """What a device with a network of its own is flashed with; the old version in cloud mode, too."""
     require_tool(QEMU, shutil.which(QEMU) is not None, "apt-get install qemu-system-arm")
     require_tool("mosquitto", MOSQUITTO is not None, "apt-get install mosquitto")
     require_tool("mosquitto_pub", shutil.which("mosquitto_pub") is not None, "apt-get install mosquitto-clients")
@@ -49,4 +49,6 @@ def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_t
         fetched, why = False, str(error)
     require_tool("the emulated device's libraries", fetched, why)
     folder = tmp_path_factory.mktemp("network") / "工作 区"
-    return built_network_firmware(folder, authority.pem, quiet=True)
+    old = NETWORK_VERSIONS[NETWORK_OLD]
+    versions = {**NETWORK_VERSIONS, CLOUD: (*old, *CLOUD_MODE), VENDOR_CLOUD: (*old, VENDOR_FLAWS, *CLOUD_MODE)}
+    return built_network_firmware(folder, authority.pem, quiet=True, versions=versions)

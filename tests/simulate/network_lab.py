@@ -26,6 +26,7 @@ from aos_ota_plugin.simulate.network import Identity
 IDENTITY = Identity("a1SimProduct", "sim-device-1", "0123456789abcdef0123456789abcdef")
 OF_DEVICE = f"{IDENTITY.product_key}/{IDENTITY.device_name}"
 BROKER_NAME, SERVER_NAME = "broker.example", "ota.example"
+CLOUD, VENDOR_CLOUD = "in cloud mode", "in cloud mode with the vendor's flaws"
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 
 
