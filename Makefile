@@ -25,7 +25,7 @@ story: story-packages $(VENV)/.ready-cloud
 fleet: cloud-packages $(VENV)/.ready-cloud
 	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
 
-# What happens to devices and cloud: CI's part (`make test` has it), then each power cut, the story, and the fleet of 200.
+# What happens to devices and cloud: CI's part (`make test` has it), then each power cut, the story, and the fleet of 200: 20 minutes.
 scenarios: test-packages $(VENV)/.ready-test
 	@"$(BIN)/python" -m pytest tests/cloud tests/simulate $(PYTEST_ARGS)
 	@"$(BIN)/aos-ota" simulate build/simulate --quiet
