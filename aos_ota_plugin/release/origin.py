@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.provenance.component import Component, Revision
@@ -22,8 +21,7 @@ _PATH_AT = {"1": 8, "2": 9, "u": 10}
 """By the kind of an entry in git's porcelain v2: how many fields stand before the path."""
 
 
-@dataclass(frozen=True)
-class Workplace:
+class Workplace(NamedTuple):
     """A build's workspace: its root, the components in use, the compiler's file, and packages that took part."""
 
     root: str

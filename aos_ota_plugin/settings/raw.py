@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Optional, Type
+from typing import NamedTuple, Optional, Type
 
 from aos_ota_plugin.errors import OtaError, Place, SettingsError
 
@@ -15,8 +14,7 @@ ENVIRONMENT = "environment"
 SECRETS_YAML = "ota.secrets.yaml"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """What kind of source a value came from, and where in it when it is a file."""
 
     kind: str
@@ -26,14 +24,16 @@ class Origin:
         return str(self.place) if self.place else self.kind
 
 
-@dataclass(frozen=True)
-class RawSetting:
+class RawSetting(NamedTuple):
     """A name with its value as the source's own format reads it, and the text that stands there."""
 
     name: str
-    value: object = field(repr=False)
-    text: str = field(repr=False)
+    value: object
+    text: str
     origin: Origin
+
+    def __repr__(self) -> str:  # what is set may be a secret
+        return f"RawSetting({self.name!r}, from {self.origin})"
 
 
 def complaint(

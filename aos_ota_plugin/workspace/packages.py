@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Dict, List, Mapping, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
@@ -37,8 +37,7 @@ class Depend(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True)
-class Hardware:
+class Hardware(NamedTuple):
     """The last ``hw_info``, ``board``, ``chip`` or ``solution`` section; "" for what it leaves open."""
 
     board_name: str = ""
@@ -50,11 +49,10 @@ class Hardware:
     ld_script: str = ""
     toolchain_prefix: str = ""
     toolchain_path: str = ""
-    cpus: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # chips with several: by cpu_id
+    cpus: Mapping[str, Mapping[str, str]] = MappingProxyType({})  # chips with several: by cpu_id
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """A component: what it is, what it needs and what it defines. ``path`` is its folder."""
 
     name: str
