@@ -80,6 +80,8 @@ def load_schema(path: str = KCONFIG_FILE) -> Schema:
         )
         if symbol.defaults:
             default = symbol.defaults[0][0]
+            if not isinstance(default, library.Symbol):
+                raise _spoilt(path, f"has an expression as {symbol.name}'s default")
             symbols[symbol.name] = _with_default(symbols[symbol.name], default.str_value)
     choices = {}
     for choice in kconfig.unique_choices:
