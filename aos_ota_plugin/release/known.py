@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Dict, Mapping, Optional
 
 from aos_ota_plugin.bounded import FILE_MAX, read_bounded
@@ -84,7 +83,7 @@ def _taken(given: ReleaseInput, files: Mapping[str, bytes], *, local: bool, same
                 stream = data[: parsed.payload_size]
             if kind == "diff" and same_base:
                 patch = diff.patch_of(data)
-    return replace(given, known_stream=stream, known_patch=patch,
+    return given._replace(known_stream=stream, known_patch=patch,
                    signer=KnownSigner(given.signer, signatures) if given.signer and signatures else given.signer)
 
 

@@ -18,8 +18,7 @@ The rules, in the order they are checked; the first that fails ends the release:
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError, placed
 from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
@@ -48,8 +47,7 @@ Progress = Callable[[str, int, int], None]
 """Is told of long work: the file that is being made, steps done, steps in all."""
 
 
-@dataclass(frozen=True, eq=False)
-class ReleaseInput:
+class ReleaseInput(NamedTuple):
     """All that decides a release.
 
     ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
@@ -63,12 +61,12 @@ class ReleaseInput:
     ``digesting`` is the payload's, where it was begun before the rest was known.
     """
 
-    payload: bytes = field(repr=False)
+    payload: bytes
     version: str
     security: str
     identity: str
     partition_size: int
-    elf: Optional[bytes] = field(default=None, repr=False)
+    elf: Optional[bytes] = None
     elf_name: str = "the ELF"
     payload_name: str = "ota_rtos.bin"
     image_name: str = IMAGE_NAME
@@ -83,15 +81,18 @@ class ReleaseInput:
     allow_new_key: bool = False
     image_magic: str = "ALL"
     compress_xz: bool = False
-    base_payload: Optional[bytes] = field(default=None, repr=False)
-    known_stream: Optional[bytes] = field(default=None, repr=False)
-    known_patch: Optional[bytes] = field(default=None, repr=False)
-    embedded: Tuple[bytes, ...] = field(default=(), repr=False)
-    forbidden: Tuple[bytes, ...] = field(default=(), repr=False)
+    base_payload: Optional[bytes] = None
+    known_stream: Optional[bytes] = None
+    known_patch: Optional[bytes] = None
+    embedded: Tuple[bytes, ...] = ()
+    forbidden: Tuple[bytes, ...] = ()
     solution: Optional[str] = None
     board: Optional[str] = None
     version_place: Optional[Place] = None
-    digesting: Optional[Digesting] = field(default=None, repr=False)
+    digesting: Optional[Digesting] = None
+
+    def __repr__(self) -> str:  # neither megabytes nor secrets
+        return f"ReleaseInput({self.payload_name!r}, version={self.version!r}, security={self.security!r})"
 
     @property
     def sign(self) -> Optional[Callable[[bytes], bytes]]:
@@ -99,19 +100,21 @@ class ReleaseInput:
         return self.signer.sign_hash if self.security == "local" and self.signer else None
 
 
-@dataclass(frozen=True, eq=False)
-class Release:
+class Release(NamedTuple):
     """A release that passed every proof. The image is ``payload`` followed by ``trailer``; ``compressed`` is the
     same firmware as an xz image, ``diff`` what devices of the base release make it of, where they were asked for.
     ``compressed_size`` is what an xz image has, or would have where a diff is to be compared with it; in bytes.
     """
 
-    payload: bytes = field(repr=False)
-    image: bytes = field(repr=False)
+    payload: bytes
+    image: bytes
     manifest: Manifest
-    compressed: Optional[bytes] = field(default=None, repr=False)
-    diff: Optional[bytes] = field(default=None, repr=False)
+    compressed: Optional[bytes] = None
+    diff: Optional[bytes] = None
     compressed_size: Optional[int] = None
+
+    def __repr__(self) -> str:  # the images are megabytes
+        return f"Release({self.manifest!r})"
 
     @property
     def trailer(self) -> bytes:

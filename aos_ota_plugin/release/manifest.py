@@ -9,7 +9,6 @@ bytes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__, unique_json
@@ -60,8 +59,7 @@ class Approval(NamedTuple):
     signature: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it.
 
     ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the one that signed it;

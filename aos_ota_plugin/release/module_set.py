@@ -11,7 +11,7 @@ The rules, module by module:
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OtaError, ProofError
@@ -62,7 +62,7 @@ def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
     trusted = None if given.security == "none" else given.public_key or (
         given.signer.public_key if given.signer else None)
     try:
-        prove_acceptance(replace(given, version=declared.version, base=None), trusted, image)
+        prove_acceptance(given._replace(version=declared.version, base=None), trusted, image)
     except OtaError as error:
         raise type(error)(f"module {declared.name}: {error.problem}", place=declared.source_place,
                           remedy=error.remedy) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Collection, Dict, List, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import OutputError
@@ -47,7 +46,7 @@ def key(sources: Tuple[Source, ...]) -> str:
 def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> Made:
     """Make the modules for the release that `manifest` describes; errors as ``module_set.make_modules``."""
     if not sources:
-        return Made(replace(manifest, modules=()), {})
+        return Made(manifest._replace(modules=()), {})
     from aos_ota_plugin.release.module_set import make_modules
 
     made = make_modules(given, sources)
@@ -55,7 +54,7 @@ def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, f
         if os.path.isdir(os.path.join(folder, name)):
             raise OutputError(f"cannot write {os.path.join(folder, name)}: a folder stands there",
                               remedy="move it away")
-    return Made(replace(manifest, modules=made.modules), made.files)
+    return Made(manifest._replace(modules=made.modules), made.files)
 
 
 def is_module(path: str) -> bool:

@@ -280,7 +280,6 @@ def test_sign_with_a_magic(run, folder, key):
 @pytest.fixture
 def release(signed, folder):
     """A signed release with one module in its manifest, as a build leaves it."""
-    from dataclasses import replace
     from hashlib import md5, sha256
 
     from aos_ota_plugin.release.manifest import Artifact, parse_manifest
@@ -290,7 +289,7 @@ def release(signed, folder):
     data = b"script"
     (folder / "ota_module_js.bin").write_bytes(data)
     module = Module("js", "js-1", Artifact("ota_module_js.bin", "file", 6, md5(data).hexdigest(), sha256(data).hexdigest()), "/js")
-    path.write_bytes(replace(parse_manifest(path.read_bytes(), file="m"), modules=(module,)).to_json())
+    path.write_bytes(parse_manifest(path.read_bytes(), file="m")._replace(modules=(module,)).to_json())
     return path
 
 

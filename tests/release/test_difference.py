@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ def test_any_bytes_as_elf(data, offset):
 
 @pytest.fixture
 def kept(given, signer, tmp_path):
-    given = replace(given, payload=random.Random(1).randbytes(4096), compress_xz=True)
+    given = given._replace(payload=random.Random(1).randbytes(4096), compress_xz=True)
     release = make_release(given)
     folder = tmp_path / "发布 1"
     folder.mkdir()
@@ -103,7 +102,7 @@ def kept(given, signer, tmp_path):
 def test_the_same_images_without_the_key(kept, tmp_path):
     given, release, _ = kept
     signer = load_private_key("release:发布 1", Access(folder=str(tmp_path)), str(tmp_path / "public.pem"))
-    again = make_release(replace(given, signer=signer))
+    again = make_release(given._replace(signer=signer))
     assert again.images == release.images
     assert again.manifest == release.manifest
 
@@ -112,7 +111,7 @@ def test_nothing_else_is_signed(kept, tmp_path, signer, other):
     given, _, folder = kept
     released = load_private_key(f"release:{folder}", Access(folder="/"), str(tmp_path / "public.pem"))
     with pytest.raises(SigningKeyError, match="no image of this release is made of the payload"):
-        make_release(replace(given, signer=released, payload=given.payload + b"x", compress_xz=False))
+        make_release(given._replace(signer=released, payload=given.payload + b"x", compress_xz=False))
     with pytest.raises(SigningKeyError, match="cannot sign a statement"):
         released.sign_message(b"m" * 100)
     assert signer.public_key.fingerprint in repr(released)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given as generated
 from hypothesis import strategies as st
 from test_key_rotation import ring_of
@@ -39,11 +37,11 @@ def test_a_rotation_from_its_manifests_alone():
 
 
 def test_a_step_that_devices_refuse():
-    found = chain(ONE, replace(THREE, base=BaseRelease("app-1.0", ONE.payload.sha256)))
+    found = chain(ONE, THREE._replace(base=BaseRelease("app-1.0", ONE.payload.sha256)))
     assert [link.step for link in found.links] == ["first", "broken"]
     assert len(found.problems) == 1
     assert "OTA_VERIFY_RSA_FAIL" in found.problems[0]
-    known = replace(THREE, base=BaseRelease("app-1.0", ONE.payload.sha256),
+    known = THREE._replace(base=BaseRelease("app-1.0", ONE.payload.sha256),
                     proofs=(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"),))
     assert chain(ONE, known).problems == ()
     assert [link.step for link in chain(ONE, known).links] == ["first", "not by update"]
@@ -63,7 +61,7 @@ def test_what_comes_next():
 
 
 def test_retired_keys_and_shared_ones_are_said():
-    found = chain(ONE, TWO, replace(release("app-9.9", C, A), solution="kettle"), ring=ring_of(B, None, A))
+    found = chain(ONE, TWO, release("app-9.9", C, A)._replace(solution="kettle"), ring=ring_of(B, None, A))
     assert any(f"devices on app-1.0 trust the retired key {A[:16]}" in note for note in found.notes)
     assert any(f"the key {A[:16]} signs 2 products: lamp, kettle" in note for note in found.notes)
 
@@ -71,21 +69,21 @@ def test_retired_keys_and_shared_ones_are_said():
 def test_old_manifests_were_signed_by_the_key_that_they_trust():
     assert ONE.signer == A
     assert not ONE.is_transition
-    assert replace(ONE, security="cloud").signer is None
+    assert ONE._replace(security="cloud").signer is None
 
 
 @generated(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B]), st.sampled_from([None, A, B]), st.integers(0, 9)),
                     max_size=8))
 def test_any_heap_of_manifests_has_an_order(rows):
     """Circles of base releases, too: manifests come from anywhere."""
-    manifests = [replace(release(f"app-1.{mine}", trusts, signed), base=BaseRelease(f"app-1.{base}", f"{10 + base:064x}"))
+    manifests = [release(f"app-1.{mine}", trusts, signed)._replace(base=BaseRelease(f"app-1.{base}", f"{10 + base:064x}"))
                  for mine, trusts, signed, base in rows]
     found = key_chain([(str(number), one) for number, one in enumerate(manifests)], ring_of(A, B))
     assert sorted(link.file for link in found.links) == sorted(str(number) for number in range(len(manifests)))
 
 
 def test_approvals():
-    approved = replace(ONE, approval=Approval(C, "1" * 64, "0" * 512))
+    approved = ONE._replace(approval=Approval(C, "1" * 64, "0" * 512))
     assert approval_problem(ONE, C, False, None) == "no second signer approved it"
     assert "not by " + B[:16] in approval_problem(approved, B, True, None)
     assert approval_problem(approved, C, False, None) == "the approval's signature is not good"

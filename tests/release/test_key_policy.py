@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,15 @@ def desk():
 def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(given, desk):
     for change in ({"signer": desk}, {"security": "cloud", "signer": None, "public_key": desk.public_key}):
         with pytest.raises(SigningKeyError, match="is a development key") as caught:
-            make_release(replace(given, elf=None, **change))
+            make_release(given._replace(elf=None, **change))
         assert "OTA_ALLOW_DEVELOPMENT_KEY" in caught.value.remedy
-    manifest = make_release(replace(given, elf=None, signer=desk, allow_development_key=True)).manifest
+    manifest = make_release(given._replace(elf=None, signer=desk, allow_development_key=True)).manifest
     assert "development keys" in {proof.rule for proof in manifest.proofs}
 
 
 def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware):
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(replace(given, elf=build_firmware(desk.public_key, b"app-1.0.1"), next_key=desk.public_key))
+        make_release(given._replace(elf=build_firmware(desk.public_key, b"app-1.0.1"), next_key=desk.public_key))
 
 
 def test_published_key_is_refused(given, signer, monkeypatch):
@@ -49,11 +48,11 @@ def test_published_key_is_refused(given, signer, monkeypatch):
 
 def test_published_key_is_refused_as_what_the_platform_signs_with(given):
     with pytest.raises(SigningKeyError, match="is the sample root-rsa-2048.pem of MCUboot"):
-        make_release(replace(given, elf=None, security="cloud", signer=None, public_key=PublicKey(int(SAMPLE, 16))))
+        make_release(given._replace(elf=None, security="cloud", signer=None, public_key=PublicKey(int(SAMPLE, 16))))
 
 
 def test_second_signer_agrees_to_what_is_signed(given, other):
-    manifest = make_release(replace(given, second=other)).manifest
+    manifest = make_release(given._replace(second=other)).manifest
     assert manifest.approval.key_fingerprint == other.public_key.fingerprint
     hash32 = bytes.fromhex(manifest.approval.hash)
     assert other.public_key.verify_hash(hash32, bytes.fromhex(manifest.approval.signature))
@@ -64,17 +63,17 @@ def test_second_signer_agrees_to_what_is_signed(given, other):
 
 def test_no_approval_no_release(given, other):
     with pytest.raises(ProofError, match="has not agreed") as caught:
-        make_release(replace(given, second_key=other.public_key))
+        make_release(given._replace(second_key=other.public_key))
     assert image_hash(given).hexdigest() in str(caught.value)
 
 
 def test_second_signer_is_somebody_else(given, signer, other, desk):
     with pytest.raises(SigningKeyError, match="one that devices trust"):
-        make_release(replace(given, second=signer))
+        make_release(given._replace(second=signer))
     with pytest.raises(SigningKeyError, match="and OTA_SECOND_PUBLIC_KEY names"):
-        make_release(replace(given, second=other, second_key=desk.public_key))
+        make_release(given._replace(second=other, second_key=desk.public_key))
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(replace(given, second=desk))
+        make_release(given._replace(second=desk))
 
 
 def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, other):
@@ -85,7 +84,7 @@ def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, o
             raise AssertionError("asked to sign")
 
     with pytest.raises(ProofError, match="has not agreed"):
-        make_release(replace(given, signer=Asked(), second_key=other.public_key))
+        make_release(given._replace(signer=Asked(), second_key=other.public_key))
 
 
 def test_approval_that_does_not_hold(given, signer, other):
@@ -97,9 +96,9 @@ def test_approval_that_does_not_hold(given, signer, other):
     }
     for says, approval in wrong.items():
         with pytest.raises(SigningKeyError, match=says):
-            make_release(replace(given, second=ApprovalSigner(other.public_key, approval, file="a.json")))
+            make_release(given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json")))
     approval = parse_approval(Approval(hash32, other.public_key.fingerprint, good).to_json(), file="a.json")
-    assert make_release(replace(given, second=ApprovalSigner(other.public_key, approval, file="a.json"))).manifest.approval
+    assert make_release(given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json"))).manifest.approval
 
 
 @pytest.mark.parametrize("change", [

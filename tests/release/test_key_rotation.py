@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from dataclasses import replace
 
 import pytest
 
@@ -31,12 +30,12 @@ def verdict(key, image):
 def chain(given, signer, other, build_firmware):
     """What makes three releases: on the old key, the transition, and on the next key."""
     old, new = signer.public_key, other.public_key
-    first = replace(given, version="app-1.0.0", elf=build_firmware(old, b"app-1.0.0"))
+    first = given._replace(version="app-1.0.0", elf=build_firmware(old, b"app-1.0.0"))
     base = make_release(first).manifest
-    transition = replace(given, version="app-1.1.0", elf=build_firmware(new, b"app-1.1.0"), base=base, next_key=new,
+    transition = given._replace(version="app-1.1.0", elf=build_firmware(new, b"app-1.1.0"), base=base, next_key=new,
                          ring=ring_of(old.fingerprint, new.fingerprint))
     brought = make_release(transition).manifest
-    after = replace(given, version="app-1.2.0", elf=build_firmware(new, b"app-1.2.0"), base=brought, signer=other,
+    after = given._replace(version="app-1.2.0", elf=build_firmware(new, b"app-1.2.0"), base=brought, signer=other,
                     ring=ring_of(new.fingerprint, None, old.fingerprint))
     return first, transition, after
 
@@ -68,7 +67,7 @@ def test_after_the_transition_the_next_key_signs_and_who_skipped_it_is_named(cha
 
 def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
     with pytest.raises(ProofError) as caught:
-        make_release(replace(chain[2], base=make_release(chain[0]).manifest))
+        make_release(chain[2]._replace(base=make_release(chain[0]).manifest))
     assert "OTA_VERIFY_RSA_FAIL" in str(caught.value)
     assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
 
@@ -77,50 +76,49 @@ def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is
     _, transition, _ = chain
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
-        make_release(replace(transition, version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
+        make_release(transition._replace(version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
                              allow_new_key=True))
 
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
     first, transition, after = chain
-    diff = make_release(replace(transition, base_payload=first.payload, payload=given.payload[:-1] + b"\x07"))
+    diff = make_release(transition._replace(base_payload=first.payload, payload=given.payload[:-1] + b"\x07"))
     assert diff.diff is not None
     with pytest.raises(ProofError, match="can apply this diff"):
-        make_release(replace(after, base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))
+        make_release(after._replace(base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))
 
 
 def test_modules_of_a_transition_are_signed_for_devices_before_it_or_after_it(chain, signer, other):
     """A module's file goes to devices that run the transition already, and to those that do not yet."""
     file = Artifact("ota_module_panel.bin", "file", 3, "0" * 32, "1" * 64)
-    manifest = replace(make_release(chain[1]).manifest, modules=(Module("panel", "v-1", file, "/data/p", False),))
+    manifest = make_release(chain[1]).manifest._replace(modules=(Module("panel", "v-1", file, "/data/p", False),))
     for key in (signer, other):
         push = push_message(manifest, file, "https://h/f", signer=key)
         assert key.public_key.verify_digest_of_file(bytes.fromhex(file.sha256), b64decode(push.digestsign))
-    plain = replace(make_release(chain[0]).manifest, modules=manifest.modules)
+    plain = make_release(chain[0]).manifest._replace(modules=manifest.modules)
     with pytest.raises(SigningKeyError, match="the devices of this release trust"):
         push_message(plain, file, "https://h/f", signer=other)
 
 
 REFUSED = {
     "the ELF still holds the old key": (
-        lambda c, old, new, firmware: replace(c[1], elf=firmware(old.public_key, b"app-1.1.0")),
+        lambda c, old, new, firmware: c[1]._replace(elf=firmware(old.public_key, b"app-1.1.0")),
         ProofError, ["holds the public key", "OTA_VERIFY_RSA_FAIL"]),
     "no ELF to prove it with": (
-        lambda c, old, new, firmware: replace(c[1], elf=None), ProofError, ["cannot be proven that it brings the next key", "--elf"]),
+        lambda c, old, new, firmware: c[1]._replace(elf=None), ProofError, ["cannot be proven that it brings the next key", "--elf"]),
     "a retired key": (
-        lambda c, old, new, firmware: replace(c[0], ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
+        lambda c, old, new, firmware: c[0]._replace(ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
         SigningKeyError, ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"]),
     "the next key too early": (
-        lambda c, old, new, firmware: replace(c[2], ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)),
+        lambda c, old, new, firmware: c[2]._replace(ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)),
         SigningKeyError, ["is the next key", "OTA_EMBED_NEXT_KEY=y"]),
     "a key that is in no ring": (
-        lambda c, old, new, firmware: replace(c[0], ring=ring_of("d" * 64)), SigningKeyError, ["is not in the key ring"]),
+        lambda c, old, new, firmware: c[0]._replace(ring=ring_of("d" * 64)), SigningKeyError, ["is not in the key ring"]),
     "a next key that is not declared": (
-        lambda c, old, new, firmware: replace(c[1], ring=ring_of(old.public_key.fingerprint, "e" * 64)),
+        lambda c, old, new, firmware: c[1]._replace(ring=ring_of(old.public_key.fingerprint, "e" * 64)),
         ProofError, ["is to bring the key", "eeeeeeeeeeeeeeee"]),
     "the platform's key when it is retired": (
-        lambda c, old, new, firmware: replace(
-            c[0], security="cloud", signer=None, public_key=old.public_key,
+        lambda c, old, new, firmware: c[0]._replace(security="cloud", signer=None, public_key=old.public_key,
             ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
         SigningKeyError, ["is retired"]),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -31,8 +30,8 @@ class CountingSigner:
 
 @pytest.fixture
 def asked(given):
-    base = make_release(replace(given, payload=OLD, version="app-1.0.0", elf=None)).manifest
-    return replace(given, payload=NEW, base=base, base_payload=OLD, compress_xz=True)
+    base = make_release(given._replace(payload=OLD, version="app-1.0.0", elf=None)).manifest
+    return given._replace(payload=NEW, base=base, base_payload=OLD, compress_xz=True)
 
 
 @pytest.fixture
@@ -65,15 +64,15 @@ def no_work(monkeypatch):
 
 def other_base(given):
     older = OLD[:-5]
-    base = make_release(replace(given, payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None,
+    base = make_release(given._replace(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None,
                                 compress_xz=False)).manifest
-    return replace(given, base=base, base_payload=older)
+    return given._replace(base=base, base_payload=older)
 
 
 def test_nothing_changed(asked, left, no_work):
     counting = CountingSigner(asked.signer)
     folder, _, _ = left
-    release = make_release(again(replace(asked, signer=counting), left))
+    release = make_release(again(asked._replace(signer=counting), left))
     assert counting.signed == 0
     assert release.images == {name: (folder / name).read_bytes() for name in release.images}
     assert release.manifest.to_json() == (folder / "ota_rtos_ota.json").read_bytes()
@@ -84,7 +83,7 @@ def test_another_base_remakes_the_diff_alone(asked, left, monkeypatch):
     monkeypatch.setattr(xz, "compress", None)
     counting = CountingSigner(asked.signer)
     told = []
-    release = make_release(again(replace(other_base(asked), signer=counting), left), progress=lambda name, *_: told.append(name))
+    release = make_release(again(other_base(asked)._replace(signer=counting), left), progress=lambda name, *_: told.append(name))
     assert counting.signed == 1
     assert set(told) == {"ota_rtos_ota.diff.bin"}
     assert release.images == scratch.images
@@ -92,24 +91,24 @@ def test_another_base_remakes_the_diff_alone(asked, left, monkeypatch):
 
 
 def test_a_new_version_number_of_the_same_payload_keeps_the_diff(asked, left, no_work):
-    release = make_release(again(replace(asked, elf=None, version="app-1.0.2"), left))
+    release = make_release(again(asked._replace(elf=None, version="app-1.0.2"), left))
     assert release.manifest.version == "app-1.0.2"
     assert diff.apply(OLD, release.diff) == NEW
 
 
 def test_another_key_signs_anew(asked, left, other, no_work):
     counting = CountingSigner(other)
-    base = replace(asked.base, key_fingerprint=other.public_key.fingerprint)
-    release = make_release(again(replace(asked, elf=None, signer=counting, base=base), left))
+    base = asked.base._replace(key_fingerprint=other.public_key.fingerprint)
+    release = make_release(again(asked._replace(elf=None, signer=counting, base=base), left))
     assert counting.signed == 3
-    assert release.images == make_release(replace(asked, elf=None, signer=other, base=base,
+    assert release.images == make_release(asked._replace(elf=None, signer=other, base=base,
                                                   known_stream=again(asked, left).known_stream,
                                                   known_patch=again(asked, left).known_patch)).images
 
 
 def test_from_signed_to_cloud_keeps_what_has_no_trailer(asked, left, signer, no_work):
-    base = replace(asked.base, security="cloud")
-    release = make_release(again(replace(asked, security="cloud", signer=None, public_key=signer.public_key, base=base), left))
+    base = asked.base._replace(security="cloud")
+    release = make_release(again(asked._replace(security="cloud", signer=None, public_key=signer.public_key, base=base), left))
     assert diff.parse(release.diff)[-1].tail_size == 0
     assert diff.apply(OLD, release.diff) == NEW
 
@@ -119,7 +118,7 @@ def test_not_what_this_release_would_make(asked, left, change):
     folder, manifest, outputs = left
     given = asked
     if change == "payload":
-        given = replace(asked, payload=NEW + b"\0")
+        given = asked._replace(payload=NEW + b"\0")
     elif change == "tool":
         data = (folder / "ota_rtos_ota.json").read_bytes().replace(b'"tool": "aos_ota_plugin ', b'"tool": "aos_ota_plugin 0.')
         (folder / "ota_rtos_ota.json").write_bytes(data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -15,7 +14,7 @@ from aos_ota_plugin.release.manifest import parse_manifest
 
 
 def base_of(given, version, **changes):
-    return replace(make_release(replace(given, elf=None, version=version)).manifest, **changes)
+    return make_release(given._replace(elf=None, version=version)).manifest._replace(**changes)
 
 
 def test_good_release(given, signer):
@@ -35,27 +34,27 @@ def test_good_release(given, signer):
 def test_payload_that_can_be_read_has_to_be_of_this_firmware(given, signer, other):
     """Its key shows that it is not encrypted; one of another firmware is found out by the version."""
     key, rest = signer.public_key.n_bytes, bytes(1000)
-    proofs = {proof.rule for proof in make_release(replace(given, payload=b"\0" + key + b"app-1.0.1\0end." + rest)).manifest.proofs}
+    proofs = {proof.rule for proof in make_release(given._replace(payload=b"\0" + key + b"app-1.0.1\0end." + rest)).manifest.proofs}
     assert "payload of this firmware" in proofs
     for payload in (b"\0" + key + b"app-1.0.0\0end.", b"\0" + key + b"app-1.0.10\0end"):
         with pytest.raises(ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1") as caught:
-            make_release(replace(given, payload=payload))
+            make_release(given._replace(payload=payload))
         assert "only touched an old one" in caught.value.remedy
     # Encrypted, or of another key: nothing can be said.
     for payload in (b"encrypted..!" + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
-        proofs = {proof.rule for proof in make_release(replace(given, payload=payload)).manifest.proofs}
+        proofs = {proof.rule for proof in make_release(given._replace(payload=payload)).manifest.proofs}
         assert "payload of this firmware" not in proofs
-    make_release(replace(given, elf=None, payload=b"\0" + key + b"app-1.0.0\0end." + rest))
+    make_release(given._replace(elf=None, payload=b"\0" + key + b"app-1.0.0\0end." + rest))
 
 
 def test_payload_with_another_identity_or_a_secret(given, signer):
     key, secret = signer.public_key.n_bytes, b"Zx9plain7Secret\0"
     held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
     with pytest.raises(ProofError, match="but not the version app-1.0.1 with its identity") as caught:
-        make_release(replace(given, payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded"))
+        make_release(given._replace(payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded"))
     assert "Zx9" not in str(caught.value)
     with pytest.raises(ProofError, match="holds a device secret although") as caught:
-        make_release(replace(given, payload=b"..." + secret + b".", forbidden=(secret,)))
+        make_release(given._replace(payload=b"..." + secret + b".", forbidden=(secret,)))
     assert "Zx9" not in str(caught.value)
 
 
@@ -67,21 +66,21 @@ def test_same_inputs_same_bytes(given):
 
 def test_next_release(given):
     base = base_of(given, "app-1.0.0")
-    manifest = make_release(replace(given, base=base)).manifest
+    manifest = make_release(given._replace(base=base)).manifest
     assert manifest.base.version == "app-1.0.0"
     assert manifest.base.payload_sha256 == base.payload.sha256
     assert {"version order", "same key as the base release", "device: version"} <= {p.rule for p in manifest.proofs}
 
 
 def test_cloud_release(given, signer):
-    release = make_release(replace(given, security="cloud", signer=None, public_key=signer.public_key))
+    release = make_release(given._replace(security="cloud", signer=None, public_key=signer.public_key))
     assert len(release.trailer) == 4 + 28
     assert release.manifest.key_fingerprint == signer.public_key.fingerprint
     assert "device: signature" not in {proof.rule for proof in release.manifest.proofs}
 
 
 def test_unsigned_release_has_no_key(given):
-    release = make_release(replace(given, security="none", signer=None))
+    release = make_release(given._replace(security="none", signer=None))
     assert len(release.trailer) == 4 + 28
     assert release.manifest.key_fingerprint is None
 
@@ -89,62 +88,60 @@ def test_unsigned_release_has_no_key(given):
 def test_base_release_of_the_same_version_differs_only_in_time(given):
     """Rebuilding what is in the field is no update."""
     with pytest.raises(ProofError, match=r"app-1\.0\.1"):
-        make_release(replace(given, base=base_of(given, "app-1.0.1")))
+        make_release(given._replace(base=base_of(given, "app-1.0.1")))
 
 
 REFUSED = {
     "firmware with another key": (
-        lambda given, other, firmware: replace(given, elf=firmware(other.public_key, b"app-1.0.1")),
+        lambda given, other, firmware: given._replace(elf=firmware(other.public_key, b"app-1.0.1")),
         ProofError, ["app.elf holds the public key", "OTA_VERIFY_RSA_FAIL"]),
     "firmware without a key": (
-        lambda given, other, firmware: replace(given, elf=firmware(_Empty, b"app-1.0.1")),
+        lambda given, other, firmware: given._replace(elf=firmware(_Empty, b"app-1.0.1")),
         ProofError, ["app.elf holds the public key"]),
     "no ELF at all": (
-        lambda given, other, firmware: replace(given, elf=b"no elf"), FormatError, ["ELF"]),
+        lambda given, other, firmware: given._replace(elf=b"no elf"), FormatError, ["ELF"]),
     "firmware of another version": (
-        lambda given, other, firmware: replace(given, elf=firmware(given.signer.public_key, b"app-1.0.0")),
+        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.0")),
         ProofError, ["does not hold the version app-1.0.1", "MY_APP_VER"]),
     "firmware of a longer version": (
-        lambda given, other, firmware: replace(given, elf=firmware(given.signer.public_key, b"app-1.0.10")),
+        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.10")),
         ProofError, ["does not hold the version app-1.0.1"]),
     "no private key": (
-        lambda given, other, firmware: replace(given, signer=None, public_key=given.signer.public_key),
+        lambda given, other, firmware: given._replace(signer=None, public_key=given.signer.public_key),
         SigningKeyError, ["no private key", "OTA_SIGNING_KEY"]),
     "no key at all": (
-        lambda given, other, firmware: replace(given, signer=None), SigningKeyError, ["no key"]),
+        lambda given, other, firmware: given._replace(signer=None), SigningKeyError, ["no key"]),
     "public key of another pair": (
-        lambda given, other, firmware: replace(given, public_key=other.public_key),
+        lambda given, other, firmware: given._replace(public_key=other.public_key),
         ProofError, ["is not the public half", "OTA_PUBLIC_KEY"]),
     "characters the platform refuses": (
-        lambda given, other, firmware: replace(given, elf=None, version="app 1"), OtaError, ["contains ' '"]),
+        lambda given, other, firmware: given._replace(elf=None, version="app 1"), OtaError, ["contains ' '"]),
     "version of 64 characters": (
-        lambda given, other, firmware: replace(given, elf=None, version="v" * 64), OtaError, ["63"]),
+        lambda given, other, firmware: given._replace(elf=None, version="v" * 64), OtaError, ["63"]),
     "1.0.10 over 1.0.9": (
-        lambda given, other, firmware: replace(given, elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
+        lambda given, other, firmware: given._replace(elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
         ProofError, ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"]),
     "another key than the field's": (
-        lambda given, other, firmware: replace(given, base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
+        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
         ProofError, ["trust key 0000000000000000", "OTA_ALLOW_NEW_KEY"]),
     "another mode than the field's": (
-        lambda given, other, firmware: replace(given, base=base_of(given, "app-1.0.0", security="cloud")),
+        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", security="cloud")),
         ProofError, ["cloud mode", "local mode"]),
     "signed over an unsigned field": (
-        lambda given, other, firmware: replace(
-            given, base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)),
+        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)),
         ProofError, ["none mode"]),
     "larger than the partition": (
-        lambda given, other, firmware: replace(given, partition_size=4096), ProofError,
+        lambda given, other, firmware: given._replace(partition_size=4096), ProofError,
         ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"]),
     "too short for the header reader": (
-        lambda given, other, firmware: replace(given, payload=b"\1" * 415), ProofError, ["840"]),
+        lambda given, other, firmware: given._replace(payload=b"\1" * 415), ProofError, ["840"]),
     "empty payload": (
-        lambda given, other, firmware: replace(given, payload=b""), FormatError, ["payload is empty"]),
+        lambda given, other, firmware: given._replace(payload=b""), FormatError, ["payload is empty"]),
     "embedded identity that is not there": (
-        lambda given, other, firmware: replace(given, identity="embedded", embedded=(b"0123456789abcdef",)),
+        lambda given, other, firmware: given._replace(identity="embedded", embedded=(b"0123456789abcdef",)),
         ProofError, ["does not hold the whole identity"]),
     "secret in a firmware for the fleet": (
-        lambda given, other, firmware: replace(
-            given, elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"),
+        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"),
             forbidden=(b"0123456789abcdef",)),
         ProofError, ["holds a device secret", "KV"]),
 }
@@ -172,24 +169,24 @@ def test_signer_that_signs_with_another_key_is_found_out(given, other):
             return other.sign_hash(hash32)
 
     with pytest.raises(ProofError, match="OTA_VERIFY_RSA_FAIL"):
-        make_release(replace(given, signer=Liar()))
+        make_release(given._replace(signer=Liar()))
 
 
 def test_new_key_where_it_is_allowed(given):
     base = base_of(given, "app-1.0.0", key_fingerprint="0" * 64)
-    manifest = make_release(replace(given, base=base, allow_new_key=True)).manifest
+    manifest = make_release(given._replace(base=base, allow_new_key=True)).manifest
     assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
         (proof.rule, proof.detail) for proof in manifest.proofs}
 
 
 def test_nothing_secret_in_a_repr(given):
-    shown = repr(replace(given, embedded=(b"0123456789abcdef",), forbidden=(b"fedcba9876543210",)))
+    shown = repr(given._replace(embedded=(b"0123456789abcdef",), forbidden=(b"fedcba9876543210",)))
     assert "0123456789abcdef" not in shown
     assert "fedcba9876543210" not in shown
 
 
 def test_manifest_is_json_that_reads_back(given):
-    manifest = make_release(replace(given, base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")).manifest
+    manifest = make_release(given._replace(base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")).manifest
     data = manifest.to_json()
     assert json.loads(data)["schema"] == "aos-ota-manifest/1"
     assert parse_manifest(data, file="m.json") == manifest
@@ -198,7 +195,7 @@ def test_manifest_is_json_that_reads_back(given):
 @pytest.mark.parametrize("magic, word", [("ALL", 0xEFEFEFEF), ("APP", 0xABABABAB), ("KERNEL", 0xCDCDCDCD), ("FS", 0xABCDABCD),
                                          ("MCU", 0xEFCDEFCD)])
 def test_magic(given, magic, word):
-    release = make_release(replace(given, payload=random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
+    release = make_release(given._replace(payload=random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
     assert [int.from_bytes(image[-28:-24], "little") for image in release.images.values()] == [word, word]
     assert release.manifest.image_magic == magic
     assert parse_manifest(release.manifest.to_json(), file="m").image_magic == magic
@@ -206,11 +203,11 @@ def test_magic(given, magic, word):
 
 def test_another_magic_than_the_base_release(given):
     base = base_of(given, "app-1.0.0")
-    proofs = {proof.rule: proof.detail for proof in make_release(replace(given, base=base, image_magic="APP")).manifest.proofs}
+    proofs = {proof.rule: proof.detail for proof in make_release(given._replace(base=base, image_magic="APP")).manifest.proofs}
     assert proofs["image_magic differs from the base release"] == "APP after ALL: both replace the firmware"
     for ours, theirs in (("MCU", "ALL"), ("ALL", "MCU"), ("FS", "APP")):
         with pytest.raises(ProofError) as caught:
-            make_release(replace(given, base=replace(base, image_magic=theirs), image_magic=ours))
+            make_release(given._replace(base=base._replace(image_magic=theirs), image_magic=ours))
         assert f"this image has the magic {ours}, and the base release app-1.0.0 is {theirs}" in str(caught.value)
         assert f"OTA_IMAGE_{theirs}=y" in caught.value.remedy
-    make_release(replace(given, base=replace(base, image_magic="MCU"), image_magic="MCU"))
+    make_release(given._replace(base=base._replace(image_magic="MCU"), image_magic="MCU"))

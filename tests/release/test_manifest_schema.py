@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,10 +37,10 @@ def test_every_manifest_that_is_written_is_valid(manifest):
 
 
 def test_manifests_of_releases_are_valid(given):
-    given = replace(given, payload=random.Random(1).randbytes(4096))
-    base = make_release(replace(given, elf=None, version="app-1.0.0")).manifest
-    for release in (given, replace(given, compress_xz=True), replace(given, base=base), replace(given, security="none", signer=None),
-                    replace(given, solution="ota_demo", board="haas100", image_magic="MCU", elf=None)):
+    given = given._replace(payload=random.Random(1).randbytes(4096))
+    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest
+    for release in (given, given._replace(compress_xz=True), given._replace(base=base), given._replace(security="none", signer=None),
+                    given._replace(solution="ota_demo", board="haas100", image_magic="MCU", elf=None)):
         STRICT.validate(json.loads(make_release(release).manifest.to_json()))
 
 

@@ -81,7 +81,7 @@ def test_files_and_entries(given, folder, signer):
         data = done.files[module.image.file]
         assert (module.image.size, module.image.md5, module.image.sha256) == (
             len(data), hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest())
-    manifest = replace(make_release(given).manifest, modules=done.modules)
+    manifest = make_release(given).manifest._replace(modules=done.modules)
     assert parse_manifest(manifest.to_json(), file="m") == manifest
     assert json.loads(manifest.to_json())["modules"][0]["image"]["file"] == "ota_module_panel.bin"
     assert made(given, folder) == done
@@ -93,7 +93,7 @@ def test_an_image_that_devices_would_refuse(given, folder):
         made(given, folder)
     (folder / "radio.bin").write_bytes(bytes(2000))
     with pytest.raises(ProofError, match="module radio: a device would refuse this image with OTA_UPGRADE_WRITE_FAIL"):
-        made(replace(given, partition_size=2000), folder)
+        made(given._replace(partition_size=2000), folder)
 
 
 def edit(folder, old, new):
@@ -103,8 +103,8 @@ def edit(folder, old, new):
 
 
 def test_versions_after_the_base_release(given, folder):
-    base = replace(make_release(replace(given, elf=None, version="app-1.0.0")).manifest, modules=made(given, folder).modules)
-    next_release = replace(given, base=base)
+    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest._replace(modules=made(given, folder).modules)
+    next_release = given._replace(base=base)
     assert made(next_release, folder).modules == base.modules  # untouched ones keep their versions
     (folder / "app.bin").write_bytes(b"another script")
     with pytest.raises(ProofError) as caught:
@@ -120,7 +120,7 @@ def test_versions_after_the_base_release(given, folder):
     with pytest.raises(ProofError, match="it is only the beginning of js-1.0.1"):
         made(next_release, folder)
     # A module that the base release does not have may begin anywhere.
-    assert len(made(replace(given, base=replace(base, modules=base.modules[:1])), folder).modules) == 3
+    assert len(made(given._replace(base=base._replace(modules=base.modules[:1])), folder).modules) == 3
 
 
 def remove_folder(folder):
@@ -191,7 +191,7 @@ def test_every_source_is_named(folder):
 
 @pytest.fixture
 def manifest(given, folder):
-    return replace(make_release(given).manifest, modules=made(given, folder).modules)
+    return make_release(given).manifest._replace(modules=made(given, folder).modules)
 
 
 URL = "https://host/f.bin?sign=1"
@@ -241,11 +241,11 @@ def test_push_without_the_right_key(manifest, other, signer):
     with pytest.raises(SigningKeyError, match="the devices of this release trust"):
         push_message(manifest, panel, URL, signer=other)
     with pytest.raises(SigningKeyError, match="trust no key"):
-        push_message(replace(manifest, security="none", key_fingerprint=None), panel, URL, signer=signer)
+        push_message(manifest._replace(security="none", key_fingerprint=None), panel, URL, signer=signer)
 
 
 def test_push_in_cloud_mode(manifest, signer):
-    cloud = replace(manifest, security="cloud")
+    cloud = manifest._replace(security="cloud")
     message = push_message(cloud, choose(cloud, module="js"), URL)
     assert message.digestsign is None
     assert "there is no digestsign" in warnings(cloud, message)[0]

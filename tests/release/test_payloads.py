@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given as over
@@ -22,7 +21,7 @@ PAYLOAD = random.Random(1).randbytes(5000)
 @pytest.fixture
 def kept(given, tmp_path):
     """The folder of a kept release, with nothing but its manifest in it, and the release."""
-    release = make_release(replace(given, payload=PAYLOAD, elf=None))
+    release = make_release(given._replace(payload=PAYLOAD, elf=None))
     folder = tmp_path / "现场 的" / "1.0.1"
     folder.mkdir(parents=True)
     (folder / "ota_rtos_ota.json").write_bytes(release.manifest.to_json())
@@ -54,7 +53,7 @@ def test_a_wrong_file_does_not_hide_the_right_one(kept):
 
 
 def test_compressed_image_is_enough(given, tmp_path):
-    release = make_release(replace(given, payload=PAYLOAD, elf=None, compress_xz=True))
+    release = make_release(given._replace(payload=PAYLOAD, elf=None, compress_xz=True))
     manifest = tmp_path / "ota_rtos_ota.json"
     manifest.write_bytes(release.manifest.to_json())
     kept = tmp_path / "ota_rtos_ota.bin.xz"
@@ -111,7 +110,7 @@ def test_file_that_is_written_now_does_not_count(kept):
 def test_names_that_lead_elsewhere_are_not_followed(kept, name):
     folder, release = kept
     (folder.parent / "secret.bin").write_bytes(PAYLOAD)
-    strange = replace(release.manifest, payload=release.manifest.payload._replace(file=name), images=(
+    strange = release.manifest._replace(payload=release.manifest.payload._replace(file=name), images=(
         Artifact(name, "full", 1, "0" * 32, "0" * 64), Artifact(name, "diff", 1, "0" * 32, "0" * 64)))
     manifest = folder / "strange.json"
     manifest.write_bytes(strange.to_json())
@@ -124,7 +123,7 @@ def test_names_that_lead_elsewhere_are_not_followed(kept, name):
 def test_stated_size_beyond_the_file_takes_no_memory(kept):
     folder, release = kept
     (folder / "ota_rtos.bin").write_bytes(PAYLOAD + b"more")
-    huge = replace(release.manifest, payload=release.manifest.payload._replace(size=2**62))
+    huge = release.manifest._replace(payload=release.manifest.payload._replace(size=2**62))
     with pytest.raises(ProofError, match=r"ota_rtos\.bin holds other bytes"):
         payload_of_release(huge, str(folder / "m.json"))
 
@@ -186,7 +185,7 @@ def test_survives_any_bytes(data):
 @pytest.fixture
 def next_kept(kept, given):
     folder, release = kept
-    following = make_release(replace(given, payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:], version="app-1.0.2", elf=None,
+    following = make_release(given._replace(payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:], version="app-1.0.2", elf=None,
                                      base=release.manifest, base_payload=PAYLOAD))
     for name, data in {**following.images, "next.json": following.manifest.to_json()}.items():
         (folder / name).write_bytes(data)
