@@ -134,6 +134,18 @@ def _refuse_other_files(data: bytes, place: Place) -> None:
         raise SigningKeyError("a certificate, where the private key is expected", place=place, remedy="check its path")
 
 
+def _refuse_short_iv(data: bytes, place: Place) -> None:
+    """Find a PEM header whose IV is shorter than its cipher's: cryptography panics there, and says so on stderr."""
+    if b"DEK-Info" not in data:
+        return
+    import re
+
+    header = re.search(rb"DEK-Info\s*:\s*([^,\s]*)\s*,\s*([0-9A-Fa-f]*)", data)
+    if header and len(header[2]) < (32 if header[1].upper().startswith(b"AES") else 16):
+        raise SigningKeyError("the header DEK-Info of this private key is cut short", place=place,
+                              remedy="restore an undamaged copy of it")
+
+
 def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
     """Return whatever private key is in `data`; the try without a passphrase tells whether it is encrypted."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -142,8 +154,14 @@ def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
         # OpenSSL's tests of the primes take longer than all the rest of signing. A key whose parts do not belong
         # together makes signatures that do not verify, and every signature of ours is verified.
         read = load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
-        return read(data, passphrase, unsafe_skip_rsa_key_validation=True)
+        try:
+            return read(data, passphrase, unsafe_skip_rsa_key_validation=True)
+        except BaseException as trouble:
+            if type(trouble).__name__ == "PanicException":  # Rust's: no Exception, and no name to import
+                raise ValueError from None
+            raise
 
+    _refuse_short_iv(data, place)
     # Errors are raised `from None`: a library's own text must not carry key material into a log.
     try:
         return load(data, None)

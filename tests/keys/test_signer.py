@@ -221,6 +221,7 @@ BAD = {
         b"wrong-pass",
         "correct AOS_OTA_KEY_PASSPHRASE",
     ),
+    "short IV": ((DATA / "private-pkcs1-encrypted.pem").read_bytes().replace(b"7A99D771", b""), b"wrong-pass", "DEK-Info"),
     "EC": ((DATA / "ec-private.pem").read_bytes(), None, "not an RSA private key"),
     "Ed25519": ((DATA / "ed25519-private.pem").read_bytes(), None, "not an RSA private key"),
     "1024": ((DATA / "rsa1024-private.pem").read_bytes(), None, "an RSA key of 1024 bits with the exponent 65537"),
@@ -241,6 +242,18 @@ def test_bad_private_key(name):
     assert "wrong-pass" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_panic_of_the_library_is_a_file_that_cannot_be_read(monkeypatch):
+    class PanicException(BaseException):
+        pass
+
+    def panics(*_arguments, **_names):
+        raise PanicException
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.serialization.load_pem_private_key", panics)
+    with pytest.raises(SigningKeyError, match="no private key can be read"):
+        load_signer((DATA / "private.pem").read_bytes(), file="key", passphrase=None)
 
 
 def test_repr_and_str_show_the_fingerprint_only():
