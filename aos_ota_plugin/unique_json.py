@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Tuple
 from aos_ota_plugin.errors import FormatError, Place
 
 _SHOWN = 80
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+_PARTS = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]'  # compiled when there is something to refuse, and not by every start
 
 
 def loads(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any:
@@ -38,7 +38,7 @@ def _twice(text: str, file: str, same: Callable[[str], str]) -> FormatError:
     """The error, with the place of the first key that repeats another."""
     open_objects: List[Dict[str, int]] = []  # their keys, and where each begins; lists have none
     at, word = 0, ""
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_PARTS, text):
         kind = token.group()
         if kind in "{[":
             open_objects.append({})

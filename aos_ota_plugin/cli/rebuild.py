@@ -15,10 +15,10 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from aos_ota_plugin.cli.launcher import find_launcher
 from aos_ota_plugin.cli.solution import load_settings
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
-from aos_ota_plugin.keys.pkcs11_uri import SCHEME as TOKEN
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.released import SCHEME
 from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import reference_kind
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.difference import explain
 from aos_ota_plugin.release.manifest import Manifest
@@ -182,12 +182,13 @@ def _copy(folder: str) -> Iterator[str]:
 def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
     """Private keys, and files with tokens' PINs."""
     for reference in (settings.signing_key, settings.second_signer):
-        if reference and reference[:len(TOKEN)].lower() == TOKEN:
-            source = parse_uri(reference).pin_source
+        kind = reference_kind(reference) if reference else None
+        if kind == "file":
+            yield str(reference)
+        elif kind == "pkcs11":
+            source = parse_uri(str(reference)).pin_source
             if source:
                 yield pin_file(source, folder)
-        elif reference:
-            yield reference
 
 
 def _first(error: OSError) -> str:

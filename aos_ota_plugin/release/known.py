@@ -83,8 +83,8 @@ def _taken(given: ReleaseInput, files: Mapping[str, bytes], *, local: bool, same
                 stream = data[: parsed.payload_size]
             if kind == "diff" and same_base:
                 patch = diff.patch_of(data)
-    return given._replace(known_stream=stream, known_patch=patch,
-                   signer=KnownSigner(given.signer, signatures) if given.signer and signatures else given.signer)
+    signer = KnownSigner(given.signer, signatures) if given.signer and signatures else given.signer
+    return given._replace(known_stream=stream, known_patch=patch, signer=signer)
 
 
 def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:

@@ -42,7 +42,7 @@ def test_a_step_that_devices_refuse():
     assert len(found.problems) == 1
     assert "OTA_VERIFY_RSA_FAIL" in found.problems[0]
     known = THREE._replace(base=BaseRelease("app-1.0", ONE.payload.sha256),
-                    proofs=(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"),))
+                           proofs=(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"),))
     assert chain(ONE, known).problems == ()
     assert [link.step for link in chain(ONE, known).links] == ["first", "not by update"]
     assert [link.step for link in chain(THREE).links] == ["base not here"]

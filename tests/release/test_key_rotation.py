@@ -33,10 +33,10 @@ def chain(given, signer, other, build_firmware):
     first = given._replace(version="app-1.0.0", elf=build_firmware(old, b"app-1.0.0"))
     base = make_release(first).manifest
     transition = given._replace(version="app-1.1.0", elf=build_firmware(new, b"app-1.1.0"), base=base, next_key=new,
-                         ring=ring_of(old.fingerprint, new.fingerprint))
+                                ring=ring_of(old.fingerprint, new.fingerprint))
     brought = make_release(transition).manifest
     after = given._replace(version="app-1.2.0", elf=build_firmware(new, b"app-1.2.0"), base=brought, signer=other,
-                    ring=ring_of(new.fingerprint, None, old.fingerprint))
+                           ring=ring_of(new.fingerprint, None, old.fingerprint))
     return first, transition, after
 
 
@@ -77,7 +77,7 @@ def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
         make_release(transition._replace(version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
-                             allow_new_key=True))
+                                         allow_new_key=True))
 
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):

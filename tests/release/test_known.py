@@ -65,7 +65,7 @@ def no_work(monkeypatch):
 def other_base(given):
     older = OLD[:-5]
     base = make_release(given._replace(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None,
-                                compress_xz=False)).manifest
+                                       compress_xz=False)).manifest
     return given._replace(base=base, base_payload=older)
 
 
@@ -102,7 +102,7 @@ def test_another_key_signs_anew(asked, left, other, no_work):
     release = make_release(again(asked._replace(elf=None, signer=counting, base=base), left))
     assert counting.signed == 3
     assert release.images == make_release(asked._replace(elf=None, signer=other, base=base,
-                                                  known_stream=again(asked, left).known_stream,
+                                                         known_stream=again(asked, left).known_stream,
                                                   known_patch=again(asked, left).known_patch)).images
 
 

@@ -186,7 +186,7 @@ def test_survives_any_bytes(data):
 def next_kept(kept, given):
     folder, release = kept
     following = make_release(given._replace(payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:], version="app-1.0.2", elf=None,
-                                     base=release.manifest, base_payload=PAYLOAD))
+                                            base=release.manifest, base_payload=PAYLOAD))
     for name, data in {**following.images, "next.json": following.manifest.to_json()}.items():
         (folder / name).write_bytes(data)
     return folder, following
