@@ -35,7 +35,7 @@ scenarios: test-packages $(VENV)/.ready-test
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
 
-# What needs no tool and starts no program: under a minute.
+# What needs no tool and starts no program: a minute and a half.
 unit: $(VENV)/.ready-test
 	@"$(BIN)/python" -m pytest -m "not (programs or aos or qemu or native or hsm or cloud or pythons or faults)" $(PYTEST_ARGS)
 
