@@ -26,9 +26,10 @@ STARTING = (
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """Mark what starts programs, and so is not among the quick ones: those files, and who runs `aos-ota` by `run`."""
-    starting = [TESTS / name for name in STARTING]
+    starting = {TESTS / name for name in STARTING}
+    files = {path for path in {item.path for item in items} if starting.intersection((path, *path.parents))}
     for item in items:
-        if "run" in getattr(item, "fixturenames", ()) or any(path in (item.path, *item.path.parents) for path in starting):
+        if item.path in files or "run" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.programs)
 
 

@@ -50,14 +50,17 @@ class Gate:
         return set(self._connected)
 
     def drop(self) -> None:
-        """Cut all devices off; they may come back."""
-        self._loop.call_soon_threadsafe(self._drop)
+        """Cut all devices off; they may come back. After `stop` there are none."""
+        self._soon(self._drop)
 
     def stop(self) -> None:
         """Cut all devices off, and listen no more."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._soon(self._loop.stop)
         self._thread.join(5)
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(call)
 
     def _run(self, port: int, started: Future[int]) -> None:
         asyncio.set_event_loop(self._loop)

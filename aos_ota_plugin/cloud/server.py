@@ -111,9 +111,9 @@ class Cloud:
         client.on_disconnect = lambda *_: self._lost_broker()
         client.on_message = lambda _client, _data, message: self._heard(message.topic, message.payload)
         self._client = client
+        self._ends.append(self._disconnect)  # before its thread starts: who is interrupted right then ends it, too
         client.connect(str(self.broker.socket), keepalive=60)
         client.loop_start()
-        self._ends.append(self._disconnect)
         if not self.gate.is_open.wait(_READY_SECONDS):
             raise BuildError("the broker does not answer the platform", remedy="mosquitto 2.0 or newer is needed")
 

@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, until
+from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, World, until
 
 from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.errors import SettingsError
@@ -55,6 +56,26 @@ def test_a_killed_broker_is_started_again_and_nobody_is_lost(world, slow):
     arrived(world, model, job)
     assert model.state.connections >= 2
     assert any("the broker has ended" in line for line in world.lines)
+
+
+def test_a_cloud_that_is_interrupted_as_it_starts_leaves_no_thread(tmp_path, tools, cloud_keys, monkeypatch):
+    from paho.mqtt.client import Client
+
+    def interrupted(client, begin=Client.loop_start):
+        begin(client)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "loop_start", interrupted)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        World(tmp_path / "云", cloud_keys)
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_gate_that_is_shut_has_nobody_to_cut_off(world):
+    world.cloud.gate.stop()
+    world.cloud.gate.drop()
+    world.cloud.gate.stop()
 
 
 def test_a_cloud_that_is_started_again_goes_on_with_its_tasks(world, slow):
