@@ -28,12 +28,20 @@ def integer(value):
     return (abs(value) | (1 << 63 if value < 0 else 0)).to_bytes(8, "little")
 
 
+def crc16_of_byte(byte):
+    crc = byte << 8
+    for _ in range(8):
+        crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
+    return crc
+
+
+CRC16_OF_BYTES = [crc16_of_byte(byte) for byte in range(256)]
+
+
 def crc16_xmodem(data):
     crc = 0
     for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
+        crc = (crc << 8 & 0xFF00) ^ CRC16_OF_BYTES[crc >> 8 ^ byte]
     return crc
 
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("xz"), reason="no xz")
 
 CODE = firmware(150_000)
 STREAM = compress(CODE)
+SMALL = compress(CODE[:3000])
 OPTIONS = ("--check=crc32", "--lzma2=preset=9e,dict=32KiB")
 
 
@@ -196,11 +197,10 @@ def test_overlong_number_in_the_index():
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_mutated_streams(data):
-    small = compress(CODE[:3000])
-    mutated = bytearray(small)
+    mutated = bytearray(SMALL)
     for _ in range(data.draw(st.integers(1, 3))):
-        mutated[data.draw(st.integers(0, len(small) - 1))] = data.draw(st.integers(0, 255))
-    mutated = bytes(mutated[: data.draw(st.integers(0, len(small)))]) if data.draw(st.booleans()) else bytes(mutated)
+        mutated[data.draw(st.integers(0, len(SMALL) - 1))] = data.draw(st.integers(0, 255))
+    mutated = bytes(mutated[: data.draw(st.integers(0, len(SMALL)))]) if data.draw(st.booleans()) else bytes(mutated)
     try:
         assert decompress(mutated, 3000) == CODE[:3000]
     except FormatError:
