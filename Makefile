@@ -35,7 +35,7 @@ scenarios: test-packages $(VENV)/.ready-test
 test: test-packages $(VENV)/.ready-test check
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
 
-# What needs no tool and starts no program, on all cores: a minute on two.
+# What needs no tool and starts no program, on all cores: a minute or so on two.
 unit: $(VENV)/.ready-test
 	@"$(BIN)/python" -m pytest -n auto -m "not (programs or aos or qemu or native or hsm or cloud or pythons or faults)" $(PYTEST_ARGS)
 
