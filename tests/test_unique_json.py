@@ -24,7 +24,7 @@ from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.module import parse_push
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
-                        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+                        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 ODD_KEYS = st.text(st.sampled_from('a"\\:{}[],\n文'), max_size=4)
 
 
