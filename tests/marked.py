@@ -3,14 +3,16 @@ session of one that has it, because SCons starts compilers with an environment o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from pathlib import Path
 from typing import Callable, List, Sequence, Set
+
+from waiting import HANGS, until
 
 
 class Marked:
@@ -33,7 +35,9 @@ class Marked:
 
     def __exit__(self, *_: object) -> None:
         for pid in self.pids():
-            os.kill(pid, 9)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                os.kill(pid, 9)
+        until(lambda: not self.pids())
         self._process.wait()
         for path in sorted(self.temporary.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
@@ -59,14 +63,11 @@ class Marked:
     def said(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
-    def until(self, condition: Callable[[], object], seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"waited in vain; it said:\n{self.said[-3000:]}"
-            time.sleep(0.05)
+    def until(self, condition: Callable[[], object]) -> None:
+        until(condition, lambda: f"waited in vain; it said:\n{self.said[-3000:]}")
 
     def end(self, number: int) -> int:
         """Send it the signal, to it alone, and wait until it has ended; its status."""
         assert self._process.poll() is None, self.said
         os.kill(self._process.pid, number)
-        return self._process.wait(60)
+        return self._process.wait(HANGS)

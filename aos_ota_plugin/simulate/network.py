@@ -171,7 +171,7 @@ class NetworkDevice:
                     return
                 ended.wait(0.05)
 
-    def wait_for(self, text: str, *, seconds: float = 60, times: int = 1) -> str:
+    def wait_for(self, text: str, *, seconds: float = 300, times: int = 1) -> str:
         """Wait until the console has shown `text` so often, and return the log.
 
         Raises BuildError when it has not after `seconds`, or when the device has gone off.

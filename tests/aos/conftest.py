@@ -14,6 +14,7 @@ from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import pytest
 from jsonschema import Draft202012Validator
+from waiting import HANGS
 
 import aos_ota_plugin.release.manifest
 from aos_ota_plugin.cli.component import component_files, package_folder
@@ -73,7 +74,7 @@ class Workspace:
         path = str(self.aos.parent) + os.pathsep + os.environ["PATH"]
         done = subprocess.run(
             command, cwd=cwd or self.solution, env={**os.environ, "PATH": path, **(env or {})}, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=HANGS)
         return Result(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     def make(self, *arguments: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:

@@ -66,7 +66,7 @@ def misspell(workspace):
 
 def move_compiler(workspace):
     chip = workspace.root / "hardware" / "chip" / "haas1000" / "package.yaml"
-    workspace.edit(chip, "toolchain_path: /usr ", "toolchain_path: /nowhere ")
+    workspace.edit(chip, "toolchain_path: /usr ", "toolchain_path: /dev/null/nowhere ")
 
 
 def retire_key(workspace):
@@ -89,7 +89,7 @@ def take_development_key(workspace):
     (retire_key, "ota.keys.yaml:4:3: the key ", "use the current key aaaaaaaaaaaaaaaa"),
     (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
     (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
-    (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /nowhere/bin", "toolchain_path"),
+    (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /dev/null/nowhere/bin", "toolchain_path"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_broken(workspace, doctor, break_it, says, fix):
     break_it(workspace)
@@ -102,7 +102,7 @@ def test_broken(workspace, doctor, break_it, says, fix):
 
 def test_without_aos_tools(workspace):
     result = workspace.run(str(workspace.aos.parent / "python"), "-c",
-                           "import os; os.environ['PATH'] = '/nowhere'; from aos_ota_plugin.cli.main import main; main(['doctor'])")
+                           f"import os; os.environ['PATH'] = {str(workspace.root / 'nowhere')!r}; from aos_ota_plugin.cli.main import main; main(['doctor'])")
     assert result.status == 1
     assert "FAULT aos make: there is no `aos` on PATH" in result.output
 

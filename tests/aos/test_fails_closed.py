@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from waiting import HANGS, until
 
 from aos_ota_plugin.keys.signer import load_signer
 
@@ -392,7 +393,7 @@ def test_two_real_builds_at_once(released):
         second = released.make("OTA_APP_VERSION=app-3.0.1")
     finally:
         os.killpg(first.pid, signal.SIGCONT)
-    rest = first.communicate(timeout=120)[0]
+    rest = first.communicate(timeout=HANGS)[0]
     assert first.returncode == 0, rest
     assert second.status != 0
     assert "another build of this solution is running" in second.output
@@ -455,10 +456,10 @@ def test_killed_while_the_image_step_runs(released):
     path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
     build = subprocess.Popen([str(released.aos), "make", NEW], cwd=released.solution, env={**os.environ, "PATH": path},
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    _until(lambda: released.image.read_bytes() == b"unsigned")
+    until(lambda: released.image.read_bytes() == b"unsigned")
     os.killpg(build.pid, signal.SIGKILL)
     build.wait()
-    _until(lambda: released.snapshot() == before)
+    until(lambda: released.snapshot() == before)
     assert not (released.images / "ota_rtos_ota.bin.xz").exists()
     # SCons has no record of what was rendered, compiled and linked for the other version, nor of what is half written.
     objects = released.out / "ota_demo" / "otaappdemo.o"
@@ -468,13 +469,6 @@ def test_killed_while_the_image_step_runs(released):
     assert "the last build was killed" in again.output
     assert released.snapshot() == before
     assert "the last build was killed" not in released.made("OTA_APP_VERSION=app-1.0.0").output
-
-
-def _until(reached):
-    end = time.monotonic() + 120
-    while not reached():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def test_killed_between_two_renames(released):

@@ -173,7 +173,7 @@ def escape(workspace):
 
 def link(workspace):
     path = workspace.solution / "sub devices" / "meter" / "link"
-    path.symlink_to("/etc/hostname")
+    path.symlink_to(workspace.package)
     return [path]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
+from waiting import HANGS
+
 ROOT = Path(__file__).parents[2]
 COMPONENT = ROOT / "aos_ota_plugin" / "demo" / "workspace" / "components" / "ota_boot"
 SOURCES = sorted(COMPONENT.glob("*.c"))
@@ -102,7 +104,7 @@ class Device:
     def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        code = self._process.wait(60)
+        code = self._process.wait(HANGS)
         found = self._process.stderr.read().decode(errors="replace")
         self._process.stdout.close()
         self._process.stderr.close()

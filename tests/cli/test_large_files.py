@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANGS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sparse files and limits of memory")
 
@@ -82,7 +83,7 @@ def test_one_gibibyte(folder, bin_folder, name):
     (folder / large).chmod(0o600)
     before = sorted(folder.rglob("*"))
     done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *line.split()], cwd=folder, capture_output=True, text=True,
-                          check=False, preexec_fn=limited, timeout=60,
+                          check=False, preexec_fn=limited, timeout=HANGS,
                           env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"})
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
@@ -110,7 +111,7 @@ def test_what_is_no_file(folder, name, kind):
     else:
         path.symlink_to({"dangling": "nowhere", "loop": path.name}.get(kind, kind))
     done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *line.split()], cwd=folder, capture_output=True, text=True,
-                          check=False, preexec_fn=limited, timeout=60)
+                          check=False, preexec_fn=limited, timeout=HANGS)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("aos-ota: error: ")

@@ -76,11 +76,11 @@ def test_a_folder_packed_and_unpacked_is_the_same(folder):
 
 
 def odd_link(path):
-    path.symlink_to("/etc/hostname")
+    path.symlink_to(__file__)
 
 
 def odd_folder_link(path):
-    path.symlink_to("/etc")
+    path.symlink_to(Path(__file__).parent)
 
 
 def odd_socket(path):

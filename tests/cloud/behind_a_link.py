@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cloud_world import PAYLOAD, SIGNER, World, until
+from cloud_world import PAYLOAD, SIGNER, World
+from waiting import until
 
 from aos_ota_plugin.cloud.faults import LINKS
 from aos_ota_plugin.images.full import build
@@ -53,7 +54,7 @@ def main(folder, keys, link):
         image = build((PAYLOAD * 10)[:size], sign=SIGNER.sign_hash)
         shape(world.cloud.config.image_port, rate)
         job = world.push(world.upload(image), "one", wait=False)
-        until(lambda: model.state.downloaded > 16_384, 60)
+        until(lambda: model.state.downloaded > 16_384)
         cut_off(world.cloud.images)
         task = world.ended(job)["one"]
         print(json.dumps({"state": task["state"], "resumed": model.state.resumed, "downloaded": model.state.downloaded,

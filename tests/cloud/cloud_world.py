@@ -2,8 +2,9 @@
 
 import datetime
 import shutil
-import time
 from pathlib import Path
+
+from waiting import until
 
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.client import Client
@@ -27,14 +28,6 @@ SIGNER, OTHER = pem("private.pem"), pem("other-private.pem")
 IMAGE = build(PAYLOAD, sign=SIGNER.sign_hash)
 CLOUD_IMAGE = build(PAYLOAD, sign=None)
 LOCAL = Device(SIGNER.public_key, local_rsa=True, partition_size=0x578000)
-
-
-def until(condition, seconds=30):
-    """Wait for what other threads do; what is waited for is asserted, how long it took is not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def make_keys(folder):
@@ -89,7 +82,7 @@ class World:
         return self.ended(job) if wait else job
 
     def ended(self, job):
-        until(lambda: not self.client.is_running(job), 60)
+        until(lambda: not self.client.is_running(job))
         return self.tasks(job)
 
     def tasks(self, job):

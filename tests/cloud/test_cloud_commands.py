@@ -10,8 +10,10 @@ import subprocess
 import sys
 
 import pytest
-from cloud_world import IMAGE, LOCAL, SIGNER, until
+from cloud_world import IMAGE, LOCAL, SIGNER
 from marked import Marked
+from ports import free_port
+from waiting import HANGS, until
 
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.cloud
 
 def aos_ota(*words, cwd):
     return subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, words)], cwd=cwd, capture_output=True, text=True,
-                          encoding="utf-8", timeout=120, check=False)
+                          encoding="utf-8", timeout=HANGS, check=False)
 
 
 def answers(folder):
@@ -115,21 +117,21 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         for model in models:
             model.stop()
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[0].endswith("nothing of it runs any more\n")
+    assert process.communicate(timeout=HANGS)[0].endswith("nothing of it runs any more\n")
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize("number, status", [("SIGINT", 0), ("SIGTERM", 0), ("SIGHUP", 0), ("SIGKILL", -9)])
 def test_nothing_stays_behind(start, tmp_path, number, status):
-    process = start()
+    ports = [free_port() for _ in range(3)]
+    process = start(*itertools.chain(*zip(("--mqtt-port", "--image-port", "--api-port"), map(str, ports))))
     broker = answers(tmp_path / "build" / "云")["broker"]
     assert is_alive(broker)
-    config = read_config(tmp_path / "build" / "云")
     process.send_signal(getattr(signal, number))
-    process.wait(30)
+    process.wait(HANGS)
     assert process.returncode == status
     until(lambda: not is_alive(broker))
-    for port in (config.mqtt_port, config.image_port, config.api_port):
+    for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -138,7 +140,7 @@ def test_a_port_that_is_taken_ends_the_start_and_all_that_was_started(start, tmp
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for option in ("--mqtt-port", "--image-port", "--api-port"):
             process = start(option, str(taken.getsockname()[1]))
-            said = process.communicate(timeout=30)[0]
+            said = process.communicate(timeout=HANGS)[0]
             assert process.returncode == 1
             assert f"cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in said
             assert "Traceback" not in said
@@ -160,7 +162,7 @@ def test_without_a_cloud_the_commands_say_how_to_start_one(tmp_path, words, prob
 def test_a_cloud_that_has_ended_is_named(start, tmp_path):
     process = start()
     process.terminate()
-    process.wait(30)
+    process.wait(HANGS)
     done = aos_ota("status", "--cloud", "build/云", cwd=tmp_path)
     assert done.returncode == 1
     assert "no cloud answers on 127.0.0.1:" in done.stderr
@@ -178,7 +180,7 @@ def test_a_damaged_folder_is_an_error_and_no_traceback(start, tmp_path, name, co
     if name == "ca.key":
         (folder / "server.pem").unlink()
     process = start()
-    said = process.communicate(timeout=30)[0]
+    said = process.communicate(timeout=HANGS)[0]
     assert (process.returncode, "Traceback" in said) == (1, False), said
     assert problem in said
     assert (folder / name).read_bytes() == content
@@ -207,7 +209,7 @@ def test_a_cloud_that_is_ended_while_it_starts_leaves_nothing(tmp_path, tools, p
     with Marked(["cloud", "云"], cwd=tmp_path) as command:
         command.until(lambda: (tmp_path / "云" / "cloud.lock").exists() if phase == "keys" else command.pids("mosquitto"))
         assert command.end(getattr(signal, number)) == (-9 if number == "SIGKILL" else 0)
-        command.until(lambda: not command.pids(), 20)
+        command.until(lambda: not command.pids())
         assert "Traceback" not in command.said
         if number != "SIGKILL":
             assert command.said.endswith("nothing of it runs any more\n")
@@ -223,7 +225,7 @@ def test_a_fleet_that_is_ended_leaves_nothing(tmp_path, tools, phase, number):
         if phase == "runs":
             command.until(lambda: any(online(folder) > 5 for folder in command.temporary.glob("aos_ota_plugin-*")))
         assert command.end(getattr(signal, number)) == ENDED[number]
-        command.until(lambda: not command.pids(), 20)
+        command.until(lambda: not command.pids())
         assert "Traceback" not in command.said
         if number != "SIGKILL":
             assert list(command.temporary.iterdir()) == []

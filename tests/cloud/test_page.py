@@ -8,7 +8,8 @@ import shutil
 import subprocess
 
 import pytest
-from cloud_world import CLOUD_IMAGE, IMAGE, PRODUCT, until
+from cloud_world import CLOUD_IMAGE, IMAGE, PRODUCT
+from waiting import HANGS, until
 
 from aos_ota_plugin.cloud.api import TOKEN_HEADER
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
@@ -27,7 +28,7 @@ def browser(require_tool, tmp_path, world):
             [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom",
              f"http://127.0.0.1:{world.cloud.config.api_port}/"],
-            capture_output=True, text=True, encoding="utf-8", timeout=120, check=True, env={**os.environ, "HOME": str(tmp_path)})
+            capture_output=True, text=True, encoding="utf-8", timeout=HANGS, check=True, env={**os.environ, "HOME": str(tmp_path)})
         return done.stdout
 
     return show
@@ -63,7 +64,7 @@ def test_what_devices_say_is_text_on_the_page(world, browser):
     (one,) = world.register("one")
     model = world.device(one)
     world.online(model)
-    job = world.push(world.upload(), "one", wait=False, timeout=30)
+    job = world.push(world.upload(), "one", wait=False, timeout=HANGS)
     until(lambda: world.tasks(job)["one"]["state"] != "QUEUED")
     world.ended(job)
     world.cloud.tell("<img src=x onerror=document.title='owned'>")
@@ -74,7 +75,7 @@ def test_what_devices_say_is_text_on_the_page(world, browser):
 
 
 def ask(world, method, path, body=None, headers=None):
-    link = http.client.HTTPConnection("127.0.0.1", world.cloud.config.api_port, timeout=20)
+    link = http.client.HTTPConnection("127.0.0.1", world.cloud.config.api_port, timeout=HANGS)
     link.request(method, path, body, headers or {})
     answer = link.getresponse()
     data = answer.read()

@@ -10,7 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, World, until
+from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, World
+from waiting import HANGS, until
 
 from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.errors import SettingsError
@@ -234,7 +235,8 @@ def namespace(require_tool, monkeypatch):
 def test_a_link_of_the_kernels_own_that_drops_packets(namespace, cloud_keys, tools, tmp_path, link):
     script = Path(__file__).with_name("behind_a_link.py")
     done = subprocess.run([*namespace, sys.executable, script, tmp_path / "云 cloud", cloud_keys, link], capture_output=True,
-                          text=True, check=False, timeout=120)
+                          text=True, check=False, timeout=HANGS,
+                          env={**os.environ, "PYTHONPATH": str(script.parent.parent)})
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["state"] == "SUCCEEDED"

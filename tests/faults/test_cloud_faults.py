@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fault_layer import FAULTS, KILL
 from fault_scene import KEYS, Command, Scene, go_wrong, inputs
+from waiting import HANGS
 
 from aos_ota_plugin.cloud import certificates, client, home, rules
 from aos_ota_plugin.cloud.platform import DATABASE, Platform
@@ -202,8 +203,8 @@ def test_a_cloud_that_is_killed_goes_on(tmp_path, require_tool, request):
 
 
 def wait_for(folder: Path, process):
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
+    end = time.monotonic() + HANGS
+    while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OtaError):
             return client.Client(folder).status()
         time.sleep(0.05)

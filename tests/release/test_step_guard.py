@@ -8,9 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import HANGS, until
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.release import step_guard
@@ -19,6 +19,7 @@ from aos_ota_plugin.release.kept import keep
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 BUILD = ("import sys\nfrom aos_ota_plugin.release.image_step import run_image_step\n"
          "run_image_step(sys.argv[1], target='x.bin', folder=sys.argv[2], sweep=True)\n")
+WAIT_FOR_GO = "while not (folder / 'go').exists():\n    time.sleep(0.05)\n"
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL and process groups")
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL and pr
 class Killed:
     """A build that stands in the vendor's step, which has written its unsigned images."""
 
-    def __init__(self, root, rest="time.sleep(60)"):
+    def __init__(self, root, rest="time.sleep(600)"):
         self.folder = root / "ota_bin"
         self.folder.mkdir(parents=True)
         self.publish(b"signed image" * 100_000)
@@ -37,8 +38,9 @@ class Killed:
             "def write():\n"
             f"    for name in ({IMAGE!r}, {PACKED!r}):\n        (folder / name).write_bytes(b'unsigned')\n"
             f"write()\n(folder / 'written').touch()\n{rest}\n", encoding="utf-8")
-        self.build = subprocess.Popen([sys.executable, "-c", BUILD, str(script), str(self.folder)], start_new_session=True)
-        self.until((self.folder / "written").exists)
+        self.build = subprocess.Popen([sys.executable, "-c", BUILD, str(script), str(self.folder)], start_new_session=True,
+                                      stdout=subprocess.PIPE)
+        until((self.folder / "written").exists)
 
     def publish(self, image):
         (self.folder / IMAGE).write_bytes(image)
@@ -49,11 +51,9 @@ class Killed:
     def outputs(self):
         return {name: (self.folder / name).read_bytes() for name in (IMAGE, PACKED, MANIFEST) if (self.folder / name).exists()}
 
-    def until(self, reached):
-        end = time.monotonic() + 60
-        while not reached():
-            assert time.monotonic() < end, "it never came"
-            time.sleep(0.02)
+    def all_ended(self):
+        """Wait until the guard has ended, too: build, script and guard write to one pipe."""
+        self.build.communicate(timeout=HANGS)
 
 
 def test_all_of_the_build_is_killed(tmp_path):
@@ -61,26 +61,27 @@ def test_all_of_the_build_is_killed(tmp_path):
     assert killed.outputs() != killed.published
     os.killpg(killed.build.pid, signal.SIGKILL)
     killed.build.wait()
-    killed.until(lambda: killed.outputs() == killed.published)
+    until(lambda: killed.outputs() == killed.published)
 
 
 def test_the_script_outlives_the_build_and_writes_again(tmp_path):
-    killed = Killed(tmp_path, "time.sleep(1)\nwrite()\n(folder / 'again').touch()")
+    killed = Killed(tmp_path, f"{WAIT_FOR_GO}write()\n(folder / 'again').touch()")
     killed.build.kill()
     killed.build.wait()
-    killed.until((killed.folder / "again").exists)
-    killed.until(lambda: killed.outputs() == killed.published)
+    (killed.folder / "go").touch()
+    until((killed.folder / "again").exists)
+    until(lambda: killed.outputs() == killed.published)
 
 
 def test_a_release_that_was_made_meanwhile_stays(tmp_path):
-    killed = Killed(tmp_path, "while not (folder / 'go').exists():\n    time.sleep(0.05)\n(folder / 'gone').touch()")
+    killed = Killed(tmp_path, f"{WAIT_FOR_GO}(folder / 'gone').touch()")
     killed.build.kill()
     killed.build.wait()
     (killed.folder / PACKED).unlink()
     killed.publish(b"the next release")
     (killed.folder / "go").touch()
-    killed.until((killed.folder / "gone").exists)
-    time.sleep(0.5)
+    until((killed.folder / "gone").exists)
+    killed.all_ended()
     assert killed.outputs() == killed.published
 
 

@@ -151,6 +151,6 @@ def test_an_impostor_is_named(tmp_path, module, part):
 
 def test_is_cheap_enough_to_run_on_every_build():
     load_schema()
-    began = time.perf_counter()
+    began = time.process_time()
     load_schema()
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1

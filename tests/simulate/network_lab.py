@@ -20,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from ports import free_port
+from waiting import until
 
 from aos_ota_plugin.simulate.network import Identity
 
@@ -33,19 +35,37 @@ MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/
 class Authority:
     """A root, and certificates of servers by it."""
 
-    def __init__(self, name: str = "Test root") -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    def __init__(self, key_pem: bytes = b"", pem: str = "") -> None:
+        """A new one, or the one of this key and certificate."""
+        if not key_pem:
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            key_pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            pem = self._root(key).public_bytes(serialization.Encoding.PEM).decode("ascii")
+        self.key_pem, self.pem = key_pem, pem
+        self._key = serialization.load_pem_private_key(key_pem, None)
+        self._name = x509.load_pem_x509_certificate(pem.encode("ascii")).subject
+
+    @classmethod
+    def of(cls, folder: Path) -> Authority:
+        """The one in this folder, made where there is none."""
+        key, certificate = folder / "ca.key", folder / "ca.pem"
+        if certificate.exists():
+            return cls(key.read_bytes(), certificate.read_text(encoding="ascii"))
+        made = cls()
+        key.write_bytes(made.key_pem)
+        certificate.write_text(made.pem, encoding="ascii")
+        return made
+
+    @staticmethod
+    def _root(key: rsa.RSAPrivateKey) -> x509.Certificate:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test root")])
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.certificate = (
-            x509.CertificateBuilder().subject_name(self._name).issuer_name(self._name)
-            .public_key(self._key.public_key()).serial_number(x509.random_serial_number())
+        return (
+            x509.CertificateBuilder().subject_name(name).issuer_name(name)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=900)).not_valid_after(now + datetime.timedelta(days=900))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(self._key, hashes.SHA256()))
-        self.key_pem = self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                               serialization.NoEncryption())
-        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+            .sign(key, hashes.SHA256()))
 
     def server(self, folder: Path, name: str, *, days: Tuple[int, int] = (-1, 30), elliptic: bool = False) -> Path:
         """A file of key and certificate for that name, valid from and until so many days from now."""
@@ -65,12 +85,6 @@ class Authority:
             + certificate.public_bytes(serialization.Encoding.PEM))
         path.chmod(0o600)
         return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Message(NamedTuple):
@@ -98,7 +112,7 @@ class Broker:
         self._output = self.folder / f"messages-{len(self._processes)}.txt"
         self._processes.append(subprocess.Popen([MOSQUITTO, "-c", str(self._configuration)],
                                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        _wait(lambda: _listens(self.own_port), "mosquitto does not listen")
+        until(lambda: _listens(self.own_port), "mosquitto does not listen")
         with self._output.open("wb") as stream:
             self._processes.append(subprocess.Popen(
                 ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.own_port), "-v", "-q", "1", "-t", "/ota/device/#"],
@@ -126,11 +140,11 @@ class Broker:
         return [int(message.data["params"]["step"]) for message in self.messages()
                 if message.topic == f"/ota/device/progress/{OF_DEVICE}"]
 
-    def wait_for_version(self, version: str, seconds: float = 60) -> None:
-        _wait(lambda: version in self.versions(), f"{version} was not reported", seconds)
+    def wait_for_version(self, version: str) -> None:
+        until(lambda: version in self.versions(), f"{version} was not reported")
 
-    def wait_for_step(self, step: int, seconds: float = 60) -> None:
-        _wait(lambda: step in self.steps(), f"step {step} was not reported", seconds)
+    def wait_for_step(self, step: int) -> None:
+        until(lambda: step in self.steps(), f"step {step} was not reported")
 
 
 class Server:
@@ -185,8 +199,8 @@ class Server:
             def handle_error(self, request: object, client: object) -> None:
                 pass  # who refuses a certificate ends the handshake
 
+        port = port or free_port()
         self._server = Quiet(("127.0.0.1", port), Handler)
-        port = self._server.server_address[1]
         self.port = port
         self.url = f"http{'s' if certificate else ''}://{SERVER_NAME}:{port}/images/ota_rtos_ota.bin?Expires=1&Signature=a%2Bb"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -283,10 +297,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _wait(condition, why: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, why
-        time.sleep(0.05)

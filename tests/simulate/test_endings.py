@@ -61,7 +61,7 @@ def firmware(network_built, tmp_path) -> Path:
 
 
 def left_nothing(command: Marked, *, temporary: bool = True) -> None:
-    command.until(lambda: not command.pids(), 20)
+    command.until(lambda: not command.pids())
     assert "Traceback" not in command.said
     if temporary:
         assert list(command.temporary.iterdir()) == []

@@ -11,6 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from waiting import HANGS
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.images import full
@@ -95,7 +96,7 @@ def test_rb_takes_the_image(built, tmp_path):
         line = listener.accept()[0]
         with line:
             done = subprocess.run(["rb", "--ymodem", "-q"], cwd=folder, stdin=line, stdout=line, stderr=subprocess.PIPE,
-                                  timeout=50, check=False)
+                                  timeout=HANGS, check=False)
             seen = device.result()
     assert (done.returncode, seen.verdict, seen.version) == (0, DeviceVerdict.OTA_SUCCESS, MCU_NEW), (done.stderr, seen.log)
     assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("mcu.bin", case.offer.image[:20_004])]

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import HANGS
 
 import aos_ota_plugin
 from aos_ota_plugin.transport.receiver import Receiver
@@ -42,8 +43,8 @@ def test_rb_receives_what_was_sent(sender, tmp_path, size):
     folder = tmp_path / "mcu"
     folder.mkdir()
     with line:
-        done = subprocess.run(["rb", "--ymodem", "-q"], cwd=folder, stdin=line, stdout=line, stderr=subprocess.PIPE, timeout=50, check=False)
-    assert (process.wait(10), done.returncode) == (OK, 0), done.stderr
+        done = subprocess.run(["rb", "--ymodem", "-q"], cwd=folder, stdin=line, stdout=line, stderr=subprocess.PIPE, timeout=HANGS, check=False)
+    assert (process.wait(HANGS), done.returncode) == (OK, 0), done.stderr
     assert (folder / "mcu.bin").read_bytes() == data
 
 
@@ -72,14 +73,14 @@ def test_a_receiver_that_goes_wrong_ends_it(sender, tmp_path, answers, verdict, 
     process, line = started(sender, tmp_path, bytes(3000))
     with line:
         assert answered(line, answers) == blocks
-        assert process.wait(10) == verdict
+        assert process.wait(HANGS) == verdict
 
 
 def test_a_line_that_never_rests_ends_it(sender, tmp_path):
     process, line = started(sender, tmp_path, bytes(3000))
     with line:
         line.sendall(b"C" * 20_000)
-        assert process.wait(10) == SILENT
+        assert process.wait(HANGS) == SILENT
 
 
 def test_a_file_that_ends_early_is_cancelled(sender, tmp_path):
@@ -88,7 +89,7 @@ def test_a_file_that_ends_early_is_cancelled(sender, tmp_path):
         for answer in (b"C", b"\x06C", b"\x06"):
             line.sendall(answer)
             sent = line.recv(65536)
-        assert process.wait(10) == SOURCE
+        assert process.wait(HANGS) == SOURCE
     assert sent == b"\x18" * 5
 
 
@@ -109,6 +110,6 @@ def test_our_receiver_asks_again_for_a_damaged_block(sender, tmp_path):
                 received[-1] ^= 1
                 damaged = True
             line.sendall(receiver.feed(bytes(received)))
-        assert process.wait(10) == OK
+        assert process.wait(HANGS) == OK
     assert damaged
     assert [file.data for file in receiver.files] == [data]

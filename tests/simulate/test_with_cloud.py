@@ -6,13 +6,13 @@ import os
 import re
 import signal
 import ssl
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 
 import network_lab as lab
 import pytest
 from click.testing import CliRunner
+from waiting import until
 
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.cloud import home
@@ -31,13 +31,6 @@ from aos_ota_plugin.simulate.scenarios import panel_pack
 pytestmark = [pytest.mark.qemu, pytest.mark.aos, pytest.mark.cloud]
 HOST = "cloud.example"  # to the device, every name is this host
 DEFAULT = "default"
-
-
-def until(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 class Both:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 import pytest
+from waiting import HANGS
 
 from aos_ota_plugin.sources.inject import inject_app, inject_digest
 from aos_ota_plugin.sources.render import render_digest, render_identity
@@ -26,7 +27,7 @@ E = b"\x01\x00\x01"
 
 
 def run(command: List[str], **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload]
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False, **options)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Set
 
 import pytest
+from waiting import HANGS
 
 from aos_ota_plugin.sources.inject import inject_app, inject_digest
 from aos_ota_plugin.sources.render import render_app, render_digest, render_identity
@@ -54,7 +55,7 @@ def undefined(arm: str, folder: Path, source: bytes) -> Set[str]:
         "-o",
         str(folder / "x.o"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr
     nm = [arm[: -len("gcc")] + "nm", "-u", str(folder / "x.o")]
     names = subprocess.run(nm, capture_output=True, text=True, check=True).stdout

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import select
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import time
 import pytest
 from boot_board import Board, Noise
 from click.testing import CliRunner
+from waiting import HANGS
 
 from aos_ota_plugin.cli import receive as receive_verb
 from aos_ota_plugin.cli import send as send_verb
@@ -93,7 +95,7 @@ def test_what_we_send_rb_receives(lrzsz, line, other_program, tmp_path, size):
     (tmp_path / "image.bin").write_bytes(DATA[:size])
     with other_program("rb", "-b", cwd=tmp_path / "got") as other:
         run(send_verb.command, "--plain", "--port", line[1], tmp_path / "image.bin")
-        assert other.wait(20) == 0, other.stderr.read()
+        assert other.wait(HANGS) == 0, other.stderr.read()
     assert (tmp_path / "got" / "image.bin").read_bytes() == DATA[:size]
 
 
@@ -103,7 +105,7 @@ def test_what_sb_sends_we_receive(lrzsz, line, other_program, tmp_path, options)
     (tmp_path / "b.bin").write_bytes(b"second")
     with other_program("sb", "-b", *options, "a.bin", "b.bin") as other:
         report = json.loads(run(receive_verb.command, "--port", line[1], "-d", tmp_path / "got", "--json"))
-        assert other.wait(20) == 0, other.stderr.read()
+        assert other.wait(HANGS) == 0, other.stderr.read()
     assert report["files"] == [{"name": "a.bin", "size": 70_001, "exact": True}, {"name": "b.bin", "size": 6, "exact": True}]
     assert (tmp_path / "got" / "a.bin").read_bytes() == DATA
     assert (tmp_path / "got" / "b.bin").read_bytes() == b"second"
@@ -114,7 +116,7 @@ def test_noise_between_sb_and_us_costs_time_and_no_bytes(lrzsz, line, other_prog
     noise = Noise(seed=4, rate=1 / 30_000)
     with other_program("sb", "-b", "-k", "a.bin", noise=noise) as other:
         run(receive_verb.command, "--port", line[1], "-d", tmp_path / "got")
-        other.wait(20)
+        other.wait(HANGS)
     assert noise.done >= 1
     assert (tmp_path / "got" / "a.bin").read_bytes() == DATA
 
@@ -126,18 +128,19 @@ def test_receive_overwrites_nothing(lrzsz, line, other_program, tmp_path):
     with other_program("sb", "-b", "a.bin") as other:
         with pytest.raises(OtaError, match="a.bin is there already"):
             run(receive_verb.command, "--port", line[1], "-d", tmp_path / "got")
-        other.wait(20)
+        other.wait(HANGS)
     assert (tmp_path / "got" / "a.bin").read_bytes() == b"old"
 
 
 class LiveBoard(threading.Thread):
-    """Runs the model of a board on a pseudo-terminal, three times as fast as a real one."""
+    """Runs the model of a board on a pseudo-terminal, three times as fast as a real one; its user resets it once it is asked."""
 
     def __init__(self, board, master):
         super().__init__(daemon=True)
         self.board, self.master, self.over = board, master, False
 
     def run(self):
+        select.select([self.master], [], [])
         begin = time.monotonic()
         os.set_blocking(self.master, False)
         while not self.over:
@@ -162,7 +165,7 @@ def live_board(line):
 def test_send_writes_a_boards_flash(line, live_board, tmp_path):
     image = tmp_path / "ota_rtos.bin"
     image.write_bytes(DATA[:20_000])
-    threading.Timer(0.3, live_board.start).start()  # the user's reset
+    live_board.start()
     report = json.loads(run(send_verb.command, "--port", line[1], "--switch", "--reboot", "--json", "--address", "0xa000", image))
     assert report == {"file": str(image), "size": 20_000, "address": "0xa000", "attempts": 1, "confirmed": True, "boots": "B"}
     assert live_board.board.partition("B")[:20_000] == DATA[:20_000]
@@ -173,14 +176,14 @@ def test_send_writes_a_boards_flash(line, live_board, tmp_path):
 def test_send_refuses_what_no_board_boots(tmp_path, content, kind):
     (tmp_path / "f").write_bytes(content)
     with pytest.raises(OtaError, match=f"this is {kind}") as caught:
-        run(send_verb.command, "--port", "/nonexistent", tmp_path / "f")
+        run(send_verb.command, "--port", tmp_path / "no port", tmp_path / "f")
     assert "send the ota_rtos.bin" in caught.value.remedy
 
 
 def test_a_port_that_is_not_there(tmp_path):
     (tmp_path / "f").write_bytes(b"x")
-    with pytest.raises(TransferError, match="cannot open the port /nonexistent: No such file or directory") as caught:
-        run(send_verb.command, "--port", "/nonexistent", tmp_path / "f")
+    with pytest.raises(TransferError, match=f"cannot open the port {re.escape(str(tmp_path / 'no port'))}: No such file or directory") as caught:
+        run(send_verb.command, "--port", tmp_path / "no port", tmp_path / "f")
     assert "dialout" in caught.value.remedy
     assert CliRunner().invoke(send_verb.command, ["--plain", "--switch", "--port", "x", "f"]).exit_code == 2
 
@@ -199,13 +202,13 @@ def test_a_pulled_plug_is_waited_for(tmp_path):
     path, told = tmp_path / "port", []
     first, slave = pty.openpty()
     path.symlink_to(os.ttyname(slave))
-    with SerialPort(str(path), reopen_seconds=5, tell=told.append) as port:
+    with SerialPort(str(path), reopen_seconds=HANGS, tell=told.append) as port:
         os.close(slave)
         os.close(first)
         path.unlink()
         second, slave = pty.openpty()
         threading.Timer(0.2, lambda: path.symlink_to(os.ttyname(slave))).start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANGS
         while len(told) < 2 and time.monotonic() < deadline:
             port.read(0.1)
         assert told == [f"the port {path} went away; waiting for it", f"the port {path} is back"]
