@@ -10,6 +10,8 @@ DIR    ?= build/$(if $(filter simulate,$(MAKECMDGOALS)),simulate,demo)
 BIN    := $(VENV)/bin
 
 AOS_TOOLS := aos-tools==1.1.43 setuptools<82
+# A worker for each core; a file's tests stay together, in the order of tests/conftest.py. PYTEST_ARGS="-n 0" is none but pytest itself.
+ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
 
@@ -27,13 +29,13 @@ fleet: cloud-packages $(VENV)/.ready-cloud
 
 # What happens to devices and cloud: CI's part (`make test` has it), then each power cut, the story, and the fleet of 200: 20 minutes.
 scenarios: test-packages $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest tests/cloud tests/simulate $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest $(ALL_CORES) tests/cloud tests/simulate $(PYTEST_ARGS)
 	@"$(BIN)/aos-ota" simulate build/simulate --quiet
 	@"$(BIN)/aos-ota" story --quiet
 	@"$(BIN)/aos-ota" fleet $(FLEET_ARGS)
 
 test: test-packages $(VENV)/.ready-test check
-	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest $(ALL_CORES) --durations=30 $(PYTEST_ARGS)
 
 # What needs no tool and starts no program, on all cores: a minute or so on two.
 unit: $(VENV)/.ready-test
@@ -52,7 +54,7 @@ fuzz: test-packages $(VENV)/.ready-fuzz
 
 # Every call by which a command changes the disk, refused in four ways and the process killed there: many minutes.
 faults: test-packages $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest -m "faults or not faults" tests/faults $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest $(ALL_CORES) -m "faults or not faults" tests/faults $(PYTEST_ARGS)
 
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Callable, ContextManager, Dict, Iterator, List
 
 import pytest
+from filelock import FileLock
 from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
@@ -22,9 +25,29 @@ STARTING = (
     "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
     "cli/test_links.py",
 )
+# With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
+# The first two build the firmware that the other files of simulate/ use, each in another worker.
+SLOWEST_FIRST = (
+    "simulate/test_network.py", "simulate/test_scenarios.py", "aos", "simulate", "faults", "cloud", "test_wheel.py",
+    "scons", "boot", "transport", "cli",
+)
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+    """Mark what starts programs, and sort the files of a run with several workers."""
+    mark_programs(items)
+    if hasattr(config, "workerinput"):
+        tests_of = Counter(item.path for item in items)
+        items.sort(key=lambda item: (place_in_order(item.path), -tests_of[item.path]))
+
+
+def place_in_order(path: Path) -> int:
+    """Return the place of a test file's first entry in `SLOWEST_FIRST`; all others come behind them."""
+    above = {path, *path.parents}
+    return next((place for place, name in enumerate(SLOWEST_FIRST) if TESTS / name in above), len(SLOWEST_FIRST))
+
+
+def mark_programs(items: List[pytest.Item]) -> None:
     """Mark what starts programs, and so is not among the quick ones: those files, and who runs `aos-ota` by `run`."""
     starting = {TESTS / name for name in STARTING}
     files = {path for path in {item.path for item in items} if starting.intersection((path, *path.parents))}
@@ -47,6 +70,21 @@ def require(tool: str, found: bool, hint: str) -> None:
 def require_tool() -> Callable[[str, bool, str], None]:
     """``require``, for tests that find out themselves what is there."""
     return require
+
+
+@pytest.fixture(scope="session")
+def shared_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ContextManager[Path]]:
+    """``with shared_folder(name) as folder``: the same folder for all workers of a run, for one of them at a time."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if hasattr(pytestconfig, "workerinput") else base) / "shared"
+
+    @contextlib.contextmanager
+    def enter(name: str) -> Iterator[Path]:
+        (root / name).mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{name}.lock"):
+            yield root / name
+
+    return enter
 
 
 @pytest.fixture(scope="session")
@@ -99,11 +137,12 @@ def softhsm(tmp_path: Path) -> Callable[..., SoftHsm]:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(shared_folder: Callable[[str], ContextManager[Path]]) -> Path:
     """This project as a user gets it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(Path(__file__).resolve().parent.parent))
-    return next(folder.glob("*.whl"))
+    with shared_folder("wheel") as folder:
+        if not list(folder.glob("*.whl")):
+            _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(Path(__file__).resolve().parent.parent))
+        return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
