@@ -7,7 +7,36 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, Callable, Mapping, Optional
+import threading
+from typing import Any, Callable, Iterator, List, Mapping, Optional
+
+
+def ending_signals() -> List[int]:
+    """Return Ctrl-C, `kill`, and a terminal that is closed, where this system has them."""
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off the answer to a signal that ends us until the end of this block, in which a process is started.
+
+    Popen itself, interrupted when the program runs already, would leave a process that nobody ends.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python answers signals in the main thread alone
+        yield
+        return
+    came: List[int] = []
+    handlers = {number: signal.getsignal(number) for number in ending_signals()}
+    answered = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in answered:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in answered.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def own_group() -> Mapping[str, object]:

@@ -23,7 +23,7 @@ TESTS = Path(__file__).resolve().parent
 STARTING = (
     "scons/test_plain_scons.py", "faults", "fuzz/test_fuzz_inputs.py", "test_wheel.py", "transport/test_serial_lines.py",
     "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
-    "cli/test_links.py",
+    "cli/test_links.py", "test_children.py",
 )
 # With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
 # The first two build the firmware that the other files of simulate/ use, each in another worker.

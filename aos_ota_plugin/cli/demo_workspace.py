@@ -11,7 +11,7 @@ from typing import List, Mapping, Optional
 
 import click
 
-from aos_ota_plugin.children import kill_group, own_group
+from aos_ota_plugin.children import kill_group, own_group, uninterrupted
 from aos_ota_plugin.cli.component import NAME, component_files, package_folder
 from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
 from aos_ota_plugin.errors import BuildError, OutputError
@@ -83,14 +83,17 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool) -> 
     # The demo shows its own settings, whatever this shell is set to.
     for name in [name for name in environment if name.startswith("AOS_OTA_")]:
         del environment[name]
-    process = subprocess.Popen(command, cwd=solution, env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL if quiet else None,
-                               **own_group())  # type: ignore[call-overload]
+    process: Optional[subprocess.Popen[bytes]] = None
     try:
+        with uninterrupted():
+            process = subprocess.Popen(command, cwd=solution, env=environment, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL if quiet else None,
+                                       **own_group())  # type: ignore[call-overload]
         status = process.wait()
     except BaseException:
-        kill_group(process)  # it has started SCons, which has started compilers
-        process.wait()
+        if process is not None:
+            kill_group(process)  # it has started SCons, which has started compilers
+            process.wait()
         raise
     if status:
         raise BuildError(f"`{' '.join(['aos', *command[1:]])}` ended with status {status}",

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 from types import FrameType
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterator, Optional
+
+from aos_ota_plugin.children import ending_signals
 
 Handler = Callable[[int, Optional[FrameType]], None]
-
-
-def ending_signals() -> List[int]:
-    """Ctrl-C, `kill`, and a terminal that is closed, where this system has them."""
-    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager

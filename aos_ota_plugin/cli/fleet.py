@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
 import click
 
@@ -70,6 +70,7 @@ class _CloudProcess:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._process: Optional[subprocess.Popen[bytes]] = None
 
     def __enter__(self) -> _CloudProcess:
         self.start()
@@ -80,12 +81,14 @@ class _CloudProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        from aos_ota_plugin.children import die_with_parent
+        from aos_ota_plugin.children import die_with_parent, uninterrupted
 
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=os.name == "posix", preexec_fn=die_with_parent())  # noqa: PLW1509
         try:
+            with uninterrupted():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, start_new_session=os.name == "posix",
+                    preexec_fn=die_with_parent())  # noqa: PLW1509
             self._wait_for_answer()
         except BaseException:
             self.stop()
@@ -96,7 +99,7 @@ class _CloudProcess:
 
         until = time.monotonic() + _START_SECONDS
         while True:
-            if self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None:
                 raise BuildError("the cloud did not start", remedy="its own words stand above")
             try:
                 Client(self.folder).status()
@@ -108,7 +111,7 @@ class _CloudProcess:
 
     def stop(self) -> None:
         """End it, with all that it started."""
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
                 self._process.wait(_END_SECONDS)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from aos_ota_plugin.children import die_with_parent
+from aos_ota_plugin.children import die_with_parent, uninterrupted
 from aos_ota_plugin.errors import BuildError, OutputError
 
 PLATFORM_USER = "platform"
@@ -65,7 +65,7 @@ class Broker:
         if self.pid is not None:
             return
         self.socket.unlink(missing_ok=True)
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, uninterrupted():
             self._process = subprocess.Popen(
                 [self._program, "-c", str(self._folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent())  # noqa: PLW1509 - one prctl

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.children import kill_group, own_group
+from aos_ota_plugin.children import kill_group, own_group, uninterrupted
 from aos_ota_plugin.errors import Place, SigningKeyError
 
 _MESSAGE_LIMIT = 4000  # bytes of a program's error that are shown
@@ -43,7 +43,8 @@ def own_environment(**others: str) -> Dict[str, str]:
 class _Stream:
     """Reads a pipe to its end, keeping no more than ``limit`` bytes and one."""
 
-    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+    def __init__(self, pipe: Optional[IO[bytes]], limit: int) -> None:
+        assert pipe is not None  # for the type checker: it was asked for
         self.data = b""
         self._pipe = pipe
         self._limit = limit
@@ -74,24 +75,22 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
             its own error is in the message.
     """
     what, place, terminal = tool.what, tool.place, tool.terminal
-    group = {} if terminal else own_group()
+    process: Optional[subprocess.Popen[bytes]] = None
+    streams: List[_Stream] = []
     try:
-        process = subprocess.Popen(
-            tool.command, cwd=tool.folder or None, env=dict(tool.environment), stdout=subprocess.PIPE,
-            stdin=None if stdin is None else subprocess.PIPE, stderr=None if terminal else subprocess.PIPE,
-            **group)  # type: ignore[call-overload]
-    except (OSError, ValueError) as error:
-        raise SigningKeyError(f"{what} cannot be started: {getattr(error, 'strerror', None) or error}", place=place,
-                              remedy="check its path; is it a program of this system?") from None
-    streams = [_Stream(process.stdout, tool.limit), *([] if terminal else [_Stream(process.stderr, _MESSAGE_LIMIT)])]
-    try:
-        if stdin is not None:
+        with uninterrupted():
+            process = _started(tool, piped=stdin is not None)
+            streams.append(_Stream(process.stdout, tool.limit))
+            if not terminal:
+                streams.append(_Stream(process.stderr, _MESSAGE_LIMIT))
+        if process.stdin is not None and stdin is not None:
             with contextlib.suppress(OSError):  # a program that does not look at it
                 process.stdin.write(stdin)
                 process.stdin.close()
         ended = _wait(process, streams, tool.timeout)
     finally:
-        _end(process, streams, terminal=terminal)
+        if process is not None:
+            _end(process, streams, terminal=terminal)
     said = _shown(streams[1].data) if len(streams) > 1 else ""
     if streams[0].too_long:
         raise SigningKeyError(f"{what} wrote more than {tool.limit} bytes to standard output{said}", place=place,
@@ -103,6 +102,18 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
         raise SigningKeyError(f"{what} failed with status {process.returncode}{said}", place=place,
                               remedy="mend what it complains about; nothing was signed")
     return streams[0].data
+
+
+def _started(tool: Tool, *, piped: bool) -> subprocess.Popen[bytes]:
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            tool.command, cwd=tool.folder or None, env=dict(tool.environment), stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if piped else None, stderr=None if tool.terminal else subprocess.PIPE,
+            **({} if tool.terminal else own_group()))  # type: ignore[call-overload]
+    except (OSError, ValueError) as error:
+        raise SigningKeyError(f"{tool.what} cannot be started: {getattr(error, 'strerror', None) or error}",
+                              place=tool.place, remedy="check its path; is it a program of this system?") from None
+    return process
 
 
 def _wait(process: subprocess.Popen[bytes], streams: List[_Stream], timeout: float) -> bool:

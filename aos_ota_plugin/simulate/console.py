@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional, Sequence, Type
 
+from aos_ota_plugin.children import uninterrupted
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.simulate.machine import find_qemu, prepared
 
@@ -30,16 +31,23 @@ class Console:
     def __enter__(self) -> Console:
         command = [*prepared(find_qemu(), self._folder, [STAYS_ON]), "-monitor", "none", "-serial", "stdio"]
         try:
-            self._process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=subprocess.STDOUT)
+            with uninterrupted():
+                self._process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.PIPE,
+                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                self._reader = threading.Thread(target=self._read, daemon=True)
+                self._reader.start()
         except OSError as error:
             raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         self._reader.join()

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
-from aos_ota_plugin.children import die_with_parent
+from aos_ota_plugin.children import die_with_parent, uninterrupted
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -117,18 +117,25 @@ class NetworkDevice:
                    "-monitor", "none", "-serial", "stdio", *self._mcu, *_NIC]
         self._stream = (self.folder / LOG).open("wb")
         try:
-            self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                             stdout=self._stream, stderr=subprocess.STDOUT,
-                                             preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
-                                             start_new_session=True)  # Ctrl-C is ours to answer
+            with uninterrupted():
+                self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                                 stdout=self._stream, stderr=subprocess.STDOUT,
+                                                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
+                                                 start_new_session=True)  # Ctrl-C is ours to answer
         except OSError as error:
             self._stream.close()
             raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from None
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         """Switch it off."""
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:

@@ -1,0 +1,114 @@
+"""What we start is ended with us, also when we are interrupted in the moment in which it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from aos_ota_plugin import children
+from aos_ota_plugin.cli import demo_workspace, fleet
+from aos_ota_plugin.cloud import broker
+from aos_ota_plugin.keys import tool
+from aos_ota_plugin.simulate import console, machine, network
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+ENDLESS = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def script(folder, name):
+    """A program that goes on for ever, in place of a real one."""
+    path = folder / name
+    path.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+    path.chmod(0o755)
+    return str(path)
+
+
+def start_broker(folder, monkeypatch):
+    monkeypatch.setattr(broker, "find_mosquitto", lambda: script(folder, "mosquitto"))
+    broker.Broker([])
+
+
+def start_device(folder, monkeypatch):
+    (folder / machine.FLASH).write_bytes(b"\xff" * 0x2A000)
+    monkeypatch.setattr(machine, "find_qemu", lambda: script(folder, machine.QEMU))
+    with network.NetworkDevice(folder):
+        pass
+
+
+def start_console(folder, monkeypatch):
+    (folder / machine.FLASH).write_bytes(b"\xff" * 0x2A000)
+    monkeypatch.setattr(console, "find_qemu", lambda: script(folder, machine.QEMU))
+    with console.Console(folder):
+        pass
+
+
+def start_make(folder, monkeypatch):
+    demo_workspace.run_make(script(folder, "aos"), folder, [], quiet=True)
+
+
+def start_fleet(folder, monkeypatch):
+    fleet._CloudProcess(folder).start()
+
+
+def start_tool(folder, monkeypatch):
+    tool.run_tool(tool.Tool(ENDLESS, folder=str(folder), environment=os.environ, timeout=600, limit=100, what="it"), b"")
+
+
+@pytest.mark.parametrize("start", [start_broker, start_device, start_console, start_make, start_fleet, start_tool])
+def test_interrupted_in_the_moment_in_which_it_starts(tmp_path, monkeypatch, start):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        """The signal comes when the program runs, and before its caller has it."""
+
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(100):  # Python answers it here, unless it has to wait
+                pass
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start(tmp_path, monkeypatch)
+        assert [process.poll() is not None for process in started] == [True]
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+
+
+def test_only_who_answers_signals_puts_them_off(monkeypatch):
+    """What is ignored or left to the system stays so: what is started in here inherits it."""
+    monkeypatch.setattr(children, "ending_signals", lambda: [signal.SIGHUP])
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with children.uninterrupted():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_than_the_main_one_changes_nothing():
+    seen = []
+
+    def work():
+        before = signal.getsignal(signal.SIGINT)
+        with children.uninterrupted():
+            seen.append(signal.getsignal(signal.SIGINT) is before)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True]
