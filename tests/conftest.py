@@ -25,6 +25,7 @@ STARTING = (
     "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
     "cli/test_links.py", "test_children.py",
 )
+FOREIGN = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "MFLAGS", "SOFTHSM2_CONF", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 # With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
 # The first two build the firmware that the other files of simulate/ use, each in another worker.
 SLOWEST_FIRST = (
@@ -94,16 +95,27 @@ def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (root / str(number) for number in itertools.count())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(state_folders: Iterator[Path]) -> Iterator[None]:
+    """Keep the developer's shell out of all tests: secrets, git's configuration, what builds remember of keys, the
+    terminal's kind and width, the umask, and what the `make` that runs the tests tells those that the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE")) or name in FOREIGN:
+                patch.delenv(name)
+        patch.setenv("XDG_STATE_HOME", str(next(state_folders)))
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+        patch.setenv("TERM", "xterm")
+        umask = os.umask(0o022)
+        yield
+        os.umask(umask)
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> None:
-    """No secret of the developer's shell reaches a test, no test reads the developer's git configuration, and what
-    builds remember of keys is not the developer's."""
-    for name in list(os.environ):
-        if name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS")):
-            monkeypatch.delenv(name)
+def _own_state(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> None:
+    """Let each test's builds remember nothing of the keys of another's."""
     monkeypatch.setenv("XDG_STATE_HOME", str(next(state_folders)))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
 
 
 @pytest.fixture(scope="session")
