@@ -7,6 +7,7 @@ import base64
 import contextlib
 import fnmatch
 import os
+import secrets
 import stat
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import pytest
 from secret_forms import forms, holding, tree_holding
+from waiting import HANGS, until
 
 pytestmark = pytest.mark.aos
 
-DEVICE_SECRET = "Zx9device7Secret8Kq4"
-PRODUCT_SECRET = "Wy3product6Secret5Jm"
-PASSPHRASE = "Vt2 pass 4 phrase & 7 words"
+# Each run has its own: what another one leaves on this machine at the same time is not ours.
+DEVICE_SECRET = f"Zx9device{secrets.token_hex(6)}Kq4"
+PRODUCT_SECRET = f"Wy3product{secrets.token_hex(6)}5Jm"
+PASSPHRASE = f"Vt2 pass {secrets.token_hex(4)} & 7 words"
 EMBEDDED = ("OTA_IDENTITY_EMBEDDED=y", "OTA_PRODUCT_KEY=a1b2c3d4e5f", "OTA_DEVICE_NAME=device-7")
 MAY_HOLD = (
     "solutions/ota_demo/out/aos_ota_plugin/ota_identity.o",
@@ -78,6 +81,9 @@ class Watch(threading.Thread):
                 if process.isdigit() and process not in self._old:
                     with contextlib.suppress(OSError):
                         self.commands.add(Path("/proc", process, "cmdline").read_bytes())
+
+    def holds(self, path: Path) -> bool:
+        return str(path) in self._handles
 
     def _hold(self, path: str) -> None:
         if path not in self._handles:
@@ -139,14 +145,17 @@ def test_the_search_finds_what_is_there(tmp_path):
 
 
 def test_the_watch_finds_what_is_there_for_a_moment(tmp_path):
-    program = ("import os, sys, time\n"
-               f"path = {str(tmp_path / 'tmp' / 'moment')!r}\n"
-               "stream = open(path, 'w')\ntime.sleep(0.05)\nstream.write(sys.argv[1])\nstream.close()\nos.remove(path)\n")
+    path = tmp_path / "tmp" / "moment"
+    program = ("import os, sys\n"
+               f"path = {str(path)!r}\n"
+               "stream = open(path, 'w')\nsys.stdin.read()\nstream.write(sys.argv[1])\nstream.close()\nos.remove(path)\n")
     with Watch(tmp_path / "tmp") as watch:
-        subprocess.run([sys.executable, "-c", program, DEVICE_SECRET], check=True)
-    assert not (tmp_path / "tmp" / "moment").exists()
-    assert watch.files[str(tmp_path / "tmp" / "moment")] == DEVICE_SECRET.encode()
-    assert any(DEVICE_SECRET.encode() in command for command in watch.commands)
+        process = subprocess.Popen([sys.executable, "-c", program, DEVICE_SECRET], stdin=subprocess.PIPE)
+        until(lambda: watch.holds(path) and any(DEVICE_SECRET.encode() in command for command in list(watch.commands)))
+        process.communicate(timeout=HANGS)
+    assert process.returncode == 0
+    assert not path.exists()
+    assert watch.files[str(path)] == DEVICE_SECRET.encode()
 
 
 # --- an identity inside the firmware
