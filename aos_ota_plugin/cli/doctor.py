@@ -18,6 +18,7 @@ from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.solution import load_settings
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
 from aos_ota_plugin.release import inputs, key_files, policy
+from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.disk import load_package
@@ -176,7 +177,7 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
     if public_key is not None and not settings.allow_development_key:
         policy.refuse_development_key(public_key)
     if public_key is not None and ring is not None:
-        policy.prove_ring(ring, public_key, key_files.next_key(settings, ring), {})
+        policy.prove_ring(ring, public_key, key_files.next_key(settings, ring), Proofs())
         following = ring.next.shown if ring.next else "none"
         yield Check(
             name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")

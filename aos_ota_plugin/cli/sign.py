@@ -24,6 +24,7 @@ from aos_ota_plugin.release.key_files import (
 from aos_ota_plugin.release.make import ReleaseInput, make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.payload_proof import PayloadSource
 from aos_ota_plugin.release.proofs import key_lines
 from aos_ota_plugin.release.reading import read, read_document
 
@@ -75,6 +76,9 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The OTA image to write.")
 @click.option("--elf", type=click.Path(dir_okay=False),
               help="The linked firmware, to prove that it holds this key and this version.")
+@click.option("--chip", metavar="NAME",
+              help="The chip whose image step made PAYLOAD: what that may have changed is allowed.")
+@click.option("--allow-changed-payload", is_flag=True, help="Let PAYLOAD differ from the firmware in the ELF.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
 @click.option("--key-ring", type=click.Path(dir_okay=False), help="The key ring: who may sign, and who is next.")
@@ -95,8 +99,9 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def command(
     payload: str, key: Optional[str], public_key_file: Optional[str], emit_digest: Optional[str],
-    attach_signature: Optional[str], version: str, output: Optional[str], elf: Optional[str],
-    base_release: Optional[str], allow_new_key: bool, key_ring: Optional[str], embeds_next_key: bool,
+    attach_signature: Optional[str], version: str, output: Optional[str], elf: Optional[str], chip: Optional[str],
+    allow_changed_payload: bool, base_release: Optional[str], allow_new_key: bool, key_ring: Optional[str],
+    embeds_next_key: bool,
     allow_development_key: bool, second_signer: Optional[str], second_approval: Optional[str],
     second_public_key: Optional[str], magic: str, xz: bool, diff: bool, partition_size: int,
     as_json: bool,
@@ -150,6 +155,7 @@ def command(
         image_magic=magic.upper(),
         compress_xz=xz,
         digesting=digesting,
+        source=_source(chip, allow_any=allow_changed_payload),
     )
     if emit_digest:
         _emit(given, folder, emit_digest, as_json=as_json)
@@ -172,8 +178,26 @@ def command(
     click.echo(f"signed by key {release.manifest.signer}")
     for line in key_lines(release.manifest):
         click.echo(line)
-    for proof in release.manifest.proofs:
-        click.echo(f"  ok  {proof.rule}: {proof.detail}")
+    show_outcomes(release.manifest)
+
+
+def show_outcomes(manifest: Manifest) -> None:
+    """Print every rule with its outcome."""
+    for mark, outcomes in (("ok", manifest.proofs), ("!!", manifest.excused)):
+        for proof in outcomes:
+            click.echo(f"  {mark}  {proof.rule}: {proof.detail}")
+    for proof in manifest.not_judged:
+        click.echo(f"   -  {proof.rule}: not judged: {proof.detail}")
+
+
+def _source(chip: Optional[str], *, allow_any: bool) -> PayloadSource:
+    if chip is None:
+        return PayloadSource(allow_any=allow_any)
+    from aos_ota_plugin.workspace.chip import chip_named
+
+    described = chip_named(chip)
+    return PayloadSource(may_change=described.may_change, allowed_by=f"the description of the chip {described.name}",
+                         allow_any=allow_any)
 
 
 def _check_usage(

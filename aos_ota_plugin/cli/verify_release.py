@@ -45,14 +45,16 @@ def command(
         for check in _checks(release, public_key, base, rebuild, statement=not without_statement):
             checks.append(check)
             if not as_json:
-                click.echo(f"  ok  {check.rule}: {check.detail}")
+                click.echo(f"  ok  {check.rule}: {check.detail}" if check.judged else
+                           f"   -  {check.rule}: not judged: {check.detail}")
     except OtaError as problem:
         error = problem
     if as_json:
         echo_json({"verified": error is None, "checks": [check._asdict() for check in checks],
                    "problem": str(error) if error else None})
     elif error is None:
-        click.echo(f"verified: {len(checks)} checks")
+        unjudged = sum(not check.judged for check in checks)
+        click.echo(f"verified: {len(checks) - unjudged} checks" + (f", {unjudged} not judged" if unjudged else ""))
     if error is not None:
         click.echo(f"aos-ota: error: {error}", err=True)
         sys.exit(1)

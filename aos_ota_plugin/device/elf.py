@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 MODULUS_SYMBOL = "ota_pubn_buf"
 EXPONENT_SYMBOL = "ota_pube_buf"
 
-_SHT_PROGBITS, _SHT_SYMTAB, _SHT_NOBITS = 1, 2, 8
-_SHF_ALLOC = 2
+_SHT_PROGBITS, _SHT_SYMTAB, SHT_NOBITS = 1, 2, 8
+SHF_ALLOC = 2
+SHF_TLS = 0x400
 _SHN_UNDEF, _SHN_COMMON = 0, 0xFFF2
-_SECTION_TYPES = {"SHT_PROGBITS": _SHT_PROGBITS, "SHT_SYMTAB": _SHT_SYMTAB, "SHT_NOBITS": _SHT_NOBITS}
+_SECTION_TYPES = {"SHT_PROGBITS": _SHT_PROGBITS, "SHT_SYMTAB": _SHT_SYMTAB, "SHT_NOBITS": SHT_NOBITS}
 _MIN_SECTION_HEADER = 40  # bytes, in a 32-bit ELF
 _SYMBOL_LAYOUTS = {32: "IIIBBH", 64: "IBBHQQ"}
 
 
 @dataclass(frozen=True)
-class _Section:
+class Section:
+    """One section header; ``address`` is where it runs, ``offset`` where it stands in the file, sizes in bytes."""
+
+    name: str
     type: int
     flags: int
     address: int
@@ -40,14 +44,29 @@ class _Section:
 
 
 @dataclass(frozen=True)
-class _Elf:
+class Segment:
+    """One program header: ``address`` is where it runs, ``load_address`` where it is stored; sizes in bytes."""
+
+    type: str
+    offset: int
+    address: int
+    load_address: int
+    file_size: int
+    memory_size: int
+
+
+@dataclass(frozen=True)
+class Elf:
+    """A parsed ELF file: ``data`` is the whole file, ``bits`` 32 or 64, ``byte_order`` struct's "<" or ">"."""
+
     data: bytes
     bits: int
     byte_order: str
     relocatable: bool
-    sections: Tuple[_Section, ...]
+    sections: Tuple[Section, ...]
+    segments: Tuple[Segment, ...]
 
-    def content(self, section: _Section) -> memoryview:
+    def content(self, section: Section) -> memoryview:
         """Return a section's bytes in the file; raises FormatError when they are not all there."""
         if section.offset + section.size > len(self.data):
             raise FormatError("a section of the ELF file reaches past its end", remedy="link again: the file is cut")
@@ -68,7 +87,7 @@ def read_public_key(elf: bytes) -> PublicKey:
     Raises FormatError when this is no sound ELF, SigningKeyError when the arrays are missing, doubled, or of
     the wrong size, or when the symbols were stripped.
     """
-    image = _read(elf)
+    image = parse_elf(elf)
     found = _symbols(image, (MODULUS_SYMBOL, EXPONENT_SYMBOL))
     modulus = _array(image, found[MODULUS_SYMBOL], MODULUS_SYMBOL, MODULUS_SIZE)
     exponent = _array(image, found[EXPONENT_SYMBOL], EXPONENT_SYMBOL, EXPONENT_SIZE)
@@ -82,12 +101,13 @@ def elf_contains(elf: bytes, needle: bytes) -> bool:
     """
     if not needle:
         raise FormatError("nothing to look for in the ELF file")
-    image = _read(elf)
-    loaded = (one for one in image.sections if one.type == _SHT_PROGBITS and one.flags & _SHF_ALLOC)
+    image = parse_elf(elf)
+    loaded = (one for one in image.sections if one.type == _SHT_PROGBITS and one.flags & SHF_ALLOC)
     return any(image.data.find(needle, one.offset, one.offset + len(image.content(one))) >= 0 for one in loaded)
 
 
-def _read(data: bytes) -> _Elf:
+def parse_elf(data: bytes) -> Elf:
+    """Read section and program headers; raises FormatError when this is no sound ELF file."""
     if data[:8] == b"!<arch>\n":
         raise FormatError("this is a static library, not a linked ELF file", remedy="give the firmware's .elf")
     if data[:4] != b"\x7fELF":
@@ -102,7 +122,7 @@ def _read(data: bytes) -> _Elf:
         raise FormatError(f"the ELF file is damaged ({type(error).__name__})", remedy="link it again") from None
 
 
-def _sections_of(elf: ELFFile, data: bytes) -> _Elf:
+def _sections_of(elf: ELFFile, data: bytes) -> Elf:
     header = elf.header
     count, entry = elf.num_sections(), header["e_shentsize"]
     if count and (entry < _MIN_SECTION_HEADER or header["e_shoff"] + count * entry > len(data)):
@@ -112,13 +132,18 @@ def _sections_of(elf: ELFFile, data: bytes) -> _Elf:
         raw = one.header
         known = _SECTION_TYPES.get(raw["sh_type"], 0)
         sections.append(
-            _Section(known, raw["sh_flags"], raw["sh_addr"], raw["sh_offset"], raw["sh_size"], raw["sh_link"])
+            Section(one.name, known, raw["sh_flags"], raw["sh_addr"], raw["sh_offset"], raw["sh_size"], raw["sh_link"])
         )
+    segments = []
+    for each in elf.iter_segments():
+        raw = each.header
+        segments.append(Segment(str(raw["p_type"]), raw["p_offset"], raw["p_vaddr"], raw["p_paddr"], raw["p_filesz"],
+                                raw["p_memsz"]))
     order = "<" if elf.little_endian else ">"
-    return _Elf(data, elf.elfclass, order, header["e_type"] == "ET_REL", tuple(sections))
+    return Elf(data, elf.elfclass, order, header["e_type"] == "ET_REL", tuple(sections), tuple(segments))
 
 
-def _symbols(image: _Elf, names: Tuple[str, ...]) -> Dict[str, List[_Symbol]]:
+def _symbols(image: Elf, names: Tuple[str, ...]) -> Dict[str, List[_Symbol]]:
     """Return the defined symbols of each name, with or without the suffix that link-time optimisation adds."""
     tables = [one for one in image.sections if one.type == _SHT_SYMTAB]
     if not tables:
@@ -142,7 +167,7 @@ def _offsets(strings: bytes, names: Tuple[str, ...]) -> Dict[int, str]:
     return {match.start(): match.group(1).decode() for match in re.finditer(pattern, strings)}
 
 
-def _entries(image: _Elf, table: _Section, wanted: Dict[int, str]) -> Iterator[_Symbol]:
+def _entries(image: Elf, table: Section, wanted: Dict[int, str]) -> Iterator[_Symbol]:
     """Yield the symbols whose name is at a wanted offset; firmware has tens of thousands of others."""
     layout = struct.Struct(image.byte_order + _SYMBOL_LAYOUTS[image.bits])
     content = image.content(table)
@@ -159,7 +184,7 @@ def _entries(image: _Elf, table: _Section, wanted: Dict[int, str]) -> Iterator[_
             yield _Symbol(name, value, size, section)
 
 
-def _array(image: _Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
+def _array(image: Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
     """Return the bytes of the one array called `name`."""
     if not symbols:
         raise SigningKeyError(
@@ -180,13 +205,13 @@ def _array(image: _Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
     return _bytes_at(image, symbol)
 
 
-def _bytes_at(image: _Elf, symbol: _Symbol) -> bytes:
+def _bytes_at(image: Elf, symbol: _Symbol) -> bytes:
     if symbol.section == _SHN_COMMON:
         return bytes(symbol.size)
     section = image.sections[symbol.section] if symbol.section < len(image.sections) else None
     start = symbol.value - (section.address if section and not image.relocatable else 0)
-    if section is None or not section.flags & _SHF_ALLOC or not 0 <= start <= section.size - symbol.size:
+    if section is None or not section.flags & SHF_ALLOC or not 0 <= start <= section.size - symbol.size:
         raise FormatError(f"{symbol.name} lies outside the sections of the ELF file", remedy="link it again")
-    if section.type == _SHT_NOBITS:
+    if section.type == SHT_NOBITS:
         return bytes(symbol.size)
     return bytes(image.content(section)[start : start + symbol.size])

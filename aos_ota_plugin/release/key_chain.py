@@ -68,7 +68,7 @@ def _link(file: str, manifest: Manifest, by_payload: Dict[str, Manifest]) -> Lin
     if (before.security, before.key_fingerprint) == (manifest.security, signer):
         return Link(file, manifest, HOLDS)
     # OTA_ALLOW_NEW_KEY: whoever released it knew that no update brings it to those devices.
-    known = any(proof.rule == NEW_KEY for proof in manifest.proofs)
+    known = any(proof.rule == NEW_KEY for proof in (*manifest.excused, *manifest.proofs))
     return Link(
         file, manifest, OTHER_WAY if known else BROKEN,
         f"devices on {before.version} are in {before.security} mode and trust {_short(before.key_fingerprint)}; "

@@ -1,11 +1,12 @@
 """Making one release: payload and settings in, image and manifest out, with every proof passed. No I/O.
 
-The rules, in the order they are checked; the first that fails ends the release:
+The rules, in the order they are checked; the first that fails ends the release. One that lacks its input is listed as
+not judged, with the reason; one that a setting or a chip's description excuses, as excused:
 
  1. the firmware holds the public key that the signature will be made with (local), or the one that the platform
     gave (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
- 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for; so does
-    the payload, where it can be read;
+ 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for; the
+    linker's .bin and the payload are that firmware, byte for byte (release/payload_proof.py);
  3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
  4. the key is one that releases may be made with (release/policy.py), and a second signer agreed, where one is named;
  5. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError, placed
 from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.payload_proof import PayloadSource, prove_payload
 from aos_ota_plugin.release.policy import prove_policy
 from aos_ota_plugin.release.proofs import (
     Proofs,
@@ -30,7 +32,6 @@ from aos_ota_plugin.release.proofs import (
     prove_firmware,
     prove_key,
     prove_magic,
-    prove_payload,
     prove_version,
 )
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.key_ring import KeyRing
-    from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.manifest import Manifest, Proof
 
 Progress = Callable[[str, int, int], None]
 """Is told of long work: the file that is being made, steps done, steps in all."""
@@ -58,7 +59,8 @@ class ReleaseInput(NamedTuple):
     ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
     payload that ``base`` describes, a diff is made. ``known_stream`` and ``known_patch`` are the xz stream and the
     patch where an earlier release made them of the same payloads: they are proven anew like new ones.
-    ``digesting`` is the payload's, where it was begun before the rest was known.
+    ``digesting`` is the payload's, where it was begun before the rest was known. ``source`` says how the payload was
+    made of the ELF.
     """
 
     payload: bytes
@@ -90,6 +92,7 @@ class ReleaseInput(NamedTuple):
     board: Optional[str] = None
     version_place: Optional[Place] = None
     digesting: Optional[Digesting] = None
+    source: PayloadSource = PayloadSource()
 
     def __repr__(self) -> str:  # neither megabytes nor secrets
         return f"ReleaseInput({self.payload_name!r}, version={self.version!r}, security={self.security!r})"
@@ -138,19 +141,19 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     from aos_ota_plugin.device.acceptance import Hashed
     from aos_ota_plugin.images.full import PADDING, check_payload, seal
     from aos_ota_plugin.images.info import ImageMagic
-    from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof
+    from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest
     from aos_ota_plugin.release.policy import approved
 
     with placed(given.payload_name):
         check_payload(given.payload)
-    proofs: Proofs = {}
+    proofs = Proofs()
     trusted = _prove_inputs(given, proofs)
     four_eyes = given.second is not None or given.second_key is not None
     approval = approved(given, image_hash(given).digest(), trusted, proofs) if four_eyes else None
     sealed = seal(given.payload, sign=given.sign, magic=ImageMagic[given.image_magic], digesting=given.digesting)
     image = given.payload + sealed.trailer
     hashed = Hashed((given.payload, PADDING), sealed.padded.md5, sealed.padded.sha256)
-    proofs.update(_named("device", prove_acceptance(given, trusted, image, hashed=hashed)))
+    proofs.add("device", prove_acceptance(given, trusted, image, hashed=hashed))
     compressed = _compressed(given, trusted, proofs, progress) if given.compress_xz else None
     diff = _diff(given, trusted, proofs, progress)
 
@@ -168,7 +171,9 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
         key_fingerprint=(given.next_key or trusted).fingerprint if trusted else None,
         payload=payload,
         images=tuple(images),
-        proofs=tuple(Proof(rule, detail) for rule, detail in proofs.items()),
+        proofs=_listed(proofs.passed),
+        excused=_listed(proofs.excused),
+        not_judged=_listed(proofs.not_judged),
         solution=given.solution,
         board=given.board,
         base=BaseRelease(given.base.version, given.base.payload.sha256) if given.base else None,
@@ -187,7 +192,7 @@ def signing_request(given: ReleaseInput) -> SigningRequest:
     from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
 
-    trusted = _prove_inputs(given, {})
+    trusted = _prove_inputs(given, Proofs())
     if trusted is None:
         raise SigningKeyError("a release that nobody signs has nothing to be signed", remedy="give a public key")
     if not given.payload:
@@ -231,8 +236,8 @@ def _compressed(
         raise ProofError("the compressed image does not decode to the payload",
                          remedy="this is a fault of aos_ota_plugin: please report it")
     header = xz.parse(stream)
-    proofs["xz: decodes to the payload"] = f"LZMA2, dictionary {header.dict_size} bytes, check {header.check}"
-    proofs.update(_named("xz, device", prove_acceptance(given, trusted, image)))
+    proofs.passed["xz: decodes to the payload"] = f"LZMA2, dictionary {header.dict_size} bytes, check {header.check}"
+    proofs.add("xz, device", prove_acceptance(given, trusted, image))
     return image
 
 
@@ -262,15 +267,17 @@ def _diff(
         progress=_steps(progress, diff_name(given.image_name)))
     image = build(patch, sign=given.sign, magic=ImageMagic[given.image_magic])
     made = prove_diff(given.base_payload, given.payload, image, partition_size=given.partition_size)
-    proofs["diff: base"] = f"the payload of {given.base.version}, SHA-256 {given.base.payload.sha256}"
-    proofs["diff: applied in place"] = made.applied
-    proofs["diff: device limits"] = made.within
-    proofs.update(_named("diff, device", prove_acceptance(given, trusted, made.image)))
+    proofs.passed["diff: base"] = f"the payload of {given.base.version}, SHA-256 {given.base.payload.sha256}"
+    proofs.passed["diff: applied in place"] = made.applied
+    proofs.passed["diff: device limits"] = made.within
+    proofs.add("diff, device", prove_acceptance(given, trusted, made.image))
     return made.image
 
 
-def _named(stage: str, found: Proofs) -> Proofs:
-    return {f"{stage}: {rule}": detail for rule, detail in found.items()}
+def _listed(outcomes: Dict[str, str]) -> Tuple[Proof, ...]:
+    from aos_ota_plugin.release.manifest import Proof
+
+    return tuple(Proof(rule, detail) for rule, detail in outcomes.items())
 
 
 def _compressed_size(given: ReleaseInput, compressed: Optional[bytes], diff: Optional[bytes]) -> Optional[int]:

@@ -63,7 +63,9 @@ class Manifest(NamedTuple):
     """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it.
 
     ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the one that signed it;
-    None in manifests that do not name it, and then it is the same one.
+    None in manifests that do not name it, and then it is the same one. Each rule is in one of three lists: ``proofs``
+    (passed), ``excused`` (by a setting, or by the chip's description) and ``not_judged``, each with what was seen or
+    why.
     """
 
     version: str
@@ -81,6 +83,8 @@ class Manifest(NamedTuple):
     signed_by: Optional[str] = None
     approval: Optional[Approval] = None
     tool: str = TOOL
+    excused: Tuple[Proof, ...] = ()
+    not_judged: Tuple[Proof, ...] = ()
 
     @property
     def signer(self) -> Optional[str]:
@@ -146,6 +150,8 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         signed_by=reader.digest(top, "signed_by", 64) if top.get("signed_by") is not None else None,
         approval=reader.approval(top["approval"]) if top.get("approval") is not None else None,
         tool=reader.text(top, "tool"),
+        excused=reader.proofs(top, "excused"),
+        not_judged=reader.proofs(top, "not_judged"),
     )
 
 
@@ -243,6 +249,9 @@ class _Reader:
     def proof(self, value: object) -> Proof:
         holder = self.mapping(value, "a proof")
         return Proof(self.text(holder, "rule"), self.text(holder, "detail"))
+
+    def proofs(self, holder: Dict[str, Any], name: str) -> Tuple[Proof, ...]:
+        return tuple(self.proof(item) for item in self.sequence(holder, name)) if name in holder else ()
 
     def base(self, value: object) -> BaseRelease:
         holder = self.mapping(value, '"base"')

@@ -20,33 +20,43 @@ if TYPE_CHECKING:
 
 
 def refuse_development_key(key: PublicKey) -> None:
-    """No product trusts a key that is not kept as a product's.
+    """Refuse a key that is not kept as a product's.
 
     Raises:
         SigningKeyError: it carries the mark of a development key, or is a sample that has been published.
     """
+    reason = development_reason(key)
+    if reason:
+        raise SigningKeyError(f"{reason}, and no release is made with one", remedy="use a key made with `aos-ota "
+                              "keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y (--allow-development-key) "
+                              "lets it pass")
+
+
+def development_reason(key: PublicKey) -> str:
+    """Say why a key is for a desk only, "" where it may be a product's."""
     from aos_ota_plugin.keys.development import is_development, well_known
 
-    remedy = "use a key made with `aos-ota keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y " \
-             "(--allow-development-key) lets it pass"
     if is_development(key):
-        raise SigningKeyError(f"the key {key.short_fingerprint} is a development key, and no release is made with one",
-                              remedy=remedy)
+        return f"the key {key.short_fingerprint} is a development key"
     where = well_known(key)
-    if where:
-        raise SigningKeyError(f"the key {key.short_fingerprint} is {where}: others may hold its private half",
-                              remedy=remedy)
+    return f"the key {key.short_fingerprint} is {where}: others may hold its private half" if where else ""
 
 
 def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
     """The keys are ones that releases may be made with: `trusted`, which checks this image, and the one it brings."""
     if trusted is None:
         return
+    reasons = []
     for key in (trusted, given.next_key):
-        if key is not None and not given.allow_development_key:
-            refuse_development_key(key)
-    if given.allow_development_key:
-        proofs["development keys"] = "allowed by OTA_ALLOW_DEVELOPMENT_KEY"
+        if key is not None:
+            if not given.allow_development_key:
+                refuse_development_key(key)
+            reasons.append(development_reason(key))
+    excused = "; ".join(reason for reason in reasons if reason)
+    if excused:
+        proofs.excused["development keys"] = f"{excused}, allowed by OTA_ALLOW_DEVELOPMENT_KEY"
+    else:
+        proofs.passed["development keys"] = "no key of this release is one"
     if given.ring is not None:
         prove_ring(given.ring, trusted, given.next_key, proofs)
 
@@ -68,13 +78,13 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
     if role != "current":
         raise SigningKeyError(f"the key {shown} is not in the key ring; the current one is {ring.current.shown}",
                               place=ring.current.place, remedy="use the current key, or correct the ring")
-    proofs["key ring"] = f"{shown} is the current key"
+    proofs.passed["key ring"] = f"{shown} is the current key"
     if following is not None:
         if ring.next is None or following.fingerprint != ring.next.fingerprint:
             raise ProofError(f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
                              f"key is {ring.next.shown if ring.next else 'none'}", place=ring.current.place,
                              remedy="declare it as `next:` in the key ring")
-        proofs["key ring: next"] = f"{following.short_fingerprint} is the next key"
+        proofs.passed["key ring: next"] = f"{following.short_fingerprint} is the next key"
 
 
 def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], proofs: Proofs) -> Approval:
@@ -95,7 +105,7 @@ def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], p
     from aos_ota_plugin.release.manifest import Approval
 
     signature = require_good(second.sign_hash(hash32), second.public_key, hash32, who="the second signer")
-    proofs["second signer"] = f"{second.public_key.short_fingerprint} agreed to the hash {hash32.hex()[:16]}"
+    proofs.passed["second signer"] = f"{second.public_key.short_fingerprint} agreed to the hash {hash32.hex()[:16]}"
     return Approval(second.public_key.fingerprint, hash32.hex(), signature.hex())
 
 

@@ -16,15 +16,29 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.make import ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
 
-Proofs = Dict[str, str]
-"""What was proven, in order: the rule, and what was seen."""
 NEW_KEY = "key differs from the base release"
 """The rule that stands for OTA_ALLOW_NEW_KEY."""
+
+
+class Proofs:
+    """Collects the outcome of every rule, in order: by the rule's name, what was seen or why it was not judged."""
+
+    def __init__(self) -> None:
+        self.passed: Dict[str, str] = {}
+        self.excused: Dict[str, str] = {}  # by a setting, or by the description of the chip
+        self.not_judged: Dict[str, str] = {}
+
+    def add(self, stage: str, other: Proofs) -> None:
+        """Take over the outcomes of a stage, each rule with the stage's name before its own."""
+        for ours, theirs in ((self.passed, other.passed), (self.excused, other.excused),
+                             (self.not_judged, other.not_judged)):
+            ours.update({f"{stage}: {rule}": detail for rule, detail in theirs.items()})
 
 
 def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
     """The key that devices check this image with, and the next one, too, unless the firmware brings a next key."""
     if given.security == "none":
+        proofs.not_judged["public key in the firmware"] = "nobody signs, and devices check no signature"
         return None
     wanted = given.public_key or (given.signer.public_key if given.signer else None)
     if wanted is None:
@@ -42,6 +56,7 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
         if given.next_key is not None:
             raise ProofError("without the linked firmware it cannot be proven that it brings the next key, and devices "
                              "that install another one take no update of ours again", remedy="give the ELF with --elf")
+        proofs.not_judged["public key in the firmware"] = _NO_ELF
         return wanted
     from aos_ota_plugin.device.elf import read_public_key
 
@@ -53,7 +68,7 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
             f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {embedded.fingerprint[:16]}: devices "
             "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf")
-    proofs["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}" + (
+    proofs.passed["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}" + (
         ", the next key" if given.next_key else "")
     return wanted
 
@@ -61,6 +76,7 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
 def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
     """The firmware holds the version, and of the identity what it should."""
     if given.elf is None:
+        proofs.not_judged["version in the firmware"] = _NO_ELF
         return
     from aos_ota_plugin.device.elf import elf_contains
 
@@ -68,39 +84,19 @@ def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
         raise ProofError(
             f"{given.elf_name} does not hold the version {given.version}: a device running it would report another one",
             remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again")
-    proofs["version in the firmware"] = f"{given.version} stands in the ELF"
+    proofs.passed["version in the firmware"] = f"{given.version} stands in the ELF"
     if not all(elf_contains(given.elf, needle) for needle in given.embedded):
         raise ProofError(
             f"{given.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
             remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`")
     if given.embedded:
-        proofs["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"
+        proofs.passed["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"
     if any(elf_contains(given.elf, needle) for needle in given.forbidden):
         raise ProofError(
             f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
             remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
-
-
-def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
-    """The payload is this firmware, as far as it can be read: the vendor's image step may have encrypted it.
-
-    It can be where the firmware's key stands in it; then the version and an embedded identity have to, too.
-    """
-    if any(needle in given.payload for needle in given.forbidden):
-        raise ProofError(
-            f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
-            remedy="look where the chip's image step takes it from; an OTA image must not carry it")
-    held = given.next_key or trusted
-    if given.elf is None or held is None or held.n_bytes not in given.payload:
-        return
-    wanted = (given.version.encode("ascii", "replace") + b"\0", *given.embedded)
-    if not all(needle in given.payload for needle in wanted):
-        raise ProofError(
-            f"{given.payload_name} was not made from {given.elf_name}: it holds the same key, but not the version "
-            f"{given.version}" + (" with its identity" if given.embedded else ""),
-            remedy="the chip's image step took another file, or only touched an old one: look for its messages above, "
-                   "delete the payload and build again")
-    proofs["payload of this firmware"] = f"key and version {given.version} stand in {given.payload_name}, too"
+    if given.forbidden:
+        proofs.passed["no device secret in the firmware"] = "none of those that this build knows"
 
 
 def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
@@ -108,29 +104,31 @@ def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
     from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
 
     check_version(given.version, place=given.version_place)
+    proofs.passed["version"] = f"{given.version}: characters and length fit device and platform"
     if given.base is None:
-        proofs["version"] = f"{given.version}: characters and length fit device and platform"
+        proofs.not_judged["version order"] = NO_BASE
         return
     reason = explain_order(given.version, given.base.version)
     if reason is not None:
         raise ProofError(reason, place=given.version_place,
                          remedy=f"use {suggest_version(given.base.version, given.version)}, which those devices take")
-    proofs["version order"] = f"{given.version} is newer than {given.base.version} by the device's strncmp"
+    proofs.passed["version order"] = f"{given.version} is newer than {given.base.version} by the device's strncmp"
 
 
 def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
     """The devices of the base release trust the key that this one is signed with."""
     if given.base is None:
+        proofs.not_judged["same key as the base release"] = NO_BASE
         return
     ours = trusted.fingerprint if trusted else None
     theirs = given.base.key_fingerprint
     if given.base.security == given.security and ours == theirs:
-        proofs["same key as the base release"] = (ours or "no key")[:16]
+        proofs.passed["same key as the base release"] = (ours or "no key")[:16]
         if given.base.is_transition:
-            proofs["key rotation"] = skipped(given.base)
+            proofs.passed["key rotation"] = skipped(given.base)
         return
     if given.allow_new_key and given.next_key is None:
-        proofs[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
+        proofs.excused[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
         f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
@@ -159,9 +157,26 @@ def key_lines(manifest: Manifest) -> List[str]:
     return lines
 
 
+def excuse_lines(manifest: Manifest) -> List[str]:
+    """List what a setting or a chip's description excused; shown on every build."""
+    return [f"warning: {proof.rule}: {proof.detail}" for proof in manifest.excused]
+
+
+def unjudged_lines(manifest: Manifest) -> List[str]:
+    """List the rules that were not judged, by reason; for people."""
+    rules: Dict[str, List[str]] = {}
+    for proof in manifest.not_judged:
+        rules.setdefault(proof.detail, []).append(proof.rule)
+    return [f"not judged, as {reason}: {', '.join(names)}" for reason, names in rules.items()]
+
+
 def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
     """A device never compares magics, so only we can see an image meant for another part of it, or another chip."""
-    if given.base is None or given.image_magic == given.base.image_magic:
+    if given.base is None:
+        proofs.not_judged["same image_magic as the base release"] = NO_BASE
+        return
+    if given.image_magic == given.base.image_magic:
+        proofs.passed["same image_magic as the base release"] = given.image_magic
         return
     magics = given.image_magic, given.base.image_magic
     if not set(magics) <= _FIRMWARE:
@@ -170,13 +185,14 @@ def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
             "version and key are not those of what this image replaces",
             remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take the last release with "
                    f"{magics[0]} as the base release")
-    proofs["image_magic differs from the base release"] = f"{magics[0]} after {magics[1]}: both replace the firmware"
+    proofs.passed["image_magic differs from the base release"] = (
+        f"{magics[0]} after {magics[1]}: both replace the firmware")
 
 
 def prove_acceptance(
     given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, *, hashed: Optional[Hashed] = None,
 ) -> Proofs:
-    """Take an image through the device's own rules; return what each rule found."""
+    """Take an image through the device's own rules; return the outcome of each."""
     from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 
     device = Device(public_key=trusted, local_rsa=given.security == "local",
@@ -190,9 +206,17 @@ def prove_acceptance(
     if judgement.verdict is not DeviceVerdict.OTA_SUCCESS or (device.local_rsa and not judgement.signature_checked):
         raise ProofError(f"the signature of this image was not checked ({judgement.verdict.name})",
                          remedy="this is a fault of aos_ota_plugin: please report it")
-    return {finding.rule: finding.detail for finding in judgement.findings if finding.judged}
+    proofs = Proofs()
+    for finding in judgement.findings:
+        if finding.judged:
+            proofs.passed[finding.rule] = finding.detail
+        else:
+            proofs.not_judged[finding.rule] = finding.detail.partition("not judged: ")[2] or finding.detail
+    return proofs
 
 
+_NO_ELF = "no ELF is given"
+NO_BASE = "no base release is given"
 _FIRMWARE = {"ALL", "APP", "KERNEL"}
 _REMEDIES = {
     "header": "check the step that makes the payload: it is shorter than any firmware",

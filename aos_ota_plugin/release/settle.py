@@ -12,7 +12,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release, ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.release.origin import Workplace
+    from aos_ota_plugin.release.payload_proof import PayloadSource
 
 _OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
@@ -36,8 +37,8 @@ class Site:
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
     ``state`` remembers the last good release; ``workplace`` is what provenance speaks of; ``shared`` is the folder that
-    other solutions' builds write to, too. They are None or empty where there is no such thing. No tuple: SCons takes
-    those apart.
+    other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options with which
+    objcopy makes ``binary``. They are None or empty where there is no such thing. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -53,6 +54,8 @@ class Site:
     steps: Tuple[str, ...] = ()
     workplace: Optional[Workplace] = None
     shared: Optional[str] = None
+    chip: Optional[str] = None
+    objcopy: Tuple[str, ...] = ()
 
     @property
     def overwritten(self) -> Tuple[str, ...]:
@@ -116,9 +119,10 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     sources = settle_modules.load(settings)
     key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
-        return Outcome(None, ())
+        return Outcome(None, _remembered_warnings(site))
 
     from aos_ota_plugin.release.make import make_release
+    from aos_ota_plugin.release.proofs import excuse_lines
 
     given = _release_input(site, settings, payload)
     folder = os.path.dirname(site.image)
@@ -141,8 +145,9 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     changed = file_set.write_set(folder, files, drop=_outdated(site, outputs))
     if site.state:
         with contextlib.suppress(OutputError):  # the next build finds the same out again
-            _write_state(site.state, key, outputs)
+            _write_state(site.state, key, outputs, excuse_lines(made.manifest))
     lines = _lines(site, settings, release) if release and changed else []
+    lines += [f"aos_ota_plugin: {line}" for line in excuse_lines(made.manifest)]
     lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
                              *documents.lines(site, changed)))
@@ -183,7 +188,22 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
         forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
+        source=_payload_source(site, settings),
     ), _remembered(site)[1], site.manifest)
+
+
+def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
+    from aos_ota_plugin.release.payload_proof import PayloadSource
+    from aos_ota_plugin.workspace.chip import load_chip
+
+    chip = load_chip(site.chip)
+    return PayloadSource(
+        objcopy=site.objcopy,
+        binary=reading.read(site.binary, "the .bin", "build the firmware first") if site.binary else None,
+        binary_name=os.path.basename(site.binary or ""),
+        may_change=chip.may_change,
+        allowed_by=f"the description of the chip {chip.name}",
+        allow_any=settings.allow_changed_payload)
 
 
 def _require_fresh_payload(site: Site) -> None:
@@ -211,6 +231,8 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "security": settings.security,
         "identity": settings.identity,
         "new_key": settings.allow_new_key,
+        "changed_payload": settings.allow_changed_payload,
+        "objcopy": site.objcopy,
         "magic": settings.image_magic,
         "xz": settings.compress_xz,
         "diff": settings.diff,
@@ -299,8 +321,18 @@ def _holds(path: str, digests: str) -> bool:
         return False
 
 
-def _write_state(state: str, key: str, outputs: Dict[str, str]) -> None:
-    store.write_if_changed(state, json.dumps({"key": key, "outputs": outputs}, sort_keys=True).encode("utf-8"))
+def _remembered_warnings(site: Site) -> Tuple[str, ...]:
+    """Return what the last good release was excused, for the builds that leave it as it is."""
+    try:
+        warnings = json.loads(read_bounded(site.state or ""))["warnings"]
+        return tuple(f"aos_ota_plugin: {line}" for line in warnings)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
+
+
+def _write_state(state: str, key: str, outputs: Dict[str, str], warnings: Sequence[str] = ()) -> None:
+    state_text = json.dumps({"key": key, "outputs": outputs, "warnings": list(warnings)}, sort_keys=True)
+    store.write_if_changed(state, state_text.encode("utf-8"))
 
 
 def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
@@ -319,7 +351,7 @@ def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[s
 
 
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
-    from aos_ota_plugin.release.proofs import key_lines
+    from aos_ota_plugin.release.proofs import key_lines, unjudged_lines
     from aos_ota_plugin.release.report import advice
 
     manifest = release.manifest
@@ -330,5 +362,12 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
         key = f"{manifest.image_magic}, {key}"
     for image in manifest.images:
         lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
-                  f"    {manifest.version}, {image.size} bytes, {key}, {len(manifest.proofs)} checks passed"]
-    return lines + [f"    {line}" for line in (*key_lines(manifest), *advice(manifest, release.compressed_size))]
+                  f"    {manifest.version}, {image.size} bytes, {key}, {_counted(manifest)}"]
+    return lines + [f"    {line}" for line in (
+        *key_lines(manifest), *unjudged_lines(manifest), *advice(manifest, release.compressed_size))]
+
+
+def _counted(manifest: Manifest) -> str:
+    counts = ((len(manifest.proofs), "checks passed"), (len(manifest.excused), "excused"),
+              (len(manifest.not_judged), "not judged"))
+    return ", ".join(f"{count} {what}" for count, what in counts if count)

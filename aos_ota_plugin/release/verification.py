@@ -21,14 +21,16 @@ from aos_ota_plugin.release.reading import read_at_most
 
 _DOCUMENT_MAX = 8 << 20
 """Bytes of the largest manifest, statement or list of components; a solution of 1000 components has half a megabyte."""
+_ELSEWHERE = {"cloud": "the platform signs when it pushes the update", "none": "nobody signs this release"}
 _TOGETHER = "keep the release's files together in one folder, as the build wrote them; get them anew from there"
 
 
 class Checked(NamedTuple):
-    """One thing that holds, and what was seen."""
+    """One rule that holds, and what was seen; or one that was not ``judged``, and why."""
 
     rule: str
     detail: str
+    judged: bool = True
 
 
 def manifest_file(path: str) -> str:
@@ -66,13 +68,16 @@ class Verification:
         """
         manifest = self.manifest
         yield Checked("manifest", f"{manifest.version}, {len(manifest.images)} images, {len(manifest.modules)} modules")
+        for excuse in manifest.excused:
+            yield Checked(excuse.rule, f"excused when it was released: {excuse.detail}", judged=False)
         if self._statement:
             yield from self._check_statement()
+        else:
+            yield Checked("statement", "--without-statement leaves it out", judged=False)
         for artifact in self._artifacts():
             data = self._check_file(artifact)
             yield Checked(artifact.file, f"{artifact.size} bytes, SHA-256 {artifact.sha256}")
-            if self._key and manifest.security == "local" and artifact.kind in ("full", "xz", "diff"):
-                yield self._check_signature(artifact, data, self._key)
+            yield self._check_signature(artifact, data)
         yield from self._check_payload()
         if self._statement:
             yield self._check_bill()
@@ -150,9 +155,13 @@ class Verification:
         self._check_subject(artifact.file, path, found[2])
         return data
 
-    def _check_signature(self, artifact: Artifact, data: bytes, key: PublicKey) -> Checked:
+    def _check_signature(self, artifact: Artifact, data: bytes) -> Checked:
         from aos_ota_plugin.device.acceptance import Device, judge
 
+        rule, key = f"{artifact.file}: as a device", self._key
+        unjudged = self._no_signature(artifact)
+        if unjudged or key is None:
+            return Checked(rule, unjudged, judged=False)
         judgement = judge(Device(public_key=key, local_rsa=True), data)
         if not judgement.accepted:
             last = judgement.findings[-1]
@@ -160,13 +169,23 @@ class Verification:
                              f"{judgement.verdict.name} ({last.rule}: {last.detail})",
                              place=Place(self._beside(artifact.file)), remedy="give the public key of the release's "
                              "signing key; `aos-ota verify` shows each of the device's rules")
-        return Checked(f"{artifact.file}: as a device", f"accepted with key {key.fingerprint}")
+        return Checked(rule, f"accepted with key {key.fingerprint}")
+
+    def _no_signature(self, artifact: Artifact) -> str:
+        """Say why the signature of an artifact cannot be judged, "" where it can."""
+        if artifact.kind not in ("full", "xz", "diff"):
+            return "the push message signs a module's file"
+        if self.manifest.security != "local":
+            return _ELSEWHERE[self.manifest.security]
+        return "" if self._key else "no public key is given"
 
     def _check_payload(self) -> Iterator[Checked]:
         """The payload that the manifest speaks of is what the images hold."""
         if any(image.kind in ("full", "xz") for image in self.manifest.images):
             payload = payload_of_release(self.manifest, self.file)
             yield Checked("payload", f"{len(payload)} bytes, SHA-256 {self.manifest.payload.sha256}")
+        else:
+            yield Checked("payload", "no full or compressed image is kept", judged=False)
 
     def _image(self) -> str:
         """The name of the full image, which the documents' names come from."""

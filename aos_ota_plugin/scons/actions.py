@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, List, Sequence
+from typing import Any, Callable, List, Sequence, Tuple
 
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
@@ -155,12 +156,26 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
         payload=source[0].abspath,
         elf=source[1].abspath if len(source) > 1 else None,
     )
+    site = replace(site, objcopy=_objcopy_options(source[0], env))
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
         outcome = settle.settle(site, settings_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
+    """Return the options of the objcopy command that makes the .bin: its words without the program and the two files.
+
+    Where no aos-tools builder makes it, the construction variable BINFLAGS says.
+    """
+    own = binary.get_build_env() if binary.has_builder() else env
+    if "BINCOM" not in own:
+        return tuple(str(word) for line in own.subst_list("$BINFLAGS") for word in line)
+    words = [str(word) for line in own.subst_list("$BINCOM", target=[binary], source=binary.sources) for word in line]
+    files = {str(binary), *(str(node) for node in binary.sources)}
+    return tuple(word for word in words[1:] if word not in files)
 
 
 def _wait_past(paths: Sequence[str]) -> None:

@@ -247,6 +247,7 @@ class _Hook:
             solution=self.name,
             board=self.solution.solution_component.hw_info.board_name or None,
             shared=flasher if has_step else None,
+            chip=chip.name if chip else None,
         )
 
     def _workplace(self) -> Workplace:

@@ -149,6 +149,7 @@ def _image_key(settings: OtaSettings) -> str:
     return _stable({
         "version": settings.app_version, "security": settings.security, "identity": settings.identity,
         "partition": settings.partition_size, "new_key": settings.allow_new_key,
+        "changed_payload": settings.allow_changed_payload,
         "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
         "provenance": settings.provenance,
         "next_key": settings.embed_next_key, "development_key": settings.allow_development_key,

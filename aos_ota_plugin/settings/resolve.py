@@ -60,6 +60,7 @@ class OtaSettings:
     second_approval: Optional[str]
     base_release: Optional[str]
     allow_new_key: bool
+    allow_changed_payload: bool
     image_magic: str  # a name of images.info.ImageMagic
     modules: Optional[str]
     compress_xz: bool
@@ -93,6 +94,7 @@ class OtaSettings:
             "OTA_SECOND_APPROVAL": self.second_approval or "",
             "OTA_BASE_RELEASE": self.base_release or "",
             "OTA_ALLOW_NEW_KEY": _yn(self.allow_new_key),
+            "OTA_ALLOW_CHANGED_PAYLOAD": _yn(self.allow_changed_payload),
             **{name: _yn(name == _IMAGE + self.image_magic) for name in _IMAGES},
             "OTA_MODULES": self.modules or "",
             "OTA_COMPRESS_XZ": _yn(self.compress_xz),
@@ -137,6 +139,7 @@ def resolve(
         second_approval=values.path("OTA_SECOND_APPROVAL", solution_dir),
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
+        allow_changed_payload=values.of("OTA_ALLOW_CHANGED_PAYLOAD", as_bool),
         image_magic=image.name[len(_IMAGE):],
         modules=values.path("OTA_MODULES", solution_dir),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),

@@ -300,7 +300,7 @@ def test_image_step_that_leaves_a_stale_payload(released):
 def test_image_step_that_only_touches_the_old_payload(released):
     payload = released.images / "ota_rtos.bin"
     _replace_image_step(released, f"import os\nos.utime({str(payload)!r})\n")
-    refused(released, NEW, says=["ota_rtos.bin was not made from ota_demo@haas100.elf", "app-1.0.1", "only touched an old one"])
+    refused(released, NEW, says=["ota_rtos.bin is not the firmware in ota_demo@haas100.elf", "took another file"])
 
 
 def test_image_step_that_leaves_no_payload(released):

@@ -70,6 +70,9 @@ def test_a_rotation_by_hand(run, folder, names):
         key = parse_public_key((folder / "keys" / f"{held}.pem").read_bytes(), file=held)
         (folder / f"{held}.elf").write_bytes(_release.firmware(key, b"app-1.1.0"))
     refused(sign(run, "app-1.1.0", *bridge, "--elf", "public.elf"), folder, "app-1.1.0", "public.elf holds the public key")
+    refused(sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf"), folder, "app-1.1.0",
+            "fw.bin is not the firmware in other-public.elf", "--allow-changed-payload")
+    (folder / "fw.bin").write_bytes(_release.flat_binary((folder / "other-public.elf").read_bytes()) + bytes(1000))
     done = sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf")
     assert done.returncode == 0, done.stderr
     assert f"signed by key {old}" in done.stdout

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from aos_ota_plugin.device.flat_binary import flat_binary
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.make import ReleaseInput
 
+FILLING = bytes(range(256)) * 16
+"""What an image step appends: the firmware itself is smaller than devices take."""
 TESTS = Path(__file__).parents[1]
 _spec = importlib.util.spec_from_file_location("elf_builder", TESTS / "device" / "elf_builder.py")
 elf_builder = importlib.util.module_from_spec(_spec)
@@ -41,11 +44,21 @@ def other():
 @pytest.fixture
 def given(signer):
     """What makes a good release of app-1.0.1."""
+    elf = firmware(signer.public_key, b"app-1.0.1")
     return ReleaseInput(
-        payload=bytes(range(256)) * 16, version="app-1.0.1", security="local", identity="kv", partition_size=0x578000,
-        elf=firmware(signer.public_key, b"app-1.0.1"), elf_name="app.elf", signer=signer)
+        payload=flat_binary(elf) + FILLING, version="app-1.0.1", security="local", identity="kv",
+        partition_size=0x578000, elf=elf, elf_name="app.elf", signer=signer)
 
 
 @pytest.fixture
 def build_firmware():
     return firmware
+
+
+@pytest.fixture
+def linked():
+    """A function: the changes that make a release one of another ELF and of the payload made of that."""
+    def changes(elf, appended=FILLING):
+        return {"elf": elf, "payload": flat_binary(elf) + appended}
+
+    return changes

@@ -88,7 +88,7 @@ def test_any_bytes_as_elf(data, offset):
 
 @pytest.fixture
 def kept(given, signer, tmp_path):
-    given = given._replace(payload=random.Random(1).randbytes(4096), compress_xz=True)
+    given = given._replace(payload=given.payload + random.Random(1).randbytes(4096), compress_xz=True)
     release = make_release(given)
     folder = tmp_path / "发布 1"
     folder.mkdir()

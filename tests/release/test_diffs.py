@@ -33,7 +33,7 @@ ROOM = 0x80000
 def with_diff(given):
     """app-1.0.1 with a diff from app-1.0.0."""
     base = make_release(given._replace(payload=OLD, version="app-1.0.0", elf=None)).manifest
-    return given._replace(payload=NEW, base=base, base_payload=OLD)
+    return given._replace(payload=NEW, elf=None, base=base, base_payload=OLD)
 
 
 def proven(old, new, patch, *, partition_size, sign):

@@ -32,12 +32,13 @@ def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(gi
             make_release(given._replace(elf=None, **change))
         assert "OTA_ALLOW_DEVELOPMENT_KEY" in caught.value.remedy
     manifest = make_release(given._replace(elf=None, signer=desk, allow_development_key=True)).manifest
-    assert "development keys" in {proof.rule for proof in manifest.proofs}
+    assert [proof.detail for proof in manifest.excused] == [
+        f"the key {desk.public_key.short_fingerprint} is a development key, allowed by OTA_ALLOW_DEVELOPMENT_KEY"]
 
 
-def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware):
+def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware, linked):
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(given._replace(elf=build_firmware(desk.public_key, b"app-1.0.1"), next_key=desk.public_key))
+        make_release(given._replace(**linked(build_firmware(desk.public_key, b"app-1.0.1")), next_key=desk.public_key))
 
 
 def test_published_key_is_refused(given, signer, monkeypatch):

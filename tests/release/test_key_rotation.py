@@ -27,15 +27,15 @@ def verdict(key, image):
 
 
 @pytest.fixture
-def chain(given, signer, other, build_firmware):
+def chain(given, signer, other, build_firmware, linked):
     """What makes three releases: on the old key, the transition, and on the next key."""
     old, new = signer.public_key, other.public_key
-    first = given._replace(version="app-1.0.0", elf=build_firmware(old, b"app-1.0.0"))
+    first = given._replace(version="app-1.0.0", **linked(build_firmware(old, b"app-1.0.0")))
     base = make_release(first).manifest
-    transition = given._replace(version="app-1.1.0", elf=build_firmware(new, b"app-1.1.0"), base=base, next_key=new,
+    transition = given._replace(version="app-1.1.0", **linked(build_firmware(new, b"app-1.1.0")), base=base, next_key=new,
                                 ring=ring_of(old.fingerprint, new.fingerprint))
     brought = make_release(transition).manifest
-    after = given._replace(version="app-1.2.0", elf=build_firmware(new, b"app-1.2.0"), base=brought, signer=other,
+    after = given._replace(version="app-1.2.0", **linked(build_firmware(new, b"app-1.2.0")), base=brought, signer=other,
                            ring=ring_of(new.fingerprint, None, old.fingerprint))
     return first, transition, after
 
@@ -72,17 +72,17 @@ def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
     assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
 
 
-def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, build_firmware):
+def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, build_firmware, linked):
     _, transition, _ = chain
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
-        make_release(transition._replace(version="app-1.1.1", elf=build_firmware(other.public_key, b"app-1.1.1"), base=base,
+        make_release(transition._replace(version="app-1.1.1", **linked(build_firmware(other.public_key, b"app-1.1.1")), base=base,
                                          allow_new_key=True))
 
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
     first, transition, after = chain
-    diff = make_release(transition._replace(base_payload=first.payload, payload=given.payload[:-1] + b"\x07"))
+    diff = make_release(transition._replace(base_payload=first.payload, payload=transition.payload[:-1] + b"\x07"))
     assert diff.diff is not None
     with pytest.raises(ProofError, match="can apply this diff"):
         make_release(after._replace(base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))

@@ -31,7 +31,7 @@ class CountingSigner:
 @pytest.fixture
 def asked(given):
     base = make_release(given._replace(payload=OLD, version="app-1.0.0", elf=None)).manifest
-    return given._replace(payload=NEW, base=base, base_payload=OLD, compress_xz=True)
+    return given._replace(payload=NEW, elf=None, base=base, base_payload=OLD, compress_xz=True)
 
 
 @pytest.fixture

@@ -28,34 +28,11 @@ def test_good_release(given, signer):
     assert manifest.key_fingerprint == signer.public_key.fingerprint
     assert {"public key in the firmware", "version in the firmware", "device: signature", "device: hash",
             "device: partition", "device: image_info"} <= {proof.rule for proof in manifest.proofs}
-    assert not [proof for proof in manifest.proofs if "not judged" in proof.detail]
-
-
-def test_payload_that_can_be_read_has_to_be_of_this_firmware(given, signer, other):
-    """Its key shows that it is not encrypted; one of another firmware is found out by the version."""
-    key, rest = signer.public_key.n_bytes, bytes(1000)
-    proofs = {proof.rule for proof in make_release(given._replace(payload=b"\0" + key + b"app-1.0.1\0end." + rest)).manifest.proofs}
-    assert "payload of this firmware" in proofs
-    for payload in (b"\0" + key + b"app-1.0.0\0end.", b"\0" + key + b"app-1.0.10\0end"):
-        with pytest.raises(ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1") as caught:
-            make_release(given._replace(payload=payload))
-        assert "only touched an old one" in caught.value.remedy
-    # Encrypted, or of another key: nothing can be said.
-    for payload in (b"encrypted..!" + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
-        proofs = {proof.rule for proof in make_release(given._replace(payload=payload)).manifest.proofs}
-        assert "payload of this firmware" not in proofs
-    make_release(given._replace(elf=None, payload=b"\0" + key + b"app-1.0.0\0end." + rest))
-
-
-def test_payload_with_another_identity_or_a_secret(given, signer):
-    key, secret = signer.public_key.n_bytes, b"Zx9plain7Secret\0"
-    held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
-    with pytest.raises(ProofError, match="but not the version app-1.0.1 with its identity") as caught:
-        make_release(given._replace(payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded"))
-    assert "Zx9" not in str(caught.value)
-    with pytest.raises(ProofError, match="holds a device secret although") as caught:
-        make_release(given._replace(payload=b"..." + secret + b".", forbidden=(secret,)))
-    assert "Zx9" not in str(caught.value)
+    assert {proof.rule: proof.detail for proof in manifest.not_judged} == {
+        "version order": "no base release is given", "same key as the base release": "no base release is given",
+        "same image_magic as the base release": "no base release is given", "device: push": "no push message given",
+        "device: version": "the new or the device's version is not known"}
+    assert manifest.excused == ()
 
 
 def test_same_inputs_same_bytes(given):
@@ -134,9 +111,9 @@ REFUSED = {
         lambda given, other, firmware: given._replace(partition_size=4096), ProofError,
         ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"]),
     "too short for the header reader": (
-        lambda given, other, firmware: given._replace(payload=b"\1" * 415), ProofError, ["840"]),
+        lambda given, other, firmware: given._replace(elf=None, payload=b"\1" * 415), ProofError, ["840"]),
     "empty payload": (
-        lambda given, other, firmware: given._replace(payload=b""), FormatError, ["payload is empty"]),
+        lambda given, other, firmware: given._replace(elf=None, payload=b""), FormatError, ["payload is empty"]),
     "embedded identity that is not there": (
         lambda given, other, firmware: given._replace(identity="embedded", embedded=(b"0123456789abcdef",)),
         ProofError, ["does not hold the whole identity"]),
@@ -176,7 +153,7 @@ def test_new_key_where_it_is_allowed(given):
     base = base_of(given, "app-1.0.0", key_fingerprint="0" * 64)
     manifest = make_release(given._replace(base=base, allow_new_key=True)).manifest
     assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
-        (proof.rule, proof.detail) for proof in manifest.proofs}
+        (proof.rule, proof.detail) for proof in manifest.excused}
 
 
 def test_nothing_secret_in_a_repr(given):
@@ -195,7 +172,7 @@ def test_manifest_is_json_that_reads_back(given):
 @pytest.mark.parametrize("magic, word", [("ALL", 0xEFEFEFEF), ("APP", 0xABABABAB), ("KERNEL", 0xCDCDCDCD), ("FS", 0xABCDABCD),
                                          ("MCU", 0xEFCDEFCD)])
 def test_magic(given, magic, word):
-    release = make_release(given._replace(payload=random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
+    release = make_release(given._replace(payload=given.payload + random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
     assert [int.from_bytes(image[-28:-24], "little") for image in release.images.values()] == [word, word]
     assert release.manifest.image_magic == magic
     assert parse_manifest(release.manifest.to_json(), file="m").image_magic == magic

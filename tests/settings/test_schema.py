@@ -34,6 +34,7 @@ DEFAULTS = {
     "OTA_SECOND_APPROVAL": ("string", ""),
     "OTA_BASE_RELEASE": ("string", ""),
     "OTA_ALLOW_NEW_KEY": ("bool", "n"),
+    "OTA_ALLOW_CHANGED_PAYLOAD": ("bool", "n"),
     "OTA_IMAGE_ALL": ("bool", "y"),
     "OTA_IMAGE_APP": ("bool", "n"),
     "OTA_IMAGE_KERNEL": ("bool", "n"),

@@ -1,0 +1,127 @@
+"""The proof that a payload is the linked firmware, byte for byte, and what may excuse a part of it.
+
+The flat binary is computed from the ELF (`device.flat_binary`). The linker's ``.bin`` has to be those bytes, and the
+payload has to hold them, whole, at its beginning; what an image step appends, such as a signature, is allowed and
+counted. The description of a chip may allow that its image step changes the first bytes; a setting may allow any
+payload. Both are shown on every build.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional, Tuple
+
+from aos_ota_plugin.errors import ProofError, placed
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.release.make import ReleaseInput
+    from aos_ota_plugin.release.proofs import Proofs
+
+ALLOW_SETTING = "OTA_ALLOW_CHANGED_PAYLOAD"
+BINARY_RULE = "the .bin is the linked firmware"
+PAYLOAD_RULE = "the payload is the linked firmware"
+_STEP = 4096
+
+
+class PayloadSource(NamedTuple):
+    """How the payload was made of the ELF, and what may differ.
+
+    ``objcopy`` are objcopy's options as on its command line, ``binary`` the .bin that it made, None where there is
+    none. The first ``may_change`` bytes may be changed by the chip's image step, says ``allowed_by``; with
+    ``allow_any`` the payload is not compared.
+    """
+
+    objcopy: Tuple[str, ...] = ()
+    binary: Optional[bytes] = None
+    binary_name: str = "the .bin"
+    may_change: int = 0
+    allowed_by: str = ""
+    allow_any: bool = False
+
+    def __repr__(self) -> str:  # the .bin is megabytes, and may hold secrets
+        return f"PayloadSource({self.binary_name!r}, objcopy={self.objcopy!r}, may_change={self.may_change})"
+
+
+def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
+    """Prove that the .bin and the payload are the linked firmware.
+
+    Raises:
+        ProofError: one of them is not, or holds a secret that it must not.
+        BuildError, FormatError: the flat binary cannot be computed.
+    """
+    if any(needle in given.payload for needle in given.forbidden):
+        raise ProofError(
+            f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
+            remedy="look where the chip's image step takes it from; an OTA image must not carry it")
+    if given.elf is None:
+        proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
+        return
+    from aos_ota_plugin.device.flat_binary import flat_binary, parse_objcopy
+
+    source = given.source
+    with placed(given.elf_name):
+        flat = flat_binary(given.elf, parse_objcopy(source.objcopy))
+    if source.binary is not None:
+        _prove_binary(given, flat, source.binary)
+        proofs.passed[BINARY_RULE] = f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}"
+    if source.allow_any:
+        _refuse_another_version(given, trusted)
+        proofs.excused[PAYLOAD_RULE] = f"not compared: allowed by {ALLOW_SETTING}"
+        return
+    changed = _prove_beginning(given, flat)
+    appended = len(given.payload) - len(flat)
+    tail = f", then {appended} bytes appended" if appended else ""
+    if not changed:
+        proofs.passed[PAYLOAD_RULE] = f"all {len(flat)} bytes computed from {given.elf_name}{tail}"
+        return
+    head = min(source.may_change, len(flat))
+    proofs.excused[PAYLOAD_RULE] = (
+        f"{changed} of the first {head} bytes changed, allowed by {source.allowed_by}; the other {len(flat) - head} "
+        f"are those of {given.elf_name}{tail}")
+
+
+def _prove_binary(given: ReleaseInput, flat: bytes, binary: bytes) -> None:
+    if binary != flat:
+        raise ProofError(
+            f"{given.source.binary_name} is not the firmware in {given.elf_name}: {_difference(flat, binary)}",
+            remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file")
+
+
+def _prove_beginning(given: ReleaseInput, flat: bytes) -> int:
+    """Return how many of the bytes that may be changed are; raises ProofError for any other change."""
+    payload, head = given.payload, given.source.may_change
+    if len(payload) < len(flat) or payload[head : len(flat)] != flat[head:]:
+        raise ProofError(
+            f"{given.payload_name} is not the firmware in {given.elf_name}: {_difference(flat, payload, head)}",
+            remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
+                   f"{given.payload_name} and build again. Where the chip's image step changes the firmware on "
+                   f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow-changed-payload) lets it pass "
+                   "unproven")
+    return sum(ours != theirs for ours, theirs in zip(flat[:head], payload[:head]))
+
+
+def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
+    """Say where bytes that should begin with the firmware stop doing so, or that there are too few or too many."""
+    common = min(len(flat), len(other))
+    first = next((at for at in range(start, common, _STEP) if flat[at : at + _STEP][: common - at]
+                  != other[at : at + _STEP][: common - at]), None)
+    if first is None:
+        return f"it has {len(other)} bytes, and the firmware has {len(flat)}"
+    while flat[first] == other[first]:
+        first += 1
+    return f"the first other byte is at 0x{first:x}" + (
+        f"; it has {len(other)} bytes, and the firmware has {len(flat)}" if len(other) < len(flat) else "")
+
+
+def _refuse_another_version(given: ReleaseInput, trusted: Optional[PublicKey]) -> None:
+    """Where the firmware's key can be read in the payload, version and identity have to stand there, too."""
+    held = given.next_key or trusted
+    if held is None or held.n_bytes not in given.payload:
+        return
+    wanted = (given.version.encode("ascii", "replace") + b"\0", *given.embedded)
+    if not all(needle in given.payload for needle in wanted):
+        raise ProofError(
+            f"{given.payload_name} was not made from {given.elf_name}: it holds the same key, but not the version "
+            f"{given.version}" + (" with its identity" if given.embedded else ""),
+            remedy="the chip's image step took another file, or only touched an old one: look for its messages above, "
+                   "delete the payload and build again")

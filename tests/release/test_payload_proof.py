@@ -1,0 +1,179 @@
+"""The payload is the linked firmware, byte for byte: what passes, what is counted, what is refused, what excuses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from aos_ota_plugin.device.flat_binary import flat_binary
+from aos_ota_plugin.errors import BuildError, ProofError
+from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.payload_proof import ALLOW_SETTING, BINARY_RULE, PAYLOAD_RULE, PayloadSource, prove_payload
+from aos_ota_plugin.release.proofs import Proofs, excuse_lines, unjudged_lines
+
+CHIP = PayloadSource(may_change=100, allowed_by="the description of the chip haas1000")
+
+
+def outcomes(release):
+    manifest = release.manifest
+    return ({proof.rule: proof.detail for proof in manifest.proofs}, {proof.rule: proof.detail for proof in manifest.excused},
+            {proof.rule: proof.detail for proof in manifest.not_judged})
+
+
+@pytest.fixture
+def flat(given):
+    return flat_binary(given.elf)
+
+
+@pytest.fixture
+def built(given, flat):
+    return given._replace(source=PayloadSource(binary=flat, binary_name="app.bin"))
+
+
+def test_the_firmware_alone(built, flat, build_firmware, linked, signer):
+    elf = build_firmware(signer.public_key, b"app-1.0.1", b"x" * 4096)
+    passed, excused, _ = outcomes(make_release(built._replace(**linked(elf, b""), source=PayloadSource())))
+    assert passed[PAYLOAD_RULE] == f"all {len(flat_binary(elf))} bytes computed from app.elf"
+    assert excused == {}
+
+
+def test_what_is_appended_is_counted(built, flat):
+    passed, excused, _ = outcomes(make_release(built._replace(payload=flat + bytes(4000))))
+    assert passed[BINARY_RULE] == f"all {len(flat)} bytes of app.bin, computed from app.elf"
+    assert passed[PAYLOAD_RULE] == f"all {len(flat)} bytes computed from app.elf, then 4000 bytes appended"
+    assert excused == {}
+
+
+DAMAGES = {
+    "cut short": (lambda flat: flat[:200], "it has 200 bytes, and the firmware has"),
+    "cut by a byte": (lambda flat: flat[:-1], "and the firmware has"),
+    "text": (lambda flat: b"not a firmware" * 100, "the first other byte is at 0x0"),
+    "its last byte": (lambda flat: flat[:-1] + bytes([flat[-1] ^ 1]) + bytes(4000), "the first other byte is at 0x"),
+    "moved by a header": (lambda flat: b"head" + flat + bytes(4000), "the first other byte is at 0x0"),
+    "all ff": (lambda flat: b"\xff" * 4096, "the first other byte is at 0x0"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_payload_that_is_another_is_refused(name, built, flat):
+    damage, says = DAMAGES[name]
+    for source in (built.source, PayloadSource()):
+        with pytest.raises(ProofError, match=r"ota_rtos\.bin is not the firmware in app\.elf: ") as caught:
+            make_release(built._replace(payload=damage(flat), source=source))
+        assert says in caught.value.problem
+        assert ALLOW_SETTING in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_bin_that_is_not_the_elf_is_refused_whatever_excuses_the_payload(name, built, flat):
+    """An interrupted objcopy leaves a stump, which an image step turns into a payload of its own."""
+    damage, says = DAMAGES[name]
+    for source in (CHIP, PayloadSource(allow_any=True)):
+        stump = source._replace(binary=damage(flat), binary_name="app.bin")
+        with pytest.raises(ProofError, match=r"app\.bin is not the firmware in app\.elf: ") as caught:
+            make_release(built._replace(source=stump))
+        assert says in caught.value.problem
+        assert "aos make clean" in caught.value.remedy
+
+
+def test_a_chip_may_change_the_beginning_and_no_more(built, flat):
+    changed = bytes([flat[0] ^ 1]) + flat[1:99] + bytes([flat[99] ^ 1]) + flat[100:] + bytes(4000)
+    release = make_release(built._replace(payload=changed, source=CHIP))
+    passed, excused, _ = outcomes(release)
+    assert PAYLOAD_RULE not in passed
+    assert excused == {PAYLOAD_RULE: "2 of the first 100 bytes changed, allowed by the description of the chip haas1000; the "
+                       f"other {len(flat) - 100} are those of app.elf, then 4000 bytes appended"}
+    assert excuse_lines(release.manifest) == [f"warning: {PAYLOAD_RULE}: {excused[PAYLOAD_RULE]}"]
+    beyond = flat[:100] + bytes([flat[100] ^ 1]) + flat[101:] + bytes(4000)
+    with pytest.raises(ProofError, match="the first other byte is at 0x64"):
+        make_release(built._replace(payload=beyond, source=CHIP))
+    with pytest.raises(ProofError, match="it has 90 bytes"):
+        make_release(built._replace(payload=flat[:90], source=CHIP))
+
+
+def test_nothing_is_excused_where_the_chip_changed_nothing(built, flat):
+    passed, excused, _ = outcomes(make_release(built._replace(source=CHIP)))
+    assert passed[PAYLOAD_RULE].startswith(f"all {len(flat)} bytes")
+    assert excused == {}
+
+
+def test_a_setting_lets_any_payload_pass_and_is_named(built):
+    passed, excused, _ = outcomes(make_release(built._replace(payload=b"encrypted!" * 100, source=PayloadSource(allow_any=True))))
+    assert excused == {PAYLOAD_RULE: "not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD"}
+    assert PAYLOAD_RULE not in passed
+
+
+def test_even_then_a_payload_that_can_be_read_is_of_this_version(built, signer, other):
+    key, rest, any_payload = signer.public_key.n_bytes, bytes(1000), PayloadSource(allow_any=True)
+    for payload in (b"\0" + key + b"app-1.0.0\0end.", b"\0" + key + b"app-1.0.10\0end"):
+        with pytest.raises(ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1") as caught:
+            make_release(built._replace(payload=payload, source=any_payload))
+        assert "only touched an old one" in caught.value.remedy
+    for payload in (b"\0" + key + b"app-1.0.1\0end." + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
+        make_release(built._replace(payload=payload, source=any_payload))
+
+
+def test_payload_with_another_identity_or_a_secret(built, signer):
+    key, secret = signer.public_key.n_bytes, b"Zx9plain7Secret\0"
+    held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
+    with pytest.raises(ProofError, match=r"but not the version app-1\.0\.1 with its identity") as caught:
+        make_release(built._replace(payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded",
+                                    source=PayloadSource(allow_any=True)))
+    assert "Zx9" not in str(caught.value)
+    with pytest.raises(ProofError, match="holds a device secret although") as caught:
+        make_release(built._replace(payload=b"..." + secret + b".", forbidden=(secret,)))
+    assert "Zx9" not in str(caught.value)
+
+
+def test_without_an_elf_it_is_not_judged(given):
+    passed, _, not_judged = outcomes(make_release(given._replace(elf=None)))
+    assert not_judged[PAYLOAD_RULE] == "no ELF is given to compare it with"
+    assert not_judged["version in the firmware"] == not_judged["public key in the firmware"] == "no ELF is given"
+    assert not {PAYLOAD_RULE, "version in the firmware", "public key in the firmware"} & set(passed)
+
+
+def test_no_rule_is_in_two_lists_or_in_none(given, signer):
+    """The same rules for every release, whatever of them could be judged."""
+    base = make_release(given._replace(version="app-1.0.0", elf=None)).manifest
+    rules = []
+    for change in ({}, {"elf": None}, {"base": base}, {"base": base, "elf": None}):
+        lists = outcomes(make_release(given._replace(**change)))
+        assert sum(map(len, lists)) == len(set().union(*lists))
+        rules.append(set().union(*lists) - {BINARY_RULE})
+    assert rules.count(rules[0]) == 4
+
+
+def test_reasons_are_told_once_each(given):
+    lines = unjudged_lines(make_release(given._replace(elf=None)).manifest)
+    assert [line for line in lines if "no base release" in line] == [
+        "not judged, as no base release is given: version order, same key as the base release, same image_magic as the base release"]
+
+
+def test_objcopy_options_decide_the_firmware(built, flat):
+    with pytest.raises(BuildError, match="--pad-to"):
+        make_release(built._replace(source=PayloadSource(objcopy=("--pad-to=0x1000",))))
+    make_release(built._replace(source=PayloadSource(objcopy=("-R", ".noinit", "-O", "binary"), binary=flat)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@for_all(data=st.data())
+def test_any_damage_beyond_what_a_chip_may_change_is_found(data, built, flat):
+    """Against a comparison byte by byte."""
+    payload = bytearray(flat + bytes(600))
+    for _ in range(data.draw(st.integers(0, 3))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(0, 255))
+    payload = payload[: data.draw(st.integers(0, len(payload)) | st.just(len(payload)))] or bytearray(b"x")
+    head = data.draw(st.integers(0, len(flat) + 10))
+    good = len(payload) >= len(flat) and all(payload[at] == flat[at] for at in range(head, len(flat)))
+    asked = built._replace(payload=bytes(payload), source=CHIP._replace(may_change=head))
+    if good:
+        changed = sum(payload[at] != flat[at] for at in range(min(head, len(flat))))
+        proofs = Proofs()
+        prove_payload(asked, None, proofs)
+        assert (PAYLOAD_RULE in proofs.excused) == bool(changed)
+        assert (PAYLOAD_RULE in proofs.passed) != bool(changed)
+    else:
+        with pytest.raises(ProofError, match="is not the firmware in"):
+            prove_payload(asked, None, Proofs())
