@@ -25,6 +25,7 @@ STARTING = (
     "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
     "cli/test_links.py", "test_children.py",
 )
+# Variables of a shell, beside those with the names' beginnings in `_own_environment`, that change what programs do or show.
 FOREIGN = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "MFLAGS", "SOFTHSM2_CONF", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 # With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
 # The first two build the firmware that the other files of simulate/ use, each in another worker.

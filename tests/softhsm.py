@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 from pathlib import Path
 from typing import Dict, Optional
 
-PIN = "Zq81 4 pin"
+PIN = f"Zq81 {secrets.token_hex(2)} pin"
+"""Each run's and each worker's own: the tests that search all command lines for it see those of others, too."""
 SO_PIN = "12345678"
 
 

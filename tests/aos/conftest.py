@@ -128,6 +128,30 @@ def workspace(tmp_path: Path, aos: Path, dev_key: bytes) -> Workspace:
     return copy_workspace(tmp_path / "工作 区" / "ws", aos, dev_key)
 
 
+@pytest.fixture(scope="session")
+def restore_first_build(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> Callable[[], Workspace]:
+    """``restore_first_build()``: a workspace as its first plain `aos make` left it, SCons' record, path and times included."""
+    root = tmp_path_factory.mktemp("built") / "工作 区" / "ws"
+    copy = root.with_name("ws as it was built")
+
+    def restore() -> Workspace:
+        if not copy.exists():
+            copy_workspace(root, aos, dev_key).made()
+            shutil.copytree(root, copy, symlinks=True)
+        workspace = Workspace(root, aos, dev_key)
+        shutil.rmtree(root)
+        shutil.copytree(copy, root, symlinks=True)
+        return workspace
+
+    return restore
+
+
+@pytest.fixture
+def built_workspace(restore_first_build: Callable[[], Workspace]) -> Workspace:
+    """A workspace with app-1.0.0 built, as if by the test itself, for tests that are not about the first build."""
+    return restore_first_build()
+
+
 @pytest.fixture(scope="module")
 def module_workspace(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> Workspace:
     """One workspace for the tests of a module, which leave its files as they found them."""

@@ -10,7 +10,8 @@ import pytest
 pytestmark = pytest.mark.aos
 
 
-def test_compressed_image_beside_the_full_one(workspace):
+def test_compressed_image_beside_the_full_one(built_workspace):
+    workspace = built_workspace
     result = workspace.made("OTA_COMPRESS_XZ=y")
     compressed = workspace.images / "ota_rtos_ota.bin.xz"
     payload = (workspace.images / "ota_rtos.bin").read_bytes()

@@ -114,8 +114,9 @@ def _public_pem(workspace) -> bytes:
     return load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key.to_pem().encode()
 
 
-def test_clean_takes_all_of_ours_along(workspace):
-    workspace.made()
+def test_clean_takes_all_of_ours_along(built_workspace):
+    workspace = built_workspace
+    assert workspace.image.exists()
     cleaned = workspace.make("clean")
     assert cleaned.status == 0, cleaned.output
     left = [path.relative_to(workspace.root) for path in (
@@ -127,14 +128,14 @@ def test_clean_takes_all_of_ours_along(workspace):
     assert workspace.made().count()["image"] == 1
 
 
-def test_clean_works_without_a_key(workspace):
-    workspace.made()
+def test_clean_works_without_a_key(built_workspace):
+    workspace = built_workspace
     workspace.key.unlink()
     assert workspace.make("clean").status == 0
 
 
-def test_burn_finds_the_firmware_and_not_the_ota_image(workspace):
-    workspace.made()
+def test_burn_finds_the_firmware_and_not_the_ota_image(built_workspace):
+    workspace = built_workspace
     burnt = workspace.run(str(workspace.aos), "burn")
     assert burnt.status == 0, burnt.output
     assert "ota_demo@haas100.bin" in burnt.output

@@ -35,7 +35,8 @@ def keep(workspace, version):
     return workspace.elf.read_bytes(), workspace.image.read_bytes()
 
 
-def test_a_fleet_goes_from_one_key_to_the_next(workspace, dev_key, other_key):
+def test_a_fleet_goes_from_one_key_to_the_next(built_workspace, dev_key, other_key):
+    workspace = built_workspace
     old, new = public_of(dev_key), public_of(other_key)
     workspace.write_key(workspace.solution / "keys" / "next.pem", other_key)
     (workspace.solution / "keys" / "next.pub.pem").write_text(new.to_pem(), encoding="utf-8")
@@ -90,7 +91,8 @@ def test_a_fleet_goes_from_one_key_to_the_next(workspace, dev_key, other_key):
         ("app-1.2.0", new.fingerprint, new.fingerprint, "holds")]
 
 
-def test_what_keys_are_refused_for(workspace, dev_key, other_key):
+def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
+    workspace = built_workspace
     second = public_of(other_key)
     keys = workspace.solution / "keys"
     workspace.write_key(keys / "desk.pem", development_private_pem())

@@ -39,8 +39,8 @@ def test_emits_a_signed_image_that_an_independent_reader_accepts(workspace, tmp_
     assert "signed by key" in result.output
 
 
-def test_the_device_of_this_firmware_accepts_the_next_one(workspace):
-    workspace.made()
+def test_the_device_of_this_firmware_accepts_the_next_one(built_workspace):
+    workspace = built_workspace
     old_elf = workspace.elf.read_bytes()
     device = workspace.solution / "device.elf"
     device.write_bytes(old_elf)

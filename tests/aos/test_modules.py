@@ -74,7 +74,8 @@ def file_of(workspace, name):
     return workspace.images / f"ota_module_{name}.bin"
 
 
-def test_gateway_and_sub_devices_in_one_build(workspace):
+def test_gateway_and_sub_devices_in_one_build(built_workspace):
+    workspace = built_workspace
     set_up(workspace)
     result = workspace.made()
     for name, folder in zip(PACKS, ("面板", "meter", "valve")):
@@ -137,7 +138,8 @@ def test_gateway_and_sub_devices_in_one_build(workspace):
     assert [name for name in outputs(workspace) if "module" in name or name.startswith("ota_rtos_ota")] == []
 
 
-def test_the_next_release(workspace):
+def test_the_next_release(built_workspace):
+    workspace = built_workspace
     set_up(workspace)
     workspace.made()
     base = workspace.solution / "releases" / "1.json"
@@ -221,7 +223,8 @@ def test_missing_list(released):
     assert outputs(released) == before
 
 
-def test_magic_by_setting(workspace):
+def test_magic_by_setting(built_workspace):
+    workspace = built_workspace
     result = workspace.made("OTA_IMAGE_APP=y")
     assert workspace.image.read_bytes()[-28:-24] == bytes.fromhex("abababab")
     assert json.loads(workspace.manifest.read_bytes())["image_magic"] == "APP"

@@ -483,9 +483,21 @@ def test_image_step_that_writes_unsigned_images_on_every_build(built):
     assert not (built.images / "ota_rtos_ota.bin.xz").exists()
 
 
-def test_a_copied_workspace_leaves_the_first_one_alone(workspace, tmp_path):
+def test_a_workspace_that_is_put_back_as_it_was_built_has_nothing_to_do(restore_first_build):
+    """What other tests of real builds begin with is what a build of their own would have left."""
+    workspace = restore_first_build()
+    before = workspace.snapshot()
+    assert set(before) == {"ota_rtos_ota.bin", "ota_rtos_ota.json"}
+    workspace.made("OTA_APP_VERSION=app-1.0.1")
+    assert workspace.snapshot() != before
+    workspace = restore_first_build()
+    assert workspace.snapshot() == before
+    nothing(workspace)
+
+
+def test_a_copied_workspace_leaves_the_first_one_alone(built_workspace, tmp_path):
     """What the last build left behind is remembered by its place: a copy has its own."""
-    workspace.made()
+    workspace = built_workspace
     before = workspace.snapshot()
     shutil.copytree(workspace.root, tmp_path / "副本")
     copy = type(workspace)(tmp_path / "副本", workspace.aos, workspace.key.read_bytes())

@@ -37,16 +37,18 @@ def sign_with(workspace, reference, **others):
 
 
 @pytest.fixture
-def token(softhsm, workspace):
+def token(softhsm, tmp_path, dev_key):
     """A token that holds the development key."""
     made = softhsm()
-    made.bring(workspace.key, "ota", "01")
+    (tmp_path / "ota.pem").write_bytes(dev_key)
+    made.bring(tmp_path / "ota.pem", "ota", "01")
+    (tmp_path / "ota.pem").unlink()
     return made
 
 
 @pytest.mark.hsm
-def test_a_token_signs_the_build(workspace, token):
-    workspace.made()
+def test_a_token_signs_the_build(built_workspace, token):
+    workspace = built_workspace
     expected = workspace.snapshot()
     workspace.key.unlink()
     workspace.image.unlink()
@@ -76,7 +78,8 @@ def test_a_token_signs_the_build(workspace, token):
 
 
 @pytest.mark.hsm
-def test_another_key_on_the_token_goes_into_the_firmware(workspace, token, other_key, tmp_path):
+def test_another_key_on_the_token_goes_into_the_firmware(built_workspace, token, other_key, tmp_path):
+    workspace = built_workspace
     (tmp_path / "other.pem").write_bytes(other_key)
     token.bring(tmp_path / "other.pem", "next", "02")
     sign_with(workspace, URI)
@@ -119,8 +122,9 @@ def test_the_pin_is_asked_for_once(workspace, token):
 
 
 @pytest.fixture
-def program(workspace):
-    """A solution whose images a program signs."""
+def program(built_workspace):
+    """A solution that is built, and whose images a program can sign."""
+    workspace = built_workspace
     tools = workspace.solution / "签名 tools"
     tools.mkdir()
     (tools / "sign.py").write_text(TOOL, encoding="utf-8")
@@ -132,7 +136,6 @@ def program(workspace):
 
 def test_a_program_signs_the_build(program, tmp_path):
     workspace = program
-    workspace.made()
     expected = workspace.snapshot()
     workspace.image.unlink()
     workspace.manifest.unlink()
@@ -157,7 +160,6 @@ def test_a_program_signs_the_build(program, tmp_path):
 
 
 def test_openssl_itself_signs_the_build(program):
-    program.made()
     expected = program.snapshot()
     program.image.unlink()
     sign_with(program, "command:openssl dgst -sha256 -sign keys/ota_dev_key.pem", OTA_PUBLIC_KEY="keys/ota.pub.pem")
@@ -165,8 +167,8 @@ def test_openssl_itself_signs_the_build(program):
     assert program.snapshot() == expected
 
 
-def test_the_passphrase_of_a_build_from_a_program(workspace):
-    workspace.made()
+def test_the_passphrase_of_a_build_from_a_program(built_workspace):
+    workspace = built_workspace
     expected = workspace.snapshot()
     workspace.image.unlink()
     encrypted = subprocess.run(["openssl", "pkcs8", "-topk8", "-in", workspace.key, "-passout", "pass:secret-words"], check=True,

@@ -112,9 +112,10 @@ def keep_all(workspace, folder):
 
 
 @pytest.mark.hsm
-def test_one_of_everything(workspace, softhsm, dev_key, other_key, tmp_path):
+def test_one_of_everything(built_workspace, softhsm, dev_key, other_key, tmp_path):
     """Two signers, the second one a token; modules; then a transition to the next key, with a diff and an xz image, built again
     without key, token and PIN."""
+    workspace = built_workspace
     keys, token, second = workspace.solution / "keys", softhsm(), generate_private_pem(None)
     workspace.write_key(tmp_path / "second.pem", second)
     token.bring(tmp_path / "second.pem", "second", "02")
