@@ -121,8 +121,8 @@ def _compile_identity(target: Nodes, env: Any) -> None:
                "-c", "-x", "c", "-o", str(temporary), "-"]
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     try:
-        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=env["ENV"], check=False)
+        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=env["ENV"], check=False, close_fds=False)  # it holds the build's lock, see spawn.py
     except OSError as error:
         raise BuildError(f"cannot run the compiler {compiler}: {error.strerror or error}",
                          remedy="check the chip's toolchain_prefix and toolchain_path") from None

@@ -27,6 +27,7 @@ from aos_ota_plugin.release.unfinished import BuildMark, Healing
 from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_past
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
+from aos_ota_plugin.scons.spawn import hold_in_programs
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -79,6 +80,7 @@ class _Hook:
         if not SCons.Script.GetOption("no_exec"):
             lock = BuildLock(Path(self.out, _LOCK))
             lock.acquire()
+            hold_in_programs(lock)
             recover(self.site)
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
