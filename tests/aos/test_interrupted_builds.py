@@ -135,18 +135,20 @@ def drawn(scene: Scene, seed: int, *, full: bool) -> tuple:
     return fault, chance.choice((NEW, OLD))
 
 
-def seeds(few: int):
-    return [pytest.param(seed, marks=[] if seed < few else [pytest.mark.faults]) for seed in range(few + 50)]
+def seeds(number: int, suite: tuple):
+    """The seeds below `number`; all but those of the suite are for `make faults`."""
+    return [pytest.param(seed, marks=[] if seed in suite else [pytest.mark.faults]) for seed in range(number)]
 
 
-@pytest.mark.parametrize("seed", seeds(6))
+# In the suite: each tool, and what once led to a wrong image, to an unsigned one, or to failure until a `clean`.
+@pytest.mark.parametrize("seed", seeds(56, (16, 24, 25, 26, 28, 30)))
 def test_signal_in_the_middle_of_a_write(scene, seed):
     go_wrong(scene, *drawn(scene, seed, full=False))
 
 
-@pytest.mark.parametrize("seed", seeds(4))
+@pytest.mark.parametrize("seed", seeds(54, (1, 4, 9, 31)))
 def test_full_disk_in_the_middle_of_a_write(scene, seed):
-    go_wrong(scene, *drawn(scene, seed + 1, full=True))
+    go_wrong(scene, *drawn(scene, seed, full=True))
 
 
 def cut_an_archive_short(scene: Scene) -> Path:
