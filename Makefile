@@ -52,9 +52,10 @@ bench: test-packages $(VENV)/.ready-bench
 fuzz: test-packages $(VENV)/.ready-fuzz
 	@"$(BIN)/python" -m tests.fuzz $(FUZZ_ARGS)
 
-# Every call by which a command changes the disk, refused in four ways and the process killed there: many minutes.
+# Every call by which a command changes the disk, refused in four ways and the process killed there; and a hundred builds whose
+# tools are interrupted, or find the disk full, in the middle of a write: many minutes.
 faults: test-packages $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest $(ALL_CORES) -m "faults or not faults" tests/faults $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest $(ALL_CORES) -m "faults or not faults" tests/faults tests/aos/test_interrupted_builds.py $(PYTEST_ARGS)
 
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"

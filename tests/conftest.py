@@ -21,8 +21,9 @@ AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 TESTS = Path(__file__).resolve().parent
 # These start programs: SCons, an install, a serial line's other end, a process that is to be killed.
 STARTING = (
-    "scons/test_plain_scons.py", "faults", "fuzz/test_fuzz_inputs.py", "test_wheel.py", "transport/test_serial_lines.py",
-    "release/test_step_guard.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
+    "scons/test_plain_scons.py", "scons/test_sconsign.py", "faults", "fuzz/test_fuzz_inputs.py", "test_wheel.py",
+    "transport/test_serial_lines.py",
+    "release/test_step_guard.py", "release/test_lock.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
     "cli/test_links.py", "test_children.py",
 )
 # Variables of a shell, beside those with the names' beginnings in `_own_environment`, that change what programs do or show.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 from aos_ota_plugin.errors import BusyError, OutputError
 
@@ -18,15 +20,34 @@ class BuildLock:
 
         self._lock = FileLock(str(path))
         self._path = path
+        self._handle: Optional[int] = None
+
+    @property
+    def handle(self) -> Optional[int]:
+        """The file handle that holds the lock in the programs which inherit it; None where there is no such lock."""
+        return self._handle
 
     def acquire(self) -> None:
-        """Take the lock at once.
+        """Take the lock at once, for this process and the programs that inherit its handle.
 
         Raises:
-            BusyError: another build of this solution holds it.
+            BusyError: another build of this solution holds it, or a program that a killed one has left running.
             OutputError: the lock file cannot be made.
         """
         self._acquire(0, "another build of this solution is running")
+        try:
+            self._handle = _lock_inherited(self._path.parent)
+        except BlockingIOError:
+            self._lock.release()
+            raise BusyError("a build of this solution was killed, and a program that it had started still runs (it "
+                            f"holds {self._path.parent})",
+                            remedy="wait until it ends, or end it, then build again") from None
+        except OSError as error:
+            self._lock.release()
+            raise OutputError(f"cannot read {self._path.parent}: {error.strerror or error}",
+                              remedy="make the folder readable, and build again") from None
+        # A process that lives on after an orderly end, such as a compiler cache's server, locks nobody out.
+        atexit.register(self.release)
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -57,5 +78,33 @@ class BuildLock:
                               remedy=f"make {self._path.parent} writable and build again") from None
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back, also for the programs that this process has started."""
+        if self._handle is not None:
+            import fcntl
+
+            fcntl.flock(self._handle, fcntl.LOCK_UN)
+            os.close(self._handle)
+            self._handle = None
         self._lock.release()
+
+
+def _lock_inherited(folder: Path) -> Optional[int]:
+    """Lock a folder for this process and all that inherit the handle; None where the system has no such locks.
+
+    Raises:
+        BlockingIOError: somebody holds the lock.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None  # some network drives
+    os.set_inheritable(handle, True)
+    return handle

@@ -105,7 +105,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
         rendered = rendering.render_source(
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
             templates=templates_of(env))
-    _wait_past(env.get("OTA_DOWNSTREAM", ()))
+    wait_past(env.get("OTA_DOWNSTREAM", ()))
     file_set.write_file(target[0].abspath, rendered)
 
 
@@ -120,10 +120,10 @@ def _compile_identity(target: Nodes, env: Any) -> None:
     # -pipe: no assembler text with a secret in a temporary folder.
     command = [compiler, *_machine_flags(tokens[1:]), "-w", "-fno-diagnostics-show-caret", "-pipe",
                "-c", "-x", "c", "-o", str(temporary), "-"]
-    _wait_past(env.get("OTA_DOWNSTREAM", ()))
+    wait_past(env.get("OTA_DOWNSTREAM", ()))
     try:
-        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=env["ENV"], check=False)
+        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=env["ENV"], check=False, close_fds=False)  # it holds the build's lock, see spawn.py
     except OSError as error:
         raise BuildError(f"cannot run the compiler {compiler}: {error.strerror or error}",
                          remedy="check the chip's toolchain_prefix and toolchain_path") from None
@@ -178,7 +178,7 @@ def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
     return tuple(word for word in words[1:] if word not in files)
 
 
-def _wait_past(paths: Sequence[str]) -> None:
+def wait_past(paths: Sequence[str]) -> None:
     """Let the clock's second pass the newest of ``paths``.
 
     aos-tools compares whole seconds: an object made in the same second as the archive or program that should take it

@@ -18,15 +18,16 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.process import no_core_dumps
 from aos_ota_plugin.provenance.component import Component
-from aos_ota_plugin.release import inputs, unfinished
+from aos_ota_plugin.release import inputs
 from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.origin import Workplace
 from aos_ota_plugin.release.settle import Site, recover, remembered_modules, shared_lock
-from aos_ota_plugin.release.unfinished import BuildMark
+from aos_ota_plugin.release.unfinished import BuildMark, Healing
 from aos_ota_plugin.scons import builders, sconsign
-from aos_ota_plugin.scons.actions import SourceKind, show, show_internal
+from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_past
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
+from aos_ota_plugin.scons.spawn import hold_in_programs
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -71,20 +72,27 @@ class _Hook:
         self.binary = self.env.File(_from_top(self.env["OBJCOPY_FILE"]))
         self.elf = self.env.File(_from_top(self.env["ELF_FILE"]))
         self.site = self._site()
-        self.mark = BuildMark(self.out)
+        # Objects and programs, then libraries: dylibs and userspace libraries, too.
+        self.mark = BuildMark(self.out, [os.path.dirname(self.out), os.path.dirname(self.solution.lib_path)])
 
     def run(self) -> None:
         clean = SCons.Script.GetOption("clean")
         if not SCons.Script.GetOption("no_exec"):
             lock = BuildLock(Path(self.out, _LOCK))
             lock.acquire()
+            hold_in_programs(lock)
             recover(self.site)
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
+            healing = self.mark.heal(lambda: sconsign.recorded_targets(self.folder))
             if clean:  # the file itself will be removed
+                self.mark.end()
                 lock.release()
             else:
-                self._heal()
+                self._make_anew(healing)
+                # From here on this build counts as unfinished, until it has succeeded.
+                self.mark.begin()
+                sconsign.when_built(self.mark.end)
         if clean:
             self._clean()
             return
@@ -102,16 +110,12 @@ class _Hook:
         self._render(settings)
         self._identity()
         self._image(settings)
-        if not SCons.Script.GetOption("no_exec"):
-            # Until SCons has written its record, this build counts as unfinished.
-            self.mark.begin()
-            sconsign.when_written(self.mark.end)
 
-    def _heal(self) -> None:
-        rendered = {path for component, kind in self._rendered() if (path := self._rendered_path(component, kind))}
-        rendered.add(os.path.join(self.folder, "out", self.name, SourceKind.APP.value))
-        if self.mark.heal([os.path.dirname(self.out), self.solution.lib_path], rendered):
-            _say("the last build was killed: what it had made is made anew")
+    def _make_anew(self, healing: Healing) -> None:
+        if healing.removed:
+            _say("the last build did not succeed: what it had made is made anew")
+        # What takes up an object that is made again has to be older than that, in whole seconds.
+        wait_past(healing.left)
 
     # --- what is set
 
@@ -295,7 +299,7 @@ class _Hook:
             *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
             *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
             *remembered_modules(site), site.manifest, site.state, shared_lock(site),
-            os.path.join(self.out, _LOCK), os.path.join(self.out, unfinished.NAME)) if path])
+            os.path.join(self.out, _LOCK)) if path])
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

@@ -1,12 +1,14 @@
-"""SCons' own record of a build, ``.sconsign.dblite``, which it writes last: on a full disk that is where it fails."""
+"""SCons' own record of a build, ``.sconsign.dblite``, which it writes last, and whether the build succeeded."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-from typing import Any, Callable
+import pickle
+from typing import Any, Callable, Dict, Optional, Set
 
+import SCons.dblite
 import SCons.SConsign
 import SCons.Script
 
@@ -14,20 +16,61 @@ from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.scons.actions import show
 
 
-def when_written(then: Callable[[], None]) -> None:
-    """Call `then` once SCons has its record on the disk.
+def when_built(then: Callable[[], None]) -> None:
+    """Call `then` once SCons has built all it was asked for and has its record on the disk; never after anything else.
 
-    Where it cannot write it, SCons would show a traceback: from now on it shows an error of ours, and ends with
+    Where it cannot write its record, SCons would show a traceback: from now on it shows an error of ours, and ends with
     status 2.
     """
-    SCons.SConsign.write = _explaining(SCons.SConsign.write, then)
+    SCons.SConsign.write = _explaining(SCons.SConsign.write)
+    # SCons writes its record after failed and interrupted builds, too, and says that it is done building where an
+    # exception ends it. This function returns only when it was through with all jobs, interrupted or not.
+    SCons.Script.Main._build_targets = _noting_success(SCons.Script.Main._build_targets, then)
 
 
-def _explaining(write: Callable[[], None], then: Callable[[], None]) -> Callable[[], None]:
+def recorded_targets(folder: str) -> Optional[Set[str]]:
+    """List what SCons has built, by its record in `folder`: absolute paths, by ``os.path.normcase``.
+
+    None where it keeps its records in another form than aos-tools has it do.
+    """
+    if SCons.SConsign.DB_Module is not SCons.dblite:
+        return None
+    try:
+        database = SCons.dblite.open(os.path.join(folder, SCons.SConsign.DB_Name), "r")
+    except OSError:
+        return set()
+    return {os.path.normcase(os.path.normpath(os.path.join(folder, where, name)))
+            for where in list(database.keys())
+            for name, entry in _entries(database[where]).items()
+            if getattr(getattr(entry, "binfo", None), "bactsig", None)}
+
+
+def _entries(pickled: bytes) -> Dict[str, Any]:
+    """Read what SCons recorded of one folder; what nobody can read is built anew."""
+    try:
+        entries = pickle.loads(pickled)  # noqa: S301 (SCons loads the same bytes)
+    except Exception:
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _noting_success(build: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
+    def build_and_note(*arguments: Any, **options: Any) -> Any:
+        nodes = build(*arguments, **options)
+        main = SCons.Script.Main
+        # A status of 0 is not enough: with -i, and after sys.exit(0) in an action, SCons has failed with that.
+        failed = main.exit_status or main.this_build_status or main.GetBuildFailures()
+        if nodes and not failed and not SCons.Script.GetOption("no_exec"):
+            then()
+        return nodes
+
+    return build_and_note
+
+
+def _explaining(write: Callable[[], None]) -> Callable[[], None]:
     def write_or_explain() -> None:
         try:
             write()
-            then()
         except OSError as error:
             databases = list(SCons.SConsign.DB_sync_list)
             for database in databases:

@@ -1,0 +1,24 @@
+"""The programs that SCons starts: they hold the build's lock, too, so that none of them writes into the next build."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any, List, Mapping
+
+from aos_ota_plugin.release.lock import BuildLock
+
+
+def hold_in_programs(lock: BuildLock) -> None:
+    """Let every program that SCons starts from now on hold `lock` until it ends, where the system has such locks.
+
+    By itself SCons closes all files but the standard ones in what it starts.
+    """
+    handle = lock.handle
+    if handle is None:
+        return
+    import SCons.Platform.posix
+
+    def run(command: List[str], env: Mapping[str, Any]) -> int:
+        return subprocess.Popen(command, env=env, pass_fds=(handle,)).wait()
+
+    SCons.Platform.posix.exec_subprocess = run
