@@ -27,6 +27,7 @@ from aos_ota_plugin.release.unfinished import BuildMark
 from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show, show_internal
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
+from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -34,7 +35,6 @@ LIBRARY = "aos_ota_plugin"
 _LOCK = "build.lock"
 _EPOCH = "315532800"
 """1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
-_NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
 _CONDITION = re.compile(r"<([^<>]+)>")
 
 
@@ -72,6 +72,7 @@ class _Hook:
         self.elf = self.env.File(_from_top(self.env["ELF_FILE"]))
         self.site = self._site()
         self.mark = BuildMark(self.out)
+        self.request = BuildRequest(self.folder, component.hw_info.board_name or "")
 
     def run(self) -> None:
         clean = SCons.Script.GetOption("clean")
@@ -105,7 +106,11 @@ class _Hook:
         if not SCons.Script.GetOption("no_exec"):
             # Until SCons has written its record, this build counts as unfinished.
             self.mark.begin()
-            sconsign.when_written(self.mark.end)
+            sconsign.when_written(self._end)
+
+    def _end(self) -> None:
+        self.mark.end()
+        self.request.report_success(self.site.manifest)
 
     def _heal(self) -> None:
         rendered = {path for component, kind in self._rendered() if (path := self._rendered_path(component, kind))}
@@ -119,13 +124,12 @@ class _Hook:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
         return settings_from_aos(
-            self.solution, folder=self.folder, known_foreign=self._foreign(),
-            command_line=[(name, value) for name, value in SCons.Script.ARGLIST if name not in _NOT_SETTINGS])
+            self.solution, folder=self.folder, known_foreign=self._foreign(), command_line=self.request.pairs)
 
     def _foreign(self) -> Collection[str]:
         """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
         own = f"{self.name.upper()}_"
-        written = [*self.solution.solution_component.defconfig, *(name for name, _ in SCons.Script.ARGLIST)]
+        written = [*self.solution.solution_component.defconfig, *(name for name, _ in self.request.pairs)]
         # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo.
         names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)}
         for component in self.solution.components:
@@ -143,6 +147,9 @@ class _Hook:
         return names
 
     def _warn(self, settings: OtaSettings) -> None:
+        nothing_set = self.request.warning()
+        if nothing_set:
+            _say(f"warning: {nothing_set}")
         if settings.security == "none":
             _say("warning: OTA_CONFIG_RSA is off: the image is not signed, and these devices take any image that "
                  "reaches them")

@@ -11,7 +11,7 @@ from network_lab import CLOUD, MOSQUITTO, VENDOR_CLOUD, Authority
 from aos_ota_plugin.cli.demo_firmware import built_firmware
 from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built
+from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built, Variant
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.machine import QEMU
 from aos_ota_plugin.simulate.network import NETWORK_OLD, NETWORK_VERSIONS, NetworkBuilt
@@ -50,5 +50,6 @@ def network_built(tmp_path_factory: pytest.TempPathFactory, aos: Path, require_t
     require_tool("the emulated device's libraries", fetched, why)
     folder = tmp_path_factory.mktemp("network") / "工作 区"
     old = NETWORK_VERSIONS[NETWORK_OLD]
-    versions = {**NETWORK_VERSIONS, CLOUD: (*old, *CLOUD_MODE), VENDOR_CLOUD: (*old, VENDOR_FLAWS, *CLOUD_MODE)}
+    cloud = (*old.arguments, *CLOUD_MODE)
+    versions = {**NETWORK_VERSIONS, CLOUD: Variant(cloud), VENDOR_CLOUD: Variant(cloud, VENDOR_FLAWS)}
     return built_network_firmware(folder, authority.pem, quiet=True, versions=versions)
