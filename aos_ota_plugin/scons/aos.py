@@ -28,6 +28,7 @@ from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show, show_internal
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
+from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -124,14 +125,17 @@ class _Hook:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
         return settings_from_aos(
-            self.solution, folder=self.folder, known_foreign=self._foreign(), command_line=self.request.pairs)
+            self.solution, folder=self.folder, known_foreign=self._foreign(), command_line=self.request.pairs,
+            schema=self.request.schema)
 
     def _foreign(self) -> Collection[str]:
         """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
         own = f"{self.name.upper()}_"
         written = [*self.solution.solution_component.defconfig, *(name for name, _ in self.request.pairs)]
-        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo.
-        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)}
+        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo. Of one that is called ota_app
+        # OTA_APP_VERSON is none.
+        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)
+                           and not nearest(str(name), self.request.schema.symbols, 0.85)}
         for component in self.solution.components:
             if component.type not in ("solution", "board"):
                 names.update(component.defconfig)

@@ -28,17 +28,17 @@ class BuildRequest:
                 f"`aos-ota make` asked for the board {order.board}, and this build is for {board or 'none'}",
                 remedy="the solution's Makefile has to hand its BOARD to scons: `scons --board=$(BOARD)`; where "
                 "aos-tools starts scons without make, choose the board in package.yaml, under hw_info")
-        self._names = load_schema().symbols
+        self.schema = load_schema()
         self.pairs = asked_for(Request(
             scons=SCons.Script.ARGLIST,
             behind_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
             makeflags=os.environ.get("MAKEFLAGS", ""),
             handed_over=order.settings if order else (),
-        ), self._names)
+        ), self.schema.symbols)
 
     def warning(self) -> Optional[str]:
         """Say which settings stand in the environment alone, where they set nothing."""
-        return environment_warning(os.environ, self.pairs, self._names)
+        return environment_warning(os.environ, self.pairs, self.schema.symbols)
 
     def report_success(self, manifest: str) -> None:
         """Tell `aos-ota make`, where it started this build, that SCons has built all of it; `manifest` is a path.

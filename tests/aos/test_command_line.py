@@ -80,6 +80,14 @@ def test_values_arrive_and_names_that_do_not_exist_are_refused(shape, shaped, ot
     assert shaped.snapshot() == before
 
 
+def test_a_misspelt_name_is_none_of_the_solutions_own_whatever_that_is_called(workspace):
+    workspace.edit(workspace.package, "name: ota_demo", "name: ota_app")
+    workspace.solution.rename(workspace.solution.with_name("ota_app"))
+    refused = workspace.make("OTA_APP_VERSON=app-1.0.9", cwd=workspace.solution.with_name("ota_app"))
+    assert refused.status != 0
+    assert "did you mean OTA_APP_VERSION?" in refused.output
+
+
 def test_the_environment_alone_sets_nothing_and_is_warned_of(strange):
     strange.made("OTA_APP_VERSION=app-1.0.0")
     result = strange.made("OTA_APP_VERSION=app-1.0.0", env={"OTA_APP_VERSION": "app-7", "OTA_DIFF": "y"})
