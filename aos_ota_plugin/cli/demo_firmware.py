@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
-from typing import Dict, Iterable, Mapping, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 import click
 
@@ -15,7 +16,7 @@ from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY
-from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware
+from aos_ota_plugin.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware, Variant
 from aos_ota_plugin.simulate.libraries import cache_folder, library_files
 
 _RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
@@ -28,7 +29,7 @@ _KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
 BOOT_PLACE = _RELEASE / "ota_bin" / "ota_boot2a.bin"
 _VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
-_VENDOR_FAULTS = "OTA_BOOT_VENDOR_FAULTS=1"
+_VENDOR_FAULTS = ("OTA_BOOT_VENDOR_FAULTS",)
 
 
 def built_firmware(root: Path, *, quiet: bool) -> Built:
@@ -62,8 +63,8 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     aos = find_aos()
     prepare(root, replaced(libraries))
     make_keys(root)
-    for arguments, target in (([_VENDOR_FAULTS], root / KEPT / _VENDOR_BOOT_FILE), ([], root / BOOT_PLACE)):
-        make_boot_stage(aos, root, arguments, target, quiet=quiet)
+    for macros, target in ((_VENDOR_FAULTS, root / KEPT / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):
+        make_boot_stage(aos, root, macros, target, quiet=quiet)
     run_make(aos, root / _BY_HAND, [], quiet=quiet)
     for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
                          ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
@@ -79,20 +80,42 @@ def make_keys(root: Path) -> None:
     write_file(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
 
 
-def make_boot_stage(aos: str, root: Path, arguments: Sequence[str], target: Path, *, quiet: bool) -> None:
-    """Build the boot stage into `target`; BuildError when that fails."""
-    run_make(aos, root / _BOOT, list(arguments), quiet=quiet)
+def make_boot_stage(aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool) -> None:
+    """Build the boot stage, with these macros set to 1, into `target`; BuildError when that fails."""
+    with _defining(root / _BOOT, macros):
+        run_make(aos, root / _BOOT, [], quiet=quiet)
     write_file(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
 
 
-def make_versions(aos: str, root: Path, versions: Mapping[str, Sequence[str]], *, quiet: bool) -> None:
-    """Build the demo solution with each version's arguments, and keep the files; BuildError when one fails."""
-    for name, settings in versions.items():
-        run_make(aos, root / _DEMO, list(settings), quiet=quiet)
+def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quiet: bool) -> None:
+    """Build each of the demo solution's versions, and keep the files; BuildError when one fails."""
+    for name, variant in versions.items():
+        with _defining(root / _DEMO, variant.macros):
+            run_make(aos, root / _DEMO, list(variant.arguments), quiet=quiet)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
             write_file(root / KEPT / name / file, source.read_bytes())
+
+
+@contextlib.contextmanager
+def _defining(solution: Path, macros: Sequence[str]) -> Iterator[None]:
+    """Set macros to 1 in the solution's package.yaml: no argument of ``aos make`` reaches a compiler."""
+    package = solution / "package.yaml"
+    plain = package.read_bytes()
+    write_file(package, with_macros(plain.decode("utf-8"), macros).encode("utf-8"))
+    try:
+        yield
+    finally:
+        write_file(package, plain)
+
+
+def with_macros(described: str, macros: Sequence[str]) -> str:
+    """Return a package.yaml with these macros, 1 each, under its def_config."""
+    if not macros:
+        return described
+    lines = "def_config:\n" + "".join(f"  {name}: 1\n" for name in macros)
+    return _edited(described, ("def_config:\n", lines)) if "def_config:\n" in described else described + "\n" + lines
 
 
 def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:

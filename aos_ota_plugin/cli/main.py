@@ -16,6 +16,7 @@ VERBS = {
     "init": "set a solution up for signed OTA images",
     "config": "show every setting, and where its value comes from",
     "menuconfig": "change the solution's settings in a menu",
+    "make": "run `aos make`, with every setting arriving, and its true exit status",
     "sign": "sign a payload outside a build, as the build does",
     "approve": "agree to a payload, as the second of four eyes",
     "keys": "show which releases trust and were signed by which key, and what comes next",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping
 
 import click
 
@@ -24,6 +24,7 @@ from aos_ota_plugin.cli.demo_firmware import (
 from aos_ota_plugin.cli.demo_workspace import find_aos, prepare
 from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.release.names import IMAGE_NAME
+from aos_ota_plugin.simulate.firmware import Variant
 from aos_ota_plugin.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_VERSIONS, NetworkBuilt
 
@@ -33,9 +34,9 @@ _LINKSDK = "components/linksdk"
 
 
 def built_network_firmware(root: Path, ca: str, *, quiet: bool,
-                           versions: Mapping[str, Sequence[str]] = NETWORK_VERSIONS) -> NetworkBuilt:
+                           versions: Mapping[str, Variant] = NETWORK_VERSIONS) -> NetworkBuilt:
     """Build everything in `root`, unless it stands there already; devices trust the root certificate `ca` (PEM).
-    `versions` are what is built, and the arguments of ``aos make``.
+    `versions` are what is built, and how.
 
     Raises OtaError when a tool is missing or a build fails.
     """
@@ -49,13 +50,13 @@ def built_network_firmware(root: Path, ca: str, *, quiet: bool,
     return NetworkBuilt(boot_stage(root), kept_firmware(root, versions), *keys_and_flash_list(root))
 
 
-def _build(root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Sequence[str]], *,
+def _build(root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Variant], *,
            quiet: bool) -> None:
     aos = find_aos()
     # The boot stage knows nothing of a network: it is built with the chip as it is without one.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
     make_keys(root)
-    make_boot_stage(aos, root, [], root / BOOT_PLACE, quiet=quiet)
+    make_boot_stage(aos, root, (), root / BOOT_PLACE, quiet=quiet)
     prepare(root, folders)
     make_versions(aos, root, versions, quiet=quiet)
 

@@ -119,7 +119,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     sources = settle_modules.load(settings)
     key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
-        return Outcome(None, _remembered_warnings(site))
+        return Outcome(None, (*_unchanged(site, settings), *_remembered_warnings(site)))
 
     from aos_ota_plugin.release.make import make_release
     from aos_ota_plugin.release.proofs import excuse_lines
@@ -266,6 +266,12 @@ def _stamp(path: Optional[str]) -> Optional[List[object]]:
 def _is_settled(site: Site, key: str) -> bool:
     settled, outputs = _remembered(site)
     return settled == key and site.image in outputs and all(_holds(path, digest) for path, digest in outputs.items())
+
+
+def _unchanged(site: Site, settings: OtaSettings) -> Tuple[str, ...]:
+    """Say which images of the last good release stand as they were."""
+    images = [path for path in sorted(_remembered(site)[1]) if os.path.basename(path) in IMAGES or path == site.image]
+    return tuple(f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images)
 
 
 def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:

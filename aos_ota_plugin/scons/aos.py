@@ -27,7 +27,9 @@ from aos_ota_plugin.release.unfinished import BuildMark, Healing
 from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_past
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
+from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
+from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -35,7 +37,6 @@ LIBRARY = "aos_ota_plugin"
 _LOCK = "build.lock"
 _EPOCH = "315532800"
 """1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
-_NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
 _CONDITION = re.compile(r"<([^<>]+)>")
 
 
@@ -74,6 +75,7 @@ class _Hook:
         self.site = self._site()
         # Objects and programs, then libraries: dylibs and userspace libraries, too.
         self.mark = BuildMark(self.out, [os.path.dirname(self.out), os.path.dirname(self.solution.lib_path)])
+        self.request = BuildRequest(self.folder, component.hw_info.board_name or "")
 
     def run(self) -> None:
         clean = SCons.Script.GetOption("clean")
@@ -92,7 +94,7 @@ class _Hook:
                 self._make_anew(healing)
                 # From here on this build counts as unfinished, until it has succeeded.
                 self.mark.begin()
-                sconsign.when_built(self.mark.end)
+                sconsign.when_built(self._end)
         if clean:
             self._clean()
             return
@@ -111,6 +113,10 @@ class _Hook:
         self._identity()
         self._image(settings)
 
+    def _end(self) -> None:
+        self.mark.end()
+        self.request.report_success(self.site.manifest)
+
     def _make_anew(self, healing: Healing) -> None:
         if healing.removed:
             _say("the last build did not succeed: what it had made is made anew")
@@ -123,15 +129,17 @@ class _Hook:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
         return settings_from_aos(
-            self.solution, folder=self.folder, known_foreign=self._foreign(),
-            command_line=[(name, value) for name, value in SCons.Script.ARGLIST if name not in _NOT_SETTINGS])
+            self.solution, folder=self.folder, known_foreign=self._foreign(), command_line=self.request.pairs,
+            schema=self.request.schema)
 
     def _foreign(self) -> Collection[str]:
         """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
         own = f"{self.name.upper()}_"
-        written = [*self.solution.solution_component.defconfig, *(name for name, _ in SCons.Script.ARGLIST)]
-        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo.
-        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)}
+        written = [*self.solution.solution_component.defconfig, *(name for name, _ in self.request.pairs)]
+        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo. Of one that is called ota_app
+        # OTA_APP_VERSON is none.
+        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)
+                           and not nearest(str(name), self.request.schema.symbols, 0.85)}
         for component in self.solution.components:
             if component.type not in ("solution", "board"):
                 names.update(component.defconfig)
@@ -147,6 +155,9 @@ class _Hook:
         return names
 
     def _warn(self, settings: OtaSettings) -> None:
+        nothing_set = self.request.warning()
+        if nothing_set:
+            _say(f"warning: {nothing_set}")
         if settings.security == "none":
             _say("warning: OTA_CONFIG_RSA is off: the image is not signed, and these devices take any image that "
                  "reaches them")

@@ -87,13 +87,13 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
     depends: List[Any] = [env.Value(_image_key(settings))]
-    depends += [env.File(path) for path in key_files.input_files(settings) if Path(path).is_file()]
+    depends += [_file(env, path) for path in key_files.input_files(settings) if Path(path).is_file()]
     if settings.base_release:
-        depends.append(env.File(settings.base_release))
+        depends.append(_file(env, settings.base_release))
     if settings.modules:
         from aos_ota_plugin.release.module_sources import source_files
 
-        depends += [env.File(path) for path in source_files(settings)]
+        depends += [_file(env, path) for path in source_files(settings)]
     env.Depends(target, depends)
     # A build that fails must leave the last good image and manifest where they are.
     env.Precious(target)
@@ -103,12 +103,17 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
 def _templates(env: Any, name: str) -> List[Any]:
     """What ``name`` may be rendered from: its own template and every partial, but not the other targets' own."""
     others = {f"{other}{SUFFIX}" for other in _RENDERED if other != name}
-    return [env.File(file) for template, (_, file) in actions.templates_of(env).items()
+    return [_file(env, file) for template, (_, file) in actions.templates_of(env).items()
             if template.removeprefix(OWN) not in others]
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    return [env.File(path) for path in key_files.trust_files(settings) if Path(path).is_file()]
+    return [_file(env, path) for path in key_files.trust_files(settings) if Path(path).is_file()]
+
+
+def _file(env: Any, path: str) -> Any:
+    """Return the node of a path; SCons would look a ``$name`` in it up in the environment."""
+    return env.File(path.replace("$", "$$"))
 
 
 def _reference(settings: OtaSettings) -> Optional[str]:

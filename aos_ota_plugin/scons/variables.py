@@ -12,7 +12,7 @@ from aos_ota_plugin.console.prompt import ask_secret
 from aos_ota_plugin.errors import Place, SettingsError
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
-from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.schema import Schema, load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
 from aos_ota_plugin.workspace.disk import read_text
@@ -26,6 +26,7 @@ _OURS = re.compile(r"OTA_|SECRET|PASSPHRASE|PKCS11", re.IGNORECASE)
 
 def settings_from_aos(
     solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], known_foreign: Collection[str],
+    schema: Schema,
 ) -> OtaSettings:
     """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
 
@@ -34,7 +35,6 @@ def settings_from_aos(
     Raises:
         SettingsError, SecretError, WorkspaceError: as the readers and ``resolve`` do.
     """
-    schema = load_schema()
     layers: List[Sequence[RawSetting]] = []
     foreign = set(known_foreign)
     saved = Path(folder) / "ota.config"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Collection, Optional, Sequence
 
-from aos_ota_plugin.settings.raw import RawSetting, complaint
+from aos_ota_plugin.settings.raw import COMMAND_LINE, RawSetting, complaint
 
 # Macros that the vendor's ota component and its agent test or let a build define.
 DEVICE_MACROS = frozenset((
@@ -16,6 +16,8 @@ DEVICE_MACROS = frozenset((
     "OTA_DOWNLOAD_RETRY_CNT", "OTA_DOWNLOAD_TIMEOUT", "OTA_FLASH_BLOCK_SIZE", "OTA_FLASH_WRITE_CACHE_SIZE",
     "OTA_LINUX", "OTA_SIGNAL_CHANNEL",
 ))
+_SLIP = 0.85
+"""How much a name without ``OTA_`` has to be like one of ours to be taken for it; APP_VERSION is less."""
 _AOS_VERSION = re.compile(r"OTA_(?:\w+_)?SW_VERSION")  # aos adds one to the def_config of every component
 
 
@@ -30,11 +32,17 @@ def nearest(name: str, names: Collection[str], cutoff: float = 0.6) -> Optional[
 def refuse_unknown(
     layers: Sequence[Sequence[RawSetting]], names: Collection[str], known_foreign: Collection[str]
 ) -> None:
-    """Raise SettingsError for the first ``OTA_`` name that is neither ours nor known to be another's."""
+    """Raise SettingsError for the first ``OTA_`` name that is neither ours nor known to be another's.
+
+    On the command line, where a name may belong to nobody, one that is nearly ours counts, too: ``OAT_APP_VERSION``.
+    """
     for layer in layers:
         for raw in layer:
             name = raw.name
-            if not name.upper().startswith("OTA_") or name in names or name in known_foreign:
+            if name in names or name in known_foreign:
+                continue
+            if not name.upper().startswith("OTA_") and not (
+                    raw.origin.kind == COMMAND_LINE and nearest(name.upper(), names, _SLIP)):
                 continue
             if name in DEVICE_MACROS or _AOS_VERSION.fullmatch(name):
                 continue

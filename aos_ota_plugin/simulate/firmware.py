@@ -15,16 +15,25 @@ VENDOR = f"{OLD} with the vendor's flaws"
 CLOUD, VENDOR_CLOUD = f"{OLD} in cloud mode", f"{OLD} in cloud mode with the vendor's flaws"
 PUBLIC_KEY = "keys/ota_dev_public.pem"
 CLOUD_MODE = ("OTA_CONFIG_LOCAL_RSA=n", "OTA_CONFIG_CLOUD_RSA=y", f"OTA_PUBLIC_KEY={PUBLIC_KEY}")
-VENDOR_FLAWS = "DEMO_VENDOR_FLAWS=1"
-VERSIONS: Dict[str, Tuple[str, ...]] = {
-    OLD: (f"OTA_APP_VERSION={OLD}",),
-    NEW: (f"OTA_APP_VERSION={NEW}",),
-    TENTH: (f"OTA_APP_VERSION={TENTH}",),
-    CLOUD: (f"OTA_APP_VERSION={OLD}", *CLOUD_MODE),
-    VENDOR: (f"OTA_APP_VERSION={OLD}", VENDOR_FLAWS),
-    VENDOR_CLOUD: (f"OTA_APP_VERSION={OLD}", VENDOR_FLAWS, *CLOUD_MODE),
+VENDOR_FLAWS = ("DEMO_VENDOR_FLAWS",)
+
+
+class Variant(NamedTuple):
+    """How one version is built: the arguments of ``aos make``, and macros of the demo's own that are 1."""
+
+    arguments: Tuple[str, ...]
+    macros: Tuple[str, ...] = ()
+
+
+VERSIONS: Dict[str, Variant] = {
+    OLD: Variant((f"OTA_APP_VERSION={OLD}",)),
+    NEW: Variant((f"OTA_APP_VERSION={NEW}",)),
+    TENTH: Variant((f"OTA_APP_VERSION={TENTH}",)),
+    CLOUD: Variant((f"OTA_APP_VERSION={OLD}", *CLOUD_MODE)),
+    VENDOR: Variant((f"OTA_APP_VERSION={OLD}",), VENDOR_FLAWS),
+    VENDOR_CLOUD: Variant((f"OTA_APP_VERSION={OLD}", *CLOUD_MODE), VENDOR_FLAWS),
 }
-"""What is built, and the arguments of ``aos make``; what differs in one object only stands together."""
+"""What is built; what differs in one object only stands together."""
 
 
 BY_HAND = f"{OLD} by hand"

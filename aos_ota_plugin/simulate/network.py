@@ -24,10 +24,10 @@ from aos_ota_plugin.release.file_set import write_file
 from aos_ota_plugin.simulate import flash, machine
 from aos_ota_plugin.simulate.console import STAYS_ON
 from aos_ota_plugin.simulate.device import FLASH_LIST_NAME
-from aos_ota_plugin.simulate.firmware import Firmware
+from aos_ota_plugin.simulate.firmware import Firmware, Variant
 
 NETWORK_OLD, NETWORK_NEW = "app-1.0.0", "app-1.0.1"
-NETWORK_VERSIONS = {version: (f"OTA_APP_VERSION={version}",) for version in (NETWORK_OLD, NETWORK_NEW)}
+NETWORK_VERSIONS = {version: Variant((f"OTA_APP_VERSION={version}",)) for version in (NETWORK_OLD, NETWORK_NEW)}
 """What is built, and the arguments of ``aos make``."""
 ROUTER = "10.0.2.2"
 """What the device calls this host."""

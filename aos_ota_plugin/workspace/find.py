@@ -52,6 +52,42 @@ def find_solution(start: str) -> str:
     return str(folder)
 
 
+def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
+    """Return the folder of the solution to build, and the board that scons has to be told, "" for its package.yaml's.
+
+    `named` is ``SOLUTION@BOARD``, or "" for the solution in `start`, or the one that the workspace's ``.config`` names.
+    Raises WorkspaceError.
+    """
+    if named:
+        folder, board = _named_solution(start, named)
+    else:
+        folder = find_solution(start)
+        root = find_root(folder)
+        if os.path.realpath(start) == os.path.realpath(root):
+            board = board or configured(root)[1]
+    package = load_package(Path(folder))
+    if board in ("", package.board_name):
+        return folder, ""
+    if board not in {depend.name for depend in package.depends}:
+        # aos-tools 1.1.43 fails inside; with `-b` it writes the board there, and rewrites the whole file.
+        raise WorkspaceError(f"aos-tools builds {package.name} for no board that it does not depend on: {board}",
+                             place=Place(package.file), remedy=f"add `- {board}: master` under depends:")
+    return folder, board
+
+
+def _named_solution(start: str, named: str) -> Tuple[str, str]:
+    root = find_root(start)
+    solution, _, board = named.partition("@")
+    if not solution or not board or "@" in board:
+        raise WorkspaceError(f"{named!a} is no SOLUTION@BOARD", place=Place(root),
+                             remedy="write the solution's name, @, and the board's name")
+    path = find_components(root).get(solution)
+    if path is None or load_package(Path(path)).type != "solution":
+        raise WorkspaceError(f"there is no solution {solution} in this workspace", place=Place(root),
+                             remedy="name the folder of one, below solutions/")
+    return path, board
+
+
 def configured(root: str) -> Tuple[str, str]:
     """Return the solution and board in a workspace's ``.config``; "" for what it does not say."""
     path = Path(root, ".config")

@@ -12,7 +12,7 @@ from network_lab import CLOUD, MOSQUITTO, VENDOR_CLOUD, Authority
 from aos_ota_plugin.cli.demo_firmware import built_firmware
 from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built
+from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built, Variant
 from aos_ota_plugin.simulate.libraries import LIBRARIES, NETWORK_LIBRARIES, Library, cache_folder, library_files
 from aos_ota_plugin.simulate.machine import QEMU
 from aos_ota_plugin.simulate.network import NETWORK_OLD, NETWORK_VERSIONS, NetworkBuilt
@@ -59,6 +59,7 @@ def network_built(shared_folder: Shared, aos: Path, require_tool, fetch, authori
     require_tool("mosquitto_pub", shutil.which("mosquitto_pub") is not None, "apt-get install mosquitto-clients")
     fetch(NETWORK_LIBRARIES)
     old = NETWORK_VERSIONS[NETWORK_OLD]
-    versions = {**NETWORK_VERSIONS, CLOUD: (*old, *CLOUD_MODE), VENDOR_CLOUD: (*old, VENDOR_FLAWS, *CLOUD_MODE)}
+    cloud = (*old.arguments, *CLOUD_MODE)
+    versions = {**NETWORK_VERSIONS, CLOUD: Variant(cloud), VENDOR_CLOUD: Variant(cloud, VENDOR_FLAWS)}
     with shared_folder("network") as folder:
         return built_network_firmware(folder / "工作 区", authority.pem, quiet=True, versions=versions)

@@ -14,7 +14,7 @@ import aos_ota_plugin
 from aos_ota_plugin.errors import SecretError, WorkspaceError
 from aos_ota_plugin.workspace.conditions import holds
 from aos_ota_plugin.workspace.disk import read_text
-from aos_ota_plugin.workspace.find import configured, find_components, find_root, find_solution
+from aos_ota_plugin.workspace.find import configured, find_build, find_components, find_root, find_solution
 from aos_ota_plugin.workspace.solution import load_solution
 
 
@@ -72,6 +72,23 @@ def test_solution_here_or_configured(ws):
     (ws.root / ".config").write_text("solution: gone\n")
     with pytest.raises(WorkspaceError, match=r"\.config: there is no solution gone in this workspace"):
         find_solution(str(ws.root))
+
+
+def test_what_to_build(ws):
+    folder = ws.solution(["b1", "b2"])
+    ws.solution(name="other")
+    root = str(ws.root)
+    # The board of package.yaml need not be said: aos-tools fails for any that the solution does not depend on.
+    assert find_build(folder) == find_build(root, "ota_demo@b1") == find_build(folder, board="b1") == (folder, "")
+    assert find_build(folder, "ota_demo@b2") == find_build(folder, board="b2") == (folder, "b2")
+    (ws.root / ".config").write_text("solution: ota_demo\nboard: b2\n", encoding="utf-8")
+    assert find_build(root) == (folder, "b2")
+    assert find_build(root, board="b1") == find_build(folder) == (folder, "")
+    with pytest.raises(WorkspaceError, match="- b2: master` under depends"):
+        find_build(root, "other@b2")
+    for named in ("", "clean", "@b1", "ota_demo@", "a@b@c", "b1@b1", "none@b1"):
+        with pytest.raises(WorkspaceError):
+            find_build(str(ws.root / "hardware"), named)
 
 
 def test_components_are_found_where_aos_looks(ws):

@@ -1,0 +1,49 @@
+"""``aos-ota make``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Tuple
+
+import click
+
+from aos_ota_plugin.cli.config import split_pairs
+from aos_ota_plugin.cli.ending import unwound
+from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.pipeline import aos_make
+from aos_ota_plugin.workspace.find import find_build
+
+
+@click.command("make", short_help="run `aos make`, with every setting arriving, and its true exit status")
+@click.argument("words", nargs=-1, metavar="[SOLUTION@BOARD] [KEY=VALUE]...")
+@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
+              help="The solution, or the workspace.")
+@unwound()
+def command(words: Tuple[str, ...], directory: str) -> None:
+    """Run the real `aos make` in the solution here, the one that the workspace's .config names, or SOLUTION. No shell
+    sees the settings: spaces, quotes, `$`, `;` and backslashes arrive as they are. package.yaml is not rewritten.
+
+    Exit status: 0 if a whole release stands there, else that of `aos make`; 1 where it ends with 0 for a build that
+    failed, as it does on Windows and when interrupted.
+
+    \b
+    Example:
+      aos-ota make ota_demo@haas100 OTA_APP_VERSION=app-1.0.1 'OTA_SIGNING_KEY=my keys/$current.pem'
+    """
+    named = words[0] if words and "=" not in words[0] else ""
+    pairs = split_pairs(words[1:] if named else words)
+    settings, others = aos_make.split_arguments([pair for pair in pairs if pair[0] != "BOARD"])
+    solution, board = find_build(os.path.abspath(directory), named, dict(pairs).get("BOARD", ""))
+    aos = aos_make.find_aos()
+    if aos is None:
+        raise BuildError("there is no `aos` here, neither beside this Python nor on PATH",
+                         remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"')
+    ending = aos_make.run_aos_make(aos, solution, board, settings, others)
+    if ending.report is None:
+        find_launcher(os.path.dirname(aos) + os.pathsep + os.environ.get("PATH", ""))  # what cannot start says why
+    if ending.status:
+        click.echo(f"aos-ota: `aos make` ended with status {ending.status}", err=True)
+        sys.exit(ending.status)
+    aos_make.prove_built(ending, solution, dict(settings).get(aos_make.VERSION))

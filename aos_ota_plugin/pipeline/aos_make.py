@@ -1,0 +1,188 @@
+"""Runs the real ``aos make`` with settings that no shell sees, and finds out from its outputs how it ended.
+
+aos-tools hands the arguments of ``aos make`` to a shell, unquoted, and ends with 0 for builds that were interrupted, on
+Windows for every build that failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.bounded import FILE_MAX, read_bounded
+from aos_ota_plugin.children import kill_group, own_group
+from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, SettingsError
+from aos_ota_plugin.release import store, unfinished
+from aos_ota_plugin.settings import handover
+from aos_ota_plugin.settings.handover import Order, Report
+from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.sources import read_command_line
+
+Pairs = Sequence[Tuple[str, str]]
+VERSION = "OTA_APP_VERSION"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HARMLESS = re.compile(r"[A-Za-z0-9_.,:/+@=-]*")
+"""What no shell and no make takes for anything but itself."""
+_PATIENCE = 10
+"""Seconds that a build has to end when it is asked to."""
+
+
+class Ending(NamedTuple):
+    """How a build ended: the status of ``aos``, and how far our hook came in it; None if it did not run."""
+
+    status: int
+    report: Optional[Report]
+
+
+def find_aos() -> Optional[str]:
+    """Return the `aos` beside this Python, else the one on PATH; None where there is none."""
+    return shutil.which("aos", path=_search_path(os.path.dirname(os.path.abspath(sys.executable))))
+
+
+def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
+    """Tell our settings, which are handed over, from what goes to ``aos make`` as ``KEY=value``.
+
+    Raises:
+        SecretError: one of them is a secret.
+        SettingsError: a key of someone else's has a value that a shell or make might take for something else.
+    """
+    read_command_line(pairs)
+    ours = load_schema().symbols
+    others = []
+    for name, value in pairs:
+        if name in ours:
+            continue
+        if not _NAME.fullmatch(name) or not _HARMLESS.fullmatch(value):
+            raise SettingsError(
+                f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
+                remedy="its value may have letters, digits and .,:/+@=_- in it; set another one in package.yaml, under "
+                "def_config")
+        others.append(f"{name}={value}")
+    return [(name, value) for name, value in pairs if name in ours], others
+
+
+def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: Sequence[str]) -> Ending:
+    """Build the solution in the folder `solution`, and say how it ended; its output is shown as it comes.
+
+    `board` may be "", for the one in package.yaml, which is not rewritten, as ``aos make -b`` would do.
+
+    Raises:
+        BuildError: `aos` cannot be started.
+    """
+    if board and not _HARMLESS.fullmatch(board):
+        raise SettingsError(f"{board!a} is no name of a board", remedy="write SOLUTION@BOARD")
+    with _handed_over(Order(secrets.token_hex(16), solution, board, tuple(settings))) as (folder, nonce):
+        command = [aos, "make", *([f"BOARD={board}"] if board else []), *others]
+        path = _search_path(os.path.dirname(os.path.abspath(aos)))
+        environment = {**os.environ, handover.VARIABLE: folder, "PATH": path}
+        try:
+            status = _run(command, solution, environment)
+        except OSError as error:
+            raise BuildError(f"{aos} cannot be started: {error.strerror or error}",
+                             remedy="activate the environment that holds it") from None
+        return Ending(status, _report(folder, nonce))
+
+
+def prove_built(ending: Ending, solution: str, version: Optional[str]) -> None:
+    """Look whether this build has left a whole release, of `version` where one was asked for.
+
+    Raises:
+        BuildError, ProofError: it has not.
+    """
+    report = ending.report
+    if report is None:
+        raise BuildError("aos_ota_plugin did not run in this build: nothing was signed, and no setting arrived",
+                         remedy="aos-tools says above what it went on without; `aos-ota doctor` says what to change")
+    mark = os.path.join(solution, "out", "ota", unfinished.NAME)
+    if report.state != handover.BUILT or os.path.lexists(mark):
+        raise BuildError(f"the build failed, though `aos make` ended with {ending.status}",
+                         remedy="its messages stand above")
+    _prove_release(report.manifest, version)
+
+
+def _prove_release(path: str, version: Optional[str]) -> None:
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    place = Place(path)
+    again = "build again; does something else write to this folder?"
+    try:
+        manifest = parse_manifest(read_bounded(path), file=path)
+        for image in manifest.images:
+            data = read_bounded(os.path.join(os.path.dirname(path), image.file), FILE_MAX)
+            if hashlib.sha256(data).hexdigest() != image.sha256:
+                raise ProofError(f"{image.file} is not the file that this manifest describes", place=place,
+                                 remedy=again)
+    except OSError as error:
+        raise ProofError(f"this build left no whole release: {error.filename}: {error.strerror or error}", place=place,
+                         remedy=again) from None
+    if version is not None and manifest.version != version:
+        raise ProofError(f"{version} was asked for, and this is {manifest.version}", place=place, remedy=again)
+
+
+@contextlib.contextmanager
+def _handed_over(order: Order) -> Iterator[Tuple[str, str]]:
+    try:
+        folder = tempfile.mkdtemp(prefix="aos-ota-make-")  # its owner's alone
+    except OSError as error:
+        raise OutputError(f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
+                          remedy="make room there, or set TMPDIR to a folder with room") from None
+    try:
+        store.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
+        yield folder, order.nonce
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(folder: str, nonce: str) -> Optional[Report]:
+    path = os.path.join(folder, handover.REPORT)
+    if not os.path.lexists(path):
+        return None
+    report = handover.parse_report(Path(path).read_bytes(), path)
+    return report if report.nonce == nonce else None
+
+
+def _search_path(folder: str) -> str:
+    return folder + os.pathsep + os.environ.get("PATH", "")
+
+
+def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
+    # At a terminal Ctrl-C reaches the build by itself, which may ask for a passphrase there; elsewhere it gets a group
+    # of its own, to be ended as a whole.
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command, cwd=folder, env=environment, **({} if at_terminal else own_group()))  # type: ignore[call-overload]
+    try:
+        status = process.wait()
+    except BaseException as error:
+        _end(process, grouped=not at_terminal, told=at_terminal and isinstance(error, KeyboardInterrupt))
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def _end(process: subprocess.Popen[bytes], *, grouped: bool, told: bool) -> None:
+    """Have the build end by itself, unless it was `told` to: SCons ends in order then. Kill it where it does not."""
+    if os.name == "posix" and not told:
+        with contextlib.suppress(OSError):
+            # Where the shell has made us a group, all that we have started is in it.
+            group = process.pid if grouped else os.getpgrp()
+            if grouped or group == os.getpid():
+                os.killpg(group, signal.SIGTERM)
+            else:
+                process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        if grouped:
+            kill_group(process)
+        process.kill()
+        process.wait()

@@ -1,0 +1,87 @@
+"""What this build was asked for, read where SCons runs; and the way back to an `aos-ota make` that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import List, Optional, Tuple
+
+import SCons.Script
+
+from aos_ota_plugin.bounded import read_bounded
+from aos_ota_plugin.errors import OutputError, SettingsError, WorkspaceError
+from aos_ota_plugin.release import store
+from aos_ota_plugin.settings import handover
+from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
+from aos_ota_plugin.settings.schema import load_schema
+
+
+class BuildRequest:
+    """The request for a build of the solution in `folder` for `board`."""
+
+    def __init__(self, folder: str, board: str) -> None:
+        self._reports: Optional[str] = None
+        self._nonce = ""
+        order = self._order(folder)
+        if order is not None and order.board not in ("", board):
+            raise WorkspaceError(
+                f"`aos-ota make` asked for the board {order.board}, and this build is for {board or 'none'}",
+                remedy="the solution's Makefile has to hand its BOARD to scons: `scons --board=$(BOARD)`; where "
+                "aos-tools starts scons without make, choose the board in package.yaml, under hw_info")
+        self.schema = load_schema()
+        self.pairs = asked_for(Request(
+            scons=SCons.Script.ARGLIST,
+            behind_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
+            makeflags=os.environ.get("MAKEFLAGS", ""),
+            handed_over=order.settings if order else (),
+        ), self.schema.symbols)
+
+    def warning(self) -> Optional[str]:
+        """Say which settings stand in the environment alone, where they set nothing."""
+        return environment_warning(os.environ, self.pairs, self.schema.symbols)
+
+    def report_success(self, manifest: str) -> None:
+        """Tell `aos-ota make`, where it started this build, that SCons has built all of it; `manifest` is a path.
+
+        Not to be called before SCons has written its record, which it does after failed builds, too.
+        """
+        failed = SCons.Script.Main.exit_status or SCons.Script.GetBuildFailures()
+        if not failed:
+            with contextlib.suppress(OutputError):  # without a report it takes the build for a failed one
+                self._report(handover.BUILT, manifest)
+
+    def _order(self, folder: str) -> Optional[handover.Order]:
+        # What the build starts is none of those to whom this was said.
+        place = os.environ.pop(handover.VARIABLE, None)
+        if not place:
+            return None
+        file = os.path.join(place, handover.ORDER)
+        try:
+            data = read_bounded(file)
+        except OSError as error:
+            raise SettingsError(f"cannot read what `aos-ota make` handed over, {file}: {error.strerror or error}",
+                                remedy=f"`unset {handover.VARIABLE}` if no `aos-ota make` is running") from None
+        order = handover.parse_order(data, file)
+        if not _same_folder(order.solution, folder):
+            return None
+        self._reports, self._nonce = place, order.nonce
+        self._report(handover.STARTED, "")
+        return order
+
+    def _report(self, state: str, manifest: str) -> None:
+        if self._reports:
+            store.write_atomic(os.path.join(self._reports, handover.REPORT),
+                               handover.report_to_json(handover.Report(self._nonce, state, manifest)))
+
+
+def _split(targets: List[str]) -> List[Tuple[str, str]]:
+    """The targets that are NAME=value: SCons takes each for an argument, but for those behind ``--``."""
+    pairs = (str(target).partition("=") for target in targets if "=" in str(target))
+    return [(name, value) for name, _, value in pairs]
+
+
+def _same_folder(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
