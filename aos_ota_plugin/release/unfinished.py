@@ -80,7 +80,7 @@ class BuildMark:
                 return {str(path): (int(state[0]), int(state[1])) for path, state in json.load(stream).items()}
         except OSError as error:
             raise OutputError(f"cannot read {self._path}: {error.strerror or error}",
-                              remedy="make the file readable, or run `aos make clean`") from None
+                              remedy="make the file readable, and build again") from None
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return {}
 

@@ -45,7 +45,8 @@ class Scene:
         self.faults = Faults(folder / "tools", below, "cc")
         self._aos = [str(aos), "make"]
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS"))},
+            **{name: value for name, value in os.environ.items()
+               if not name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE", "MFLAGS"))},
             "PATH": str(aos.parent) + os.pathsep + os.environ["PATH"], "XDG_STATE_HOME": str(folder / "state"),
             "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "TMPDIR": str(self._temporary)}
         chip = self._root / "hardware" / "chip" / "haas1000"
