@@ -34,8 +34,11 @@ def command(words: Tuple[str, ...], directory: str) -> None:
     """
     named = words[0] if words and "=" not in words[0] else ""
     pairs = split_pairs(words[1:] if named else words)
+    asked = dict(pairs).get("BOARD", "")
+    if named and asked and named.partition("@")[2] != asked:
+        raise click.UsageError(f"{named!a} and BOARD={asked} name two boards")
     settings, others = aos_make.split_arguments([pair for pair in pairs if pair[0] != "BOARD"])
-    solution, board = find_build(os.path.abspath(directory), named, dict(pairs).get("BOARD", ""))
+    solution, board = find_build(os.path.abspath(directory), named, asked)
     aos = aos_make.find_aos()
     if aos is None:
         raise BuildError("there is no `aos` here, neither beside this Python nor on PATH",

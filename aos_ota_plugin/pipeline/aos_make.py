@@ -24,6 +24,7 @@ from aos_ota_plugin.children import kill_group, own_group
 from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, SettingsError
 from aos_ota_plugin.release import store, unfinished
 from aos_ota_plugin.settings import handover
+from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.handover import Order, Report
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
@@ -63,10 +64,11 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
         if name in ours:
             continue
         if not _NAME.fullmatch(name) or not _HARMLESS.fullmatch(value):
+            near = nearest(name.upper(), ours)
             raise SettingsError(
                 f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
-                remedy="its value may have letters, digits and .,:/+@=_- in it; set another one in package.yaml, under "
-                "def_config")
+                remedy=(f"did you mean {near}? " if near else "") + "The value of another key may have letters, digits "
+                "and .,:/+@=_- in it; set one that has more in package.yaml, under def_config")
         others.append(f"{name}={value}")
     return [(name, value) for name, value in pairs if name in ours], others
 

@@ -75,7 +75,7 @@ class BuildRequest:
 
 
 def _split(targets: List[str]) -> List[Tuple[str, str]]:
-    """The targets that are NAME=value: SCons takes each for an argument, but for those behind ``--``."""
+    """List the targets that are NAME=value: SCons takes any for an argument, except behind ``--``."""
     pairs = (str(target).partition("=") for target in targets if "=" in str(target))
     return [(name, value) for name, _, value in pairs]
 

@@ -131,6 +131,8 @@ def test_aos_ota_make_refuses_what_cannot_arrive(strange):
     for words, status, says in ((["OTA_APP_VERSON=app-1"], 2, "did you mean OTA_APP_VERSION?"),
                                 (["OTA_PRODUCT_KEY=a\nb", "OTA_APP_VERSION=app-2"], 2, "the product key cannot have '\\n' in it"),
                                 (["OTHER=a b"], 1, "OTHER: this is no setting of ours"),
+                                (["OTA_SIGNING_KYE=a b"], 1, "did you mean OTA_SIGNING_KEY?"),
+                                (["ota_demo@haas100", "BOARD=haas100_b"], 2, "name two boards"),
                                 (["OTA_DEVICE_SECRET=hush0hush"], 1, "a secret stands on the command line"),
                                 (["clean"], 1, "'clean' is no SOLUTION@BOARD")):
         refused = ota_make(strange, *words)

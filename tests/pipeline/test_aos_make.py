@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import BuildError, SecretError, SettingsError
 from aos_ota_plugin.pipeline.aos_make import prove_built, run_aos_make, split_arguments
 from aos_ota_plugin.settings.handover import ORDER, parse_order
+
+pytestmark = pytest.mark.programs
 
 
 @pytest.fixture
@@ -104,6 +106,7 @@ def test_settings_are_handed_over_and_the_rest_is_passed_on():
     assert split_arguments(pairs) == ([("OTA_APP_VERSION", "a b")], ["LWIP_DEBUG=1", "OTA_APP_VERSON=app-1", "V=1", "CFLAGS=-DX=1"])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=8))
 def test_no_value_of_anothers_reaches_a_shell_that_would_read_it(value):
     try:

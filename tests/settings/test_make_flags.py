@@ -70,6 +70,7 @@ def real_make(tmp_path_factory, require_tool):
     return run
 
 
+@pytest.mark.programs
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=1, max_size=60), st.sampled_from([(), ("-j2",), ("-k", "-w"), ("--no-print-directory", "-Ix y")]))
 @example([" -- OTA_X=1", "a b", "a\\ b", "$$$", "\\", "a\\", "中文 版本", "x\ny", "\t", "'\"", "a;id #", "$(error no)"], ())
@@ -79,11 +80,13 @@ def test_every_value_of_the_real_make_arrives(real_make, values, flags):
     assert read == {f"K{number}": value.lstrip(" \t\n\v\f\r") for number, value in enumerate(values)}
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("sign", [":=", "::=", " = ", "+=", "?="])
 def test_other_ways_to_set_a_variable(real_make, sign):
     assert command_line_variables(real_make(["a b"], name="K{}" + sign)) == [("K0", "a b")]
 
 
+@pytest.mark.programs
 def test_a_make_above_hands_its_variables_down_and_a_nearer_one_wins(real_make):
     record = real_make(["near"], "-j2", environment={"MAKEFLAGS": "w -j --jobserver-auth=3,4 -- K0=far L=a\\ b", "MAKELEVEL": "1"})
     assert dict(command_line_variables(record)) == {"K0": "near", "L": "a b"}
