@@ -7,11 +7,10 @@ the build that runs: no file of the user's, of the workspace's or of aos-tools'.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import SCons.Script
 
@@ -35,7 +34,6 @@ _LOCK = "build.lock"
 _EPOCH = "315532800"
 """1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
 _NOT_SETTINGS = ("V", "BOARD", "MULTITHREADS")
-_CONDITION = re.compile(r"<([^<>]+)>")
 
 
 def attach(defconfig: Any) -> None:
@@ -118,29 +116,12 @@ class _Hook:
     def _settings(self) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
-        return settings_from_aos(
-            self.solution, folder=self.folder, known_foreign=self._foreign(),
+        settings, notices = settings_from_aos(
+            self.solution, folder=self.folder,
             command_line=[(name, value) for name, value in SCons.Script.ARGLIST if name not in _NOT_SETTINGS])
-
-    def _foreign(self) -> Collection[str]:
-        """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
-        own = f"{self.name.upper()}_"
-        written = [*self.solution.solution_component.defconfig, *(name for name, _ in SCons.Script.ARGLIST)]
-        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo.
-        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)}
-        for component in self.solution.components:
-            if component.type not in ("solution", "board"):
-                names.update(component.defconfig)
-            names.add(f"{component.name.upper()}_SW_VERSION")
-            listed = [*component.source_files, *component.build_config.include, *component.build_config.libs,
-                      *component.build_config.internal_include]
-            for entry in listed:
-                for group in _CONDITION.findall(str(entry)):
-                    names.update(part.strip().lstrip("!") for part in group.split(","))
-        for component in self.solution.cond_components:
-            for group in component.conditions:
-                names.update(str(part).strip().lstrip("!") for part in group)
-        return names
+        for notice in notices:
+            _say(f"warning: {notice}")
+        return settings
 
     def _warn(self, settings: OtaSettings) -> None:
         if settings.security == "none":
