@@ -88,18 +88,20 @@ def read_sections(yaml_text: YamlText) -> Sections:
 
 def _dropped_in(yaml_text: YamlText, node: Node) -> List[Dropped]:
     """Return what repeated keys drop of one section, or of the mappings that ``<<`` brings into it."""
-    dropped = []
-    for repeated in yaml_text.repeated_in(node):
-        key, again = str(repeated.key.value), yaml_text.place(repeated.key)
-        if repeated.key.tag.endswith(":merge"):
-            seen: Dict[str, Node] = {}
-            for group in yaml_text.survey.merges[id(repeated.mapping)].groups:
-                named = {name: inner for merged in group for name, inner in yaml_text.pairs(merged)}
-                dropped += [Dropped(_raw(yaml_text, name, None, seen[name]), key, again)
-                            for name in named if name in seen]
-                seen.update(named)
-        else:
-            dropped.append(Dropped(_raw(yaml_text, key, None, repeated.lost), key, again))
+    dropped = [Dropped(_raw(yaml_text, repeated.key.value, None, repeated.lost), repeated.key.value,
+                       yaml_text.place(repeated.key))
+               for repeated in yaml_text.repeated_in(node) if not repeated.key.tag.endswith(":merge")]
+    for merges in yaml_text.merges_of(node):
+        # Which of two merged mappings wins is not the same in all versions of PyYAML.
+        counted = dict(yaml_text.pairs(merges.mapping))
+        brought: Dict[str, Dict[int, Node]] = {}
+        for merged in merges.merged:
+            for name, value in dict(yaml_text.pairs(merged)).items():
+                brought.setdefault(name, {})[id(value)] = value
+        for name, values in brought.items():
+            if len(values) > 1 and id(counted.get(name)) in values:
+                first, second = list(values.values())[:2]
+                dropped.append(Dropped(_raw(yaml_text, name, None, first), "<<", yaml_text.place(second)))
     return dropped
 
 

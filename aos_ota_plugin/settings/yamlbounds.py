@@ -44,10 +44,10 @@ class RepeatedKey(NamedTuple):
 
 
 class Merges(NamedTuple):
-    """What ``<<`` brings into a mapping: a tuple of mappings for each ``<<`` in it."""
+    """The mappings that every ``<<`` brings into one, in the order of the text."""
 
     mapping: Node
-    groups: Tuple[Tuple[Node, ...], ...]
+    merged: Tuple[Node, ...]
 
 
 class Survey(NamedTuple):
@@ -86,10 +86,15 @@ def refuse_unbounded(root: Node, construct: Callable[[Node], Any]) -> Survey:
 
     def merged(node: Node) -> List[Node]:
         merges = found.merges.get(id(node))
-        return [one for group in merges.groups for one in group] if merges else []
+        return list(merges.merged) if merges else []
 
-    _measure([merges.mapping for merges in found.merges.values()], merged, lambda node: 1 + len(node.value),
-             ("keys", "merge keys"))
+    mappings = [merges.mapping for merges in found.merges.values()]
+    words = ("keys", "merge keys")
+    measures = _measure(mappings, merged, lambda node: 1 + len(node.value), words)
+    total = 0
+    for mapping in mappings:
+        total += measures[id(mapping)].size
+        _bounded(mapping, _Measure(total, 1), words)
     return found
 
 
@@ -102,9 +107,9 @@ def survey(root: Node, construct: Callable[[Node], Any]) -> Survey:
     for node in _every(root):
         if isinstance(node, MappingNode):
             repeated += _repeated(node, construct)
-            groups = tuple(_merged_by(value) for key, value in node.value if key.tag.endswith(":merge"))
-            if groups:
-                merges[id(node)] = Merges(node, groups)
+            brought = [_merged_by(value) for key, value in node.value if key.tag.endswith(":merge")]
+            if brought:
+                merges[id(node)] = Merges(node, tuple(one for group in brought for one in group))
     return Survey(tuple(repeated), merges)
 
 
@@ -137,8 +142,11 @@ def _merged_by(value: Node) -> Tuple[Node, ...]:
 
 def _measure(
     roots: Iterable[Node], inside: Callable[[Node], List[Node]], weight: Callable[[Node], int], words: Tuple[str, str],
-) -> None:
-    """Raise OddYamlError when nodes contain themselves, or multiply beyond SIZE_MAX, or lie deeper than DEPTH_MAX."""
+) -> Dict[int, _Measure]:
+    """Return the nodes' measures by ``id``.
+
+    Raises OddYamlError when nodes contain themselves, multiply beyond SIZE_MAX, or lie deeper than DEPTH_MAX.
+    """
     measures: Dict[int, _Measure] = {}
     open_nodes = set()
     waiting: List[Tuple[Node, bool]] = [(root, False) for root in roots][::-1]
@@ -157,6 +165,7 @@ def _measure(
             open_nodes.add(id(node))
             waiting.append((node, True))
             waiting += [(child, False) for child in reversed(children)]
+    return measures
 
 
 def _bounded(node: Node, measure: _Measure, words: Tuple[str, str]) -> _Measure:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
 from aos_ota_plugin.settings.yamlbounds import (
     DEPTH_MAX,
+    Merges,
     OddYamlError,
     RepeatedKey,
     Survey,
@@ -74,15 +75,23 @@ class YamlText(NamedTuple):
 
     def repeated_in(self, node: Node) -> List[RepeatedKey]:
         """Return the keys that repeat in a mapping, or in one that ``<<`` brings into it."""
-        inside: Set[int] = set()
+        inside = self._mappings_of(node)
+        return [key for key in self.survey.repeated if id(key.mapping) in inside]
+
+    def merges_of(self, node: Node) -> List[Merges]:
+        """Return what ``<<`` brings into a mapping, and into those that it brings."""
+        return [self.survey.merges[name] for name in self._mappings_of(node) if name in self.survey.merges]
+
+    def _mappings_of(self, node: Node) -> Dict[int, Node]:
+        inside: Dict[int, Node] = {}
         waiting = [node]
         while waiting:
             mapping = waiting.pop()
             if id(mapping) not in inside:
-                inside.add(id(mapping))
+                inside[id(mapping)] = mapping
                 merges = self.survey.merges.get(id(mapping))
-                waiting += [one for group in merges.groups for one in group] if merges else []
-        return [key for key in self.survey.repeated if id(key.mapping) in inside]
+                waiting += merges.merged if merges else ()
+        return inside
 
     def top(self) -> Dict[str, Entry]:
         """Return the keys of the text's outermost mapping."""

@@ -90,7 +90,8 @@ def _refuse_dropped(package: Package, symbols: Collection[str]) -> None:
         slip = to_us and raw.name.upper().startswith("OTA_") and nearest(raw.name, symbols, _ALIKE)
         if raw.name in symbols or slip:
             line = raw.origin.place.line if raw.origin.place else 0
-            what = "stands twice" if key == raw.name else f"does not count, because {key} stands twice"
+            what = ("stands twice" if key == raw.name else "is merged twice" if key == "<<" else
+                    f"does not count, because {key} stands twice")
             raise SettingsError(f"{raw.name}: it {what}, in lines {line} and {again.line}: YAML keeps one of them, "
                                 "without a word", place=again, remedy="take one of the two out")
 

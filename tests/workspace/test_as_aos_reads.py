@@ -7,12 +7,19 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from generated import workspaces
 from hypothesis import HealthCheck, Phase, given, settings
 
 from aos_ota_plugin.errors import OtaError, SettingsError
+from aos_ota_plugin.scons.variables import _member
+from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.sources import read_command_line
+from aos_ota_plugin.workspace.disk import load_package
+from aos_ota_plugin.workspace.find import find_components
+from aos_ota_plugin.workspace.layers import read_members
 from aos_ota_plugin.workspace.merge import variables_of
 from aos_ota_plugin.workspace.solution import load_solution
 
@@ -66,6 +73,27 @@ def test_as_aos_tools_reads_it(aos_reads, tmp_path_factory, workspace):
         shutil.rmtree(root)
 
 
+def as_in_a_build(view, theirs, arguments):
+    """What the build's hook reads of aos-tools' components is what the commands read."""
+    symbols = load_schema().symbols
+    packages = {package.name: package for package in view.components}
+    paths = {Path(path).name: path for path in find_components(view.root).values()}
+    members = [_member(SimpleNamespace(
+        name=name, type=packages[name].type, path=packages[name].path,
+        defconfig={raw.name: raw.value for raw in packages[name].def_config}), True, symbols) for name in theirs["components"]]
+    for name, path in paths.items():
+        if name in theirs["waiting"] and name not in packages:
+            package = load_package(Path(path))
+            members.append(_member(SimpleNamespace(
+                name=name, type=package.type, path=path, defconfig={raw.name: raw.value for raw in package.def_config}), False, symbols))
+    built = read_members(members, view.solution.name, read_command_line(arguments), symbols)
+    assert ([[raw for raw in layer if raw.name in symbols] for layer in built.layers if any(raw.name in symbols for raw in layer)]
+            == [[raw for raw in layer if raw.name in symbols] for layer in view.layers if any(raw.name in symbols for raw in layer)])
+    assert built.notices == view.notices
+    assert {name for name in built.foreign if name.startswith("OTA_")} == {
+        name for name in view.known_foreign if name.startswith("OTA_")}
+
+
 def compare(aos_reads, folder, board, arguments):
     theirs = aos_reads(folder, board, arguments)
     if "hangs" in theirs or "not rewritten" in theirs:
@@ -73,7 +101,7 @@ def compare(aos_reads, folder, board, arguments):
     try:
         view = load_solution(str(folder), None, arguments)  # for a board, aos-tools has rewritten its package.yaml
     except SettingsError as error:
-        assert re.search(r"it (stands|does not count, because \S+ stands) twice", error.problem)
+        assert re.search(r"it (stands|is merged|does not count, because \S+ stands) twice", error.problem)
         return
     except OtaError as error:
         assert "fails" in theirs, f"refused here only: {error}"
@@ -81,6 +109,7 @@ def compare(aos_reads, folder, board, arguments):
         assert error.remedy
         return
     assert "fails" not in theirs, theirs
+    as_in_a_build(view, theirs, arguments)
     mine = ours(view, arguments)
     if any("other: n" in path.read_text(encoding="utf-8") for path in folder.parents[1].rglob("package.yaml")):
         del mine["depends"]  # of an entry with two keys aos-tools follows the first, and lists the second
