@@ -15,14 +15,14 @@ import click
 from aos_ota_plugin.cli.component import NAME
 from aos_ota_plugin.cli.launcher import AOS_TOOLS, Launcher, find_launcher
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.solution import load_settings
+from aos_ota_plugin.cli.solution import missing_of, resolve_view
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
 from aos_ota_plugin.release import inputs, key_files, policy
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.disk import load_package
-from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
+from aos_ota_plugin.workspace.find import configured, find_components, find_root, find_solution
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 
 _OWN = ("out", "aos_sdk", ".git")
@@ -116,8 +116,17 @@ def _workspace(patient: _Patient, name: str) -> Iterator[Check]:
         raise WorkspaceError(f"the solution depends on {NAME}, which is not in this workspace: aos make says so in one "
                              "line, goes on without it, and makes an unsigned firmware",
                              remedy="put it in place with `aos-ota init`")
-    view = patient.view = load_solution(patient.solution, board=patient.board)
+    root = find_root(patient.solution)
+    board = patient.board
+    if board is None and os.path.realpath(patient.start) == os.path.realpath(root):
+        board = configured(root)[1] or None
+    view = patient.view = load_solution(patient.solution, board=board)
     yield Check(name, True, f"{view.solution.name} for {view.board.name if view.board else 'its chip'} in {view.root}")
+    for missing in missing_of(view):
+        yield Check(name, False, f"{view.solution.file}: there is no component {missing} in this workspace, and "
+                    "aos make builds without it", f"install it with `aos install {missing}`, or correct the name")
+    for notice in view.notices:
+        yield Check(name, None, str(notice))
 
 
 def _hook(patient: _Patient, name: str) -> Iterator[Check]:
@@ -134,9 +143,8 @@ def _hook(patient: _Patient, name: str) -> Iterator[Check]:
 def _compiler(patient: _Patient, name: str) -> Iterator[Check]:
     if patient.view is None:
         return
-    owners = [one.hardware for one in (patient.view.solution, patient.view.board, patient.view.chip) if one]
-    prefix = next((one.toolchain_prefix for one in owners if one.toolchain_prefix), "")
-    path = next((one.toolchain_path for one in owners if one.toolchain_path), "")
+    prefix = patient.view.hardware.get("toolchain_prefix", "")
+    path = patient.view.hardware.get("toolchain_path", "")
     if not prefix:
         yield Check(name, None, "the chip's package.yaml names no toolchain_prefix, so it was not looked for")
         return
@@ -156,7 +164,7 @@ def _compiler(patient: _Patient, name: str) -> Iterator[Check]:
 def _settings(patient: _Patient, name: str) -> Iterator[Check]:
     if patient.view is None:
         return
-    settings = patient.settings = load_settings(patient.start, board=patient.board)
+    settings = patient.settings = resolve_view(patient.view)
     yield Check(name, True, f"{settings.app_version}, {settings.security} mode, identity: {settings.identity}")
     if settings.security == "none":
         yield Check(name, None, "images are not signed: devices take whatever reaches them", "set OTA_CONFIG_RSA to y")

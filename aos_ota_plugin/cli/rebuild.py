@@ -241,7 +241,7 @@ def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
     if task.settings is None:
         return
     path, kept = bill_beside(task.manifest, task.file)
-    components = [component_of(package, view.root) for package in view.components]
+    components = [component_of(package, view) for package in view.components]
     product = Product(task.manifest.solution or "", task.manifest.version, task.manifest.board,
                       task.manifest.payload.sha256)
     here = bill_of_materials(product, components)

@@ -8,13 +8,12 @@ from typing import Optional, Tuple
 import click
 
 from aos_ota_plugin.cli.output import refuse_overwriting
-from aos_ota_plugin.cli.solution import load_settings
+from aos_ota_plugin.cli.solution import load_view, resolve_view
 from aos_ota_plugin.provenance.component import Component, Product
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.workspace.find import find_solution
 from aos_ota_plugin.workspace.packages import Package
-from aos_ota_plugin.workspace.solution import load_solution
+from aos_ota_plugin.workspace.solution import SolutionView
 
 
 @click.command("sbom", short_help="list the solution's components in CycloneDX")
@@ -37,10 +36,10 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
         if not equals:
             raise click.UsageError(f"{one!r} is not NAME=VALUE")
         pairs.append((name, value))
-    resolved = load_settings(directory, board=board, command_line=pairs)
-    view = load_solution(find_solution(directory), board=board, command_line=pairs)
+    view = load_view(directory, board=board, command_line=pairs)
+    resolved = resolve_view(view, pairs)
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
-    document = bill_of_materials(product, [component_of(package, view.root) for package in view.components])
+    document = bill_of_materials(product, [component_of(package, view) for package in view.components])
     if output is None:
         click.echo(document.decode("utf-8"), nl=False)
         return
@@ -50,8 +49,8 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
     click.echo(f"{output}  {len(view.components)} components of {product.name} {product.version}")
 
 
-def component_of(package: Package, root: str) -> Component:
+def component_of(package: Package, view: SolutionView) -> Component:
     """A component as the list names it, from its package.yaml."""
-    folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(root)).replace(os.sep, "/")
+    folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(view.root)).replace(os.sep, "/")
     return Component(package.name, package.version, package.type, folder, package.license,
-                     tuple(sorted({depend.name for depend in package.depends})))
+                     tuple(sorted(set(view.depends.get(package.name, ())))))

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
-from aos_ota_plugin.settings.raw import RawSetting
+import click
+
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
-from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
-from aos_ota_plugin.workspace.disk import read_text
+from aos_ota_plugin.settings.sources import read_command_line
+from aos_ota_plugin.workspace.disk import with_saved
 from aos_ota_plugin.workspace.find import configured, find_root, find_solution
-from aos_ota_plugin.workspace.solution import load_solution
+from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 
 
 def load_settings(
     start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (),
 ) -> OtaSettings:
     """Resolve the settings of the solution in ``start``, or of the one that the workspace's ``.config`` names.
+
+    Warnings go to standard error.
+
+    Raises:
+        OtaError: as a build would.
+    """
+    return resolve_view(load_view(start, board=board, command_line=command_line), command_line)
+
+
+def load_view(
+    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (),
+) -> SolutionView:
+    """Read the solution in ``start``, or the one that ``.config`` names with its board; warnings go to standard error.
 
     Raises:
         OtaError: as a build would.
@@ -29,11 +42,22 @@ def load_settings(
     if board is None and os.path.realpath(start) == os.path.realpath(root):
         board = configured(root)[1] or None
     view = load_solution(folder, board=board, command_line=command_line)
-    layers: List[Sequence[RawSetting]] = []
-    saved = Path(folder) / "ota.config"
-    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
-        layers.append(read_ota_config(read_text(saved), str(saved)))
-    layers += view.layers
-    layers.append(read_command_line(command_line))
-    return resolve(layers, schema=load_schema(), solution_dir=folder, secrets=load_secrets(folder, os.environ),
-                   known_foreign=view.known_foreign)
+    for notice in view.notices:
+        click.echo(f"aos-ota: warning: {notice}", err=True)
+    for name in missing_of(view):
+        click.echo(f"aos-ota: warning: {view.solution.file}: there is no component {name} in this workspace, and "
+                   "aos make builds without it", err=True)
+    return view
+
+
+def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = ()) -> OtaSettings:
+    """Resolve the settings of a solution that was read with the same command line; errors as in a build."""
+    folder = view.solution.path
+    return resolve(with_saved(folder, view.layers, read_command_line(command_line)), schema=load_schema(),
+                   solution_dir=folder, secrets=load_secrets(folder, os.environ), known_foreign=view.known_foreign)
+
+
+def missing_of(view: SolutionView) -> Sequence[str]:
+    """Return what the solution itself needs without a condition, and the workspace does not have."""
+    needed = {depend.name for depend in view.solution.depends if not depend.optional}
+    return [name for name in view.missing if name in needed]

@@ -7,11 +7,10 @@ the build that runs: no file of the user's, of the workspace's or of aos-tools'.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import SCons.Script
 
@@ -29,7 +28,6 @@ from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_p
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
-from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -37,7 +35,6 @@ LIBRARY = "aos_ota_plugin"
 _LOCK = "build.lock"
 _EPOCH = "315532800"
 """1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
-_CONDITION = re.compile(r"<([^<>]+)>")
 
 
 def attach(defconfig: Any) -> None:
@@ -128,31 +125,11 @@ class _Hook:
     def _settings(self) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
-        return settings_from_aos(
-            self.solution, folder=self.folder, known_foreign=self._foreign(), command_line=self.request.pairs,
-            schema=self.request.schema)
-
-    def _foreign(self) -> Collection[str]:
-        """OTA_* names that belong to others: other components' own, and those that a condition asks for."""
-        own = f"{self.name.upper()}_"
-        written = [*self.solution.solution_component.defconfig, *(name for name, _ in self.request.pairs)]
-        # A solution may have settings of its own, named after it: OTA_DEMO_… of ota_demo. Of one that is called ota_app
-        # OTA_APP_VERSON is none.
-        names: Set[str] = {str(name) for name in written if own != "OTA_" and str(name).startswith(own)
-                           and not nearest(str(name), self.request.schema.symbols, 0.85)}
-        for component in self.solution.components:
-            if component.type not in ("solution", "board"):
-                names.update(component.defconfig)
-            names.add(f"{component.name.upper()}_SW_VERSION")
-            listed = [*component.source_files, *component.build_config.include, *component.build_config.libs,
-                      *component.build_config.internal_include]
-            for entry in listed:
-                for group in _CONDITION.findall(str(entry)):
-                    names.update(part.strip().lstrip("!") for part in group.split(","))
-        for component in self.solution.cond_components:
-            for group in component.conditions:
-                names.update(str(part).strip().lstrip("!") for part in group)
-        return names
+        settings, notices = settings_from_aos(
+            self.solution, folder=self.folder, command_line=self.request.pairs, schema=self.request.schema)
+        for notice in notices:
+            _say(f"warning: {notice}")
+        return settings
 
     def _warn(self, settings: OtaSettings) -> None:
         nothing_set = self.request.warning()

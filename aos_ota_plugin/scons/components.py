@@ -47,7 +47,7 @@ class Components:
             define = component.build_config.define
             # aos-tools quotes the values of a mapping and takes a list as it is: each is added to in its own form.
             component.build_config.define = (
-                {**define, name: value} if isinstance(define, dict) else [*(define or ()), f"{name}={value}"])
+                {**define, name: value} if isinstance(define, dict) else [*_listed(define), f"{name}={value}"])
 
     def compile_all_with(self, flags: Sequence[str], environment: Mapping[str, str]) -> None:
         """Compile every component with more flags and variables, those that are still to be read, too."""
@@ -126,7 +126,12 @@ def _without(defines: Any, unwanted: Set[str]) -> Any:
     """The macros, a mapping or a list as before, without the unwanted ones."""
     if isinstance(defines, dict):
         return {name: value for name, value in defines.items() if _define_name(name) not in unwanted}
-    return [item for item in defines or () if _define_name(item) not in unwanted]
+    return [item for item in _listed(defines) if _define_name(item) not in unwanted]
+
+
+def _listed(defines: Any) -> List[Any]:
+    """The macros of a list, or the one of a text, which SCons takes, too."""
+    return [defines] if isinstance(defines, str) and defines else list(defines or ())
 
 
 def _define_name(item: Any) -> str:

@@ -6,50 +6,79 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Collection, List, Sequence, Tuple
+from typing import Any, Collection, NamedTuple, Sequence, Tuple
 
 from aos_ota_plugin.console.prompt import ask_secret
-from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.schema import Schema, load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
-from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
-from aos_ota_plugin.workspace.disk import read_text
-from aos_ota_plugin.workspace.packages import parse_package
+from aos_ota_plugin.settings.sources import read_command_line
+from aos_ota_plugin.workspace.depends import condition_names
+from aos_ota_plugin.workspace.disk import PACKAGE_FILE, read_text, with_saved
+from aos_ota_plugin.workspace.layers import Member, Notice, read_members
+from aos_ota_plugin.workspace.packages import Package, parse_package
 
-# The order in which aos-tools merges def_config; a later type wins.
-TYPE_ORDER = ("common", "dynamic", "userspace_common", "kernel", "drv_core", "drv_peripheral", "drv_external_device",
-              "arch", "chip", "sdk", "board", "solution")
+# In the text of a package.yaml: what could be a setting of ours, or a secret.
 _OURS = re.compile(r"OTA_|SECRET|PASSPHRASE|PKCS11", re.IGNORECASE)
+_KEY = re.compile(r"""^( *(?:- )?)["']?([^\s#:"'-][^:#\n]*?)["']?\s*:(?:\s|$)""", re.MULTILINE)
+
+
+class BuildSettings(NamedTuple):
+    """The settings of a build, and what is odd about the files that they came from."""
+
+    settings: OtaSettings
+    notices: Sequence[Notice]
 
 
 def settings_from_aos(
-    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], known_foreign: Collection[str],
-    schema: Schema,
-) -> OtaSettings:
+    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], schema: Schema,
+) -> BuildSettings:
     """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
 
-    Only a package.yaml that aos-tools found a setting of ours in is read again, for the places.
+    Which components are in use is aos-tools' decision. A package.yaml is parsed again only where aos-tools or its text
+    has something that could be ours, or a key may stand twice: parsing all of them would cost every build its time.
 
     Raises:
         SettingsError, SecretError, WorkspaceError: as the readers and ``resolve`` do.
     """
-    layers: List[Sequence[RawSetting]] = []
-    foreign = set(known_foreign)
-    saved = Path(folder) / "ota.config"
-    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
-        layers.append(read_ota_config(read_text(saved), str(saved)))
-    for component in sorted(solution.components, key=_rank):
-        to_us = component.type in ("solution", "board")
-        if to_us or any(_OURS.search(str(name)) for name in component.defconfig):
-            package = parse_package(read_text(Path(component.path) / "package.yaml"), component.path)
-            # A component may define OTA_* names of its own; only a solution or board speaks to us with any of them.
-            foreign.update(package.condition_names)
-            layers.append([raw for raw in package.def_config if to_us or raw.name in schema.symbols])
-    layers.append(read_command_line(command_line))
-    return resolve(layers, schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret),
-                   known_foreign=foreign)
+    arguments = read_command_line(command_line)
+    used = list(solution.components)
+    waiting = [component for component in solution.cond_components if component not in used]
+    members = [_member(component, component in used, schema.symbols) for component in [*used, *waiting]]
+    reading = read_members(members, solution.solution_component.name, arguments, schema.symbols)
+    settings = resolve(with_saved(folder, reading.layers, arguments), schema=schema, solution_dir=folder,
+                       secrets=load_secrets(folder, os.environ, ask_secret), known_foreign=reading.foreign)
+    return BuildSettings(settings, reading.notices)
+
+
+def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
+    file = Path(component.path) / PACKAGE_FILE
+    text = read_text(file)
+    package = None
+    to_us = component.type in ("solution", "board")
+    if in_use and (to_us or _OURS.search(text) or any(name in symbols for name in component.defconfig)
+                   or _may_repeat(text)):
+        package = parse_package(text, component.path)
+        _refuse_other_reading(component, package, symbols)
+    return Member(component.name, component.type, in_use, component.defconfig, condition_names(text), package)
+
+
+def _may_repeat(text: str) -> bool:
+    """Whether a key stands twice at one depth, in whatever mapping; only parsing tells whether it is one mapping."""
+    keys = [(len(indent), key) for indent, key in _KEY.findall(text)]
+    return len(keys) != len(set(keys)) or "{" in text or "<<" in text
+
+
+def _refuse_other_reading(component: Any, package: Package, symbols: Collection[str]) -> None:
+    """Raise WorkspaceError when aos-tools has another value for a setting of ours than we read in the same file."""
+    theirs = {name: value for name, value in component.defconfig.items() if name in symbols}
+    ours = {raw.name: raw.value for raw in package.def_config if raw.name in symbols}
+    if theirs != ours:
+        names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+        raise WorkspaceError(f"{', '.join(names)}: aos-tools reads this file in another way than aos_ota_plugin",
+                             place=Place(package.file), remedy="write the settings plainly, one `NAME: value` a line")
 
 
 def settings_from_variables(env: Any) -> OtaSettings:
@@ -83,7 +112,3 @@ def settings_from_variables(env: Any) -> OtaSettings:
 def _is_slip(name: str, symbols: Collection[str]) -> bool:
     """Whether a variable was meant to be a setting; a project may have OTA_… variables of its own."""
     return name.startswith("OTA_") and bool(get_close_matches(name, symbols, 1, 0.85))
-
-
-def _rank(component: Any) -> int:
-    return TYPE_ORDER.index(component.type) if component.type in TYPE_ORDER else -1

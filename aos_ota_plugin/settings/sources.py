@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable, List, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
 from aos_ota_plugin.settings.leaks import refuse_secret
 from aos_ota_plugin.settings.raw import COMMAND_LINE, OTA_CONFIG, PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.secretfile import read_secrets_yaml
-from aos_ota_plugin.settings.yamltext import YamlText, parse_yaml
+from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_foreign_yaml
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
 
 __all__ = [
-    "Origin", "RawSetting", "def_config_of", "read_command_line", "read_def_config", "read_ota_config",
-    "read_secrets_yaml",
+    "Dropped", "Origin", "RawSetting", "read_command_line", "read_def_config", "read_ota_config", "read_secrets_yaml",
+    "read_sections",
 ]
 
+_SECTIONS = ("def_config", "defconfig")
 _SET = re.compile(r"(?:CONFIG_)?([A-Za-z0-9_]+)=(.*)")
 _UNSET = re.compile(r"# (?:CONFIG_)?([A-Za-z0-9_]+) is not set")
 _QUOTED = re.compile(r'"((?:[^\\"]|\\.)*)"')
 _BARE = re.compile(r"[ynm]|-?[0-9]+|0[xX][0-9a-fA-F]+")
+
+
+class Dropped(NamedTuple):
+    """A setting of a ``def_config`` that does not count, because its name (or the whole section) stands again."""
+
+    raw: RawSetting
+    key: str
+    """What stands again: the setting's name, ``<<``, or the section's name."""
+    again: Place
+
+
+class Sections(NamedTuple):
+    """What the ``def_config`` of a package.yaml sets, what YAML drops of it, and the first name that is no text."""
+
+    settings: Sequence[RawSetting] = ()
+    dropped: Sequence[Dropped] = ()
+    unusable: Optional[Place] = None
 
 
 def read_def_config(text: str, file: str) -> List[RawSetting]:
@@ -27,32 +48,73 @@ def read_def_config(text: str, file: str) -> List[RawSetting]:
 
     Raises WorkspaceError when the text is not a package.yaml, SecretError when the section holds a secret.
     """
-    return def_config_of(parse_yaml(text, file))
+    sections = read_sections(parse_foreign_yaml(text, file))
+    for raw in (*sections.settings, *(dropped.raw for dropped in sections.dropped)):
+        refuse_secret(raw.name, raw.text, raw.origin)
+    return list(sections.settings)
 
 
-def def_config_of(yaml_text: YamlText) -> List[RawSetting]:
-    """Read the ``def_config`` section of a package.yaml that was parsed already."""
+def read_sections(yaml_text: YamlText) -> Sections:
+    """Read what a package.yaml that was parsed already says under ``def_config``, which aos-tools also takes by the
+    name ``defconfig``; of several the last one with content counts.
+    """
     if yaml_text.value is not None and not isinstance(yaml_text.value, dict):
         raise WorkspaceError(
             "a package.yaml is a mapping of fields, this is not",
             place=Place(yaml_text.file, 1),
             remedy="begin with `name:`, as the package.yaml of any component does",
         )
-    section = yaml_text.top().get("def_config")
-    if section is None or not section.value:  # aos skips a section without content
-        return []
-    if not isinstance(section.value, dict):
+    sections = [entry for entry in yaml_text.top().values() if entry.key in _SECTIONS]
+    section = next((entry for entry in reversed(sections) if entry.value), None)
+    if section is not None and not isinstance(section.value, dict):
         raise WorkspaceError(
             "def_config is a mapping of names to values, this is not",
             place=section.place,
             remedy="write one `NAME: value` a line under def_config, without hyphens",
         )
-    settings = []
-    for entry in yaml_text.entries(section.node, section.value):
-        origin = Origin(PACKAGE_YAML, entry.place)
-        refuse_secret(entry.key, entry.text, origin)
-        settings.append(RawSetting(entry.key, entry.value, entry.text, origin))
-    return settings
+    dropped = [Dropped(_raw(yaml_text, name, None, node), entry.key, entry.place)
+               for entry in sections if entry is not section
+               for name, node in yaml_text.pairs(entry.node)]
+    for repeated in yaml_text.repeated_in(yaml_text.root) if yaml_text.root is not None else ():
+        if repeated.key.value in _SECTIONS:
+            dropped += [Dropped(_raw(yaml_text, name, None, node), repeated.key.value, yaml_text.place(repeated.key))
+                        for name, node in yaml_text.pairs(repeated.lost)]
+    if section is None:
+        return Sections((), dropped)
+    settings = [_raw(yaml_text, entry.key, entry.value, entry.node)
+                for entry in yaml_text.entries(section.node, section.value)]
+    return Sections(settings, dropped + _dropped_in(yaml_text, section.node), _unusable(yaml_text, section))
+
+
+def _dropped_in(yaml_text: YamlText, node: Node) -> List[Dropped]:
+    """Return what repeated keys drop of one section, or of the mappings that ``<<`` brings into it."""
+    dropped = [Dropped(_raw(yaml_text, repeated.key.value, None, repeated.lost), repeated.key.value,
+                       yaml_text.place(repeated.key))
+               for repeated in yaml_text.repeated_in(node) if not repeated.key.tag.endswith(":merge")]
+    for merges in yaml_text.merges_of(node):
+        # Which of two merged mappings wins is not the same in all versions of PyYAML.
+        counted = dict(yaml_text.pairs(merges.mapping))
+        brought: Dict[str, Dict[int, Node]] = {}
+        for merged in merges.merged:
+            for name, value in dict(yaml_text.pairs(merged)).items():
+                brought.setdefault(name, {})[id(value)] = value
+        for name, values in brought.items():
+            if len(values) > 1 and id(counted.get(name)) in values:
+                first, second = list(values.values())[:2]
+                dropped.append(Dropped(_raw(yaml_text, name, None, first), "<<", yaml_text.place(second)))
+    return dropped
+
+
+def _raw(yaml_text: YamlText, name: str, value: object, node: Node) -> RawSetting:
+    return RawSetting(name, value, yaml_text.written(node), Origin(PACKAGE_YAML, yaml_text.place(node)))
+
+
+def _unusable(yaml_text: YamlText, section: Entry) -> Optional[Place]:
+    """Return where a name stands that YAML reads as a number, a date or a yes: aos-tools fails on it."""
+    if all(isinstance(name, str) for name in section.value):  # type: ignore[attr-defined]
+        return None
+    keys = [key for key, _ in section.node.value if key.tag != "tag:yaml.org,2002:str"]
+    return yaml_text.place(keys[0]) if keys else section.place
 
 
 def read_ota_config(text: str, file: str) -> List[RawSetting]:

@@ -1,16 +1,31 @@
-"""YAML as aos reads it (PyYAML's safe loader, YAML 1.1), with the place of every value."""
+"""YAML as aos reads it (PyYAML's safe loader, YAML 1.1), with the place of every value.
+
+``parse_yaml`` is for files of ours, and strict; ``parse_foreign_yaml`` takes what aos-tools takes.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
-from aos_ota_plugin.settings.yamlbounds import DEPTH_MAX, OddYamlError, refuse_odd
+from aos_ota_plugin.settings.yamlbounds import (
+    DEPTH_MAX,
+    Merges,
+    OddYamlError,
+    RepeatedKey,
+    Survey,
+    refuse_odd,
+    refuse_unbounded,
+)
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
 _SURELY_SHALLOW = 500
+_NO_SURVEY = Survey((), {})
+# What libyaml and PyYAML's own scanner read differently, anywhere in a text: tabs, byte order marks, a lone `!`, `|#`.
+_AMBIGUOUS = re.compile(r"\t|\ufeff|!(?:\s|$)|[|>][-+0-9]*#|%[-\s]")
 
 
 class Entry(NamedTuple):
@@ -30,6 +45,8 @@ class YamlText(NamedTuple):
     text: str
     root: Optional[Node]
     value: object
+    survey: Survey = _NO_SURVEY
+    """What repeats in it; empty in a file of ours, where nothing may."""
 
     def place(self, node: Node) -> Place:
         """Return where a node begins."""
@@ -40,18 +57,41 @@ class YamlText(NamedTuple):
         return self.text[node.start_mark.index:node.end_mark.index].strip()
 
     def entries(self, node: Optional[Node], value: object) -> List[Entry]:
-        """Return a mapping node's string keys."""
+        """Return a mapping node's string keys, each with the value that counts, in the order of their first places."""
+        if not isinstance(value, dict):
+            return []
+        found = {key: (self.written(value_node), self.place(value_node), value_node)
+                 for key, value_node in self.pairs(node) if key in value}
+        return [Entry(key, value[key], text, place, value_node) for key, (text, place, value_node) in found.items()]
+
+    def pairs(self, node: Optional[Node]) -> List[Tuple[str, Node]]:
+        """Return a mapping node's string keys with their values, merged ones first; a repeated key comes again."""
         from yaml.nodes import MappingNode
 
-        if not isinstance(node, MappingNode) or not isinstance(value, dict):
+        if not isinstance(node, MappingNode):
             return []
-        found: Dict[str, Entry] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value
-            if isinstance(key, str) and key in value and key_node.tag == "tag:yaml.org,2002:str":
-                text, place = self.written(value_node), self.place(value_node)
-                found[key] = Entry(key, value[key], text, place, value_node)
-        return list(found.values())
+        return [(key.value, value) for key, value in node.value
+                if isinstance(key.value, str) and key.tag == "tag:yaml.org,2002:str"]
+
+    def repeated_in(self, node: Node) -> List[RepeatedKey]:
+        """Return the keys that repeat in a mapping, or in one that ``<<`` brings into it."""
+        inside = self._mappings_of(node)
+        return [key for key in self.survey.repeated if id(key.mapping) in inside]
+
+    def merges_of(self, node: Node) -> List[Merges]:
+        """Return what ``<<`` brings into a mapping, and into those that it brings."""
+        return [self.survey.merges[name] for name in self._mappings_of(node) if name in self.survey.merges]
+
+    def _mappings_of(self, node: Node) -> Dict[int, Node]:
+        inside: Dict[int, Node] = {}
+        waiting = [node]
+        while waiting:
+            mapping = waiting.pop()
+            if id(mapping) not in inside:
+                inside[id(mapping)] = mapping
+                merges = self.survey.merges.get(id(mapping))
+                waiting += merges.merged if merges else ()
+        return inside
 
     def top(self) -> Dict[str, Entry]:
         """Return the keys of the text's outermost mapping."""
@@ -86,18 +126,36 @@ def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, 
 
     With ``quote=False`` the message says nothing of the content: the text may hold secrets.
     """
+    return _parse(text, file, foreign=False, error=error, quote=quote)
+
+
+def parse_foreign_yaml(text: str, file: str) -> YamlText:
+    """Parse a file that is not ours as aos-tools does: of a repeated key the last one counts; ``survey`` has them all.
+
+    Raises WorkspaceError for what is no YAML to aos-tools either, and for what has no bound in memory or time.
+    """
+    return _parse(text, file, foreign=True, error=WorkspaceError, quote=True)
+
+
+def _parse(text: str, file: str, *, foreign: bool, error: Type[OtaError], quote: bool) -> YamlText:
     import yaml
 
     text = text[1:] if text.startswith("\ufeff") else text  # libyaml skips it, and would count marks without it
-    loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader_class: Callable[[str], Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    if foreign and _AMBIGUOUS.search(text):
+        loader_class = yaml.SafeLoader  # aos-tools' own, ten times slower
     root: Optional[Node] = None
+    survey = _NO_SURVEY
     loader = None
     try:
         _refuse_depth(text, loader_class)
         loader = loader_class(text)
         root = loader.get_single_node()
         if root is not None:
-            refuse_odd(root, loader.construct_object)
+            if foreign:
+                survey = refuse_unbounded(root, loader.construct_object)
+            else:
+                refuse_odd(root, loader.construct_object)
         value = None if root is None else loader.construct_document(root)
     except OddYamlError as odd:
         mark = odd.problem_mark
@@ -114,7 +172,7 @@ def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, 
     finally:
         if loader is not None:
             loader.dispose()
-    return YamlText(file, text, root, value)
+    return YamlText(file, text, root, value, survey)
 
 
 def _diagnose(parsed: YamlText, trouble: Exception, loader_class: Callable[[str], Any]) -> Tuple[Place, str]:

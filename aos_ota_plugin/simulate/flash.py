@@ -11,7 +11,7 @@ from typing import List, Mapping, NamedTuple, Optional, Union
 
 from aos_ota_plugin.device.limits import HAAS100_FLASH_SIZE
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.settings.yamltext import parse_foreign_yaml
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 ERASED = 0xFF
@@ -79,7 +79,7 @@ def kv_records(values: Mapping[str, str]) -> bytes:
 
 
 def _file_names(text: str, file: str) -> Mapping[str, str]:
-    value = parse_yaml(text, file).value
+    value = parse_foreign_yaml(text, file).value
     entries: Optional[object] = value.get("FILE_LIST") if isinstance(value, dict) else None
     found = {}
     for entry in entries if isinstance(entries, list) else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping
+from typing import Iterable, Mapping, Optional, Sequence
 
 # A YAML `true` is neither: aos compares str(value) with these words, and str(True) is "True".
 _TRUE = frozenset(("y", "yes", "t", "true", "1"))
@@ -18,3 +18,8 @@ def holds(conditions: Iterable[str], variables: Mapping[str, object]) -> bool:
         elif str(variables.get(condition)) not in _TRUE:
             return False
     return True
+
+
+def stays(conditions: Optional[Sequence[str]], variables: Mapping[str, object]) -> bool:
+    """Tell whether aos keeps a dependency in a component's own list; a condition without any name never holds there."""
+    return conditions is None or (bool(conditions) and holds(conditions, variables))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import List, Sequence
 
 from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.raw import RawSetting
+from aos_ota_plugin.settings.sources import read_ota_config
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
 PACKAGE_FILE = "package.yaml"
@@ -34,3 +38,18 @@ def read_text(path: Path) -> str:
 def load_package(folder: Path) -> Package:
     """Read the component in a folder; errors as ``read_text`` and ``parse_package``."""
     return parse_package(read_text(folder / PACKAGE_FILE), str(folder))
+
+
+def with_saved(
+    folder: str, layers: Sequence[Sequence[RawSetting]], arguments: Sequence[RawSetting]
+) -> List[Sequence[RawSetting]]:
+    """Return all layers of a solution's settings, lowest first: its ota.config, ``layers`` and the command line.
+
+    Raises:
+        WorkspaceError, SettingsError, SecretError: as ``read_text`` and ``read_ota_config`` do.
+    """
+    saved = Path(folder) / "ota.config"
+    below: List[Sequence[RawSetting]] = []
+    if os.path.lexists(saved):  # a link to nowhere is a mistake, not no settings
+        below.append(read_ota_config(read_text(saved), str(saved)))
+    return [*below, *layers, arguments]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.settings.yamltext import parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package, read_text
 
 _TOPS = ("hardware", "kernel", "components", "examples", "test", "documentation")
@@ -93,7 +93,7 @@ def configured(root: str) -> Tuple[str, str]:
     path = Path(root, ".config")
     if not os.path.lexists(path):
         return "", ""
-    value = parse_yaml(read_text(path), str(path)).value
+    value = parse_foreign_yaml(read_text(path), str(path)).value
     names = value if isinstance(value, dict) else {}
     solution, board = names.get("solution"), names.get("board")
     return str(solution) if solution else "", str(board) if board else ""

@@ -6,7 +6,7 @@ import re
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.settings.yamltext import parse_foreign_yaml
 from aos_ota_plugin.workspace.partitions import _COMMENT, _ENTRY, _blank, _size
 
 _FIELD = r"\.\s*{}\s*=\s*([^,}}]*)"
@@ -45,7 +45,7 @@ def _table(text: str, file: str) -> List[Row]:
 
 
 def _flash_list(text: str, file: str) -> List[Row]:
-    value = parse_yaml(text, file).value
+    value = parse_foreign_yaml(text, file).value
     entries = value.get("FILE_LIST") if isinstance(value, dict) else None
     rows: List[Row] = []
     for entry in entries if isinstance(entries, list) else ():

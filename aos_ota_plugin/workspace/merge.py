@@ -1,111 +1,90 @@
 """Which components a solution uses, in which order, and how their ``def_config`` sections add up.
 
-All of it pure: components come from a function that returns one by name. The rules are aos-tools' own,
-measured: dependencies depth first, the solution after them; what hangs on a condition goes behind the solution,
-one by one, each judged with the settings of those before it; settings merge by type of component, not by order.
+All of it pure: components come from a function that returns one by name. The rules are aos-tools' own, read in its
+sources and compared with it: dependencies depth first, the solution after them; what hangs on a condition goes behind
+the solution, one by one, each judged with the settings of those before it; settings merge by type, not by order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.settings.raw import RawSetting
-from aos_ota_plugin.workspace.conditions import holds
-from aos_ota_plugin.workspace.packages import Depend, Package
+from aos_ota_plugin.workspace.conditions import holds, stays
+from aos_ota_plugin.workspace.depends import Depend, refuse_unusable
+from aos_ota_plugin.workspace.packages import Package
 
 Lookup = Callable[[str], Optional[Package]]
 Layer = Tuple[RawSetting, ...]
 
-_MERGE_ORDER: Tuple[Tuple[str, ...], ...] = (
+MERGE_ORDER: Tuple[Tuple[str, ...], ...] = (
     ("common",), ("dynamic",), ("userspace_common",), ("kernel",),
     ("drv_core", "drv_peripheral", "drv_external_device"), ("arch",), ("chip",), ("sdk",), ("board",),
     ("solution",),
 )
+"""The types of component in the order in which aos-tools takes their def_config; of the others it takes none."""
 
 
 @dataclass(frozen=True)
 class Closure:
-    """Everything a solution may use: its components depth first, itself last, and what was not found."""
+    """Everything a solution may use: its components depth first, itself behind them, and what was not there."""
 
     packages: Tuple[Package, ...]
     missing: Tuple[Depend, ...]
     excluded: Tuple[str, ...]
+    circular: bool
+    """Whether something depends on the solution."""
 
 
 def close(solution: Package, board_name: str, lookup: Lookup) -> Closure:
-    """Follow every dependency of a solution, conditional ones too, but none to a board other than its own."""
-    excluded = []
-    for depend in solution.depends:
-        package = lookup(depend.name)
-        if package is not None and package.type == "board" and depend.name != board_name:
-            excluded.append(depend.name)
-    found: Dict[str, Package] = {}
-    missing: Dict[str, Depend] = {}
+    """Follow every dependency of a solution, conditional ones too, but none to a board other than its own.
 
-    waiting: List[Depend] = list(reversed(_depends_of(solution, solution, board_name)))
+    Raises WorkspaceError for a dependency that aos-tools fails on.
+    """
+    boards = [depend.name for depend in solution.depends
+              if (package := lookup(depend.name)) is not None and package.type == "board"]
+    excluded = tuple(name for name in boards if name != board_name)
+    found: Dict[int, Package] = {}
+    missing: Dict[str, Depend] = {}
+    waiting: List[Depend] = list(reversed(solution.depends))
     while waiting:
         depend = waiting.pop()
-        if depend.name in excluded or depend.name in found or depend.name in missing:
+        refuse_unusable(depend)
+        package = lookup(depend.name) if depend.name not in excluded else None
+        if depend.name in excluded or (package is not None and id(package) in found):
             continue
-        package = lookup(depend.name)
         if package is None:
-            missing[depend.name] = depend
-        elif package is not solution:
-            found[depend.name] = package
+            missing.setdefault(depend.name, depend)
+        else:
+            found[id(package)] = package
             waiting.extend(reversed(package.depends))
-    return Closure((*found.values(), solution), tuple(missing.values()), tuple(excluded))
+    circular = id(solution) in found
+    found.setdefault(id(solution), solution)
+    return Closure(tuple(found.values()), tuple(missing.values()), excluded, circular)
 
 
-def _depends_of(package: Package, solution: Package, board_name: str) -> List[Depend]:
-    """Return a component's dependencies; a solution's with the supported board that was asked for."""
-    depends = list(package.depends)
-    if package is solution and all(depend.name != board_name for depend in depends):
-        depends += [board for board in solution.supported_boards if board.name == board_name][:1]
-    return depends
-
-
-def in_use(
-    closure: Closure,
-    solution: Package,
-    board_name: str,
-    base: Dict[str, object],
-    command_line: Sequence[RawSetting],
-) -> Tuple[Package, ...]:
-    """Return the components of a build in aos's order: unconditional ones, then those whose condition holds."""
-    graph = _Graph(closure, solution, board_name)
-    used = [package for package in closure.packages if not graph.conditional(package.name)]
-    for package in closure.packages:
-        if graph.conditional(package.name):
-            variables = {**base, **variables_of(used, command_line)}
-            if package.name in graph.reached(variables):
-                used.append(package)
-    return tuple(used)
-
-
-class _Graph:
+class Graph:
     """Who depends on whom, and on which conditions."""
 
     def __init__(self, closure: Closure, solution: Package, board_name: str) -> None:
         excluded = set(closure.excluded)
-        self.edges: Dict[str, List[Depend]] = {}
-        for package in closure.packages:
-            depends = _depends_of(package, solution, board_name)
-            self.edges[package.name] = [depend for depend in depends if depend.name not in excluded]
+        self.edges = {package.name: [depend for depend in package.depends if depend.name not in excluded]
+                      for package in closure.packages}
         self.certain = self._walk({solution.name, board_name}, lambda depend: not depend.optional)
         # What only an unreadable condition leads to has no condition in aos's book, and is always in.
-        readable = self._walk(self.certain, lambda depend: not depend.optional or bool(depend.conditions))
-        self.possible = readable - self.certain
+        self.possible = self._walk(self.certain, lambda depend: not depend.optional or depend.conditions is not None)
+        self.possible -= self.certain
 
     def conditional(self, name: str) -> bool:
+        """Tell whether a component is in only while conditions hold."""
         return name in self.possible
 
-    def reached(self, variables: Dict[str, object]) -> Set[str]:
-        def open_edge(depend: Depend) -> bool:
-            return not depend.optional or (bool(depend.conditions) and holds(depend.conditions, variables))
-
-        return self._walk(self.certain, open_edge)
+    def reached(self, variables: Mapping[str, object]) -> Set[str]:
+        """Return the components that conditions lead to, the unconditional ones among them."""
+        return self._walk(self.certain, lambda depend: not depend.optional or (
+            depend.conditions is not None and holds(depend.conditions, variables)))
 
     def _walk(self, start: Iterable[str], follow: Callable[[Depend], bool]) -> Set[str]:
         seen = set(start)
@@ -118,27 +97,84 @@ class _Graph:
         return seen
 
 
+@dataclass(frozen=True)
+class Use:
+    """The components of a build in aos's order, the settings conditions see in the end, and dependencies by name."""
+
+    packages: Tuple[Package, ...]
+    variables: Mapping[str, object]
+    depends: Mapping[str, Tuple[str, ...]]
+    """Those whose condition holds."""
+
+
+def in_use(
+    closure: Closure, graph: Graph, steady: Sequence[Package], base: Mapping[str, object],
+    command_line: Sequence[RawSetting],
+) -> Use:
+    """Return what a build uses: ``steady``, which hangs on no condition, then what does and whose condition holds.
+
+    ``base`` is what the hardware sets, the command line's digits are numbers already.
+    """
+    used = list(steady)
+    kept: Dict[str, List[Depend]] = {}
+    variables: Dict[str, object] = {}
+
+    def judge() -> None:
+        variables.update(variables_of(used, command_line))
+        variables.update(base)
+        for package in used:
+            depends = kept.get(package.name, list(package.depends))
+            kept[package.name] = [one for one in depends if stays(one.conditions, variables)]
+
+    judge()
+    for package in closure.packages:
+        twice = any(package.name == other.name for other in used)
+        if graph.conditional(package.name) and not twice and package.name in graph.reached(variables):
+            used.append(package)
+            judge()
+    return Use(tuple(used), variables, {name: tuple(one.name for one in depends) for name, depends in kept.items()})
+
+
 def merge_layers(packages: Sequence[Package]) -> Tuple[Layer, ...]:
     """Return the ``def_config`` of components as layers, lowest first; components without one have none."""
-    ordered = [package for types in _MERGE_ORDER for package in packages if package.type in types]
+    ordered = [package for types in MERGE_ORDER for package in packages if package.type in types]
     return tuple(package.def_config for package in ordered if package.def_config)
 
 
 def variables_of(packages: Sequence[Package], command_line: Sequence[RawSetting]) -> Dict[str, object]:
-    """Return the merged settings that conditions are judged by, the command line on top."""
-    layers = (*merge_layers(packages), tuple(command_line))
-    return {raw.name: raw.value for layer in layers for raw in layer}
+    """Return the merged settings that conditions are judged by, versions of components among them, as aos adds them."""
+    variables: Dict[str, object] = {}
+    for types in MERGE_ORDER:
+        for package in packages:
+            if package.type in types:
+                variables.update(_with_version(package))
+    variables.update({raw.name: raw.value for raw in command_line})
+    return variables
 
 
-def refuse_missing(closure: Closure, solution: Package, variables: Dict[str, object]) -> None:
-    """Raise WorkspaceError for a component that the solution itself needs and that is not there.
+def _with_version(package: Package) -> Dict[str, object]:
+    """Return a component's def_config as aos has it, which adds the component's version."""
+    values = {raw.name: raw.value for raw in package.def_config}
+    version = f"{package.name}_{package.version}"
+    if package.type == "solution" and "SW_VERSION" in values:
+        version += f"_{values['SW_VERSION']}"
+    return {**values, f"{package.name.upper()}_SW_VERSION": version}
 
-    What other components lack is left to aos, which builds without it.
+
+def refuse_missing(closure: Closure, solution: Package) -> None:
+    """Raise WorkspaceError for a missing component that aos-tools ends for; it builds without the others.
+
+    aos-tools has its own idea of a condition here: it looks for each name in every component, the solution not among
+    them unless something depends on it, and only the last name counts.
     """
-    missing = {depend.name for depend in closure.missing}
-    for depend in solution.depends:
-        needed = not depend.optional or (depend.conditions and holds(depend.conditions, variables))
-        if depend.name in missing and needed:
+    settings = [_with_version(package) for package in closure.packages if package is not solution or closure.circular]
+    for depend in closure.missing:
+        needed = False
+        for condition in (depend.conditions or ()) if settings else ():
+            negated = condition.startswith("!")
+            values = [values.get(condition[negated:]) for values in settings]
+            needed = all(value is None or value == 0 for value in values) is negated
+        if needed:
             raise WorkspaceError(
                 f"there is no component {depend.name} in this workspace",
                 place=depend.place,

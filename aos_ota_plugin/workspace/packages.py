@@ -4,52 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from types import MappingProxyType
-from typing import Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.leaks import refuse_secret
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
-from aos_ota_plugin.settings.sources import def_config_of
-from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_yaml
+from aos_ota_plugin.settings.sources import Dropped, read_sections
+from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_foreign_yaml
+from aos_ota_plugin.workspace.depends import Depend, condition_names, read_depends
+from aos_ota_plugin.workspace.hardware import SECTIONS, Hardware, read_hardware
 
 TYPES = frozenset((
     "solution", "board", "chip", "arch", "drv_core", "drv_peripheral", "drv_external_device", "kernel",
     "common", "sdk", "document", "dynamic", "userspace_common",
 ))
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_CONDITION = re.compile(r"<(.+?)>")
-_HARDWARE_SECTIONS = ("board", "chip", "solution", "hw_info")
+_CHINESE = re.compile("[\u4e00-\u9fa5]")
 _FLAGS = ("cflag", "cxxflag", "asmflag", "shcflag", "icc_cflag", "icc_cxxflag", "armcc_cflag", "armcc_cxxflag")
 _DEFINE = re.compile(r"-D\s*([A-Za-z_]\w*)(?:=(\S*))?")
 
 
-class Depend(NamedTuple):
-    """Another component that this one needs, with the names that must hold for it (all of them; ``!`` negates).
+class Repeat(NamedTuple):
+    """A key that stands in one mapping again; lines count from 1."""
 
-    ``optional`` without conditions is a condition that aos cannot read.
-    """
-
-    name: str
-    version: str
-    optional: bool
-    conditions: Tuple[str, ...]
-    place: Place
-
-
-class Hardware(NamedTuple):
-    """The last ``hw_info``, ``board``, ``chip`` or ``solution`` section; "" for what it leaves open."""
-
-    board_name: str = ""
-    chip_name: str = ""
-    cpu_id: str = ""
-    cpu_name: str = ""
-    arch_name: str = ""
-    vendor_name: str = ""
-    ld_script: str = ""
-    toolchain_prefix: str = ""
-    toolchain_path: str = ""
-    cpus: Mapping[str, Mapping[str, str]] = MappingProxyType({})  # chips with several: by cpu_id
+    key: str
+    first_line: int
+    again: Place
 
 
 class Package(NamedTuple):
@@ -60,13 +39,16 @@ class Package(NamedTuple):
     type: str
     path: str
     depends: Tuple[Depend, ...]
-    supported_boards: Tuple[Depend, ...]
     def_config: Tuple[RawSetting, ...]
     hardware: Hardware
     source_files: Tuple[str, ...]  # as written, conditions included
     postimage_script: str
     condition_names: Tuple[str, ...]  # every name between < and > anywhere in the file
     license: str = ""
+    macros: Tuple[RawSetting, ...] = ()  # its `-D`: of build_config's define and flags
+    repeats: Tuple[Repeat, ...] = ()
+    dropped: Tuple[Dropped, ...] = ()  # what YAML drops of def_config, because it stands again
+    unusable: Optional[Place] = None  # a name in def_config that is no text
 
     @property
     def file(self) -> str:
@@ -85,43 +67,43 @@ class Package(NamedTuple):
 
 
 def parse_package(text: str, path: str) -> Package:
-    """Parse the package.yaml of the component in folder ``path``.
+    """Parse the package.yaml of the component in folder ``path`` as aos-tools reads it.
 
-    Raises WorkspaceError for what aos refuses too, SecretError when a secret stands in it.
+    Raises WorkspaceError for what aos-tools ends with, too. Secrets and repeated keys are not judged here: they
+    only matter in a component that is built.
     """
     file = os.path.join(path, "package.yaml")
-    yaml_text = parse_yaml(text, file)
-    def_config = tuple(def_config_of(yaml_text))
+    yaml_text = parse_foreign_yaml(text, file)
+    sections = read_sections(yaml_text)
     top = yaml_text.top()
-    _refuse_secret_defines(yaml_text, top)
-    build = {entry.key: entry for entry in _inside(yaml_text, top.get("build_config"))}
+    kind = _type(top, file)
+    name = _name(top, file)
+    _refuse_missing(top, kind, file)
+    build = {entry.key: entry for entry in _inside(yaml_text, _mapping(top.get("build_config")))}
     return Package(
-        name=_name(top, file),
+        name=name,
         version=_text(top.get("version")),
-        type=_type(top, file),
+        type=kind,
         path=path,
-        depends=_depends(yaml_text, top.get("depends")),
-        supported_boards=_depends(yaml_text, top.get("supported_boards")),
-        def_config=def_config,
-        hardware=_hardware(yaml_text, top),
+        depends=read_depends(yaml_text, top.get("depends")),
+        def_config=tuple(sections.settings),
+        hardware=read_hardware(yaml_text, top),
         source_files=_source_files(top.get("source_file")),
         postimage_script=_text(build.get("postimage_script")),
-        condition_names=_condition_names(yaml_text),
+        condition_names=condition_names(text),
         license=_text(top.get("license")),
+        macros=tuple(_macros(yaml_text, top)),
+        repeats=tuple(_repeats(yaml_text)),
+        dropped=tuple(sections.dropped),
+        unusable=sections.unusable,
     )
-
-
-def read_conditions(text: str) -> Tuple[str, ...]:
-    """Return the names of a ``… ? <A, !B>`` condition; empty when there is none, or none that aos can read."""
-    parts = text.split("?")
-    match = _CONDITION.search(parts[1]) if len(parts) > 1 else None
-    return tuple(name.strip() for name in match[1].split(",") if name.strip()) if match else ()
 
 
 def _name(top: Mapping[str, Entry], file: str) -> str:
     entry = top.get("name")
     name = _text(entry)
-    if _NAME.fullmatch(name) and len(name) <= 64:
+    legal = _NAME.fullmatch(name) and len(name) <= 64 and not _CHINESE.search(name)
+    if legal and entry and isinstance(entry.value, str):
         return name
     raise WorkspaceError(
         f"{name!r} is no name for a component" if name else "the component has no name",
@@ -135,11 +117,32 @@ def _type(top: Mapping[str, Entry], file: str) -> str:
     kind = _text(entry)
     if kind in TYPES:
         return kind
+    if "name" not in top:
+        _name(top, file)
     raise WorkspaceError(
         f"{kind!r} is no type of component" if kind else "the component has no type",
         place=entry.place if entry else Place(file, 1),
         remedy=f"set `type:` to one of {', '.join(sorted(TYPES))}",
     )
+
+
+def _refuse_missing(top: Mapping[str, Entry], kind: str, file: str) -> None:
+    """Raise WorkspaceError for a field without which aos-tools ends."""
+    entry = top.get("description")
+    if not (entry and entry.value and isinstance(entry.value, str)):
+        raise WorkspaceError("the component has no description, and aos-tools ends without one",
+                             place=entry.place if entry else Place(file, 1),
+                             remedy="give it a `description:`, in words")
+    if kind in SECTIONS and kind not in top and "hw_info" not in top:
+        raise WorkspaceError(f"this {kind} has no section `hw_info`, and aos-tools ends without one",
+                             place=Place(file, 1), remedy="add `hw_info:`")
+
+
+def _mapping(entry: Optional[Entry]) -> Optional[Entry]:
+    if entry is None or not entry.value or isinstance(entry.value, dict):
+        return entry
+    raise WorkspaceError(f"{entry.key} is a mapping of names to values, this is not", place=entry.place,
+                         remedy="write one `name: value` a line under it")
 
 
 def _text(entry: object) -> str:
@@ -148,8 +151,8 @@ def _text(entry: object) -> str:
     return "" if value is None or isinstance(value, (dict, list, set, tuple)) else str(value)
 
 
-def _inside(yaml_text: YamlText, entry: object) -> List[Entry]:
-    return yaml_text.entries(entry.node, entry.value) if isinstance(entry, Entry) else []
+def _inside(yaml_text: YamlText, entry: Optional[Entry]) -> List[Entry]:
+    return yaml_text.entries(entry.node, entry.value) if entry else []
 
 
 def _source_files(entry: object) -> Tuple[str, ...]:
@@ -157,69 +160,37 @@ def _source_files(entry: object) -> Tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def _depends(yaml_text: YamlText, entry: object) -> Tuple[Depend, ...]:
-    """Read ``depends``: a list of names or of one-entry mappings, or one mapping, whose values aos drops."""
-    if not isinstance(entry, Entry):
-        return ()
-    if isinstance(entry.value, dict):
-        return tuple(_depend(item.key, "", item.place) for item in _inside(yaml_text, entry))
-    if not isinstance(entry.value, list):
-        return ()
-    depends = []
-    for node, value in zip(entry.node.value, entry.value):
-        if isinstance(value, str):
-            depends.append(_depend(value, "", yaml_text.place(node)))
-        elif isinstance(value, dict):
-            place = yaml_text.place(node)
-            depends.extend(_depend(item.key, _text(item), place) for item in yaml_text.entries(node, value)[:1])
-    return tuple(depends)
+def _repeats(yaml_text: YamlText) -> List[Repeat]:
+    """Return the repeated keys once each, with the first of their places and the last."""
+    found: Dict[Tuple[int, str], Repeat] = {}
+    for repeated in yaml_text.survey.repeated:
+        key = str(repeated.key.value)
+        name = (id(repeated.mapping), key)
+        first = found[name].first_line if name in found else repeated.before.start_mark.line + 1
+        found[name] = Repeat(key, first, yaml_text.place(repeated.key))
+    return list(found.values())
 
 
-def _depend(name: str, text: str, place: Place) -> Depend:
-    version = text.split("?", maxsplit=1)[0].strip()
-    return Depend(name, version, "?" in text, read_conditions(text), place)
+def _macros(yaml_text: YamlText, top: Mapping[str, Entry]) -> List[RawSetting]:
+    """Return the component's ``-D`` macros, which are on every compile line of it."""
+    found: List[RawSetting] = []
 
+    def add(name: str, text: str, place: Place) -> None:
+        found.append(RawSetting(name, text, text, Origin(PACKAGE_YAML, place)))
 
-def _hardware(yaml_text: YamlText, top: Mapping[str, Entry]) -> Hardware:
-    """Read the last hardware section with content: aos lets it replace the earlier ones whole."""
-    named = [entry for key, entry in top.items() if key in _HARDWARE_SECTIONS]
-    sections = [entry for entry in named if isinstance(entry.value, dict) and entry.value]
-    if not sections:
-        return Hardware()
-    texts: Dict[str, str] = {}
-    cpus: Dict[str, Mapping[str, str]] = {}
-    for item in _inside(yaml_text, sections[-1]):
-        if isinstance(item.value, dict):
-            cpus[item.key] = {str(key): _text(value) for key, value in item.value.items()}
-        else:
-            texts[item.key] = _text(item)
-    names = ("board_name", "chip_name", "cpu_id", "cpu_name", "arch_name", "vendor_name", "ld_script",
-             "toolchain_prefix", "toolchain_path")
-    return Hardware(**{name: texts.get(name, "") for name in names}, cpus=cpus)
-
-
-def _condition_names(yaml_text: YamlText) -> Tuple[str, ...]:
-    names: Dict[str, None] = {}
-    for text, _ in yaml_text.scalars(yaml_text.root):
-        for inside in _CONDITION.findall(text) if "<" in text else ():
-            for name in inside.split(","):
-                names[name.strip().lstrip("!")] = None
-    return tuple(names)
-
-
-def _refuse_secret_defines(yaml_text: YamlText, top: Mapping[str, Entry]) -> None:
-    """Raise SecretError for a secret among the component's ``-D`` macros: it would be on every compile line."""
     sections = [entry for entry in (top.get("define"),) if entry]
     for entry in _inside(yaml_text, top.get("build_config")):
         if entry.key == "define":
             sections.append(entry)
         elif entry.key in _FLAGS:
             for name, value in _DEFINE.findall(_text(entry)):
-                refuse_secret(name, value or "1", Origin(PACKAGE_YAML, entry.place))
+                add(name, value or "1", entry.place)
     for section in sections:
-        for node in section.node.value if isinstance(section.value, list) else ():
+        nodes = [section.node] if isinstance(section.value, str) else section.node.value
+        for node in nodes if isinstance(section.value, (str, list)) else ():
             for text, place in yaml_text.scalars(node):
                 name, _, value = text.partition("=")
-                refuse_secret(name.split("?")[0], value or "-", Origin(PACKAGE_YAML, place))
+                add(name.split("?")[0], value or "-", place)
         for entry in _inside(yaml_text, section):
-            refuse_secret(entry.key, entry.text, Origin(PACKAGE_YAML, entry.place))
+            add(entry.key, entry.text, entry.place)
+    return found

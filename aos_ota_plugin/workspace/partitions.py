@@ -14,7 +14,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import YamlText, parse_yaml
+from aos_ota_plugin.settings.yamltext import YamlText, parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import read_text
 
 PAYLOAD = "ota_rtos.bin"
@@ -43,9 +43,9 @@ def flash_list_size(text: str, file: str) -> PartitionSize:
     """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, however deep its entry stands.
 
     An entry is a mapping with the file's name for a value, or under the file's name for a key. Raises
-    WorkspaceError when there is none, or its SIZE is no size.
+    WorkspaceError when there is none, its SIZE is no size, or a key stands twice in it: the image's proof rests on it.
     """
-    yaml_text = parse_yaml(text, file)
+    yaml_text = parse_foreign_yaml(text, file)
     for fields, place in _entries(yaml_text):
         if "SIZE" in fields:
             value, where = fields["SIZE"]
@@ -90,7 +90,8 @@ def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
     from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     waiting: List[Tuple[Any, bool]] = [(yaml_text.root, False)]
-    seen = set()
+    seen = {id(repeated.lost) for repeated in yaml_text.survey.repeated}
+    doubled = {id(repeated.mapping): repeated for repeated in yaml_text.survey.repeated}
     while waiting:
         node, named = waiting.pop(0)
         if id(node) in seen:
@@ -106,6 +107,11 @@ def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
                 fields[key.value.upper()] = (value.value, yaml_text.place(value))
             waiting.append((value, isinstance(key, ScalarNode) and _is_payload(key.value)))
         if named or any(_is_payload(value) for value, _ in fields.values()):
+            if id(node) in doubled:
+                repeated = doubled[id(node)]
+                raise WorkspaceError(f"{repeated.key.value[:80]!r} stands twice in the entry of {PAYLOAD}, in lines "
+                                     f"{repeated.before.start_mark.line + 1} and {repeated.key.start_mark.line + 1}",
+                                     place=yaml_text.place(repeated.key), remedy="take one of the two out")
             yield fields, yaml_text.place(node)
 
 

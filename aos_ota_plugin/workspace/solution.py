@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.raw import RawSetting
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
-from aos_ota_plugin.workspace.disk import load_package
+from aos_ota_plugin.workspace.depends import Depend
+from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
 from aos_ota_plugin.workspace.find import find_components, find_root
-from aos_ota_plugin.workspace.merge import (
-    Layer,
-    close,
-    in_use,
-    merge_layers,
-    refuse_missing,
-    variables_of,
-)
+from aos_ota_plugin.workspace.hardware import add_up, variables_from
+from aos_ota_plugin.workspace.layers import Member, Notice, member_of, read_members
+from aos_ota_plugin.workspace.merge import Closure, Graph, Layer, Use, close, in_use, refuse_missing
 from aos_ota_plugin.workspace.packages import Package
 
 
@@ -32,10 +28,13 @@ class SolutionView:
     solution: Package
     board: Optional[Package]
     chip: Optional[Package]
+    hardware: Mapping[str, str]  # the fields of hw_info in effect
     components: Tuple[Package, ...]  # in aos's order
+    depends: Mapping[str, Tuple[str, ...]]  # of each component, those whose condition holds
     layers: Tuple[Layer, ...]  # def_config, lowest first; the command line is not among them
     known_foreign: FrozenSet[str]
     missing: Tuple[str, ...]  # components that others depend on and that are not there; aos builds without them
+    notices: Tuple[Notice, ...]
 
 
 def load_solution(
@@ -43,52 +42,52 @@ def load_solution(
 ) -> SolutionView:
     """Read a solution and everything it uses, as ``aos make`` in its folder would.
 
-    ``board`` is what `--board` says; ``command_line`` are the `NAME=value` arguments, which turn conditions too.
-    Raises WorkspaceError for what is missing or malformed, SecretError for a secret in a package.yaml.
+    ``board`` is another one than the solution's, as for `aos make -b`; ``command_line`` are the `NAME=value`
+    arguments, which turn conditions too.
+    Raises WorkspaceError for what is missing or malformed; SecretError for a secret, and SettingsError for a setting
+    of ours that stands twice, in what is built.
     """
     folder = Path(solution_dir).resolve()
     root = find_root(str(folder))
-    paths = find_components(root)
-    solution = load_package(folder)
-    if solution.type != "solution":
-        raise WorkspaceError(
-            f"{solution.name} is a component of type {solution.type}, not a solution",
-            place=Place(solution.file),
-            remedy="change into the folder of a solution",
-        )
-    lookup = _Lookup(paths, solution)
-    board_name = board or solution.board_name
-    _refuse_strange_board(lookup, solution, board_name)
-    board_package = lookup(board_name) if board_name else None
+    lookup, solution = _solution(folder, root, board or "")
+    board_name = solution.board_name
+    if board_name:
+        _refuse_strange_board(lookup, solution, board_name)
     closure = close(solution, board_name, lookup)
-    chip = _chip(lookup, solution, board_package)
+    refuse_missing(closure, solution)
+    graph = Graph(closure, solution, board_name)
+    steady = {package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)}
+    board_package = _board(steady, solution)
+    chip = _chip(steady, solution, board_package)
+    always = [package for package in closure.packages if steady.get(package.name) is package
+              and (package.type not in ("board", "chip") or package is board_package or package is chip)]
+    owners = [package.hardware for package in (chip, board_package, solution) if package is not None]
+    hardware = add_up(owners, solution.file)
     arguments = read_command_line(command_line)
-    variables = _hardware_variables(solution, board_package, chip)
-    typed = [_as_aos(raw) for raw in arguments]
-    used = in_use(closure, solution, board_name, variables, typed)
-    refuse_missing(closure, solution, {**variables, **variables_of(used, typed)})
-    components = tuple(
-        package for package in used
-        if package.type not in ("board", "chip") or package is board_package or package is chip
-    )
+    use = in_use(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
+    members = _members(closure, graph, use)
+    reading = read_members(members, solution.name, arguments, load_schema().symbols)
     return SolutionView(
         root=root,
         solution=solution,
         board=board_package,
         chip=chip,
-        components=components,
-        layers=merge_layers(components),
-        known_foreign=_known_foreign(closure.packages, solution, arguments),
+        hardware=hardware,
+        components=use.packages,
+        depends=use.depends,
+        layers=reading.layers,
+        known_foreign=reading.foreign,
         missing=tuple(depend.name for depend in closure.missing),
+        notices=reading.notices,
     )
 
 
 class _Lookup:
     """Components by name, each read once."""
 
-    def __init__(self, paths: Mapping[str, str], solution: Package) -> None:
+    def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = paths
-        self.packages: Dict[str, Package] = {solution.name: solution}
+        self.packages: Dict[str, Package] = {}
 
     def __call__(self, name: str) -> Optional[Package]:
         if name not in self.packages and name in self.paths:
@@ -96,15 +95,37 @@ class _Lookup:
         return self.packages.get(name)
 
 
-def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -> None:
-    if not board_name:
-        if solution.chip_name or solution.hardware.cpu_name:
-            return
+def _solution(folder: Path, root: str, board: str) -> Tuple[_Lookup, Package]:
+    """Return all components of the workspace, and the one in a folder, which must be a solution, for a board."""
+    paths = find_components(root)
+    other = paths.setdefault(folder.name, str(folder))
+    if Path(other).resolve() != folder:
+        raise WorkspaceError(f"the component {folder.name} is in this workspace twice",
+                             place=Place(str(folder / PACKAGE_FILE)),
+                             remedy=f"remove or rename one; the other is {other}")
+    lookup = _Lookup(paths)
+    solution = _for_board(load_package(folder), board)
+    lookup.packages[folder.name] = solution
+    if solution.type != "solution":
         raise WorkspaceError(
-            f"the solution {solution.name} has no board",
+            f"{solution.name} is a component of type {solution.type}, not a solution",
             place=Place(solution.file),
-            remedy="set `board_name:` under hw_info, or build with `aos make -b BOARD`",
+            remedy="change into the folder of a solution",
         )
+    return lookup, solution
+
+
+def _for_board(solution: Package, board: str) -> Package:
+    """Return a solution as `aos make -b` would write it for another board, whose dependency comes last then."""
+    if not board:
+        return solution
+    depends = [depend for depend in solution.depends if depend.name != solution.board_name]
+    depends.append(Depend(board, solution.version, False, None, Place(solution.file)))
+    hardware = solution.hardware._replace(board_name=board, values={**solution.hardware.values, "board_name": board})
+    return solution._replace(depends=tuple(depends), hardware=hardware)
+
+
+def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -> None:
     package = lookup(board_name)
     if package is not None and package.type == "board":
         return
@@ -116,58 +137,50 @@ def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -
     )
 
 
-def _chip(lookup: _Lookup, solution: Package, board: Optional[Package]) -> Optional[Package]:
-    name = board.chip_name if board else solution.chip_name
-    chip = lookup(name) if name else None
-    if name and chip is None:
-        owner = board or solution
+def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package]:
+    board_name = solution.board_name
+    if board_name in steady:
+        return steady[board_name]
+    if board_name:
         raise WorkspaceError(
-            f"there is no chip {name} in this workspace",
-            place=Place(owner.file),
-            remedy=f"install it with `aos install {name}`, or correct chip_name",
+            f"the solution {solution.name} does not depend on its board {board_name}, and aos-tools ends without it",
+            place=Place(solution.file),
+            remedy=f"add `- {board_name}: master` under depends:, or build with `aos make -b {board_name}`",
         )
-    return chip
+    if solution.hardware.cpu_name or solution.hardware.ld_script or (
+            solution.chip_name and all(depend.name in steady for depend in solution.depends)):
+        return None
+    raise WorkspaceError(
+        f"the solution {solution.name} has no board",
+        place=Place(solution.file),
+        remedy="set `board_name:` under hw_info, or build with `aos make -b BOARD`",
+    )
 
 
-def _hardware_variables(
-    solution: Package, board: Optional[Package], chip: Optional[Package]
-) -> Dict[str, object]:
-    """Return what aos sets from the hardware sections, of the kind that conditions can test."""
-    variables: Dict[str, object] = {"compiler": "gcc"}
-    merged: Dict[str, str] = {}
-    owners = [package.hardware for package in (chip, board, solution) if package]
-    cpu_id = next((hardware.cpu_id for hardware in reversed(owners) if hardware.cpu_id), "")
-    for hardware in owners:
-        fields = {"cpu_name": hardware.cpu_name, "arch_name": hardware.arch_name}
-        fields.update(hardware.cpus.get(cpu_id, {}))
-        merged.update({name: value for name, value in fields.items() if value})
-    cpu, arch = merged.get("cpu_name", ""), merged.get("arch_name", "")
-    if cpu:
-        variables[f"__ARCH_{arch.upper()}__"] = 1
-        variables[f"__CPU_{cpu.upper().replace('-', '').replace('.', '')}__"] = 1
-    return variables
+def _chip(steady: Mapping[str, Package], solution: Package, board: Optional[Package]) -> Optional[Package]:
+    owner = board or solution
+    name = owner.chip_name
+    if name in steady:
+        return steady[name]
+    if not name and board is None:
+        return None
+    raise WorkspaceError(
+        f"the chip {name} is not in this workspace, or nothing in use depends on it" if name else
+        f"the board {owner.name} names no chip",
+        place=Place(owner.file),
+        remedy=f"install it with `aos install {name}` and add it under depends:, or correct chip_name" if name else
+        "set `chip_name:` under hw_info",
+    )
+
+
+def _members(closure: Closure, graph: Graph, use: Use) -> List[Member]:
+    """Return what is in use in its order, then what would be in use if another condition held."""
+    used = set(map(id, use.packages))
+    return [*(member_of(package, True) for package in use.packages),
+            *(member_of(package, False) for package in closure.packages
+              if id(package) not in used and graph.conditional(package.name))]
 
 
 def _as_aos(raw: RawSetting) -> RawSetting:
     """Return a command-line argument as aos sees it: digits become a number."""
     return RawSetting(raw.name, int(raw.text) if raw.text.isdecimal() else raw.text, raw.text, raw.origin)
-
-
-def _known_foreign(
-    packages: Sequence[Package], solution: Package, arguments: Sequence[RawSetting]
-) -> FrozenSet[str]:
-    """Return the names that are someone else's: other components' settings, conditions, the solution's own."""
-    names: Set[str] = set()
-    own = f"{solution.name.upper()}_"
-    ours = load_schema().symbols
-    for package in packages:
-        names.update(package.condition_names)
-        if package.type not in ("solution", "board"):
-            # A chip sets ours, too, for its boards: what is nearly one of them is a slip.
-            names.update(raw.name for raw in package.def_config
-                         if package.type != "chip" or not nearest(raw.name, ours, cutoff=0.85))
-    if own != "OTA_":
-        written = [raw.name for raw in (*solution.def_config, *arguments) if raw.name.startswith(own)]
-        # In a solution called ota_app, OTA_APP_VERSON is a slip of ours rather than a macro of its own.
-        names.update(name for name in written if not nearest(name, ours, cutoff=0.85))
-    return frozenset(names)

@@ -280,9 +280,9 @@ def test_crlf_package_yaml_stays_crlf(bare):
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\n", "there is no `depends:` list"),
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\ndepends: [ota: master]\n", "depends"),
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\ndepends:\n  ota: master\n", "depends"),
+    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\n", "there is no `depends:` list"),
+    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends: [ota: master]\n", "depends"),
+    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  ota: master\n", "depends"),
     ("name: ota_demo\ntype: solution\ndepends:\n  - ota: [\n", "package.yaml:"),
     ("name: ota_demo\nversion: master\ndescription: \xc4\xe3\ntype: solution\ndepends:\n  - ota: master\n", "not UTF-8"),
 ], ids=["no depends", "flow list", "mapping", "broken YAML", "GBK"])

@@ -53,15 +53,16 @@ READ = {
 @pytest.fixture
 def folder(tmp_path):
     path = tmp_path / "文件 夹"
-    for name in ("solutions/s", "components/ota", "hardware/board/b", "files"):
+    for name in ("solutions/s", "components/ota", "hardware/board/b", "hardware/chip/k", "files"):
         (path / name).mkdir(parents=True)
     (path / ".aos").write_bytes(b"")
     (path / ".config").write_bytes(b"solution: s\nboard: b\n")
     (path / "solutions/s/package.yaml").write_bytes(
-        b"name: s\ntype: solution\nsolution: {board_name: b}\ndepends:\n  - ota: master\n  - b: master\ndef_config:\n"
+        b"name: s\ndescription: d\ntype: solution\nsolution: {board_name: b}\ndepends:\n  - ota: master\n  - b: master\ndef_config:\n"
         b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: k.pem\n")
-    (path / "components/ota/package.yaml").write_bytes(b"name: ota\ntype: common\n")
-    (path / "hardware/board/b/package.yaml").write_bytes(b"name: b\ntype: board\nhw_info: {board_name: b}\n")
+    (path / "components/ota/package.yaml").write_bytes(b"name: ota\ndescription: d\ntype: common\n")
+    (path / "hardware/board/b/package.yaml").write_bytes(b"name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n")
+    (path / "hardware/chip/k/package.yaml").write_bytes(b"name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n")
     (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
     (path / "key.pem").write_bytes((KEYS / "private.pem").read_bytes())
     (path / "key.pem").chmod(0o600)

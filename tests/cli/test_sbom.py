@@ -21,7 +21,7 @@ def folder(tmp_path):
     shutil.copytree(DEMO, root)
     component = root / "components" / "aos_ota_plugin"
     component.mkdir()
-    (component / "package.yaml").write_text("name: aos_ota_plugin\nversion: v0.1\ntype: common\nlicense: Apache-2.0\n")
+    (component / "package.yaml").write_text("name: aos_ota_plugin\nversion: v0.1\ndescription: d\ntype: common\nlicense: Apache-2.0\n")
     return root / "solutions" / "ota_demo"
 
 

@@ -19,6 +19,7 @@ PIN = "739164825510"
 SECRETS = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE, "AOS_OTA_DEVICE_SECRET": DEVICE_SECRET, "AOS_OTA_PKCS11_PIN": PIN}
 PACKAGE = """\
 name: s
+description: d
 type: solution
 solution:
   board_name: b
@@ -45,12 +46,11 @@ def folder(tmp_path):
     solution = path / "solutions" / "s"
     (solution / "package.yaml").write_text(PACKAGE, encoding="utf-8")
     (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
-    board = path / "hardware" / "board" / "b"
-    board.mkdir(parents=True)
-    (board / "package.yaml").write_text("name: b\ntype: board\nhw_info:\n  board_name: b\n", encoding="utf-8")
-    ota = path / "components" / "ota"
-    ota.mkdir(parents=True)
-    (ota / "package.yaml").write_text("name: ota\ntype: common\n", encoding="utf-8")
+    for name, text in (("hardware/board/b", "name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n"),
+                       ("hardware/chip/k", "name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"),
+                       ("components/ota", "name: ota\ndescription: d\ntype: common\n")):
+        (path / name).mkdir(parents=True)
+        (path / name / "package.yaml").write_text(text, encoding="utf-8")
     (path / "table.c").write_text(TABLE, encoding="utf-8")
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", KEYS / "private.pem", "-out", path / "k.pem", "-v2", "aes-256-cbc",
                     "-passout", f"pass:{PASSPHRASE}"], check=True)

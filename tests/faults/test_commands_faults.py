@@ -26,7 +26,7 @@ def solution(folder: Path) -> None:
     """A workspace with one solution, for `init`."""
     (folder / ".aos").write_bytes(b"")
     (folder / "solutions" / "s").mkdir(parents=True)
-    (folder / "solutions" / "s" / "package.yaml").write_bytes(b"name: s\ntype: solution\ndepends:\n  - ota: master\n")
+    (folder / "solutions" / "s" / "package.yaml").write_bytes(b"name: s\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  - ota: master\n")
 
 
 def workspace(folder: Path) -> None:

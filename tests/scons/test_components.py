@@ -27,7 +27,10 @@ from aos_ota_plugin.scons.site import hooked
     ([("OTA_APP_VERSION=0",), {"OTA_APP_VERSION=1": 1}, ("OTHER=1",)], [("OTHER=1",)]),
     ([(), {}, ""], [(), {}, ""]),
     (None, []),
-], ids=["mapping", "empty mapping", "texts", "names that only look alike", "spaces", "mappings", "pairs", "mapping of texts", "texts in pairs", "empty ones", "none"])
+    ("OTHER=1", ["OTHER=1"]),
+    ("OTA_APP_VERSION=app-1", []),
+    ("", []),
+], ids=["mapping", "empty mapping", "texts", "names that only look alike", "spaces", "mappings", "pairs", "mapping of texts", "texts in pairs", "empty ones", "none", "a text", "a text of ours", "no text"])
 def test_without(defines, left):
     assert _without(defines, {"OTA_APP_VERSION"}) == left
 
@@ -179,3 +182,11 @@ def test_export_of_something_else_attaches_nothing(monkeypatch):
     name = "value"
     hooked(exported.update)("name")
     assert exported == {"name": name}
+
+
+def test_a_macro_that_is_a_text_stays_whole():
+    ota = SimpleNamespace(name="ota", build_config=SimpleNamespace(define="A=1"))
+    solution = SimpleNamespace(components=[ota], lib_path="l", userspace_lib_path="u", dylib_path="d")
+    no_library = SimpleNamespace(File=lambda path: SimpleNamespace(has_builder=lambda: False))
+    Components(SimpleNamespace(build_env=SimpleNamespace(solution=solution)), no_library).set_define(ota, LOCAL_RSA, 1)
+    assert ota.build_config.define == ["A=1", f"{LOCAL_RSA}=1"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 import tracemalloc
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
 from aos_ota_plugin.settings.yamlbounds import NUMBER_MAX
-from aos_ota_plugin.settings.yamltext import parse_yaml
+from aos_ota_plugin.settings.yamltext import parse_foreign_yaml, parse_yaml
 
 
 def laughs(levels, width, line):
@@ -81,3 +84,66 @@ def test_a_secret_used_as_a_key_is_not_shown():
 ])
 def test_what_is_meant_is_read_as_ever(text):
     assert parse_yaml(text, "p").value == yaml.safe_load(text)
+
+
+# --- other people's files
+
+
+@pytest.mark.parametrize("name", [
+    "a key twice", "at the top", "in brackets", "written differently", "yes and on", "two merges", "a billion laughs", "laughs in keys",
+    "deep by aliases", "an alias in itself", "a float", "a number for a key", "a tag that makes it one", "in a list in a key",
+])
+def test_what_aos_tools_takes_is_taken(name):
+    text = ODD[name][0]
+    try:
+        expected = repr_bounded(yaml.safe_load(text))
+    except yaml.YAMLError:
+        with pytest.raises(WorkspaceError):
+            parse_foreign_yaml(text, "p.yaml")
+    else:
+        assert repr_bounded(parse_foreign_yaml(text, "p.yaml").value) == expected
+
+
+def repr_bounded(value):
+    return reprlib.repr(value)
+
+
+MANY = "a: &a {" + ", ".join(f"k{n}: 1" for n in range(20_000)) + "}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(10_000))
+
+
+@pytest.mark.parametrize("text, says", [
+    (ODD["merges that multiply"][0], "more than 100000 keys stand here, aliases counted"),
+    (MANY, "more than 100000 keys stand here, aliases counted"),
+    (ODD["deep by merges"][0], "more than 100 collections stand inside one another"),
+    (ODD["a merge of itself"][0], "an alias stands inside of what it stands for"),
+    (ODD["a decimal number"][0], "a number of 1000000 characters is for nobody"),
+    (ODD["base 60"][0], "a number of 30001 characters is for nobody"),
+    ("a: " + "[" * 600 + "]" * 600, "more than 100 collections stand inside one another"),
+], ids=["multiplying merges", "many merges", "deep merges", "a merge of itself", "a number", "base 60", "deep"])
+def test_what_has_no_bound_is_refused_there_too(text, says):
+    tracemalloc.start()
+    try:
+        with pytest.raises(WorkspaceError, match=says):
+            parse_foreign_yaml(text, "p.yaml")
+        assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    finally:
+        tracemalloc.stop()
+
+
+PIECES = ["a", "b: 1", ": ", "- ", "\n", "\n  ", "[", "]", "{", "}", ",", "'", '"', " #c", "? ", "|\n  ", "&x ", "*x", "<<: *x", "!!str ", "! ", "!t ",
+          "---\n", "...\n", "%", "\\x41", "\x85", "\u00a0", "组", "0x10", "1:30", "yes", "~", "=", "KEY : 1", "\r\n", "\t", "|#", "a: &x {b: 1}\n"]
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
+def test_any_text_is_to_us_what_it_is_to_aos_tools(text):
+    try:
+        expected = repr(yaml.safe_load(text))
+    except Exception:
+        expected = None
+    try:
+        found = repr(parse_foreign_yaml(text, "p.yaml").value)
+    except WorkspaceError as error:
+        assert expected is None or "stands inside of what it stands for" in error.problem
+    else:
+        assert found == expected

@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import OtaError, Place, SecretError, WorkspaceError
-from aos_ota_plugin.workspace.packages import Hardware, parse_package, read_conditions
+from aos_ota_plugin.workspace.depends import read_conditions
+from aos_ota_plugin.workspace.hardware import Hardware
+from aos_ota_plugin.workspace.layers import member_of, read_members
+from aos_ota_plugin.workspace.packages import parse_package
 
 FILE = os.path.join("/w", "x", "package.yaml")
+HEAD = "name: x\ntype: common\ndescription: d\n"
 TEXT = """\
 ## 第一部分
 name: haas100
@@ -52,20 +56,20 @@ def test_fields():
     assert (package.name, package.version, package.type, package.path) == ("haas100", "3.3", "board", "/w/x")
     assert package.file == FILE
     assert [(d.name, d.version, d.optional, d.conditions) for d in package.depends] == [
-        ("libc_stub", "master", False, ()),
+        ("libc_stub", "master", False, None),
         ("lwip", "master", True, ("WITH_LWIP", "!NO_NET")),
-        ("bare", "", False, ()),
-        ("odd", "master", True, ()),
-        ("version", "1.0", False, ()),
+        ("bare", "", False, None),
+        ("odd", "master", True, None),
+        ("version", "1.0", False, None),
     ]
     assert package.depends[1].place == Place(FILE, 8, 5)
     assert package.depends[2].place == Place(FILE, 9, 5)
     assert package.hardware == Hardware(
         chip_name="haas1000", toolchain_prefix="arm-none-eabi", toolchain_path="/usr",
         cpus={"cpu0": {"cpu_name": "cortex-m4"}},
+        values={"chip_name": "haas1000", "toolchain_prefix": "arm-none-eabi", "toolchain_path": "/usr"},
     ), "the last hardware section replaces the earlier one whole"
     assert (package.board_name, package.chip_name) == ("", "haas1000")
-    assert [board.name for board in package.supported_boards] == ["haas200"]
     assert package.postimage_script == "release/build_bin.py"
     assert package.source_files == ("startup/startup.c", "hal/a.c ? <!ESP_PLATFORM>")
     assert [(raw.name, raw.value) for raw in package.def_config] == [("BOARD_HAAS100", 1)]
@@ -73,8 +77,8 @@ def test_fields():
 
 
 @pytest.mark.parametrize("text, conditions", [
-    ("master", ()), ("master ? <A>", ("A",)), ("? <A,!B , C>", ("A", "!B", "C")), ("? A", ()), ("<A> master", ()),
-    ("master ? <A> ? <B>", ("A",)), ("master ? <>", ()), ("? < , >", ()),
+    ("master", None), ("master ? <A>", ("A",)), ("? <A,!B , C>", ("A", "!B", "C")), ("? A", None), ("<A> master", None),
+    ("master ? <A> ? <B>", ("A",)), ("master ? <>", None), ("? < , >", ()),
 ])
 def test_conditions(text, conditions):
     assert read_conditions(text) == conditions
@@ -89,6 +93,15 @@ def test_conditions(text, conditions):
     ("empty", "", f"{FILE}:1: the component has no name"),
     ("a list", "- name: x\n", f"{FILE}:1: a package.yaml is a mapping"),
     ("no YAML", "name: x\ntype: [\n", f"{FILE}:3:1: this is not YAML"),
+    ("no description", "name: x\ntype: common\n", f"{FILE}:1: the component has no description"),
+    ("a number for one", "name: x\ntype: common\ndescription: 5\n", f"{FILE}:3:14: the component has no description"),
+    ("no hardware", "name: x\ntype: board\ndescription: d\n", f"{FILE}:1: this board has no section `hw_info`"),
+    ("a name that is yes", "name: yes\ntype: common\n", f"{FILE}:1:7: 'True' is no name for a component"),
+    ("dependencies a number", HEAD + "depends: 5\n", f"{FILE}:4:10: depends is a list of components"),
+    ("build_config a text", HEAD + "build_config: text\n", f"{FILE}:4:15: build_config is a mapping"),
+    ("hardware a text", HEAD + "hw_info: text\n", f"{FILE}:4:10: hw_info is a mapping"),
+    ("a path that is a number", HEAD + "hw_info:\n  ld_script: 5\n", f"{FILE}:5:14: ld_script is a path"),
+    ("a script in a CPU", HEAD + "hw_info:\n  cpu0:\n    ld_script: a.ld\n", f"{FILE}:6:16: aos-tools fails on ld_script"),
 ])
 def test_bad_packages(name, text, message):
     with pytest.raises(WorkspaceError) as caught:
@@ -98,26 +111,29 @@ def test_bad_packages(name, text, message):
 
 
 @pytest.mark.parametrize("section, place", [
-    ("def_config:\n  A: 1\n  DEVICE_SECRET: zq81", "5:18"),
-    ("build_config:\n  define:\n    - A=1\n    - DEVICE_SECRET=\"zq81\"", "6:7"),
-    ("build_config:\n  define:\n    - OTA_PRODUCT_SECRET: zq81", "5:7"),
-    ("build_config:\n  define:\n    DEVICE_SECRET: zq81", "5:20"),
-    ("build_config:\n  cflag: -Wall -DDEVICE_SECRET=\\\"zq81\\\"", "4:10"),
-    ("define:\n  PRODUCT_SECRET: zq81", "4:19"),
+    ("def_config:\n  A: 1\n  DEVICE_SECRET: zq81", "6:18"),
+    ("build_config:\n  define:\n    - A=1\n    - DEVICE_SECRET=\"zq81\"", "7:7"),
+    ("build_config:\n  define:\n    - OTA_PRODUCT_SECRET: zq81", "6:7"),
+    ("build_config:\n  define:\n    DEVICE_SECRET: zq81", "6:20"),
+    ("build_config:\n  cflag: -Wall -DDEVICE_SECRET=\\\"zq81\\\"", "5:10"),
+    ("build_config:\n  define: DEVICE_SECRET=zq81", "5:11"),
+    ("def_config: {DEVICE_SECRET: zq81}\ndef_config: {A: 1}", "4:29"),
+    ("def_config:\n  DEVICE_SECRET: zq81\n  DEVICE_SECRET: y", "6:18"),
+    ("define:\n  PRODUCT_SECRET: zq81", "5:19"),
 ])
 def test_a_secret_on_the_compile_line(section, place):
     with pytest.raises(SecretError) as caught:
-        parse_package(f"name: x\ntype: common\n{section}\n", "/w/x")
+        read_members([member_of(parse_package(f"{HEAD}{section}\n", "/w/x"), True)], "s", [], [])
     assert str(caught.value).startswith(f"{FILE}:{place}: ")
     assert "zq81" not in str(caught.value)
 
 
 @pytest.mark.parametrize("section", [
-    "depends: 5", "depends:\n  a: master\n  b: v1", "depends: [[x], null, 7]", "build_config: text", "hw_info: []",
+    "depends: 0", "depends:\n  a: master\n  b: v1", "depends: [[x], null, 7]", "build_config: []", "hw_info: []",
     "source_file: one.c", "build_config:\n  define: A=1", "supported_boards: x", "depends:\n  - {a: {b: c}}",
 ])
 def test_odd_sections_are_survived(section):
-    assert parse_package(f"name: x\ntype: common\n{section}\n", "/w/x").name == "x"
+    assert parse_package(f"{HEAD}{section}\n", "/w/x").name == "x"
 
 
 PIECES = ["name: x\n", "type: common\n", "depends:\n", "  - a: master\n", "  - b ? <C>\n", "build_config:\n",
@@ -129,7 +145,7 @@ PIECES = ["name: x\n", "type: common\n", "depends:\n", "  - a: master\n", "  - b
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=15).map("".join)))
 def test_any_text_is_a_package_or_our_error(text):
     try:
-        package = parse_package("name: x\ntype: common\n" + text, "/w/x")
+        package = parse_package(HEAD + text, "/w/x")
     except OtaError as error:
         assert error.remedy
         assert error.place.file == FILE

@@ -1,0 +1,81 @@
+"""The list ``depends`` of a package.yaml, as aos-tools reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.yamltext import Entry, YamlText
+
+_CONDITION = re.compile(r"<(.+?)>")
+
+
+class Depend(NamedTuple):
+    """Another component that this one needs, with the names that must hold for it (all of them; ``!`` negates).
+
+    ``conditions`` is None without a condition, and for one that aos cannot read (``optional`` tells the two apart).
+    """
+
+    name: str
+    version: str
+    optional: bool
+    conditions: Optional[Tuple[str, ...]]
+    place: Place
+    text: Optional[str] = ""
+    """What stands behind the name; None for what is no text, which aos-tools fails on."""
+
+
+def read_conditions(text: str) -> Optional[Tuple[str, ...]]:
+    """Return the names of a ``… ? <A, !B>`` condition; None when there is none, or none that aos can read."""
+    parts = text.split("?")
+    match = _CONDITION.search(parts[1]) if len(parts) > 1 else None
+    return tuple(name.strip() for name in match[1].split(",") if name.strip()) if match else None
+
+
+def condition_names(text: str) -> Tuple[str, ...]:
+    """Return every name between < and > in the text of a package.yaml, outside of its comments."""
+    names: Dict[str, None] = {}
+    for line in text.splitlines():
+        if "<" in line and not line.lstrip().startswith("#"):
+            for inside in _CONDITION.findall(line):
+                for name in inside.split(","):
+                    names[name.strip().lstrip("!")] = None
+    return tuple(names)
+
+
+def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, ...]:
+    """Read a list of names or of one-entry mappings; of one mapping aos drops the values, of a text it takes letters.
+
+    Raises WorkspaceError for a value that aos-tools fails on.
+    """
+    if entry is None or not entry.value:
+        return ()
+    if isinstance(entry.value, (dict, str)):
+        return tuple(_depend(name, "", entry.place) for name in entry.value if isinstance(name, str))
+    if not isinstance(entry.value, list):
+        raise WorkspaceError(f"{entry.key} is a list of components, this is not", place=entry.place,
+                             remedy="write one `- name: version` a line under it")
+    depends: List[Depend] = []
+    for node, value in zip(entry.node.value, entry.value):
+        place = yaml_text.place(node)
+        if isinstance(value, str):
+            depends.append(_depend(value, "", place))
+        elif isinstance(value, dict):
+            name, text = next(iter(value.items()), ("", None))
+            depends.append(_depend(str(name) if isinstance(name, str) else "", text, place))
+    return tuple(depends)
+
+
+def refuse_unusable(depend: Depend) -> None:
+    """Raise WorkspaceError for a dependency whose version is no text: aos-tools ends with a traceback there."""
+    if depend.text is None:
+        raise WorkspaceError(f"the version of {depend.name or 'this component'} is no text to YAML, and aos-tools "
+                             "fails on it", place=depend.place, remedy="write `- name: 'version'`, with the quotes")
+
+
+def _depend(name: str, text: object, place: Place) -> Depend:
+    written = text if isinstance(text, str) else None
+    version = "" if text is None or isinstance(text, (dict, list)) else str(text)
+    return Depend(name, version.split("?", maxsplit=1)[0].strip(), "?" in (written or ""),
+                  read_conditions(written or ""), place, written)

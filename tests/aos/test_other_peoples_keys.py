@@ -1,0 +1,64 @@
+"""The real ``aos make`` where keys stand twice: the vendor's board builds with one warning, a setting of ours does not vanish."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.aos
+TWICE = "def_config:\n  STDIO_UART: 0\n  STACK_SIZE: 8192\n  NET : 1\n  STDIO_UART: 0\n\n  STACK_SIZE: 4096\n"
+
+
+def vendor_board(workspace):
+    """A board as the vendor ships one, listed where the vendor's solutions list it."""
+    boards = workspace.root / "hardware" / "board"
+    shutil.copytree(boards / "haas100", boards / "haas200")
+    package = boards / "haas200" / "package.yaml"
+    text = package.read_text(encoding="utf-8").replace("haas100\n", "haas200\n")
+    package.write_text(text + TWICE, encoding="utf-8")
+    workspace.edit(workspace.package, "supported_boards:\n", "supported_boards:\n  - haas200: master\n")
+    return package, text.count("\n")
+
+
+def test_the_board_builds_with_one_warning_and_the_others_without(workspace):
+    package, above = vendor_board(workspace)
+    assert "twice" not in workspace.made().output
+    warning = (f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that stands twice, the last one counts: 'STDIO_UART' in "
+               f"lines {above + 2} and {above + 5}, 'STACK_SIZE' in lines {above + 3} and {above + 7}\n")
+    for arguments in (("-b", "haas200"), ()):  # the first one rewrites the solution's package.yaml
+        built = workspace.made(*arguments)
+        assert built.output.count("stands twice") == 1
+        assert warning in built.output
+    assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["board"] == "haas200"
+    shown = workspace.run(str(workspace.aos.parent / "aos-ota"), "config")
+    assert (shown.status, shown.output.count("stands twice")) == (0, 1)
+
+
+@pytest.mark.parametrize("where, body, says", [
+    ("solutions/ota_demo", "  OTA_ALLOW_DEVELOPMENT_KEY: n\n", "OTA_ALLOW_DEVELOPMENT_KEY: it stands twice, in lines "),
+    # aos-tools has none of these names: only the text does
+    ("components/cjson", "def_config:\n  OTA_BASE_RELEASE: r.json\ndef_config:\n  CJSON: 1\n",
+     "OTA_BASE_RELEASE: it does not count, because def_config stands twice, in lines 11 and 12"),
+], ids=["solution", "a section that is dropped"])
+def test_a_setting_of_ours_is_not_dropped(workspace, where, body, says):
+    package = workspace.root / where / "package.yaml"
+    package.write_text(package.read_text(encoding="utf-8") + body, encoding="utf-8")
+    config = workspace.run(str(workspace.aos.parent / "aos-ota"), "config")
+    built = workspace.make()
+    for result in (config, built):
+        assert result.status != 0
+        assert f"{package}:" in result.output
+        assert says in result.output
+        assert "fix: take one of the two out" in result.output
+        assert "Traceback" not in result.output
+    assert not workspace.image.exists()
+
+
+def test_the_other_name_of_the_section_and_a_text_for_a_macro(workspace):
+    workspace.edit(workspace.package, "def_config:\n", "defconfig:\n")
+    cjson = workspace.root / "components" / "cjson" / "package.yaml"
+    workspace.edit(cjson, "build_config:\n", "build_config:\n  define: CJSON_AS_TEXT=1\n")
+    workspace.made("V=1")
+    assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["version"] == "app-1.0.0"
