@@ -31,8 +31,10 @@ FOREIGN = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "MFLAGS", "SOFTHSM2_CO
 # With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
 # The first two build the firmware that the other files of simulate/ use, each in another worker.
 SLOWEST_FIRST = (
-    "simulate/test_network.py", "simulate/test_scenarios.py", "aos", "simulate", "faults", "cloud", "test_wheel.py",
-    "scons", "boot", "transport", "cli",
+    "simulate/test_network.py", "simulate/test_scenarios.py", "aos/test_pythons.py", "scons/test_plain_scons.py",
+    "aos/test_fails_closed.py", "aos/test_rebuilds.py", "aos/test_hooking.py", "faults/test_commands_faults.py",
+    "aos/test_signers.py", "aos/test_verify_release.py", "aos", "test_wheel.py", "simulate", "cloud", "faults", "cli",
+    "boot", "transport",
 )
 
 
