@@ -21,8 +21,8 @@ from aos_ota_plugin.workspace.layers import Member, Notice, read_members
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
 # In the text of a package.yaml: what could be a setting of ours, or a secret.
-_OURS = re.compile(r"OTA_|SECRET|PASSPHRASE|PKCS11", re.IGNORECASE)
-_KEY = re.compile(r"""^( *(?:- )?)["']?([^\s#:"'-][^:#\n]*?)["']?\s*:(?:\s|$)""", re.MULTILINE)
+_OURS = ("OTA_", "SECRET", "PASSPHRASE", "PKCS11")
+_KEY = re.compile(r"""^( *(?:- +)?)["']?([^\s#:"'-][^:#"'\n]*)""", re.MULTILINE)
 
 
 class BuildSettings(NamedTuple):
@@ -58,8 +58,9 @@ def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
     text = read_text(file)
     package = None
     to_us = component.type in ("solution", "board")
-    if in_use and (to_us or _OURS.search(text) or any(name in symbols for name in component.defconfig)
-                   or _may_repeat(text)):
+    capitals = text.upper()
+    if in_use and (to_us or any(word in capitals for word in _OURS) or _may_repeat(text)
+                   or any(name in symbols for name in component.defconfig)):
         package = parse_package(text, component.path)
         _refuse_other_reading(component, package, symbols)
     return Member(component.name, component.type, in_use, component.defconfig, condition_names(text), package)
@@ -67,8 +68,10 @@ def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
 
 def _may_repeat(text: str) -> bool:
     """Whether a key stands twice at one depth, in whatever mapping; only parsing tells whether it is one mapping."""
-    keys = [(len(indent), key) for indent, key in _KEY.findall(text)]
-    return len(keys) != len(set(keys)) or "{" in text or "<<" in text
+    if "{" in text or "<<" in text:
+        return True
+    keys = [(len(indent), key.rstrip()) for indent, key in _KEY.findall(text)]
+    return len(keys) != len(set(keys))
 
 
 def _refuse_other_reading(component: Any, package: Package, symbols: Collection[str]) -> None:

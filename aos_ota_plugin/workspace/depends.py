@@ -36,7 +36,7 @@ def read_conditions(text: str) -> Optional[Tuple[str, ...]]:
 def condition_names(text: str) -> Tuple[str, ...]:
     """Return every name between < and > in the text of a package.yaml, outside of its comments."""
     names: Dict[str, None] = {}
-    for line in text.splitlines():
+    for line in text.splitlines() if "<" in text else ():
         if "<" in line and not line.lstrip().startswith("#"):
             for inside in _CONDITION.findall(line):
                 for name in inside.split(","):
