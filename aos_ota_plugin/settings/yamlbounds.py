@@ -82,20 +82,20 @@ def refuse_unbounded(root: Node, construct: Callable[[Node], Any]) -> Survey:
     """Return what repeats in other people's file; raise OddYamlError where reading it would have no bound."""
     for node in _every(root):
         _refuse_number(node, FOREIGN_NUMBER_MAX)
-    found = survey(root, construct)
+    document = survey(root, construct)
 
     def merged(node: Node) -> List[Node]:
-        merges = found.merges.get(id(node))
+        merges = document.merges.get(id(node))
         return list(merges.merged) if merges else []
 
-    mappings = [merges.mapping for merges in found.merges.values()]
+    mappings = [merges.mapping for merges in document.merges.values()]
     words = ("keys", "merge keys")
     measures = _measure(mappings, merged, lambda node: 1 + len(node.value), words)
     total = 0
     for mapping in mappings:
         total += measures[id(mapping)].size
         _bounded(mapping, _Measure(total, 1), words)
-    return found
+    return document
 
 
 def survey(root: Node, construct: Callable[[Node], Any]) -> Survey:

@@ -116,15 +116,15 @@ def in_use(
     ``base`` is what the hardware sets, the command line's digits are numbers already.
     """
     used = list(steady)
-    kept: Dict[str, List[Depend]] = {}
+    remaining: Dict[str, List[Depend]] = {}
     variables: Dict[str, object] = {}
 
     def judge() -> None:
         variables.update(variables_of(used, command_line))
         variables.update(base)
         for package in used:
-            depends = kept.get(package.name, list(package.depends))
-            kept[package.name] = [one for one in depends if stays(one.conditions, variables)]
+            depends = remaining.get(package.name, list(package.depends))
+            remaining[package.name] = [one for one in depends if stays(one.conditions, variables)]
 
     judge()
     for package in closure.packages:
@@ -132,7 +132,8 @@ def in_use(
         if graph.conditional(package.name) and not twice and package.name in graph.reached(variables):
             used.append(package)
             judge()
-    return Use(tuple(used), variables, {name: tuple(one.name for one in depends) for name, depends in kept.items()})
+    names = {name: tuple(depend.name for depend in depends) for name, depends in remaining.items()}
+    return Use(tuple(used), variables, names)
 
 
 def merge_layers(packages: Sequence[Package]) -> Tuple[Layer, ...]:

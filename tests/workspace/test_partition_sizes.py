@@ -139,3 +139,12 @@ def test_any_text_is_a_size_or_our_error(text):
         assert error.place.file == "f"
     else:
         assert 0 < size.size < 2**32
+
+
+def test_keys_that_stand_twice_matter_in_the_payloads_own_entry():
+    other = "FILE_LIST:\n- boot.bin: {ADDR: 1, ADDR: 2}\n- ota_rtos.bin: {SIZE: 0x1000}\n- ota_rtos.bin: {SIZE: 0x2000}\nX: 1\nX: 2\n"
+    assert ota_partition_size(other, "l.yaml") == 0x1000
+    dropped = "ota_rtos.bin: {SIZE: 0x1000}\nota_rtos.bin: {SIZE: 0x2000}\n"
+    assert ota_partition_size(dropped, "l.yaml") == 0x2000
+    with pytest.raises(WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' stands twice in the entry of ota_rtos\.bin, in lines 2 and 2"):
+        ota_partition_size("FILE_LIST:\n- ota_rtos.bin: {SIZE: 0x1, SIZE: 0x578000}\n", "l.yaml")
