@@ -119,7 +119,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     sources = settle_modules.load(settings)
     key = f"{before}/{settle_modules.key(sources)}/{documents.key(site, settings)}"
     if _is_settled(site, key):
-        return Outcome(None, (*_unchanged(site, settings), *_remembered_warnings(site)))
+        return Outcome(None, (*_unchanged(settings, _remembered(site)[1]), *_remembered_warnings(site)))
 
     from aos_ota_plugin.release.make import make_release
     from aos_ota_plugin.release.proofs import excuse_lines
@@ -146,7 +146,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     if site.state:
         with contextlib.suppress(OutputError):  # the next build finds the same out again
             _write_state(site.state, key, outputs, excuse_lines(made.manifest))
-    lines = _lines(site, settings, release) if release and changed else []
+    lines = _lines(site, settings, release) if release and changed else list(_unchanged(settings, outputs))
     lines += [f"aos_ota_plugin: {line}" for line in excuse_lines(made.manifest)]
     lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *settle_modules.lines(made, changed, folder),
@@ -268,9 +268,10 @@ def _is_settled(site: Site, key: str) -> bool:
     return settled == key and site.image in outputs and all(_holds(path, digest) for path, digest in outputs.items())
 
 
-def _unchanged(site: Site, settings: OtaSettings) -> Tuple[str, ...]:
-    """Say which images of the last good release stand as they were."""
-    images = [path for path in sorted(_remembered(site)[1]) if os.path.basename(path) in IMAGES or path == site.image]
+def _unchanged(settings: OtaSettings, outputs: Mapping[str, str]) -> Tuple[str, ...]:
+    """Say which images stand as they were; ``outputs`` are a release's files."""
+    images = (path for path in sorted(outputs)
+              if not path.endswith((".json", ".jsonl")) and not settle_modules.is_module(path))
     return tuple(f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images)
 
 
