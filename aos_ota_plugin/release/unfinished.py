@@ -12,7 +12,7 @@ import os
 from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release import store
+from aos_ota_plugin.release import file_set, store
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME, MODULE_PREFIX
 
 NAME = "build.unfinished"
@@ -51,6 +51,7 @@ class BuildMark:
             OutputError: a file cannot be read or removed.
         """
         healing = Healing([], [])
+        file_set.recover(os.path.dirname(self._path), NAME.__eq__)
         if not os.path.lexists(self._path):
             return healing
         before = self._listed()
