@@ -45,16 +45,17 @@ from aos_ota_plugin.keys.approval import Approval, parse_approval
 from aos_ota_plugin.keys.command import parse_command
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.keys.ring import parse_ring
 from aos_ota_plugin.keys.signature import decode_signature
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.inspect import inspect
-from aos_ota_plugin.release.key_ring import parse_ring
+from aos_ota_plugin.protocol.push import PushMessage, parse_push
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.layout import layout_document, parse_layout
-from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest, Proof, parse_manifest
-from aos_ota_plugin.release.module import PushMessage, parse_push
+from aos_ota_plugin.release.manifest import BaseRelease, Manifest, Proof, parse_manifest
 from aos_ota_plugin.release.module_file import read_module_file
 from aos_ota_plugin.transport.blocks import Announced, announcement, block, is_sound, read_announcement
 from aos_ota_plugin.transport.receiver import Receiver
+from aos_ota_plugin.verify.describe import inspect
 from aos_ota_plugin.workspace.flash_layout import read_layout
 from aos_ota_plugin.workspace.partitions import flash_list_size, partition_table_size
 

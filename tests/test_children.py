@@ -12,10 +12,11 @@ import threading
 import pytest
 
 from aos_ota_plugin import children
-from aos_ota_plugin.cli import demo_workspace, fleet
+from aos_ota_plugin.cli import fleet
 from aos_ota_plugin.cloud import broker
 from aos_ota_plugin.keys import tool
-from aos_ota_plugin.simulate import console, machine, network
+from aos_ota_plugin.lab.demo import workspace_copy
+from aos_ota_plugin.lab.simulate import console, machine, network
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 ENDLESS = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -49,7 +50,7 @@ def start_console(folder, monkeypatch):
 
 
 def start_make(folder, monkeypatch):
-    demo_workspace.run_make(script(folder, "aos"), folder, [], quiet=True)
+    workspace_copy.run_make(script(folder, "aos"), folder, [], quiet=True)
 
 
 def start_fleet(folder, monkeypatch):

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from mutation_targets import APPROVAL, LAYOUT, MANIFEST, PUSH
 from text_targets import BILL, ENVELOPE, STATEMENT
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.cloud.home import read_config
 from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.keys.approval import parse_approval
+from aos_ota_plugin.protocol.push import parse_push
 from aos_ota_plugin.provenance.cyclonedx import parse_bill
 from aos_ota_plugin.provenance.dsse import parse_envelope
 from aos_ota_plugin.provenance.statement import parse_statement
-from aos_ota_plugin.release.inspect import inspect
 from aos_ota_plugin.release.layout import parse_layout
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.module import parse_push
+from aos_ota_plugin.verify.describe import inspect
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
                         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)

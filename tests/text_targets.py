@@ -18,17 +18,17 @@ import yaml
 
 import aos_ota_plugin
 from aos_ota_plugin.cloud.connect_packet import head_of, login_in
-from aos_ota_plugin.cloud.messages import Inform, Progress, SubLogin, read_message
 from aos_ota_plugin.device.version import check_version, explain_order, is_valid, newer, suggest_version
 from aos_ota_plugin.errors import FormatError, OtaError
+from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.protocol.topics import Inform, Progress, SubLogin, read_message
 from aos_ota_plugin.provenance import statement
 from aos_ota_plugin.provenance.cyclonedx import components_in, parse_bill
 from aos_ota_plugin.provenance.dsse import PAYLOAD_TYPE, parse_envelope
 from aos_ota_plugin.settings.history import find_leaks
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import Schema, load_schema
-from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.settings.secretfile import Secrets, read_secrets_yaml
 from aos_ota_plugin.settings.sources import read_def_config, read_ota_config
 from aos_ota_plugin.sources.inject import inject_app, inject_digest

@@ -11,8 +11,8 @@ import click
 from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import ProofError, placed
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.payloads import Payload, read_diff, read_payload
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.pipeline.payloads import Payload, read_diff, read_payload
 
 
 @click.command("apply", short_help="make the new payload of an old one and a diff image")

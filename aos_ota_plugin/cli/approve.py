@@ -7,12 +7,12 @@ from typing import Optional
 
 import click
 
+from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
-from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
+from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.full import PADDING, Digesting, check_payload
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.key_files import load_private_key
-from aos_ota_plugin.release.reading import read
+from aos_ota_plugin.keys.load import load_private_key
 
 
 @click.command("approve", short_help="agree to a payload, as the second of four eyes")

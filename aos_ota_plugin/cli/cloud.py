@@ -10,14 +10,14 @@ from typing import Any, Dict, Optional
 import click
 
 from aos_ota_plugin.cli.ending import on_ending_signals
+from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.errors import WorkspaceError
 
 _PORT = click.IntRange(0, 65535)
-DIRECTORY = "build/cloud"
 
 
 @click.command("cloud", short_help="run a cloud on this machine: broker, image server, rollouts, a page to watch")
-@click.argument("directory", default=DIRECTORY, type=click.Path(file_okay=False))
+@click.argument("directory", default=CLOUD_FOLDER, type=click.Path(file_okay=False))
 @click.option("--host", help="What devices call this machine: 10.0.2.2 in QEMU's own network.  [default: 127.0.0.1]")
 @click.option("--scheme", type=click.Choice(["https", "http"]), default="https", show_default=True,
               help="Of the addresses that devices are sent to; the server speaks both on one port.")

@@ -7,20 +7,10 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.cli.solution import load_settings
+from aos_ota_plugin.cli.options import split_pairs
+from aos_ota_plugin.cli.output import echo_json, echo_table, echo_warning
 from aos_ota_plugin.settings.report import rows
-
-
-def split_pairs(arguments: Tuple[str, ...]) -> Tuple[Tuple[str, str], ...]:
-    """``KEY=value`` arguments as ``aos make`` takes them; a usage error for anything else."""
-    pairs = []
-    for argument in arguments:
-        name, separator, value = argument.partition("=")
-        if not separator:
-            raise click.UsageError(f"{argument!r} is not KEY=value")
-        pairs.append((name, value))
-    return tuple(pairs)
+from aos_ota_plugin.workspace.solution_settings import load_settings
 
 
 @click.command("config", short_help="show every setting and where it comes from")
@@ -37,7 +27,8 @@ def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_js
     Example:
       aos-ota config OTA_APP_VERSION=app-1.0.1
     """
-    settings = load_settings(os.path.abspath(directory), board=board, command_line=split_pairs(values))
+    settings = load_settings(os.path.abspath(directory), board=board, command_line=split_pairs(values),
+                             warn=echo_warning)
     table = rows(settings)
     if as_json:
         echo_json({row.name: {"value": row.value, "origin": row.origin} for row in table})

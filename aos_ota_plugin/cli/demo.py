@@ -8,10 +8,10 @@ from typing import List
 
 import click
 
-from aos_ota_plugin.cli.demo_workspace import find_aos, make_key, prepare, run_make
 from aos_ota_plugin.cli.ending import unwound
-from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.release.file_set import write_set
+from aos_ota_plugin.cli.output import echo_json, echo_note, echo_table
+from aos_ota_plugin.files.transaction import write_set
+from aos_ota_plugin.lab.demo.workspace_copy import find_aos, make_key, prepare, run_make
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
 
@@ -37,11 +37,11 @@ def command(directory: str, as_json: bool) -> None:
     aos = find_aos()
     prepare(root)
     solution = root / SOLUTION
-    make_key(solution / KEY)
+    make_key(solution / KEY, echo_note)
     manifests = []
     base: List[str] = []
     for version in VERSIONS:
-        run_make(aos, solution, [f"OTA_APP_VERSION={version}", *base], quiet=as_json)
+        run_make(aos, solution, [f"OTA_APP_VERSION={version}", *base], quiet=as_json, say=echo_note)
         manifests.append(_keep_release(root, solution / "releases" / version))
         base = [f"OTA_BASE_RELEASE=releases/{version}/{MANIFEST_NAME}"]
     if as_json:

@@ -9,16 +9,17 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.cli.ending import on_ending_signals, unwound
-from aos_ota_plugin.cli.network_firmware import IMAGE_PLACE, built_network_firmware
+from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import BuildError, FormatError, Place
-from aos_ota_plugin.release.reading import read
-from aos_ota_plugin.release.store import write_atomic
+from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.atomic import write_atomic
+from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
+from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
+from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare
 from aos_ota_plugin.settings.secretfile import read_private
-from aos_ota_plugin.simulate.machine import FLASH, find_qemu
-from aos_ota_plugin.simulate.mcu import Manner, Mcu
-from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare
 
 _MCU_FILE = "mcu.bin"
 
@@ -53,7 +54,7 @@ def command(broker: str, identity_file: str, ca_file: Optional[str], directory: 
     ca = _certificate(ca_file) if ca_file else ""
     root = Path(directory).absolute()
     with unwound():
-        built = built_network_firmware(root, ca, quiet=quiet)
+        built = built_network_firmware(root, ca, quiet=quiet, say=echo_note)
     folder = root / "devices" / f"{identity.product_key}.{identity.device_name.replace(':', '_')}"
     if not (keep and (folder / FLASH).is_file()):
         prepare(folder, built, built.firmware[NETWORK_OLD].payload, identity, broker)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
+from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
-from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.diff import build
+from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.pipeline.payloads import read_payload
 from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_patch, prove_accepted, prove_diff
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.key_files import load_private_key
-from aos_ota_plugin.release.payloads import read_payload
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer

@@ -12,18 +12,19 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import click
 
-from aos_ota_plugin.cli.component import NAME
-from aos_ota_plugin.cli.launcher import AOS_TOOLS, Launcher, find_launcher
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.solution import missing_of, resolve_view
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
-from aos_ota_plugin.release import inputs, key_files, policy
+from aos_ota_plugin.pipeline import inputs, key_set
+from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.component_files import NAME
 from aos_ota_plugin.workspace.disk import load_package
 from aos_ota_plugin.workspace.find import configured, find_components, find_root, find_solution
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_launcher
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
+from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
 
 _OWN = ("out", "aos_sdk", ".git")
 _SLACK = 2
@@ -175,17 +176,17 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
         return
     settings = patient.settings
     inputs.check_files(settings)
-    signer, public_key = key_files.load_keys(settings)
+    signer, public_key = key_set.load_keys(settings)
     if signer is not None:
         yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
     if public_key is not None and (signer is None or public_key != signer.public_key):
         yield Check(name, signer is None, f"devices trust {public_key.short_fingerprint}",
                     "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY")
-    ring = key_files.load_ring(settings)
+    ring = key_set.load_ring(settings)
     if public_key is not None and not settings.allow_development_key:
         policy.refuse_development_key(public_key)
     if public_key is not None and ring is not None:
-        policy.prove_ring(ring, public_key, key_files.next_key(settings, ring), Proofs())
+        policy.prove_ring(ring, public_key, key_set.next_key(settings, ring), Proofs())
         following = ring.next.shown if ring.next else "none"
         yield Check(
             name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")

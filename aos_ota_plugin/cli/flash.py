@@ -11,9 +11,9 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.reading import read, read_document
-from aos_ota_plugin.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
+from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.lab.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
 
 
 @click.command("flash", short_help="write a build's files to the flash of an emulated board, and show its partitions")

@@ -41,8 +41,8 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
       aos-ota fleet --devices 200
     """
     from aos_ota_plugin.cloud.broker import find_mosquitto
-    from aos_ota_plugin.cloud.fleet import allow_many_files
-    from aos_ota_plugin.cloud.server import import_mqtt
+    from aos_ota_plugin.cloud.mqtt import import_mqtt
+    from aos_ota_plugin.lab.models.fleet import allow_many_files
 
     find_mosquitto()
     import_mqtt()
@@ -134,12 +134,12 @@ class _CloudProcess:
 
 
 def _play(cloud: _CloudProcess, devices: int, size: int, seed: int, *, faults: bool) -> Any:
-    from aos_ota_plugin.cloud import fleet as fleets
     from aos_ota_plugin.cloud.client import Client
-    from aos_ota_plugin.cloud.device_model import client_context
     from aos_ota_plugin.images.full import build
     from aos_ota_plugin.keys.generate import generate_private_pem
     from aos_ota_plugin.keys.signer import load_signer
+    from aos_ota_plugin.lab.models import fleet as fleets
+    from aos_ota_plugin.lab.models.device_model import client_context
 
     signer, other = (load_signer(generate_private_pem(None), file="the fleet's key", passphrase=None) for _ in "12")
     kinds = fleets.kinds(signer.public_key, other.public_key)

@@ -9,9 +9,10 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.files.reading import read_at_most
 from aos_ota_plugin.images.tree import Part, shown
-from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX, explain_payload, inspect
-from aos_ota_plugin.release.reading import read_at_most
+from aos_ota_plugin.verify.describe import explain_payload, inspect
 
 _MANIFEST = "ota_rtos_ota.json"
 _INDENT = "  "
@@ -30,7 +31,7 @@ def command(file: str, as_json: bool) -> None:
     Example:
       aos-ota info ota_rtos_ota.bin
     """
-    data = read_at_most(FILE_MAX, file, "the file", "give the path of an ota_rtos_ota.bin, or of another file of ours")
+    data = read_at_most(IMAGE_MAX, file, "the file", "give the path of an ota_rtos_ota.bin, or of another file of ours")
     try:
         part = inspect(data, file=file)
     except FormatError:

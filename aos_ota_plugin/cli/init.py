@@ -9,13 +9,13 @@ from typing import Dict, List, Optional
 
 import click
 
-from aos_ota_plugin.bounded import read_bounded
-from aos_ota_plugin.cli.component import NAME, component_files, site_files
-from aos_ota_plugin.cli.launcher import Launcher, find_launcher
 from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
-from aos_ota_plugin.release.file_set import write_file
+from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.workspace.component_files import NAME, component_files, site_files
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
+from aos_ota_plugin.workspace.launcher import Launcher, find_launcher
 from aos_ota_plugin.workspace.packages import parse_package
 
 _DEPENDS = re.compile(r"depends\s*:\s*(#.*)?")

@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release.fresh import New, place_new, take_back
+from aos_ota_plugin.files.new_files import New, place_new, take_back
 
 
 @click.command("keygen", short_help="make a signing key")
@@ -58,8 +58,3 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
     click.echo(f"fingerprint  {signer.public_key.fingerprint}")
     click.echo(f"next: set `OTA_SIGNING_KEY: {output}` under def_config in the solution's package.yaml"
                + (", and `OTA_ALLOW_DEVELOPMENT_KEY: y`" if dev else ""))
-
-
-def create_private(path: Path, data: bytes) -> None:
-    """Create the file for its owner alone, and never over another one, even one made this very moment."""
-    place_new([New(path, data, 0o600)])

@@ -12,15 +12,15 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, SettingsError
+from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.files.reading import read_at_most
 from aos_ota_plugin.images.full import parse
+from aos_ota_plugin.keys.load import load_public_key, read_ring
+from aos_ota_plugin.keys.ring import KeyRing
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
-from aos_ota_plugin.release.key_chain import BROKEN, KeyChain, approval_problem, key_chain
-from aos_ota_plugin.release.key_files import load_public_key, read_ring
-from aos_ota_plugin.release.key_ring import KeyRing
 from aos_ota_plugin.release.manifest import SCHEMA, Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
-from aos_ota_plugin.release.reading import read_at_most
+from aos_ota_plugin.verify.key_chain import BROKEN, KeyChain, approval_problem, key_chain
 
 RING_FILE = "ota.keys.yaml"
 FOLDER = "releases"
@@ -106,7 +106,7 @@ def _signed_hash(file: str, manifest: Manifest) -> Optional[str]:
     path = os.path.join(os.path.dirname(file), os.path.basename(image.file)) if image else ""
     if not os.path.isfile(path):
         return None
-    data = read_at_most(FILE_MAX, path, "the image", "keep it beside its manifest")
+    data = read_at_most(IMAGE_MAX, path, "the image", "keep it beside its manifest")
     try:
         sign_info = parse(data, local=True).sign_info
     except FormatError:

@@ -8,12 +8,12 @@ from typing import Tuple
 
 import click
 
-from aos_ota_plugin.cli.config import split_pairs
 from aos_ota_plugin.cli.ending import unwound
-from aos_ota_plugin.cli.launcher import AOS_TOOLS, find_launcher
+from aos_ota_plugin.cli.options import split_pairs
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline import aos_make
 from aos_ota_plugin.workspace.find import find_build
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_launcher
 
 
 @click.command("make", short_help="run `aos make`, with every setting arriving, and its true exit status")

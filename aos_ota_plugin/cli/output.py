@@ -16,6 +16,16 @@ def echo_json(value: Mapping[str, object]) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def echo_note(line: str) -> None:
+    """A line on standard error: what a command is doing."""
+    click.echo(line, err=True)
+
+
+def echo_warning(line: str) -> None:
+    """A warning on standard error."""
+    click.echo(f"aos-ota: warning: {line}", err=True)
+
+
 def refuse_overwriting(output: str, *inputs: Optional[str]) -> None:
     """Raise OutputError when an output is one of the inputs."""
     for path in inputs:

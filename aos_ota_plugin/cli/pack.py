@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 import click
 
+from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.cli.output import refuse_overwriting
-from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.device.acceptance import Device, judge
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError, placed
+from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
-from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.key_files import load_private_key
+from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
-from aos_ota_plugin.release.reading import read, read_document
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 if TYPE_CHECKING:

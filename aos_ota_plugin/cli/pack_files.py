@@ -9,9 +9,9 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, placed
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.pack import build
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.release.folder import read_files
+from aos_ota_plugin.pipeline.folder import read_files
 
 
 @click.command("pack-files", short_help="pack a folder's files for a module, a sub-device or scripts")

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.cloud import DIRECTORY
+from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import ProofError, SettingsError
 
@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.5
 @click.command("push", short_help="push a package to devices: to one first, then to the others")
 @click.argument("package", type=int, required=False)
 @click.argument("devices", metavar="[DEVICE_NAME...]", nargs=-1)
-@click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
+@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
               help="The folder that the cloud runs in.")
 @click.option("--verify-on", multiple=True, metavar="DEVICE_NAME",
               help="Prove the package on this device first, and go on only when it runs it; up to ten of them.")

@@ -8,12 +8,12 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.cli.sign import PUBLIC_KEY_HELP, access
+from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.release.key_files import load_private_key
+from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose, push_message, warnings
-from aos_ota_plugin.release.reading import read, read_document
 
 
 @click.command("push-message", short_help="print the message that offers a file of a release to a device")

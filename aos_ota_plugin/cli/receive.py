@@ -9,8 +9,8 @@ import click
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, OutputError
+from aos_ota_plugin.files.new_files import write_new
 from aos_ota_plugin.images.names import check_name, check_together
-from aos_ota_plugin.release.fresh import write_new
 from aos_ota_plugin.transport.line import receive
 from aos_ota_plugin.transport.receiver import Received, Receiver
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort

@@ -10,16 +10,16 @@ from typing import Dict, Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.cloud import DIRECTORY
+from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import OutputError, SettingsError
-from aos_ota_plugin.release.fresh import New, place_new, take_back
+from aos_ota_plugin.files.new_files import New, place_new, take_back
 
 
 @click.command("register", short_help="register devices with the cloud on this machine")
 @click.argument("product", metavar="PRODUCT_KEY")
 @click.argument("devices", metavar="DEVICE_NAME...", nargs=-1, required=True)
-@click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
+@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
               help="The folder that the cloud runs in.")
 @click.option("--secure", is_flag=True, help="A new product gets secure upgrade: the cloud signs what it pushes.")
 @click.option("--gateway", metavar="DEVICE_NAME", help="These are sub-devices, reached through that one.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.files.reading import read_document
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.reading import read_document
-from aos_ota_plugin.release.report import duration, transfer_report
+from aos_ota_plugin.release.transfer import duration, transfer_report
 
 
 @click.command("report", short_help="which file to send over which channel, and how long it takes")

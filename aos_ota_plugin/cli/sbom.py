@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.output import refuse_overwriting
-from aos_ota_plugin.cli.solution import load_view, resolve_view
-from aos_ota_plugin.provenance.component import Component, Product
+from aos_ota_plugin.cli.output import echo_warning, refuse_overwriting
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.pipeline.workplace import component_of
+from aos_ota_plugin.provenance.component import Product
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
-from aos_ota_plugin.release.file_set import write_file
-from aos_ota_plugin.workspace.packages import Package
-from aos_ota_plugin.workspace.solution import SolutionView
+from aos_ota_plugin.workspace.solution_settings import load_view, resolve_view
 
 
 @click.command("sbom", short_help="list the solution's components in CycloneDX")
@@ -36,7 +34,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
         if not equals:
             raise click.UsageError(f"{one!r} is not NAME=VALUE")
         pairs.append((name, value))
-    view = load_view(directory, board=board, command_line=pairs)
+    view = load_view(directory, board=board, command_line=pairs, warn=echo_warning)
     resolved = resolve_view(view, pairs)
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
     document = bill_of_materials(product, [component_of(package, view) for package in view.components])
@@ -47,10 +45,3 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
         refuse_overwriting(output, package.file)
     write_file(output, document)
     click.echo(f"{output}  {len(view.components)} components of {product.name} {product.version}")
-
-
-def component_of(package: Package, view: SolutionView) -> Component:
-    """A component as the list names it, from its package.yaml."""
-    folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(view.root)).replace(os.sep, "/")
-    return Component(package.name, package.version, package.type, folder, package.license,
-                     tuple(sorted(set(view.depends.get(package.name, ())))))

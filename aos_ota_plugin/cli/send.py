@@ -7,12 +7,12 @@ from typing import Optional
 
 import click
 
+from aos_ota_plugin.cli.options import Size
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.sign import Size
 from aos_ota_plugin.cli.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.images.full import kind_of
-from aos_ota_plugin.release.reading import read
 from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
 from aos_ota_plugin.transport.sender import Sender

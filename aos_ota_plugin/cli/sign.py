@@ -8,57 +8,25 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
+from aos_ota_plugin.cli.options import Size, access, ask
 from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
+from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import Digesting
-from aos_ota_plugin.release.file_set import write_set
-from aos_ota_plugin.release.key_files import (
-    Access,
-    key_to_embed,
-    load_private_key,
-    load_public_key,
-    load_second_signer,
-    read_ring,
-)
-from aos_ota_plugin.release.make import ReleaseInput, make_release
+from aos_ota_plugin.keys.load import key_to_embed, load_private_key, load_public_key, load_second_signer, read_ring
+from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.payload_proof import PayloadSource
 from aos_ota_plugin.release.proofs import key_lines
-from aos_ota_plugin.release.reading import read, read_document
+from aos_ota_plugin.release.request import PayloadSource, ReleaseInput
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
-    from aos_ota_plugin.settings.secret import Secret
-
-
-PUBLIC_KEY_HELP = "The public key; needed when --key is a command, which cannot tell."
-
-
-SIZE_MAX = 64 << 20
-"""Bytes; no board's partition is larger."""
-
-
-class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
-    """A number of bytes, decimal or 0x hexadecimal."""
-
-    name = "bytes"
-
-    def convert(self, value: object, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
-        """The number; a usage error for anything else."""
-        if isinstance(value, int):
-            return value
-        try:
-            size = int(str(value), 0)
-        except ValueError:
-            size = 0
-        if not 0 < size <= SIZE_MAX:
-            self.fail(f"{value!r} is not a number of bytes such as 5734400 or 0x578000", param, ctx)
-        return size
 
 
 @click.command("sign", short_help="sign a payload outside a build")
@@ -169,7 +137,7 @@ def command(
         path = os.path.join(os.path.dirname(output), image.file)
         click.echo(f"{path}  {image.size} bytes  {version}  sha256 {image.sha256}")
     if xz or diff:
-        from aos_ota_plugin.release.report import advice
+        from aos_ota_plugin.release.transfer import advice
 
         for line in advice(release.manifest, release.compressed_size):
             click.echo(line)
@@ -235,16 +203,16 @@ def _second(
     """The second signer, and the key that it has to have."""
     wanted = load_public_key(public_key) if public_key else None
     if approval and wanted:
-        from aos_ota_plugin.release.key_files import load_approval
+        from aos_ota_plugin.keys.load import load_approval
 
         return load_approval(approval, wanted), wanted
-    return (load_second_signer(reference, _ask, "", public_key) if reference else None), wanted
+    return (load_second_signer(reference, ask, "", public_key) if reference else None), wanted
 
 
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
     """The signer that stands for whoever signs elsewhere."""
+    from aos_ota_plugin.files.reading import read_at_most
     from aos_ota_plugin.keys.offline import AttachedSigner
-    from aos_ota_plugin.release.reading import read_at_most
 
     trusted = load_public_key(public_key)
     if signature is None:
@@ -273,7 +241,7 @@ def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> No
 
 
 def _base_payload(base: Manifest, file: str, output: str) -> bytes:
-    from aos_ota_plugin.release.payloads import payload_of_release
+    from aos_ota_plugin.pipeline.payloads import payload_of_release
 
     return payload_of_release(base, file, overwritten=(output,))
 
@@ -285,21 +253,3 @@ def _with_progress(given: ReleaseInput) -> Release:
         return make_release(given, progress=progress)
 
 
-def access() -> Access:
-    """How this command gets at a private key: secrets from the environment, else whoever sits at the terminal."""
-    return Access(_from_environment("AOS_OTA_KEY_PASSPHRASE"), _from_environment("AOS_OTA_PKCS11_PIN"), _ask)
-
-
-def _from_environment(variable: str) -> Optional[Secret]:
-    value = os.environ.get(variable)
-    if not value:  # an empty one is judged when it is needed
-        return None
-    from aos_ota_plugin.settings.secret import Secret
-
-    return Secret(value)
-
-
-def _ask(question: str) -> Optional[str]:
-    from aos_ota_plugin.console.prompt import ask_secret
-
-    return ask_secret(question)

@@ -10,16 +10,16 @@ from typing import List, Mapping, NamedTuple, Tuple
 
 import click
 
-from aos_ota_plugin.cli.demo_firmware import built_firmware
 from aos_ota_plugin.cli.ending import unwound
-from aos_ota_plugin.cli.output import echo_table
+from aos_ota_plugin.cli.output import echo_note, echo_table
 from aos_ota_plugin.errors import ProofError
-from aos_ota_plugin.simulate.console import interact, transcript
-from aos_ota_plugin.simulate.device import Case, Seen, judged, play, prepare
-from aos_ota_plugin.simulate.firmware import Built
-from aos_ota_plugin.simulate.machine import find_qemu
-from aos_ota_plugin.simulate.power import Trouble, cuts, operations, spread
-from aos_ota_plugin.simulate.scenarios import FLAWS, SCENARIOS, Scenario
+from aos_ota_plugin.lab.demo.firmware import built_firmware
+from aos_ota_plugin.lab.simulate.console import interact, transcript
+from aos_ota_plugin.lab.simulate.device import Case, Seen, judged, play, prepare
+from aos_ota_plugin.lab.simulate.firmware import Built
+from aos_ota_plugin.lab.simulate.machine import find_qemu
+from aos_ota_plugin.lab.simulate.power import Trouble, cuts, operations, spread
+from aos_ota_plugin.lab.simulate.scenarios import FLAWS, SCENARIOS, Scenario
 
 _VENDOR = "vendor"
 """Names all scenarios of `FLAWS`."""
@@ -57,7 +57,7 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
         echo_table(("scenario", "what"), rows)
         return
     find_qemu()
-    built = built_firmware(Path(directory).absolute(), quiet=quiet)
+    built = built_firmware(Path(directory).absolute(), quiet=quiet, say=echo_note)
     if console:
         _talk(built)
         return

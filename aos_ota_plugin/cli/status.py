@@ -7,12 +7,12 @@ from typing import Any, Dict
 
 import click
 
-from aos_ota_plugin.cli.cloud import DIRECTORY
+from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json, echo_table
 
 
 @click.command("status", short_help="show devices, packages and rollouts of the cloud on this machine")
-@click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
+@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
               help="The folder that the cloud runs in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(directory: str, as_json: bool) -> None:

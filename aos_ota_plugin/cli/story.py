@@ -13,11 +13,12 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import click
 
 from aos_ota_plugin.cli.ending import unwound
-from aos_ota_plugin.cli.network_firmware import built_network_firmware
+from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.simulate.machine import find_qemu
-from aos_ota_plugin.simulate.network import (
+from aos_ota_plugin.lab.demo.network_firmware import built_network_firmware
+from aos_ota_plugin.lab.simulate.machine import find_qemu
+from aos_ota_plugin.lab.simulate.network import (
     NETWORK_NEW,
     NETWORK_OLD,
     ROUTER,
@@ -64,7 +65,7 @@ def command(directory: str, quiet: bool) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aos-story-")))
         home.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
         ca = (folder / home.CA).read_text(encoding="ascii")
-        built = built_network_firmware(root / "firmware", ca, quiet=quiet)
+        built = built_network_firmware(root / "firmware", ca, quiet=quiet, say=echo_note)
         cloud = Cloud(folder, home.new_config(ROUTER), tell=lambda line: _say("cloud", line, quiet=quiet))
         stack.callback(cloud.stop)
         world = _World(Client(folder), {})

@@ -6,9 +6,9 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import placed
+from aos_ota_plugin.files.new_files import write_new
+from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.images.pack import parse
-from aos_ota_plugin.release.fresh import write_new
-from aos_ota_plugin.release.reading import read
 
 
 @click.command("unpack-files", short_help="unpack a data-file pack into a folder")

@@ -8,17 +8,17 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.cloud import DIRECTORY
+from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
+from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose
-from aos_ota_plugin.release.reading import read
 
 
 @click.command("upload", short_help="add a package to the cloud on this machine")
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--cloud", "directory", default=DIRECTORY, show_default=True, type=click.Path(file_okay=False),
+@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
               help="The folder that the cloud runs in.")
 @click.option("--product", "product_key", required=True, metavar="PRODUCT_KEY", help="Whose devices it is for.")
 @click.option("--version", help="The version that devices report with it.  [default: the manifest's]")

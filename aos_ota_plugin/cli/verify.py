@@ -9,21 +9,22 @@ from typing import Dict, List, Optional, Tuple
 
 import click
 
+from aos_ota_plugin.cli.options import Size
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.sign import Size
 from aos_ota_plugin.device.acceptance import Device, Finding, Judgement, Push, judge
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
 from aos_ota_plugin.device.updater import judge_update
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
+from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.files.reading import read, read_at_most, read_key
 from aos_ota_plugin.images.full import kind_of, parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX
-from aos_ota_plugin.release.module import DEFAULT, PushMessage, parse_push
-from aos_ota_plugin.release.payloads import read_payload
-from aos_ota_plugin.release.reading import read, read_at_most, read_key
+from aos_ota_plugin.pipeline.payloads import read_payload
+from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.push import PushMessage, parse_push
 
 _GIVE_PUSH = "give the message with --push, or the digestsign that the platform returned with --digestsign"
 _STAGES = {True: "agent", False: "boot stage"}
@@ -68,7 +69,7 @@ def command(
         raise click.UsageError("give the device's key by exactly one of --elf and --public-key")
     if push_file and digestsign:
         raise click.UsageError("--push brings its own digestsign")
-    data = read_at_most(FILE_MAX, image, "the image", "give the path of an ota_rtos_ota.bin")
+    data = read_at_most(IMAGE_MAX, image, "the image", "give the path of an ota_rtos_ota.bin")
     key = _device_key(elf, public_key)
     message = _message(push_file) if push_file else None
     module = module or _is_module_file(data, message)

@@ -9,8 +9,8 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release.key_files import load_public_key
-from aos_ota_plugin.release.verification import Checked, Verification, check_base
+from aos_ota_plugin.keys.load import load_public_key
+from aos_ota_plugin.verify.release import Checked, Verification, check_base
 
 
 @click.command("verify-release", short_help="check a kept release, or rebuild it and compare")
@@ -69,6 +69,6 @@ def _checks(
     if base is not None:
         yield check_base(verification.manifest, verification.file, base)
     if solution is not None:
-        from aos_ota_plugin.cli.rebuild import Task, rebuild
+        from aos_ota_plugin.verify.rebuild import Task, rebuild
 
         yield from rebuild(Task(verification.manifest, verification.file, verification.settings, key, base), solution)

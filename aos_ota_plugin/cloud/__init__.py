@@ -1,5 +1,5 @@
-"""The other end: a platform of one's own on this machine (broker, image server, rollouts), and models of devices.
+"""The other end: a platform of one's own on this machine, with broker, image server and rollouts.
 
-The core (`login`, `rules`, `rollout`, `messages`, `connect_packet`, `faults`) is functions on frozen values; sockets,
-processes, threads and the database are in the rest.
+The core (`rules`, `rollout`, `connect_packet`, `faults`) is functions on frozen values; sockets, processes, threads and
+the database are in the rest. From outside: ``server``, ``client``, ``home``.
 """

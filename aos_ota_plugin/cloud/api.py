@@ -18,8 +18,8 @@ from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Job
 from aos_ota_plugin.cloud.rules import Upload
 from aos_ota_plugin.errors import OtaError, SettingsError
-from aos_ota_plugin.release.module import DEFAULT
-from aos_ota_plugin.release.report import HTTPS_MAX
+from aos_ota_plugin.protocol.limits import HTTPS_MAX
+from aos_ota_plugin.protocol.module_names import DEFAULT
 
 TOKEN_HEADER = "X-Aos-Ota-Token"  # noqa: S105 - a header's name
 _BODY_MAX = 4 * 1024 * 1024

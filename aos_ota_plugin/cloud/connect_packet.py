@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.cloud.login import Login
 from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.protocol.login import Login
 
 CONNECT_MAX = 4096
 """Bytes of the packet after its fixed header; a login of the platform has a few hundred."""

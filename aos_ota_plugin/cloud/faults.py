@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Dict, NamedTuple, Optional
 
 from aos_ota_plugin.errors import SettingsError
-from aos_ota_plugin.release.report import CHANNELS
+from aos_ota_plugin.release.transfer import CHANNELS
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Callable, Dict, Optional, Set
 
 from aos_ota_plugin.cloud import connect_packet
-from aos_ota_plugin.cloud.login import Identity, problem_of
 from aos_ota_plugin.errors import FormatError, OutputError
+from aos_ota_plugin.protocol.login import Identity, problem_of
 
 LOGIN_SECONDS = 10.0
 HANDSHAKE_SECONDS = 60.0

@@ -18,13 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import List, Mapping, Sequence
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
 from aos_ota_plugin.errors import FormatError, OutputError, Place, WorkspaceError
+from aos_ota_plugin.files import transaction, unique_json
+from aos_ota_plugin.files.atomic import write_atomic
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.signer import PemSigner, load_signer
-from aos_ota_plugin.release import file_set
-from aos_ota_plugin.release.store import write_atomic
 
 CONFIG = "cloud.json"
 CA = "ca.pem"
@@ -94,8 +93,8 @@ def prepare(folder: Path) -> None:
 
 def recover(folder: Path) -> None:
     """Complete or remove what a killed cloud left half written; for who holds the cloud's lock."""
-    file_set.recover(folder, {*_MODES, CA, _SERVER, PUBLIC_KEY}.__contains__)
-    file_set.recover(folder / IMAGES, lambda name: True)
+    transaction.recover(folder, {*_MODES, CA, _SERVER, PUBLIC_KEY}.__contains__)
+    transaction.recover(folder / IMAGES, lambda name: True)
 
 
 def signing_key(folder: Path) -> PemSigner:
@@ -157,4 +156,4 @@ def _authority(folder: Path, now: datetime.datetime) -> Issued:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """A key and what belongs to it, together."""
-    file_set.write_set(folder, files, modes=_MODES)
+    transaction.write_set(folder, files, modes=_MODES)

@@ -15,15 +15,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from aos_ota_plugin.cloud import messages, rollout, rules
+from aos_ota_plugin.cloud import rollout, rules
 from aos_ota_plugin.cloud.home import IMAGES
-from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
 from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.files.atomic import write_if_changed
 from aos_ota_plugin.keys.signer import Signer
-from aos_ota_plugin.release.module import DEFAULT, PushMessage
-from aos_ota_plugin.release.store import write_if_changed
+from aos_ota_plugin.protocol import topics
+from aos_ota_plugin.protocol.login import Identity
+from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.push import PushMessage
 
 DATABASE = "cloud.sqlite"
 _SECRET_BYTES = 16
@@ -192,21 +194,21 @@ class Platform:
             if device.gateway is not None:
                 subs.setdefault((device.product_key, device.gateway), []).append(
                     f"{device.product_key}/{device.device_name}")
-        return [line for device in devices for line in messages.access_of(
+        return [line for device in devices for line in topics.access_of(
             device.product_key, device.device_name, subs.get((device.product_key, device.device_name), []))]
 
     # --- what devices say, and what time does
 
     def heard(self, topic: str, payload: bytes) -> None:
         """Take a message that a device published. Raises FormatError when it is none; nothing has changed then."""
-        message = messages.read_message(topic, payload)
+        message = topics.read_message(topic, payload)
         now = self._clock()
         with self._lock:
             if self._storage.identity(message.product_key, message.device_name) is None:
                 return
-            if isinstance(message, messages.SubLogin):
+            if isinstance(message, topics.SubLogin):
                 self._sub_login(message)
-            elif isinstance(message, messages.Inform):
+            elif isinstance(message, topics.Inform):
                 self._informed(message, now)
             else:
                 self._progressed(message, now)
@@ -231,16 +233,16 @@ class Platform:
         for topic, payload in out:
             self._publish(topic, payload)
 
-    def _sub_login(self, message: messages.SubLogin) -> None:
+    def _sub_login(self, message: topics.SubLogin) -> None:
         sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
         gateways = {(one.product_key, one.device_name): one.gateway
                     for one in self._storage.devices(message.sub.product_key)}
         mine = message.sub.product_key == message.product_key and gateways.get(
             (message.sub.product_key, message.sub.device_name)) == message.device_name
-        self._publish(messages.session_topic(message.product_key, message.device_name, "login_reply"),
-                      messages.login_reply(message, sub if mine else None))
+        self._publish(topics.session_topic(message.product_key, message.device_name, "login_reply"),
+                      topics.login_reply(message, sub if mine else None))
 
-    def _informed(self, message: messages.Inform, now: float) -> None:
+    def _informed(self, message: topics.Inform, now: float) -> None:
         push = None
         with self._storage.hearing() as storage:
             storage.saw(message.product_key, message.device_name, now)
@@ -258,7 +260,7 @@ class Platform:
         if push is not None:
             self._publish(*push)
 
-    def _progressed(self, message: messages.Progress, now: float) -> None:
+    def _progressed(self, message: topics.Progress, now: float) -> None:
         with self._storage.hearing() as storage:
             storage.saw(message.product_key, message.device_name, now)
             task = storage.running_task(message.product_key, message.device_name)
@@ -275,7 +277,7 @@ class Platform:
             self._storage.set_package_state(package.number, package.state)
 
     def _push(self, task: Task, job: Job) -> Tuple[str, bytes]:
-        topic = messages.upgrade_topic(task.product_key, task.device_name)
+        topic = topics.upgrade_topic(task.product_key, task.device_name)
         return topic, self._message(self._package(job.package)).to_json()
 
     def _message(self, package: Package) -> PushMessage:

@@ -8,8 +8,9 @@ from typing import NamedTuple, Optional
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import FormatError, SettingsError
-from aos_ota_plugin.release.module import DEFAULT, SIGN_METHODS, check_module_name
-from aos_ota_plugin.release.report import HTTPS_MAX, SUFFIXES
+from aos_ota_plugin.protocol.limits import HTTPS_MAX, SUFFIXES
+from aos_ota_plugin.protocol.module_names import DEFAULT, check_module_name
+from aos_ota_plugin.protocol.push import SIGN_METHODS
 
 PACKAGE_NAME_MAX = 40
 PACKAGES_MAX = 500

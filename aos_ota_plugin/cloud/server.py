@@ -19,10 +19,11 @@ from aos_ota_plugin.cloud.gate import Gate
 from aos_ota_plugin.cloud.home import Config
 from aos_ota_plugin.cloud.image_server import ImageServer
 from aos_ota_plugin.cloud.image_url import make_url
-from aos_ota_plugin.cloud.messages import READ_BY_PLATFORM
+from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
 from aos_ota_plugin.errors import BuildError, BusyError, OtaError, SettingsError
+from aos_ota_plugin.protocol.topics import READ_BY_PLATFORM
 
 TICK_SECONDS = 0.2
 _LOG_LINES = 200
@@ -178,13 +179,3 @@ def faults_of(value: Dict[str, Any]) -> Faults:
             raise SettingsError(f"{name[:40]!a} is no fault, or not of its type",
                                 remedy=f"known are: {', '.join(types)}")
     return replace(LINKS[link], **values)
-
-
-def import_mqtt() -> Any:
-    """Return paho-mqtt's client module. Raises BuildError where it is not installed."""
-    try:
-        import paho.mqtt.client as mqtt
-    except ImportError:
-        raise BuildError("paho-mqtt is not installed, which speaks MQTT here",
-                         remedy='python -m pip install "aos_ota_plugin[cloud]"') from None
-    return mqtt

@@ -13,9 +13,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
 
-from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task, TaskState
 from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.protocol.login import Identity
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS product (product_key TEXT PRIMARY KEY, name TEXT NOT NULL, secure INTEGER NOT NULL);

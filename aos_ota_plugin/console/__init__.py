@@ -1,1 +1,4 @@
-"""What every outer room shows in the same way."""
+"""What every outer room shows in the same way: progress and prompts.
+
+From outside: ``progress.WorkProgress``, ``prompt.ask_secret``.
+"""

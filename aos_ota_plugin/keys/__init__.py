@@ -1,1 +1,5 @@
-"""Public keys as devices hold them, and the signers that own the other half."""
+"""Keys: public keys as devices hold them, signers (files, tokens, programs), key rings, approvals, and loading them.
+
+From outside: ``load`` (files, tokens and programs to keys), ``rsa.PublicKey``, ``signer.Signer``, ``ring.KeyRing``,
+``secret.Secret``.
+"""

@@ -7,8 +7,8 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
 from aos_ota_plugin.keys.signature import decode_signature, require_good
 

@@ -19,10 +19,11 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin.bounded import FILE_MAX, read_bounded
 from aos_ota_plugin.children import kill_group, own_group
 from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, SettingsError
-from aos_ota_plugin.release import store, unfinished
+from aos_ota_plugin.files import atomic
+from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
+from aos_ota_plugin.pipeline import unfinished
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.handover import Order, Report
@@ -139,7 +140,7 @@ def _handed_over(order: Order) -> Iterator[Tuple[str, str]]:
         raise OutputError(f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
                           remedy="make room there, or set TMPDIR to a folder with room") from None
     try:
-        store.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
+        atomic.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
         yield folder, order.nonce
     finally:
         shutil.rmtree(folder, ignore_errors=True)

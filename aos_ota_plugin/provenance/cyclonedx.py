@@ -11,8 +11,9 @@ import json
 import uuid
 from typing import Any, Dict, List, Optional, Sequence
 
-from aos_ota_plugin import __version__, unique_json
+from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.provenance.component import Component, Product
 
 SPEC_VERSION = "1.5"

@@ -12,8 +12,8 @@ import binascii
 import json
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place, ProofError
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.keys.rsa import PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place, placed
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.provenance.component import Component, Revision
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

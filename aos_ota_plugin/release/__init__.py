@@ -1,1 +1,5 @@
-"""From a payload and settings to proven images and a manifest."""
+"""Makes and proves a release: payload, ELF, keys and base in, images and manifest out. Pure: no file, clock or print.
+
+From outside: ``request.ReleaseInput``, ``make.make_release``, ``manifest.Manifest``, ``push.push_message``,
+``transfer``.
+"""

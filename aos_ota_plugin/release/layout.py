@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Dict, Mapping, Sequence
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Placed
 

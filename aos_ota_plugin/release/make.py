@@ -21,9 +21,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place, ProofError, SigningKeyError, placed
-from aos_ota_plugin.release.names import IMAGE_NAME, XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.payload_proof import PayloadSource, prove_payload
+from aos_ota_plugin.errors import FormatError, ProofError, SigningKeyError, placed
+from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
+from aos_ota_plugin.release.payload_proof import prove_payload
 from aos_ota_plugin.release.policy import prove_policy
 from aos_ota_plugin.release.proofs import (
     Proofs,
@@ -37,70 +37,13 @@ from aos_ota_plugin.release.proofs import (
 
 # Each function imports the rooms it needs: a build with nothing to do makes no release.
 if TYPE_CHECKING:
-    from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import HashSigner, Signer
-    from aos_ota_plugin.release.key_ring import KeyRing
     from aos_ota_plugin.release.manifest import Manifest, Proof
+    from aos_ota_plugin.release.request import ReleaseInput
 
 Progress = Callable[[str, int, int], None]
 """Is told of long work: the file that is being made, steps done, steps in all."""
-
-
-class ReleaseInput(NamedTuple):
-    """All that decides a release.
-
-    ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
-    only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
-    the signer's own in local mode, the platform's in cloud mode; ``next_key`` is the one that the firmware brings
-    them in its place, in a transition release. ``second`` agrees to the image's hash, and ``second_key`` says who that
-    has to be. ``embedded`` are byte strings that the firmware must hold (an embedded identity),
-    ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
-    payload that ``base`` describes, a diff is made. ``known_stream`` and ``known_patch`` are the xz stream and the
-    patch where an earlier release made them of the same payloads: they are proven anew like new ones.
-    ``digesting`` is the payload's, where it was begun before the rest was known. ``source`` says how the payload was
-    made of the ELF.
-    """
-
-    payload: bytes
-    version: str
-    security: str
-    identity: str
-    partition_size: int
-    elf: Optional[bytes] = None
-    elf_name: str = "the ELF"
-    payload_name: str = "ota_rtos.bin"
-    image_name: str = IMAGE_NAME
-    signer: Optional[Signer] = None
-    public_key: Optional[PublicKey] = None
-    next_key: Optional[PublicKey] = None
-    ring: Optional[KeyRing] = None
-    allow_development_key: bool = False
-    second: Optional[HashSigner] = None
-    second_key: Optional[PublicKey] = None
-    base: Optional[Manifest] = None
-    allow_new_key: bool = False
-    image_magic: str = "ALL"
-    compress_xz: bool = False
-    base_payload: Optional[bytes] = None
-    known_stream: Optional[bytes] = None
-    known_patch: Optional[bytes] = None
-    embedded: Tuple[bytes, ...] = ()
-    forbidden: Tuple[bytes, ...] = ()
-    solution: Optional[str] = None
-    board: Optional[str] = None
-    version_place: Optional[Place] = None
-    digesting: Optional[Digesting] = None
-    source: PayloadSource = PayloadSource()
-
-    def __repr__(self) -> str:  # neither megabytes nor secrets
-        return f"ReleaseInput({self.payload_name!r}, version={self.version!r}, security={self.security!r})"
-
-    @property
-    def sign(self) -> Optional[Callable[[bytes], bytes]]:
-        """What signs images' hashes, where this project does (local mode)."""
-        return self.signer.sign_hash if self.security == "local" and self.signer else None
 
 
 class Release(NamedTuple):
@@ -141,7 +84,8 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     from aos_ota_plugin.device.acceptance import Hashed
     from aos_ota_plugin.images.full import PADDING, check_payload, seal
     from aos_ota_plugin.images.info import ImageMagic
-    from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest
+    from aos_ota_plugin.release.artifact import Artifact
+    from aos_ota_plugin.release.manifest import BaseRelease, Manifest
     from aos_ota_plugin.release.policy import approved
 
     with placed(given.payload_name):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin import __version__, unique_json
+from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
+from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.release.artifact import Artifact
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.module import Module
@@ -21,18 +23,6 @@ SCHEMA = "aos-ota-manifest/1"
 TOOL = f"aos_ota_plugin {__version__}"
 MAGICS = ("ALL", "APP", "KERNEL", "FS", "MCU")
 _HEX = set("0123456789abcdef")
-
-
-class Artifact(NamedTuple):
-    """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base), of a
-    module ``file``, ``pack`` or ``full``; ``size`` in bytes; digests in lower-case hex.
-    """
-
-    file: str
-    kind: str
-    size: int
-    md5: str
-    sha256: str
 
 
 class Proof(NamedTuple):

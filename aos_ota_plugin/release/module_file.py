@@ -24,14 +24,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_yaml
+from aos_ota_plugin.protocol.module_names import check_module_name
 from aos_ota_plugin.release.manifest import MAGICS
-from aos_ota_plugin.release.module import check_module_name, check_modules, check_store_path
+from aos_ota_plugin.release.module import check_modules, check_store_path
 from aos_ota_plugin.settings.foreign import nearest
-from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_yaml
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -55,6 +56,13 @@ class Declared:
     image_magic: Optional[str]
     version_place: Place
     source_place: Place
+
+
+class Source(NamedTuple):
+    """A declared module and its content: the file's bytes, or the folder's files in one data-file pack."""
+
+    declared: Declared
+    data: bytes
 
 
 def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:

@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OtaError, ProofError
-from aos_ota_plugin.release.make import ReleaseInput
-from aos_ota_plugin.release.manifest import Artifact
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.module import Module
-from aos_ota_plugin.release.module_file import Declared
-from aos_ota_plugin.release.module_sources import Source
+from aos_ota_plugin.release.module_file import Declared, Source
 from aos_ota_plugin.release.names import module_image
 from aos_ota_plugin.release.proofs import prove_acceptance
+from aos_ota_plugin.release.request import ReleaseInput
 
 
 @dataclass(frozen=True)

@@ -8,38 +8,19 @@ payload. Both are shown on every build.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Optional
 
 from aos_ota_plugin.errors import ProofError, placed
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.release.make import ReleaseInput
     from aos_ota_plugin.release.proofs import Proofs
+    from aos_ota_plugin.release.request import ReleaseInput
 
 ALLOW_SETTING = "OTA_ALLOW_CHANGED_PAYLOAD"
 BINARY_RULE = "the .bin is the linked firmware"
 PAYLOAD_RULE = "the payload is the linked firmware"
 _STEP = 4096
-
-
-class PayloadSource(NamedTuple):
-    """How the payload was made of the ELF, and what may differ.
-
-    ``objcopy`` are objcopy's options as on its command line, ``binary`` the .bin that it made, None where there is
-    none. The first ``may_change`` bytes may be changed by the chip's image step, says ``allowed_by``; with
-    ``allow_any`` the payload is not compared.
-    """
-
-    objcopy: Tuple[str, ...] = ()
-    binary: Optional[bytes] = None
-    binary_name: str = "the .bin"
-    may_change: int = 0
-    allowed_by: str = ""
-    allow_any: bool = False
-
-    def __repr__(self) -> str:  # the .bin is megabytes, and may hold secrets
-        return f"PayloadSource({self.binary_name!r}, objcopy={self.objcopy!r}, may_change={self.may_change})"
 
 
 def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:

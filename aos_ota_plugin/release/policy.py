@@ -11,12 +11,12 @@ from aos_ota_plugin.errors import ProofError, SigningKeyError
 
 # Each function imports the rooms it needs: a build with nothing to do checks nothing.
 if TYPE_CHECKING:
+    from aos_ota_plugin.keys.ring import KeyRing
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import HashSigner
-    from aos_ota_plugin.release.key_ring import KeyRing
-    from aos_ota_plugin.release.make import ReleaseInput
     from aos_ota_plugin.release.manifest import Approval
     from aos_ota_plugin.release.proofs import Proofs
+    from aos_ota_plugin.release.request import ReleaseInput
 
 
 def refuse_development_key(key: PublicKey) -> None:

@@ -13,8 +13,8 @@ from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 if TYPE_CHECKING:
     from aos_ota_plugin.device.acceptance import Hashed
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.release.make import ReleaseInput
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.request import ReleaseInput
 
 NEW_KEY = "key differs from the base release"
 """The rule that stands for OTA_ALLOW_NEW_KEY."""

@@ -11,8 +11,11 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Iterable, Optional, Tuple
 
 from aos_ota_plugin.errors import SettingsError, SigningKeyError
-from aos_ota_plugin.release.manifest import Artifact, Manifest
-from aos_ota_plugin.release.module import DEFAULT, PushMessage, needs_digestsign
+from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.push import PushMessage
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest
+from aos_ota_plugin.release.module import needs_digestsign
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer

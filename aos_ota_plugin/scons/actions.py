@@ -16,8 +16,10 @@ from typing import Any, Callable, List, Sequence, Tuple
 
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.pipeline import build, inputs, rendering
+from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
-from aos_ota_plugin.release import file_set, inputs, rendering, settle
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 Nodes = List[Any]
@@ -106,7 +108,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
             kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
             templates=templates_of(env))
     wait_past(env.get("OTA_DOWNSTREAM", ()))
-    file_set.write_file(target[0].abspath, rendered)
+    transaction.write_file(target[0].abspath, rendered)
 
 
 def _compile_identity(target: Nodes, env: Any) -> None:
@@ -150,7 +152,7 @@ def _machine_flags(tokens: Sequence[str]) -> List[str]:
 
 
 def _image(target: Nodes, source: Nodes, env: Any) -> None:
-    site = env.get("OTA_SITE") or settle.Site(
+    site = env.get("OTA_SITE") or Site(
         image=target[0].abspath,
         manifest=target[1].abspath,
         payload=source[0].abspath,
@@ -159,7 +161,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
     site = replace(site, objcopy=_objcopy_options(source[0], env))
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
-        outcome = settle.settle(site, settings_of(env), progress=progress)
+        outcome = build.settle(site, settings_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

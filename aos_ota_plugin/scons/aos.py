@@ -15,14 +15,15 @@ from typing import Any, Dict, List, Optional, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
+from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline.build import recover, remembered_modules, shared_lock
+from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.unfinished import BuildMark, Healing
+from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.process import no_core_dumps
 from aos_ota_plugin.provenance.component import Component
-from aos_ota_plugin.release import inputs
-from aos_ota_plugin.release.lock import BuildLock
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
-from aos_ota_plugin.release.origin import Workplace
-from aos_ota_plugin.release.settle import Site, recover, remembered_modules, shared_lock
-from aos_ota_plugin.release.unfinished import BuildMark, Healing
 from aos_ota_plugin.scons import builders, sconsign
 from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_past
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source

@@ -18,7 +18,7 @@ from SCons.Action import Action
 from SCons.Builder import Builder
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release import key_files
+from aos_ota_plugin.pipeline import key_set
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -87,11 +87,11 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
     depends: List[Any] = [env.Value(_image_key(settings))]
-    depends += [_file(env, path) for path in key_files.input_files(settings) if Path(path).is_file()]
+    depends += [_file(env, path) for path in key_set.input_files(settings) if Path(path).is_file()]
     if settings.base_release:
         depends.append(_file(env, settings.base_release))
     if settings.modules:
-        from aos_ota_plugin.release.module_sources import source_files
+        from aos_ota_plugin.pipeline.module_sources import source_files
 
         depends += [_file(env, path) for path in source_files(settings)]
     env.Depends(target, depends)
@@ -108,7 +108,7 @@ def _templates(env: Any, name: str) -> List[Any]:
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    return [_file(env, path) for path in key_files.trust_files(settings) if Path(path).is_file()]
+    return [_file(env, path) for path in key_set.trust_files(settings) if Path(path).is_file()]
 
 
 def _file(env: Any, path: str) -> Any:

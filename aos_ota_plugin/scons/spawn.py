@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any, List, Mapping
 
-from aos_ota_plugin.release.lock import BuildLock
+from aos_ota_plugin.files.lock import BuildLock
 
 
 def hold_in_programs(lock: BuildLock) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, NamedTuple, Tuple
 
-from aos_ota_plugin import unique_json
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files import unique_json
 
 VARIABLE = "AOS_OTA_MAKE"
 ORDER = "order.json"

@@ -11,7 +11,7 @@ import re
 import threading
 from typing import Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-from aos_ota_plugin.settings.gitcheck import git_command, git_environment, in_repository
+from aos_ota_plugin.files.git import git_command, git_environment, in_repository
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 
 _COMMIT = b"\0"

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
+from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_foreign_yaml
 from aos_ota_plugin.settings.leaks import refuse_secret
 from aos_ota_plugin.settings.raw import COMMAND_LINE, OTA_CONFIG, PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.secretfile import read_secrets_yaml
-from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_foreign_yaml
 
 if TYPE_CHECKING:
     from yaml.nodes import Node

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Optional
 
-from ..bounded import read_bounded
 from ..errors import Place, SourceError
+from ..files.bounded import read_bounded
 from .template_set import Template, TemplateSet
 
 SUFFIX = ".j2"

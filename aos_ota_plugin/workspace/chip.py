@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_yaml
+from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_yaml
 
 SCHEMA = "aos-ota-chip/1"
 MAY_CHANGE_MAX = 1 << 20

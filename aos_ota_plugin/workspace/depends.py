@@ -6,7 +6,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import Entry, YamlText
+from aos_ota_plugin.files.yaml_text import Entry, YamlText
 
 _CONDITION = re.compile(r"<(.+?)>")
 

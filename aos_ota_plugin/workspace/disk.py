@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import List, Sequence
 
-from aos_ota_plugin.bounded import read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.files.bounded import read_bounded
 from aos_ota_plugin.settings.raw import RawSetting
 from aos_ota_plugin.settings.sources import read_ota_config
 from aos_ota_plugin.workspace.packages import Package, parse_package

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import parse_foreign_yaml
+from aos_ota_plugin.files.yaml_text import parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package, read_text
 
 _TOPS = ("hardware", "kernel", "components", "examples", "test", "documentation")

@@ -6,7 +6,7 @@ import re
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import parse_foreign_yaml
+from aos_ota_plugin.files.yaml_text import parse_foreign_yaml
 from aos_ota_plugin.workspace.partitions import _COMMENT, _ENTRY, _blank, _size
 
 _FIELD = r"\.\s*{}\s*=\s*([^,}}]*)"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import Entry, YamlText
+from aos_ota_plugin.files.yaml_text import Entry, YamlText
 
 SECTIONS = ("board", "chip", "solution", "hw_info")
 _FIELDS = ("cpu_id", "cpu_name", "arch_name", "chip_name", "vendor_name", "board_name", "flash_program",

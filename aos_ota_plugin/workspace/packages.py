@@ -7,9 +7,9 @@ import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_foreign_yaml
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.sources import Dropped, read_sections
-from aos_ota_plugin.settings.yamltext import Entry, YamlText, parse_foreign_yaml
 from aos_ota_plugin.workspace.depends import Depend, condition_names, read_depends
 from aos_ota_plugin.workspace.hardware import SECTIONS, Hardware, read_hardware
 

@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.settings.yamltext import YamlText, parse_foreign_yaml
+from aos_ota_plugin.files.bounded import SOURCE_MAX, read_bounded
+from aos_ota_plugin.files.yaml_text import YamlText, parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import read_text
 
 PAYLOAD = "ota_rtos.bin"

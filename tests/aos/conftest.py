@@ -17,8 +17,8 @@ from jsonschema import Draft202012Validator
 from waiting import HANGS
 
 import aos_ota_plugin.release.manifest
-from aos_ota_plugin.cli.component import component_files, package_folder
 from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.workspace.component_files import component_files, package_folder
 
 MANIFEST_SCHEMA = Draft202012Validator(json.loads(Path(aos_ota_plugin.release.manifest.__file__).with_name(
     "manifest-1.schema.json").read_text(encoding="utf-8")))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.cli.component import component_files, site_files
+from aos_ota_plugin.workspace.component_files import component_files, site_files
 
 pytestmark = pytest.mark.aos
 

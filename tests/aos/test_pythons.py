@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.cli.component import site_files
+from aos_ota_plugin.workspace.component_files import site_files
 
 pytestmark = [pytest.mark.aos, pytest.mark.pythons]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from aos_ota_plugin.cli.component import component_files, package_folder
 from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.workspace.component_files import component_files, package_folder
 from tests.bench.measure import BIN, ENVIRONMENT, Sample, command
 
 PAYLOAD_SIZE = 5 * 1024 * 1024 + 512 * 1024  # 5.5 MiB: the vendor's demo firmware nearly fills its partition

@@ -14,7 +14,8 @@ from typing import Callable
 
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.make import ReleaseInput, make_release
+from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.request import ReleaseInput
 from tests.bench.material import PARTITION_SIZE, Options, describe, payload, write_key
 from tests.bench.measure import Sample, in_turn
 from tests.bench.report import Table, note, print_commands

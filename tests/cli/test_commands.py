@@ -282,7 +282,8 @@ def release(signed, folder):
     """A signed release with one module in its manifest, as a build leaves it."""
     from hashlib import md5, sha256
 
-    from aos_ota_plugin.release.manifest import Artifact, parse_manifest
+    from aos_ota_plugin.release.artifact import Artifact
+    from aos_ota_plugin.release.manifest import parse_manifest
     from aos_ota_plugin.release.module import Module
 
     path = folder / "image.json"

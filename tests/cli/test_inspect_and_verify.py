@@ -17,7 +17,7 @@ from aos_ota_plugin.images import diff, full, xz
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.module import PushMessage
+from aos_ota_plugin.protocol.push import PushMessage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "images"))
 from nbdiff_reference import firmware, updated, xz_c

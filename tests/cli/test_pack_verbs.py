@@ -14,11 +14,13 @@ from aos_ota_plugin.cli import pack as pack_verb
 from aos_ota_plugin.cli import pack_files, report, unpack_files
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.files.new_files import write_new
 from aos_ota_plugin.images.full import parse as parse_image
 from aos_ota_plugin.images.pack import PackFile, build
-from aos_ota_plugin.release.fresh import write_new
-from aos_ota_plugin.release.key_files import Access, load_private_key
-from aos_ota_plugin.release.manifest import Artifact, Manifest
+from aos_ota_plugin.keys.access import Access
+from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 TABLE = """

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from aos_ota_plugin.cli.rebuild import Task, _arguments, rebuild
 from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.verify.rebuild import Task, _arguments, rebuild
 
 KEY = PublicKey((1 << 2047) + 1)
 
@@ -68,7 +68,7 @@ def test_what_is_missing(tmp_path):
 
 
 def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
-    from aos_ota_plugin.cli import rebuild as module
+    from aos_ota_plugin.verify import rebuild as module
 
     root = tmp_path / "工作 区"
     solution = root / "solutions" / "s"

@@ -176,8 +176,8 @@ def test_a_token_that_goes_away_before_it_signs(token, tmp_path):
     script = (
         "import shutil, sys\n"
         "from aos_ota_plugin.errors import SigningKeyError\n"
-        "from aos_ota_plugin.release.key_files import Access, load_private_key\n"
-        "from aos_ota_plugin.settings.secret import Secret\n"
+        "from aos_ota_plugin.keys.access import Access\nfrom aos_ota_plugin.keys.load import load_private_key\n"
+        "from aos_ota_plugin.keys.secret import Secret\n"
         f"signer = load_private_key({URI + MODULE!r}, Access(pin=Secret({PIN!r})))\n"
         "assert len(signer.sign_hash(bytes(32))) == 256\n"
         "shutil.rmtree(sys.argv[1])\n"

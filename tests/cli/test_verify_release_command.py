@@ -17,10 +17,11 @@ from softhsm import PIN
 
 from aos_ota_plugin.errors import OutputError, SigningKeyError
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.pipeline.build import settle
+from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.provenance.dsse import seal
-from aos_ota_plugin.release.origin import Workplace
-from aos_ota_plugin.release.settle import Site, settle
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import load_schema
@@ -277,8 +278,9 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
     """The same bytes as with the key's file, also from a token that signs digests only."""
     hsm = softhsm(mechanisms)
     hsm.bring(KEYS / "private.pem", "ota", "01")
-    from aos_ota_plugin.release.key_files import Access, load_private_key
-    from aos_ota_plugin.settings.secret import Secret
+    from aos_ota_plugin.keys.access import Access
+    from aos_ota_plugin.keys.load import load_private_key
+    from aos_ota_plugin.keys.secret import Secret
 
     monkeypatch.setenv("SOFTHSM2_CONF", hsm.environ["SOFTHSM2_CONF"])
     token = load_private_key(f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}", Access(pin=Secret(PIN.encode())))
@@ -434,7 +436,7 @@ def test_commits_of_components(tmp_path):
 
 
 def test_renamed_file_counts_for_both_places(tmp_path):
-    from aos_ota_plugin.release.origin import revisions
+    from aos_ota_plugin.pipeline.workplace import revisions
 
     parts = [Component(name, "v", "common", name) for name in ("a", "b", "c")]
     for part in parts:

@@ -8,12 +8,12 @@ from waiting import until
 
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.client import Client
-from aos_ota_plugin.cloud.device_model import DeviceModel, Settings, client_context
-from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings, client_context
+from aos_ota_plugin.protocol.login import Identity
 
 KEYS = Path(__file__).parent.parent / "keys" / "data"
 PRODUCT = "demoProduct"

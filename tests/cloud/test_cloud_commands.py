@@ -17,11 +17,12 @@ from waiting import HANGS, until
 
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
-from aos_ota_plugin.cloud.device_model import DeviceModel, Settings, client_context
 from aos_ota_plugin.cloud.home import read_config
-from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release.manifest import Artifact, Manifest
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings, client_context
+from aos_ota_plugin.protocol.login import Identity
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest
 
 pytestmark = pytest.mark.cloud
 
@@ -247,8 +248,8 @@ def test_a_task_that_goes_back_to_a_state_has_not_ended(still_world, monkeypatch
 
 def test_an_image_of_another_fleet_is_a_lost_fleet():
     """What judges a fleet sees what is not as it has to be."""
-    from aos_ota_plugin.cloud.fleet import Member, kinds, problem_of
     from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.lab.models.fleet import Member, kinds, problem_of
 
     good, *_, newer = kinds(SIGNER.public_key, PublicKey(0))
 

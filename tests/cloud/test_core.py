@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.cloud import connect_packet, messages, rollout, rules
+from aos_ota_plugin.cloud import connect_packet, rollout, rules
 from aos_ota_plugin.cloud.faults import LINKS, Faults, fate_of
 from aos_ota_plugin.cloud.image_url import Span, make_url, read_range, read_url
-from aos_ota_plugin.cloud.login import Identity, Login, login_of, problem_of, signed
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task, TaskState
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
+from aos_ota_plugin.protocol import topics
+from aos_ota_plugin.protocol.login import Identity, Login, login_of, problem_of, signed
 
 # --- logins
 
@@ -111,11 +112,11 @@ PROGRESS = "/ota/device/progress/pk/dn"
 
 
 def test_what_devices_say():
-    assert messages.read_message(INFORM, b'{"id":0,"params":{"version":"a-1"}}') == messages.Inform("pk", "dn", "default", "a-1")
-    assert messages.read_message(INFORM, b'{"params":{"version":"a-1","module":"js"}}\0').module == "js"
-    assert messages.read_message(PROGRESS, b'{"params":{"step":"-3","desc":"status -12"}}') == messages.Progress(
+    assert topics.read_message(INFORM, b'{"id":0,"params":{"version":"a-1"}}') == topics.Inform("pk", "dn", "default", "a-1")
+    assert topics.read_message(INFORM, b'{"params":{"version":"a-1","module":"js"}}\0').module == "js"
+    assert topics.read_message(PROGRESS, b'{"params":{"step":"-3","desc":"status -12"}}') == topics.Progress(
         "pk", "dn", None, -3, "status -12")
-    assert messages.read_message(PROGRESS, b'{"params":{"step":100}}').step == 100
+    assert topics.read_message(PROGRESS, b'{"params":{"step":100}}').step == 100
 
 
 @pytest.mark.parametrize("topic, payload", [
@@ -127,7 +128,7 @@ def test_what_devices_say():
 ])
 def test_what_is_no_message(topic, payload):
     with pytest.raises(FormatError):
-        messages.read_message(topic, payload)
+        topics.read_message(topic, payload)
 
 
 @given(st.sampled_from([INFORM, PROGRESS, "/ext/session/a/b/combine/login"]),
@@ -135,15 +136,15 @@ def test_what_is_no_message(topic, payload):
            st.sampled_from(["params", "step", "version", "module", "sign", "deviceName"]), leaf)).map(lambda v: json.dumps(v).encode())))
 def test_no_message_breaks_the_reader(topic, payload):
     with contextlib.suppress(FormatError):
-        messages.read_message(topic, payload)
+        topics.read_message(topic, payload)
 
 
 def sub_login(**change):
     sub = Identity("pk", "sub", "its secret")
     params = {"productKey": "pk", "deviceName": "sub", "clientId": "c", "timestamp": "1", "signMethod": "hmacSha1",
               "sign": signed(sub, "c", "hmacsha1", "1").upper(), **change}
-    message = messages.read_message("/ext/session/pk/gw/combine/login", json.dumps({"id": "7", "params": params}).encode())
-    return json.loads(messages.login_reply(message, sub)), json.loads(messages.login_reply(message, None))
+    message = topics.read_message("/ext/session/pk/gw/combine/login", json.dumps({"id": "7", "params": params}).encode())
+    return json.loads(topics.login_reply(message, sub)), json.loads(topics.login_reply(message, None))
 
 
 def test_a_gateway_logs_a_sub_device_in():
@@ -155,10 +156,10 @@ def test_a_gateway_logs_a_sub_device_in():
 
 
 def test_an_access_list_names_a_devices_own_topics():
-    assert messages.access_of("pk", "dn", []) == [
+    assert topics.access_of("pk", "dn", []) == [
         "user dn&pk", "topic write /ota/device/inform/pk/dn", "topic write /ota/device/progress/pk/dn",
         "topic read /ota/device/upgrade/pk/dn"]
-    assert "topic read /ota/device/upgrade/pk/sub" in messages.access_of("pk", "dn", ["pk/sub"])
+    assert "topic read /ota/device/upgrade/pk/sub" in topics.access_of("pk", "dn", ["pk/sub"])
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "a+", "a#", "a\nuser platform", "x" * 33, "中"])

@@ -12,15 +12,15 @@ from cloud_world import CLOUD_IMAGE, IMAGE, LOCAL, OTHER, PAYLOAD, PRODUCT, SIGN
 
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.certificates import issue, make_ca
-from aos_ota_plugin.cloud.device_model import client_context
 from aos_ota_plugin.cloud.home import read_config
-from aos_ota_plugin.cloud.login import Identity, login_of
-from aos_ota_plugin.cloud.messages import upgrade_topic
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.errors import BusyError, SettingsError
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.lab.models.device_model import client_context
+from aos_ota_plugin.protocol.login import Identity, login_of
+from aos_ota_plugin.protocol.topics import upgrade_topic
 
 pytestmark = pytest.mark.cloud
 NOW = datetime.datetime.now(datetime.timezone.utc)

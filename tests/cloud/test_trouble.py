@@ -13,9 +13,9 @@ import pytest
 from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, World
 from waiting import HANGS, until
 
-from aos_ota_plugin.cloud.login import Identity
 from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.images.full import build
+from aos_ota_plugin.protocol.login import Identity
 
 pytestmark = pytest.mark.cloud
 

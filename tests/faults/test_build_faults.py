@@ -23,7 +23,10 @@ from fault_layer import FAULTS, KILL, attempt
 from fault_scene import contents, is_temporary, visible
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.release import file_set, rendering, settle
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.pipeline import build as release_build
+from aos_ota_plugin.pipeline import rendering
+from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -55,12 +58,12 @@ def build(folder: Path):
             settings = resolve([read_def_config((folder / "package.yaml").read_text("utf-8"), "package.yaml")], schema=SCHEMA,
                                solution_dir=str(folder), secrets=Secrets())
             out = folder / "out" / "ota"
-            site = settle.Site(image=str(folder / "release" / "ota_rtos_ota.bin"), manifest=str(folder / "release" / "ota_rtos_ota.json"),
+            site = Site(image=str(folder / "release" / "ota_rtos_ota.bin"), manifest=str(folder / "release" / "ota_rtos_ota.json"),
                                payload=str(folder / "ota_rtos.bin"), state=str(out / "state.json"), solution="s")
-            settle.recover(site)
+            release_build.recover(site)
             for name in ("otaappdemo.c", "ota_hal_digest.c"):
-                file_set.write_file(out / name, rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
-            settle.settle(site, settings)
+                transaction.write_file(out / name, rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
+            release_build.settle(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
             return 1
@@ -136,7 +139,7 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
         if fault == KILL:
             # A build that begins, and gets no further: one of the sets is whole.
             shutil.copytree(work, tmp_path / "begun")
-            settle.recover(settle.Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload=""))
+            release_build.recover(Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload=""))
             if outputs(contents(tmp_path / "begun")) not in (outputs(old), outputs(new)):
                 problems.append(f"{where}: neither set is whole once the next build begins")
             shutil.rmtree(tmp_path / "begun")

@@ -17,8 +17,8 @@ from fault_layer import FAULTS, KILL
 from fault_scene import NEXT, PAYLOAD, Command, Scene, go_wrong
 
 from aos_ota_plugin.cli import receive
-from aos_ota_plugin.cli.component import component_files, package_folder
 from aos_ota_plugin.transport.blocks import Announced, announcement, block
+from aos_ota_plugin.workspace.component_files import component_files, package_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 

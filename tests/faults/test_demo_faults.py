@@ -21,10 +21,10 @@ import pytest
 from fault_layer import FAULTS, KILL, attempt
 from fault_scene import contents, is_temporary
 
-from aos_ota_plugin.cli import demo_workspace
 from aos_ota_plugin.cli.demo import KEY, SOLUTION
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.simulate import network
+from aos_ota_plugin.lab.demo import workspace_copy
+from aos_ota_plugin.lab.simulate import network
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -37,14 +37,14 @@ def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
     report.mkdir()
     for name in (".aos", "solutions/ota_demo/package.yaml", "solutions/ota_demo/maintask.c"):
         (package / "demo" / "workspace" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(demo_workspace.package_folder() / "demo" / "workspace" / name, package / "demo" / "workspace" / name)
-    monkeypatch.setattr(demo_workspace, "package_folder", lambda: package)
-    monkeypatch.setattr(demo_workspace, "component_files", lambda: {"SConscript": b"#"})
+        shutil.copy(workspace_copy.package_folder() / "demo" / "workspace" / name, package / "demo" / "workspace" / name)
+    monkeypatch.setattr(workspace_copy, "package_folder", lambda: package)
+    monkeypatch.setattr(workspace_copy, "component_files", lambda: {"SConscript": b"#"})
 
     def work() -> int:
         try:
-            demo_workspace.prepare(root)
-            demo_workspace.make_key(root / SOLUTION / KEY)
+            workspace_copy.prepare(root)
+            workspace_copy.make_key(root / SOLUTION / KEY)
         except OtaError as error:
             sys.stderr.write(f"aos-ota: error: {error}\n")
             return 1
@@ -71,7 +71,7 @@ def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_flash_is_whole_or_not_there(tmp_path, fault):
     """`aos-ota device --keep` goes on with whatever stands there."""
-    flash_list = (demo_workspace.package_folder() / "demo" / "workspace" / "hardware" / "chip" / "mps2_an505" / "release"
+    flash_list = (workspace_copy.package_folder() / "demo" / "workspace" / "hardware" / "chip" / "mps2_an505" / "release"
                   / "write_flash_gui" / "mps2_dld_cfg.yaml").read_text(encoding="utf-8")
     built = network.NetworkBuilt(b"boot", {}, b"", b"", flash_list)
     device, report = tmp_path / "device", tmp_path / "report"
@@ -110,7 +110,7 @@ def test_a_demo_that_is_killed_is_resumed(aos, tmp_path):
     begin = time.monotonic()
     shown = subprocess.run(demo(clean), cwd=tmp_path, check=True, capture_output=True).stdout
     takes = time.monotonic() - begin
-    demo_workspace.prepare(killed)
+    workspace_copy.prepare(killed)
     (killed / SOLUTION / KEY).parent.mkdir()
     shutil.copy(clean / SOLUTION / KEY, killed / SOLUTION / KEY)
     kills = 0

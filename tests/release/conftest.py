@@ -9,7 +9,7 @@ import pytest
 
 from aos_ota_plugin.device.flat_binary import flat_binary
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.make import ReleaseInput
+from aos_ota_plugin.release.request import ReleaseInput
 
 FILLING = bytes(range(256)) * 16
 """What an image step appends: the firmware itself is smaller than devices take."""

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.device.elf_place import ElfPlace, find_place
 from aos_ota_plugin.errors import SigningKeyError
-from aos_ota_plugin.release.difference import explain, first_difference, string_at
-from aos_ota_plugin.release.key_files import Access, load_private_key
+from aos_ota_plugin.keys.load import load_public_key
+from aos_ota_plugin.pipeline.released import released_signer
 from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.verify.first_difference import explain, first_difference, string_at
 
 _spec = importlib.util.spec_from_file_location("elf_builder", Path(__file__).parents[1] / "device" / "elf_builder.py")
 elf_builder = importlib.util.module_from_spec(_spec)
@@ -101,7 +102,7 @@ def kept(given, signer, tmp_path):
 
 def test_the_same_images_without_the_key(kept, tmp_path):
     given, release, _ = kept
-    signer = load_private_key("release:发布 1", Access(folder=str(tmp_path)), str(tmp_path / "public.pem"))
+    signer = released_signer("release:发布 1", str(tmp_path), load_public_key(str(tmp_path / "public.pem")))
     again = make_release(given._replace(signer=signer))
     assert again.images == release.images
     assert again.manifest == release.manifest
@@ -109,26 +110,26 @@ def test_the_same_images_without_the_key(kept, tmp_path):
 
 def test_nothing_else_is_signed(kept, tmp_path, signer, other):
     given, _, folder = kept
-    released = load_private_key(f"release:{folder}", Access(folder="/"), str(tmp_path / "public.pem"))
+    released = released_signer(f"release:{folder}", "/", load_public_key(str(tmp_path / "public.pem")))
     with pytest.raises(SigningKeyError, match="no image of this release is made of the payload"):
         make_release(given._replace(signer=released, payload=given.payload + b"x", compress_xz=False))
     with pytest.raises(SigningKeyError, match="cannot sign a statement"):
         released.sign_message(b"m" * 100)
     assert signer.public_key.fingerprint in repr(released)
     (tmp_path / "other.pem").write_text(other.public_key.to_pem())
-    wrong = load_private_key(f"release:{folder}", Access(folder="/"), str(tmp_path / "other.pem"))
+    wrong = released_signer(f"release:{folder}", "/", load_public_key(str(tmp_path / "other.pem")))
     with pytest.raises(SigningKeyError, match="no image of this release"):
         wrong.sign_hash(next(iter(wrong._signatures)))
 
 
 def test_a_release_without_its_public_key(kept):
     with pytest.raises(SigningKeyError, match="does not say which public key"):
-        load_private_key(f"release:{kept[2]}", Access(folder="/"))
+        released_signer(f"release:{kept[2]}", "/", None)
 
 
 def test_a_release_that_leaves_its_folder(kept, tmp_path):
     manifest = json.loads((kept[2] / "ota_rtos_ota.json").read_bytes())
     manifest["images"][0]["file"] = "../public.pem"
     (kept[2] / "ota_rtos_ota.json").write_text(json.dumps(manifest))
-    signer = load_private_key(f"release:{kept[2]}", Access(folder="/"), str(tmp_path / "public.pem"))
+    signer = released_signer(f"release:{kept[2]}", "/", load_public_key(str(tmp_path / "public.pem")))
     assert len(signer._signatures) == 1

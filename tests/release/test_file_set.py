@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release import file_set, store
+from aos_ota_plugin.files import atomic, transaction
 
 OLD = {"a": b"old a", "b": b"old b", "gone": b"old gone"}
 NEW = {"a": b"new a", "b": b"new b", "fresh": b"new fresh"}
@@ -32,7 +32,7 @@ def contents(folder):
 
 def test_write_set_replaces_what_differs(folder):
     before = (folder / "a").stat().st_mtime_ns
-    assert file_set.write_set(folder, {"a": b"old a", "b": b"new b"}) == ["b"]
+    assert transaction.write_set(folder, {"a": b"old a", "b": b"new b"}) == ["b"]
     assert contents(folder) == {**OLD, "b": b"new b"}
     assert (folder / "a").stat().st_mtime_ns == before
 
@@ -40,7 +40,7 @@ def test_write_set_replaces_what_differs(folder):
 def test_a_set_with_a_folder_in_its_way_leaves_everything(folder):
     (folder / "z").mkdir()
     with pytest.raises(OutputError, match="a folder stands there"):
-        file_set.write_set(folder, {"a": b"new a", "b": b"new b", "z": b"new"})
+        transaction.write_set(folder, {"a": b"new a", "b": b"new b", "z": b"new"})
     (folder / "z").rmdir()
     assert contents(folder) == OLD
 
@@ -80,7 +80,7 @@ def test_any_call_fails(folder, monkeypatch, number):
         with monkeypatch.context() as patch:
             failing = Failing(patch, nth, number)
             try:
-                file_set.write_set(folder, NEW, drop=["gone"])
+                transaction.write_set(folder, NEW, drop=["gone"])
                 outcomes.append(NEW)
             except OutputError as error:
                 assert "no room" in str(error) if number == errno.ENOSPC else "cannot write" in str(error)
@@ -89,7 +89,7 @@ def test_any_call_fails(folder, monkeypatch, number):
             reached = failing.left <= 0
         now = contents(folder)
         assert {name: data for name, data in now.items() if not name.startswith(".")} == outcomes[-1], f"call {nth}"
-        file_set.write_set(folder, NEW, drop=["gone"])
+        transaction.write_set(folder, NEW, drop=["gone"])
         assert contents(folder) == NEW
         if not reached:
             break
@@ -104,7 +104,7 @@ def test_one_file_of_a_set_that_cannot_get_its_name_is_still_there(folder, monke
         raise OSError(number, os.strerror(number))
     monkeypatch.setattr(os, "replace", refused)
     with pytest.raises(OutputError):
-        file_set.write_set(folder, {"a": OLD["a"], "b": b"new b"})
+        transaction.write_set(folder, {"a": OLD["a"], "b": b"new b"})
     assert contents(folder) == OLD
 
 
@@ -113,7 +113,7 @@ def test_without_hard_links(folder, monkeypatch):
     def no_links(*_, **__):
         raise OSError(errno.EPERM, "no links here")
     monkeypatch.setattr(os, "link", no_links)
-    assert file_set.write_set(folder, NEW, drop=["gone"]) == ["a", "b", "fresh"]
+    assert transaction.write_set(folder, NEW, drop=["gone"]) == ["a", "b", "fresh"]
     assert contents(folder) == NEW
     renames = []
 
@@ -124,7 +124,7 @@ def test_without_hard_links(folder, monkeypatch):
         replace(source, target)
     monkeypatch.setattr(os, "replace", second_refused)
     with pytest.raises(OutputError, match="held open|cannot write"):
-        file_set.write_set(folder, {"a": b"newer", "b": b"newer", "fresh": b"newer"})
+        transaction.write_set(folder, {"a": b"newer", "b": b"newer", "fresh": b"newer"})
     assert contents(folder) == NEW
 
 
@@ -132,7 +132,7 @@ def test_without_hard_links(folder, monkeypatch):
 
 WRITER = textwrap.dedent("""
     import os, signal, sys
-    from aos_ota_plugin.release import file_set
+    from aos_ota_plugin.files import transaction
     left, late = int(sys.argv[2]), sys.argv[3] == "after"
     def dying(original):
         def wrapper(*arguments, **options):
@@ -147,7 +147,7 @@ WRITER = textwrap.dedent("""
         return wrapper
     for call in %r:
         setattr(os, call, dying(getattr(os, call)))
-    file_set.write_set(sys.argv[1], %r, drop=["gone"])
+    transaction.write_set(sys.argv[1], %r, drop=["gone"])
     """) % (CALLS, NEW)
 
 
@@ -162,7 +162,7 @@ def test_killed_at_any_call(folder, when):
         for name, data in OLD.items():
             (folder / name).write_bytes(data)
         done = subprocess.run([sys.executable, "-c", WRITER, str(folder), str(nth), when], check=False)
-        file_set.recover(folder, lambda name: name in {*OLD, *NEW})
+        transaction.recover(folder, lambda name: name in {*OLD, *NEW})
         now = contents(folder)
         assert now in (OLD, NEW), f"call {nth}"
         seen.append(now)
@@ -176,15 +176,15 @@ def test_killed_at_any_call(folder, when):
 
 def test_leftovers_are_removed_and_others_are_not_touched(folder):
     """Only those of the named files: what else has such a name is someone else's."""
-    temporary = store.stage(folder / "a", b"never decided")
+    temporary = atomic.stage(folder / "a", b"never decided")
     others = {".c.0123456789ab.tmp": b"another's", ".c.0123456789ab.set": b"another's", ".a.swp": b"an editor's",
               ".a.0123.tmp": b"someone's"}
     for name, data in others.items():
         (folder / name).write_bytes(data)
-    assert file_set.recover(folder, {"a", "b"}.__contains__) == []
+    assert transaction.recover(folder, {"a", "b"}.__contains__) == []
     assert not os.path.exists(temporary)
     assert contents(folder) == {**OLD, **others}
 
 
 def test_recover_where_nothing_is(tmp_path):
-    assert file_set.recover(tmp_path / "nowhere", lambda name: True) == []
+    assert transaction.recover(tmp_path / "nowhere", lambda name: True) == []

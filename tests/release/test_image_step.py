@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release.image_step import run_image_step
+from aos_ota_plugin.pipeline.image_step import run_image_step
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 

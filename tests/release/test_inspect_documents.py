@@ -16,15 +16,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "device"))
 from elf_builder import Section, Symbol, build_elf
 
 from aos_ota_plugin.errors import FormatError, OtaError
+from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
 from aos_ota_plugin.images import full, xz
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, place
 from aos_ota_plugin.keys.approval import Approval
 from aos_ota_plugin.keys.public import parse_public_key
-from aos_ota_plugin.release.inspect import DOCUMENT_MAX, FILE_MAX, explain_payload, inspect
+from aos_ota_plugin.protocol.push import PushMessage
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.layout import layout_document, parse_layout
-from aos_ota_plugin.release.manifest import Artifact, Manifest
-from aos_ota_plugin.release.module import PushMessage
+from aos_ota_plugin.release.manifest import Manifest
+from aos_ota_plugin.verify.describe import explain_payload, inspect
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 PUBLIC = parse_public_key((KEYS / "public.pem").read_bytes(), file="k")
@@ -108,8 +110,8 @@ def test_what_is_not_told_about(data, message):
 
 
 def test_files_too_large_for_any_device():
-    with pytest.raises(FormatError, match=f"more than {FILE_MAX} bytes"):
-        inspect(bytes(FILE_MAX + 1), file="f")
+    with pytest.raises(FormatError, match=f"more than {IMAGE_MAX} bytes"):
+        inspect(bytes(IMAGE_MAX + 1), file="f")
 
 
 def test_payload_is_known_by_the_manifest_beside_it():

@@ -6,8 +6,9 @@ from hypothesis import given as generated
 from hypothesis import strategies as st
 from test_key_rotation import ring_of
 
-from aos_ota_plugin.release.key_chain import approval_problem, key_chain
-from aos_ota_plugin.release.manifest import Approval, Artifact, BaseRelease, Manifest, Proof
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Approval, BaseRelease, Manifest, Proof
+from aos_ota_plugin.verify.key_chain import approval_problem, key_chain
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 

@@ -17,7 +17,7 @@ from aos_ota_plugin.keys.approval import Approval, ApprovalSigner, parse_approva
 from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.key_uses import record_use
+from aos_ota_plugin.pipeline.key_uses import record_use
 from aos_ota_plugin.release.make import image_hash, make_release
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.errors import OtaError, ProofError, SettingsError, SigningKeyError
-from aos_ota_plugin.release.key_ring import parse_ring
+from aos_ota_plugin.keys.ring import parse_ring
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.manifest import Artifact, parse_manifest
+from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.module import Module
 from aos_ota_plugin.release.push import push_message
 

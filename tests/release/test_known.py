@@ -8,7 +8,7 @@ import random
 import pytest
 
 from aos_ota_plugin.images import diff, xz
-from aos_ota_plugin.release import known
+from aos_ota_plugin.pipeline import reuse
 from aos_ota_plugin.release.make import make_release
 
 OLD = random.Random(1).randbytes(8000)
@@ -49,7 +49,7 @@ def left(asked, tmp_path):
 
 def again(given, left):
     _, manifest, outputs = left
-    return known.with_known(given, outputs, manifest)
+    return reuse.with_known(given, outputs, manifest)
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.errors import BusyError, OutputError
-from aos_ota_plugin.release.lock import BuildLock
+from aos_ota_plugin.files.lock import BuildLock
 
 # A build that starts a program as SCons does, which says that it runs and ends when its input does.
 BUILD = """
 import os, sys
 from pathlib import Path
-from aos_ota_plugin.release.lock import BuildLock
+from aos_ota_plugin.files.lock import BuildLock
 lock = BuildLock(Path(sys.argv[1]))
 lock.acquire()
 tool = "import sys; print('running', flush=True); sys.stdin.read()"

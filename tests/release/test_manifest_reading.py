@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.release.manifest import MAGICS, Approval, Artifact, BaseRelease, Manifest, Proof, parse_manifest
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import MAGICS, Approval, BaseRelease, Manifest, Proof, parse_manifest
 from aos_ota_plugin.release.module import Module
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)

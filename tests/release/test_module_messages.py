@@ -10,15 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
-from aos_ota_plugin.release.manifest import Artifact
-from aos_ota_plugin.release.module import (
-    Module,
-    PushMessage,
-    check_modules,
-    inform_message,
-    parse_push,
-    progress_message,
-)
+from aos_ota_plugin.protocol.push import PushMessage, parse_push
+from aos_ota_plugin.protocol.reports import inform_message, progress_message
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.module import Module, check_modules
 
 FILE = Artifact("f", "file", 1, "0" * 32, "0" * 64)
 SIGNATURE = base64.b64encode(bytes(256)).decode()

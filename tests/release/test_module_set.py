@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SettingsError, SigningKeyError
 from aos_ota_plugin.images.pack import PackFile, build, parse
+from aos_ota_plugin.pipeline.module_sources import check_sources, load_sources, source_files
+from aos_ota_plugin.protocol.push import parse_push
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.module import parse_push
 from aos_ota_plugin.release.module_set import make_modules
-from aos_ota_plugin.release.module_sources import check_sources, load_sources, source_files
 from aos_ota_plugin.release.push import choose, push_message, warnings
-from aos_ota_plugin.release.report import transfer_report
+from aos_ota_plugin.release.transfer import transfer_report
 from aos_ota_plugin.settings.raw import Origin
 
 LIST = """\

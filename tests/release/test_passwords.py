@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from aos_ota_plugin.errors import OtaError, SecretError
+from aos_ota_plugin.keys.access import Access
+from aos_ota_plugin.keys.passwords import passphrase, pin
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
-from aos_ota_plugin.release.key_files import Access
-from aos_ota_plugin.release.passwords import passphrase, pin
-from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.keys.secret import Secret
 
 URI = parse_uri("pkcs11:object=k")
 SECRET = "zq81 版"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from aos_ota_plugin.device.flat_binary import flat_binary
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.payload_proof import ALLOW_SETTING, BINARY_RULE, PAYLOAD_RULE, PayloadSource, prove_payload
+from aos_ota_plugin.release.payload_proof import ALLOW_SETTING, BINARY_RULE, PAYLOAD_RULE, prove_payload
 from aos_ota_plugin.release.proofs import Proofs, excuse_lines, unjudged_lines
+from aos_ota_plugin.release.request import PayloadSource
 
 CHIP = PayloadSource(may_change=100, allowed_by="the description of the chip haas1000")
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError, OtaError, ProofError
 from aos_ota_plugin.images import diff, full, xz
+from aos_ota_plugin.pipeline.payloads import payload_in, payload_of_release, read_diff, read_payload
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.manifest import Artifact
-from aos_ota_plugin.release.payloads import payload_in, payload_of_release, read_diff, read_payload
 
 PAYLOAD = random.Random(1).randbytes(5000)
 

@@ -13,11 +13,11 @@ import pytest
 from waiting import HANGS, until
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.release import step_guard
-from aos_ota_plugin.release.kept import keep
+from aos_ota_plugin.pipeline import step_guard
+from aos_ota_plugin.pipeline.own_outputs import keep
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
-BUILD = ("import sys\nfrom aos_ota_plugin.release.image_step import run_image_step\n"
+BUILD = ("import sys\nfrom aos_ota_plugin.pipeline.image_step import run_image_step\n"
          "run_image_step(sys.argv[1], target='x.bin', folder=sys.argv[2], sweep=True)\n")
 WAIT_FOR_GO = "while not (folder / 'go').exists():\n    time.sleep(0.05)\n"
 

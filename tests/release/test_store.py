@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.errors import BusyError, OutputError
-from aos_ota_plugin.release import store
-from aos_ota_plugin.release.lock import BuildLock
+from aos_ota_plugin.files import atomic
+from aos_ota_plugin.files.lock import BuildLock
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def contents(folder):
 
 
 def test_write_if_changed(folder):
-    assert store.write_if_changed(folder / "a", b"old a") is False
-    assert store.write_if_changed(folder / "a", b"new a") is True
-    assert store.write_if_changed(folder / "sub" / "c", b"c") is True
+    assert atomic.write_if_changed(folder / "a", b"old a") is False
+    assert atomic.write_if_changed(folder / "a", b"new a") is True
+    assert atomic.write_if_changed(folder / "sub" / "c", b"c") is True
     assert (folder / "a").read_bytes() == b"new a"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
 def test_permissions_of_a_replaced_file_stay(folder):
     (folder / "a").chmod(0o640)
-    store.write_atomic(folder / "a", b"new a")
-    store.write_atomic(folder / "c", b"new c")
+    atomic.write_atomic(folder / "a", b"new a")
+    atomic.write_atomic(folder / "c", b"new c")
     assert (folder / "a").stat().st_mode & 0o777 == 0o640
     assert (folder / "c").stat().st_mode & 0o777 == 0o644
 
@@ -49,12 +49,12 @@ def test_readers_never_see_half_a_file(folder):
     def read():
         while not stop.is_set():
             seen.add((folder / "a").read_bytes())
-    store.write_atomic(folder / "a", small)
+    atomic.write_atomic(folder / "a", small)
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(30):
-        store.write_atomic(folder / "a", large)
-        store.write_atomic(folder / "a", small)
+        atomic.write_atomic(folder / "a", large)
+        atomic.write_atomic(folder / "a", small)
     stop.set()
     reader.join()
     assert seen <= {small, large}
@@ -63,7 +63,7 @@ def test_readers_never_see_half_a_file(folder):
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
-        store.write_atomic(tmp_path / "file" / "a", b"")
+        atomic.write_atomic(tmp_path / "file" / "a", b"")
 
 
 def test_lock_is_for_one(tmp_path):
@@ -90,7 +90,7 @@ def test_what_is_no_file_is_never_replaced(folder):
     (folder / "link").symlink_to(folder / "pipe")
     for name, says in (("pipe", "a device or a pipe"), ("link", "a device or a pipe"), ("sub", "a folder")):
         with pytest.raises(OutputError, match=says) as caught:
-            store.write_atomic(folder / name, b"x")
+            atomic.write_atomic(folder / name, b"x")
         assert caught.value.remedy
     assert (folder / "pipe").is_fifo()
     assert (folder / "sub").is_dir()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.release.manifest import Artifact, BaseRelease, Manifest
-from aos_ota_plugin.release.report import CHANNELS, Channel, advice, duration, transfer_report
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import BaseRelease, Manifest
+from aos_ota_plugin.release.transfer import CHANNELS, Channel, advice, duration, transfer_report
 
 
 def artifact(file, kind, size):

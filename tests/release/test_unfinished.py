@@ -8,7 +8,7 @@ import os
 import pytest
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.release.unfinished import NAME, BuildMark
+from aos_ota_plugin.pipeline.unfinished import NAME, BuildMark
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.cli.component import package_folder
 from aos_ota_plugin.images import diff
 from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.workspace.component_files import package_folder
 
 SITE_TOOLS = next(folder for folder in (package_folder() / "site_scons" / "site_tools",
                                         package_folder().parent / "site_scons" / "site_tools") if folder.is_dir())

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import OtaError, SecretError, SettingsError
+from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.report import rows
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.schema import load_schema
-from aos_ota_plugin.settings.secret import Secret
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_def_config, read_ota_config
 

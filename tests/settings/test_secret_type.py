@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.keys.secret import Secret
 
 
 @given(st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.binary()))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import OtaError, SecretError, SettingsError
-from aos_ota_plugin.settings.gitcheck import tracked_by_git
-from aos_ota_plugin.settings.secret import Secret
+from aos_ota_plugin.files.git import tracked_by_git
+from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.settings.secretfile import load_secrets, read_environment, read_secrets_yaml
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX's")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
-from aos_ota_plugin.settings.yamlbounds import NUMBER_MAX
-from aos_ota_plugin.settings.yamltext import parse_foreign_yaml, parse_yaml
+from aos_ota_plugin.files.yaml_bounds import NUMBER_MAX
+from aos_ota_plugin.files.yaml_text import parse_foreign_yaml, parse_yaml
 
 
 def laughs(levels, width, line):

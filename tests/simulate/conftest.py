@@ -9,13 +9,13 @@ from typing import Callable, ContextManager, Tuple
 import pytest
 from network_lab import CLOUD, MOSQUITTO, VENDOR_CLOUD, Authority
 
-from aos_ota_plugin.cli.demo_firmware import built_firmware
-from aos_ota_plugin.cli.network_firmware import built_network_firmware
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built, Variant
-from aos_ota_plugin.simulate.libraries import LIBRARIES, NETWORK_LIBRARIES, Library, cache_folder, library_files
-from aos_ota_plugin.simulate.machine import QEMU
-from aos_ota_plugin.simulate.network import NETWORK_OLD, NETWORK_VERSIONS, NetworkBuilt
+from aos_ota_plugin.lab.demo.firmware import built_firmware
+from aos_ota_plugin.lab.demo.network_firmware import built_network_firmware
+from aos_ota_plugin.lab.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built, Variant
+from aos_ota_plugin.lab.simulate.libraries import LIBRARIES, NETWORK_LIBRARIES, Library, cache_folder, library_files
+from aos_ota_plugin.lab.simulate.machine import QEMU
+from aos_ota_plugin.lab.simulate.network import NETWORK_OLD, NETWORK_VERSIONS, NetworkBuilt
 
 Shared = Callable[[str], ContextManager[Path]]
 

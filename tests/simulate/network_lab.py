@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from ports import free_port
 from waiting import until
 
-from aos_ota_plugin.simulate.network import Identity
+from aos_ota_plugin.lab.simulate.network import Identity
 
 IDENTITY = Identity("a1SimProduct", "sim-device-1", "0123456789abcdef0123456789abcdef")
 OF_DEVICE = f"{IDENTITY.product_key}/{IDENTITY.device_name}"

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from aos_ota_plugin.cli import simulate as verb
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import ProofError
-from aos_ota_plugin.simulate import machine
-from aos_ota_plugin.simulate.console import Console
-from aos_ota_plugin.simulate.device import Typed, prepare
-from aos_ota_plugin.simulate.scenarios import SCENARIOS
+from aos_ota_plugin.lab.simulate import machine
+from aos_ota_plugin.lab.simulate.console import Console
+from aos_ota_plugin.lab.simulate.device import Typed, prepare
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 PROMPT = "(ash)# "
 
@@ -79,7 +79,7 @@ def simulate(*arguments, typed=None):
 @pytest.fixture
 def firmware(built, monkeypatch):
     """The session's builds in place of new ones."""
-    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet: built)
+    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet, say: built)
 
 
 @pytest.mark.qemu
@@ -97,7 +97,7 @@ def test_a_wrong_answer_fails_the_scenario(firmware, tmp_path, monkeypatch):
     def case(built):
         return scenario.case(built)._replace(typed=(Typed("version", ("version: app-1.0.9\n",)), Typed("reboot", ("switched off",))))
 
-    monkeypatch.setattr("aos_ota_plugin.simulate.console.Console.shows.__kwdefaults__", {"seconds": 2})
+    monkeypatch.setattr("aos_ota_plugin.lab.simulate.console.Console.shows.__kwdefaults__", {"seconds": 2})
     monkeypatch.setitem(SCENARIOS, "console", scenario._replace(case=case))
     done = simulate(str(tmp_path), "--scenario", "console", "--quiet")
     assert isinstance(done.exception, ProofError)

@@ -13,7 +13,7 @@ import network_lab as lab
 import pytest
 from marked import Marked
 
-from aos_ota_plugin.simulate import network
+from aos_ota_plugin.lab.simulate import network
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 ENDED = {"SIGINT": 1, "SIGTERM": 143, "SIGHUP": 129}
@@ -25,7 +25,7 @@ import pickle, sys
 from aos_ota_plugin.cli import device, entry, story
 with open(sys.argv.pop(1), "rb") as stream:
     built = pickle.load(stream)
-device.built_network_firmware = story.built_network_firmware = lambda root, ca, quiet: built
+device.built_network_firmware = story.built_network_firmware = lambda root, ca, quiet, say: built
 entry.entry()
 """
 """The command, with firmware that was built before."""

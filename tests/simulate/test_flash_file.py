@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import aos_ota_plugin
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import FormatError, OtaError, WorkspaceError
-from aos_ota_plugin.simulate.flash import (
+from aos_ota_plugin.lab.simulate.flash import (
     FLASH_SIZE,
     Partition,
     erased,

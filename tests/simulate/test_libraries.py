@@ -9,8 +9,8 @@ import tarfile
 import pytest
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate import libraries
-from aos_ota_plugin.simulate.libraries import Library, cache_folder, library_files
+from aos_ota_plugin.lab.simulate import libraries
+from aos_ota_plugin.lab.simulate.libraries import Library, cache_folder, library_files
 
 
 def archive(files):

@@ -16,11 +16,11 @@ from waiting import HANGS
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.simulate import machine
-from aos_ota_plugin.simulate.device import judged, play, prepare, send, switch_on
-from aos_ota_plugin.simulate.firmware import CLOUD, digestsign, signed
-from aos_ota_plugin.simulate.mcu import Manner, Mcu, _SocketLine
-from aos_ota_plugin.simulate.scenarios import SCENARIOS, mcu
+from aos_ota_plugin.lab.simulate import machine
+from aos_ota_plugin.lab.simulate.device import judged, play, prepare, send, switch_on
+from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, signed
+from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu, _SocketLine
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, mcu
 from aos_ota_plugin.transport.blocks import Announced, announcement
 from aos_ota_plugin.transport.line import send as send_over
 from aos_ota_plugin.transport.receiver import CANCEL

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
-from aos_ota_plugin.simulate import files
-from aos_ota_plugin.simulate.device import batch, files_after, files_of, judged, play
-from aos_ota_plugin.simulate.firmware import digestsign
-from aos_ota_plugin.simulate.scenarios import SCENARIOS, module, panel_pack
+from aos_ota_plugin.lab.simulate import files
+from aos_ota_plugin.lab.simulate.device import batch, files_after, files_of, judged, play
+from aos_ota_plugin.lab.simulate.firmware import digestsign
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, module, panel_pack
 
 
 def raw_pack(entries):

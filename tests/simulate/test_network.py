@@ -13,9 +13,9 @@ import network_lab as lab
 import pytest
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.simulate import network
-from aos_ota_plugin.simulate.firmware import signed
-from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkBuilt
+from aos_ota_plugin.lab.simulate import network
+from aos_ota_plugin.lab.simulate.firmware import signed
+from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkBuilt
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos]
 

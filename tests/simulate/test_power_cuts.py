@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.simulate.device import prepare, switch_on
-from aos_ota_plugin.simulate.power import cut, cuts, operations, spread, whole
-from aos_ota_plugin.simulate.scenarios import SCENARIOS
+from aos_ota_plugin.lab.simulate.device import prepare, switch_on
+from aos_ota_plugin.lab.simulate.power import cut, cuts, operations, spread, whole
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 
 @pytest.mark.qemu

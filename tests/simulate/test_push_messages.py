@@ -7,8 +7,8 @@ import json
 import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
-from aos_ota_plugin.simulate.device import DEVICE_NAME, PRODUCT_KEY, prepare, switch_on, verdicts_of
-from aos_ota_plugin.simulate.scenarios import SCENARIOS
+from aos_ota_plugin.lab.simulate.device import DEVICE_NAME, PRODUCT_KEY, prepare, switch_on, verdicts_of
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME} "
 

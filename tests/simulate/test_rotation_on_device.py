@@ -6,8 +6,8 @@ import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.simulate.device import Case, Offer, judged, play
-from aos_ota_plugin.simulate.firmware import NEW, OLD, signed
+from aos_ota_plugin.lab.simulate.device import Case, Offer, judged, play
+from aos_ota_plugin.lab.simulate.firmware import NEW, OLD, signed
 
 pytestmark = pytest.mark.qemu
 LAST = "app-1.2.0"

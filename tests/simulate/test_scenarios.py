@@ -9,8 +9,8 @@ import struct
 import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
-from aos_ota_plugin.simulate.device import Offer, batch, judged, play
-from aos_ota_plugin.simulate.firmware import (
+from aos_ota_plugin.lab.simulate.device import Offer, batch, judged, play
+from aos_ota_plugin.lab.simulate.firmware import (
     CLOUD,
     NEW,
     OLD,
@@ -21,7 +21,7 @@ from aos_ota_plugin.simulate.firmware import (
     signed,
     unsigned,
 )
-from aos_ota_plugin.simulate.scenarios import SCENARIOS, offered
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, offered
 
 pytestmark = pytest.mark.qemu
 

@@ -13,9 +13,9 @@ from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import BuildError, ProofError
-from aos_ota_plugin.simulate import machine
-from aos_ota_plugin.simulate.firmware import BY_HAND, OLD
-from aos_ota_plugin.simulate.scenarios import SCENARIOS, device_key
+from aos_ota_plugin.lab.simulate import machine
+from aos_ota_plugin.lab.simulate.firmware import BY_HAND, OLD
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, device_key
 
 
 def simulate(*arguments):
@@ -25,7 +25,7 @@ def simulate(*arguments):
 @pytest.fixture
 def firmware(built, monkeypatch):
     """The session's builds in place of new ones."""
-    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet: built)
+    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet, say: built)
 
 
 @pytest.mark.qemu
@@ -81,9 +81,9 @@ def test_the_firmware_built_by_hand_has_no_public_key(built):
 def test_the_builds_are_made_once(built, tmp_path, monkeypatch):
     """What stands there is used again, until something that goes into it changes."""
     calls = []
-    monkeypatch.setattr("aos_ota_plugin.cli.demo_firmware._build", lambda *given, **options: calls.append(given))
-    monkeypatch.setattr("aos_ota_plugin.cli.demo_firmware._read", lambda root: built)
-    from aos_ota_plugin.cli.demo_firmware import built_firmware
+    monkeypatch.setattr("aos_ota_plugin.lab.demo.firmware._build", lambda *given, **options: calls.append(given))
+    monkeypatch.setattr("aos_ota_plugin.lab.demo.firmware._read", lambda root: built)
+    from aos_ota_plugin.lab.demo.firmware import built_firmware
 
     built_firmware(tmp_path, quiet=True)
     built_firmware(tmp_path, quiet=True)

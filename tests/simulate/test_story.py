@@ -12,14 +12,14 @@ from aos_ota_plugin.cli import story as verb
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.simulate.network import without_key
+from aos_ota_plugin.lab.simulate.network import without_key
 
 
 @pytest.fixture
 def told(network_built, authority, monkeypatch, tmp_path, require_tool):
     """``told(*options)``: the story, with the session's firmware and the root that it trusts."""
     require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
-    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet: network_built)
+    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: network_built)
     kept = tmp_path / "故 事" / "authority"
     kept.mkdir(parents=True)
     (kept / "ca.pem").write_text(authority.pem, encoding="ascii")

@@ -18,15 +18,15 @@ from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.faults import LINKS, fate_of
-from aos_ota_plugin.cloud.messages import upgrade_topic
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.simulate import network
-from aos_ota_plugin.simulate.device import files_of
-from aos_ota_plugin.simulate.firmware import signed, unsigned
-from aos_ota_plugin.simulate.mcu import Manner, Mcu
-from aos_ota_plugin.simulate.network import NETWORK_NEW, NETWORK_OLD
-from aos_ota_plugin.simulate.scenarios import panel_pack
+from aos_ota_plugin.lab.simulate import network
+from aos_ota_plugin.lab.simulate.device import files_of
+from aos_ota_plugin.lab.simulate.firmware import signed, unsigned
+from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD
+from aos_ota_plugin.lab.simulate.scenarios import panel_pack
+from aos_ota_plugin.protocol.topics import upgrade_topic
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos, pytest.mark.cloud]
 HOST = "cloud.example"  # to the device, every name is this host

@@ -1,0 +1,17 @@
+"""The MQTT client's library, which the extra ``cloud`` brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aos_ota_plugin.errors import BuildError
+
+
+def import_mqtt() -> Any:
+    """Return paho-mqtt's client module. Raises BuildError where it is not installed."""
+    try:
+        import paho.mqtt.client as mqtt
+    except ImportError:
+        raise BuildError("paho-mqtt is not installed, which speaks MQTT here",
+                         remedy='python -m pip install "aos_ota_plugin[cloud]"') from None
+    return mqtt

@@ -1,0 +1,182 @@
+"""Builds what the emulated board is flashed with: the real ``aos make`` on a copy of the demo workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+
+from aos_ota_plugin.errors import WorkspaceError
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.lab.demo.workspace_copy import Say, find_aos, make_key, prepare, run_make, silent
+from aos_ota_plugin.lab.simulate.device import DEVICE_NAME, PRODUCT_KEY
+from aos_ota_plugin.lab.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware, Variant
+from aos_ota_plugin.lab.simulate.libraries import cache_folder, library_files
+from aos_ota_plugin.release.names import IMAGE_NAME
+from aos_ota_plugin.workspace.component_files import package_folder
+
+_RELEASE = Path("hardware") / "chip" / "mps2_an505" / "release" / "write_flash_gui"
+_FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
+_DEMO = Path("solutions") / "ota_demo"
+_BY_HAND = Path("solutions") / "ota_demo_by_hand"
+_BOOT = Path("solutions") / "ota_boot_stage"
+KEPT = Path("simulated")
+_KEY = _DEMO / "keys" / "ota_dev_key.pem"
+_FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
+BOOT_PLACE = _RELEASE / "ota_bin" / "ota_boot2a.bin"
+_VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
+_VENDOR_FAULTS = ("OTA_BOOT_VENDOR_FAULTS",)
+
+
+def built_firmware(root: Path, *, quiet: bool, say: Say = silent) -> Built:
+    """Build everything in `root`, unless it stands there already and nothing that goes into it has changed.
+
+    Raises OtaError when a tool is missing or a build fails.
+    """
+    libraries = library_files(say, cache_folder())
+    stamp = root / KEPT / "stamp"
+    state = state_of(libraries)
+    if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
+        stamp.unlink(missing_ok=True)
+        _build(root, libraries, quiet=quiet, say=say)
+        write_file(stamp, state.encode("ascii"))
+    return _read(root)
+
+
+def state_of(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
+    """Return a digest of all that goes into the builds."""
+    digest = hashlib.sha256()
+    for path in sorted(package_folder().rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for files in libraries.values():
+        for data in files.values():
+            digest.update(hashlib.sha256(data).digest())
+    return digest.hexdigest()
+
+
+def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: bool, say: Say = silent) -> None:
+    aos = find_aos()
+    prepare(root, replaced(libraries))
+    make_keys(root, say)
+    for macros, target in ((_VENDOR_FAULTS, root / KEPT / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):
+        make_boot_stage(aos, root, macros, target, quiet=quiet, say=say)
+    run_make(aos, root / _BY_HAND, [], quiet=quiet, say=say)
+    for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
+                         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
+        write_file(root / KEPT / BY_HAND / file, source.read_bytes())
+    make_versions(aos, root, VERSIONS, quiet=quiet, say=say)
+
+
+def make_keys(root: Path, say: Say = silent) -> None:
+    """Make the key that signs and a stranger's, unless they are there."""
+    make_key(root / _KEY, say)
+    make_key(root / KEPT / "stranger.pem", say)
+    signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
+    write_file(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
+
+
+def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
+    aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool, say: Say = silent,
+) -> None:
+    """Build the boot stage, with these macros set to 1, into `target`; BuildError when that fails."""
+    with _defining(root / _BOOT, macros):
+        run_make(aos, root / _BOOT, [], quiet=quiet, say=say)
+    write_file(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
+
+
+def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent) -> None:
+    """Build each of the demo solution's versions, and keep the files; BuildError when one fails."""
+    for name, variant in versions.items():
+        with _defining(root / _DEMO, variant.macros):
+            run_make(aos, root / _DEMO, list(variant.arguments), quiet=quiet, say=say)
+        folder = root / _RELEASE / "ota_bin"
+        for file in _FILES:
+            source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
+            write_file(root / KEPT / name / file, source.read_bytes())
+
+
+@contextlib.contextmanager
+def _defining(solution: Path, macros: Sequence[str]) -> Iterator[None]:
+    """Set macros to 1 in the solution's package.yaml: no argument of ``aos make`` reaches a compiler."""
+    package = solution / "package.yaml"
+    plain = package.read_bytes()
+    write_file(package, with_macros(plain.decode("utf-8"), macros).encode("utf-8"))
+    try:
+        yield
+    finally:
+        write_file(package, plain)
+
+
+def with_macros(described: str, macros: Sequence[str]) -> str:
+    """Return a package.yaml with these macros, 1 each, under its def_config."""
+    if not macros:
+        return described
+    lines = "def_config:\n" + "".join(f"  {name}: 1\n" for name in macros)
+    return _edited(described, ("def_config:\n", lines)) if "def_config:\n" in described else described + "\n" + lines
+
+
+def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:
+    """Return the real libraries in place of the stand-ins, described by us, and the solution for this board."""
+    ours = package_folder() / "demo" / "libraries"
+    folders: Dict[str, Dict[str, bytes]] = {}
+    for name, files in libraries.items():
+        own = {path.relative_to(ours / name).as_posix(): path.read_bytes()
+               for path in sorted((ours / name).rglob("*")) if path.is_file()}
+        folders[f"components/{name}"] = {**files, **own}
+    solution = package_folder() / "demo" / "workspace" / _DEMO
+    described = (solution / "package.yaml").read_text(encoding="utf-8")
+    described = _edited(described, ("  board_name: haas100\n", "  board_name: mps2\n"),
+                        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
+                        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"))
+    files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
+    folders[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}
+    folders[_BY_HAND.as_posix()] = {**files, **_by_hand(described, files["otaappdemo.c"].decode("utf-8"))}
+    return folders
+
+
+def _by_hand(described: str, source: str) -> Dict[str, bytes]:
+    """The demo as one who has no plugin edits it, and forgets the public key."""
+    depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
+    described = (described[:depends] + described[described.index("\n", depends) + 1:settings]
+                 + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n")
+    source = _edited(source, ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
+                     ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
+                     ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
+                     ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'))
+    return {"package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
+            "otaappdemo.c": source.encode("utf-8")}
+
+
+def _edited(text: str, *edits: Tuple[str, str]) -> str:
+    for old, new in edits:
+        if text.count(old) != 1:
+            raise WorkspaceError(f"the demo no longer holds {old.strip()!r} once")
+        text = text.replace(old, new)
+    return text
+
+
+def _read(root: Path) -> Built:
+    kept = root / KEPT
+    firmware = kept_firmware(root, VERSIONS)
+    by_hand = kept / BY_HAND
+    firmware[BY_HAND] = Firmware((by_hand / _FILES[0]).read_bytes(), b"", (by_hand / _FILES[2]).read_bytes())
+    return Built(boot_stage(root), (kept / _VENDOR_BOOT_FILE).read_bytes(), firmware, *keys_and_flash_list(root))
+
+
+def boot_stage(root: Path) -> bytes:
+    """Return the boot stage that was built."""
+    return (root / BOOT_PLACE).read_bytes()
+
+
+def kept_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
+    """Return what was kept of these versions."""
+    return {name: Firmware(*((root / KEPT / name / file).read_bytes() for file in _FILES)) for name in versions}
+
+
+def keys_and_flash_list(root: Path) -> Tuple[bytes, bytes, str]:
+    """Return the key that signs, a stranger's, and the flasher's file list."""
+    return ((root / _KEY).read_bytes(), (root / KEPT / "stranger.pem").read_bytes(),
+            (root / _FLASH_LIST).read_text(encoding="utf-8"))

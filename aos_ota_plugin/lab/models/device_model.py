@@ -1,0 +1,386 @@
+"""A device without its hardware: logs in, reports its version, takes or refuses pushes as `device.acceptance` says.
+
+One thread a device. It downloads as the agent does, trailer first and then from the start, and goes on where a
+connection was cut. A model is switched off by `stop`, and by nothing that the cloud or the network does.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import select
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import urlsplit
+
+from aos_ota_plugin.cloud.mqtt import import_mqtt
+from aos_ota_plugin.device import limits
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge
+from aos_ota_plugin.device.module_file import judge_module
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.protocol import topics
+from aos_ota_plugin.protocol.login import Identity, Login, login_of
+from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.push import PushMessage, parse_push
+from aos_ota_plugin.protocol.reports import inform_message, progress_message
+
+POLL_SECONDS = 1.0
+"""How long a model that hears nothing takes to see that it was switched off."""
+_NETWORK_SECONDS = 20
+_KEEPALIVE = 120
+_CONNECT_SECONDS = 60.0
+_LONGEST_PAUSE = 16
+_PROGRESS_EVERY = 10
+_BLOCK = 8 * limits.DOWNLOAD_BLOCK_SIZE
+_BEFORE_DOWNLOAD = ("push", "version")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model behaves. `context` is its side of TLS, `login` what it says instead of its own login.
+
+    `secure_download` is OTA_CONFIG_SECURE_DL_MODE: without it https becomes http, as in the vendor's agent.
+    `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie between two, more
+    after failed logins. `power_cut` is the share of downloads in which the device loses power and starts anew.
+    """
+
+    mqtt_port: int
+    context: ssl.SSLContext
+    host: str = "127.0.0.1"
+    secure_download: bool = True
+    attempts: int = 10
+    pause: float = 0.5
+    power_cut: float = 0.0
+    seed: int = 0
+    login: Optional[Login] = None
+
+
+class Result(NamedTuple):
+    """What became of one push."""
+
+    version: str
+    module: str
+    verdict: int
+    detail: str
+    signature_checked: bool
+
+
+@dataclass
+class State:
+    """What a model has in its flash, and what it has been through."""
+
+    versions: Dict[str, str]
+    results: List[Result] = field(default_factory=list)
+    connections: int = 0
+    downloaded: int = 0
+    resumed: int = 0
+    power_cuts: int = 0
+    trouble: List[str] = field(default_factory=list)
+
+
+class _PowerCut(Exception):  # noqa: N818 - no error
+    pass
+
+
+class _StartsAnew(Exception):  # noqa: N818 - no error
+    pass
+
+
+class _Stopped(Exception):  # noqa: N818 - no error
+    pass
+
+
+class DeviceModel:
+    """One device, and where it is a gateway its sub-devices. `device` is what its firmware checks with; its version is
+    that of `versions`, {module: version}. `subs` are {identity: versions} of sub-devices.
+    """
+
+    def __init__(self, identity: Identity, device: Device, versions: Mapping[str, str], settings: Settings,
+                 subs: Optional[Mapping[Identity, Mapping[str, str]]] = None) -> None:
+        self.identity = identity
+        self.state = State(dict(versions))
+        self.subs = {sub: State(dict(own)) for sub, own in (subs or {}).items()}
+        self._device = device
+        self._settings = settings
+        self._context = settings.context
+        self._login = settings.login or login_of(identity)
+        self._stop = threading.Event()
+        self._chance = random.Random(f"{settings.seed}:{identity.user}")  # noqa: S311 - no secret
+        self._pushes: List[Tuple[str, bytes]] = []
+        self._client: Any = None
+        self._thread = threading.Thread(target=self._run, name=identity.device_name, daemon=True)
+
+    def start(self) -> None:
+        """Switch it on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Switch it off; returns at once."""
+        self._stop.set()
+
+    def join(self, seconds: float = 30) -> bool:
+        """Wait until it is off; whether it is."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            before = self.state.connections
+            try:
+                self._online()
+            except _Stopped:
+                return
+            except _StartsAnew:
+                pass
+            except _PowerCut:
+                self.state.power_cuts += 1
+            except (OSError, ValueError, ConnectionError) as error:
+                self._trouble(f"connection: {error}")
+            finally:
+                self._hang_up()
+            # Each failure in a row doubles the pause, by chance more or less: a fleet must not come back all at once.
+            failures = 0 if self.state.connections > before else failures + 1
+            longest = min(2**failures, _LONGEST_PAUSE)
+            self._stop.wait(self._settings.pause * (1 + longest * self._chance.random()))
+
+    def _online(self) -> None:
+        """One connection, from login until it is lost."""
+        self._pushes.clear()
+        self._client = self._connect()
+        for identity, state in self._all():
+            self._client.subscribe(topics.upgrade_topic(identity.product_key, identity.device_name), qos=1)
+            for module, version in state.versions.items():
+                self._inform(identity, module, version)
+        self.state.connections += 1
+        while True:
+            self._loop(POLL_SECONDS)
+            while self._pushes:
+                self._pushed(*self._pushes.pop(0))
+
+    def _connect(self) -> Any:
+        mqtt = import_mqtt()
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self._login.client_id)
+        client.username_pw_set(self._login.user, self._login.password)
+        client.tls_set_context(self._context)
+        client.connect_timeout = _CONNECT_SECONDS
+        answer: List[Any] = []
+        client.on_connect = lambda _client, _data, _flags, reason, _properties: answer.append(reason)
+        client.on_message = lambda _client, _data, message: self._pushes.append((message.topic, message.payload))
+        client.connect(self._settings.host, self._settings.mqtt_port, keepalive=_KEEPALIVE)
+        self._client = client
+        until = time.monotonic() + _NETWORK_SECONDS
+        while not answer:
+            try:
+                self._loop(POLL_SECONDS)
+            except ConnectionError:
+                if not answer:  # else it is the refusal that has ended the connection
+                    raise
+            if time.monotonic() > until:
+                raise ConnectionError("the broker did not answer the login")
+        if answer[0].is_failure:
+            raise ConnectionError(f"the login was refused: {answer[0]}")
+        return client
+
+    def _hang_up(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and client.socket() is not None:
+            client.disconnect()
+            client.loop_misc()
+
+    def _loop(self, seconds: float) -> None:
+        """Let MQTT do its work. Raises ConnectionError when the connection is lost."""
+        if self._stop.is_set():
+            raise _Stopped
+        client = self._client
+        link = client.socket()
+        if link is None:
+            raise ConnectionError("the broker's connection was lost")
+        code = client.loop_read() if link.pending() or _is_readable(link, seconds) else 0
+        while code == 0 and client.want_write():
+            code = client.loop_write()
+        if code != 0 or client.loop_misc() != 0:
+            raise ConnectionError("the broker's connection was lost")
+
+    def _all(self) -> List[Tuple[Identity, State]]:
+        return [(self.identity, self.state), *self.subs.items()]
+
+    def _inform(self, identity: Identity, module: str, version: str) -> None:
+        body = inform_message(version, None if module == DEFAULT else module)
+        self._client.publish(topics.inform_topic(identity.product_key, identity.device_name), body, qos=1)
+
+    def _progress(self, identity: Identity, step: int, desc: str = "") -> None:
+        topic = topics.progress_topic(identity.product_key, identity.device_name)
+        self._client.publish(topic, progress_message(step, desc), qos=1)
+
+    def _pushed(self, topic: str, payload: bytes) -> None:
+        found = next(((identity, state) for identity, state in self._all()
+                      if topic == topics.upgrade_topic(identity.product_key, identity.device_name)), None)
+        if found is None:
+            return
+        identity, state = found
+        try:
+            message = parse_push(payload)
+        except FormatError as error:
+            self._refused(identity, state, Result("", "", DeviceVerdict.OTA_TRANSPORT_PAR_FAIL, error.problem, False))
+            return
+        module = message.module or DEFAULT
+        try:
+            result = self._upgrade(identity, state, message, module)
+        except _Download as error:
+            result = Result(message.version, module, error.verdict, str(error), False)
+        if result.verdict < 0:
+            self._refused(identity, state, result)
+            return
+        state.results.append(result)
+        state.versions[module] = message.version
+        self._progress(identity, 100)
+        if module == DEFAULT and identity == self.identity:
+            raise _StartsAnew  # and reports its version when it is back
+        self._inform(identity, module, message.version)
+
+    def _refused(self, identity: Identity, state: State, result: Result) -> None:
+        state.results.append(result)
+        self._progress(identity, failed_step(result.verdict), f"status {result.verdict}")
+
+    def _upgrade(self, identity: Identity, state: State, message: PushMessage, module: str) -> Result:
+        device = self._device._replace(version=state.versions.get(module))
+        push = Push(message.size, message.sign_method, message.sign, message.digestsign)
+        refused = refusal_before_download(device, message.version, push)
+        if refused is not None:
+            return refused._replace(module=module)
+        self._progress(identity, 0)
+        cut_at = self._chance.random() if self._chance.random() < self._settings.power_cut else None
+        data = self._download(message, identity, cut_at)
+        judged = (judge if module == DEFAULT else judge_module)(device, data, version=message.version, push=push)
+        return _result(judged, message.version, module)
+
+    def _download(self, message: PushMessage, identity: Identity, cut_at: Optional[float]) -> bytes:
+        """Get the whole file, with as many connections as it takes. Raises _Download or _PowerCut."""
+        url = message.url
+        if not self._settings.secure_download and url.startswith("https://"):
+            url = "http://" + url[len("https://"):]
+        data = bytearray()
+        left, shown = self._settings.attempts, 0
+        trailer = min(limits.IMAGE_INFO_SIZE + limits.SIGN_INFO_SIZE, message.size)
+        has_trailer = False
+        while True:
+            before = len(data)
+            try:
+                if not has_trailer:
+                    self._fetch_trailer(url, message.size - trailer, trailer)
+                    has_trailer = True
+                for block in self._fetch(url, len(data), message.size):
+                    data += block
+                    shown = self._report(identity, len(data), message.size, shown)
+                    if cut_at is not None and len(data) >= cut_at * message.size:
+                        raise _PowerCut
+                if len(data) >= message.size:
+                    return bytes(data)
+            except (OSError, http.client.HTTPException, ssl.SSLError) as error:
+                self._trouble(f"download: {error}")
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise _Download(DeviceVerdict.OTA_DOWNLOAD_CON_FAIL, f"the server's certificate: {error}") from None
+            left = self._settings.attempts if len(data) > before else left - 1
+            if left <= 0:
+                raise _Download(DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, "the download broke off again and again")
+            if data:
+                self.state.resumed += 1
+            self._idle(self._settings.pause)
+
+    def _fetch_trailer(self, url: str, start: int, size: int) -> None:
+        got = sum(len(block) for block in self._fetch(url, start, start + size))
+        if got != size:
+            raise ConnectionError(f"{got} of {size} bytes of the trailer came")
+
+    def _fetch(self, url: str, start: int, end: int) -> Any:
+        """Yield what comes of bytes `start` up to and without `end`, over one connection."""
+        parts = urlsplit(url)
+        kind: Any = http.client.HTTPConnection
+        extra: Dict[str, Any] = {}
+        if parts.scheme == "https":
+            kind, extra = http.client.HTTPSConnection, {"context": self._context}
+        connection = kind(parts.hostname, parts.port, timeout=_NETWORK_SECONDS, **extra)
+        try:
+            connection.request("GET", f"{parts.path}?{parts.query}", headers={"Range": f"bytes={start}-{end - 1}"})
+            response = connection.getresponse()
+            _check_answer(response, start)
+            while block := response.read(_BLOCK):
+                self.state.downloaded += len(block)
+                yield block
+                self._loop(0)
+        finally:
+            connection.close()
+
+    def _report(self, identity: Identity, size: int, whole: int, shown: int) -> int:
+        step = min(size * 100 // whole, 99)
+        if step < shown + _PROGRESS_EVERY:
+            return shown
+        self._progress(identity, step)
+        return step
+
+    def _idle(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._loop(min(left, POLL_SECONDS))
+
+    def _trouble(self, text: str) -> None:
+        self.state.trouble.append(text)
+        del self.state.trouble[:-20]
+
+
+def _is_readable(link: ssl.SSLSocket, seconds: float) -> bool:
+    """Wait for something to read. Not by select, where there is another: it ends at 1024 open files."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([link], [], [], seconds)[0])
+    poll = select.poll()
+    poll.register(link, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+class _Download(Exception):  # noqa: N818
+    def __init__(self, verdict: DeviceVerdict, text: str) -> None:
+        super().__init__(text)
+        self.verdict = verdict
+
+
+def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
+    """A whole file where a part was asked for would be written in the wrong place."""
+    if response.status in (403, 404, 416):
+        raise _Download(DeviceVerdict.OTA_DOWNLOAD_REQ_FAIL, f"the server answered {response.status}")
+    expected = f"bytes {start}-"
+    whole = response.status == 200 and start == 0
+    if not whole and (response.status != 206 or not (response.getheader("Content-Range") or "").startswith(expected)):
+        raise ConnectionError(f"the server answered {response.status} to a request from byte {start}")
+
+
+def refusal_before_download(device: Device, version: str, push: Push) -> Optional[Result]:
+    """What the message alone tells a device; None when it begins to download."""
+    judged = judge(device, b"", version=version, push=push)
+    last = judged.findings[-1]
+    return _result(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
+
+
+def failed_step(verdict: int) -> int:
+    """The step that a device reports for its own error: -4 burn, -3 verify, -2 download, -1 anything else."""
+    if verdict <= DeviceVerdict.OTA_UPGRADE_WRITE_FAIL:
+        return -4
+    if verdict <= DeviceVerdict.OTA_VERIFY_MD5_FAIL:
+        return -3
+    return -2 if verdict <= DeviceVerdict.OTA_DOWNLOAD_INIT_FAIL else -1
+
+
+def _result(judged: Judgement, version: str, module: str) -> Result:
+    last = judged.findings[-1]
+    return Result(version, module, int(judged.verdict), f"{last.rule}: {last.detail}", judged.signature_checked)
+
+
+def client_context(ca: str) -> ssl.SSLContext:
+    """Return a device's TLS side, which trusts the authority in the file `ca` and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=ca)
+    return context

@@ -1,0 +1,242 @@
+"""Many device models in one process, with faults, against a cloud in another: what each has to end at, and what it did.
+
+Every kind of device has one right end: the new version, or its own refusal with the old version kept. A device is lost
+when its task did not end, ended otherwise, or when the cloud believes it to run something else than it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import ssl
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.cloud.client import Client
+from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.rollout import RUNNING
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.errors import ProofError
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
+from aos_ota_plugin.protocol.login import Identity
+
+PRODUCT = "fleet"
+OLD, NEW, BEYOND = "app-1.0.0", "app-1.0.1", "app-1.0.2"
+DAMAGED = DeviceVerdict.OTA_VERIFY_SHA2_FAIL
+"""What any device may say last when the link flips bits."""
+_REGISTER_AT_ONCE = 500
+_POLL_SECONDS = 0.25
+_END_SECONDS = 10.0
+
+
+class Kind(NamedTuple):
+    """A kind of device: how many of 20 are of it, what it is, and the verdict that it has to end with."""
+
+    name: str
+    share: int
+    device: Device
+    version: str = OLD
+    verdict: DeviceVerdict = DeviceVerdict.OTA_SUCCESS
+    power_cut: float = 0.0
+    secure_download: bool = True
+
+
+def kinds(key: PublicKey, other: PublicKey) -> Tuple[Kind, ...]:
+    """Return the kinds of a fleet whose images are signed with `key`."""
+    right = Device(key, local_rsa=True, partition_size=HAAS100_RTOS_SIZE)
+    refused = DeviceVerdict.OTA_VERIFY_RSA_FAIL
+    return (
+        Kind("as it should be", 10, right),
+        Kind("downloads over http", 3, right, secure_download=False),
+        Kind("loses power in downloads", 3, right, power_cut=0.3),
+        Kind("trusts another key", 1, right._replace(public_key=other), verdict=refused),
+        Kind("has no key", 1, right._replace(public_key=PublicKey(0)), verdict=refused),
+        Kind("partition too small", 1, right._replace(partition_size=1024),
+             verdict=DeviceVerdict.OTA_UPGRADE_WRITE_FAIL),
+        Kind("runs a newer version", 1, right, version=BEYOND, verdict=DeviceVerdict.OTA_TRANSPORT_VER_FAIL),
+    )
+
+
+def spread(all_kinds: Sequence[Kind], devices: int) -> List[Kind]:
+    """Return one kind a device, in their shares, the first of the first kind."""
+    cycle = [kind for kind in all_kinds for _ in range(kind.share)]
+    return [cycle[number % len(cycle)] for number in range(devices)]
+
+
+class Member(NamedTuple):
+    """One device of the fleet."""
+
+    kind: Kind
+    model: DeviceModel
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.model.identity.device_name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a fleet: {kind: how many ended as they have to}, and a sentence for each device that did not.
+
+    Times in seconds: until all were online, until all were pushed to, until all had ended; memory in bytes a device,
+    None where this system does not tell.
+    """
+
+    right: Dict[str, int]
+    lost: Tuple[str, ...]
+    online_seconds: float
+    notified_seconds: float
+    ended_seconds: float
+    memory: Optional[int]
+    resumed: int
+    power_cuts: int
+    connections: int
+
+
+class Fleet:
+    """Devices that are registered with a cloud and switched on; `stop` switches them off."""
+
+    def __init__(self, folder: Path, fleet: Sequence[Kind], context: ssl.SSLContext, *, seed: int) -> None:
+        self._folder = folder
+        client = Client(folder)
+        client.add_product(PRODUCT)
+        names = [f"device{number:05d}" for number in range(len(fleet))]
+        identities = [Identity(**one) for start in range(0, len(names), _REGISTER_AT_ONCE)
+                      for one in client.add_devices(PRODUCT, names[start : start + _REGISTER_AT_ONCE])]
+        port = read_config(folder).mqtt_port
+        before = memory_used()
+        self.members = [Member(kind, DeviceModel(identity, kind.device, {"default": kind.version}, Settings(
+            port, context, secure_download=kind.secure_download, power_cut=kind.power_cut, seed=seed)))
+            for kind, identity in zip(fleet, identities)]
+        began = time.monotonic()
+        for member in self.members:
+            member.model.start()
+        try:
+            self._wait_online()
+        except BaseException:
+            self.stop()
+            raise
+        self._online_seconds = time.monotonic() - began
+        after = memory_used()
+        self._memory = None if before is None or after is None else (after - before) // len(self.members)
+
+    def stop(self) -> None:
+        """Switch all devices off; one that hangs in the network is not waited for, and ends with the process."""
+        for member in self.members:
+            member.model.stop()
+        until = time.monotonic() + _END_SECONDS
+        for member in self.members:
+            member.model.join(max(until - time.monotonic(), 0))
+
+    def push(self, package: int, events: Sequence[Tuple[float, Any]] = ()) -> Outcome:
+        """Verify the package on the first device, push it to all, and wait for the end.
+
+        `events` are (share of ended devices, what to do then). Raises ProofError when the first device refuses.
+        """
+        client = Client(self._folder)
+        first = client.start_job(package=package, kind="verify", device_names=[self.members[0].name], retries=5,
+                                 retry_after=1.0)["job"]
+        self._ended(first, [], time.monotonic())
+        if client.counts(first)["SUCCEEDED"] != 1:
+            raise ProofError("the first device did not take the package", remedy="look at `aos-ota status`")
+        began = time.monotonic()
+        names = [member.name for member in self.members[1:]]
+        job = client.start_job(package=package, kind="batch", device_names=names, retries=5, retry_after=1.0)["job"]
+        notified = self._ended(job, list(events), began)
+        ended = time.monotonic() - began
+        right, lost = self._judge(first, job)
+        states = [member.model.state for member in self.members]
+        return Outcome(right, lost, self._online_seconds, notified, ended, self._memory,
+                       sum(state.resumed for state in states), sum(state.power_cuts for state in states),
+                       sum(state.connections for state in states))
+
+    def _wait_online(self) -> None:
+        client = Client(self._folder)
+        names = {member.name for member in self.members}
+        until = time.monotonic() + 60 + len(names)
+        while True:
+            known = {one["device_name"] for one in client.status()["devices"] if one["versions"]}
+            if names <= known:
+                return
+            if time.monotonic() > until:
+                raise ProofError(f"{len(names - known)} of {len(names)} devices are not online",
+                                 remedy="try fewer, or look at `aos-ota status`")
+            time.sleep(_POLL_SECONDS)
+
+    def _ended(self, job: int, events: List[Tuple[float, Any]], began: float) -> float:
+        """Wait until a job has ended, and let things happen on the way; the seconds until all were pushed to."""
+        notified = 0.0
+        while True:
+            counts = Client(self._folder).counts(job)
+            whole = sum(counts.values()) or 1
+            left = sum(counts[state] for state in RUNNING)
+            if not notified and not counts["QUEUED"]:
+                notified = time.monotonic() - began
+            if not left:
+                return notified or time.monotonic() - began
+            if events and 1 - left / whole >= events[0][0]:
+                events.pop(0)[1]()
+            time.sleep(_POLL_SECONDS)
+
+    def _judge(self, *jobs: int) -> Tuple[Dict[str, int], Tuple[str, ...]]:
+        status = Client(self._folder).status()
+        tasks = {task["device_name"]: task for job in status["jobs"] if job["number"] in jobs for task in job["tasks"]}
+        versions = {one["device_name"]: one["versions"].get("default") for one in status["devices"]}
+        right: Counter[str] = Counter()
+        lost = []
+        for member in self.members:
+            problem = problem_of(member, tasks.get(member.name), versions.get(member.name))
+            if problem is None:
+                right[member.kind.name] += 1
+            else:
+                lost.append(f"{member.name} ({member.kind.name}): {problem}")
+        return dict(right), tuple(lost)
+
+
+def problem_of(member: Member, task: Optional[Dict[str, Any]], reported: Optional[str]) -> Optional[str]:
+    """Return None when a device ended as it has to, else a sentence."""
+    kind, runs = member.kind, member.model.state.versions["default"]
+    if task is None:
+        return "it has no task"
+    if reported != runs:
+        return f"it runs {runs}, and the cloud believes {reported}"
+    good = kind.verdict == DeviceVerdict.OTA_SUCCESS
+    if good:
+        return None if (task["state"], runs) == ("SUCCEEDED", NEW) else f"{task['state']} {task['desc']}, runs {runs}"
+    allowed = {f"status {int(verdict)}" for verdict in (kind.verdict, DAMAGED)}
+    if task["state"] != "FAILED" or task["desc"] not in allowed or runs != kind.version:
+        return f"{task['state']} {task['desc']}, runs {runs}; it has to refuse with {int(kind.verdict)}"
+    return None
+
+
+def make_payload(size: int) -> bytes:
+    """Return bytes that look like nothing in particular, always the same."""
+    return hashlib.shake_256(b"fleet").digest(size)
+
+
+def memory_used() -> Optional[int]:
+    """Resident memory of this process in bytes; None where the system does not tell it in /proc."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def allow_many_files() -> None:
+    """Raise this process's limit of open files as far as it may, and make threads' stacks small."""
+    if os.name == "posix":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    threading.stack_size(512 * 1024)

@@ -1,0 +1,244 @@
+"""One emulated device: flashed, offered an upgrade, and asked what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from types import MappingProxyType
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge, judge_file
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.device.module_file import judge_module
+from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.images import pack
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.lab.simulate import files, flash, machine
+from aos_ota_plugin.lab.simulate.console import Console
+from aos_ota_plugin.lab.simulate.firmware import Built
+from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+
+FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
+MODULE, MODULE_FOLDER = "panel", "/data/panel"
+MCU = "mcu"
+"""The module whose images are the connected MCU's."""
+PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
+_TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
+_INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
+# One of the three ends what the device says of each push.
+_VERDICT = re.compile(r"(?:the push|the upgrade) is refused: (-\d+)$|"
+                      r"version \S+ is (accepted): (?:the boot loader|module )", re.MULTILINE)
+
+
+class Offer(NamedTuple):
+    """An upgrade as the platform offers it.
+
+    `size` is what the push says when it is not the image's own; `hashed` what its hash is of when it is not the image.
+    """
+
+    image: bytes
+    version: str
+    size: Optional[int] = None
+    digestsign: Optional[str] = None
+    module: Optional[str] = None
+    hashed: Optional[bytes] = None
+
+
+class Typed(NamedTuple):
+    """A line typed on the console, and what the device has to show then, piece after piece."""
+
+    line: str
+    shown: Tuple[str, ...]
+
+
+class Case(NamedTuple):
+    """A device and what it is offered: the firmware in its flash, what that firmware is, and the offer.
+
+    `key` is None where the firmware has none; `installs` is the payload that the image stands for. A device that does
+    not know a Wi-Fi network is off line until its console's command netmgr tells it one. `files` are those in its file
+    system, by path; with an offer for a module, `module_version` is that of the module's files, None if it has none.
+    """
+
+    firmware: bytes
+    version: str
+    key: Optional[PublicKey]
+    offer: Offer
+    installs: bytes = b""
+    hardened: bool = True
+    local: bool = True
+    knows_wifi: bool = True
+    typed: Tuple[Typed, ...] = ()
+    files: Mapping[str, bytes] = MappingProxyType({})
+    module_version: Optional[str] = None
+    vendor_boot: bool = False
+    mcu: Optional[Manner] = None
+    """The MCU that is connected; `installs` is what it has in the end."""
+
+    @property
+    def before(self) -> Optional[str]:
+        """The version that the offer is to replace."""
+        return self.version if self.offer.module is None else self.module_version
+
+
+class Seen(NamedTuple):
+    """What came of an offer: the device's verdict, the version it reports in the end, and how the emulation ended.
+
+    `verdict` is None when the device said none, `version` when it reports none.
+    """
+
+    verdict: Optional[DeviceVerdict]
+    version: Optional[str]
+    status: int
+    log: str
+    unanswered: Optional[str] = None
+    """What was typed on the console without the answer that it has to have."""
+    mcu: Optional[bytes] = None
+    """The image that the connected MCU has taken, b"" if none; None without an MCU."""
+
+
+def judged(case: Case) -> Judgement:
+    """Return what the acceptance model says of a case."""
+    device = Device(case.key, case.local, case.version, HAAS100_RTOS_SIZE, hardened=case.hardened)
+    push = _push(case.offer)
+    if case.offer.module is not None:
+        device = device._replace(version=case.module_version)
+        if case.offer.module == MCU:
+            return judge(device, case.offer.image, version=case.offer.version, push=push)
+        if not case.hardened:  # it looks neither at a pack's names nor at its files' digests
+            return judge_file(device, case.offer.image, version=case.offer.version, push=push)
+        return judge_module(device, case.offer.image, version=case.offer.version, push=push, unpacked=True)
+    return judge(device, case.offer.image, version=case.offer.version, push=push)
+
+
+def prepare(folder: Path, built: Built, case: Case) -> None:
+    """Flash a new device in `folder`: boot stage, firmware in bank A, identity; the platform sends the offer."""
+    rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
+    contents = flash.erased()
+    identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
+    if case.knows_wifi:
+        identity.update({"wifi_ssid": "home", "wifi_password": "of-no-use"})
+    boot = built.vendor_boot if case.vendor_boot else built.boot
+    store = files.build(case.files) if case.files else b""
+    for name, data in (("BOOT", boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity)),
+                       ("LITTLEFS", store)):
+        flash.write_partition(contents, rows[name], data)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / machine.FLASH).write_bytes(contents)
+    send(folder, [case.offer])
+
+
+def send(folder: Path, offers: Sequence[Offer]) -> None:
+    """Have the platform send these offers at the device's next connection."""
+    lines = []
+    for number, offer in enumerate(offers):
+        name = f"image-{number}.bin"
+        (folder / name).write_bytes(offer.image)
+        lines.append(f"{_TOPIC} {_message(offer, name)}\n")
+    (folder / machine.PLATFORM).write_bytes("".join(lines).encode("ascii"))
+    (folder / machine.POSITION).unlink(missing_ok=True)
+
+
+def switch_on(folder: Path, words: Sequence[str] = (), *, module: Optional[str] = None, seconds: float = 60,
+              mcu: Optional[int] = None) -> Seen:
+    """Run the device until it is off; the version is what it reports from now on, of the firmware or of a module.
+
+    `mcu` and errors as `machine.run`.
+    """
+    (folder / machine.REPORTS).write_bytes(b"")
+    ran = machine.run(folder, words, seconds=seconds, mcu=mcu)
+    verdicts = verdicts_of(ran.log)
+    return Seen(verdicts[-1] if verdicts else None, _version(folder, module), ran.status, ran.log)
+
+
+def play(folder: Path, built: Built, case: Case) -> Seen:
+    """Flash a new device, let it take or refuse the offer, then switch it on once more, to see what runs now."""
+    prepare(folder, built, case)
+    if case.typed:
+        return converse(folder, case.typed)
+    module = case.offer.module
+    first = _offered(folder, case)
+    send(folder, [])
+    last = switch_on(folder, module=module)
+    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log,
+                mcu=first.mcu)
+
+
+def _offered(folder: Path, case: Case) -> Seen:
+    if case.mcu is None:
+        return switch_on(folder)
+    with Mcu(case.mcu) as mcu:
+        seen = switch_on(folder, mcu=mcu.port)
+    return seen._replace(mcu=mcu.image)
+
+
+def converse(folder: Path, typed: Sequence[Typed]) -> Seen:
+    """Switch the device on, type line after line as each is answered, and switch it off."""
+    (folder / machine.REPORTS).write_bytes(b"")
+    unanswered = None
+    with Console(folder) as console:
+        for line, shown in typed:
+            console.type(line)
+            if not all(console.shows(text) for text in shown):
+                unanswered = line
+                break
+    verdicts = verdicts_of(console.log)
+    return Seen(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
+
+
+def verdicts_of(log: str) -> List[DeviceVerdict]:
+    """Return the device's verdicts in a log, in order."""
+    return [DeviceVerdict(0 if accepted else int(code)) for code, accepted in _VERDICT.findall(log)]
+
+
+def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, DeviceVerdict]]:
+    """Offer many images to one device in one start; accepted ones are not installed.
+
+    Raises BuildError when the device did not answer each of them once.
+    """
+    prepare(folder, built, case)
+    send(folder, offers)
+    seen = switch_on(folder, ["batch"], seconds=300)
+    verdicts = verdicts_of(seen.log)
+    if len(verdicts) != len(offers):
+        raise BuildError(f"the device gave {len(verdicts)} verdicts on {len(offers)} images; it last showed:\n"
+                         f"{seen.log[-2000:]}")
+    return list(zip(offers, verdicts))
+
+
+def _push(offer: Offer) -> Push:
+    size = len(offer.image) if offer.size is None else offer.size
+    hashed = offer.image if offer.hashed is None else offer.hashed
+    return Push(size, "SHA256", hashlib.sha256(hashed).hexdigest(), offer.digestsign)
+
+
+def _message(offer: Offer, name: str) -> str:
+    push = _push(offer)
+    data: Dict[str, object] = {"size": push.size, "version": offer.version, "url": f"https://ota.example/{name}",
+            "signMethod": push.sign_method, "sign": push.sign}
+    if push.digestsign is not None:
+        data["digestsign"] = push.digestsign
+    if offer.module is not None:
+        data["module"] = offer.module
+    return json.dumps({"code": "1000", "message": "success", "data": data}, separators=(",", ":"))
+
+
+def files_after(case: Case) -> Dict[str, bytes]:
+    """Return the files of a device that has unpacked the pack that the case offers."""
+    unpacked = {f"{MODULE_FOLDER}/{file.name}": file.data for file in pack.parse(case.offer.image)}
+    return {**case.files, **unpacked, f"/.ota/{case.offer.module}": case.offer.version.encode("utf-8")}
+
+
+def files_of(folder: Path, built: Built) -> Dict[str, bytes]:
+    """Return the files of the device in `folder`, by their paths."""
+    row = next(row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME) if row.name == "LITTLEFS")
+    return files.read((folder / machine.FLASH).read_bytes()[row.address:row.address + row.size])
+
+
+def _version(folder: Path, module: Optional[str] = None) -> Optional[str]:
+    """The version that the device reported last, of the firmware or of a module."""
+    lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
+    reports = [json.loads(line[len(_INFORM):])["params"] for line in lines if line.startswith(_INFORM)]
+    versions = [str(report["version"]) for report in reports if report.get("module") == module]
+    return versions[-1] if versions else None

@@ -1,0 +1,97 @@
+"""The documents beside a manifest: the list of components, and the signed statement over all files of the release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Collection, Dict, List, Tuple
+
+from aos_ota_plugin.errors import OutputError, SigningKeyError
+from aos_ota_plugin.release.names import sbom_name, statement_name
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+# Each function imports what it needs: most builds have nothing to do.
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.pipeline.site import Site
+    from aos_ota_plugin.provenance.statement import Build
+    from aos_ota_plugin.release.manifest import Manifest
+
+_PATHS = ("OTA_SIGNING_KEY", "OTA_PUBLIC_KEY", "OTA_BASE_RELEASE", "OTA_MODULES", "OTA_KEY_RING", "OTA_SECOND_SIGNER",
+          "OTA_SECOND_PUBLIC_KEY", "OTA_SECOND_APPROVAL")
+"""Settings that are paths of the machine; what they stand for is said by fingerprints and digests."""
+
+
+def key(site: Site, settings: OtaSettings) -> str:
+    """A digest of what only the documents depend on, "" without them.
+
+    Git is not asked: a commit alone makes no release, and the statement is about the build that was.
+    """
+    if not settings.provenance:
+        return ""
+    rows = [list(one) for one in site.workplace.components] if site.workplace else []
+    public = [settings.product_key, settings.device_name]
+    return hashlib.sha256(json.dumps([rows, public]).encode("utf-8")).hexdigest()
+
+
+def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) -> Dict[str, bytes]:
+    """The documents of a release by file name.
+
+    Raises:
+        SigningKeyError: the key does not sign.
+        OutputError: a folder stands where one of them belongs.
+    """
+    from aos_ota_plugin.provenance import cyclonedx, dsse
+    from aos_ota_plugin.provenance.component import Product
+    from aos_ota_plugin.provenance.statement import statement
+
+    image = os.path.basename(site.image)
+    names = (sbom_name(image), statement_name(image))
+    for name in names:
+        path = os.path.join(os.path.dirname(site.image), name)
+        if os.path.isdir(path):
+            raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
+    components = site.workplace.components if site.workplace else ()
+    product = Product(manifest.solution or "firmware", manifest.version, manifest.board, manifest.payload.sha256)
+    sbom = cyclonedx.bill_of_materials(product, components)
+    files = [*manifest.images, *(module.image for module in manifest.modules)]
+    subjects = {one.file: one.sha256 for one in files}
+    subjects[os.path.basename(site.manifest)] = hashlib.sha256(manifest.to_json()).hexdigest()
+    subjects[names[0]] = hashlib.sha256(sbom).hexdigest()
+    text = statement(subjects, _build(site, settings, manifest))
+    try:
+        envelope = dsse.seal(text, signer.sign_message, signer.public_key)
+    except SigningKeyError as error:
+        raise SigningKeyError(f"the statement of provenance was not signed: {error.problem}", place=error.place,
+                              remedy=f"{error.remedy}; or set OTA_PROVENANCE to n") from None
+    return {names[0]: sbom, names[1]: envelope}
+
+
+def lines(site: Site, changed: Collection[str]) -> List[str]:
+    """What to tell the user of documents that changed."""
+    name = statement_name(os.path.basename(site.image))
+    if name not in changed:
+        return []
+    parts = len(site.workplace.components) if site.workplace else 0
+    return [f"    {name}: where it comes from, signed; {parts} components in "
+            f"{sbom_name(os.path.basename(site.image))}"]
+
+
+def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:
+    from aos_ota_plugin.pipeline import workplace
+    from aos_ota_plugin.provenance.statement import Build
+
+    place = site.workplace or workplace.Workplace("", ())
+    base: Tuple[str, str] = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else ("", "")
+    return Build(
+        solution=manifest.solution,
+        board=manifest.board,
+        settings={name: value for name, value in settings.values().items() if name not in _PATHS},
+        key_fingerprint=manifest.signer or "",
+        components=place.components,
+        revisions=workplace.revisions(place.root, place.components),
+        compiler=workplace.compiler_tool(place.compiler),
+        tools=workplace.package_tools(place.packages),
+        base=base if manifest.base else None,
+    )

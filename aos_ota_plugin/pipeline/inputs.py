@@ -1,0 +1,120 @@
+"""The thin layer between settings and the pure rooms: the other files that settings name, and what they amount to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Collection, Optional, Tuple
+
+from aos_ota_plugin.errors import ProofError, SettingsError
+from aos_ota_plugin.files.bounded import TEXT_MAX
+from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.pipeline.key_set import check_key_files
+
+# Each function imports the rooms it needs: a build with nothing to do needs few.
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.settings.resolve import OtaSettings
+
+
+def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> None:
+    """Look at every file that settings name, as cheaply as every build can afford.
+
+    Raises:
+        SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
+        FormatError, ProofError: a diff is to be made, and the base release's payload is not kept.
+        SettingsError, FormatError: the list of modules, or a file or folder in it.
+    """
+    check_key_files(settings)
+    if settings.base_release:
+        _read_base(settings)
+    if settings.diff:
+        base_payload(settings, load_base(settings), overwritten=overwritten)
+    if settings.modules:
+        from aos_ota_plugin.pipeline.module_sources import check_sources
+
+        check_sources(settings)
+
+
+def _read_base(settings: OtaSettings) -> bytes:
+    return read_at_most(
+        TEXT_MAX, str(settings.base_release), "the base release",
+        "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept from the release in the field",
+        place=settings.origins["OTA_BASE_RELEASE"].place)
+
+
+def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
+    """A release must not be compared with itself.
+
+    Raises:
+        SettingsError: OTA_BASE_RELEASE is the manifest that this build writes.
+    """
+    if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
+        raise SettingsError("OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the "
+                            "release with itself", place=settings.origins["OTA_BASE_RELEASE"].place,
+                            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that")
+
+
+def load_base(settings: OtaSettings) -> Optional[Manifest]:
+    """The manifest of the release in the field, if one is set.
+
+    Raises:
+        SettingsError: it cannot be read.
+        FormatError: it is no manifest.
+    """
+    if not settings.base_release:
+        return None
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    return parse_manifest(_read_base(settings), file=settings.base_release)
+
+
+def base_payload(
+    settings: OtaSettings, base: Optional[Manifest], *, overwritten: Collection[str] = (),
+) -> Optional[bytes]:
+    """The payload that a diff starts from, or None without OTA_DIFF; ``overwritten`` are files that this build writes.
+
+    Raises:
+        ProofError: it is not kept beside the manifest of the base release.
+    """
+    if not settings.diff or not settings.base_release or base is None:
+        return None
+    from aos_ota_plugin.pipeline.payloads import payload_of_release
+
+    return payload_of_release(base, settings.base_release, overwritten=overwritten)
+
+
+def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_folder: Optional[str]) -> int:
+    """Bytes that the OTA partition holds: the setting, else the board's partition table or the flasher's file list.
+
+    Raises:
+        ProofError: nothing says.
+        WorkspaceError: the list cannot be understood.
+    """
+    if settings.partition_size:
+        return settings.partition_size
+    from aos_ota_plugin.workspace.partitions import find_partition_size
+
+    found = find_partition_size(board_folder, chip_folder)
+    if found is None:
+        raise ProofError("the size of the OTA partition is not known, so it cannot be proven that the image fits",
+                         remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100")
+    return found.size
+
+
+def identity_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
+    """What a firmware with an embedded identity must hold."""
+    names = (settings.product_key, settings.device_name)
+    return tuple(name.encode("ascii") for name in names if name) + secret_bytes(settings)
+
+
+def secret_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
+    """The device's secrets, as they would stand in a firmware."""
+    secrets = (settings.secrets.product_secret, settings.secrets.device_secret)
+    return tuple(secret.reveal() for secret in secrets if secret)
+
+
+def scrub(text: str, settings: OtaSettings) -> str:
+    """``text`` without the device's secrets, for showing what another program printed."""
+    for secret in secret_bytes(settings):
+        text = text.replace(secret.decode("ascii"), "<secret>")
+    return text

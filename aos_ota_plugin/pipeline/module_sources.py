@@ -1,0 +1,102 @@
+"""The modules that ``OTA_MODULES`` names, as they are on this machine: the list, and the files and folders in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
+from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.pipeline.folder import find_files, odd_kind, read_file, read_files
+from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+
+def check_sources(settings: OtaSettings) -> None:
+    """Look at the list and at everything that it names, without reading the content.
+
+    Raises:
+        SettingsError: the list is wrong, or names what is not there, a link, or something that is no file.
+        FormatError: a folder holds what no pack can.
+    """
+    source_files(settings)
+
+
+def source_files(settings: OtaSettings) -> Tuple[str, ...]:
+    """Every file that the modules are made of, the list first; errors as `check_sources`."""
+    declared = _declared(settings)
+    files: List[str] = [str(settings.modules)] if settings.modules else []
+    for module in declared:
+        _check_kind(module)
+        files += [str(file.path) for file in find_files(module.source)] if module.is_folder else [module.source]
+    return tuple(files)
+
+
+def load_sources(settings: OtaSettings) -> Tuple[Source, ...]:
+    """Read the modules' content, in the order of the list; none without ``OTA_MODULES``.
+
+    Raises:
+        SettingsError, FormatError: as `check_sources`; a file is empty, or is to be unpacked and is no pack.
+    """
+    sources = []
+    for module in _declared(settings):
+        _check_kind(module)
+        sources.append(Source(module, _content(module)))
+    return tuple(sources)
+
+
+def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
+    if not settings.modules:
+        return ()
+    place = settings.origins["OTA_MODULES"].place
+    try:
+        text = read_bounded(settings.modules).decode("utf-8")
+    except OSError as problem:
+        raise SettingsError(f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",
+                            place=place, remedy="set OTA_MODULES to its path, relative to the solution") from None
+    except UnicodeDecodeError:
+        raise SettingsError("the list of modules is not UTF-8 text", place=Place(settings.modules),
+                            remedy="save it as UTF-8") from None
+    return read_module_file(text, settings.modules)
+
+
+def _check_kind(module: Declared) -> None:
+    what = "folder" if module.is_folder else "file"
+    problem: Optional[str] = None
+    try:
+        mode = os.lstat(module.source).st_mode
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+    else:
+        kind = odd_kind(mode)
+        if kind:
+            problem = f"is {kind}"
+        elif stat.S_ISDIR(mode) is not module.is_folder:
+            problem = f"is a {'file' if module.is_folder else 'folder'}"
+    if problem:
+        raise SettingsError(f"the {what} of module {module.name}, {module.source}, {problem}",
+                            place=module.source_place,
+                            remedy=f"name a {what} that is there; no links, what they point at may change unseen")
+
+
+def _content(module: Declared) -> bytes:
+    from aos_ota_plugin.images.pack import build, parse
+
+    if module.is_folder:
+        return build(read_files(module.source))
+    data = read_file(Path(module.source))
+    if not data:
+        raise SettingsError(f"the file of module {module.name}, {module.source}, is empty", place=module.source_place,
+                            remedy="check the step that makes it")
+    if module.unpacked:
+        try:
+            parse(data)
+        except OtaError as error:
+            raise FormatError(
+                f"module {module.name} is to be unpacked on the device, and {module.source} is no pack: "
+                f"{error.problem}",
+                place=module.source_place,
+                remedy="make it with `aos-ota pack-files`, or write `folder:` and let the build pack") from None
+    return data

@@ -1,0 +1,85 @@
+"""The modules' part in putting a release in place: what there is to make, and what to say of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Collection, Dict, List, NamedTuple, Tuple
+
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.release.names import MODULE_PREFIX
+from aos_ota_plugin.settings.resolve import OtaSettings
+
+# Each function imports what it needs: most solutions have no modules.
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.module_file import Source
+    from aos_ota_plugin.release.request import ReleaseInput
+
+
+class Made(NamedTuple):
+    """The release's manifest with its modules in it, and their files by name."""
+
+    manifest: Manifest
+    files: Dict[str, bytes]
+
+
+def load(settings: OtaSettings) -> Tuple[Source, ...]:
+    """The modules that the settings name, with their content; errors as ``module_sources.load_sources``."""
+    if not settings.modules:
+        return ()
+    from aos_ota_plugin.pipeline.module_sources import load_sources
+
+    return load_sources(settings)
+
+
+def key(sources: Tuple[Source, ...]) -> str:
+    """A digest of all that decides the modules' files and entries, "" without modules."""
+    if not sources:
+        return ""
+    rows = [(module.name, module.version, module.is_folder, module.store_path, module.unpacked, module.image_magic,
+             hashlib.sha256(data).hexdigest()) for module, data in sources]
+    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
+
+
+def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> Made:
+    """Make the modules for the release that `manifest` describes; errors as ``module_set.make_modules``."""
+    if not sources:
+        return Made(manifest._replace(modules=()), {})
+    from aos_ota_plugin.release.module_set import make_modules
+
+    made = make_modules(given, sources)
+    for name in made.files:
+        if os.path.isdir(os.path.join(folder, name)):
+            raise OutputError(f"cannot write {os.path.join(folder, name)}: a folder stands there",
+                              remedy="move it away")
+    return Made(manifest._replace(modules=made.modules), made.files)
+
+
+def is_module(path: str) -> bool:
+    """Whether an output is a module's file, by its name."""
+    return os.path.basename(path).startswith(MODULE_PREFIX)
+
+
+def lines(made: Made, changed: Collection[str], folder: str) -> List[str]:
+    """What to tell the user of the modules whose files changed."""
+    if not made.files:
+        return []
+    from aos_ota_plugin.images.pack import parse
+    from aos_ota_plugin.release.module import needs_digestsign
+
+    shown: List[str] = []
+    for module in made.manifest.modules:
+        if module.image.file not in changed:
+            continue
+        how = ", signed by its push message (aos-ota push-message)" if needs_digestsign(
+            module, made.manifest.security) else ""
+        shown += [f"OTA {os.path.join(folder, module.image.file)}",
+                  f"    module {module.name} {module.version}, {module.image.size} bytes{how}"]
+        if module.image.kind == "pack":
+            files = parse(made.files[module.image.file])
+            needed = sorted({file.name.rpartition("/")[0] for file in files} - {""})
+            if needed:
+                shown.append(f"    devices make no folders; these have to be there: {', '.join(needed)}")
+    return shown

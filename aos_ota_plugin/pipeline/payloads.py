@@ -1,0 +1,164 @@
+"""Finding payloads: a release's, kept beside its manifest, and the one inside an OTA image.
+
+The manifest says what the payload's SHA-256 is. A full image begins with its payload, so whichever file beside the
+manifest begins with bytes of that digest holds it; a compressed one has to be unpacked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Collection, List, NamedTuple, Optional
+
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
+from aos_ota_plugin.files.bounded import IMAGE_MAX
+from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.images import full, xz
+from aos_ota_plugin.images.inspect import DECODED_MAX
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest, parse_manifest
+
+
+class Payload(NamedTuple):
+    """A payload's bytes, and the manifest that speaks of it where one was given."""
+
+    data: bytes
+    manifest: Optional[Manifest]
+
+
+def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection[str] = ()) -> bytes:
+    """The payload that the manifest in ``file`` describes, proven by its SHA-256.
+
+    Looked for beside it: the payload, the full or the compressed image by the names in the manifest, or by the
+    manifest's own name with ``.bin``. A file of ``overwritten`` does not count: it is gone after this build.
+
+    Raises:
+        ProofError: none of them is there, or none holds it.
+    """
+    folder = os.path.dirname(file)
+    images = [image.file for image in manifest.images if image.kind in ("full", "xz")]
+    names = [manifest.payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
+    busy = {os.path.realpath(path) for path in overwritten}
+    seen: List[str] = []
+    for name in dict.fromkeys(name for name in names if is_plain(name)):
+        path = Path(folder, name)
+        if os.path.realpath(path) in busy:
+            seen.append(f"{name} would be overwritten by what is made now")
+            continue
+        data = _beginning(path, manifest.payload.size)
+        for held in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
+            if held is not None and hashlib.sha256(held).hexdigest() == manifest.payload.sha256:
+                return held
+        seen.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
+    raise ProofError(
+        f"the payload of {manifest.version} ({manifest.payload.size} bytes, SHA-256 {manifest.payload.sha256[:16]}…) "
+        f"is not kept beside its manifest: {', '.join(seen) or 'the manifest names no file'}", place=Place(file),
+        remedy="keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json, in a folder of its own")
+
+
+def read_payload(path: str, what: str) -> Payload:
+    """The payload that a path stands for: a manifest's (``.json``), a whole OTA image's, or the file itself.
+
+    Raises:
+        SettingsError, FormatError, ProofError: it cannot be read, is no payload, or is not kept beside its manifest.
+    """
+    remedy = ("give a payload (ota_rtos.bin), a full or compressed image (ota_rtos_ota.bin) or a manifest "
+              "(ota_rtos_ota.json)")
+    data = read_at_most(IMAGE_MAX, path, what, remedy)
+    if path.lower().endswith(".json"):
+        manifest = parse_manifest(data, file=path)
+        return Payload(payload_of_release(manifest, path), manifest)
+    with placed(path):
+        if not data:
+            raise FormatError(f"{what} is empty", remedy=remedy)
+        return Payload(payload_in(data), None)
+
+
+def payload_in(data: bytes) -> bytes:
+    """``data`` without the trailer of an OTA image, and unpacked where it is compressed; as it is where it is neither.
+
+    Raises:
+        FormatError: it is a diff image, its trailer belongs to other bytes, or it cannot be unpacked.
+    """
+    remedy = "give ota_rtos.bin, or the ota_rtos_ota.bin or ota_rtos_ota.json of the release"
+    kind = full.kind_of(data)
+    if kind == "diff":
+        raise FormatError("this is a diff image, and holds no whole payload", remedy=remedy)
+    body = _body_of(data)
+    if kind == "full":
+        return body
+    try:
+        return xz.decode(body, xz.outline(body), DECODED_MAX)
+    except FormatError as error:
+        raise FormatError(f"this compressed image cannot be unpacked: {error.problem}", remedy=remedy) from None
+
+
+def _body_of(data: bytes) -> bytes:
+    try:
+        image = full.parse(data)
+    except FormatError:
+        if full.is_cut_short(data):
+            raise FormatError("this OTA image's end is missing", remedy="get the file anew") from None
+        return data
+    info = image.image_info
+    body = data[: image.body_size]
+    sound = 0 < info.image_size <= len(data) and _md5(data[: info.image_size]) == info.image_md5
+    if not sound or (image.sign_info and hashlib.sha256(body).digest() != image.sign_info.hash):
+        raise FormatError("this OTA image is damaged: its trailer belongs to other bytes",
+                          remedy="get the file anew; `aos-ota verify` says what a device would")
+    return data[: image.payload_size]
+
+
+def read_diff(path: str) -> Payload:
+    """A diff image: the file, or a manifest's (``.json``) by the digest there, which then says what it makes.
+
+    Raises:
+        SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
+    """
+    data = read_at_most(IMAGE_MAX, path, "the diff",
+                        "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one")
+    if not path.lower().endswith(".json"):
+        return Payload(data, None)
+    manifest = parse_manifest(data, file=path)
+    listed = next((image for image in manifest.images if image.kind == "diff"), None)
+    if listed is None or not is_plain(listed.file):
+        raise FormatError("this release has no diff image", place=Place(path),
+                          remedy="give the diff image itself, or build the release with OTA_DIFF=y")
+    return Payload(_listed(listed, path), manifest)
+
+
+def _listed(artifact: Artifact, manifest_file: str) -> bytes:
+    path = os.path.join(os.path.dirname(manifest_file), artifact.file)
+    data = read_at_most(IMAGE_MAX, path, "the diff image", "keep the release's files together")
+    if hashlib.sha256(data).hexdigest() != artifact.sha256:
+        raise ProofError("these are not the bytes that the manifest beside it lists", place=Place(path),
+                         remedy="keep the release's files together, unchanged")
+    return data
+
+
+def _beginning(path: Path, size: int) -> Optional[bytes]:
+    """The first ``size`` bytes; fewer when the file is shorter, None when there is no such file."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            return stream.read(min(size, os.fstat(stream.fileno()).st_size))
+    except OSError:
+        return None
+
+
+def _unpacked(path: Path) -> Optional[bytes]:
+    try:
+        return payload_in(read_at_most(IMAGE_MAX, str(path), "the compressed image", ""))
+    except OtaError:
+        return None
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name from a manifest, which anyone may have written, stays in the manifest's folder."""
+    return name not in (".", "..") and not set(name) & set('/\\:\0')
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()

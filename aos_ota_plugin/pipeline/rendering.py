@@ -1,0 +1,74 @@
+"""The C text that a release's settings make: of the user's sources, or of our templates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from aos_ota_plugin.errors import SigningKeyError, SourceError
+from aos_ota_plugin.files.bounded import SOURCE_MAX
+from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.pipeline.key_set import trusted_key
+
+# Imported where it is used: a build with nothing to render needs none of it.
+if TYPE_CHECKING:
+    from aos_ota_plugin.settings.resolve import OtaSettings
+    from aos_ota_plugin.sources.template_set import TemplateSet
+    from aos_ota_plugin.sources.values import AppValues
+
+
+def app_values(settings: OtaSettings) -> AppValues:
+    """What stands in a rendered otaappdemo.c."""
+    from aos_ota_plugin.sources.values import AppValues, Embedded, Kv
+
+    if settings.identity == "embedded":
+        return AppValues(version=settings.app_version, identity=Embedded(
+            product_key=settings.product_key or "", device_name=settings.device_name or "",
+            has_product_secret=settings.secrets.product_secret is not None,
+            has_device_secret=settings.secrets.device_secret is not None))
+    return AppValues(version=settings.app_version, identity=Kv())
+
+
+def read_source(path: str) -> bytes:
+    """A C source of the user's. Raises SourceError."""
+    return read_at_most(SOURCE_MAX, path, "the source", "restore it", SourceError)
+
+
+def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str],
+                  templates: TemplateSet) -> bytes:
+    """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
+
+    Raises:
+        SourceError: no single place for a value, or a template that cannot be rendered.
+        SigningKeyError: no usable key for the digest file.
+    """
+    from aos_ota_plugin.sources.inject import inject_app, inject_digest
+    from aos_ota_plugin.sources.render import render_app, render_digest
+
+    source = read_source(user_file) if user_file else None
+    shown = (display or user_file or name).replace("\\", "/")
+    if name == "ota_hal_digest.c":
+        public_key = trusted_key(settings)
+        if public_key is None:
+            raise SigningKeyError("there is no public key to put into ota_hal_digest.c",
+                                  remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")
+        if source is None:
+            return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
+        return inject_digest(source, shown, public_key.n_bytes, public_key.e_bytes)
+    values = app_values(settings)
+    if source is None:
+        return render_app(values, templates=templates)
+    return inject_app(source, shown, values)
+
+
+def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> str:
+    """The C text of the one object that may hold secrets. Never write it to a file."""
+    from aos_ota_plugin.sources.render import render_identity
+    from aos_ota_plugin.sources.values import EmbeddedSecrets, Kv
+
+    if settings.identity == "kv":
+        return render_identity(Kv(), templates=templates)
+    product, device = settings.secrets.product_secret, settings.secrets.device_secret
+    return render_identity(
+        EmbeddedSecrets(product_secret=product.reveal().decode("ascii") if product else None,
+                        device_secret=device.reveal().decode("ascii") if device else None),
+        templates=templates)

@@ -1,0 +1,107 @@
+"""What the last release made that this one need not make again: signatures, the xz stream, the patch.
+
+It is read from the last release's own files, and only where the state says that they are untouched and the same version
+of this project made them of the same payloads: with them or without, a release has the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from typing import TYPE_CHECKING, Dict, Mapping, Optional
+
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.signer import Signer
+    from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.request import ReleaseInput
+
+
+class KnownSigner:
+    """A signer that is asked only for signatures that are not known yet.
+
+    A PKCS#1 v1.5 signature that verifies is the only one there is.
+    """
+
+    def __init__(self, signer: Signer, signatures: Mapping[bytes, bytes]) -> None:
+        self._signer = signer
+        self._signatures = signatures
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half, as devices hold it."""
+        return self._signer.public_key
+
+    def sign_hash(self, hash32: bytes) -> bytes:
+        """The known signature over an image's 32-byte hash if it is this key's, else a new one."""
+        known = self._signatures.get(hash32)
+        if known is not None and self.public_key.verify_hash(hash32, known):
+            return known
+        return self._signer.sign_hash(hash32)
+
+    def sign_message(self, message: bytes) -> bytes:
+        """A new signature: only images' are known."""
+        return self._signer.sign_message(message)
+
+
+def with_known(given: ReleaseInput, outputs: Mapping[str, str], manifest: str) -> ReleaseInput:
+    """``given``, with what the release left of which ``outputs`` are the files' SHA-256 by path; one of them is
+    ``manifest``.
+    """
+    from aos_ota_plugin.release.manifest import TOOL
+
+    last = _last_manifest(outputs, manifest)
+    if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(given.payload).hexdigest():
+        return given
+    files: Dict[str, bytes] = {}
+    for image in last.images:
+        data = _held(os.path.join(os.path.dirname(manifest), image.file), outputs)
+        if data is not None:
+            files[image.kind] = data
+    same_base = bool(given.base and last.base and last.base.payload_sha256 == given.base.payload.sha256)
+    return _taken(given, files, local=last.security == "local", same_base=same_base)
+
+
+def _taken(given: ReleaseInput, files: Mapping[str, bytes], *, local: bool, same_base: bool) -> ReleaseInput:
+    """``given`` with what can be read out of images by kind; ``local``: they are signed."""
+    from aos_ota_plugin.images import diff, full
+
+    signatures: Dict[bytes, bytes] = {}
+    stream: Optional[bytes] = None
+    patch: Optional[bytes] = None
+    for kind, data in files.items():
+        with contextlib.suppress(FormatError):
+            # A diff has a trailer in local mode only.
+            parsed = full.parse(data, local=local) if local or kind != "diff" else None
+            if parsed is not None and parsed.sign_info is not None:
+                signatures[parsed.sign_info.hash] = parsed.sign_info.signature
+            if parsed is not None and kind == "xz":
+                stream = data[: parsed.payload_size]
+            if kind == "diff" and same_base:
+                patch = diff.patch_of(data)
+    signer = KnownSigner(given.signer, signatures) if given.signer and signatures else given.signer
+    return given._replace(known_stream=stream, known_patch=patch, signer=signer)
+
+
+def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    data = _held(path, outputs)
+    if data is None:
+        return None
+    with contextlib.suppress(FormatError):
+        return parse_manifest(data, file=path)
+    return None
+
+
+def _held(path: str, outputs: Mapping[str, str]) -> Optional[bytes]:
+    """A file's bytes, if they are those of ``outputs``."""
+    with contextlib.suppress(OSError):
+        data = read_bounded(path, FILE_MAX)
+        if hashlib.sha256(data).hexdigest() == outputs.get(path):
+            return data
+    return None

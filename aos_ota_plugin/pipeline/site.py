@@ -1,0 +1,41 @@
+"""The files of one release on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Tuple
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.pipeline.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Site:
+    """The files of one release on this machine (absolute paths).
+
+    ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
+    ``state`` remembers the last good release; ``workplace`` is what provenance speaks of; ``shared`` is the folder that
+    other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options with which
+    objcopy makes ``binary``. They are None or empty where there is no such thing. No tuple: SCons takes those apart.
+    """
+
+    image: str
+    manifest: str
+    payload: str
+    elf: Optional[str] = None
+    binary: Optional[str] = None
+    state: Optional[str] = None
+    board_folder: Optional[str] = None
+    chip_folder: Optional[str] = None
+    solution: Optional[str] = None
+    board: Optional[str] = None
+    steps: Tuple[str, ...] = ()
+    workplace: Optional[Workplace] = None
+    shared: Optional[str] = None
+    chip: Optional[str] = None
+    objcopy: Tuple[str, ...] = ()
+
+    @property
+    def overwritten(self) -> Tuple[str, ...]:
+        """What a build writes anew: no release's bytes are kept there."""
+        return (self.image, self.payload)

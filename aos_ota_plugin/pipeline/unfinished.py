@@ -1,0 +1,111 @@
+"""Knowing that the last build did not succeed, and taking away what it made.
+
+A build that is killed has changed files of which SCons' record knows nothing, and one that fails leaves a half-written
+file: all of them count as up to date afterwards, as they are newer than what they are made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files import atomic, transaction
+from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME, MODULE_PREFIX
+
+NAME = "build.unfinished"
+_RELEASE = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
+
+State = Tuple[int, int]
+"""Modification time (nanoseconds since 1970) and size (bytes) of a file."""
+
+
+class Healing(NamedTuple):
+    """Paths of targets: what was removed, and what stayed because the last good build had made it."""
+
+    removed: List[str]
+    left: List[str]
+
+
+class BuildMark:
+    """A file in `folder` that stands from before a build until one succeeds.
+
+    It lists the files below `outputs`, as they were when the build began: what differs from the list was made by that
+    build, whatever the clock has done since.
+    """
+
+    def __init__(self, folder: str, outputs: Sequence[str]) -> None:
+        self._path = os.path.join(folder, NAME)
+        self._outputs = outputs
+
+    def heal(self, targets: Callable[[], Optional[Collection[str]]]) -> Healing:
+        """Remove what a build made that did not succeed, if there was one; the mark stays.
+
+        That is each of `targets` (paths by ``os.path.normcase``) below the outputs that is new or changed since that
+        build began; where they are None, each file. Files of a release stay: they were written as a whole, and proven.
+        What SCons has no record of is no target: it builds that anew in any case.
+
+        Raises:
+            OutputError: a file cannot be read or removed.
+        """
+        healing = Healing([], [])
+        transaction.recover(os.path.dirname(self._path), NAME.__eq__)
+        if not os.path.lexists(self._path):
+            return healing
+        before = self._listed()
+        named = targets()
+        for path, state in _files(self._outputs):
+            if (named is None or os.path.normcase(path) in named) and not _is_release(os.path.basename(path)):
+                if before.get(path) == state:
+                    healing.left.append(path)
+                elif path != self._path:
+                    atomic.remove(path)
+                    healing.removed.append(path)
+        return healing
+
+    def begin(self) -> None:
+        """Set the mark, with what is there now. Raises OutputError."""
+        atomic.write_atomic(self._path, json.dumps(dict(_files(self._outputs))).encode("ascii"))
+
+    def end(self) -> None:
+        """Take the mark away: the build has succeeded."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+    def _listed(self) -> Dict[str, State]:
+        """The list in the mark; a list that cannot be read has no file, so that everything is made anew."""
+        try:
+            with open(self._path, "rb") as stream:
+                return {str(path): (int(state[0]), int(state[1])) for path, state in json.load(stream).items()}
+        except OSError as error:
+            raise OutputError(f"cannot read {self._path}: {error.strerror or error}",
+                              remedy="make the file readable, and build again") from None
+        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+            return {}
+
+
+def _is_release(name: str) -> bool:
+    return name in _RELEASE or name.startswith(MODULE_PREFIX)
+
+
+def _files(folders: Sequence[str]) -> Iterator[Tuple[str, State]]:
+    """Every file below `folders` with its state; links to folders are not followed. Raises OutputError."""
+    waiting = list(folders)
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise OutputError(f"cannot read {folder}: {error.strerror or error}",
+                              remedy="make the folder readable, and build again") from None
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    yield entry.path, (status.st_mtime_ns, status.st_size)

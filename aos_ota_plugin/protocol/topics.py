@@ -1,0 +1,167 @@
+"""The topics between devices and the platform, and what devices say on them.
+
+A device's own topics end in ``{product key}/{device name}``:
+
+=============================  ========  ===============================================================
+``/ota/device/inform``         device →  ``{"id":0,"params":{"version":"…"[,"module":"…"]}}``
+``/ota/device/upgrade``        → device  the push (``release.module.PushMessage``)
+``/ota/device/progress``       device →  ``{"id":0,"params":{"step":"0…100 or -1…-4","desc":"…"[,"module":"…"]}}``
+``/ext/session/…/combine/…``   both      a gateway logs a sub-device in: ``login``, ``login_reply``
+=============================  ========  ===============================================================
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from aos_ota_plugin.device.version import is_valid
+from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.protocol.login import SIGN_METHODS, Identity, signed
+from aos_ota_plugin.protocol.module_names import DEFAULT
+
+MESSAGE_MAX = 4096
+"""Bytes of a message that the platform reads; devices' own have up to 255, a gateway's login more."""
+_TOPIC_PARTS = 6  # "", ota, device, verb, product key, device name
+_SESSION_PARTS = 7  # "", ext, session, product key, device name, combine, verb
+
+
+class Inform(NamedTuple):
+    """A device reports what it runs."""
+
+    product_key: str
+    device_name: str
+    module: str
+    version: str
+
+
+class Progress(NamedTuple):
+    """How far a device is: `step` is 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed.
+
+    `module` is None where the device does not say which; the vendor's agent never does.
+    """
+
+    product_key: str
+    device_name: str
+    module: Optional[str]
+    step: int
+    desc: str
+
+
+class SubLogin(NamedTuple):
+    """A gateway logs a sub-device in. `sign` is the sub-device's password, made as for a login of its own."""
+
+    product_key: str
+    device_name: str
+    request: str
+    sub: Identity
+    client: str
+    method: str
+    timestamp: Optional[str]
+    sign: str
+
+    def __repr__(self) -> str:
+        return f"SubLogin({self.product_key!r}, {self.device_name!r}, {self.sub!r})"
+
+
+def inform_topic(product_key: str, device_name: str) -> str:
+    """Where a device reports versions."""
+    return f"/ota/device/inform/{product_key}/{device_name}"
+
+
+def upgrade_topic(product_key: str, device_name: str) -> str:
+    """Where a device is pushed to."""
+    return f"/ota/device/upgrade/{product_key}/{device_name}"
+
+
+def progress_topic(product_key: str, device_name: str) -> str:
+    """Where a device reports progress."""
+    return f"/ota/device/progress/{product_key}/{device_name}"
+
+
+def session_topic(product_key: str, device_name: str, verb: str) -> str:
+    """Where a gateway and the platform speak of sub-devices; `verb` is ``login`` or ``login_reply``."""
+    return f"/ext/session/{product_key}/{device_name}/combine/{verb}"
+
+
+READ_BY_PLATFORM = ("/ota/device/inform/+/+", "/ota/device/progress/+/+", "/ext/session/+/+/combine/login")
+
+
+def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
+    """Return the lines of mosquitto's access list that let a device at its own topics and its sub-devices', no others.
+
+    `subs` are its sub-devices' topics' ends, ``{product key}/{device name}``.
+    """
+    own = f"{product_key}/{device_name}"
+    lines = [f"user {device_name}&{product_key}"]
+    for end in (own, *subs):
+        lines += [f"topic write /ota/device/inform/{end}", f"topic write /ota/device/progress/{end}",
+                  f"topic read /ota/device/upgrade/{end}"]
+    if subs:
+        lines += [f"topic write /ext/session/{own}/combine/login",
+                  f"topic read /ext/session/{own}/combine/login_reply"]
+    return lines
+
+
+def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin]:
+    """Read what a device published. Raises FormatError, whatever the bytes, when it is none of the three."""
+    parts = topic.split("/")
+    params, request = _params(payload)
+    if len(parts) == _SESSION_PARTS and parts[1:3] == ["ext", "session"] and parts[5:] == ["combine", "login"]:
+        return _sub_login(parts[3], parts[4], params, request)
+    if len(parts) != _TOPIC_PARTS or parts[1:3] != ["ota", "device"] or parts[3] not in ("inform", "progress"):
+        raise FormatError(f"the topic {topic[:120]!a} is not one that devices publish to")
+    module = params.get("module")
+    if module is not None and (not isinstance(module, str) or not is_valid(module)):
+        raise FormatError('"module" is no name')
+    if parts[3] == "inform":
+        version = params.get("version")
+        if not isinstance(version, str) or not is_valid(version):
+            raise FormatError('"version" is not 1 to 63 letters, digits, ".", "-" and "_"')
+        return Inform(parts[4], parts[5], module or DEFAULT, version)
+    return Progress(parts[4], parts[5], module, _step(params.get("step")), str(params.get("desc", ""))[:128])
+
+
+def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:
+    """Return the answer to a gateway; `identity` is the sub-device's, None where it is not this gateway's."""
+    good = identity is not None and login.method in SIGN_METHODS and hmac.compare_digest(
+        login.sign.lower().encode(), signed(identity, login.client, login.method, login.timestamp).encode())
+    wrong = "the sub-device is not one of this gateway's, or its sign is wrong"
+    code, text = (200, "success") if good else (460, wrong)
+    return json.dumps({"id": login.request, "code": code, "message": text, "data": ""}).encode()
+
+
+def _params(payload: bytes) -> Tuple[Dict[str, Any], str]:
+    if len(payload) > MESSAGE_MAX:
+        raise FormatError(f"a message of {len(payload)} bytes")
+    try:
+        document = json.loads(payload.rstrip(b"\0").decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise FormatError("the message is not JSON") from None
+    params = document.get("params") if isinstance(document, dict) else None
+    if not isinstance(params, dict):
+        raise FormatError('the message has no "params"')
+    return params, str(document.get("id", ""))[:40]
+
+
+def _step(value: object) -> int:
+    try:
+        step = int(str(value))
+    except ValueError:
+        raise FormatError('"step" is no number') from None
+    if not -4 <= step <= 100:
+        raise FormatError(f'"step" is {step}, not -4 to 100')
+    return step
+
+
+def _sub_login(product_key: str, device_name: str, params: Dict[str, Any], request: str) -> SubLogin:
+    texts = {name: params.get(name) for name in ("productKey", "deviceName", "clientId", "sign")}
+    for name, value in texts.items():
+        if not isinstance(value, str) or not value:
+            raise FormatError(f'"{name}" is no text')
+    timestamp = params.get("timestamp")
+    sub = Identity(str(texts["productKey"]), str(texts["deviceName"]), "")
+    return SubLogin(product_key, device_name, request, sub, str(texts["clientId"]),
+                    str(params.get("signMethod", "")).lower(), None if timestamp is None else str(timestamp),
+                    str(texts["sign"]))

@@ -1,0 +1,149 @@
+"""What any file of ours is: the binary ones by their bytes, the documents and keys by their text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Iterator, List, Optional, Tuple
+
+from aos_ota_plugin.errors import FormatError, OtaError, Place
+from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.images.inspect import inspect as inspect_image
+from aos_ota_plugin.images.tree import Part, shown
+
+__all__ = ["explain_payload", "inspect"]
+
+_LIST_MAX = 1000
+_REMEDY = ("give an OTA image (ota_rtos_ota.bin, .xz, .diff.bin), a data-file pack, a manifest, a layout or a key; of "
+           "the flashing file ota_rtos.bin, the ota_rtos_ota.bin beside it is the OTA file")
+
+
+def inspect(data: bytes, *, file: str) -> Part:
+    """Return what `data` is; `file` is named in errors.
+
+    Raises:
+        OtaError: it is none of our files, or a document of ours with something wrong in it.
+    """
+    if len(data) > IMAGE_MAX:
+        raise FormatError(f"the file has more than {IMAGE_MAX} bytes, so it is none for a device of ours",
+                          place=Place(file), remedy=_REMEDY)
+    try:
+        return inspect_image(data)
+    except FormatError as error:
+        part = _firmware(data) or _text(data, file)
+        if part is None:
+            raise FormatError(error.problem, place=Place(file), remedy=_REMEDY) from None
+        return part
+
+
+def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
+    """Say that `data` is the plain payload of the release whose manifest lies beside it; None when it is not."""
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    try:
+        release = parse_manifest(manifest[: DOCUMENT_MAX + 1], file="")
+    except OtaError:
+        return None
+    if hashlib.sha256(data).hexdigest() != release.payload.sha256:
+        return None
+    files = ", ".join(shown(image.file) for image in release.images) or "none"
+    return (f"this is the payload of release {shown(release.version)} as it is flashed over a cable, not an OTA file; "
+            f"the OTA files made of it: {files}")
+
+
+def _firmware(data: bytes) -> Optional[Part]:
+    """Tell about a linked firmware: the key that it trusts."""
+    if data[:4] != b"\x7fELF":
+        return None
+    from aos_ota_plugin.device.elf import read_public_key
+
+    try:
+        key = read_public_key(data)
+    except OtaError as error:
+        return Part("linked firmware (ELF)", 0, len(data), faults=(error.problem,))
+    trusted = "none: every signature is refused" if key.is_empty else key.fingerprint
+    return Part("linked firmware (ELF)", 0, len(data), facts=(("public key in it", trusted),))
+
+
+def _text(data: bytes, file: str) -> Optional[Part]:
+    if data.lstrip()[:1] == b"{":
+        return _document(data, file)
+    is_der = data[:1] == b"\x30" and data[1:2] >= b"\x80"
+    # A firmware with mbedtls in it holds PEM's lines, too; but it is no text.
+    if len(data) > DOCUMENT_MAX or not (is_der or b"\0" not in data):
+        return None
+    if b"PRIVATE KEY-----" in data:
+        return Part("private key", 0, len(data), notes=("nothing of it is shown; keep it to yourself",))
+    if is_der or b"-----BEGIN " in data or b"ota_pubn_buf" in data:
+        return _key(data, file)
+    return None
+
+
+def _key(data: bytes, file: str) -> Part:
+    from aos_ota_plugin.keys.public import parse_public_key
+
+    key = parse_public_key(data, file=file)
+    return Part("public key", 0, len(data), facts=(("fingerprint", key.fingerprint), ("size", "2048 bits, e = 65537")))
+
+
+def _document(data: bytes, file: str) -> Part:
+    from aos_ota_plugin.keys import approval
+    from aos_ota_plugin.protocol.push import parse_push
+    from aos_ota_plugin.release import layout, manifest
+
+    if len(data) > DOCUMENT_MAX:
+        raise FormatError(f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file),
+                          remedy=_REMEDY)
+    try:
+        value = unique_json.loads(data, file)
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise FormatError("this looks like JSON, and is none", place=Place(file), remedy=_REMEDY) from None
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if schema == manifest.SCHEMA:
+        read: Any = json.loads(manifest.parse_manifest(data, file=file).to_json())
+        kind = "manifest of a release"
+    elif schema == layout.SCHEMA:
+        read, kind = layout.parse_layout(data, file=file), "layout of a flash"
+    elif isinstance(value, dict) and "payloadType" in value:
+        read, kind = _stated(data, file), "signed statement of provenance; its signature is not judged here"
+    elif isinstance(value, dict) and "bomFormat" in value:
+        from aos_ota_plugin.provenance.cyclonedx import parse_bill
+
+        parse_bill(data, file=file)
+        read, kind = value, "list of components (CycloneDX)"
+    elif isinstance(value, dict) and value.get("format") == approval.FORMAT:
+        read, kind = json.loads(approval.parse_approval(data, file=file).to_json()), "approval of a second signer"
+    elif isinstance(value, dict) and "code" in value:
+        read, kind = json.loads(parse_push(data, file=file).to_json()), "push message"
+    else:
+        problem = "this JSON is no manifest, no layout, no push message, no approval and no provenance"
+        raise FormatError(problem, place=Place(file), remedy=_REMEDY)
+    facts: List[Tuple[str, str]] = []
+    for path, text in _leaves(read, ""):
+        if len(facts) == _LIST_MAX:
+            return Part(kind, 0, len(data), facts=tuple(facts), notes=(f"only {_LIST_MAX} values are shown",))
+        facts.append((path, text))
+    return Part(kind, 0, len(data), facts=tuple(facts))
+
+
+def _stated(data: bytes, file: str) -> Any:
+    """What an envelope holds, after a look at whether it is a statement of ours."""
+    from aos_ota_plugin.provenance.dsse import parse_envelope
+    from aos_ota_plugin.provenance.statement import parse_statement
+
+    payload = parse_envelope(data, file=file).payload
+    parse_statement(payload, file=file)
+    return json.loads(payload)
+
+
+def _leaves(value: Any, path: str) -> Iterator[Tuple[str, str]]:
+    """Yield every value of a document with its path, as ``images[0].size``."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{shown(key)}" if path else shown(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, shown(value) if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,296 @@
+"""Building a kept release again in a copy of the workspace: another path, time zone and -j, and no private key."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+
+from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
+from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.keys.passwords import pin_file
+from aos_ota_plugin.keys.pkcs11_uri import parse_uri
+from aos_ota_plugin.keys.released import SCHEME
+from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import reference_kind
+from aos_ota_plugin.pipeline.payloads import payload_of_release
+from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
+from aos_ota_plugin.release.manifest import Manifest
+from aos_ota_plugin.release.names import MANIFEST_NAME
+from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.settings.secretfile import SECRETS_FILE
+from aos_ota_plugin.verify.first_difference import explain
+from aos_ota_plugin.verify.release import Checked
+from aos_ota_plugin.workspace.find import find_root, find_solution
+from aos_ota_plugin.workspace.launcher import find_launcher
+from aos_ota_plugin.workspace.solution import SolutionView, load_solution
+from aos_ota_plugin.workspace.solution_settings import load_settings
+
+_HELD = ".aos_ota_verify"
+"""The folder in the copied solution that holds the release, for the build to take its signatures from."""
+_BUILT = ("out", "aos_sdk", "releases", _HELD)
+_SAFE = re.compile(r"[A-Za-z0-9._-]+")
+_ZONES = ("Pacific/Chatham", "America/St_Johns")
+_TAIL = 30
+_RULES = ("OTA_WARN_SHARED_KEY=n", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=")
+"""What binds who signs, and changes no image: the second signer is as far away as the first one."""
+_ONE_OF = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
+"""Settings of which one is y: the others follow."""
+
+
+class Task(NamedTuple):
+    """What is to be built again: the release, its settings by the statement if there is one, the release before."""
+
+    manifest: Manifest
+    file: str
+    settings: Optional[Mapping[str, str]]
+    public_key: Optional[PublicKey]
+    base: Optional[str]
+
+
+def rebuild(task: Task, solution: str) -> Iterator[Checked]:
+    """Build it again and yield what is the same.
+
+    Raises:
+        ProofError: something differs; the error says where.
+        BuildError: the build failed, or cannot start.
+    """
+    manifest = task.manifest
+    if manifest.security == "local" and task.public_key is None:
+        raise ProofError("a signed release is built again with its public key", place=Place(task.file),
+                         remedy="give the public key that you trust with --public-key")
+    if task.base is None and manifest.is_transition:
+        raise ProofError("a transition release is made for the devices of the release before, which is not at hand",
+                         place=Place(task.file), remedy="give that release's folder with --base")
+    if task.base is None and any(image.kind == "diff" for image in manifest.images):
+        raise ProofError("the diff image is made from the release before, which is not at hand", place=Place(task.file),
+                         remedy="give that release's folder with --base")
+    folder = find_solution(solution)
+    arguments = _arguments(task)
+    aos = _find_aos()
+    with _copy(folder) as copied:
+        view = load_solution(copied)
+        if manifest.solution and view.solution.name != manifest.solution:
+            raise ProofError(f"this release is one of {manifest.solution}, and the solution here is "
+                             f"{view.solution.name}", place=Place(view.solution.file),
+                             remedy="name the folder of the solution that it was built from")
+        if manifest.board and view.board and view.board.name != manifest.board:
+            arguments = ["-b", _safe("board", manifest.board), *arguments]
+            view = load_solution(copied, board=manifest.board)
+        _hold(task, copied)
+        yield from _same_components(task, view)
+        zone = next(zone for zone in _ZONES if zone != os.environ.get("TZ"))
+        jobs = (os.cpu_count() or 1) + 1
+        status, output = _make(aos, copied, [*arguments, f"MULTITHREADS=-j{jobs}"], zone)
+        yield from _compare(task, view, status, output)
+        yield Checked("rebuilt", f"in {copied}, time zone {zone}, -j{jobs}, without the signing key")
+
+
+def _find_aos() -> str:
+    path = os.path.dirname(os.path.abspath(sys.executable)) + os.pathsep + os.environ.get("PATH", "")
+    find_launcher(path)
+    return str(shutil.which("aos", path=path))
+
+
+# --- the settings
+
+
+def _arguments(task: Task) -> List[str]:
+    """What `aos make` is given. It hands that to a shell, so nothing but plain words may come out of a document."""
+    chosen = dict(task.settings) if task.settings else _settings_of(task.manifest)
+    arguments = []
+    for name, value in sorted(chosen.items()):
+        if name in {"OTA_PROVENANCE", "OTA_WARN_SHARED_KEY"} or not value:
+            continue
+        if name == "OTA_PARTITION_SIZE" and value == "0x0":
+            continue
+        if name.startswith(_ONE_OF) and value != "y" and name != "OTA_CONFIG_RSA":
+            continue
+        if name in ("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA") and task.manifest.security == "none":
+            continue
+        arguments.append(f"{_safe('setting', name)}={_safe(name, value)}")
+    arguments.append("OTA_PROVENANCE=n")
+    if task.manifest.security != "none" and not task.manifest.is_transition:
+        arguments.append("OTA_KEY_RING=")  # the ring may have gone on since, and nothing new is signed here
+    if task.public_key is not None and task.manifest.security != "none":
+        arguments.append(f"OTA_PUBLIC_KEY={_HELD}/public.pem")
+    if task.manifest.security == "local":
+        arguments += [f"OTA_SIGNING_KEY={SCHEME}{_HELD}", *_RULES]
+    if task.manifest.modules == ():
+        arguments.append("OTA_MODULES=")
+    arguments.append(f"OTA_BASE_RELEASE={_HELD}/base/{MANIFEST_NAME}" if task.base else "OTA_BASE_RELEASE=")
+    return arguments
+
+
+def _settings_of(manifest: Manifest) -> Dict[str, str]:
+    kinds = {image.kind for image in manifest.images}
+    return {
+        "OTA_APP_VERSION": manifest.version, f"OTA_IMAGE_{manifest.image_magic}": "y",
+        "OTA_COMPRESS_XZ": "y" if "xz" in kinds else "n", "OTA_DIFF": "y" if "diff" in kinds else "n",
+        **({"OTA_EMBED_NEXT_KEY": "y"} if manifest.is_transition else {}),
+        "OTA_CONFIG_RSA": "n" if manifest.security == "none" else "y",
+        **({f"OTA_CONFIG_{manifest.security.upper()}_RSA": "y"} if manifest.security != "none" else {}),
+        **({f"OTA_IDENTITY_{manifest.identity.upper()}": "y"} if manifest.identity != "unknown" else {}),
+    }
+
+
+def _safe(what: str, value: str) -> str:
+    if not _SAFE.fullmatch(value):
+        raise FormatError(f"the release names {value[:40]!r} as {what}, which no build of ours has",
+                          remedy="get the release anew from where it was built")
+    return value
+
+
+# --- the copy
+
+
+@contextlib.contextmanager
+def _copy(folder: str) -> Iterator[str]:
+    """A copy of the workspace in a folder of ours; gone afterwards. Without the key, outputs, and git's own files."""
+    settings = load_settings(folder)
+    left_out = {os.path.realpath(path) for path in _signers_files(settings, folder)}
+    if settings.identity != "embedded":
+        left_out.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
+    root = os.path.realpath(find_root(folder))
+    solution = os.path.realpath(folder)
+
+    def ignore(place: str, names: List[str]) -> List[str]:
+        skipped = [name for name in names if name in (".git", "__pycache__", ".sconsign.dblite")
+                   or os.path.realpath(os.path.join(place, name)) in left_out]
+        if os.path.realpath(place) == solution:
+            skipped += [name for name in names if name in _BUILT]
+        if os.path.basename(place) == "ota_bin":
+            skipped += [name for name in names if name.startswith(("ota_rtos", ".ota_rtos", "ota_module_"))]
+        return skipped
+
+    with tempfile.TemporaryDirectory(prefix="aos-ota-verify-") as temporary:
+        target = os.path.join(os.path.realpath(temporary), "rebuilt", "elsewhere")
+        try:
+            shutil.copytree(root, target, symlinks=True, ignore=ignore)
+        except (OSError, shutil.Error) as error:
+            raise BuildError(f"the workspace {root} cannot be copied to {target}: {_first(error)}",
+                             remedy="make room there, or set TMPDIR to a folder with room for the workspace") from None
+        yield os.path.join(target, os.path.relpath(solution, root))
+
+
+def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
+    """Private keys, and files with tokens' PINs."""
+    for reference in (settings.signing_key, settings.second_signer):
+        kind = reference_kind(reference) if reference else None
+        if kind == "file":
+            yield str(reference)
+        elif kind == "pkcs11":
+            source = parse_uri(str(reference)).pin_source
+            if source:
+                yield pin_file(source, folder)
+
+
+def _first(error: OSError) -> str:
+    """One line of what copytree collected."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
+        return str(error.args[0][0][-1])
+    return error.strerror or str(error)
+
+
+def _hold(task: Task, copied: str) -> None:
+    """Put the release, its public key and the release before where the build finds them."""
+    held = Path(copied, _HELD)
+    for kept, target in ((task.file, held), (task.base, held / "base")):
+        if kept is None:
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        source = Path(kept)
+        for path in (source if source.is_dir() else source.parent).iterdir():
+            if path.is_file():
+                shutil.copy(path, target / path.name)
+        if source.is_file() and source.name != MANIFEST_NAME:
+            shutil.copy(source, target / MANIFEST_NAME)
+    if task.public_key is not None:
+        (held / "public.pem").write_text(task.public_key.to_pem(), encoding="ascii")
+
+
+# --- the build
+
+
+def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, str]:
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN", "AOS_OTA_PASSPHRASE_COMMAND")}
+    environment.update(TZ=zone, USER="verifier", LOGNAME="verifier",
+                       PATH=os.path.dirname(os.path.abspath(aos)) + os.pathsep + environment.get("PATH", ""))
+    done = subprocess.run([aos, "make", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+# --- the comparison
+
+
+def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
+    """Before anything is compiled: the same components, of the same versions, as the release lists."""
+    from aos_ota_plugin.pipeline.workplace import component_of
+    from aos_ota_plugin.provenance.component import Product
+    from aos_ota_plugin.provenance.cyclonedx import components_in
+    from aos_ota_plugin.verify.release import bill_beside
+
+    if task.settings is None:
+        return
+    path, kept = bill_beside(task.manifest, task.file)
+    components = [component_of(package, view) for package in view.components]
+    product = Product(task.manifest.solution or "", task.manifest.version, task.manifest.board,
+                      task.manifest.payload.sha256)
+    here = bill_of_materials(product, components)
+    if here == kept:
+        yield Checked("rebuilt: components", f"the same {len(components)}")
+        return
+    released, found = components_in(kept, file=path), components_in(here, file=path)
+    names = sorted(name for name in released.keys() | found.keys() if released.get(name) != found.get(name))
+    shown = ", ".join(f"{name} {released.get(name, 'not used')} was released, here it is {found.get(name, 'not used')}"
+                      for name in names[:5])
+    raise ProofError(f"the workspace's components are not those of the release: {shown or 'their descriptions differ'}",
+                     place=Place(path), remedy="check out the versions that the release was built from")
+
+
+def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterator[Checked]:
+    manifest = task.manifest
+    folder = _outputs(view)
+    elf = next(iter(Path(view.solution.path, "out").glob("*@*.elf")), None)
+    payload = Path(folder, manifest.payload.file)
+    if not payload.is_file():
+        plain = next(iter(Path(view.solution.path, "out").glob("*@*.bin")), None)
+        payload = plain or payload
+    if not payload.is_file():
+        raise _failed(status, output)
+    released = payload_of_release(manifest, task.file)
+    found = explain(released, payload.read_bytes(), elf.read_bytes() if elf else None, name="the payload")
+    if found:
+        raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
+    yield Checked("rebuilt: payload", f"the same {len(released)} bytes")
+    if status:
+        raise _failed(status, output)
+    for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
+        kept = read(os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it")
+        made = read(os.path.join(folder, artifact.file), "the rebuilt file", "build it with the same settings",
+                    BuildError)
+        found = explain(kept, made, None, name=artifact.file)
+        if found:
+            raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
+        yield Checked(f"rebuilt: {artifact.file}", f"the same {artifact.size} bytes")
+
+
+def _outputs(view: SolutionView) -> str:
+    flasher = os.path.join(view.chip.path, "release", "write_flash_gui") if view.chip else ""
+    if view.chip and view.chip.postimage_script and os.path.isdir(flasher):
+        return os.path.join(flasher, "ota_bin")
+    return os.path.join(view.solution.path, "out")
+
+
+def _failed(status: int, output: str) -> BuildError:
+    tail = "\n".join(f"    {line}" for line in output.rstrip().splitlines()[-_TAIL:])
+    return BuildError(f"`aos make` of the copy ended with status {status}; the end of what it printed:\n{tail}",
+                      remedy="make the workspace build, then try again")
