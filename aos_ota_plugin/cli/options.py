@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
 import click
 
@@ -61,10 +61,12 @@ def _from_environment(variable: str) -> Optional[Secret]:
 
 def split_pairs(arguments: Tuple[str, ...]) -> Tuple[Tuple[str, str], ...]:
     """``KEY=value`` arguments as ``aos make`` takes them; a usage error for anything else."""
-    pairs = []
+    pairs: List[Tuple[str, str]] = []
     for argument in arguments:
         name, separator, value = argument.partition("=")
         if not separator:
             raise click.UsageError(f"{argument!r} is not KEY=value")
+        if name in dict(pairs):
+            raise click.UsageError(f"{name} is given twice")
         pairs.append((name, value))
     return tuple(pairs)

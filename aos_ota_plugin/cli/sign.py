@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
 import click
 
@@ -146,16 +146,17 @@ def command(
     click.echo(f"signed by key {release.manifest.signer}")
     for line in key_lines(release.manifest):
         click.echo(line)
-    show_outcomes(release.manifest)
+    manifest = release.manifest
+    show_outcomes(dict(manifest.proofs), dict(manifest.excused), dict(manifest.not_judged))
 
 
-def show_outcomes(manifest: Manifest) -> None:
+def show_outcomes(passed: Mapping[str, str], excused: Mapping[str, str], not_judged: Mapping[str, str]) -> None:
     """Print every rule with its outcome."""
-    for mark, outcomes in (("ok", manifest.proofs), ("!!", manifest.excused)):
-        for proof in outcomes:
-            click.echo(f"  {mark}  {proof.rule}: {proof.detail}")
-    for proof in manifest.not_judged:
-        click.echo(f"   -  {proof.rule}: not judged: {proof.detail}")
+    for mark, outcomes in (("ok", passed), ("!!", excused)):
+        for rule, detail in outcomes.items():
+            click.echo(f"  {mark}  {rule}: {detail}")
+    for rule, detail in not_judged.items():
+        click.echo(f"   -  {rule}: not judged: {detail}")
 
 
 def _source(chip: Optional[str], *, allow_any: bool) -> PayloadSource:
@@ -227,8 +228,10 @@ def _message_name(name: str) -> str:
 
 def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> None:
     from aos_ota_plugin.release.make import signing_request
+    from aos_ota_plugin.release.proofs import Proofs
 
-    request = signing_request(given)
+    proofs = Proofs()
+    request = signing_request(given, proofs)
     document = request.to_json()
     message = _message_name(output)
     write_set(folder, {os.path.basename(output): document, os.path.basename(message): request.hash32})
@@ -238,6 +241,7 @@ def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> No
     click.echo(f"{output}  what has to be signed, and what for")
     click.echo(f"{message}  the 32 bytes: sign them as any message, RSASSA-PKCS1-v1_5 with SHA-256, e.g.")
     click.echo(f"    openssl dgst -sha256 -sign KEY.pem -out SIGNATURE {message}")
+    show_outcomes(proofs.passed, proofs.excused, proofs.not_judged)
 
 
 def _base_payload(base: Manifest, file: str, output: str) -> bytes:

@@ -88,8 +88,9 @@ def parse_objcopy(arguments: Sequence[str]) -> ObjcopyOptions:
     for pattern in (*values[_ONLY], *values[_REMOVED]):
         if not _PATTERN.fullmatch(pattern):
             raise _not_understood(f"-R or -j {pattern}")
-    if any(value != "binary" for value in values[_FORMAT]):
-        raise _not_understood(f"-O {values[_FORMAT][-1]}")
+    other = [value for value in values[_FORMAT] if value != "binary"]
+    if other:
+        raise _not_understood(f"-O {other[0]}")
     fill = [_byte(value) for value in values[_GAP_FILL]]
     return ObjcopyOptions(tuple(values[_ONLY]), tuple(values[_REMOVED]), fill[-1] if fill else None)
 

@@ -165,9 +165,12 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
     from aos_ota_plugin.workspace.chip import load_chip
 
     chip = load_chip(site.chip)
+    # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
+    changed_in_place = site.binary == site.payload and bool(site.steps)
     return PayloadSource(
         objcopy=site.objcopy,
-        binary=reading.read(site.binary, "the .bin", "build the firmware first") if site.binary else None,
+        binary=reading.read(site.binary, "the .bin", "build the firmware first")
+        if site.binary and not changed_in_place else None,
         binary_name=os.path.basename(site.binary or ""),
         may_change=chip.may_change,
         allowed_by=f"the description of the chip {chip.name}",

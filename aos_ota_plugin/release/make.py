@@ -128,15 +128,15 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
     return Release(given.payload, image, manifest, compressed, diff, _compressed_size(given, compressed, diff))
 
 
-def signing_request(given: ReleaseInput) -> SigningRequest:
-    """What somebody else has to sign for this release.
+def signing_request(given: ReleaseInput, proofs: Optional[Proofs] = None) -> SigningRequest:
+    """Return what somebody else has to sign for this release; ``proofs`` collects the outcome of each rule.
 
     All is proven that can be without the signature. Raises as ``make_release``.
     """
     from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.keys.offline import SigningRequest
 
-    trusted = _prove_inputs(given, Proofs())
+    trusted = _prove_inputs(given, Proofs() if proofs is None else proofs)
     if trusted is None:
         raise SigningKeyError("a release that nobody signs has nothing to be signed", remedy="give a public key")
     if not given.payload:

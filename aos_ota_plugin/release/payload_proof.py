@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Optional
 from aos_ota_plugin.errors import ProofError, placed
 
 if TYPE_CHECKING:
+    from aos_ota_plugin.device.flat_binary import ObjcopyOptions
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.release.proofs import Proofs
     from aos_ota_plugin.release.request import ReleaseInput
@@ -35,16 +36,20 @@ def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Pro
             f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
             remedy="look where the chip's image step takes it from; an OTA image must not carry it")
     if given.elf is None:
-        proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
+        proofs.not_judged[BINARY_RULE] = proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
         return
     from aos_ota_plugin.device.flat_binary import flat_binary, parse_objcopy
 
     source = given.source
     with placed(given.elf_name):
-        flat = flat_binary(given.elf, parse_objcopy(source.objcopy))
+        options = parse_objcopy(source.objcopy)
+        flat = flat_binary(given.elf, options)
     if source.binary is not None:
         _prove_binary(given, flat, source.binary)
-        proofs.passed[BINARY_RULE] = f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}"
+        proofs.passed[BINARY_RULE] = (
+            f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}{_options(options)}")
+    else:
+        proofs.not_judged[BINARY_RULE] = "no .bin is given"
     if source.allow_any:
         _refuse_another_version(given, trusted)
         proofs.excused[PAYLOAD_RULE] = f"not compared: allowed by {ALLOW_SETTING}"
@@ -81,6 +86,13 @@ def _prove_beginning(given: ReleaseInput, flat: bytes) -> int:
     return sum(ours != theirs for ours, theirs in zip(flat[:head], payload[:head]))
 
 
+def _options(options: ObjcopyOptions) -> str:
+    """Name the options that leave sections out or fill gaps, "" where there are none."""
+    words = [*(f"-j {name}" for name in options.only), *(f"-R {name}" for name in options.removed),
+             *([f"--gap-fill 0x{options.gap_fill:02x}"] if options.gap_fill is not None else [])]
+    return f" with {' '.join(words)}" if words else ""
+
+
 def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
     """Say where bytes that should begin with the firmware stop doing so, or that there are too few or too many."""
     common = min(len(flat), len(other))
@@ -90,7 +102,8 @@ def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
         return f"it has {len(other)} bytes, and the firmware has {len(flat)}"
     while flat[first] == other[first]:
         first += 1
-    return f"the first other byte is at 0x{first:x}" + (
+    compared = f", compared from 0x{start:x} on" if start else ""
+    return f"the first other byte is at 0x{first:x}{compared}" + (
         f"; it has {len(other)} bytes, and the firmware has {len(flat)}" if len(other) < len(flat) else "")
 
 

@@ -45,6 +45,7 @@ def development_reason(key: PublicKey) -> str:
 def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
     """The keys are ones that releases may be made with: `trusted`, which checks this image, and the one it brings."""
     if trusted is None:
+        proofs.not_judged["development keys"] = "nobody signs"
         return
     reasons = []
     for key in (trusted, given.next_key):

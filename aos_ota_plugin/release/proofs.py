@@ -76,7 +76,7 @@ def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
 def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
     """The firmware holds the version, and of the identity what it should."""
     if given.elf is None:
-        proofs.not_judged["version in the firmware"] = _NO_ELF
+        proofs.not_judged["version in the firmware"] = proofs.not_judged[_FREE_OF_SECRETS] = _NO_ELF
         return
     from aos_ota_plugin.device.elf import elf_contains
 
@@ -96,7 +96,9 @@ def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
             f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
             remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want")
     if given.forbidden:
-        proofs.passed["no device secret in the firmware"] = "none of those that this build knows"
+        proofs.passed[_FREE_OF_SECRETS] = "none of those that this build knows"
+    elif not given.embedded:
+        proofs.not_judged[_FREE_OF_SECRETS] = "no secret is given to look for"
 
 
 def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
@@ -216,6 +218,7 @@ def prove_acceptance(
 
 
 _NO_ELF = "no ELF is given"
+_FREE_OF_SECRETS = "no device secret in the firmware"
 NO_BASE = "no base release is given"
 _FIRMWARE = {"ALL", "APP", "KERNEL"}
 _REMEDIES = {

@@ -34,18 +34,30 @@ def refuse_unknown(
 ) -> None:
     """Raise SettingsError for the first ``OTA_`` name that is neither ours nor known to be another's.
 
-    On the command line, where a name may belong to nobody, one that is nearly ours counts, too: ``OAT_APP_VERSION``.
+    So does one of ours with Kconfig's prefix (``CONFIG_OTA_DIFF``), which only ota.config may have. On the command
+    line, where a name may belong to nobody, one that is nearly ours counts, too: ``OAT_DIFF``, ``APP_VERSION``.
     """
     for layer in layers:
         for raw in layer:
             name = raw.name
             if name in names or name in known_foreign:
                 continue
-            if not name.upper().startswith("OTA_") and not (
-                    raw.origin.kind == COMMAND_LINE and nearest(name.upper(), names, _SLIP)):
+            meant = _meant(name, names, anywhere=raw.origin.kind == COMMAND_LINE)
+            if not name.upper().startswith("OTA_") and meant is None:
                 continue
             if name in DEVICE_MACROS or _AOS_VERSION.fullmatch(name):
                 continue
-            near = nearest(name.upper(), names)
+            near = meant or nearest(name.upper(), names)
             remedy = f"did you mean {near}?" if near else "`aos-ota config` lists the settings there are"
             raise complaint(raw, "there is no such setting", remedy)
+
+
+def _meant(name: str, names: Collection[str], *, anywhere: bool) -> Optional[str]:
+    """Return the setting that a name without ``OTA_`` in front was meant to be, None where it may be another's."""
+    upper = name.upper()
+    if upper.startswith("CONFIG_OTA_"):
+        plain = upper[len("CONFIG_"):]
+        return plain if plain in names else nearest(plain, names, _SLIP)
+    if not anywhere:
+        return None
+    return f"OTA_{upper}" if f"OTA_{upper}" in names else nearest(upper, names, _SLIP)

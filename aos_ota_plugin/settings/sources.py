@@ -120,7 +120,8 @@ def _unusable(yaml_text: YamlText, section: Entry) -> Optional[Place]:
 def read_ota_config(text: str, file: str) -> List[RawSetting]:
     """Read a saved ``ota.config`` (Kconfig's own format, with or without the prefix ``CONFIG_``).
 
-    Raises SettingsError for a line that is neither a setting nor a comment, SecretError for a secret.
+    Raises SettingsError for a line that is neither a setting nor a comment and for a name that stands twice,
+    SecretError for a secret.
     """
     settings: List[RawSetting] = []
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text.lstrip("\ufeff")), start=1):
@@ -134,7 +135,20 @@ def read_ota_config(text: str, file: str) -> List[RawSetting]:
             continue
         start = len(line) - len(line.lstrip()) + 1
         settings.append(_config_line(stripped, Place(file, number, start)))
+    _refuse_repeated(settings)
     return settings
+
+
+def _refuse_repeated(settings: Sequence[RawSetting]) -> None:
+    """Raise SettingsError for a name that stands twice in one file: only the last would count."""
+    first: Dict[str, RawSetting] = {}
+    for raw in settings:
+        earlier = first.setdefault(raw.name, raw)
+        if earlier is not raw:
+            line = earlier.origin.place.line if earlier.origin.place else 0
+            here = raw.origin.place.line if raw.origin.place else 0
+            raise SettingsError(f"{raw.name}: it stands twice, in lines {line} and {here}", place=raw.origin.place,
+                                remedy="take one of the two out")
 
 
 def _config_line(line: str, place: Place) -> RawSetting:

@@ -71,6 +71,8 @@ class Verification:
         yield Checked("manifest", f"{manifest.version}, {len(manifest.images)} images, {len(manifest.modules)} modules")
         for excuse in manifest.excused:
             yield Checked(excuse.rule, f"excused when it was released: {excuse.detail}", judged=False)
+        for unjudged in manifest.not_judged:
+            yield Checked(unjudged.rule, f"nor when it was released: {unjudged.detail}", judged=False)
         if self._statement:
             yield from self._check_statement()
         else:

@@ -139,7 +139,8 @@ def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -
 
 def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package]:
     board_name = solution.board_name
-    if board_name in steady:
+    # aos-tools looks at the solution's own list first, and fails on a board that only another component depends on.
+    if board_name in steady and any(depend.name == board_name for depend in solution.depends):
         return steady[board_name]
     if board_name:
         raise WorkspaceError(

@@ -94,4 +94,14 @@ def test_verify_release_says_what_it_does_not_judge(sign, run, folder):
     assert "   -  statement: not judged: --without-statement leaves it out\n" in done.stdout
     assert "   -  ota_rtos_ota.bin: as a device: not judged: no public key is given\n" in done.stdout
     assert "   -  development keys: not judged: excused when it was released: allowed by OTA_ALLOW_DEVELOPMENT_KEY\n" in done.stdout
-    assert done.stdout.splitlines()[-1] == "verified: 3 checks, 3 not judged"
+    assert "   -  version order: not judged: nor when it was released: no base release is given\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"verified: 3 checks, {3 + len(document['not_judged'])} not judged"
+
+
+def test_what_is_signed_elsewhere_shows_every_outcome(run, folder):
+    (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
+    ask = ("sign", "ota_rtos.bin", "--public-key", KEYS / "public.pem", "--version", "app-1.0.1", "--emit-digest", "d.json")
+    done = run(*ask, "--elf", "fw.elf", "--allow-changed-payload")
+    assert done.returncode == 0, done.stderr
+    assert "  !!  the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD\n" in done.stdout
+    assert "   -  the payload is the linked firmware: not judged: no ELF is given" in run(*ask).stdout

@@ -29,7 +29,8 @@ def test_good_release(given, signer):
     assert {"public key in the firmware", "version in the firmware", "device: signature", "device: hash",
             "device: partition", "device: image_info"} <= {proof.rule for proof in manifest.proofs}
     assert {proof.rule: proof.detail for proof in manifest.not_judged} == {
-        "version order": "no base release is given", "same key as the base release": "no base release is given",
+        "no device secret in the firmware": "no secret is given to look for",
+        "the .bin is the linked firmware": "no .bin is given", "version order": "no base release is given", "same key as the base release": "no base release is given",
         "same image_magic as the base release": "no base release is given", "device: push": "no push message given",
         "device: version": "the new or the device's version is not known"}
     assert manifest.excused == ()

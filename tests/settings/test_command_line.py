@@ -82,18 +82,22 @@ def test_the_environment_alone_sets_nothing_and_that_is_said():
 # --- names that are nearly ours
 
 
-@pytest.mark.parametrize("name", ["OAT_APP_VERSION", "OTAA_APP_VERSION", "OTAAPP_VERSION", "ota_app_version", "OTA_APP_VERSON"])
+@pytest.mark.parametrize("name", ["OAT_APP_VERSION", "OTAA_APP_VERSION", "OTAAPP_VERSION", "ota_app_version", "OTA_APP_VERSON",
+                                  "APP_VERSION", "CONFIG_OTA_APP_VERSION", "CONFIG_OTA_APP_VERSON"])
 def test_a_misspelt_name_is_refused(name):
     with pytest.raises(SettingsError, match="did you mean OTA_APP_VERSION"):
         refuse_unknown([read_command_line([(name, "app-1")])], NAMES, ())
     refuse_unknown([read_command_line([(name, "app-1")])], NAMES, {name})
 
 
-@pytest.mark.parametrize("name", ["APP_VERSION", "LWIP_DEBUG", "V", "BOARD", "CFLAGS", "DEMO_VENDOR_FLAWS", "SIGNING", "PARTITION"])
+@pytest.mark.parametrize("name", ["LWIP_DEBUG", "APP_NAME", "V", "BOARD", "CFLAGS", "DEMO_VENDOR_FLAWS", "SIGNING", "PARTITION"])
 def test_other_names_stay_as_they_are(name):
     refuse_unknown([read_command_line([(name, "1")])], NAMES, ())
 
 
 def test_a_file_may_hold_names_that_are_nearly_ours():
-    """There a name belongs to someone: it has a line, and aos-tools makes a macro of it."""
-    refuse_unknown([[RawSetting("OAT_APP_VERSION", "1", "1", Origin(OTA_CONFIG))]], NAMES, ())
+    """There a name belongs to someone: it has a line, and aos-tools makes a macro of it. Kconfig's prefix is ours alone."""
+    for name in ("OAT_APP_VERSION", "APP_VERSION", "CONFIG_LWIP"):
+        refuse_unknown([[RawSetting(name, "1", "1", Origin(OTA_CONFIG))]], NAMES, ())
+    with pytest.raises(SettingsError, match="did you mean OTA_APP_VERSION"):
+        refuse_unknown([[RawSetting("CONFIG_OTA_APP_VERSION", "1", "1", Origin(OTA_CONFIG))]], NAMES, ())

@@ -225,3 +225,9 @@ def test_what_yaml_writes_we_read(values):
     lines = text.splitlines() if text.isascii() else None
     for raw in raws if lines else ():
         assert f"{raw.name}:" in lines[raw.origin.place.line - 1] + lines[max(raw.origin.place.line - 2, 0)]
+
+
+def test_name_that_stands_twice_in_ota_config():
+    with pytest.raises(SettingsError, match="OTA_DIFF: it stands twice, in lines 1 and 3") as caught:
+        read_ota_config("OTA_DIFF=y\n# a comment\n# CONFIG_OTA_DIFF is not set\n", "ota.config")
+    assert str(caught.value).startswith("ota.config:3:1: ")

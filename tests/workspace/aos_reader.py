@@ -37,23 +37,26 @@ def read(tools, task):
             return {"not rewritten": f"{type(trouble).__name__}: {trouble}"}
     package.set_specified_board(task["board"])
     solution.SCons.ARGLIST[:] = [tuple(pair) for pair in task["arguments"]]
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    ran_out = []
+    signal.signal(signal.SIGVTALRM, lambda number, frame: late(ran_out))
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # of this process alone, whatever else the machine does
     try:
         workspace = yoc.YoC()
         workspace.conf.disable_auto_install = True  # it would ask the network
         workspace.doBoardPreConfig(task["board"])
         read_in = workspace.getSolution(task["board"], exit_if_lost=True)
-    except TimeoutError:
-        return {"hangs": True}  # conditions in a circle multiply in it
     except BaseException as trouble:  # it ends by exit(-1), exit(0), or by an error of Python's
-        return {"fails": f"{type(trouble).__name__}: {trouble}"}
+        # Conditions in a circle multiply in it; and it goes on after errors that it does not look at.
+        return {"hangs": True} if ran_out else {"fails": f"{type(trouble).__name__}: {trouble}"}
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    if ran_out:
+        return {"hangs": True}
     return described(read_in)
 
 
-def late(number, frame):
+def late(ran_out):
+    ran_out.append(True)
     raise TimeoutError
 
 

@@ -62,7 +62,7 @@ def ours(view, arguments):
 
 
 # Not shrunk: that takes minutes, and an example is small enough to be read.
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(workspaces())
 def test_as_aos_tools_reads_it(aos_reads, tmp_path_factory, workspace):
     files, board, arguments = workspace
@@ -71,6 +71,20 @@ def test_as_aos_tools_reads_it(aos_reads, tmp_path_factory, workspace):
         compare(aos_reads, write(root, files), board, arguments)
     finally:
         shutil.rmtree(root)
+
+
+def test_board_that_only_another_component_depends_on(aos_reads, tmp_path):
+    """Found by a run of the test above."""
+    hardware = "hw_info:\n  cpu_name: cortex-m4\n  arch_name: arm\n  ld_script: a.ld\n"
+    files = {".aos": "", "solutions/s/package.yaml": "name: s\nversion: v1\ndescription: x\ntype: solution\nsolution:\n  board_name: b1\n"
+             "depends:\n- ca: v1\n", "components/ca/package.yaml": "name: ca\nversion: v1\ndescription: x\ntype: common\ndepends:\n- b1: v1\n",
+             "hardware/board/b1/package.yaml": "name: b1\nversion: v1\ndescription: x\ntype: board\ndepends: [{k1: v1}]\n"
+             "hw_info:\n  chip_name: k1\n",
+             "hardware/chip/k1/package.yaml": f"name: k1\nversion: v1\ndescription: x\ntype: chip\n{hardware}"}
+    folder = write(tmp_path, files)
+    assert "fails" in aos_reads(folder, "", [])
+    with pytest.raises(OtaError, match="does not depend on its board b1"):
+        load_solution(str(folder), None, [])
 
 
 def as_in_a_build(view, theirs, arguments):
