@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import pytest
 from jsonschema import Draft202012Validator
-from waiting import HANGS
+from waiting import HANGS, until
 
 import aos_ota_plugin.release.manifest
 from aos_ota_plugin.keys.generate import generate_private_pem
@@ -93,7 +94,19 @@ class Workspace:
         """Replace a text that must be there exactly once."""
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        self.let_the_second_pass()
         path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def append(self, path: Path, text: str) -> None:
+        """Write a text behind what the file holds."""
+        self.let_the_second_pass()
+        with path.open("a", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+
+    def let_the_second_pass(self) -> None:
+        """Wait until what is written now is newer than every object: aos-tools compares whole seconds."""
+        newest = max((int(path.stat().st_mtime) for path in self.out.rglob("*.o")), default=0)
+        until(lambda: int(time.time()) != newest)
 
     def snapshot(self) -> Dict[str, bytes]:
         """The outputs by name."""
@@ -168,6 +181,7 @@ def restored(module_workspace: Workspace) -> Iterator[Callable[[Path], Path]]:
         return path
 
     yield remember
+    module_workspace.let_the_second_pass()
     for path, was in before.items():
         if was is None:
             path.unlink(missing_ok=True)

@@ -177,8 +177,7 @@ def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path, res
     with pytest.raises(ProofError, match="is not the file that this manifest describes"):
         prove_built(good, str(strange.solution), None)
 
-    source = restored(strange.solution / "maintask.c")
-    source.write_bytes(source.read_bytes() + b"\n#error no\n")
+    strange.append(restored(strange.solution / "maintask.c"), "\n#error no\n")
     for settings, why in (([version], "the compiler"), ([("OTA_APP_VERSION", "a b")], "a setting")):
         failed = build(*settings)
         assert failed.status == 0, why
