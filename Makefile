@@ -43,6 +43,7 @@ unit: $(VENV)/.ready-test
 
 check: $(VENV)/.ready-test
 	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/mypy"
 
 bench: test-packages $(VENV)/.ready-bench

@@ -42,9 +42,12 @@ def describe(error: BaseException) -> str:
         kinds.append(type(cause).__name__)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     places = _places(error.__traceback__)[-_SHOWN:]
-    return (f"internal error: {', from '.join(kinds)}\n    at " + "\n    at ".join(places or ["?"])
-            + "\n  fix: this is a fault of aos_ota_plugin; please report these lines, which hold none of your values, "
-              "and the command")
+    return (
+        f"internal error: {', from '.join(kinds)}\n    at "
+        + "\n    at ".join(places or ["?"])
+        + "\n  fix: this is a fault of aos_ota_plugin; please report these lines, which hold none of your values, "
+        "and the command"
+    )
 
 
 def _places(traceback: Optional[TracebackType]) -> List[str]:

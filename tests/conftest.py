@@ -21,20 +21,52 @@ AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 TESTS = Path(__file__).resolve().parent
 # These start programs: SCons, an install, a serial line's other end, a process that is to be killed.
 STARTING = (
-    "scons/test_plain_scons.py", "scons/test_sconsign.py", "faults", "fuzz/test_fuzz_inputs.py", "test_wheel.py",
+    "scons/test_plain_scons.py",
+    "scons/test_sconsign.py",
+    "faults",
+    "fuzz/test_fuzz_inputs.py",
+    "test_wheel.py",
     "transport/test_serial_lines.py",
-    "release/test_step_guard.py", "release/test_lock.py", "release/test_image_step.py", "keys/test_command_signer.py", "cli/test_large_files.py",
-    "cli/test_links.py", "test_children.py",
+    "release/test_step_guard.py",
+    "release/test_lock.py",
+    "release/test_image_step.py",
+    "keys/test_command_signer.py",
+    "cli/test_large_files.py",
+    "cli/test_links.py",
+    "test_children.py",
 )
 # Variables of a shell, beside those with the names' beginnings in `_own_environment`, that change what programs do or show.
-FOREIGN = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "MFLAGS", "SOFTHSM2_CONF", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+FOREIGN = (
+    "COLUMNS",
+    "LINES",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "MFLAGS",
+    "SOFTHSM2_CONF",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+)
 # With several workers these files and folders come first, so that no worker is left alone with a long file at the end.
 # The first two build the firmware that the other files of simulate/ use, each in another worker.
 SLOWEST_FIRST = (
-    "simulate/test_network.py", "simulate/test_scenarios.py", "aos/test_pythons.py", "scons/test_plain_scons.py",
-    "aos/test_fails_closed.py", "aos/test_rebuilds.py", "aos/test_hooking.py", "faults/test_commands_faults.py",
-    "aos/test_signers.py", "aos/test_verify_release.py", "aos", "test_wheel.py", "simulate", "cloud", "faults", "cli",
-    "boot", "transport",
+    "simulate/test_network.py",
+    "simulate/test_scenarios.py",
+    "aos/test_pythons.py",
+    "scons/test_plain_scons.py",
+    "aos/test_fails_closed.py",
+    "aos/test_rebuilds.py",
+    "aos/test_hooking.py",
+    "faults/test_commands_faults.py",
+    "aos/test_signers.py",
+    "aos/test_verify_release.py",
+    "aos",
+    "test_wheel.py",
+    "simulate",
+    "cloud",
+    "faults",
+    "cli",
+    "boot",
+    "transport",
 )
 
 
@@ -78,7 +110,9 @@ def require_tool() -> Callable[[str, bool, str], None]:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ContextManager[Path]]:
+def shared_folder(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], ContextManager[Path]]:
     """``with shared_folder(name) as folder``: the same folder for all workers of a run, for one of them at a time."""
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if hasattr(pytestconfig, "workerinput") else base) / "shared"
@@ -180,6 +214,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Callab
 
 
 def _pip(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     require("a package registry", done.returncode == 0, f"pip failed: {done.stderr[-1000:]}")

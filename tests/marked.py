@@ -26,9 +26,14 @@ class Marked:
         name, value = self._mark.decode().split("=")
         with self.output.open("wb") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, *(["-c", script] if script else ["-m", "aos_ota_plugin"]), *map(str, words)], cwd=cwd,
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
-                env={**os.environ, name: value, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"})
+                [sys.executable, *(["-c", script] if script else ["-m", "aos_ota_plugin"]), *map(str, words)],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                env={**os.environ, name: value, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"},
+            )
 
     def __enter__(self) -> Marked:
         return self
@@ -53,7 +58,11 @@ class Marked:
                 state, _, _, session, *_ = (folder / "stat").read_text().rsplit(")", 1)[1].split()
                 if marked:
                     self._sessions.add(session)
-                if state != "Z" and (marked or session in self._sessions) and (folder / "comm").read_text().startswith(program):
+                if (
+                    state != "Z"
+                    and (marked or session in self._sessions)
+                    and (folder / "comm").read_text().startswith(program)
+                ):
                     found.append(int(folder.name))
             except OSError:  # it has just ended
                 continue

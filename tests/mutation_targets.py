@@ -83,7 +83,9 @@ def mutated(target: Target, chance: random.Random) -> bytes:
         at = chance.randrange(low, max(high, low + 1))
         kind = chance.random()
         if kind < 0.7:
-            data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, data[at] ^ 1 << chance.randrange(8), chance.randrange(256)))
+            data[at] = chance.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, data[at] ^ 1 << chance.randrange(8), chance.randrange(256))
+            )
         elif kind < 0.8:
             data[at : at + 4] = struct.pack("<I", chance.choice((0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, len(data))))
         elif kind < 0.87:
@@ -102,8 +104,10 @@ def mutated(target: Target, chance: random.Random) -> bytes:
 
 SIGNER = load_signer((KEYS / "private.pem").read_bytes(), file="private.pem", passphrase=None)
 APPROVAL = Approval(bytes(range(32)), SIGNER.public_key.fingerprint, SIGNER.sign_hash(bytes(range(32))))
-RING = (f"current:\n  fingerprint: {'a' * 64}\nnext:\n  fingerprint: {'b' * 64}\n  public_key: keys/b.pem\n"
-        f"retired:\n- fingerprint: {'c' * 64}\n  note: lost\n").encode()
+RING = (
+    f"current:\n  fingerprint: {'a' * 64}\nnext:\n  fingerprint: {'b' * 64}\n  public_key: keys/b.pem\n"
+    f"retired:\n- fingerprint: {'c' * 64}\n  note: lost\n"
+).encode()
 KEY = SIGNER.public_key
 TOKEN = b"pkcs11:token=OTA%20keys;id=%a1%b2;slot-id=1?module-path=/usr/lib/x.so&pin-source=file:/etc/pin"
 COMMAND = b"command:tools/sign 'a b' \"c\" {digest_hex}"
@@ -118,22 +122,44 @@ PATCH = diff.create(OLD, NEW, limits=LIMITS)
 FIRST = diff.parse(PATCH)[0]
 TRIPLES = xz.decompress(FIRST.ctrl, 1 << 20)
 DIFF_IMAGE = diff.build(PATCH, sign=SIGNER.sign_hash)
-FILES = (pack.PackFile("a/b.js", b"print(1)"), pack.PackFile("image.bin", full.build(PAYLOAD[:500], sign=None)),
-         pack.PackFile("x", b""))
+FILES = (
+    pack.PackFile("a/b.js", b"print(1)"),
+    pack.PackFile("image.bin", full.build(PAYLOAD[:500], sign=None)),
+    pack.PackFile("x", b""),
+)
 PACK = pack.build(FILES)
 PACK_IMAGE = full.build(PACK, sign=SIGNER.sign_hash)
 ARTIFACT = Artifact("ota_rtos.bin", "payload", 3000, "0" * 32, "1" * 64)
-MANIFEST = Manifest("app-1.0.1", "local", "kv", "a" * 64, ARTIFACT, (ARTIFACT,), (Proof("rule", "détail 中"),), "ota_demo",
-                    "haas100", BaseRelease("app-1.0.0", "b" * 64))
-PUSH = PushMessage(len(PACK), "app-1.0.1", "http://ota.example/pack", "SHA256", hashlib.sha256(PACK).hexdigest(), "0" * 32,
-                   None, "front-panel")
+MANIFEST = Manifest(
+    "app-1.0.1",
+    "local",
+    "kv",
+    "a" * 64,
+    ARTIFACT,
+    (ARTIFACT,),
+    (Proof("rule", "détail 中"),),
+    "ota_demo",
+    "haas100",
+    BaseRelease("app-1.0.0", "b" * 64),
+)
+PUSH = PushMessage(
+    len(PACK),
+    "app-1.0.1",
+    "http://ota.example/pack",
+    "SHA256",
+    hashlib.sha256(PACK).hexdigest(),
+    "0" * 32,
+    None,
+    "front-panel",
+)
 MODULES = b"""modules:
   - {name: front-panel, version: panel-1.0.1, folder: panel, store_path: /data/panel, unpacked: true}
   - {name: radio, version: radio-1.0.0, file: radio.bin, magic: mcu}
 """
 FLASH = (Partition("HAL_PARTITION_APPLICATION", 0x2000, 0x8000),)
-LAYOUT = layout_document(place([FlashPart(full.ImageMagic.ALL, PAYLOAD)], FLASH), {"ota_all.bin": IMAGE},
-                         flash={"flash.bin": 0x2A000})
+LAYOUT = layout_document(
+    place([FlashPart(full.ImageMagic.ALL, PAYLOAD)], FLASH), {"ota_all.bin": IMAGE}, flash={"flash.bin": 0x2A000}
+)
 TABLE = b"""/* the board's */ hal_logic_partition_t hal_partitions[] = {
 [HAL_PARTITION_APPLICATION] = { .partition_owner = HAL_FLASH_EMBEDDED, .partition_start_addr = 0x2A000, .partition_length = 0x578000 },
 [HAL_PARTITION_OTA_TEMP] = { .partition_start_addr = 0x5BA000, // second
@@ -146,10 +172,15 @@ FILE_LIST:
       ADDR: "0xB32000"
       SIZE: 4907008
 """
-C_KEY = ("unsigned char ota_pubn_buf[256] = {\n" + ", ".join(f"0x{byte:02x}" for byte in KEY.n_bytes)
-         + "};\nunsigned char ota_pube_buf[3] = {0x01, 0x00, 0x01}; /* e */\n").encode()
-ELF = build_elf([Section(".data", b"before--" + KEY.n_bytes + KEY.e_bytes, address=0x20001000)],
-                [Symbol("ota_pubn_buf", 0x20001008, 256), Symbol("ota_pube_buf", 0x20001108, 3)])
+C_KEY = (
+    "unsigned char ota_pubn_buf[256] = {\n"
+    + ", ".join(f"0x{byte:02x}" for byte in KEY.n_bytes)
+    + "};\nunsigned char ota_pube_buf[3] = {0x01, 0x00, 0x01}; /* e */\n"
+).encode()
+ELF = build_elf(
+    [Section(".data", b"before--" + KEY.n_bytes + KEY.e_bytes, address=0x20001000)],
+    [Symbol("ota_pubn_buf", 0x20001008, 256), Symbol("ota_pube_buf", 0x20001108, 3)],
+)
 
 
 def repair_stream(data: bytearray) -> None:
@@ -173,7 +204,9 @@ def repair_info(data: bytearray) -> None:
 
 def check_full(data: bytes) -> bool:
     image = full.parse(data)
-    again = data[: image.body_size] + (image.sign_info.to_bytes() if image.sign_info else b"") + image.image_info.to_bytes()
+    again = (
+        data[: image.body_size] + (image.sign_info.to_bytes() if image.sign_info else b"") + image.image_info.to_bytes()
+    )
     assert again == data
     return image == full.parse(IMAGE)
 
@@ -206,7 +239,8 @@ def check_diff_parse(data: bytes) -> bool:
     assert sum(section.size for section in sections) == len(data)
     again = b"".join(section_bytes(one.new_size, one.crc16, one.ctrl, one.diff, one.extra) for one in sections)
     assert [(one.new_size, one.ctrl, one.diff, one.extra) for one in diff.parse(again)] == [
-        (one.new_size, one.ctrl, one.diff, one.extra) for one in sections]
+        (one.new_size, one.ctrl, one.diff, one.extra) for one in sections
+    ]
     return sections == diff.parse(DIFF_IMAGE)
 
 
@@ -325,8 +359,14 @@ def check_block(data: bytes) -> bool:
     return file == Announced("image.bin", 2048)
 
 
-SESSION = (announcement(Announced("image.bin", 1500)), block(1, PAYLOAD[:1024]), block(2, PAYLOAD[1024:1500].ljust(1024, b"\x1a")),
-           b"\x04", b"\x04", announcement(None))
+SESSION = (
+    announcement(Announced("image.bin", 1500)),
+    block(1, PAYLOAD[:1024]),
+    block(2, PAYLOAD[1024:1500].ljust(1024, b"\x1a")),
+    b"\x04",
+    b"\x04",
+    announcement(None),
+)
 
 
 def check_session(data: bytes) -> bool:
@@ -392,7 +432,10 @@ def check_table(data: bytes) -> bool:
     size = partition_table_size(text, "partition_conf.c")
     assert all(0 <= start <= 0xFFFFFFFF and 0 < length <= 0xFFFFFFFF for _, start, length, _ in rows)
     assert size is None or 0 < size.size <= 0xFFFFFFFF
-    return [row[:3] for row in rows] == [("HAL_PARTITION_APPLICATION", 0x2A000, 0x578000), ("HAL_PARTITION_OTA_TEMP", 0x5BA000, 0x578000)]
+    return [row[:3] for row in rows] == [
+        ("HAL_PARTITION_APPLICATION", 0x2A000, 0x578000),
+        ("HAL_PARTITION_OTA_TEMP", 0x5BA000, 0x578000),
+    ]
 
 
 def check_flash_list(data: bytes) -> bool:

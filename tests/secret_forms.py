@@ -10,18 +10,23 @@ def forms(secret):
     """The secret as it is, and the ways in which a careless program writes it down."""
     raw = secret.encode()
     found = {
-        "plain": raw, "backwards": raw[::-1], "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode(),
-        "utf-16-le": secret.encode("utf-16-le"), "utf-16-be": secret.encode("utf-16-be"),
+        "plain": raw,
+        "backwards": raw[::-1],
+        "hex": raw.hex().encode(),
+        "HEX": raw.hex().upper().encode(),
+        "utf-16-le": secret.encode("utf-16-le"),
+        "utf-16-be": secret.encode("utf-16-be"),
         "C bytes": ", ".join(f"0x{byte:02x}" for byte in raw).encode(),
         "URL": secret.replace(" ", "%20").replace("&", "%26").encode(),
         # A digest without salt is as good as the secret to who can guess.
-        "md5": hashlib.md5(raw).hexdigest().encode(), "sha1": hashlib.sha1(raw).hexdigest().encode(),
+        "md5": hashlib.md5(raw).hexdigest().encode(),
+        "sha1": hashlib.sha1(raw).hexdigest().encode(),
         "sha256": hashlib.sha256(raw).hexdigest().encode(),
     }
     for shift in range(3):
         # Inside a longer text base64 depends on what stands before, in one of three ways.
-        inner = base64.b64encode(b"\0" * shift + raw)[4 if shift else 0:]
-        found[f"base64 +{shift}"] = inner[:len(inner) // 4 * 4 - 4]
+        inner = base64.b64encode(b"\0" * shift + raw)[4 if shift else 0 :]
+        found[f"base64 +{shift}"] = inner[: len(inner) // 4 * 4 - 4]
         found[f"base64url +{shift}"] = found[f"base64 +{shift}"].replace(b"+", b"-").replace(b"/", b"_")
     return found
 

@@ -21,21 +21,36 @@ class SoftHsm:
         self.tokens = root / "tokens"
         self.tokens.mkdir(parents=True)
         config = root / "softhsm2.conf"
-        config.write_text(f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
-                          f"slots.mechanisms = {mechanisms}\n", encoding="utf-8")
+        config.write_text(
+            f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
+            f"slots.mechanisms = {mechanisms}\n",
+            encoding="utf-8",
+        )
         self.environ = {"SOFTHSM2_CONF": str(config)}
 
     @property
     def module(self) -> str:
         """SoftHSM's module."""
-        found = [path for path in (*Path("/usr/lib").glob("*/softhsm/libsofthsm2.so"), Path("/usr/lib/softhsm/libsofthsm2.so"),
-                                   Path("/usr/local/lib/softhsm/libsofthsm2.so")) if path.is_file()]
+        found = [
+            path
+            for path in (
+                *Path("/usr/lib").glob("*/softhsm/libsofthsm2.so"),
+                Path("/usr/lib/softhsm/libsofthsm2.so"),
+                Path("/usr/local/lib/softhsm/libsofthsm2.so"),
+            )
+            if path.is_file()
+        ]
         return str(found[0])
 
     def run(self, *command: object) -> str:
         """One of the tools; its output."""
-        done = subprocess.run([str(part) for part in command], env={**os.environ, **self.environ}, capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, **self.environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -34,10 +34,50 @@ MAY_IMPORT = {
     "pipeline": {"children", "release", "provenance", "settings", "workspace", "keys", "sources", "images", "device"},
     "verify": {"pipeline", "release", "protocol", "provenance", "settings", "workspace", "keys", "images", "device"},
     "cloud": {"children", "protocol", "release", "keys", "device"},
-    "lab": {"children", "cloud", "transport", "release", "protocol", "settings", "workspace", "keys", "images", "device"},
-    "scons": {"process", "pipeline", "release", "provenance", "console", "settings", "workspace", "keys", "sources", "images", "device"},
-    "cli": {"process", "children", "cloud", "lab", "verify", "pipeline", "release", "protocol", "provenance", "transport", "console",
-            "settings", "workspace", "keys", "sources", "images", "device"},
+    "lab": {
+        "children",
+        "cloud",
+        "transport",
+        "release",
+        "protocol",
+        "settings",
+        "workspace",
+        "keys",
+        "images",
+        "device",
+    },
+    "scons": {
+        "process",
+        "pipeline",
+        "release",
+        "provenance",
+        "console",
+        "settings",
+        "workspace",
+        "keys",
+        "sources",
+        "images",
+        "device",
+    },
+    "cli": {
+        "process",
+        "children",
+        "cloud",
+        "lab",
+        "verify",
+        "pipeline",
+        "release",
+        "protocol",
+        "provenance",
+        "transport",
+        "console",
+        "settings",
+        "workspace",
+        "keys",
+        "sources",
+        "images",
+        "device",
+    },
     "demo": set(),
     "__main__": {"cli"},
     "__init__": set(),
@@ -51,8 +91,11 @@ BUILT_ON = {f"{NAME}.sources.template_sandbox": {"jinja2"}}
 
 
 def modules():
-    return sorted(path for path in PACKAGE.rglob("*.py") if "workspace" not in path.relative_to(PACKAGE).parts[1:2]
-                  or path.relative_to(PACKAGE).parts[0] != "demo")
+    return sorted(
+        path
+        for path in PACKAGE.rglob("*.py")
+        if "workspace" not in path.relative_to(PACKAGE).parts[1:2] or path.relative_to(PACKAGE).parts[0] != "demo"
+    )
 
 
 def room(path):
@@ -73,7 +116,7 @@ def imports(path, tree):
             for alias in node.names:
                 yield node, alias.name
         elif isinstance(node, ast.ImportFrom):
-            above = ".".join(package[:len(package) - node.level + 1]) if node.level else ""
+            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             base = ".".join(part for part in (above, node.module) if part)
             yield node, base
             if base == NAME:
@@ -150,7 +193,11 @@ def test_no_circle_between_files():
 
 def test_no_verb_imports_another():
     """Commands share cli/options.py, output.py and their like, and nothing that a command is made of."""
-    verbs = {module_name(path) for path in PARSED if room(path) == "cli" and "@click.command" in path.read_text(encoding="utf-8")}
+    verbs = {
+        module_name(path)
+        for path in PARSED
+        if room(path) == "cli" and "@click.command" in path.read_text(encoding="utf-8")
+    }
     assert len(verbs) > 25
     for path in PARSED:
         if module_name(path) in verbs:
@@ -181,11 +228,21 @@ def printing(node):
     if not isinstance(node, ast.Call):
         return False
     called = ast.unparse(node.func)
-    return called in {"print", "input", "exit", "quit", "sys.exit", "os._exit", "logging.getLogger", "warnings.warn"} or (
-        called.startswith(("sys.stdout", "sys.stderr", "click.echo")))
+    return called in {
+        "print",
+        "input",
+        "exit",
+        "quit",
+        "sys.exit",
+        "os._exit",
+        "logging.getLogger",
+        "warnings.warn",
+    } or (called.startswith(("sys.stdout", "sys.stderr", "click.echo")))
 
 
-@pytest.mark.parametrize("path", [path for path in PARSED if room(path) not in {"cli", "scons", "__main__"}], ids=module_name)
+@pytest.mark.parametrize(
+    "path", [path for path in PARSED if room(path) not in {"cli", "scons", "__main__"}], ids=module_name
+)
 def test_only_the_outer_rooms_print(path):
     assert [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(PARSED[path]) if printing(node)] == []
 
@@ -195,15 +252,27 @@ def test_programs_are_never_started_through_a_shell(path):
     for node in ast.walk(PARSED[path]):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            assert called not in {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "eval", "exec"}, (
-                f"{path}:{node.lineno}")
+            assert called not in {
+                "os.system",
+                "os.popen",
+                "subprocess.getoutput",
+                "subprocess.getstatusoutput",
+                "eval",
+                "exec",
+            }, f"{path}:{node.lineno}"
             assert not [word for word in node.keywords if word.arg == "shell"], f"{path}:{node.lineno}"
 
 
 # Started on its own, each room's modules leave the heavy ones alone: what the source shows, measured.
-@pytest.mark.parametrize("name", [module_name(path) for path in PARSED if room(path) in {"files", "release", "pipeline", "device", "keys", "sources"}
-                                  and path.name == "__init__.py"] + [
-    f"{NAME}.pipeline.build", f"{NAME}.settings.resolve", f"{NAME}.workspace.solution", f"{NAME}.cli.main"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        module_name(path)
+        for path in PARSED
+        if room(path) in {"files", "release", "pipeline", "device", "keys", "sources"} and path.name == "__init__.py"
+    ]
+    + [f"{NAME}.pipeline.build", f"{NAME}.settings.resolve", f"{NAME}.workspace.solution", f"{NAME}.cli.main"],
+)
 def test_importing_it_is_cheap(name):
     script = f"import sys, {name}\nprint(sorted({HEAVY!r} & {{module.split('.')[0] for module in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -219,10 +288,22 @@ def test_circles_are_found():
 
 def test_the_reader_of_imports_sees_them_all():
     path = PACKAGE / "release" / "made_up.py"
-    tree = ast.parse("import os.path\nfrom . import lock\nfrom ..keys import rsa\nfrom aos_ota_plugin import cli\n"
-                     "def f():\n    import yaml\nif TYPE_CHECKING:\n    import jinja2\ntry:\n    import rich\nexcept E:\n    pass\n"
-                     "class C:\n    import filelock\n")
+    tree = ast.parse(
+        "import os.path\nfrom . import lock\nfrom ..keys import rsa\nfrom aos_ota_plugin import cli\n"
+        "def f():\n    import yaml\nif TYPE_CHECKING:\n    import jinja2\ntry:\n    import rich\nexcept E:\n    pass\n"
+        "class C:\n    import filelock\n"
+    )
     found = {name: node for node, name in imports(path, tree)}
-    assert set(found) == {"os.path", f"{NAME}.release", f"{NAME}.keys", NAME, f"{NAME}.cli", "yaml", "jinja2", "rich", "filelock"}
+    assert set(found) == {
+        "os.path",
+        f"{NAME}.release",
+        f"{NAME}.keys",
+        NAME,
+        f"{NAME}.cli",
+        "yaml",
+        "jinja2",
+        "rich",
+        "filelock",
+    }
     early = set(map(id, at_import_time(tree)))
     assert {name for name, node in found.items() if id(node) not in early} == {"yaml", "jinja2"}

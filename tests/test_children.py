@@ -58,7 +58,9 @@ def start_fleet(folder, monkeypatch):
 
 
 def start_tool(folder, monkeypatch):
-    tool.run_tool(tool.Tool(ENDLESS, folder=str(folder), environment=os.environ, timeout=600, limit=100, what="it"), b"")
+    tool.run_tool(
+        tool.Tool(ENDLESS, folder=str(folder), environment=os.environ, timeout=600, limit=100, what="it"), b""
+    )
 
 
 @pytest.mark.parametrize("start", [start_broker, start_device, start_console, start_make, start_fleet, start_tool])

@@ -16,7 +16,7 @@ PAGES = [ROOT / "docs" / "python-api.md", ROOT / "docs" / "zh-CN" / "python-api.
 
 @pytest.mark.parametrize("page", PAGES, ids=["en", "zh"])
 def test_the_example_runs(page, tmp_path, monkeypatch, capsys):
-    code, = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "keys").mkdir()
     key = tmp_path / "keys" / "ota_key.pem"
     key.write_bytes((KEYS / "private.pem").read_bytes())
@@ -38,4 +38,7 @@ def test_what_the_table_names_is_there(page):
 
 
 def test_both_pages_have_one_example():
-    assert len({tuple(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)) for page in PAGES}) == 1
+    assert (
+        len({tuple(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)) for page in PAGES})
+        == 1
+    )

@@ -23,8 +23,11 @@ from aos_ota_plugin.release.layout import parse_layout
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.verify.describe import inspect
 
-ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
-                        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
 ODD_KEYS = st.text(st.sampled_from('a"\\:{}[],\n文'), max_size=4)
 
 
@@ -48,7 +51,9 @@ def test_a_key_twice_is_refused_where_it_stands(members, inner, data):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("text", [r'{"a": 1, "\u0061": 2}', '{"a": {"b": 1}, "a": {"b": 1}}', '[[{"x": {"k": [], "k": []}}]]'])
+@pytest.mark.parametrize(
+    "text", [r'{"a": 1, "\u0061": 2}', '{"a": {"b": 1}, "a": {"b": 1}}', '[[{"x": {"k": [], "k": []}}]]']
+)
 def test_however_it_is_written(text):
     with pytest.raises(FormatError, match="stands in one object twice"):
         unique_json.loads(text.encode())
@@ -101,6 +106,8 @@ def test_a_cloud_s_configuration(tmp_path):
     config = {"mqtt_port": 1, "image_port": 2, "api_port": 3, "host": "h", "token": "t", "url_key": "u"}
     (tmp_path / "cloud.json").write_text(json.dumps(config), encoding="utf-8")
     assert read_config(tmp_path).token == "t"
-    (tmp_path / "cloud.json").write_text(json.dumps(config).replace('"token"', '"token": "x", "token"'), encoding="utf-8")
+    (tmp_path / "cloud.json").write_text(
+        json.dumps(config).replace('"token"', '"token": "x", "token"'), encoding="utf-8"
+    )
     with pytest.raises(FormatError, match="this is no cloud's configuration"):
         read_config(tmp_path)

@@ -28,17 +28,29 @@ def installed(environment) -> Path:
 
 def run(installed, *command, cwd, path=None):
     """A command of the installed wheel; a PYTHONPATH or an activated environment of the developer's does not reach it."""
-    environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environ = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
     environ["PATH"] = path or "/usr/bin:/bin"
-    return subprocess.run([str(installed / command[0]), *command[1:]], cwd=cwd, env=environ, check=False,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8")
+    return subprocess.run(
+        [str(installed / command[0]), *command[1:]],
+        cwd=cwd,
+        env=environ,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 def files_of_the_checkout():
     """{path in the wheel: file} of what a wheel has to hold."""
     found = {}
-    for folder, prefix in ((PROJECT / "aos_ota_plugin", "aos_ota_plugin"),
-                           *((PROJECT / name, f"aos_ota_plugin/{name}") for name in FOLDERS)):
+    for folder, prefix in (
+        (PROJECT / "aos_ota_plugin", "aos_ota_plugin"),
+        *((PROJECT / name, f"aos_ota_plugin/{name}") for name in FOLDERS),
+    ):
         for path in folder.rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 found[f"{prefix}/{path.relative_to(folder).as_posix()}"] = path
@@ -49,10 +61,16 @@ def files_of_the_checkout():
 def test_every_file_of_the_checkout_travels(wheel):
     expected = files_of_the_checkout()
     # What would be missed first.
-    assert {"aos_ota_plugin/Kconfig", "aos_ota_plugin/templates/otaappdemo.c.j2", "aos_ota_plugin/component/SConscript",
-            "aos_ota_plugin/site_scons/site_init.py", "aos_ota_plugin/site_scons/site_tools/aos_ota.py",
-            "aos_ota_plugin/demo/workspace/.aos", "aos_ota_plugin/demo/workspace/.gitignore",
-            "aos_ota_plugin/demo/workspace/solutions/ota_demo/SConstruct"} <= set(expected)
+    assert {
+        "aos_ota_plugin/Kconfig",
+        "aos_ota_plugin/templates/otaappdemo.c.j2",
+        "aos_ota_plugin/component/SConscript",
+        "aos_ota_plugin/site_scons/site_init.py",
+        "aos_ota_plugin/site_scons/site_tools/aos_ota.py",
+        "aos_ota_plugin/demo/workspace/.aos",
+        "aos_ota_plugin/demo/workspace/.gitignore",
+        "aos_ota_plugin/demo/workspace/solutions/ota_demo/SConstruct",
+    } <= set(expected)
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         assert names == set(expected)
@@ -64,9 +82,23 @@ def test_metadata_says_what_it_needs(wheel):
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         text = archive.read(name).decode("utf-8")
     assert "Requires-Python: >=3.9" in text
-    needs = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
+    needs = [
+        line.partition(": ")[2]
+        for line in text.splitlines()
+        if line.startswith("Requires-Dist") and "extra ==" not in line
+    ]
     assert {need.split(">")[0].split("<")[0].lower() for need in needs} == {
-        "bsdiff4", "click", "cryptography", "filelock", "jinja2", "kconfiglib", "pyelftools", "pyserial", "pyyaml", "rich"}
+        "bsdiff4",
+        "click",
+        "cryptography",
+        "filelock",
+        "jinja2",
+        "kconfiglib",
+        "pyelftools",
+        "pyserial",
+        "pyyaml",
+        "rich",
+    }
 
 
 def test_it_is_the_wheel_that_runs(installed, tmp_path):
@@ -122,8 +154,13 @@ def test_demo_end_to_end(installed, tmp_path, require_tool):
     # What an empty folder gets includes the dot files, and no secret can be committed from it.
     assert (folder / ".aos").is_file()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    listed = subprocess.run(["git", "ls-files", "-z", "--others", "--exclude-standard"], cwd=folder, check=True, capture_output=True
-                            ).stdout.decode().split("\0")
+    listed = (
+        subprocess.run(
+            ["git", "ls-files", "-z", "--others", "--exclude-standard"], cwd=folder, check=True, capture_output=True
+        )
+        .stdout.decode()
+        .split("\0")
+    )
     assert "solutions/ota_demo/package.yaml" in listed
     assert not [name for name in listed if name.endswith((".pem", ".o", ".elf", ".dblite", ".bin.tmp"))]
     # Again, with --json: the same images, and one object for a script to read.
@@ -143,9 +180,17 @@ def test_init_from_the_wheel(installed, tmp_path):
     shutil.copytree(PROJECT / "aos_ota_plugin" / "demo" / "workspace", root)
     solution = root / "solutions" / "ota_demo"
     package = solution / "package.yaml"
-    package.write_text("".join(line for line in package.read_text(encoding="utf-8").splitlines(keepends=True)
-                               if "aos_ota_plugin" not in line), encoding="utf-8")
-    done = run(installed, "aos-ota", "init", str(solution), "--component", cwd=tmp_path, path=f"{installed}:/usr/bin:/bin")
+    package.write_text(
+        "".join(
+            line
+            for line in package.read_text(encoding="utf-8").splitlines(keepends=True)
+            if "aos_ota_plugin" not in line
+        ),
+        encoding="utf-8",
+    )
+    done = run(
+        installed, "aos-ota", "init", str(solution), "--component", cwd=tmp_path, path=f"{installed}:/usr/bin:/bin"
+    )
     assert done.returncode == 0, done.stderr
     for name in HOOK:
         assert (root / "components" / "aos_ota_plugin" / name).read_bytes() == (PROJECT / name).read_bytes()

@@ -112,7 +112,7 @@ TEMPLATE = b"""{% import "own.j2" as own %}
 b{% endfilter %}
 """
 OWN = "{% macro twice(text) %}{{ text * 2 }}{% endmacro %}"
-IDENTITY = b'{% for name, secret in secrets.items() %}const char {{ name }}[] = {{ secret | c_string }};\n{% endfor %}{{ identity }}\n'
+IDENTITY = b"{% for name, secret in secrets.items() %}const char {{ name }}[] = {{ secret | c_string }};\n{% endfor %}{{ identity }}\n"
 VERSIONS = b"app-1.0.9\napp-1.0.10"
 HISTORY = f"""\0{"a" * 40}
 diff --git a/keys/k.pem b/keys/k.pem
@@ -129,23 +129,55 @@ RTOSB part addr: 0x005BA000, len: 0x00578000
 Backup part addr: 0x005BA000
 input flash addr:"""
 ENCRYPTED = (_KEYS / "private-encrypted.pem").read_bytes()
-STATEMENT = json.dumps({
-    "_type": statement.STATEMENT_TYPE, "predicateType": statement.PREDICATE_TYPE,
-    "subject": [{"name": "ota_rtos_ota.bin", "digest": {"sha256": "a" * 64}}],
-    "predicate": {"buildDefinition": {"buildType": statement.BUILD_TYPE, "externalParameters": {
-        "settings": {"OTA_APP_VERSION": "app-1.0.0"}, "signingKey": "b" * 64, "solution": "s", "board": None}}}}).encode()
-ENVELOPE = json.dumps({"payload": base64.b64encode(STATEMENT[:90]).decode(), "payloadType": PAYLOAD_TYPE,
-                       "signatures": [{"keyid": "b" * 64, "sig": base64.b64encode(bytes(range(90))).decode()}]}).encode()
-BILL = json.dumps({
-    "bomFormat": "CycloneDX", "specVersion": "1.5", "metadata": {"component": {
-        "name": "s", "version": "app-1.0.0", "hashes": [{"alg": "SHA-256", "content": "c" * 64}]}},
-    "components": [{"name": "ota", "version": "master"}, {"name": "cli"}]}).encode()
+STATEMENT = json.dumps(
+    {
+        "_type": statement.STATEMENT_TYPE,
+        "predicateType": statement.PREDICATE_TYPE,
+        "subject": [{"name": "ota_rtos_ota.bin", "digest": {"sha256": "a" * 64}}],
+        "predicate": {
+            "buildDefinition": {
+                "buildType": statement.BUILD_TYPE,
+                "externalParameters": {
+                    "settings": {"OTA_APP_VERSION": "app-1.0.0"},
+                    "signingKey": "b" * 64,
+                    "solution": "s",
+                    "board": None,
+                },
+            }
+        },
+    }
+).encode()
+ENVELOPE = json.dumps(
+    {
+        "payload": base64.b64encode(STATEMENT[:90]).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": "b" * 64, "sig": base64.b64encode(bytes(range(90))).decode()}],
+    }
+).encode()
+BILL = json.dumps(
+    {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "metadata": {
+            "component": {"name": "s", "version": "app-1.0.0", "hashes": [{"alg": "SHA-256", "content": "c" * 64}]}
+        },
+        "components": [{"name": "ota", "version": "master"}, {"name": "cli"}],
+    }
+).encode()
 PROGRESS = b'{"id": "7", "params": {"step": "-3", "desc": "bad signature \xe4\xb8\xad", "module": "front-panel"}}'
 INFORM = b'{"id": 7, "params": {"version": "app-1.0.1"}}\0'
-SUB_LOGIN = (b'{"id": "9", "params": {"productKey": "a1B2c3", "deviceName": "sub-1", "clientId": "c|x=1|", "timestamp": 1700000000000,'
-             b' "signMethod": "hmacSha256", "sign": "0123abcd"}}')
-_LOGIN = b"".join(len(text).to_bytes(2, "big") + text for text in (
-    b"dev-7|securemode=2,timestamp=1700000000000,signmethod=hmacsha256|", b"dev-7&a1B2c3", b"0123456789abcdef" * 4))
+SUB_LOGIN = (
+    b'{"id": "9", "params": {"productKey": "a1B2c3", "deviceName": "sub-1", "clientId": "c|x=1|", "timestamp": 1700000000000,'
+    b' "signMethod": "hmacSha256", "sign": "0123abcd"}}'
+)
+_LOGIN = b"".join(
+    len(text).to_bytes(2, "big") + text
+    for text in (
+        b"dev-7|securemode=2,timestamp=1700000000000,signmethod=hmacsha256|",
+        b"dev-7&a1B2c3",
+        b"0123456789abcdef" * 4,
+    )
+)
 _CONNECT_BODY = b"\0\4MQTT\4\xc2\0\x3c" + _LOGIN
 CONNECT = bytes((0x10, len(_CONNECT_BODY) & 0x7F | 0x80, len(_CONNECT_BODY) >> 7)) + _CONNECT_BODY
 EMBEDDED = AppValues("app-2.0.0", Embedded("a1B2c3", "dev-7", has_product_secret=True))
@@ -190,7 +222,9 @@ def check_package(data: bytes) -> bool:
     package = parse_package(_text(data), "s")
     loaded = yaml.load(_text(data).lstrip("\ufeff"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert str(loaded["name"]) == package.name
-    assert {raw.name for raw in package.def_config} == {key for key in loaded.get("def_config") or () if isinstance(key, str)}
+    assert {raw.name for raw in package.def_config} == {
+        key for key in loaded.get("def_config") or () if isinstance(key, str)
+    }
     return package == parse_package(_text(PACKAGE), "s")
 
 
@@ -202,13 +236,17 @@ def check_configured(data: bytes) -> bool:
 def check_secrets(data: bytes) -> bool:
     raws = _without_secrets(lambda: read_secrets_yaml(_text(data), "ota.secrets.yaml"))
     assert all(isinstance(raw.value, Secret) and raw.text == "<secret>" for raw in raws)
-    return [raw.name for raw in raws] == ["device_secret", "product_secret", "key_passphrase"] and raws[0].value == Secret(SECRET)
+    return [raw.name for raw in raws] == ["device_secret", "product_secret", "key_passphrase"] and raws[
+        0
+    ].value == Secret(SECRET)
 
 
 def check_ota_config(data: bytes) -> bool:
     raws = read_ota_config(_text(data), "ota.config")
     again = "".join('{}="{}"\n'.format(raw.name, re.sub(r'(["\\])', r"\\\1", str(raw.value))) for raw in raws)
-    assert [(raw.name, raw.value) for raw in read_ota_config(again, "ota.config")] == [(raw.name, raw.value) for raw in raws]
+    assert [(raw.name, raw.value) for raw in read_ota_config(again, "ota.config")] == [
+        (raw.name, raw.value) for raw in raws
+    ]
     return raws == read_ota_config(_text(SAVED), "ota.config")
 
 
@@ -216,7 +254,9 @@ def check_settings(data: bytes) -> bool:
     secrets = Secrets(device_secret=Secret(SECRET))
 
     def settings(text: str) -> Dict[str, str]:
-        return resolve([read_def_config(text, "package.yaml")], schema=_schema(), solution_dir="/w", secrets=secrets).values()
+        return resolve(
+            [read_def_config(text, "package.yaml")], schema=_schema(), solution_dir="/w", secrets=secrets
+        ).values()
 
     found = settings(_text(data))
     assert is_valid(found["OTA_APP_VERSION"])
@@ -281,7 +321,9 @@ def check_history(data: bytes) -> bool:
     if not found:
         raise FormatError("nothing is found in this log")
     return [(leak.what, leak.file) for leak in found] == [
-        ("a private key that is not encrypted", "keys/文.pem"), ("the device secret", "keys/文.pem")]
+        ("a private key that is not encrypted", "keys/文.pem"),
+        ("the device secret", "keys/文.pem"),
+    ]
 
 
 def check_menu(data: bytes) -> bool:
@@ -358,7 +400,11 @@ TEXT: Dict[str, Row] = {
     "list of components": (BILL, check_bill, (0, len(BILL))),
     "MQTT, progress": (PROGRESS, check_message("/ota/device/progress/a1B2c3/dev-7", PROGRESS), (0, len(PROGRESS))),
     "MQTT, version": (INFORM, check_message("/ota/device/inform/a1B2c3/dev-7", INFORM), (0, len(INFORM))),
-    "MQTT, sub-device": (SUB_LOGIN, check_message("/ext/session/a1B2c3/dev-7/combine/login", SUB_LOGIN), (0, len(SUB_LOGIN))),
+    "MQTT, sub-device": (
+        SUB_LOGIN,
+        check_message("/ext/session/a1B2c3/dev-7/combine/login", SUB_LOGIN),
+        (0, len(SUB_LOGIN)),
+    ),
     "MQTT, CONNECT": (CONNECT, check_connect, (0, len(CONNECT))),
     "private key, encrypted": (ENCRYPTED, check_encrypted, (0, 80)),
 }

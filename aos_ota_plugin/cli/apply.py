@@ -35,12 +35,15 @@ def command(old: str, patch: str, output: str) -> None:
     before, change = read_payload(old, "the old payload"), read_diff(patch)
     _check_base(before.data, change, patch)
     with WorkProgress(sys.stderr) as progress, placed(patch):
-        after = diff.apply(before.data, change.data,
-                           progress=lambda done, steps: progress(os.path.basename(output), done, steps))
+        after = diff.apply(
+            before.data, change.data, progress=lambda done, steps: progress(os.path.basename(output), done, steps)
+        )
     digest = hashlib.sha256(after).hexdigest()
     if change.manifest and digest != change.manifest.payload.sha256:
-        raise ProofError(f"the diff does not make the payload of {change.manifest.version} that {patch} describes",
-                         remedy="keep the release's files together, unchanged")
+        raise ProofError(
+            f"the diff does not make the payload of {change.manifest.version} that {patch} describes",
+            remedy="keep the release's files together, unchanged",
+        )
     write_file(output, after)
     click.echo(f"{output}  {len(after)} bytes  sha256 {digest}")
 
@@ -48,5 +51,7 @@ def command(old: str, patch: str, output: str) -> None:
 def _check_base(old: bytes, change: Payload, patch: str) -> None:
     base = change.manifest.base if change.manifest else None
     if base and hashlib.sha256(old).hexdigest() != base.payload_sha256:
-        raise ProofError(f"the diff of {patch} is made from the payload of {base.version}, and this is another",
-                         remedy=f"give the payload, the image or the manifest of {base.version}")
+        raise ProofError(
+            f"the diff of {patch} is made from the payload of {base.version}, and this is another",
+            remedy=f"give the payload, the image or the manifest of {base.version}",
+        )

@@ -19,8 +19,9 @@ from aos_ota_plugin.keys.load import load_private_key
 @click.argument("payload", type=click.Path(dir_okay=False))
 @click.option("--key", required=True, metavar="FILE|pkcs11:…|command:…", help="The second signer's private key.")
 @click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE.json",
-              help="The approval to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE.json", help="The approval to write."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the approval as JSON.")
 def command(payload: str, key: str, public_key_file: Optional[str], output: str, as_json: bool) -> None:
     """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key; OTA_SECOND_APPROVAL names what is written.

@@ -19,14 +19,26 @@ _PORT = click.IntRange(0, 65535)
 @click.command("cloud", short_help="run a cloud on this machine: broker, image server, rollouts, a page to watch")
 @click.argument("directory", default=CLOUD_FOLDER, type=click.Path(file_okay=False))
 @click.option("--host", help="What devices call this machine: 10.0.2.2 in QEMU's own network.  [default: 127.0.0.1]")
-@click.option("--scheme", type=click.Choice(["https", "http"]), default="https", show_default=True,
-              help="Of the addresses that devices are sent to; the server speaks both on one port.")
+@click.option(
+    "--scheme",
+    type=click.Choice(["https", "http"]),
+    default="https",
+    show_default=True,
+    help="Of the addresses that devices are sent to; the server speaks both on one port.",
+)
 @click.option("--mqtt-port", type=_PORT, help="For devices, MQTT over TLS.  [default: a free one, then kept]")
 @click.option("--image-port", type=_PORT, help="For downloads.  [default: a free one, then kept]")
 @click.option("--api-port", type=_PORT, help="For commands and the page.  [default: a free one, then kept]")
 @click.option("--link", help="How downloads go: none, ble, nb-iot or 4g.  [default: none]")
-def command(directory: str, host: Optional[str], scheme: str, mqtt_port: Optional[int], image_port: Optional[int],
-            api_port: Optional[int], link: Optional[str]) -> None:
+def command(
+    directory: str,
+    host: Optional[str],
+    scheme: str,
+    mqtt_port: Optional[int],
+    image_port: Optional[int],
+    api_port: Optional[int],
+    link: Optional[str],
+) -> None:
     """Run a cloud in DIRECTORY (default build/cloud) until Ctrl-C, on 127.0.0.1 alone. It keeps products, devices,
     packages and rollouts there, and goes on with them when it is started again.
 
@@ -67,5 +79,7 @@ def _show(cloud: Any) -> None:
     click.echo(f"devices    mqtts://{config.host}:{config.mqtt_port}, which trust {cloud.folder / 'ca.pem'}")
     click.echo(f"downloads  {cloud.scheme}://{config.host}:{config.image_port}")
     click.echo(f"page       http://127.0.0.1:{config.api_port}/")
-    click.echo(f"signs with {cloud.signer.public_key.short_fingerprint}, for products with secure upgrade: "
-               f"{cloud.folder / 'ota_key.pub.pem'}")
+    click.echo(
+        f"signs with {cloud.signer.public_key.short_fingerprint}, for products with secure upgrade: "
+        f"{cloud.folder / 'ota_key.pub.pem'}"
+    )

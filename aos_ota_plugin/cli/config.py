@@ -15,8 +15,9 @@ from aos_ota_plugin.workspace.solution_settings import load_settings
 
 @click.command("config", short_help="show every setting and where it comes from")
 @click.argument("values", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
-              help="The solution, or the workspace.")
+@click.option(
+    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
+)
 @click.option("-b", "--board", help="As `aos make -b`: the board whose package.yaml counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_json: bool) -> None:
@@ -27,8 +28,9 @@ def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_js
     Example:
       aos-ota config OTA_APP_VERSION=app-1.0.1
     """
-    settings = load_settings(os.path.abspath(directory), board=board, command_line=split_pairs(values),
-                             warn=echo_warning)
+    settings = load_settings(
+        os.path.abspath(directory), board=board, command_line=split_pairs(values), warn=echo_warning
+    )
     table = rows(settings)
     if as_json:
         echo_json({row.name: {"value": row.value, "origin": row.origin} for row in table})

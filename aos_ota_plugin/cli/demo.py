@@ -58,28 +58,51 @@ def _keep_release(root: Path, folder: Path) -> Manifest:
 
 def _summary(manifest: Manifest) -> dict[str, object]:
     image = manifest.images[0]
-    return {"image": image.file, "size": image.size, "md5": image.md5, "sha256": image.sha256,
-            "key_fingerprint": manifest.key_fingerprint,
-            "proofs": {proof.rule: proof.detail for proof in manifest.proofs},
-            "excused": {proof.rule: proof.detail for proof in manifest.excused},
-            "not_judged": {proof.rule: proof.detail for proof in manifest.not_judged}}
+    return {
+        "image": image.file,
+        "size": image.size,
+        "md5": image.md5,
+        "sha256": image.sha256,
+        "key_fingerprint": manifest.key_fingerprint,
+        "proofs": {proof.rule: proof.detail for proof in manifest.proofs},
+        "excused": {proof.rule: proof.detail for proof in manifest.excused},
+        "not_judged": {proof.rule: proof.detail for proof in manifest.not_judged},
+    }
 
 
 def _show(solution: Path, manifests: List[Manifest]) -> None:
     rows = []
     for manifest in manifests:
         for image in manifest.images:
-            rows.append((manifest.version, image.file, str(image.size), image.md5, image.sha256[:16] + "…",
-                         (manifest.key_fingerprint or "none")[:16] + "…"))
+            rows.append(
+                (
+                    manifest.version,
+                    image.file,
+                    str(image.size),
+                    image.md5,
+                    image.sha256[:16] + "…",
+                    (manifest.key_fingerprint or "none")[:16] + "…",
+                )
+            )
     click.echo()
     echo_table(("version", "image", "bytes", "md5", "sha256", "key"), rows)
     for manifest in manifests:
-        click.echo(f"\n{manifest.version}: {len(manifest.proofs)} proofs passed, {len(manifest.excused)} excused, "
-                   f"{len(manifest.not_judged)} not judged")
-        echo_table(("proof", "result", "seen"), [
-            (proof.rule, result, proof.detail) for result, outcomes in (
-                ("ok", manifest.proofs), ("excused", manifest.excused), ("not judged", manifest.not_judged))
-            for proof in outcomes])
+        click.echo(
+            f"\n{manifest.version}: {len(manifest.proofs)} proofs passed, {len(manifest.excused)} excused, "
+            f"{len(manifest.not_judged)} not judged"
+        )
+        echo_table(
+            ("proof", "result", "seen"),
+            [
+                (proof.rule, result, proof.detail)
+                for result, outcomes in (
+                    ("ok", manifest.proofs),
+                    ("excused", manifest.excused),
+                    ("not judged", manifest.not_judged),
+                )
+                for proof in outcomes
+            ],
+        )
     click.echo(f"\nthe releases are kept in {_relative(solution / 'releases')}")
 
 
@@ -88,5 +111,3 @@ def _relative(path: Path) -> str:
         return os.path.relpath(path)
     except ValueError:  # another drive
         return str(path)
-
-

@@ -26,18 +26,39 @@ _MCU_FILE = "mcu.bin"
 
 @click.command("device", short_help="run an emulated device that speaks MQTT and HTTP for itself, until Ctrl-C")
 @click.argument("broker", metavar="BROKER")
-@click.option("--identity", "identity_file", required=True, type=click.Path(dir_okay=False), metavar="FILE",
-              help="JSON with product_key, device_name and device_secret, readable by you alone.")
-@click.option("--ca", "ca_file", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Root certificate (PEM) that the firmware trusts; needed for mqtts:// and https://.")
-@click.option("--directory", default="build/device", show_default=True, type=click.Path(file_okay=False),
-              help="Where the firmware is built, and the device has its flash.")
-@click.option("--mcu", "with_mcu", is_flag=True,
-              help="Connect an MCU to UART1; the image it has taken is written to mcu.bin beside the flash.")
+@click.option(
+    "--identity",
+    "identity_file",
+    required=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="JSON with product_key, device_name and device_secret, readable by you alone.",
+)
+@click.option(
+    "--ca",
+    "ca_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Root certificate (PEM) that the firmware trusts; needed for mqtts:// and https://.",
+)
+@click.option(
+    "--directory",
+    default="build/device",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Where the firmware is built, and the device has its flash.",
+)
+@click.option(
+    "--mcu",
+    "with_mcu",
+    is_flag=True,
+    help="Connect an MCU to UART1; the image it has taken is written to mcu.bin beside the flash.",
+)
 @click.option("--keep", is_flag=True, help="Go on with the flash as the device left it.")
 @click.option("--quiet", is_flag=True, help="No output of `aos make`.")
-def command(broker: str, identity_file: str, ca_file: Optional[str], directory: str, with_mcu: bool, keep: bool,
-            quiet: bool) -> None:
+def command(
+    broker: str, identity_file: str, ca_file: Optional[str], directory: str, with_mcu: bool, keep: bool, quiet: bool
+) -> None:
     """Build the demo's firmware with a network of its own (lwIP, TLS, MQTT, HTTP), and run it on an emulated Cortex-M33
     that logs in to BROKER, mqtts://NAME:PORT or mqtt://NAME:PORT, as devices log in to the platform. Every name and the
     address 10.0.2.2 are this computer, and the device reaches nothing else.
@@ -84,16 +105,22 @@ def _run(folder: Path, mcu: Optional[int] = None) -> None:
 def _identity(file: str) -> Identity:
     text = read_private(Path(file))
     if text is None:
-        raise FormatError("there is no such file", place=Place(file),
-                          remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret")
+        raise FormatError(
+            "there is no such file",
+            place=Place(file),
+            remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret",
+        )
     try:
         value = unique_json.loads(text.encode("utf-8"))
     except (ValueError, RecursionError, FormatError):
         value = None
     names = Identity._fields
     if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
-        raise FormatError("this is no identity of a device", place=Place(file),
-                          remedy=f"write a JSON object with {', '.join(names)} as text")
+        raise FormatError(
+            "this is no identity of a device",
+            place=Place(file),
+            remedy=f"write a JSON object with {', '.join(names)} as text",
+        )
     return Identity(*(value[name] for name in names))
 
 
@@ -104,6 +131,7 @@ def _certificate(file: str) -> str:
     try:
         x509.load_pem_x509_certificate(data)
     except ValueError:
-        raise FormatError("this is no certificate in PEM", place=Place(file),
-                          remedy="give the root's certificate, not its key") from None
+        raise FormatError(
+            "this is no certificate in PEM", place=Place(file), remedy="give the root's certificate, not its key"
+        ) from None
     return data.decode("ascii", "replace")

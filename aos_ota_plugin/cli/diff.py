@@ -28,14 +28,26 @@ if TYPE_CHECKING:
 @click.argument("old", type=click.Path(dir_okay=False))
 @click.argument("new", type=click.Path(dir_okay=False))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The diff image to write.")
-@click.option("--key", type=click.Path(dir_okay=False),
-              help="Sign it, as devices in local mode want it; the passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False),
+    help="Sign it, as devices in local mode want it; the passphrase comes from AOS_OTA_KEY_PASSPHRASE.",
+)
 @click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
-@click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
-              help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
+@click.option(
+    "--partition-size",
+    type=Size(),
+    default=HAAS100_RTOS_SIZE,
+    help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    old: str, new: str, output: str, key: Optional[str], public_key_file: Optional[str], partition_size: int,
+    old: str,
+    new: str,
+    output: str,
+    key: Optional[str],
+    public_key_file: Optional[str],
+    partition_size: int,
     as_json: bool,
 ) -> None:
     """Write what makes NEW of OLD on a device that runs OLD, proven by applying it as that device does.
@@ -53,27 +65,40 @@ def command(
     public_key = signer.public_key if signer else None
     check_releases(before.manifest, after.manifest, public_key)
     with WorkProgress(sys.stderr) as progress:
-        patch = make_patch(before.data, after.data, partition_size=partition_size,
-                           progress=lambda done, steps: progress(os.path.basename(output), done, steps))
+        patch = make_patch(
+            before.data,
+            after.data,
+            partition_size=partition_size,
+            progress=lambda done, steps: progress(os.path.basename(output), done, steps),
+        )
     image = build(patch, sign=signer.sign_hash if signer else None)
     made = prove_diff(before.data, after.data, image, partition_size=partition_size)
     prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
     write_file(output, made.image)
     rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))
     if as_json:
-        echo_json({"file": output, "size": len(made.image), "sha256": hashlib.sha256(made.image).hexdigest(),
-                   "old_sha256": hashlib.sha256(before.data).hexdigest(),
-                   "new_sha256": hashlib.sha256(after.data).hexdigest(),
-                   "signed_by": public_key.fingerprint if public_key else None,
-                   "smaller_than_compressed": len(made.image) < rival})
+        echo_json(
+            {
+                "file": output,
+                "size": len(made.image),
+                "sha256": hashlib.sha256(made.image).hexdigest(),
+                "old_sha256": hashlib.sha256(before.data).hexdigest(),
+                "new_sha256": hashlib.sha256(after.data).hexdigest(),
+                "signed_by": public_key.fingerprint if public_key else None,
+                "smaller_than_compressed": len(made.image) < rival,
+            }
+        )
         return
     _show(output, made, signer, rival)
 
 
 def _show(output: str, made: DiffImage, signer: Optional[Signer], rival: int) -> None:
     click.echo(f"{output}  {len(made.image)} bytes  sha256 {hashlib.sha256(made.image).hexdigest()}")
-    click.echo(f"signed by key {signer.public_key.fingerprint}" if signer else
-               "not signed: for cloud mode; devices in local mode want a diff with --key")
+    click.echo(
+        f"signed by key {signer.public_key.fingerprint}"
+        if signer
+        else "not signed: for cloud mode; devices in local mode want a diff with --key"
+    )
     click.echo(f"  ok  applied in place: {made.applied}")
     click.echo(f"  ok  device limits: {made.within}")
     if len(made.image) >= rival:

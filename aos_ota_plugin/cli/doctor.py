@@ -55,8 +55,9 @@ class _Patient:
 
 
 @click.command("doctor", short_help="check the set-up, and say how to mend it")
-@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
-              help="The solution, or the workspace.")
+@click.option(
+    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
+)
 @click.option("-b", "--board", help="As `aos make -b`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(directory: str, board: Optional[str], as_json: bool) -> None:
@@ -99,14 +100,24 @@ def _launcher(patient: _Patient, name: str) -> Iterator[Check]:
 def _tools(patient: _Patient, name: str) -> Iterator[Check]:
     if patient.launcher is None:
         return
-    done = subprocess.run([patient.launcher.python, "-c", "from importlib.metadata import version\n"
-                           "print(version('aos-tools'))"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [patient.launcher.python, "-c", "from importlib.metadata import version\nprint(version('aos-tools'))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = done.stdout.strip()
     if done.returncode or not found:
         raise BuildError("the Python that runs SCons has no aos-tools", remedy=f"python -m pip install {AOS_TOOLS}")
     wanted = AOS_TOOLS.partition("==")[2]
-    yield Check(name, True if found == wanted else None, found, "" if found == wanted else
-                f"aos_ota_plugin is tested with {wanted}; if a build fails: python -m pip install {AOS_TOOLS}")
+    yield Check(
+        name,
+        True if found == wanted else None,
+        found,
+        ""
+        if found == wanted
+        else f"aos_ota_plugin is tested with {wanted}; if a build fails: python -m pip install {AOS_TOOLS}",
+    )
 
 
 def _workspace(patient: _Patient, name: str) -> Iterator[Check]:
@@ -114,9 +125,11 @@ def _workspace(patient: _Patient, name: str) -> Iterator[Check]:
     depends = {depend.name for depend in load_package(Path(patient.solution)).depends}
     if NAME in depends and NAME not in find_components(find_root(patient.solution)):
         # aos-tools goes on without it, and exits 0: then nothing of ours runs.
-        raise WorkspaceError(f"the solution depends on {NAME}, which is not in this workspace: aos make says so in one "
-                             "line, goes on without it, and makes an unsigned firmware",
-                             remedy="put it in place with `aos-ota init`")
+        raise WorkspaceError(
+            f"the solution depends on {NAME}, which is not in this workspace: aos make says so in one "
+            "line, goes on without it, and makes an unsigned firmware",
+            remedy="put it in place with `aos-ota init`",
+        )
     root = find_root(patient.solution)
     board = patient.board
     if board is None and os.path.realpath(patient.start) == os.path.realpath(root):
@@ -124,8 +137,12 @@ def _workspace(patient: _Patient, name: str) -> Iterator[Check]:
     view = patient.view = load_solution(patient.solution, board=board)
     yield Check(name, True, f"{view.solution.name} for {view.board.name if view.board else 'its chip'} in {view.root}")
     for missing in missing_of(view):
-        yield Check(name, False, f"{view.solution.file}: there is no component {missing} in this workspace, and "
-                    "aos make builds without it", f"install it with `aos install {missing}`, or correct the name")
+        yield Check(
+            name,
+            False,
+            f"{view.solution.file}: there is no component {missing} in this workspace, and aos make builds without it",
+            f"install it with `aos install {missing}`, or correct the name",
+        )
     for notice in view.notices:
         yield Check(name, None, str(notice))
 
@@ -155,11 +172,17 @@ def _compiler(patient: _Patient, name: str) -> Iterator[Check]:
     if found:
         yield Check(name, True, found)
     elif path:
-        raise BuildError(f"there is no {prefix}-gcc in {folders[0]}, where toolchain_path says",
-                         remedy="install it, or correct toolchain_path in the chip's package.yaml")
+        raise BuildError(
+            f"there is no {prefix}-gcc in {folders[0]}, where toolchain_path says",
+            remedy="install it, or correct toolchain_path in the chip's package.yaml",
+        )
     else:
-        yield Check(name, None, f"there is no {prefix}-gcc in {home}: aos make will download it",
-                    "without a network, install it and set toolchain_path in the chip's package.yaml")
+        yield Check(
+            name,
+            None,
+            f"there is no {prefix}-gcc in {home}: aos make will download it",
+            "without a network, install it and set toolchain_path in the chip's package.yaml",
+        )
 
 
 def _settings(patient: _Patient, name: str) -> Iterator[Check]:
@@ -180,8 +203,12 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
     if signer is not None:
         yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
     if public_key is not None and (signer is None or public_key != signer.public_key):
-        yield Check(name, signer is None, f"devices trust {public_key.short_fingerprint}",
-                    "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY")
+        yield Check(
+            name,
+            signer is None,
+            f"devices trust {public_key.short_fingerprint}",
+            "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY",
+        )
     ring = key_set.load_ring(settings)
     if public_key is not None and not settings.allow_development_key:
         policy.refuse_development_key(public_key)
@@ -189,20 +216,27 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
         policy.prove_ring(ring, public_key, key_set.next_key(settings, ring), Proofs())
         following = ring.next.shown if ring.next else "none"
         yield Check(
-            name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired")
+            name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired"
+        )
 
 
 def _clock(patient: _Patient, name: str) -> Iterator[Check]:
     now = time.time()
     installed = os.stat(__file__).st_mtime
     if now < installed - _DAY:
-        raise BuildError(f"it says {time.strftime('%Y-%m-%d', time.localtime(now))}, and aos_ota_plugin was installed "
-                         "after that", remedy="set the clock: SCons goes by time stamps")
+        raise BuildError(
+            f"it says {time.strftime('%Y-%m-%d', time.localtime(now))}, and aos_ota_plugin was installed after that",
+            remedy="set the clock: SCons goes by time stamps",
+        )
     ahead = [path for path in _sources(patient.solution) if _mtime(path) > now + _SLACK] if patient.solution else []
     if ahead:
         more = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-        yield Check(name, None, f"{ahead[0]}{more} changed in the future: every build compiles it again",
-                    "set the clock if it is wrong; then save the file once more")
+        yield Check(
+            name,
+            None,
+            f"{ahead[0]}{more} changed in the future: every build compiles it again",
+            "set the clock if it is wrong; then save the file once more",
+        )
     else:
         yield Check(name, True, time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now)))
 
@@ -215,9 +249,12 @@ def _history(patient: _Patient, name: str) -> Iterator[Check]:
         yield Check(name, True, "the solution is in no git repository")
         return
     for leak in history.leaks[:_SHOWN]:
-        yield Check(name, False, f"commit {leak.commit[:12]} holds {leak.what}, in {leak.file or 'a file'}",
-                    "whoever has the history has it: make a new one; removing it from the history does not take it "
-                    "back")
+        yield Check(
+            name,
+            False,
+            f"commit {leak.commit[:12]} holds {leak.what}, in {leak.file or 'a file'}",
+            "whoever has the history has it: make a new one; removing it from the history does not take it back",
+        )
     if len(history.leaks) > _SHOWN:
         yield Check(name, False, f"and {len(history.leaks) - _SHOWN} more like it")
     if not history.complete:
@@ -230,8 +267,11 @@ def _known_secrets(settings: Optional[OtaSettings]) -> Dict[str, bytes]:
     if settings is None:
         return {}
     secrets = settings.secrets
-    named = {"the device secret": secrets.device_secret, "the product secret": secrets.product_secret,
-             "the key's passphrase": secrets.key_passphrase}
+    named = {
+        "the device secret": secrets.device_secret,
+        "the product secret": secrets.product_secret,
+        "the key's passphrase": secrets.key_passphrase,
+    }
     return {what: secret.reveal() for what, secret in named.items() if secret}
 
 
@@ -249,6 +289,13 @@ def _mtime(path: Path) -> float:
 
 
 _CHECKS: Dict[str, Callable[[_Patient, str], Iterator[Check]]] = {
-    "aos make": _launcher, "aos-tools": _tools, "workspace": _workspace, "hook": _hook, "compiler": _compiler,
-    "settings": _settings, "keys": _keys, "clock": _clock, "git history": _history,
+    "aos make": _launcher,
+    "aos-tools": _tools,
+    "workspace": _workspace,
+    "hook": _hook,
+    "compiler": _compiler,
+    "settings": _settings,
+    "keys": _keys,
+    "clock": _clock,
+    "git history": _history,
 }

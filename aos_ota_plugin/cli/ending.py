@@ -26,6 +26,7 @@ def on_ending_signals(handler: Handler) -> Iterator[None]:
 @contextlib.contextmanager
 def unwound() -> Iterator[None]:
     """Each of them unwinds what was begun in here, as Ctrl-C does everywhere: the first one that comes, once."""
+
     def leave(number: int, _frame: Optional[FrameType]) -> None:
         for one in ending_signals():
             signal.signal(one, signal.SIG_IGN)  # what follows ends processes, and takes seconds

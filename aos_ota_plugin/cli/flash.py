@@ -19,8 +19,13 @@ from aos_ota_plugin.lab.simulate.flash import FLASH_SIZE, Partition, erased, par
 @click.command("flash", short_help="write a build's files to the flash of an emulated board, and show its partitions")
 @click.argument("flash_list", metavar="LIST", type=click.Path(dir_okay=False))
 @click.argument("image", metavar="IMAGE", type=click.Path(dir_okay=False))
-@click.option("--write", "names", multiple=True, metavar="PARTITION",
-              help="Write the files of these partitions.  [default: of all whose file is there]")
+@click.option(
+    "--write",
+    "names",
+    multiple=True,
+    metavar="PARTITION",
+    help="Write the files of these partitions.  [default: of all whose file is there]",
+)
 @click.option("--show", is_flag=True, help="Write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_json: bool) -> None:
@@ -35,12 +40,16 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
     if show and names:
         raise click.UsageError("--show writes nothing, so --write has no place beside it")
     text = read_document(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui").decode(
-        "utf-8", "replace")
+        "utf-8", "replace"
+    )
     rows = partitions(text, flash_list)
     unknown = [name for name in names if name not in {row.name for row in rows}]
     if unknown:
-        raise WorkspaceError(f"there is no partition {unknown[0]!a} in this list", place=Place(flash_list),
-                             remedy=f"there are {', '.join(row.name for row in rows)}")
+        raise WorkspaceError(
+            f"there is no partition {unknown[0]!a} in this list",
+            place=Place(flash_list),
+            remedy=f"there are {', '.join(row.name for row in rows)}",
+        )
     flash = _flash(image, must_exist=show)
     written = [] if show else _written(flash, rows, names, Path(flash_list).parent / "ota_bin")
     if written:
@@ -53,8 +62,11 @@ def _flash(image: str, *, must_exist: bool) -> bytearray:
         return erased()
     flash = bytearray(read(image, "the flash", "leave out --show, and it is made"))
     if len(flash) != FLASH_SIZE:
-        raise FormatError(f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}", place=Place(image),
-                          remedy="name another file, or remove this one, and it is made anew")
+        raise FormatError(
+            f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}",
+            place=Place(image),
+            remedy="name another file, or remove this one, and it is made anew",
+        )
     return flash
 
 
@@ -71,13 +83,34 @@ def _written(flash: bytearray, rows: List[Partition], names: Tuple[str, ...], fo
 def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_json: bool) -> None:
     found = [(row, read_partition(flash, row)) for row in rows]
     if as_json:
-        echo_json({row.name: {"address": row.address, "size": row.size, "used": len(data), "file": row.file or None,
-                              "written": row.name in written,
-                              "sha256": hashlib.sha256(data).hexdigest() if data else None} for row, data in found})
+        echo_json(
+            {
+                row.name: {
+                    "address": row.address,
+                    "size": row.size,
+                    "used": len(data),
+                    "file": row.file or None,
+                    "written": row.name in written,
+                    "sha256": hashlib.sha256(data).hexdigest() if data else None,
+                }
+                for row, data in found
+            }
+        )
         return
-    echo_table(("partition", "address", "size", "used", "sha256", ""), [
-        (row.name, f"0x{row.address:06x}", f"0x{row.size:x}", str(len(data)) if data else "erased",
-         hashlib.sha256(data).hexdigest()[:16] if data else "", _note(row, written)) for row, data in found])
+    echo_table(
+        ("partition", "address", "size", "used", "sha256", ""),
+        [
+            (
+                row.name,
+                f"0x{row.address:06x}",
+                f"0x{row.size:x}",
+                str(len(data)) if data else "erased",
+                hashlib.sha256(data).hexdigest()[:16] if data else "",
+                _note(row, written),
+            )
+            for row, data in found
+        ],
+    )
 
 
 def _note(row: Partition, written: List[str]) -> str:

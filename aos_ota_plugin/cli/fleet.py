@@ -23,10 +23,19 @@ _END_SECONDS = 20
 
 @click.command("fleet", short_help="take hundreds of device models through a rollout, with faults")
 @click.option("--devices", type=click.IntRange(20, 20_000), default=200, show_default=True, help="How many.")
-@click.option("--size", type=click.IntRange(1024, 5_000_000), default=100_000, show_default=True,
-              help="Bytes of the image's payload.")
-@click.option("--faults/--no-faults", default=True, show_default=True,
-              help="Cut and damaged downloads, a killed broker and a restart of the whole cloud on the way.")
+@click.option(
+    "--size",
+    type=click.IntRange(1024, 5_000_000),
+    default=100_000,
+    show_default=True,
+    help="Bytes of the image's payload.",
+)
+@click.option(
+    "--faults/--no-faults",
+    default=True,
+    show_default=True,
+    help="Cut and damaged downloads, a killed broker and a restart of the whole cloud on the way.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other faults.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> None:
@@ -49,20 +58,28 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
     allow_many_files()
     with unwound(), tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
         outcome = _play(cloud, devices, size, seed, faults=faults)
-    values = {"devices": devices, "bytes": size, "lost": list(outcome.lost), "right": outcome.right,
-              "online_seconds": round(outcome.online_seconds, 2),
-              "notified_seconds": round(outcome.notified_seconds, 2),
-              "pushes_per_second": round((devices - 1) / max(outcome.notified_seconds, 0.01)),
-              "ended_seconds": round(outcome.ended_seconds, 2), "memory_per_device": outcome.memory,
-              "resumed_downloads": outcome.resumed, "power_cuts": outcome.power_cuts,
-              "connections": outcome.connections}
+    values = {
+        "devices": devices,
+        "bytes": size,
+        "lost": list(outcome.lost),
+        "right": outcome.right,
+        "online_seconds": round(outcome.online_seconds, 2),
+        "notified_seconds": round(outcome.notified_seconds, 2),
+        "pushes_per_second": round((devices - 1) / max(outcome.notified_seconds, 0.01)),
+        "ended_seconds": round(outcome.ended_seconds, 2),
+        "memory_per_device": outcome.memory,
+        "resumed_downloads": outcome.resumed,
+        "power_cuts": outcome.power_cuts,
+        "connections": outcome.connections,
+    }
     if as_json:
         echo_json(values)
     else:
         _show(values)
     if outcome.lost:
-        raise ProofError(f"{len(outcome.lost)} of {devices} devices did not end as they have to",
-                         remedy="each is named above")
+        raise ProofError(
+            f"{len(outcome.lost)} of {devices} devices did not end as they have to", remedy="each is named above"
+        )
 
 
 class _CloudProcess:
@@ -86,9 +103,12 @@ class _CloudProcess:
         try:
             with uninterrupted():
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)], stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL, start_new_session=os.name == "posix",
-                    preexec_fn=die_with_parent())  # noqa: PLW1509
+                    [sys.executable, "-m", "aos_ota_plugin", "cloud", str(self.folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=os.name == "posix",
+                    preexec_fn=die_with_parent(),  # noqa: PLW1509
+                )
             self._wait_for_answer()
         except BaseException:
             self.stop()
@@ -143,14 +163,21 @@ def _play(cloud: _CloudProcess, devices: int, size: int, seed: int, *, faults: b
 
     signer, other = (load_signer(generate_private_pem(None), file="the fleet's key", passphrase=None) for _ in "12")
     kinds = fleets.kinds(signer.public_key, other.public_key)
-    fleet = fleets.Fleet(cloud.folder, fleets.spread(kinds, devices),
-                         client_context(str(cloud.folder / "ca.pem")), seed=seed)
+    fleet = fleets.Fleet(
+        cloud.folder, fleets.spread(kinds, devices), client_context(str(cloud.folder / "ca.pem")), seed=seed
+    )
     try:
         client = Client(cloud.folder)
         image = build(fleets.make_payload(size), sign=signer.sign_hash)
         package = client.upload(image, {"product_key": fleets.PRODUCT, "version": fleets.NEW, "file": "ota.bin"})
-        faulty = {"loss": 0.2, "error": 0.1, "corrupt": 0.02, "delay": 0.02, "rate": max(size // 2, 20_000),
-                  "seed": seed}
+        faulty = {
+            "loss": 0.2,
+            "error": 0.1,
+            "corrupt": 0.02,
+            "delay": 0.02,
+            "rate": max(size // 2, 20_000),
+            "seed": seed,
+        }
 
         def restart() -> None:
             cloud.again()
@@ -170,9 +197,12 @@ def _show(values: Any) -> None:
     for line in values["lost"]:
         click.echo(f"LOST: {line}")
     memory = values["memory_per_device"]
-    click.echo(f"{values['devices']} devices online after {values['online_seconds']} s; all pushed to after "
-               f"{values['notified_seconds']} s ({values['pushes_per_second']} a second); all ended after "
-               f"{values['ended_seconds']} s")
-    click.echo(f"{values['connections']} connections, {values['resumed_downloads']} downloads resumed, "
-               f"{values['power_cuts']} power cuts"
-               + (f", {memory // 1024} KiB a device" if memory is not None else ""))
+    click.echo(
+        f"{values['devices']} devices online after {values['online_seconds']} s; all pushed to after "
+        f"{values['notified_seconds']} s ({values['pushes_per_second']} a second); all ended after "
+        f"{values['ended_seconds']} s"
+    )
+    click.echo(
+        f"{values['connections']} connections, {values['resumed_downloads']} downloads resumed, "
+        f"{values['power_cuts']} power cuts" + (f", {memory // 1024} KiB a device" if memory is not None else "")
+    )

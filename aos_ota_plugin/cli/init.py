@@ -82,8 +82,10 @@ def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Option
     if asked:
         return "you asked for it"
     if launcher.version > LAST_WITH_SITE_INIT:
-        return (f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
-                "site_scons/site_init.py (it needs the module imp, gone since 3.12)")
+        return (
+            f"`aos make` runs on Python {launcher.version[0]}.{launcher.version[1]}, where SCons 3 cannot load "
+            "site_scons/site_init.py (it needs the module imp, gone since 3.12)"
+        )
     own = solution / "site_scons" / "site_init.py"
     if own.is_file() and read_bounded(own) != site_files()["site_init.py"]:
         return f"{own} is yours already, and SCons loads one only"
@@ -132,8 +134,10 @@ def _real(path: Path, start: Path) -> Path:
     real = Path(os.path.realpath(path))
     root = Path(os.path.realpath(find_root(str(start))))
     if root not in real.parents or os.path.islink(real):
-        raise OutputError(f"{path} is a link to {real}, outside of the workspace {root}",
-                          remedy="put the file itself there, and run `aos-ota init` again")
+        raise OutputError(
+            f"{path} is a link to {real}, outside of the workspace {root}",
+            remedy="put the file itself there, and run `aos-ota init` again",
+        )
     return real
 
 
@@ -149,13 +153,15 @@ def _with_dependency(package: Path) -> bytes:
     for index, line in enumerate(lines):
         if _DEPENDS.fullmatch(line.rstrip()):
             newline = "\r\n" if line.endswith("\r\n") else "\n"
-            lines.insert(index + 1, f"{_indent(lines[index + 1:])}- {NAME}: master{newline}")
+            lines.insert(index + 1, f"{_indent(lines[index + 1 :])}- {NAME}: master{newline}")
             changed = "".join(lines)
             if _depends_of(changed, package) == [NAME, *before]:
                 return changed.encode("utf-8")
-    raise WorkspaceError("there is no `depends:` list, one component a line, to add ours to", place=Place(str(package)),
-                         remedy=f"write it as\ndepends:\n  - {NAME}: master\nwith one more such line for each other "
-                                "component")
+    raise WorkspaceError(
+        "there is no `depends:` list, one component a line, to add ours to",
+        place=Place(str(package)),
+        remedy=f"write it as\ndepends:\n  - {NAME}: master\nwith one more such line for each other component",
+    )
 
 
 def _depends_of(text: str, package: Path) -> Optional[List[str]]:
@@ -170,7 +176,7 @@ def _indent(lines: List[str]) -> str:
     for line in lines:
         text = line.lstrip()
         if text and not text.startswith("#"):
-            return line[:len(line) - len(text)] if text.startswith("-") else "  "
+            return line[: len(line) - len(text)] if text.startswith("-") else "  "
     return "  "
 
 

@@ -14,10 +14,20 @@ from aos_ota_plugin.files.new_files import New, place_new, take_back
 
 
 @click.command("keygen", short_help="make a signing key")
-@click.option("-o", "--output", default="ota_key.pem", show_default=True, type=click.Path(dir_okay=False),
-              help="The private key's file; it must not exist yet.")
-@click.option("--public", "public_path", type=click.Path(dir_okay=False),
-              help="The public key's file.  [default: the private key's name with .pub.pem]")
+@click.option(
+    "-o",
+    "--output",
+    default="ota_key.pem",
+    show_default=True,
+    type=click.Path(dir_okay=False),
+    help="The private key's file; it must not exist yet.",
+)
+@click.option(
+    "--public",
+    "public_path",
+    type=click.Path(dir_okay=False),
+    help="The public key's file.  [default: the private key's name with .pub.pem]",
+)
 @click.option("--dev", is_flag=True, help="Make a development key: it carries a mark, and release builds refuse it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -> None:
@@ -41,20 +51,31 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
     take_back([public, private])
     for path in (private, public):
         if path.exists() or path.is_symlink():
-            raise OutputError(f"{path} is there already; a key that is overwritten cannot be had back",
-                              remedy="choose another name with -o, or move that file away yourself")
+            raise OutputError(
+                f"{path} is there already; a key that is overwritten cannot be had back",
+                remedy="choose another name with -o, or move that file away yourself",
+            )
     if dev and passphrase is not None:
         raise click.UsageError("a development key is not encrypted: unset AOS_OTA_KEY_PASSPHRASE")
     pem = development_private_pem() if dev else generate_private_pem(passphrase)
     signer = load_signer(pem, file=output, passphrase=passphrase)
     place_new([New(public, signer.public_key.to_pem().encode("ascii")), New(private, pem, 0o600)])
     if as_json:
-        echo_json({"private": str(private), "public": str(public), "encrypted": passphrase is not None,
-                   "development": dev, "fingerprint": signer.public_key.fingerprint})
+        echo_json(
+            {
+                "private": str(private),
+                "public": str(public),
+                "encrypted": passphrase is not None,
+                "development": dev,
+                "fingerprint": signer.public_key.fingerprint,
+            }
+        )
         return
     state = "encrypted" if passphrase else "for development, not encrypted" if dev else "not encrypted"
     click.echo(f"private key  {private}  ({state}; keep a copy in a safe place)")
     click.echo(f"public key   {public}")
     click.echo(f"fingerprint  {signer.public_key.fingerprint}")
-    click.echo(f"next: set `OTA_SIGNING_KEY: {output}` under def_config in the solution's package.yaml"
-               + (", and `OTA_ALLOW_DEVELOPMENT_KEY: y`" if dev else ""))
+    click.echo(
+        f"next: set `OTA_SIGNING_KEY: {output}` under def_config in the solution's package.yaml"
+        + (", and `OTA_ALLOW_DEVELOPMENT_KEY: y`" if dev else "")
+    )

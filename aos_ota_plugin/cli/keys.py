@@ -28,13 +28,17 @@ FOLDER = "releases"
 
 @click.command("keys", short_help="which releases trust and were signed by which key")
 @click.argument("releases", nargs=-1, metavar="[MANIFEST|FOLDER]...", type=click.Path())
-@click.option("--key-ring", type=click.Path(dir_okay=False),
-              help=f"The key ring.  [default: {RING_FILE}, if it is here]")
-@click.option("--second-public-key", type=click.Path(dir_okay=False),
-              help="The second signer's key: every release must carry an approval by it that holds.")
+@click.option(
+    "--key-ring", type=click.Path(dir_okay=False), help=f"The key ring.  [default: {RING_FILE}, if it is here]"
+)
+@click.option(
+    "--second-public-key",
+    type=click.Path(dir_okay=False),
+    help="The second signer's key: every release must carry an approval by it that holds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    releases: Tuple[str, ...], key_ring: Optional[str], second_public_key: Optional[str], as_json: bool,
+    releases: Tuple[str, ...], key_ring: Optional[str], second_public_key: Optional[str], as_json: bool
 ) -> None:
     """Show which key signed each release and which one its devices trust, and what to do next.
 
@@ -70,8 +74,10 @@ def _manifests(paths: Tuple[str, ...]) -> List[Tuple[str, Manifest]]:
             if data and (file.name == MANIFEST_NAME or _is_manifest(data)):  # a folder may hold other documents, too
                 here.append((str(file), parse_manifest(data, file=str(file))))
         if not here:
-            raise SettingsError(f"no release's manifest is in {path}",
-                                remedy="keep each release's ota_rtos_ota.json in a folder of its own there")
+            raise SettingsError(
+                f"no release's manifest is in {path}",
+                remedy="keep each release's ota_rtos_ota.json in a folder of its own there",
+            )
         found += here
     return list(dict(found).items())
 
@@ -95,7 +101,8 @@ def _unapproved(found: List[Tuple[str, Manifest]], second: PublicKey) -> Dict[st
     for file, manifest in found:
         approval = manifest.approval
         verifies = approval is not None and second.verify_hash(
-            bytes.fromhex(approval.hash), bytes.fromhex(approval.signature))
+            bytes.fromhex(approval.hash), bytes.fromhex(approval.signature)
+        )
         problems[file] = approval_problem(manifest, second.fingerprint, verifies, _signed_hash(file, manifest))
     return problems
 
@@ -126,8 +133,16 @@ def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None
         signer = _named(manifest.signer, ring) if manifest.security == "local" else f"({manifest.security} mode)"
         base = manifest.base.version if manifest.base else "-"
         approval = manifest.approval.key_fingerprint[:16] if manifest.approval else "-"
-        rows.append((manifest.version, base, signer, _named(manifest.key_fingerprint, ring), link.step.upper()
-                     if link.step == BROKEN else link.step, approval))
+        rows.append(
+            (
+                manifest.version,
+                base,
+                signer,
+                _named(manifest.key_fingerprint, ring),
+                link.step.upper() if link.step == BROKEN else link.step,
+                approval,
+            )
+        )
     echo_table(("release", "after", "signed by", "its devices trust", "step", "approved by"), rows)
     for problem in problems:
         click.echo(f"  NO  {problem}")
@@ -135,28 +150,44 @@ def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None
         click.echo(f"   -  {note}")
     if ring:
         retired = ", ".join(key.shown for key in ring.retired) or "none"
-        click.echo(f"key ring  current {ring.current.shown}, next {ring.next.shown if ring.next else 'none'}, "
-                   f"retired {retired}")
+        click.echo(
+            f"key ring  current {ring.current.shown}, next {ring.next.shown if ring.next else 'none'}, "
+            f"retired {retired}"
+        )
     click.echo(f"next: {chain.next_step}")
 
 
 def _document(
-    chain: KeyChain, ring: Optional[KeyRing], problems: List[str], unapproved: Dict[str, str],
+    chain: KeyChain, ring: Optional[KeyRing], problems: List[str], unapproved: Dict[str, str]
 ) -> Dict[str, object]:
     releases: List[Dict[str, object]] = []
     for link in chain.links:
         manifest = link.manifest
         entry: Dict[str, object] = {
-            "file": link.file, "version": manifest.version, "solution": manifest.solution,
-            "security": manifest.security, "base": manifest.base.version if manifest.base else None,
-            "signed_by": manifest.signer, "trusts": manifest.key_fingerprint,
-            "transition": manifest.is_transition, "step": link.step,
-            "approved_by": manifest.approval.key_fingerprint if manifest.approval else None}
+            "file": link.file,
+            "version": manifest.version,
+            "solution": manifest.solution,
+            "security": manifest.security,
+            "base": manifest.base.version if manifest.base else None,
+            "signed_by": manifest.signer,
+            "trusts": manifest.key_fingerprint,
+            "transition": manifest.is_transition,
+            "step": link.step,
+            "approved_by": manifest.approval.key_fingerprint if manifest.approval else None,
+        }
         if link.file in unapproved:
             entry["approval_holds"] = not unapproved[link.file]
         releases.append(entry)
     return {
-        "releases": releases, "problems": problems, "notes": list(chain.notes), "next_step": chain.next_step,
-        "key_ring": None if ring is None else {
-            "current": ring.current.fingerprint, "next": ring.next.fingerprint if ring.next else None,
-            "retired": [key.fingerprint for key in ring.retired]}}
+        "releases": releases,
+        "problems": problems,
+        "notes": list(chain.notes),
+        "next_step": chain.next_step,
+        "key_ring": None
+        if ring is None
+        else {
+            "current": ring.current.fingerprint,
+            "next": ring.next.fingerprint if ring.next else None,
+            "retired": [key.fingerprint for key in ring.retired],
+        },
+    }

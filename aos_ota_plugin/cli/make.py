@@ -18,8 +18,9 @@ from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_launcher
 
 @click.command("make", short_help="run `aos make`, with every setting arriving, and its true exit status")
 @click.argument("words", nargs=-1, metavar="[SOLUTION@BOARD] [KEY=VALUE]...")
-@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
-              help="The solution, or the workspace.")
+@click.option(
+    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
+)
 @unwound()
 def command(words: Tuple[str, ...], directory: str) -> None:
     """Run the real `aos make` in the solution here, the one that the workspace's .config names, or SOLUTION. No shell
@@ -41,8 +42,10 @@ def command(words: Tuple[str, ...], directory: str) -> None:
     solution, board = find_build(os.path.abspath(directory), named, asked)
     aos = aos_make.find_aos()
     if aos is None:
-        raise BuildError("there is no `aos` here, neither beside this Python nor on PATH",
-                         remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"')
+        raise BuildError(
+            "there is no `aos` here, neither beside this Python nor on PATH",
+            remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"',
+        )
     ending = aos_make.run_aos_make(aos, solution, board, settings, others)
     if ending.report is None:
         find_launcher(os.path.dirname(aos) + os.pathsep + os.environ.get("PATH", ""))  # what cannot start says why

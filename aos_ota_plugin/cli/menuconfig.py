@@ -16,10 +16,12 @@ from aos_ota_plugin.workspace.find import find_solution
 
 
 @click.command("menuconfig", short_help="change the solution's settings in a menu")
-@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
-              help="The solution, or the workspace.")
-@click.option("-o", "--config", type=click.Path(dir_okay=False), help="The file to edit.  [default: the solution's "
-              "ota.config]")
+@click.option(
+    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
+)
+@click.option(
+    "-o", "--config", type=click.Path(dir_okay=False), help="The file to edit.  [default: the solution's ota.config]"
+)
 def command(directory: str, config: Optional[str]) -> None:
     """Open kconfiglib's menu on the solution's ota.config. def_config and the command line still win over what is
     saved there; secrets are not set here.
@@ -38,8 +40,10 @@ def command(directory: str, config: Optional[str]) -> None:
     try:
         from menuconfig import menuconfig
     except ImportError as error:  # Windows has no curses of its own
-        raise SettingsError(f"the menu cannot be shown here: {error}",
-                            remedy="pip install windows-curses, or edit ota.config or package.yaml") from None
+        raise SettingsError(
+            f"the menu cannot be shown here: {error}",
+            remedy="pip install windows-curses, or edit ota.config or package.yaml",
+        ) from None
     os.environ["KCONFIG_CONFIG"] = target
     kconfig.__class__ = _whole_files(type(kconfig))
     menuconfig(kconfig)
@@ -65,5 +69,3 @@ def _whole_files(kind: Any) -> Any:
             return f"Configuration saved to '{filename}'" if changed else f"No change to '{filename}'"
 
     return Whole
-
-

@@ -37,8 +37,12 @@ FLASH = "flash"
 @click.option("--all", "whole", metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
 @click.option("--fs", metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
 @click.option("--mcu", metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
-@click.option("--table", required=True, type=click.Path(dir_okay=False),
-              help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml.")
+@click.option(
+    "--table",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml.",
+)
 @click.option("--key", type=click.Path(dir_okay=False), help="The private key that signs each image (local mode).")
 @click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
 @click.option("--unsigned", is_flag=True, help="No ota_sign_info_t: for devices in cloud mode.")
@@ -46,8 +50,17 @@ FLASH = "flash"
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="The folder to write into.")
 @click.option("--json", "as_json", is_flag=True, help="Print the layout as JSON.")
 def command(
-    app: Optional[str], kernel: Optional[str], whole: Optional[str], fs: Optional[str], mcu: Optional[str], table: str,
-    key: Optional[str], public_key_file: Optional[str], unsigned: bool, ota_size: Optional[int], output: str,
+    app: Optional[str],
+    kernel: Optional[str],
+    whole: Optional[str],
+    fs: Optional[str],
+    mcu: Optional[str],
+    table: str,
+    key: Optional[str],
+    public_key_file: Optional[str],
+    unsigned: bool,
+    ota_size: Optional[int],
+    output: str,
     as_json: bool,
 ) -> None:
     """Make one OTA image a part, one of the joined firmware, files for the flasher, and a list of what lies where.
@@ -76,13 +89,14 @@ def command(
     room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
     for name, data in files.items():
         if room is not None and len(data) > room and not name.startswith(FLASH):
-            raise FormatError(f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
-                              remedy="make the part smaller")
+            raise FormatError(
+                f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
+                remedy="make the part smaller",
+            )
     _check_images({name: data for name, data in files.items() if not name.startswith(FLASH)}, signer)
     for name in (*files, LAYOUT_NAME):
         refuse_overwriting(os.path.join(output, name), *sources)
-    layout = layout_document(
-        placed, files, flash={name: run[0].address for name, run in _flash(placed).items()})
+    layout = layout_document(placed, files, flash={name: run[0].address for name, run in _flash(placed).items()})
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
     write_set(Path(output), {**files, LAYOUT_NAME: text.encode("utf-8")})
     if as_json:
@@ -93,8 +107,10 @@ def command(
     for name, data in files.items():
         click.echo(f"{os.path.join(output, name)}  {len(data)} bytes")
     if room is None:
-        click.echo("the table does not say how large the OTA partition is, so the images' sizes are not checked; "
-                   "give --ota-size")
+        click.echo(
+            "the table does not say how large the OTA partition is, so the images' sizes are not checked; "
+            "give --ota-size"
+        )
 
 
 def _split(value: str) -> Tuple[str, Optional[str]]:
@@ -109,8 +125,10 @@ def _check_images(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
     for name, data in images.items():
         for finding in judge(device, data).findings:
             if not finding.ok:
-                raise ProofError(f"a device would refuse {name} with {finding.verdict.name}: {finding.detail}",
-                                 remedy="check the file that it is made of")
+                raise ProofError(
+                    f"a device would refuse {name} with {finding.verdict.name}: {finding.detail}",
+                    remedy="check the file that it is made of",
+                )
 
 
 def _part(magic: ImageMagic, value: str) -> Part:
@@ -123,18 +141,20 @@ def _part(magic: ImageMagic, value: str) -> Part:
     try:
         return Part(magic, data, int(where, 0))
     except ValueError:
-        raise SettingsError(f"{where} is not an address", remedy="write 0x2a000, or a decimal number without leading "
-                            "zeros") from None
+        raise SettingsError(
+            f"{where} is not an address", remedy="write 0x2a000, or a decimal number without leading zeros"
+        ) from None
 
 
 def _partitions(table: str) -> List[Partition]:
     text = read_document(table, "the partition table", "give the board's config/partition_conf*.c").decode(
-        "utf-8", "replace")
+        "utf-8", "replace"
+    )
     return [Partition(name, start, length) for name, start, length, _ in read_layout(text, table)]
 
 
 def _images(
-    placed: Tuple[Placed, ...], mcu: Optional[bytes], sign: Optional[Callable[[bytes], bytes]],
+    placed: Tuple[Placed, ...], mcu: Optional[bytes], sign: Optional[Callable[[bytes], bytes]]
 ) -> Dict[str, bytes]:
     files = {f"ota_{one.magic.name.lower()}.bin": build(one.data, sign=sign, magic=one.magic) for one in placed}
     inside = firmware(placed)

@@ -29,15 +29,22 @@ def command(folder: str, output: str, as_json: bool) -> None:
     """
     target = Path(os.path.realpath(output))
     if Path(os.path.realpath(folder)) in target.parents:
-        raise FormatError(f"the output {output} would lie inside {folder}, and be packed the next time",
-                          remedy="choose a place outside with -o")
+        raise FormatError(
+            f"the output {output} would lie inside {folder}, and be packed the next time",
+            remedy="choose a place outside with -o",
+        )
     files = read_files(folder)
     with placed(folder):
         pack = build(files)
     write_file(output, pack)
     if as_json:
-        echo_json({"file": output, "size": len(pack),
-                   "files": [{"name": file.name, "size": len(file.data)} for file in files]})
+        echo_json(
+            {
+                "file": output,
+                "size": len(pack),
+                "files": [{"name": file.name, "size": len(file.data)} for file in files],
+            }
+        )
         return
     click.echo(f"{output}  {len(pack)} bytes  {len(files)} files")
     needed = sorted({file.name.rpartition("/")[0] for file in files} - {""})

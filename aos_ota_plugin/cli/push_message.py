@@ -21,11 +21,18 @@ from aos_ota_plugin.release.push import choose, push_message, warnings
 @click.option("--url", required=True, help="Where devices download the file; at most 255 characters.")
 @click.option("--module", metavar="NAME", help="The module to offer.  [default: the firmware]")
 @click.option("--file", "name", metavar="NAME", help="Which of the firmware's images.  [default: the full one]")
-@click.option("--key", type=click.Path(dir_okay=False),
-              help="The release's private key, for a digestsign; its passphrase comes from AOS_OTA_KEY_PASSPHRASE.")
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False),
+    help="The release's private key, for a digestsign; its passphrase comes from AOS_OTA_KEY_PASSPHRASE.",
+)
 @click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
 def command(
-    manifest: str, url: str, module: Optional[str], name: Optional[str], key: Optional[str],
+    manifest: str,
+    url: str,
+    module: Optional[str],
+    name: Optional[str],
+    key: Optional[str],
     public_key_file: Optional[str],
 ) -> None:
     """Print what to publish to /ota/device/upgrade/{product key}/{device name}: one line of JSON for one file of the
@@ -39,13 +46,17 @@ def command(
       aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
     release = parse_manifest(
-        read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest)
+        read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest
+    )
     artifact = choose(release, module=module, file=name)
     path = os.path.join(os.path.dirname(manifest), artifact.file)
     data = read(path, "the file that the message offers", "keep the files of a release beside its manifest")
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise FormatError("this is not the file that the manifest describes", place=Place(path),
-                          remedy="keep the files of a release together; build it again if one was changed")
+        raise FormatError(
+            "this is not the file that the manifest describes",
+            place=Place(path),
+            remedy="keep the files of a release together; build it again if one was changed",
+        )
     signer = None
     if key is not None:
         signer = load_private_key(key, access(), public_key_file)

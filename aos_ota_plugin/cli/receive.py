@@ -19,8 +19,9 @@ from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 @click.command("receive", short_help="receive files over a serial port")
 @click.option("--port", required=True, help="The serial port, e.g. /dev/ttyUSB0 or COM3.")
 @click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
-@click.option("-d", "--directory", default=".", type=click.Path(file_okay=False),
-              help="Where to put them.  [default: here]")
+@click.option(
+    "-d", "--directory", default=".", type=click.Path(file_okay=False), help="Where to put them.  [default: here]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(port: str, baud: int, directory: str, as_json: bool) -> None:
     """Receive the files of one Ymodem session; the other end of `aos-ota send --plain`, and of sb.
@@ -32,14 +33,20 @@ def command(port: str, baud: int, directory: str, as_json: bool) -> None:
       aos-ota receive --port /dev/ttyUSB0 -d received/
     """
     receiver = Receiver()
-    with SerialPort(port, baud, tell=lambda text: click.echo(text, err=True)) as line, \
-            transfer_bar("receiving", None) as show:
+    with (
+        SerialPort(port, baud, tell=lambda text: click.echo(text, err=True)) as line,
+        transfer_bar("receiving", None) as show,
+    ):
         receive(line, receiver, show)
     _check(receiver.files)
     write_new(directory, {file.name: file.data for file in receiver.files})
     if as_json:
-        echo_json({"directory": directory, "files": [
-            {"name": file.name, "size": len(file.data), "exact": file.exact} for file in receiver.files]})
+        echo_json(
+            {
+                "directory": directory,
+                "files": [{"name": file.name, "size": len(file.data), "exact": file.exact} for file in receiver.files],
+            }
+        )
         return
     for file in receiver.files:
         note = "" if file.exact else "  (no size was sent, so padding may follow the last byte)"
@@ -52,6 +59,8 @@ def _check(files: List[Received]) -> None:
     for file in files:
         check_name(file.name)
         if "/" in file.name:
-            raise OutputError(f"the sender wants to write to {file.name!a}, in a folder of its choice",
-                              remedy="send the file under its plain name")
+            raise OutputError(
+                f"the sender wants to write to {file.name!a}, in a folder of its choice",
+                remedy="send the file under its plain name",
+            )
     check_together(file.name for file in files)

@@ -19,13 +19,20 @@ from aos_ota_plugin.files.new_files import New, place_new, take_back
 @click.command("register", short_help="register devices with the cloud on this machine")
 @click.argument("product", metavar="PRODUCT_KEY")
 @click.argument("devices", metavar="DEVICE_NAME...", nargs=-1, required=True)
-@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
-              help="The folder that the cloud runs in.")
+@click.option(
+    "--cloud",
+    "directory",
+    default=CLOUD_FOLDER,
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The folder that the cloud runs in.",
+)
 @click.option("--secure", is_flag=True, help="A new product gets secure upgrade: the cloud signs what it pushes.")
 @click.option("--gateway", metavar="DEVICE_NAME", help="These are sub-devices, reached through that one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(product: str, devices: Tuple[str, ...], directory: str, secure: bool, gateway: Optional[str],
-            as_json: bool) -> None:
+def command(
+    product: str, devices: Tuple[str, ...], directory: str, secure: bool, gateway: Optional[str], as_json: bool
+) -> None:
     """Register devices of a product with the running cloud; the product is added where it is not there yet.
 
     What each device logs in with, its secret included, is written to DIRECTORY/devices/PRODUCT_KEY/DEVICE_NAME.json,
@@ -41,8 +48,9 @@ def command(product: str, devices: Tuple[str, ...], directory: str, secure: bool
     client.add_product(product, secure=secure)  # which checks the name that is a folder's, too
     paths = _paths(Path(directory, "devices", product), devices)
     identities = client.add_devices(product, list(paths), gateway or "", again=True)
-    place_new([New(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600)
-               for one in identities])
+    place_new(
+        [New(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600) for one in identities]
+    )
     rows = {name: str(path) for name, path in paths.items()}
     if as_json:
         echo_json({"product_key": product, "devices": rows})
@@ -56,12 +64,15 @@ def _paths(folder: Path, devices: Tuple[str, ...]) -> Dict[str, Path]:
     taken: Dict[Path, str] = {}
     for name, path in paths.items():
         if path in taken:
-            raise SettingsError(f"the devices {taken[path]!a} and {name!a} would have one file, {path}",
-                                remedy="give one of them another name")
+            raise SettingsError(
+                f"the devices {taken[path]!a} and {name!a} would have one file, {path}",
+                remedy="give one of them another name",
+            )
         taken[path] = name
     take_back(list(taken))
     for name, path in paths.items():
         if os.path.lexists(path):
-            raise OutputError(f"{path} is there already", remedy=f"leave {name} out, or move that file away: then it "
-                              "is written again")
+            raise OutputError(
+                f"{path} is there already", remedy=f"leave {name} out, or move that file away: then it is written again"
+            )
     return paths

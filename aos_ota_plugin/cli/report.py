@@ -23,17 +23,30 @@ def command(manifest: str, as_json: bool) -> None:
     data = read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release")
     report = transfer_report(parse_manifest(data, file=manifest))
     if as_json:
-        echo_json({
-            "channels": [vars(channel) for channel in report.channels],
-            "files": [{"file": row.file, "kind": row.kind, "size": row.size,
-                       "seconds": {channel.name: time for channel, time in zip(report.channels, row.seconds)}}
-                      for row in report.rows],
-            "recommended": report.recommended, "notes": list(report.notes),
-        })
+        echo_json(
+            {
+                "channels": [vars(channel) for channel in report.channels],
+                "files": [
+                    {
+                        "file": row.file,
+                        "kind": row.kind,
+                        "size": row.size,
+                        "seconds": {channel.name: time for channel, time in zip(report.channels, row.seconds)},
+                    }
+                    for row in report.rows
+                ],
+                "recommended": report.recommended,
+                "notes": list(report.notes),
+            }
+        )
         return
-    echo_table(("file", "kind", "bytes", *(channel.name for channel in report.channels)), [
-        (row.file, row.kind, str(row.size), *("-" if time is None else duration(time) for time in row.seconds))
-        for row in report.rows])
+    echo_table(
+        ("file", "kind", "bytes", *(channel.name for channel in report.channels)),
+        [
+            (row.file, row.kind, str(row.size), *("-" if time is None else duration(time) for time in row.seconds))
+            for row in report.rows
+        ],
+    )
     click.echo("")
     if report.recommended:
         click.echo(f"send: {report.recommended}")

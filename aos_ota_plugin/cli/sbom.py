@@ -15,8 +15,9 @@ from aos_ota_plugin.workspace.solution_settings import load_view, resolve_view
 
 
 @click.command("sbom", short_help="list the solution's components in CycloneDX")
-@click.option("-C", "--directory", default=".", type=click.Path(file_okay=False),
-              help="The solution, or the workspace.")
+@click.option(
+    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
+)
 @click.option("-b", "--board", help="As `aos make -b`.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write.  [default: standard output]")
 @click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")

@@ -28,14 +28,33 @@ from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 @click.option("--any-file", is_flag=True, help="Also write a file that no board can run as it is.")
 @click.option("--switch", is_flag=True, help="Make the other bank boot afterwards.")
 @click.option("--reboot", is_flag=True, help="Reboot the board afterwards.")
-@click.option("--wait", type=float, default=boot_menu.ENTER_SECONDS, show_default=True,
-              help="Seconds to wait for the board's boot menu.")
-@click.option("--attempts", type=click.IntRange(1, 100), default=boot_menu.ATTEMPTS, show_default=True,
-              help="How often to send a file when bytes get lost.")
+@click.option(
+    "--wait",
+    type=float,
+    default=boot_menu.ENTER_SECONDS,
+    show_default=True,
+    help="Seconds to wait for the board's boot menu.",
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(1, 100),
+    default=boot_menu.ATTEMPTS,
+    show_default=True,
+    help="How often to send a file when bytes get lost.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    file: str, port: str, baud: int, address: Optional[int], plain: bool, any_file: bool, switch: bool, reboot: bool,
-    wait: float, attempts: int, as_json: bool,
+    file: str,
+    port: str,
+    baud: int,
+    address: Optional[int],
+    plain: bool,
+    any_file: bool,
+    switch: bool,
+    reboot: bool,
+    wait: float,
+    attempts: int,
+    as_json: bool,
 ) -> None:
     """Write FILE (ota_rtos.bin) through the second boot stage's serial menu. Reset the board when asked to.
 
@@ -52,8 +71,12 @@ def command(
     name = os.path.basename(file)
     kind = kind_of(data)
     if kind != "full" and not plain and not any_file:
-        raise FormatError(f"this is {'an xz image' if kind == 'xz' else 'a diff'}; written to a bank as it is, no "
-                          "board boots from it", place=Place(file), remedy="send the ota_rtos.bin, or add --any-file")
+        raise FormatError(
+            f"this is {'an xz image' if kind == 'xz' else 'a diff'}; written to a bank as it is, no "
+            "board boots from it",
+            place=Place(file),
+            remedy="send the ota_rtos.bin, or add --any-file",
+        )
     with SerialPort(port, baud, tell=_tell) as line:
         if plain:
             with transfer_bar(name, len(data)) as show:
@@ -65,8 +88,13 @@ def command(
             _tell("the board erases the partition, which can take a minute")
             with transfer_bar(name, len(data)) as show:
                 written = boot_menu.write_file(line, boot_menu.Upload(name, data, address, attempts), show, _tell)
-            result = {"file": file, "size": len(data), "address": f"0x{written.address:x}",
-                      "attempts": written.attempts, "confirmed": written.confirmed}
+            result = {
+                "file": file,
+                "size": len(data),
+                "address": f"0x{written.address:x}",
+                "attempts": written.attempts,
+                "confirmed": written.confirmed,
+            }
             if switch:
                 result["boots"] = boot_menu.switch(line)
             if reboot:

@@ -31,47 +31,96 @@ if TYPE_CHECKING:
 
 @click.command("sign", short_help="sign a payload outside a build")
 @click.argument("payload", type=click.Path(dir_okay=False))
-@click.option("--key", metavar="FILE|pkcs11:…|command:…",
-              help="The private key (PEM or DER), a token's PKCS#11 URI, or a program that signs. Passphrase and PIN "
-                   "come from AOS_OTA_KEY_PASSPHRASE and AOS_OTA_PKCS11_PIN, or are asked for.")
-@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False),
-              help="The public key: for a --key that is a command, and for signing elsewhere.")
-@click.option("--emit-digest", type=click.Path(dir_okay=False), metavar="FILE.json",
-              help="Sign elsewhere: write what has to be signed (the 32 bytes themselves into FILE.bin), and no image.")
-@click.option("--attach-signature", type=click.Path(dir_okay=False),
-              help="The signature that was made elsewhere: raw, hexadecimal or base64.")
+@click.option(
+    "--key",
+    metavar="FILE|pkcs11:…|command:…",
+    help="The private key (PEM or DER), a token's PKCS#11 URI, or a program that signs. Passphrase and PIN "
+    "come from AOS_OTA_KEY_PASSPHRASE and AOS_OTA_PKCS11_PIN, or are asked for.",
+)
+@click.option(
+    "--public-key",
+    "public_key_file",
+    type=click.Path(dir_okay=False),
+    help="The public key: for a --key that is a command, and for signing elsewhere.",
+)
+@click.option(
+    "--emit-digest",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.json",
+    help="Sign elsewhere: write what has to be signed (the 32 bytes themselves into FILE.bin), and no image.",
+)
+@click.option(
+    "--attach-signature",
+    type=click.Path(dir_okay=False),
+    help="The signature that was made elsewhere: raw, hexadecimal or base64.",
+)
 @click.option("--version", required=True, help="The version that the payload reports, e.g. app-1.0.1.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The OTA image to write.")
-@click.option("--elf", type=click.Path(dir_okay=False),
-              help="The linked firmware, to prove that it holds this key and this version.")
-@click.option("--chip", metavar="NAME",
-              help="The chip whose image step made PAYLOAD: what that may have changed is allowed.")
+@click.option(
+    "--elf",
+    type=click.Path(dir_okay=False),
+    help="The linked firmware, to prove that it holds this key and this version.",
+)
+@click.option(
+    "--chip", metavar="NAME", help="The chip whose image step made PAYLOAD: what that may have changed is allowed."
+)
 @click.option("--allow-changed-payload", is_flag=True, help="Let PAYLOAD differ from the firmware in the ELF.")
 @click.option("--base-release", type=click.Path(dir_okay=False), help="The manifest of the release in the field.")
 @click.option("--allow-new-key", is_flag=True, help="Let the key differ from the base release's.")
 @click.option("--key-ring", type=click.Path(dir_okay=False), help="The key ring: who may sign, and who is next.")
-@click.option("--embeds-next-key", is_flag=True,
-              help="A transition release: the payload holds the ring's next key; --key is the one that devices trust.")
+@click.option(
+    "--embeds-next-key",
+    is_flag=True,
+    help="A transition release: the payload holds the ring's next key; --key is the one that devices trust.",
+)
 @click.option("--allow-development-key", is_flag=True, help="Let a development key or a published sample key pass.")
 @click.option("--second-signer", metavar="FILE|pkcs11:…|command:…", help="The second of four eyes: who has to agree.")
 @click.option("--second-approval", type=click.Path(dir_okay=False), help="What `aos-ota approve` wrote elsewhere.")
 @click.option("--second-public-key", type=click.Path(dir_okay=False), help="The second signer's public key.")
-@click.option("--magic", default="all", show_default=True, type=click.Choice(
-    [name.lower() for name in MAGICS], case_sensitive=False), help="What the image replaces: its image_magic.")
+@click.option(
+    "--magic",
+    default="all",
+    show_default=True,
+    type=click.Choice([name.lower() for name in MAGICS], case_sensitive=False),
+    help="What the image replaces: its image_magic.",
+)
 @click.option("--xz", is_flag=True, help="Write a compressed image (OUTPUT.xz), too.")
-@click.option("--diff", is_flag=True,
-              help="Write a diff image from the base release (OUTPUT with .diff.bin), too; that release's payload or "
-                   "image must lie beside its manifest.")
-@click.option("--partition-size", type=Size(), default=HAAS100_RTOS_SIZE,
-              help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Write a diff image from the base release (OUTPUT with .diff.bin), too; that release's payload or "
+    "image must lie beside its manifest.",
+)
+@click.option(
+    "--partition-size",
+    type=Size(),
+    default=HAAS100_RTOS_SIZE,
+    help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def command(
-    payload: str, key: Optional[str], public_key_file: Optional[str], emit_digest: Optional[str],
-    attach_signature: Optional[str], version: str, output: Optional[str], elf: Optional[str], chip: Optional[str],
-    allow_changed_payload: bool, base_release: Optional[str], allow_new_key: bool, key_ring: Optional[str],
+    payload: str,
+    key: Optional[str],
+    public_key_file: Optional[str],
+    emit_digest: Optional[str],
+    attach_signature: Optional[str],
+    version: str,
+    output: Optional[str],
+    elf: Optional[str],
+    chip: Optional[str],
+    allow_changed_payload: bool,
+    base_release: Optional[str],
+    allow_new_key: bool,
+    key_ring: Optional[str],
     embeds_next_key: bool,
-    allow_development_key: bool, second_signer: Optional[str], second_approval: Optional[str],
-    second_public_key: Optional[str], magic: str, xz: bool, diff: bool, partition_size: int,
+    allow_development_key: bool,
+    second_signer: Optional[str],
+    second_approval: Optional[str],
+    second_public_key: Optional[str],
+    magic: str,
+    xz: bool,
+    diff: bool,
+    partition_size: int,
     as_json: bool,
 ) -> None:
     """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
@@ -81,21 +130,42 @@ def command(
       aos-ota sign ota_rtos.bin --key keys/ota_key.pem --version app-1.0.1 -o ota_rtos_ota.bin
     """
     _check_usage(key, public_key_file, emit_digest, attach_signature, output, xz or diff)
-    _check_keys_usage(key_ring, base_release, second_signer, second_approval, second_public_key,
-                      embeds_next_key=embeds_next_key)
+    _check_keys_usage(
+        key_ring, base_release, second_signer, second_approval, second_public_key, embeds_next_key=embeds_next_key
+    )
     output = emit_digest or str(output)
     folder, name = os.path.split(os.path.abspath(output))
     manifest_name = os.path.splitext(name)[0] + ".json"
-    for written in (name, _message_name(name) if emit_digest else manifest_name,
-                    *([name + XZ_SUFFIX] if xz else []), *([diff_name(name)] if diff else [])):
-        refuse_overwriting(os.path.join(folder, written), payload, key, elf, base_release, public_key_file,
-                           attach_signature, key_ring, second_signer, second_approval, second_public_key)
+    for written in (
+        name,
+        _message_name(name) if emit_digest else manifest_name,
+        *([name + XZ_SUFFIX] if xz else []),
+        *([diff_name(name)] if diff else []),
+    ):
+        refuse_overwriting(
+            os.path.join(folder, written),
+            payload,
+            key,
+            elf,
+            base_release,
+            public_key_file,
+            attach_signature,
+            key_ring,
+            second_signer,
+            second_approval,
+            second_public_key,
+        )
     check_version(version, field="--version")
     if diff and not base_release:
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
-    base = parse_manifest(read_document(
-        base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
-        file=base_release) if base_release else None
+    base = (
+        parse_manifest(
+            read_document(base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
+            file=base_release,
+        )
+        if base_release
+        else None
+    )
     ring = read_ring(key_ring) if key_ring else None
     second, second_key = _second(second_signer, second_approval, second_public_key)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
@@ -108,8 +178,9 @@ def command(
         security="local",
         identity="unknown",
         partition_size=partition_size,
-        signer=load_private_key(key, access(), public_key_file) if key else _elsewhere(
-            str(public_key_file), attach_signature),
+        signer=load_private_key(key, access(), public_key_file)
+        if key
+        else _elsewhere(str(public_key_file), attach_signature),
         elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
         elf_name=os.path.basename(elf or ""),
         base=base,
@@ -165,12 +236,17 @@ def _source(chip: Optional[str], *, allow_any: bool) -> PayloadSource:
     from aos_ota_plugin.workspace.chip import chip_named
 
     described = chip_named(chip)
-    return PayloadSource(may_change=described.may_change, allowed_by=f"the description of the chip {described.name}",
-                         allow_any=allow_any)
+    return PayloadSource(
+        may_change=described.may_change, allowed_by=f"the description of the chip {described.name}", allow_any=allow_any
+    )
 
 
 def _check_usage(
-    key: Optional[str], public_key: Optional[str], emit: Optional[str], attach: Optional[str], output: Optional[str],
+    key: Optional[str],
+    public_key: Optional[str],
+    emit: Optional[str],
+    attach: Optional[str],
+    output: Optional[str],
     more: bool,
 ) -> None:
     if sum(one is not None for one in (key, emit, attach)) != 1:
@@ -186,12 +262,19 @@ def _check_usage(
 
 
 def _check_keys_usage(
-    ring: Optional[str], base: Optional[str], signer: Optional[str], approval: Optional[str], public_key: Optional[str],
-    *, embeds_next_key: bool,
+    ring: Optional[str],
+    base: Optional[str],
+    signer: Optional[str],
+    approval: Optional[str],
+    public_key: Optional[str],
+    *,
+    embeds_next_key: bool,
 ) -> None:
     if embeds_next_key and not (ring and base):
-        raise click.UsageError("--embeds-next-key needs --key-ring, where the next key stands, and --base-release, "
-                               "whose devices are to take it")
+        raise click.UsageError(
+            "--embeds-next-key needs --key-ring, where the next key stands, and --base-release, "
+            "whose devices are to take it"
+        )
     if signer and approval:
         raise click.UsageError("give --second-signer or --second-approval: one approval is enough")
     if approval and not public_key:
@@ -199,7 +282,7 @@ def _check_keys_usage(
 
 
 def _second(
-    reference: Optional[str], approval: Optional[str], public_key: Optional[str],
+    reference: Optional[str], approval: Optional[str], public_key: Optional[str]
 ) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
     """The second signer, and the key that it has to have."""
     wanted = load_public_key(public_key) if public_key else None
@@ -255,5 +338,3 @@ def _with_progress(given: ReleaseInput) -> Release:
 
     with WorkProgress(sys.stderr) as progress:
         return make_release(given, progress=progress)
-
-

@@ -32,11 +32,21 @@ class _Outcome(NamedTuple):
 
 @click.command("simulate", short_help="take an emulated device through upgrades that must succeed or be refused")
 @click.argument("directory", default="build/simulate", type=click.Path(file_okay=False))
-@click.option("--scenario", "names", multiple=True, type=click.Choice([*SCENARIOS, _VENDOR]), metavar="NAME",
-              help="Only this one; may be given several times.  [default: all]")
+@click.option(
+    "--scenario",
+    "names",
+    multiple=True,
+    type=click.Choice([*SCENARIOS, _VENDOR]),
+    metavar="NAME",
+    help="Only this one; may be given several times.  [default: all]",
+)
 @click.option("--list", "only_list", is_flag=True, help="Show the scenarios there are, and end.")
-@click.option("--console", "console", is_flag=True,
-              help="Type on a device's console instead; the new version waits for it on the platform.")
+@click.option(
+    "--console",
+    "console",
+    is_flag=True,
+    help="Type on a device's console instead; the new version waits for it on the platform.",
+)
 @click.option("--quiet", is_flag=True, help="No device logs.")
 @unwound()
 def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bool, quiet: bool) -> None:
@@ -52,8 +62,10 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
     if console and (names or only_list):
         raise click.UsageError("--console goes without --scenario and --list")
     if only_list:
-        rows = [*((one.name, one.about) for one in SCENARIOS.values()),
-                (_VENDOR, "all that show a flaw of the vendor's, beside the same on the hardened device")]
+        rows = [
+            *((one.name, one.about) for one in SCENARIOS.values()),
+            (_VENDOR, "all that show a flaw of the vendor's, beside the same on the hardened device"),
+        ]
         echo_table(("scenario", "what"), rows)
         return
     find_qemu()
@@ -66,8 +78,10 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
     _compare(outcomes)
     failed = [name for name, outcome in outcomes.items() if not outcome.passed]
     if failed:
-        raise ProofError(f"{len(failed)} of {len(wanted)} scenarios ended otherwise than expected: {', '.join(failed)}",
-                         remedy="their logs stand above; the last line of each says what was seen")
+        raise ProofError(
+            f"{len(failed)} of {len(wanted)} scenarios ended otherwise than expected: {', '.join(failed)}",
+            remedy="their logs stand above; the last line of each says what was seen",
+        )
     click.echo(f"{len(wanted)} of {len(wanted)} scenarios ended as expected")
 
 
@@ -79,8 +93,11 @@ def _wanted(names: Tuple[str, ...]) -> List[str]:
 
 def _compare(outcomes: Mapping[str, _Outcome]) -> None:
     """Show what the vendor's build does otherwise, where both have been seen."""
-    rows = [(flaw.what, outcomes[flaw.ours].seen, outcomes[flaw.vendors].seen)
-            for flaw in FLAWS if flaw.ours in outcomes and flaw.vendors in outcomes]
+    rows = [
+        (flaw.what, outcomes[flaw.ours].seen, outcomes[flaw.vendors].seen)
+        for flaw in FLAWS
+        if flaw.ours in outcomes and flaw.vendors in outcomes
+    ]
     if rows:
         echo_table(("the vendor's flaw", "hardened", "built with the flaw"), rows)
 
@@ -91,8 +108,11 @@ def _talk(built: Built) -> None:
         if not sys.stdin.isatty():
             click.echo(transcript(Path(folder), sys.stdin.read().splitlines()))
             return
-        click.echo("Enter shows the prompt, help the commands; netmgr -t wifi -c SSID PASSWORD connects, and the "
-                   "platform offers an upgrade. Ctrl-A X switches the device off.", err=True)
+        click.echo(
+            "Enter shows the prompt, help the commands; netmgr -t wifi -c SSID PASSWORD connects, and the "
+            "platform offers an upgrade. Ctrl-A X switches the device off.",
+            err=True,
+        )
         interact(Path(folder))
 
 
@@ -108,10 +128,16 @@ def _outcome(scenario: Scenario, built: Built, *, quiet: bool) -> _Outcome:
             click.echo(f"   {line}")
     model = judged(case).verdict
     expected = (scenario.verdict, scenario.version, 0)
-    passed = ((seen.verdict, seen.version, seen.status) == expected and model == scenario.model
-              and seen.unanswered is None and seen.mcu in (None, case.installs))
-    click.echo(f"{'ok' if passed else 'FAILED'}: expected {_verdict(scenario.verdict)} and then {scenario.version}; "
-               f"seen {_seen(seen)}; the model says {_verdict(model)}")
+    passed = (
+        (seen.verdict, seen.version, seen.status) == expected
+        and model == scenario.model
+        and seen.unanswered is None
+        and seen.mcu in (None, case.installs)
+    )
+    click.echo(
+        f"{'ok' if passed else 'FAILED'}: expected {_verdict(scenario.verdict)} and then {scenario.version}; "
+        f"seen {_seen(seen)}; the model says {_verdict(model)}"
+    )
     return _Outcome(passed, _seen(seen))
 
 
@@ -124,16 +150,21 @@ def _survives(scenario: Scenario, built: Built, case: Case, folder: Path, *, qui
         results.append(result)
         if not quiet:
             after, end = (version or "no whole version" for version in (result.after, result.end))
-            click.echo(f"   {what} in flash operation {result.operation} of {total}: "
-                       f"{after} ran then, {end} in the end")
+            click.echo(
+                f"   {what} in flash operation {result.operation} of {total}: {after} ran then, {end} in the end"
+            )
     ends = sum(result.after is not None and result.end == scenario.version for result in results)
     old = sum(result.after == case.before for result in results)
     passed = (ends < len(results)) is scenario.breaks
-    expected = (f"a device without a whole version after some of {len(results)} {many}" if scenario.breaks else
-                f"a whole version after each of {len(results)} {many}, and {scenario.version} in the end")
+    expected = (
+        f"a device without a whole version after some of {len(results)} {many}"
+        if scenario.breaks
+        else f"a whole version after each of {len(results)} {many}, and {scenario.version} in the end"
+    )
     found = f"{len(results) - ends} times" if scenario.breaks else f"{ends} times"
-    click.echo(f"{'ok' if passed else 'FAILED'}: expected {expected}; seen {found} "
-               f"({old} times the old version ran at first)")
+    click.echo(
+        f"{'ok' if passed else 'FAILED'}: expected {expected}; seen {found} ({old} times the old version ran at first)"
+    )
     return _Outcome(passed, f"whole after {ends} of {len(results)} {many}")
 
 

@@ -12,8 +12,14 @@ from aos_ota_plugin.cli.output import echo_json, echo_table
 
 
 @click.command("status", short_help="show devices, packages and rollouts of the cloud on this machine")
-@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
-              help="The folder that the cloud runs in.")
+@click.option(
+    "--cloud",
+    "directory",
+    default=CLOUD_FOLDER,
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The folder that the cloud runs in.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(directory: str, as_json: bool) -> None:
     """Show what the running cloud knows: each device with its versions, packages with their state, jobs with their
@@ -30,19 +36,39 @@ def command(directory: str, as_json: bool) -> None:
         echo_json(status)
         return
     online = set(status["online"])
-    echo_table(("device", "product", "online", "versions"), [
-        (one["device_name"], one["product_key"], _online(one, online),
-         ", ".join(f"{module} {version}" for module, version in sorted(one["versions"].items())))
-        for one in status["devices"]])
+    echo_table(
+        ("device", "product", "online", "versions"),
+        [
+            (
+                one["device_name"],
+                one["product_key"],
+                _online(one, online),
+                ", ".join(f"{module} {version}" for module, version in sorted(one["versions"].items())),
+            )
+            for one in status["devices"]
+        ],
+    )
     click.echo()
-    echo_table(("package", "product", "module", "version", "bytes", "state"), [
-        (str(one["number"]), one["product_key"], one["module"], one["version"], str(one["size"]), one["state"])
-        for one in status["packages"]])
+    echo_table(
+        ("package", "product", "module", "version", "bytes", "state"),
+        [
+            (str(one["number"]), one["product_key"], one["module"], one["version"], str(one["size"]), one["state"])
+            for one in status["packages"]
+        ],
+    )
     click.echo()
-    echo_table(("job", "kind", "package", "devices"), [
-        (str(one["number"]), one["kind"], str(one["package"]),
-         ", ".join(f"{number} {state}" for state, number in one["counts"].items() if number))
-        for one in status["jobs"]])
+    echo_table(
+        ("job", "kind", "package", "devices"),
+        [
+            (
+                str(one["number"]),
+                one["kind"],
+                str(one["package"]),
+                ", ".join(f"{number} {state}" for state, number in one["counts"].items() if number),
+            )
+            for one in status["jobs"]
+        ],
+    )
 
 
 def _online(device: Dict[str, Any], online: Any) -> str:

@@ -78,8 +78,9 @@ def command(directory: str, quiet: bool) -> None:
     _judge(found)
 
 
-def _switch_on(stack: ExitStack, folder: Path, built: NetworkBuilt, identity: Identity, broker: str, *,
-               quiet: bool) -> None:
+def _switch_on(
+    stack: ExitStack, folder: Path, built: NetworkBuilt, identity: Identity, broker: str, *, quiet: bool
+) -> None:
     name = identity.device_name
     firmware = built.firmware[NETWORK_OLD].payload
     if name == _KEYLESS:
@@ -104,18 +105,27 @@ def _follow(device: NetworkDevice, ended: threading.Event, name: str, quiet: boo
 def _rollout(world: _World, built: NetworkBuilt, *, quiet: bool) -> Dict[str, Tuple[str, str]]:
     """Verify on the first, push to the others; {device: (what the cloud says, the version it reports)}."""
     _until(world, lambda status: all(one["versions"] for one in status["devices"]), "connect", quiet=quiet)
-    package = world.client.upload(built.firmware[NETWORK_NEW].image, {
-        "product_key": _PRODUCT, "version": NETWORK_NEW, "file": "ota_rtos_ota.bin"})["package"]
+    package = world.client.upload(
+        built.firmware[NETWORK_NEW].image, {"product_key": _PRODUCT, "version": NETWORK_NEW, "file": "ota_rtos_ota.bin"}
+    )["package"]
     for kind, names in (("verify", [_FIRST]), ("batch", [_SECOND, _KEYLESS])):
         _say("cloud", f"{kind}: {NETWORK_NEW} to {', '.join(names)}", quiet=quiet)
         job = world.client.start_job(package=package, kind=kind, device_names=names)["job"]
-        _until(world, lambda status, number=job: all(
-            task["state"] not in _OPEN for one in status["jobs"] if one["number"] == number for task in one["tasks"]),
-            "finish", quiet=quiet)
+        _until(
+            world,
+            lambda status, number=job: all(
+                task["state"] not in _OPEN for one in status["jobs"] if one["number"] == number for task in one["tasks"]
+            ),
+            "finish",
+            quiet=quiet,
+        )
     status = world.client.status()
     versions = {one["device_name"]: str(one["versions"].get("default")) for one in status["devices"]}
-    return {task["device_name"]: (str(task["state"]), versions[task["device_name"]])
-            for job in status["jobs"] for task in job["tasks"]}
+    return {
+        task["device_name"]: (str(task["state"]), versions[task["device_name"]])
+        for job in status["jobs"]
+        for task in job["tasks"]
+    }
 
 
 def _until(world: _World, reached: Any, what: str, *, quiet: bool) -> None:
@@ -156,9 +166,11 @@ def _judge(found: Dict[str, Tuple[str, str]]) -> None:
     for name, expected in _EXPECTED.items():
         seen = found.get(name, ("no task", "no version"))
         good = seen == expected
-        click.echo(f"{'ok' if good else 'FAILED'}: {name}: expected {' and '.join(expected)}; "
-                   f"seen {' and '.join(seen)}")
+        click.echo(
+            f"{'ok' if good else 'FAILED'}: {name}: expected {' and '.join(expected)}; seen {' and '.join(seen)}"
+        )
         wrong += [] if good else [name]
     if wrong:
-        raise ProofError(f"the story ended otherwise than expected for {', '.join(wrong)}",
-                         remedy="the logs above say what happened")
+        raise ProofError(
+            f"the story ended otherwise than expected for {', '.join(wrong)}", remedy="the logs above say what happened"
+        )

@@ -27,8 +27,13 @@ def command(pack: str, directory: str, as_json: bool) -> None:
         files = parse(data)
     write_new(directory, {file.name: file.data for file in files})
     if as_json:
-        echo_json({"file": pack, "directory": directory,
-                   "files": [{"name": file.name, "size": len(file.data)} for file in files]})
+        echo_json(
+            {
+                "file": pack,
+                "directory": directory,
+                "files": [{"name": file.name, "size": len(file.data)} for file in files],
+            }
+        )
         return
     for file in files:
         click.echo(f"{file.name}  {len(file.data)} bytes")

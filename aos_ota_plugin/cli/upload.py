@@ -18,20 +18,40 @@ from aos_ota_plugin.release.push import choose
 
 @click.command("upload", short_help="add a package to the cloud on this machine")
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--cloud", "directory", default=CLOUD_FOLDER, show_default=True, type=click.Path(file_okay=False),
-              help="The folder that the cloud runs in.")
+@click.option(
+    "--cloud",
+    "directory",
+    default=CLOUD_FOLDER,
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The folder that the cloud runs in.",
+)
 @click.option("--product", "product_key", required=True, metavar="PRODUCT_KEY", help="Whose devices it is for.")
 @click.option("--version", help="The version that devices report with it.  [default: the manifest's]")
 @click.option("--name", help="The package's name, 1 to 40 characters.  [default: module and version]")
 @click.option("--module", metavar="NAME", help="The module that it is.  [default: the whole firmware]")
 @click.option("--file-name", help="The name for downloads; its suffix counts.  [default: its own]")
-@click.option("--sign-method", type=click.Choice(["SHA256", "Md5"]), default="SHA256", show_default=True,
-              help="The digest in the push.")
+@click.option(
+    "--sign-method",
+    type=click.Choice(["SHA256", "Md5"]),
+    default="SHA256",
+    show_default=True,
+    help="The digest in the push.",
+)
 @click.option("--from-version", help="It is a diff: the version that devices have to run now.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: str, directory: str, product_key: str, version: Optional[str], name: Optional[str],
-            module: Optional[str], file_name: Optional[str], sign_method: str, from_version: Optional[str],
-            as_json: bool) -> None:
+def command(
+    file: str,
+    directory: str,
+    product_key: str,
+    version: Optional[str],
+    name: Optional[str],
+    module: Optional[str],
+    file_name: Optional[str],
+    sign_method: str,
+    from_version: Optional[str],
+    as_json: bool,
+) -> None:
     """Add FILE, an image or the manifest of a release (ota_rtos_ota.json), to the running cloud, by the platform's
     rules for names, versions, suffixes and sizes. Nothing is pushed yet.
 
@@ -50,10 +70,18 @@ def command(file: str, directory: str, product_key: str, version: Optional[str],
         path, data = file, read(file, "the package", "give an image, or the ota_rtos_ota.json of a release")
     if not version:
         raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
-    added = client.upload(data, {
-        "product_key": product_key, "version": version, "module": module, "file": file_name or Path(path).name,
-        "name": name or (f"{module}-{version}" if module else version)[:40], "sign_method": sign_method,
-        "source_version": from_version})
+    added = client.upload(
+        data,
+        {
+            "product_key": product_key,
+            "version": version,
+            "module": module,
+            "file": file_name or Path(path).name,
+            "name": name or (f"{module}-{version}" if module else version)[:40],
+            "sign_method": sign_method,
+            "source_version": from_version,
+        },
+    )
     if as_json:
         echo_json(added)
         return
@@ -69,7 +97,10 @@ def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
     path = str(Path(file).parent / artifact.file)
     data = read(path, "the release's file", "keep the files of a release beside its manifest")
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise FormatError("this is not the file that the manifest describes", place=Place(path),
-                          remedy="keep the files of a release together; build it again if one was changed")
+        raise FormatError(
+            "this is not the file that the manifest describes",
+            place=Place(path),
+            remedy="keep the files of a release together; build it again if one was changed",
+        )
     version = next((one.version for one in release.modules if one.name == module), release.version)
     return path, data, version

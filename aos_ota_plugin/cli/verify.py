@@ -33,27 +33,56 @@ _STAGES = {True: "agent", False: "boot stage"}
 @click.command("verify", short_help="answer as a device would")
 @click.argument("image", type=click.Path(dir_okay=False))
 @click.option("--elf", type=click.Path(dir_okay=False), help="The firmware that runs on the device: its key is used.")
-@click.option("--public-key", type=click.Path(dir_okay=False),
-              help="The key that the device holds: PEM, DER, C arrays or the text copied from the console.")
+@click.option(
+    "--public-key",
+    type=click.Path(dir_okay=False),
+    help="The key that the device holds: PEM, DER, C arrays or the text copied from the console.",
+)
 @click.option("--keys", type=click.Path(file_okay=False), help="A folder of public keys, to name the one that signed.")
 @click.option("--version", help="The version that the push message names.")
 @click.option("--current-version", help="The version that the device runs, for its order rule.")
 @click.option("--partition-size", type=Size(), help="Bytes that the OTA partition holds.")
 @click.option("--cloud", is_flag=True, help="A cloud-mode device: no ota_sign_info_t, the push message decides.")
 @click.option("--digestsign", help="What the platform returned (base64), for a cloud-mode device; implies --cloud.")
-@click.option("--sign-method", type=click.Choice(["Md5", "SHA256"], case_sensitive=False), default="Md5",
-              show_default=True, help="The push message's signMethod.")
-@click.option("--push", "push_file", type=click.Path(dir_okay=False),
-              help="The push message (JSON): its size, version, sign and digestsign are used.")
-@click.option("--base", type=click.Path(dir_okay=False),
-              help="What the device runs, for a diff: a payload, a full or compressed OTA image, or a manifest.")
-@click.option("--module", is_flag=True,
-              help="A module's file for the device's file system, without a trailer.  [default: for data-file packs]")
+@click.option(
+    "--sign-method",
+    type=click.Choice(["Md5", "SHA256"], case_sensitive=False),
+    default="Md5",
+    show_default=True,
+    help="The push message's signMethod.",
+)
+@click.option(
+    "--push",
+    "push_file",
+    type=click.Path(dir_okay=False),
+    help="The push message (JSON): its size, version, sign and digestsign are used.",
+)
+@click.option(
+    "--base",
+    type=click.Path(dir_okay=False),
+    help="What the device runs, for a diff: a payload, a full or compressed OTA image, or a manifest.",
+)
+@click.option(
+    "--module",
+    is_flag=True,
+    help="A module's file for the device's file system, without a trailer.  [default: for data-file packs]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    image: str, elf: Optional[str], public_key: Optional[str], keys: Optional[str], version: Optional[str],
-    current_version: Optional[str], partition_size: Optional[int], cloud: bool, digestsign: Optional[str],
-    sign_method: str, push_file: Optional[str], base: Optional[str], module: bool, as_json: bool,
+    image: str,
+    elf: Optional[str],
+    public_key: Optional[str],
+    keys: Optional[str],
+    version: Optional[str],
+    current_version: Optional[str],
+    partition_size: Optional[int],
+    cloud: bool,
+    digestsign: Optional[str],
+    sign_method: str,
+    push_file: Optional[str],
+    base: Optional[str],
+    module: bool,
+    as_json: bool,
 ) -> None:
     """Take IMAGE through the device's own checks; exit 0 when it accepts, 1 when it refuses.
 
@@ -80,8 +109,12 @@ def command(
     if module:
         judgement, agents = judge_module(device, data, version=version, push=push), True
         if judgement.accepted and push is None:
-            raise FormatError("in local mode the push message signs a module's file; without it nothing says whether a "
-                              "device accepts this one", place=Place(image), remedy=_GIVE_PUSH)
+            raise FormatError(
+                "in local mode the push message signs a module's file; without it nothing says whether a "
+                "device accepts this one",
+                place=Place(image),
+                remedy=_GIVE_PUSH,
+            )
     else:
         held = read_payload(base, "the base").data if base else None
         judgement, agents = _judge_image(device, data, version, push, held)
@@ -96,7 +129,7 @@ def command(
 
 
 def _judge_image(
-    device: Device, data: bytes, version: Optional[str], push: Optional[Push], base: Optional[bytes],
+    device: Device, data: bytes, version: Optional[str], push: Optional[Push], base: Optional[bytes]
 ) -> Tuple[Judgement, bool]:
     """Ask the agent, and the boot stage when the agent accepts; say whether the last word is the agent's."""
     judgement = judge(device, data, version=version, push=push)
@@ -163,8 +196,9 @@ def _who_signed(data: bytes, key: Optional[PublicKey], folder: Optional[str]) ->
 def _keys_in(folder: str) -> List[PublicKey]:
     root = Path(folder)
     if not root.is_dir():
-        raise SigningKeyError(f"{folder} is not a folder of keys",
-                              remedy="give a folder with public key files to --keys")
+        raise SigningKeyError(
+            f"{folder} is not a folder of keys", remedy="give a folder with public key files to --keys"
+        )
     found = []
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.stat().st_size < 1 << 16:
@@ -176,14 +210,20 @@ def _keys_in(folder: str) -> List[PublicKey]:
 
 
 def _report(
-    image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str], agents: bool,
+    image: str, judgement: Judgement, key: Optional[PublicKey], signer: Optional[str], agents: bool
 ) -> Dict[str, object]:
     return {
-        "file": image, "accepted": judgement.accepted, "verdict": judgement.verdict.name,
-        "code": int(judgement.verdict), "refused_by": None if judgement.accepted else _STAGES[agents],
-        "device_key": key.fingerprint if key else None, "signed_by": signer,
-        "findings": [{"rule": finding.rule, "ok": finding.ok, "judged": finding.judged, "detail": finding.detail}
-                     for finding in judgement.findings],
+        "file": image,
+        "accepted": judgement.accepted,
+        "verdict": judgement.verdict.name,
+        "code": int(judgement.verdict),
+        "refused_by": None if judgement.accepted else _STAGES[agents],
+        "device_key": key.fingerprint if key else None,
+        "signed_by": signer,
+        "findings": [
+            {"rule": finding.rule, "ok": finding.ok, "judged": finding.judged, "detail": finding.detail}
+            for finding in judgement.findings
+        ],
     }
 
 

@@ -15,17 +15,31 @@ from aos_ota_plugin.verify.release import Checked, Verification, check_base
 
 @click.command("verify-release", short_help="check a kept release, or rebuild it and compare")
 @click.argument("release", type=click.Path())
-@click.option("--public-key", type=click.Path(dir_okay=False),
-              help="The key that you trust: PEM, DER, C arrays or the text copied from the console.")
+@click.option(
+    "--public-key",
+    type=click.Path(dir_okay=False),
+    help="The key that you trust: PEM, DER, C arrays or the text copied from the console.",
+)
 @click.option("--base", type=click.Path(), help="The release before, folder or manifest: this one must update it.")
-@click.option("--without-statement", is_flag=True,
-              help="Check a release that has no statement; nobody vouches for its manifest then.")
-@click.option("--rebuild", metavar="SOLUTION", type=click.Path(file_okay=False),
-              help="Build it again in a copy of this solution's workspace, with another path, time zone and -j and "
-                   "without the signing key, and compare the bytes.")
+@click.option(
+    "--without-statement",
+    is_flag=True,
+    help="Check a release that has no statement; nobody vouches for its manifest then.",
+)
+@click.option(
+    "--rebuild",
+    metavar="SOLUTION",
+    type=click.Path(file_okay=False),
+    help="Build it again in a copy of this solution's workspace, with another path, time zone and -j and "
+    "without the signing key, and compare the bytes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    release: str, public_key: Optional[str], base: Optional[str], without_statement: bool, rebuild: Optional[str],
+    release: str,
+    public_key: Optional[str],
+    base: Optional[str],
+    without_statement: bool,
+    rebuild: Optional[str],
     as_json: bool,
 ) -> None:
     """Check RELEASE, a folder with the files of one release or its ota_rtos_ota.json, without a network: the
@@ -37,21 +51,30 @@ def command(
       aos-ota verify-release releases/app-1.0.1 --public-key ota.pub.pem
     """
     if public_key is None and not without_statement:
-        raise click.UsageError("give the public key that you trust with --public-key; a release that has no statement: "
-                               "--without-statement")
+        raise click.UsageError(
+            "give the public key that you trust with --public-key; a release that has no statement: --without-statement"
+        )
     checks: List[Checked] = []
     error: Optional[OtaError] = None
     try:
         for check in _checks(release, public_key, base, rebuild, statement=not without_statement):
             checks.append(check)
             if not as_json:
-                click.echo(f"  ok  {check.rule}: {check.detail}" if check.judged else
-                           f"   -  {check.rule}: not judged: {check.detail}")
+                click.echo(
+                    f"  ok  {check.rule}: {check.detail}"
+                    if check.judged
+                    else f"   -  {check.rule}: not judged: {check.detail}"
+                )
     except OtaError as problem:
         error = problem
     if as_json:
-        echo_json({"verified": error is None, "checks": [check._asdict() for check in checks],
-                   "problem": str(error) if error else None})
+        echo_json(
+            {
+                "verified": error is None,
+                "checks": [check._asdict() for check in checks],
+                "problem": str(error) if error else None,
+            }
+        )
     elif error is None:
         unjudged = sum(not check.judged for check in checks)
         click.echo(f"verified: {len(checks) - unjudged} checks" + (f", {unjudged} not judged" if unjudged else ""))
@@ -61,7 +84,7 @@ def command(
 
 
 def _checks(
-    release: str, public_key: Optional[str], base: Optional[str], solution: Optional[str], *, statement: bool,
+    release: str, public_key: Optional[str], base: Optional[str], solution: Optional[str], *, statement: bool
 ) -> Iterator[Checked]:
     key = load_public_key(public_key) if public_key else None
     verification = Verification(release, key, statement=statement)

@@ -97,8 +97,9 @@ class _ApiHandler(Handler):
         if path == "/":
             return Answer(200, "text/html; charset=utf-8", files(__package__).joinpath("page.html").read_bytes())
         if path == "/api/status":
-            return _json({**platform.status(), "online": controls.online(), "broker": controls.broker(),
-                          "log": controls.log()})
+            return _json(
+                {**platform.status(), "online": controls.online(), "broker": controls.broker(), "log": controls.log()}
+            )
         if path.startswith("/api/jobs/"):
             return _json({"counts": platform.counts(_number(path.split("/")[3]))})
         if path == "/api/public-key":
@@ -126,16 +127,24 @@ class _ApiHandler(Handler):
         return self.server.platform.add_product(key, name, secure=secure).__dict__
 
     def _add_devices(self, value: Dict[str, Any]) -> Dict[str, Any]:
-        key, names, gateway, again = _take(value, product_key=str, device_names=list, gateway=(str, ""),
-                                           again=(bool, False))
+        key, names, gateway, again = _take(
+            value, product_key=str, device_names=list, gateway=(str, ""), again=(bool, False)
+        )
         identities = self.server.platform.add_devices(key, _names(names), gateway or None, again)
         self.server.controls.devices_changed()
         return {"devices": [identity._asdict() for identity in identities]}
 
     def _start_job(self, value: Dict[str, Any]) -> Dict[str, Any]:
         package, kind, names, rate, retries, retry_after, timeout = _take(
-            value, package=int, kind=str, device_names=list, rate=(int, 0), retries=(int, 0),
-            retry_after=(float, 60.0), timeout=(float, 3600.0))
+            value,
+            package=int,
+            kind=str,
+            device_names=list,
+            rate=(int, 0),
+            retries=(int, 0),
+            retry_after=(float, 60.0),
+            timeout=(float, 3600.0),
+        )
         wanted = Job(0, package, kind, rate, retries, retry_after, timeout)
         job, skipped = self.server.platform.start_job(wanted, _names(names, rules.BATCH_DEVICES_MAX))
         return {"job": job.number, "skipped": skipped}
@@ -146,10 +155,19 @@ class _ApiHandler(Handler):
             self.close_connection = True
             return _error(400, f"{missing} is missing")
         data = self._body(HTTPS_MAX)
-        name = query.get("name") or query["version"][:rules.PACKAGE_NAME_MAX]
-        package = self.server.platform.add_package(data, Upload(
-            query["product_key"], name, query["file"], query["version"],
-            query.get("module") or DEFAULT, query.get("sign_method") or "SHA256", query.get("source_version") or None))
+        name = query.get("name") or query["version"][: rules.PACKAGE_NAME_MAX]
+        package = self.server.platform.add_package(
+            data,
+            Upload(
+                query["product_key"],
+                name,
+                query["file"],
+                query["version"],
+                query.get("module") or DEFAULT,
+                query.get("sign_method") or "SHA256",
+                query.get("source_version") or None,
+            ),
+        )
         return _json({"package": package.number, "sha256": package.sha256, "digestsign": package.digestsign})
 
     def _body(self, most: int) -> bytes:

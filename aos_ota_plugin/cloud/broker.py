@@ -30,11 +30,15 @@ def find_mosquitto() -> str:
     """Return the broker's path. Raises BuildError when there is none."""
     path = shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_SBIN))
     if path is None:
-        raise BuildError("there is no mosquitto, which is the broker that devices talk to",
-                         remedy="apt-get install mosquitto, or install it your system's way")
+        raise BuildError(
+            "there is no mosquitto, which is the broker that devices talk to",
+            remedy="apt-get install mosquitto, or install it your system's way",
+        )
     if not hasattr(socket, "AF_UNIX"):
-        raise BuildError("this system's Python has no Unix sockets, which the broker is reached by",
-                         remedy="run the cloud on Linux or macOS, or in WSL")
+        raise BuildError(
+            "this system's Python has no Unix sockets, which the broker is reached by",
+            remedy="run the cloud on Linux or macOS, or in WSL",
+        )
     return path
 
 
@@ -67,14 +71,21 @@ class Broker:
         self.socket.unlink(missing_ok=True)
         with self._log.open("ab") as log, uninterrupted():
             self._process = subprocess.Popen(
-                [self._program, "-c", str(self._folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, preexec_fn=die_with_parent())  # noqa: PLW1509 - one prctl
+                [self._program, "-c", str(self._folder / "mosquitto.conf")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
+            )
         until = time.monotonic() + _START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
                 said = self._log.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
-                raise BuildError(f"mosquitto did not start: {said or 'it said nothing'}",
-                                 remedy="mosquitto 2.0 or newer has what is needed")
+                raise BuildError(
+                    f"mosquitto did not start: {said or 'it said nothing'}",
+                    remedy="mosquitto 2.0 or newer has what is needed",
+                )
             time.sleep(0.02)
 
     def set_access(self, access: Sequence[str]) -> None:
@@ -109,9 +120,18 @@ class Broker:
             raise OutputError(f"cannot write {temporary}: {error.strerror or error}") from None
 
     def _settings(self) -> List[str]:
-        lines = [f"listener 0 {self.socket}", "allow_anonymous true", "use_username_as_clientid true",
-                 f"acl_file {self._folder / 'access'}", "persistence false", "log_dest stderr", "log_type error",
-                 "log_type warning", "max_queued_messages 10000", "max_packet_size 65536"]
+        lines = [
+            f"listener 0 {self.socket}",
+            "allow_anonymous true",
+            "use_username_as_clientid true",
+            f"acl_file {self._folder / 'access'}",
+            "persistence false",
+            "log_dest stderr",
+            "log_type error",
+            "log_type warning",
+            "max_queued_messages 10000",
+            "max_packet_size 65536",
+        ]
         if os.geteuid() == 0:
             lines.append("user root")  # else it becomes one who cannot reach our folder
         return lines

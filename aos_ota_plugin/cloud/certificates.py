@@ -36,22 +36,36 @@ def make_ca(now: datetime.datetime) -> Issued:
     key = _new_key()
     name = _name(_NAME)
     subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    usage = x509.KeyUsage(digital_signature=True, content_commitment=False, key_encipherment=False,
-                          data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
-                          encipher_only=False, decipher_only=False)
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
     certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=CA_DAYS))
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=CA_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True).add_extension(subject, critical=False)
+        .add_extension(usage, critical=True)
+        .add_extension(subject, critical=False)
         .sign(key, hashes.SHA256())
     )
     return _issued(certificate, key)
 
 
-def issue(authority: Issued, hosts: Sequence[str], not_before: datetime.datetime,
-          not_after: datetime.datetime) -> Issued:
+def issue(
+    authority: Issued, hosts: Sequence[str], not_before: datetime.datetime, not_after: datetime.datetime
+) -> Issued:
     """Return a server's certificate for names and addresses.
 
     Addresses stand in it as names, too: mbedtls 2.28 looks at names only.
@@ -67,8 +81,13 @@ def issue(authority: Issued, hosts: Sequence[str], not_before: datetime.datetime
     names: List[GeneralName] = [x509.DNSName(host) for host in hosts]
     names += [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts if is_address(host)]
     certificate = (
-        x509.CertificateBuilder().subject_name(_name(hosts[0])).issuer_name(ca.subject).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(not_before).not_valid_after(not_after)
+        x509.CertificateBuilder()
+        .subject_name(_name(hosts[0]))
+        .issuer_name(ca.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(_SERVER_AUTH)]), critical=False)
@@ -116,5 +135,6 @@ def _name(text: str) -> Name:
 def _issued(certificate: Certificate, key: RSAPrivateKey) -> Issued:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    return Issued(certificate.public_bytes(Encoding.PEM),
-                  key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return Issued(
+        certificate.public_bytes(Encoding.PEM), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )

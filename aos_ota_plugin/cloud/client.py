@@ -40,11 +40,15 @@ class Client:
         """Add a product, where it is not there."""
         self._post("/api/products", {"product_key": product_key, "name": name, "secure": secure})
 
-    def add_devices(self, product_key: str, names: List[str], gateway: str = "", *,
-                    again: bool = False) -> List[Dict[str, str]]:
+    def add_devices(
+        self, product_key: str, names: List[str], gateway: str = "", *, again: bool = False
+    ) -> List[Dict[str, str]]:
         """Register devices; returns their identities, with `again` those of registered ones, too."""
-        return list(self._post("/api/devices", {"product_key": product_key, "device_names": names,
-                                                "gateway": gateway, "again": again})["devices"])
+        return list(
+            self._post(
+                "/api/devices", {"product_key": product_key, "device_names": names, "gateway": gateway, "again": again}
+            )["devices"]
+        )
 
     def upload(self, data: bytes, values: Mapping[str, Optional[str]]) -> Dict[str, Any]:
         """Add a package; `values` are product_key, version and file, and may be name, module and so on."""
@@ -73,11 +77,14 @@ class Client:
             response = connection.getresponse()
             value = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise WorkspaceError(f"no cloud answers on 127.0.0.1:{self.config.api_port}: {error}",
-                                 remedy=f"start it: aos-ota cloud {self._folder}") from None
+            raise WorkspaceError(
+                f"no cloud answers on 127.0.0.1:{self.config.api_port}: {error}",
+                remedy=f"start it: aos-ota cloud {self._folder}",
+            ) from None
         finally:
             connection.close()
         if response.status != http.client.OK:
-            raise SettingsError(f"the cloud refused: {value.get('error', response.status)}",
-                                remedy=str(value.get("remedy", "")))
+            raise SettingsError(
+                f"the cloud refused: {value.get('error', response.status)}", remedy=str(value.get("remedy", ""))
+            )
         return dict(value)

@@ -26,8 +26,11 @@ class Faults:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.rate < 0 or not 0 <= self.delay <= 60 or not all(
-                0 <= share <= 1 for share in (self.loss, self.error, self.corrupt)):
+        if (
+            self.rate < 0
+            or not 0 <= self.delay <= 60
+            or not all(0 <= share <= 1 for share in (self.loss, self.error, self.corrupt))
+        ):
             raise SettingsError("a rate is 0 or more bytes a second, a delay 0 to 60 seconds, a share 0 to 1")
 
 
@@ -55,7 +58,5 @@ def fate_of(faults: Faults, request: int, size: int) -> Fate:
     is_error, is_cut, is_flipped = (chance.random() < share for share in (faults.error, faults.loss, faults.corrupt))
     place = chance.random()
     return Fate(
-        is_error,
-        int(place * size) if is_cut and size else None,
-        int(place * size * 8) if is_flipped and size else None,
+        is_error, int(place * size) if is_cut and size else None, int(place * size * 8) if is_flipped and size else None
     )

@@ -29,8 +29,15 @@ class Gate:
     who was turned away and why. While `is_open` is not set, devices are told to come back later.
     """
 
-    def __init__(self, context: ssl.SSLContext, port: int, broker: Path, *,
-                 identity_of: Callable[[str, str], Optional[Identity]], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        port: int,
+        broker: Path,
+        *,
+        identity_of: Callable[[str, str], Optional[Identity]],
+        tell: Callable[[str], None],
+    ) -> None:
         self._context = context
         self._broker = broker
         self._identity_of = identity_of
@@ -65,12 +72,23 @@ class Gate:
     def _run(self, port: int, started: Future[int]) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            server = self._loop.run_until_complete(asyncio.start_server(
-                self._serve, "127.0.0.1", port, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                backlog=1024))
+            server = self._loop.run_until_complete(
+                asyncio.start_server(
+                    self._serve,
+                    "127.0.0.1",
+                    port,
+                    ssl=self._context,
+                    ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                    backlog=1024,
+                )
+            )
         except OSError as error:
-            started.set_exception(OutputError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
-                                              remedy="end what uses that port, or choose another"))
+            started.set_exception(
+                OutputError(
+                    f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
+                    remedy="end what uses that port, or choose another",
+                )
+            )
             return
         started.set_result(server.sockets[0].getsockname()[1])
         self._loop.run_forever()
@@ -145,8 +163,9 @@ async def _answer(writer: asyncio.StreamWriter, code: int) -> None:
         await asyncio.wait_for(writer.wait_closed(), 1)
 
 
-async def _both_ways(outer: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-                     inner: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+async def _both_ways(
+    outer: tuple[asyncio.StreamReader, asyncio.StreamWriter], inner: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+) -> None:
     ways = [asyncio.ensure_future(_copy(outer[0], inner[1])), asyncio.ensure_future(_copy(inner[0], outer[1]))]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -61,13 +61,17 @@ def read_config(folder: Path) -> Config:
         config = Config(**unique_json.loads(path.read_bytes()))
         ports = (config.mqtt_port, config.image_port, config.api_port)
         if not all(isinstance(port, int) and 0 <= port < 65536 for port in ports) or not all(
-                isinstance(text, str) and text for text in (config.host, config.token, config.url_key)):
+            isinstance(text, str) and text for text in (config.host, config.token, config.url_key)
+        ):
             raise ValueError
     except FileNotFoundError:
         raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
     except (OSError, ValueError, TypeError, RecursionError, FormatError):
-        raise FormatError("this is no cloud's configuration", place=Place(str(path)),
-                          remedy="restore it, or move it away; a new one gets other ports and another token") from None
+        raise FormatError(
+            "this is no cloud's configuration",
+            place=Place(str(path)),
+            remedy="restore it, or move it away; a new one gets other ports and another token",
+        ) from None
     return config
 
 
@@ -87,8 +91,10 @@ def prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / IMAGES).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}",
-                          remedy="choose a folder that you can write to") from None
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror or error}",
+            remedy="choose a folder that you can write to",
+        ) from None
 
 
 def recover(folder: Path) -> None:
@@ -114,10 +120,13 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
         try:
             issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
         except ValueError:
-            raise FormatError("the authority's certificate and key cannot be read, or no certificate can be made for "
-                              f"{hosts[0][:80]!a}", place=Place(str(folder / CA)),
-                              remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
-                                     "authority, which no firmware trusts yet") from None
+            raise FormatError(
+                "the authority's certificate and key cannot be read, or no certificate can be made for "
+                f"{hosts[0][:80]!a}",
+                place=Place(str(folder / CA)),
+                remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
+                "authority, which no firmware trusts yet",
+            ) from None
         install(folder, issued)
     return load_context(folder)
 
@@ -134,8 +143,11 @@ def load_context(folder: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(folder / _SERVER, folder / _SERVER_KEY)
     except (OSError, ssl.SSLError):
-        raise FormatError("the server's certificate and key cannot be read", place=Place(str(folder / _SERVER)),
-                          remedy=f"delete {_SERVER} and {_SERVER_KEY}; new ones are made") from None
+        raise FormatError(
+            "the server's certificate and key cannot be read",
+            place=Place(str(folder / _SERVER)),
+            remedy=f"delete {_SERVER} and {_SERVER_KEY}; new ones are made",
+        ) from None
     return context
 
 

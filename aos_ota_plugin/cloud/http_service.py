@@ -23,16 +23,19 @@ class Service(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 1024
 
-    def __init__(self, port: int, handler: Type[BaseHTTPRequestHandler],
-                 context: Optional[ssl.SSLContext] = None) -> None:
+    def __init__(
+        self, port: int, handler: Type[BaseHTTPRequestHandler], context: Optional[ssl.SSLContext] = None
+    ) -> None:
         self._context = context
         self._open: Set[socket.socket] = set()
         self._guard = threading.Lock()
         try:
             super().__init__(("127.0.0.1", port), handler)
         except OSError as error:
-            raise OutputError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
-                              remedy="end what uses that port, or choose another") from None
+            raise OutputError(
+                f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
+                remedy="end what uses that port, or choose another",
+            ) from None
         self.port = int(self.server_address[1])
         self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name=f"http-{self.port}", daemon=True)
         self._thread.start()

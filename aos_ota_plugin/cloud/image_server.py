@@ -21,8 +21,9 @@ _CHUNK = 16384
 class ImageServer(Service):
     """Serves the files of `folder`, named by their SHA-256, to who comes with an address made with `key`."""
 
-    def __init__(self, port: int, context: Optional[ssl.SSLContext], folder: Path, key: bytes, *,
-                 clock: Callable[[], float]) -> None:
+    def __init__(
+        self, port: int, context: Optional[ssl.SSLContext], folder: Path, key: bytes, *, clock: Callable[[], float]
+    ) -> None:
         self.folder = folder
         self.key = key
         self.clock = clock

@@ -12,6 +12,7 @@ def import_mqtt() -> Any:
     try:
         import paho.mqtt.client as mqtt
     except ImportError:
-        raise BuildError("paho-mqtt is not installed, which speaks MQTT here",
-                         remedy='python -m pip install "aos_ota_plugin[cloud]"') from None
+        raise BuildError(
+            "paho-mqtt is not installed, which speaks MQTT here", remedy='python -m pip install "aos_ota_plugin[cloud]"'
+        ) from None
     return mqtt

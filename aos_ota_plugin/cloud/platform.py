@@ -36,8 +36,15 @@ class Platform:
     makes a package's address; `signer` signs for secure products; `clock` gives seconds since 1970.
     """
 
-    def __init__(self, folder: Path, signer: Signer, *, publish: Callable[[str, bytes], None],
-                 url_of: Callable[[Package], str], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        signer: Signer,
+        *,
+        publish: Callable[[str, bytes], None],
+        url_of: Callable[[Package], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._folder = folder
         self._storage = Storage(folder / DATABASE)
         self._signer = signer
@@ -62,14 +69,17 @@ class Platform:
             if known is not None and known.secure == secure:
                 return known
             if known is not None:
-                raise SettingsError(f"the product {product_key} is there, with secure upgrade "
-                                    f"{'on' if known.secure else 'off'}", remedy="leave that as it is, or add another")
+                raise SettingsError(
+                    f"the product {product_key} is there, with secure upgrade {'on' if known.secure else 'off'}",
+                    remedy="leave that as it is, or add another",
+                )
             with self._storage as storage:
                 storage.add_product(product)
         return product
 
-    def add_devices(self, product_key: str, names: Sequence[str], gateway: Optional[str] = None,
-                    again: bool = False) -> List[Identity]:
+    def add_devices(
+        self, product_key: str, names: Sequence[str], gateway: Optional[str] = None, again: bool = False
+    ) -> List[Identity]:
         """Register devices, each with a new secret; all of them or none. Raises SettingsError.
 
         With `again` those that are registered already keep their secrets: who asked may have ended before he had them.
@@ -80,18 +90,25 @@ class Platform:
             self._product(product_key)
             if gateway is not None and self._storage.identity(product_key, gateway) is None:
                 raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
-            known = {device.device_name for device in self._storage.devices(product_key)
-                     if again and device.gateway == gateway}
-            identities = [(name in known and self._storage.identity(product_key, name))
-                          or Identity(product_key, name, secrets.token_hex(_SECRET_BYTES)) for name in names]
+            known = {
+                device.device_name
+                for device in self._storage.devices(product_key)
+                if again and device.gateway == gateway
+            }
+            identities = [
+                (name in known and self._storage.identity(product_key, name))
+                or Identity(product_key, name, secrets.token_hex(_SECRET_BYTES))
+                for name in names
+            ]
             try:
                 with self._storage as storage:
                     for identity in identities:
                         if identity.device_name not in known:
                             storage.add_device(identity, gateway)
             except sqlite3.IntegrityError:
-                raise SettingsError("a device of these names is registered already",
-                                    remedy="leave it out; `aos-ota status` lists them") from None
+                raise SettingsError(
+                    "a device of these names is registered already", remedy="leave it out; `aos-ota status` lists them"
+                ) from None
         return identities
 
     def add_package(self, data: bytes, upload: rules.Upload) -> Package:
@@ -106,17 +123,29 @@ class Platform:
                 raise SettingsError("with secure upgrade this platform signs SHA-256 only", remedy="use SHA256")
             digestsign = self._signature(sha256) if product.secure else None
             package = Package(
-                0, upload.product_key, upload.name, upload.module, upload.version, upload.file, len(data),
-                hashlib.md5(data, usedforsecurity=False).hexdigest(), sha256, upload.sign_method, digestsign,
-                upload.source_version)
+                0,
+                upload.product_key,
+                upload.name,
+                upload.module,
+                upload.version,
+                upload.file,
+                len(data),
+                hashlib.md5(data, usedforsecurity=False).hexdigest(),
+                sha256,
+                upload.sign_method,
+                digestsign,
+                upload.source_version,
+            )
             self._message(package)  # its URL has to fit, too
             write_if_changed(self._folder / IMAGES / sha256, data)
             try:
                 with self._storage as storage:
                     return storage.add_package(package)
             except sqlite3.IntegrityError:
-                raise SettingsError(f"a package is named {upload.name!a} already, and names cannot be changed",
-                                    remedy="choose another with --name") from None
+                raise SettingsError(
+                    f"a package is named {upload.name!a} already, and names cannot be changed",
+                    remedy="choose another with --name",
+                ) from None
 
     def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str]]:
         """Push a package to devices; returns the job with its number, and {device name: reason} of those left out.
@@ -130,12 +159,19 @@ class Platform:
             known = {device.device_name for device in self._storage.devices(package.product_key)}
             unknown = sorted(set(device_names) - known)
             if unknown:
-                raise SettingsError(f"product {package.product_key} has no device {unknown[0][:40]!a}"
-                                    + (f" and {len(unknown) - 1} more of these" if unknown[1:] else ""),
-                                    remedy="`aos-ota status` lists them")
-            targets = [Target(name, versions.get((package.product_key, name), {}).get(package.module),
-                              self._storage.running_task(package.product_key, name) is not None)
-                       for name in dict.fromkeys(device_names)]
+                raise SettingsError(
+                    f"product {package.product_key} has no device {unknown[0][:40]!a}"
+                    + (f" and {len(unknown) - 1} more of these" if unknown[1:] else ""),
+                    remedy="`aos-ota status` lists them",
+                )
+            targets = [
+                Target(
+                    name,
+                    versions.get((package.product_key, name), {}).get(package.module),
+                    self._storage.running_task(package.product_key, name) is not None,
+                )
+                for name in dict.fromkeys(device_names)
+            ]
             tasks, skipped = rollout.plan(job, package, targets, now)
             with self._storage as storage:
                 job = storage.add_job(job)
@@ -166,12 +202,19 @@ class Platform:
             of_job.setdefault(task.job, []).append(task)
         return {
             "products": [asdict(product) for product in products],
-            "devices": [{**asdict(device), "versions": versions.get((device.product_key, device.device_name), {})}
-                        for device in devices],
+            "devices": [
+                {**asdict(device), "versions": versions.get((device.product_key, device.device_name), {})}
+                for device in devices
+            ],
             "packages": [{**asdict(package), "state": package.state.name} for package in packages],
-            "jobs": [{**asdict(job), "counts": rollout.count(of_job.get(job.number, [])),
-                      "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])]}
-                     for job in jobs],
+            "jobs": [
+                {
+                    **asdict(job),
+                    "counts": rollout.count(of_job.get(job.number, [])),
+                    "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])],
+                }
+                for job in jobs
+            ],
         }
 
     def counts(self, number: int) -> Dict[str, int]:
@@ -193,9 +236,15 @@ class Platform:
         for device in devices:
             if device.gateway is not None:
                 subs.setdefault((device.product_key, device.gateway), []).append(
-                    f"{device.product_key}/{device.device_name}")
-        return [line for device in devices for line in topics.access_of(
-            device.product_key, device.device_name, subs.get((device.product_key, device.device_name), []))]
+                    f"{device.product_key}/{device.device_name}"
+                )
+        return [
+            line
+            for device in devices
+            for line in topics.access_of(
+                device.product_key, device.device_name, subs.get((device.product_key, device.device_name), [])
+            )
+        ]
 
     # --- what devices say, and what time does
 
@@ -235,12 +284,17 @@ class Platform:
 
     def _sub_login(self, message: topics.SubLogin) -> None:
         sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
-        gateways = {(one.product_key, one.device_name): one.gateway
-                    for one in self._storage.devices(message.sub.product_key)}
-        mine = message.sub.product_key == message.product_key and gateways.get(
-            (message.sub.product_key, message.sub.device_name)) == message.device_name
-        self._publish(topics.session_topic(message.product_key, message.device_name, "login_reply"),
-                      topics.login_reply(message, sub if mine else None))
+        gateways = {
+            (one.product_key, one.device_name): one.gateway for one in self._storage.devices(message.sub.product_key)
+        }
+        mine = (
+            message.sub.product_key == message.product_key
+            and gateways.get((message.sub.product_key, message.sub.device_name)) == message.device_name
+        )
+        self._publish(
+            topics.session_topic(message.product_key, message.device_name, "login_reply"),
+            topics.login_reply(message, sub if mine else None),
+        )
 
     def _informed(self, message: topics.Inform, now: float) -> None:
         push = None
@@ -252,8 +306,10 @@ class Platform:
                 job = self._job(task.job)
                 package = self._package(job.package)
                 # Of a module that it does not have yet, a device that starts anew says nothing.
-                if package.module == message.module or (message.module == DEFAULT and not storage.has_version(
-                        message.product_key, message.device_name, package.module)):
+                if package.module == message.module or (
+                    message.module == DEFAULT
+                    and not storage.has_version(message.product_key, message.device_name, package.module)
+                ):
                     changed, again = rollout.informed(task, message.version, package.version, now)
                     self._keep(changed, job)
                     push = self._push(changed, job) if again else None
@@ -282,8 +338,16 @@ class Platform:
 
     def _message(self, package: Package) -> PushMessage:
         digest = package.md5 if package.sign_method == "Md5" else package.sha256
-        return PushMessage(package.size, package.version, self._url_of(package), package.sign_method, digest,
-                           package.md5, package.digestsign, None if package.module == DEFAULT else package.module)
+        return PushMessage(
+            package.size,
+            package.version,
+            self._url_of(package),
+            package.sign_method,
+            digest,
+            package.md5,
+            package.digestsign,
+            None if package.module == DEFAULT else package.module,
+        )
 
     def _signature(self, sha256: str) -> str:
         return b64encode(self._signer.sign_hash(bytes.fromhex(sha256))).decode("ascii")

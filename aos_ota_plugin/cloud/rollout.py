@@ -127,16 +127,20 @@ def plan(job: Job, package: Package, targets: Sequence[Target], now: float) -> T
     """
     if job.kind == "batch" and package.state not in (PackageState.VERIFIED, PackageState.NOT_NEEDED):
         state = package.state.name.lower().replace("_", " ")
-        raise ProofError(f"package {package.number} ({package.version}) is {state}",
-                         remedy="verify it on one device first; `aos-ota push --verify-on DEVICE` does both")
+        raise ProofError(
+            f"package {package.number} ({package.version}) is {state}",
+            remedy="verify it on one device first; `aos-ota push --verify-on DEVICE` does both",
+        )
     most = rules.VERIFY_DEVICES_MAX if job.kind == "verify" else rules.BATCH_DEVICES_MAX
     if not 1 <= len(targets) <= most:
         raise SettingsError(f"{len(targets)} devices; a {job.kind} job takes 1 to {most}")
     skipped = {target.device_name: reason for target in targets for reason in [_why_not(target, package)] if reason}
     chosen = [target.device_name for target in targets if target.device_name not in skipped]
     gap = 60 / job.rate if job.rate else 0
-    return [Task(job.number, package.product_key, name, TaskState.QUEUED, now + place * gap, now)
-            for place, name in enumerate(chosen)], skipped
+    return [
+        Task(job.number, package.product_key, name, TaskState.QUEUED, now + place * gap, now)
+        for place, name in enumerate(chosen)
+    ], skipped
 
 
 def _why_not(target: Target, package: Package) -> Optional[str]:

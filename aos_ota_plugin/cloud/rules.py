@@ -26,15 +26,19 @@ _CHANGES_TOPICS = "a topic is made of it"
 def check_product_key(key: str) -> None:
     """Raise SettingsError unless devices hold this product key: 1 to 20 letters and digits."""
     if not _PRODUCT.fullmatch(key) or len(key) > PRODUCT_KEY_MAX:
-        raise SettingsError(f"the product key {key[:80]!a} is not 1 to {PRODUCT_KEY_MAX} letters and digits",
-                            remedy=f"choose another one; {_CHANGES_TOPICS}")
+        raise SettingsError(
+            f"the product key {key[:80]!a} is not 1 to {PRODUCT_KEY_MAX} letters and digits",
+            remedy=f"choose another one; {_CHANGES_TOPICS}",
+        )
 
 
 def check_device_name(name: str) -> None:
     """Raise SettingsError unless devices hold this name: 1 to 32 letters, digits and ``.:@_-``."""
     if not _IDENTIFIER.fullmatch(name) or len(name) > DEVICE_NAME_MAX:
-        raise SettingsError(f"the device name {name[:80]!a} is not 1 to {DEVICE_NAME_MAX} letters, digits, '.', ':', "
-                            "'@', '_' and '-'", remedy=f"choose another one; {_CHANGES_TOPICS}")
+        raise SettingsError(
+            f"the device name {name[:80]!a} is not 1 to {DEVICE_NAME_MAX} letters, digits, '.', ':', '@', '_' and '-'",
+            remedy=f"choose another one; {_CHANGES_TOPICS}",
+        )
 
 
 class Upload(NamedTuple):
@@ -58,8 +62,10 @@ def check_upload(upload: Upload, size: int) -> None:
     """
     _, name, file, version, module, sign_method, source_version = upload
     if not 1 <= len(name) <= PACKAGE_NAME_MAX or not name.isprintable():
-        raise SettingsError(f"the package name {name[:80]!a} is not 1 to {PACKAGE_NAME_MAX} printable characters",
-                            remedy="shorten it; it cannot be changed later")
+        raise SettingsError(
+            f"the package name {name[:80]!a} is not 1 to {PACKAGE_NAME_MAX} printable characters",
+            remedy="shorten it; it cannot be changed later",
+        )
     check_version(version, field="the version")
     if module != DEFAULT:
         check_module_name(module)
@@ -68,11 +74,16 @@ def check_upload(upload: Upload, size: int) -> None:
     if source_version is not None:
         check_version(source_version, field="the source version")
         if source_version == version:
-            raise SettingsError(f"the diff is from {version} to {version}", remedy="give the version that devices run "
-                                                                                  "now as the source version")
+            raise SettingsError(
+                f"the diff is from {version} to {version}",
+                remedy="give the version that devices run now as the source version",
+            )
     if not file.lower().endswith(tuple(f".{suffix}" for suffix in SUFFIXES)):
-        hint = ("upload the same bytes under a name that ends in .bin; devices go by the first bytes"
-                if file.lower().endswith(".xz") else f"the platform takes names that end in {', '.join(SUFFIXES)}")
+        hint = (
+            "upload the same bytes under a name that ends in .bin; devices go by the first bytes"
+            if file.lower().endswith(".xz")
+            else f"the platform takes names that end in {', '.join(SUFFIXES)}"
+        )
         raise FormatError(f"the platform takes no file named {file[-80:]!a}", remedy=hint)
     if not 0 < size <= HTTPS_MAX:
         raise FormatError(f"the file has {size} bytes; the platform takes 1 to {HTTPS_MAX}")

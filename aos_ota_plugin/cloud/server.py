@@ -39,8 +39,15 @@ class Cloud:
     what was started by then is ended.
     """
 
-    def __init__(self, folder: Path, config: Config, *, scheme: str = "https",
-                 tell: Callable[[str], None] = lambda _: None, context: Optional[Any] = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        *,
+        scheme: str = "https",
+        tell: Callable[[str], None] = lambda _: None,
+        context: Optional[Any] = None,
+    ) -> None:
         self.folder = folder
         self.scheme = scheme
         self._tell = tell
@@ -75,11 +82,13 @@ class Cloud:
         self._ends.append(self.platform.close)
         self.broker = Broker(self.platform.access())
         self._ends.append(self.broker.stop)
-        self.gate = Gate(context, config.mqtt_port, self.broker.socket, identity_of=self.platform.identity,
-                         tell=self.tell)
+        self.gate = Gate(
+            context, config.mqtt_port, self.broker.socket, identity_of=self.platform.identity, tell=self.tell
+        )
         self._ends.append(self.gate.stop)
-        self.images = ImageServer(config.image_port, context, self.folder / home.IMAGES, config.url_key.encode(),
-                                  clock=time.time)
+        self.images = ImageServer(
+            config.image_port, context, self.folder / home.IMAGES, config.url_key.encode(), clock=time.time
+        )
         self._ends.append(self.images.stop)
         self._connect()
         self.api = Api(config.api_port, self.platform, config.token, self._controls())
@@ -156,11 +165,14 @@ class Cloud:
 
     def _controls(self) -> Controls:
         return Controls(
-            online=lambda: sorted(self.gate.online), broker=lambda: self.broker.pid,
-            log=lambda: list(self._log), set_faults=self._set_faults,
+            online=lambda: sorted(self.gate.online),
+            broker=lambda: self.broker.pid,
+            log=lambda: list(self._log),
+            set_faults=self._set_faults,
             devices_changed=lambda: self.broker.set_access(self.platform.access()),
             public_key=self.signer.public_key.to_pem(),
-            ca=(self.folder / home.CA).read_text(encoding="ascii"))
+            ca=(self.folder / home.CA).read_text(encoding="ascii"),
+        )
 
     def _set_faults(self, value: Dict[str, Any]) -> Dict[str, Any]:
         self.images.faults = faults_of(value)
@@ -176,6 +188,7 @@ def faults_of(value: Dict[str, Any]) -> Faults:
     types = {field.name: type(field.default) for field in fields(Faults)}
     for name, given in values.items():
         if name not in types or not isinstance(given, (types[name], int) if types[name] is float else types[name]):
-            raise SettingsError(f"{name[:40]!a} is no fault, or not of its type",
-                                remedy=f"known are: {', '.join(types)}")
+            raise SettingsError(
+                f"{name[:40]!a} is no fault, or not of its type", remedy=f"known are: {', '.join(types)}"
+            )
     return replace(LINKS[link], **values)

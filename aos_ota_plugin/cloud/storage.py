@@ -76,13 +76,17 @@ class Storage:
             self._base.execute("PRAGMA foreign_keys = ON")
             found = self._base.execute("PRAGMA user_version").fetchone()[0]
             if found not in (0, _VERSION):
-                raise OutputError(f"{path} was written by another version of this program ({found}, not {_VERSION})",
-                                  remedy="use that version, or give the cloud another folder")
+                raise OutputError(
+                    f"{path} was written by another version of this program ({found}, not {_VERSION})",
+                    remedy="use that version, or give the cloud another folder",
+                )
             self._base.executescript(_SCHEMA)
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as error:
-            raise OutputError(f"the database {path} cannot be used: {error}",
-                              remedy="restore a copy of it, or give the cloud another folder") from None
+            raise OutputError(
+                f"the database {path} cannot be used: {error}",
+                remedy="restore a copy of it, or give the cloud another folder",
+            ) from None
 
     def __enter__(self) -> Storage:
         self._base.execute("BEGIN IMMEDIATE")
@@ -118,8 +122,12 @@ class Storage:
 
     def products(self) -> List[Product]:
         """All of them."""
-        return [Product(key, name, bool(secure)) for key, name, secure in
-                self._base.execute("SELECT product_key, name, secure FROM product ORDER BY product_key")]
+        return [
+            Product(key, name, bool(secure))
+            for key, name, secure in self._base.execute(
+                "SELECT product_key, name, secure FROM product ORDER BY product_key"
+            )
+        ]
 
     def product(self, product_key: str) -> Optional[Product]:
         """One of them."""
@@ -131,26 +139,34 @@ class Storage:
 
     def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
         """A device with its secret."""
-        row = self._base.execute("SELECT product_key, device_name, device_secret FROM device WHERE product_key = ? AND "
-                                 "device_name = ?", (product_key, device_name)).fetchone()
+        row = self._base.execute(
+            "SELECT product_key, device_name, device_secret FROM device WHERE product_key = ? AND device_name = ?",
+            (product_key, device_name),
+        ).fetchone()
         return Identity(*row) if row else None
 
     def devices(self, product_key: Optional[str] = None) -> List[Registered]:
         """All devices, or a product's."""
         where, values = ("WHERE product_key = ?", (product_key,)) if product_key is not None else ("", ())
-        return [Registered(*row) for row in self._base.execute(
-            f"SELECT product_key, device_name, gateway, seen FROM device {where} ORDER BY product_key, device_name",  # noqa: S608
-            values)]
+        return [
+            Registered(*row)
+            for row in self._base.execute(
+                f"SELECT product_key, device_name, gateway, seen FROM device {where} ORDER BY product_key, device_name",  # noqa: S608
+                values,
+            )
+        ]
 
     def saw(self, product_key: str, device_name: str, now: float) -> None:
         """The device spoke."""
-        self._base.execute("UPDATE device SET seen = ? WHERE product_key = ? AND device_name = ?",
-                           (now, product_key, device_name))
+        self._base.execute(
+            "UPDATE device SET seen = ? WHERE product_key = ? AND device_name = ?", (now, product_key, device_name)
+        )
 
     def set_version(self, product_key: str, device_name: str, module: str, version: str) -> None:
         """The device reported what it runs."""
-        self._base.execute("INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?)",
-                           (product_key, device_name, module, version))
+        self._base.execute(
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?)", (product_key, device_name, module, version)
+        )
 
     def versions(self) -> Dict[Tuple[str, str], Dict[str, str]]:
         """{(product key, device name): {module: version}} of what devices reported."""
@@ -161,8 +177,14 @@ class Storage:
 
     def has_version(self, product_key: str, device_name: str, module: str) -> bool:
         """Whether the device has ever reported a version of the module."""
-        return bool(self._rows("SELECT 1 FROM version WHERE product_key = ? AND device_name = ? AND module = ?",
-                               product_key, device_name, module))
+        return bool(
+            self._rows(
+                "SELECT 1 FROM version WHERE product_key = ? AND device_name = ? AND module = ?",
+                product_key,
+                device_name,
+                module,
+            )
+        )
 
     # --- packages, jobs and tasks
 
@@ -203,12 +225,16 @@ class Storage:
         names = [field.name for field in fields(Task)]
         self._base.executemany(
             f"INSERT OR REPLACE INTO task ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
-            [tuple(_values(task)[name] for name in names) for task in tasks])
+            [tuple(_values(task)[name] for name in names) for task in tasks],
+        )
 
     def tasks(self, job: Optional[int] = None) -> List[Task]:
         """All tasks, or a job's."""
-        rows = (self._rows("SELECT * FROM task ORDER BY job, device_name") if job is None
-                else self._rows("SELECT * FROM task WHERE job = ? ORDER BY device_name", job))
+        rows = (
+            self._rows("SELECT * FROM task ORDER BY job, device_name")
+            if job is None
+            else self._rows("SELECT * FROM task WHERE job = ? ORDER BY device_name", job)
+        )
         return [_read(Task, row) for row in rows]
 
     def due_tasks(self, now: float) -> List[Task]:
@@ -218,8 +244,11 @@ class Storage:
 
     def late_tasks(self, now: float) -> List[Task]:
         """Those of which nothing was heard for their job's time."""
-        rows = self._rows("SELECT task.* FROM task JOIN job ON job.number = task.job WHERE state IN ('NOTIFIED', "
-                          "'IN_PROGRESS') AND ? - changed >= timeout", now)
+        rows = self._rows(
+            "SELECT task.* FROM task JOIN job ON job.number = task.job WHERE state IN ('NOTIFIED', "
+            "'IN_PROGRESS') AND ? - changed >= timeout",
+            now,
+        )
         return [_read(Task, row) for row in rows]
 
     def counts(self, job: int) -> Dict[str, int]:
@@ -228,14 +257,18 @@ class Storage:
 
     def running_task(self, product_key: str, device_name: str) -> Optional[Task]:
         """A device's; it has one at most."""
-        rows = self._rows(f"SELECT * FROM task WHERE product_key = ? AND device_name = ? AND {_RUNNING}",  # noqa: S608
-                          product_key, device_name)
+        rows = self._rows(
+            f"SELECT * FROM task WHERE product_key = ? AND device_name = ? AND {_RUNNING}",  # noqa: S608
+            product_key,
+            device_name,
+        )
         return next((_read(Task, row) for row in rows), None)
 
     def _insert(self, table: str, values: Dict[str, Any]) -> int:
         done = self._base.execute(
             f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608 - our names
-            tuple(values.values()))
+            tuple(values.values()),
+        )
         return int(done.lastrowid or 0)
 
     def _rows(self, query: str, *values: object) -> List[Dict[str, Any]]:

@@ -28,7 +28,7 @@ class WorkProgress:
         return self
 
     def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType],
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
@@ -46,8 +46,14 @@ class WorkProgress:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-            self._bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(),
-                                 TimeElapsedColumn(), console=Console(file=self._stream), transient=True)
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeElapsedColumn(),
+                console=Console(file=self._stream),
+                transient=True,
+            )
             self._bar.start()
         if name not in self._tasks:
             self._tasks[name] = self._bar.add_task(f"{self._prefix}{name}", total=steps)

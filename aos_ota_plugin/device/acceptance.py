@@ -145,7 +145,11 @@ _CHECKED = "the RSA signature verifies"
 
 
 def judge(
-    device: Device, image: bytes, *, version: Optional[str] = None, push: Optional[Push] = None,
+    device: Device,
+    image: bytes,
+    *,
+    version: Optional[str] = None,
+    push: Optional[Push] = None,
     hashed: Optional[Hashed] = None,
 ) -> Judgement:
     """Take `image` through the device's rules; `version` is the one it is published as, `push` the message.
@@ -332,8 +336,11 @@ def _signature_of_file(case: _Case) -> Finding:
     if not case.device.local_rsa or case.push is None:
         return _signature_of_push(case)
     if not case.push.digestsign:
-        return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL,
-                       "the push has no digestsign, which a local-mode device needs for a file without a trailer")
+        return _refuse(
+            "signature",
+            DeviceVerdict.OTA_VERIFY_RSA_FAIL,
+            "the push has no digestsign, which a local-mode device needs for a file without a trailer",
+        )
     return _verified(case.device.public_key, _is_signed(case, decode_digestsign(case.push.digestsign) or b""))
 
 

@@ -137,8 +137,11 @@ def _sections_of(elf: ELFFile, data: bytes) -> Elf:
     segments = []
     for each in elf.iter_segments():
         raw = each.header
-        segments.append(Segment(str(raw["p_type"]), raw["p_offset"], raw["p_vaddr"], raw["p_paddr"], raw["p_filesz"],
-                                raw["p_memsz"]))
+        segments.append(
+            Segment(
+                str(raw["p_type"]), raw["p_offset"], raw["p_vaddr"], raw["p_paddr"], raw["p_filesz"], raw["p_memsz"]
+            )
+        )
     order = "<" if elf.little_endian else ">"
     return Elf(data, elf.elfclass, order, header["e_type"] == "ET_REL", tuple(sections), tuple(segments))
 

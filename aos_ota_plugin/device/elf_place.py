@@ -43,7 +43,7 @@ def find_place(elf: bytes, data: bytes, offset: int, *, window: int = 48) -> Opt
 
 def _found(image: ELFFile, data: bytes, offset: int, window: int) -> Iterator[Tuple[int, str, int]]:
     start = max(offset - window, 0)
-    needle = data[start:offset + window]
+    needle = data[start : offset + window]
     for index, section in enumerate(image.iter_sections()):
         if not section["sh_flags"] & _LOADED or section["sh_type"] != "SHT_PROGBITS":
             continue

@@ -24,8 +24,13 @@ SIZE_MAX = 64 << 20
 
 _ONLY, _REMOVED, _GAP_FILL, _FORMAT = "-j", "-R", "--gap-fill", "-O"
 _WITH_VALUE = {
-    "-j": _ONLY, "--only-section": _ONLY, "-R": _REMOVED, "--remove-section": _REMOVED, "--gap-fill": _GAP_FILL,
-    "-O": _FORMAT, "--output-target": _FORMAT,
+    "-j": _ONLY,
+    "--only-section": _ONLY,
+    "-R": _REMOVED,
+    "--remove-section": _REMOVED,
+    "--gap-fill": _GAP_FILL,
+    "-O": _FORMAT,
+    "--output-target": _FORMAT,
 }
 _WITHOUT_EFFECT = {"-S", "--strip-all", "-g", "--strip-debug", "-p", "--preserve-dates", "-v", "--verbose"}
 """Options that change symbols, debug information or messages: nothing that a flat binary has."""
@@ -102,16 +107,20 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
         FormatError: it is no sound ELF, has nothing to load, or would make more than 64 MiB.
     """
     image = parse_elf(elf)
-    parts = [_Part(_load_address(image, one), one.size, one) for one in image.sections
-             if one.flags & SHF_ALLOC and one.type != SHT_NOBITS and options.takes(one.name)]
+    parts = [
+        _Part(_load_address(image, one), one.size, one)
+        for one in image.sections
+        if one.flags & SHF_ALLOC and one.type != SHT_NOBITS and options.takes(one.name)
+    ]
     parts.sort(key=lambda part: (part.load_address, part.size))
     _refuse_overlap([part for part in parts if part.size])
     if options.gap_fill is not None:
         parts = _with_gaps(parts)
     parts = [part for part in parts if part.size]
     if not parts:
-        raise FormatError("the ELF file has no section to load",
-                          remedy="give the firmware's linked .elf; check the chip's BINFLAGS")
+        raise FormatError(
+            "the ELF file has no section to load", remedy="give the firmware's linked .elf; check the chip's BINFLAGS"
+        )
     low = min(part.load_address for part in parts)
     size = max(part.end for part in parts) - low
     if size > SIZE_MAX:
@@ -119,7 +128,8 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
             f"a flat binary of this ELF file would have {size} bytes, from its lowest section to its highest, and the "
             f"most is {SIZE_MAX}",
             remedy="give the sections in RAM a load address in flash in the linker script (AT>), or leave them out "
-                   "with -R in the chip's BINFLAGS")
+            "with -R in the chip's BINFLAGS",
+        )
     flat = bytearray([options.gap_fill or 0]) * size
     for part in parts:
         start = part.load_address - low
@@ -147,7 +157,8 @@ def _not_understood(what: str) -> BuildError:
     return BuildError(
         f"objcopy makes the .bin with the option {what!r}, whose effect on it is not known here: it cannot be proven "
         "that the .bin is the linked firmware",
-        remedy="use only -R, -j, --gap-fill and -S in the chip's BINFLAGS, or let the linker script place the sections")
+        remedy="use only -R, -j, --gap-fill and -S in the chip's BINFLAGS, or let the linker script place the sections",
+    )
 
 
 def _refuse_overlap(ordered: Sequence[_Part]) -> None:
@@ -156,7 +167,8 @@ def _refuse_overlap(ordered: Sequence[_Part]) -> None:
             raise FormatError(
                 f"the sections {before.section.name} and {after.section.name} of the ELF file overlap at the load "
                 f"address 0x{after.load_address:x}: which of them devices would hold is not clear",
-                remedy="give each a load address of its own in the linker script (AT>)")
+                remedy="give each a load address of its own in the linker script (AT>)",
+            )
 
 
 def _with_gaps(ordered: Sequence[_Part]) -> List[_Part]:

@@ -99,13 +99,7 @@ class InPlaceDevice:
     """
 
     def __init__(
-        self,
-        old: BytesLike,
-        patch: BytesLike,
-        *,
-        application_size: int,
-        ota_size: int,
-        limits: Limits = DEVICE_3X,
+        self, old: BytesLike, patch: BytesLike, *, application_size: int, ota_size: int, limits: Limits = DEVICE_3X
     ) -> None:
         self.power = Power()
         self.record = Record()

@@ -33,7 +33,7 @@ _SHOWN = 5  # findings about single files
 
 
 def judge_module(
-    device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None, unpacked: bool = False,
+    device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None, unpacked: bool = False
 ) -> Judgement:
     """Take a module's file through the device's rules; without `push` hash and signature are not judged.
 
@@ -86,15 +86,35 @@ def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
         except FormatError as error:
             unsafe.append(error.problem)
     ok, fail = DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
-    findings = [Finding("names", False, fail, f"{problem}; a hardened device refuses it, the vendor's writes where "
-                        "folder and name lead") for problem in unsafe[:_SHOWN]]
+    findings = [
+        Finding(
+            "names",
+            False,
+            fail,
+            f"{problem}; a hardened device refuses it, the vendor's writes where folder and name lead",
+        )
+        for problem in unsafe[:_SHOWN]
+    ]
     findings = findings or [Finding("names", True, ok, "every file stays inside the folder that it is unpacked into")]
     if damaged:
         more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
         if hardened and not unsafe:
-            findings.append(Finding("md5", False, DeviceVerdict.OTA_VERIFY_MD5_FAIL,
-                                    f"not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}"))
+            findings.append(
+                Finding(
+                    "md5",
+                    False,
+                    DeviceVerdict.OTA_VERIFY_MD5_FAIL,
+                    f"not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}",
+                )
+            )
             return tuple(findings)
-        findings.append(Finding("md5", True, ok, f"WARNING: not that of the bytes of {', '.join(damaged[:_SHOWN])}"
-                                f"{more}; devices do not check it", judged=False))
+        findings.append(
+            Finding(
+                "md5",
+                True,
+                ok,
+                f"WARNING: not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}; devices do not check it",
+                judged=False,
+            )
+        )
     return tuple(findings)

@@ -59,7 +59,7 @@ _OF_ERROR = {
 
 
 def judge_update(
-    image: bytes, *, partition_size: Optional[int] = None, base: Optional[bytes] = None,
+    image: bytes, *, partition_size: Optional[int] = None, base: Optional[bytes] = None
 ) -> Tuple[Finding, ...]:
     """Take an image, with its trailer, through the boot stage's rules up to the first that fails.
 
@@ -124,16 +124,23 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
         return
     whole = (room or limits.HAAS100_RTOS_SIZE) // container.SECTOR_SIZE * container.SECTOR_SIZE
     if len(base) > whole:
-        yield Finding("in place", False, UpdaterVerdict.OTA_NB_READ_OLD_FAIL,
-                      f"the base has {len(base)} bytes; the application's partition holds {whole}")
+        yield Finding(
+            "in place",
+            False,
+            UpdaterVerdict.OTA_NB_READ_OLD_FAIL,
+            f"the base has {len(base)} bytes; the application's partition holds {whole}",
+        )
         return
     try:
         InPlaceDevice(base, image, application_size=whole, ota_size=whole).boot()
     except FormatError as error:
         yield _failed("in place", error)
         return
-    yield _pass("in place", f"{len(sections)} sections applied, every CRC-16 matches"
-                + ("" if room else f" (with a HaaS100's partitions of {whole} bytes)"))
+    yield _pass(
+        "in place",
+        f"{len(sections)} sections applied, every CRC-16 matches"
+        + ("" if room else f" (with a HaaS100's partitions of {whole} bytes)"),
+    )
 
 
 def _failed(rule: str, error: FormatError) -> Finding:

@@ -41,7 +41,7 @@ def write_if_changed(path: PathLike, data: bytes) -> bool:
 
 
 def stage(
-    path: PathLike, data: bytes, *, mode: Optional[int] = None, token: Optional[str] = None, ending: str = TEMPORARY,
+    path: PathLike, data: bytes, *, mode: Optional[int] = None, token: Optional[str] = None, ending: str = TEMPORARY
 ) -> str:
     """Write ``data`` to a new file beside ``path``, flushed to the disk; returns that file's path.
 
@@ -168,7 +168,11 @@ def sync_folder(folder: str) -> None:
 
 def _cannot_write(path: str, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"no room on the disk for {path}", remedy="free some space and try again; what was there "
-                           "before is untouched")
-    return OutputError(f"cannot write {path}: {error.strerror or error}",
-                       remedy="make the folder writable, or close the program that holds the file, and try again")
+        return OutputError(
+            f"no room on the disk for {path}",
+            remedy="free some space and try again; what was there before is untouched",
+        )
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}",
+        remedy="make the folder writable, or close the program that holds the file, and try again",
+    )

@@ -26,8 +26,13 @@ def _tracked(path: str) -> bool:
 
     try:
         done = subprocess.run(
-            git_command("ls-files", "--error-unmatch", "--", name), cwd=folder, env=git_environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_TIMEOUT_SECONDS,
+            git_command("ls-files", "--error-unmatch", "--", name),
+            cwd=folder,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
@@ -42,8 +47,9 @@ def in_repository(folder: str) -> bool:
 
 def repository_of(folder: str) -> Optional[str]:
     """The nearest folder, this one or one above it, that is a git repository's work tree; None when there is none."""
-    return next((parent for parent in _upwards(os.path.abspath(folder))
-                 if os.path.exists(os.path.join(parent, ".git"))), None)
+    return next(
+        (parent for parent in _upwards(os.path.abspath(folder)) if os.path.exists(os.path.join(parent, ".git"))), None
+    )
 
 
 def git_command(*arguments: str) -> List[str]:
@@ -51,8 +57,10 @@ def git_command(*arguments: str) -> List[str]:
     return [
         "git",
         "--literal-pathspecs",
-        "-c", "safe.directory=*",  # a container that builds as root may read
-        "-c", "core.fsmonitor=false",
+        "-c",
+        "safe.directory=*",  # a container that builds as root may read
+        "-c",
+        "core.fsmonitor=false",
         *arguments,
     ]
 

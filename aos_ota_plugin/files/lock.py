@@ -39,13 +39,17 @@ class BuildLock:
             self._handle = _lock_inherited(self._path.parent)
         except BlockingIOError:
             self._lock.release()
-            raise BusyError("a build of this solution was killed, and a program that it had started still runs (it "
-                            f"holds {self._path.parent})",
-                            remedy="wait until it ends, or end it, then build again") from None
+            raise BusyError(
+                "a build of this solution was killed, and a program that it had started still runs (it "
+                f"holds {self._path.parent})",
+                remedy="wait until it ends, or end it, then build again",
+            ) from None
         except OSError as error:
             self._lock.release()
-            raise OutputError(f"cannot read {self._path.parent}: {error.strerror or error}",
-                              remedy="make the folder readable, and build again") from None
+            raise OutputError(
+                f"cannot read {self._path.parent}: {error.strerror or error}",
+                remedy="make the folder readable, and build again",
+            ) from None
         # A process that lives on after an orderly end, such as a compiler cache's server, locks nobody out.
         atexit.register(self.release)
 
@@ -74,8 +78,10 @@ class BuildLock:
         except Timeout:
             raise BusyError(f"{held} (it holds {self._path})", remedy="wait until it ends, then build again") from None
         except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror or error}",
-                              remedy=f"make {self._path.parent} writable and build again") from None
+            raise OutputError(
+                f"cannot write {self._path}: {error.strerror or error}",
+                remedy=f"make {self._path.parent} writable and build again",
+            ) from None
 
     def release(self) -> None:
         """Give the lock back, also for the programs that this process has started."""

@@ -99,8 +99,9 @@ def _check_way(folder: Path, name: str) -> None:
         except OSError:
             return
         if not stat.S_ISDIR(mode):
-            raise OutputError(f"{way} is there and is no folder",
-                              remedy="move it away, or choose another folder with -d")
+            raise OutputError(
+                f"{way} is there and is no folder", remedy="move it away, or choose another folder with -d"
+            )
 
 
 def _give_name(temporary: str, final: str) -> None:
@@ -116,10 +117,10 @@ def _give_name(temporary: str, final: str) -> None:
     try:
         os.rename(temporary, final)
     except OSError as error:
-        raise OutputError(f"cannot write {final}: {error.strerror or error}",
-                          remedy="make the folder writable") from None
+        raise OutputError(
+            f"cannot write {final}: {error.strerror or error}", remedy="make the folder writable"
+        ) from None
 
 
 def _there(path: Path) -> OutputError:
-    return OutputError(f"{path} is there already",
-                       remedy="nothing was written; move it away, or choose another place")
+    return OutputError(f"{path} is there already", remedy="nothing was written; move it away, or choose another place")

@@ -12,8 +12,9 @@ READ_MAX = 128 << 20
 """Bytes of the largest file that is read at all: a linked firmware with everything a debugger wants."""
 
 
-def read(path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
-         place: Optional[Place] = None) -> bytes:
+def read(
+    path: str, what: str, remedy: str, error: type[OtaError] = SettingsError, place: Optional[Place] = None
+) -> bytes:
     """The bytes of a file that must be there; ``error`` with ``place`` and ``remedy`` when it cannot be read."""
     return read_at_most(READ_MAX, path, what, remedy, error, place)
 
@@ -29,8 +30,7 @@ def read_key(path: str, what: str, remedy: str, place: Optional[Place] = None) -
 
 
 def read_at_most(  # noqa: PLR0913, PLR0917 - all that makes the message
-    limit: int, path: str, what: str, remedy: str, error: type[OtaError] = SettingsError,
-    place: Optional[Place] = None,
+    limit: int, path: str, what: str, remedy: str, error: type[OtaError] = SettingsError, place: Optional[Place] = None
 ) -> bytes:
     """Like ``read``, but of a file over ``limit`` bytes no more than that is ever held, and it is refused."""
     try:

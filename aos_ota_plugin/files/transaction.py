@@ -23,7 +23,7 @@ _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.s
 
 
 def write_set(
-    folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = (), modes: Mapping[str, int] = _AS_BEFORE,
+    folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = (), modes: Mapping[str, int] = _AS_BEFORE
 ) -> List[str]:
     """Write `files` by name, remove those in `drop`; the names of those written, which are those that differed.
 
@@ -72,8 +72,9 @@ def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
     for token in {token for _, token, ending in left if ending == _DECIDED}:
         with contextlib.suppress(OSError):
             changed += _complete(where, token, [(name, ending) for name, other, ending in left if other == token])
-    atomic.discard([_path(where, name, token, ending) for name, token, ending in _left(where, is_ours)
-                   if ending != _DECIDED])
+    atomic.discard(
+        [_path(where, name, token, ending) for name, token, ending in _left(where, is_ours) if ending != _DECIDED]
+    )
     return changed
 
 

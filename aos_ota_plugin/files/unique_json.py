@@ -55,9 +55,11 @@ def _twice(text: str, file: str, same: Callable[[str], str]) -> FormatError:
 
 def _error(word: str, place: Place, first: int) -> FormatError:
     lines = f", in lines {first} and {place.line}" if place.file and first != place.line else ""
-    return FormatError(f"the key {json.loads(word)[:_SHOWN]!a} stands in one object twice{lines}",
-                       place=place if place.file else None,
-                       remedy="take one of the two out: of such a pair one reader takes the first, another the last")
+    return FormatError(
+        f"the key {json.loads(word)[:_SHOWN]!a} stands in one object twice{lines}",
+        place=place if place.file else None,
+        remedy="take one of the two out: of such a pair one reader takes the first, another the last",
+    )
 
 
 def _line_and_column(text: str, at: int) -> Tuple[int, int]:

@@ -73,9 +73,12 @@ def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
     if repeated:
         key, before = repeated[0].key, repeated[0].before
         lines = f"lines {before.start_mark.line + 1} and {key.start_mark.line + 1}"
-        raise OddYamlError(key, f"the key {key.value[:80]!r} stands in one mapping twice, in {lines}",
-                           "take one of the two out: of such a pair YAML keeps one only, without a word",
-                           f"a key stands in one mapping twice, in {lines}")
+        raise OddYamlError(
+            key,
+            f"the key {key.value[:80]!r} stands in one mapping twice, in {lines}",
+            "take one of the two out: of such a pair YAML keeps one only, without a word",
+            f"a key stands in one mapping twice, in {lines}",
+        )
 
 
 def refuse_unbounded(root: Node, construct: Callable[[Node], Any]) -> Survey:
@@ -141,7 +144,7 @@ def _merged_by(value: Node) -> Tuple[Node, ...]:
 
 
 def _measure(
-    roots: Iterable[Node], inside: Callable[[Node], List[Node]], weight: Callable[[Node], int], words: Tuple[str, str],
+    roots: Iterable[Node], inside: Callable[[Node], List[Node]], weight: Callable[[Node], int], words: Tuple[str, str]
 ) -> Dict[int, _Measure]:
     """Return the nodes' measures by ``id``.
 
@@ -156,11 +159,17 @@ def _measure(
         if done:
             open_nodes.discard(id(node))
             inner = [measures[id(child)] for child in children]
-            measures[id(node)] = _bounded(node, _Measure(
-                weight(node) + sum(one.size for one in inner), 1 + max((one.depth for one in inner), default=0)), words)
+            measures[id(node)] = _bounded(
+                node,
+                _Measure(
+                    weight(node) + sum(one.size for one in inner), 1 + max((one.depth for one in inner), default=0)
+                ),
+                words,
+            )
         elif id(node) in open_nodes:
-            raise OddYamlError(node, "an alias stands inside of what it stands for",
-                               "write out what is meant, without it")
+            raise OddYamlError(
+                node, "an alias stands inside of what it stands for", "write out what is meant, without it"
+            )
         elif id(node) not in measures:
             open_nodes.add(id(node))
             waiting.append((node, True))
@@ -179,8 +188,9 @@ def _bounded(node: Node, measure: _Measure, words: Tuple[str, str]) -> _Measure:
 
 def _refuse_number(node: Node, limit: int) -> None:
     if node.tag in _NUMBERS and len(node.value) > limit:
-        raise OddYamlError(node, f"a number of {len(node.value)} characters is for nobody",
-                           "put it in quotes if it is a text")
+        raise OddYamlError(
+            node, f"a number of {len(node.value)} characters is for nobody", "put it in quotes if it is a text"
+        )
 
 
 def _repeated(node: Node, construct: Callable[[Node], Any]) -> List[RepeatedKey]:

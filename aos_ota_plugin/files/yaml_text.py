@@ -54,14 +54,17 @@ class YamlText(NamedTuple):
 
     def written(self, node: Node) -> str:
         """Return a node's text as it stands in the file."""
-        return self.text[node.start_mark.index:node.end_mark.index].strip()
+        return self.text[node.start_mark.index : node.end_mark.index].strip()
 
     def entries(self, node: Optional[Node], value: object) -> List[Entry]:
         """Return a mapping node's string keys, each with the value that counts, in the order of their first places."""
         if not isinstance(value, dict):
             return []
-        found = {key: (self.written(value_node), self.place(value_node), value_node)
-                 for key, value_node in self.pairs(node) if key in value}
+        found = {
+            key: (self.written(value_node), self.place(value_node), value_node)
+            for key, value_node in self.pairs(node)
+            if key in value
+        }
         return [Entry(key, value[key], text, place, value_node) for key, (text, place, value_node) in found.items()]
 
     def pairs(self, node: Optional[Node]) -> List[Tuple[str, Node]]:
@@ -70,8 +73,11 @@ class YamlText(NamedTuple):
 
         if not isinstance(node, MappingNode):
             return []
-        return [(key.value, value) for key, value in node.value
-                if isinstance(key.value, str) and key.tag == "tag:yaml.org,2002:str"]
+        return [
+            (key.value, value)
+            for key, value in node.value
+            if isinstance(key.value, str) and key.tag == "tag:yaml.org,2002:str"
+        ]
 
     def repeated_in(self, node: Node) -> List[RepeatedKey]:
         """Return the keys that repeat in a mapping, or in one that ``<<`` brings into it."""
@@ -159,8 +165,9 @@ def _parse(text: str, file: str, *, foreign: bool, error: Type[OtaError], quote:
         value = None if root is None else loader.construct_document(root)
     except OddYamlError as odd:
         mark = odd.problem_mark
-        raise error(odd.problem if quote else odd.discreet, place=Place(file, mark.line + 1, mark.column + 1),
-                    remedy=odd.remedy) from None
+        raise error(
+            odd.problem if quote else odd.discreet, place=Place(file, mark.line + 1, mark.column + 1), remedy=odd.remedy
+        ) from None
     except Exception as trouble:  # the loader leaks ValueError, KeyError and others for odd scalars
         parsed = YamlText(file, text, root, None)
         place, reason = _diagnose(parsed, trouble, loader_class)

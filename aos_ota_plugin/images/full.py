@@ -15,13 +15,7 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.info import IMAGE_INFO_SIZE, BytesLike, ImageInfo, ImageMagic
-from aos_ota_plugin.images.sign import (
-    ENCRYPTO_MAGIC_ECC,
-    ENCRYPTO_MAGIC_RSA,
-    RESERVED_SIZE,
-    SIGN_INFO_SIZE,
-    SignInfo,
-)
+from aos_ota_plugin.images.sign import ENCRYPTO_MAGIC_ECC, ENCRYPTO_MAGIC_RSA, RESERVED_SIZE, SIGN_INFO_SIZE, SignInfo
 
 PADDING = b"\xff" * 4
 XZ_MAGIC = b"\xfd7zXZ\x00"
@@ -136,18 +130,24 @@ def check_payload(payload: BytesLike) -> None:
     kind = kind_of(payload)
     if kind != "full":
         name = "a diff" if kind == "diff" else "an xz stream"
-        raise FormatError(f"this is {name}, not a payload", remedy="give the firmware itself (ota_rtos.bin): "
-                                                                   "compressed and diff images are made of it")
+        raise FormatError(
+            f"this is {name}, not a payload",
+            remedy="give the firmware itself (ota_rtos.bin): compressed and diff images are made of it",
+        )
     if is_cut_short(payload):
-        raise FormatError("this is an OTA image whose end is missing", remedy="get the file anew, and give the payload "
-                                                                              "that it was made of (ota_rtos.bin)")
+        raise FormatError(
+            "this is an OTA image whose end is missing",
+            remedy="get the file anew, and give the payload that it was made of (ota_rtos.bin)",
+        )
     try:
         info = parse(payload).image_info
     except FormatError:
         return
     if hashlib.md5(payload[: info.image_size], usedforsecurity=False).digest() == info.image_md5:
-        raise FormatError("this is an OTA image already: devices would start it with its trailer in it",
-                          remedy="give the payload that it was made of (ota_rtos.bin)")
+        raise FormatError(
+            "this is an OTA image already: devices would start it with its trailer in it",
+            remedy="give the payload that it was made of (ota_rtos.bin)",
+        )
 
 
 def is_cut_short(data: BytesLike) -> bool:
@@ -186,7 +186,8 @@ def seal(
     of_padded = Digests(md5.hexdigest(), sha256.hexdigest())
     signed = b"" if sign is None else SignInfo.rsa(image_hash, sign(image_hash)).to_bytes()
     info = ImageInfo(
-        magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=image_crc16).to_bytes()
+        magic, len(payload) + len(PADDING), md5.digest(), image_num=1, image_res=0, image_crc16=image_crc16
+    ).to_bytes()
     for digest in (md5, sha256):
         digest.update(signed)
         digest.update(info)
@@ -194,21 +195,13 @@ def seal(
 
 
 def build_trailer(
-    payload: BytesLike,
-    *,
-    sign: Optional[Callable[[bytes], bytes]],
-    magic: ImageMagic = ImageMagic.ALL,
+    payload: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL
 ) -> bytes:
     """Return the trailer alone; see `seal`, which also names the errors."""
     return seal(payload, sign=sign, magic=magic).trailer
 
 
-def build(
-    payload: BytesLike,
-    *,
-    sign: Optional[Callable[[bytes], bytes]],
-    magic: ImageMagic = ImageMagic.ALL,
-) -> bytes:
+def build(payload: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL) -> bytes:
     """Return the whole image; see `build_trailer`, which also names the errors."""
     return b"".join((payload, build_trailer(payload, sign=sign, magic=magic)))
 
@@ -226,8 +219,7 @@ def parse(image: BytesLike, *, local: Optional[bool] = None) -> FullImage:
         image_info = ImageInfo.from_bytes(view[-IMAGE_INFO_SIZE:])
     except FormatError as error:
         raise FormatError(
-            f"this file does not end in an ota_image_info_t: {error.problem}",
-            remedy=_WHICH_FILE,
+            f"this file does not end in an ota_image_info_t: {error.problem}", remedy=_WHICH_FILE
         ) from error
     body = view[:-IMAGE_INFO_SIZE]
     sign_info = None

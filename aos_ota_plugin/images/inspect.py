@@ -52,8 +52,13 @@ class _Walk:
             if kind == "full":
                 raise
             part = self._diff(view, offset) if kind == "diff" else self._xz(view, offset, depth)
-            return replace(part, notes=(*part.notes, "no trailer: not an image yet" if kind == "xz" else
-                                        "no trailer: for cloud mode, or not signed yet"))
+            return replace(
+                part,
+                notes=(
+                    *part.notes,
+                    "no trailer: not an image yet" if kind == "xz" else "no trailer: for cloud mode, or not signed yet",
+                ),
+            )
         return self._image(view, image, offset, depth)
 
     def _image(self, view: memoryview, image: full.FullImage, offset: int, depth: int) -> Part:
@@ -67,18 +72,28 @@ class _Walk:
         else:
             # A payload of our formats that ends in ff ff ff ff itself may have got no padding.
             inner = self._inside(payload, offset, depth, notes) or self._inside(
-                view[: image.body_size], offset, depth, [])
+                view[: image.body_size], offset, depth, []
+            )
         if any(part.kind.endswith(" image") for part in inner):
             notes.append("its payload is an OTA image already: devices would start that, trailer and all")
         fields = tuple(
             Mark(field.name, offset + field.offset, field.size, field.value, _is_true(field.name, view, image))
-            for field in image.fields())
+            for field in image.fields()
+        )
         signed = "signed for local mode" if image.sign_info else "no ota_sign_info_t: for cloud mode"
         magic = image.image_info.image_magic
         facts = [("signing", signed), ("image", f"{magic.name}{f': {_MCU}' if magic is ImageMagic.MCU else ''}")]
         faults = [f"{mark.name} is not that of the bytes" for mark in fields if mark.ok is False]
-        return Part(f"{image.kind} image", offset, len(view), fields=fields, facts=tuple(facts), faults=tuple(faults),
-                    notes=tuple(notes), parts=inner)
+        return Part(
+            f"{image.kind} image",
+            offset,
+            len(view),
+            fields=fields,
+            facts=tuple(facts),
+            faults=tuple(faults),
+            notes=tuple(notes),
+            parts=inner,
+        )
 
     def _xz(self, view: memoryview, offset: int, depth: int) -> Part:
         try:
@@ -93,19 +108,33 @@ class _Walk:
         if info.stream_size < len(view):
             notes.append(f"{len(view) - info.stream_size} bytes follow the stream")
         fields = tuple(Mark("xz", offset + region.offset, region.size, region.name) for region in info.regions)
-        facts = (("check", info.check), ("filters", ", ".join(info.filters) or "none"),
-                 ("dictionary", f"{info.dict_size} bytes"), ("blocks", str(info.blocks)),
-                 ("uncompressed size", f"{info.uncompressed_size} bytes"))
+        facts = (
+            ("check", info.check),
+            ("filters", ", ".join(info.filters) or "none"),
+            ("dictionary", f"{info.dict_size} bytes"),
+            ("blocks", str(info.blocks)),
+            ("uncompressed size", f"{info.uncompressed_size} bytes"),
+        )
         inner = self._decoded(view[: info.stream_size], info, depth, faults, notes)
-        return Part("xz stream", offset, info.stream_size, fields=fields, facts=facts, faults=tuple(faults),
-                    notes=tuple(notes), parts=inner)
+        return Part(
+            "xz stream",
+            offset,
+            info.stream_size,
+            fields=fields,
+            facts=facts,
+            faults=tuple(faults),
+            notes=tuple(notes),
+            parts=inner,
+        )
 
     def _decoded(
-        self, stream: memoryview, info: xz.XzInfo, depth: int, faults: List[str], notes: List[str],
+        self, stream: memoryview, info: xz.XzInfo, depth: int, faults: List[str], notes: List[str]
     ) -> Tuple[Part, ...]:
         if info.uncompressed_size > min(DECODED_MAX, self._bytes):
-            notes.append(f"not decoded: {info.uncompressed_size} bytes are more than any device's flash, or than is "
-                         "decoded of one file")
+            notes.append(
+                f"not decoded: {info.uncompressed_size} bytes are more than any device's flash, or than is "
+                "decoded of one file"
+            )
             return ()
         self._bytes -= info.uncompressed_size
         try:
@@ -113,8 +142,10 @@ class _Walk:
         except FormatError as error:
             faults.append(error.problem)
             return ()
-        facts = (("md5", hashlib.md5(content, usedforsecurity=False).hexdigest()),
-                 ("sha256", hashlib.sha256(content).hexdigest()))
+        facts = (
+            ("md5", hashlib.md5(content, usedforsecurity=False).hexdigest()),
+            ("sha256", hashlib.sha256(content).hexdigest()),
+        )
         inner = self._inside(memoryview(content), 0, depth, notes)
         return (Part("payload", 0, len(content), facts=facts, decoded=True, parts=inner),)
 
@@ -130,8 +161,11 @@ class _Walk:
 
     def _pack(self, view: memoryview, offset: int, depth: int) -> Part:
         count, version, size = struct.unpack_from("<HHI", view)
-        fields = (Mark("file_numb", offset, 2, str(count)), Mark("pack_ver", offset + 2, 2, str(version)),
-                  Mark("pack_size", offset + 4, 4, str(size), ok=True))
+        fields = (
+            Mark("file_numb", offset, 2, str(count)),
+            Mark("pack_ver", offset + 2, 2, str(version)),
+            Mark("pack_size", offset + 4, 4, str(size), ok=True),
+        )
         files: List[Part] = []
         notes: List[str] = []
         faults: List[str] = []
@@ -144,8 +178,9 @@ class _Walk:
             check_together(file.name for file in files)
         except FormatError as error:
             faults.append(error.problem)
-        return Part("data pack", offset, len(view), fields=fields, faults=tuple(faults), notes=tuple(notes),
-                    parts=tuple(files))
+        return Part(
+            "data pack", offset, len(view), fields=fields, faults=tuple(faults), notes=tuple(notes), parts=tuple(files)
+        )
 
     def _file(self, entry: pack.Entry, base: int, depth: int) -> Part:
         start, data_start = base + entry.offset, base + entry.data_offset
@@ -168,8 +203,16 @@ class _Walk:
             Mark("bytes", data_start, len(entry.data), ""),
         )
         inner = self._inside(entry.data, data_start, depth, notes) if len(entry.data) else ()
-        return Part("file", start, data_start - start + len(entry.data), name, fields, faults=tuple(faults),
-                    notes=tuple(notes), parts=inner)
+        return Part(
+            "file",
+            start,
+            data_start - start + len(entry.data),
+            name,
+            fields,
+            faults=tuple(faults),
+            notes=tuple(notes),
+            parts=inner,
+        )
 
     def _diff(self, view: memoryview, offset: int) -> Part:
         told: List[Part] = []
@@ -191,10 +234,17 @@ class _Walk:
             faults.append(f"devices of 3.x do not apply it: {error.problem}" if whole else error.problem)
         facts = [("makes", f"{makes} bytes, with the padding to whole sectors")]
         if last is not None and not faults:
-            facts.append(("last section", "a dummy, so that no power cut matters" if _is_dummy(last) else
-                          "no dummy: a power cut while it is copied is not noticed"))
-        return Part("diff", offset, len(view), facts=tuple(facts), faults=tuple(faults), notes=tuple(notes),
-                    parts=tuple(told))
+            facts.append(
+                (
+                    "last section",
+                    "a dummy, so that no power cut matters"
+                    if _is_dummy(last)
+                    else "no dummy: a power cut while it is copied is not noticed",
+                )
+            )
+        return Part(
+            "diff", offset, len(view), facts=tuple(facts), faults=tuple(faults), notes=tuple(notes), parts=tuple(told)
+        )
 
     def _take(self) -> bool:
         """Whether one more part may be told about."""
@@ -221,20 +271,27 @@ def _section(view: memoryview, section: container.Section, base: int) -> Part:
     at = base + section.offset
     values = struct.unpack_from("<5Q", view, section.offset + 8)
     marks = [Mark("magic", at, 8, "BSDIFF40")]
-    marks += [Mark(name, at + 8 * index, 8, str(value))
-              for index, (name, value) in enumerate(zip(_SECTION_FIELDS, values), 1)]
+    marks += [
+        Mark(name, at + 8 * index, 8, str(value)) for index, (name, value) in enumerate(zip(_SECTION_FIELDS, values), 1)
+    ]
     at += container.HEADER_SIZE
     for name, stream in (("ctrl", section.ctrl), ("diff", section.diff), ("extra", section.extra)):
         info = xz.outline(stream)
-        what = f"{info.uncompressed_size // container.TRIPLE_SIZE} triples" if name == "ctrl" else (
-            f"{info.uncompressed_size} bytes")
-        marks.append(Mark(name, at, len(stream),
-                          f"xz stream of {what}, dictionary {info.dict_size}, check {info.check}"))
+        what = (
+            f"{info.uncompressed_size // container.TRIPLE_SIZE} triples"
+            if name == "ctrl"
+            else (f"{info.uncompressed_size} bytes")
+        )
+        marks.append(
+            Mark(name, at, len(stream), f"xz stream of {what}, dictionary {info.dict_size}, check {info.check}")
+        )
         at += len(stream)
     if section.tail_size:
         marks.append(Mark("covered", at, section.tail_size, "what the length of the extra stream covers: the trailer"))
-    facts = (("makes", f"{section.new_size} bytes at 0x{section.new_offset:x} of the application"),
-             ("dictionary", f"{section.dict_size} bytes"))
+    facts = (
+        ("makes", f"{section.new_size} bytes at 0x{section.new_offset:x} of the application"),
+        ("dictionary", f"{section.dict_size} bytes"),
+    )
     return Part("section", base + section.offset, section.size, fields=tuple(marks), facts=facts)
 
 

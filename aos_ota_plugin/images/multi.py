@@ -77,15 +77,18 @@ def place(parts: Sequence[Part], partitions: Sequence[Partition]) -> Tuple[Place
         if magics.count(magic) > 1:
             raise FormatError(f"{magic.name} is given twice", remedy="give each part once")
     if ImageMagic.ALL in magics and {ImageMagic.APP, ImageMagic.KERNEL} & set(magics):
-        raise FormatError("ALL is the whole firmware, so APP and KERNEL cannot stand beside it",
-                          remedy="give either the whole or its parts")
+        raise FormatError(
+            "ALL is the whole firmware, so APP and KERNEL cannot stand beside it",
+            remedy="give either the whole or its parts",
+        )
     placed = sorted((_place(part, partitions) for part in parts), key=lambda one: one.address)
     for one, following in zip(placed, placed[1:]):
         if _sector_end(one.end) > following.address:
             raise FormatError(
                 f"{one.magic.name} (0x{one.address:x} to 0x{one.end:x}) and {following.magic.name} (from "
                 f"0x{following.address:x}) overlap; flash is erased in sectors of 0x{SECTOR_SIZE:x}",
-                remedy="move one of them, or make the first one smaller")
+                remedy="move one of them, or make the first one smaller",
+            )
     _check_order(placed)
     return tuple(placed)
 
@@ -128,33 +131,51 @@ def _place(part: Part, partitions: Sequence[Partition]) -> Placed:
         address = part.where
         home = sorted((one for one in partitions if one.start <= address < one.end), key=lambda one: one.length)
         if not home:
-            raise FormatError(f"{name} at 0x{address:x} lies in no partition: {_listed(partitions)}",
-                              remedy="choose an address inside one, or the partition's name")
+            raise FormatError(
+                f"{name} at 0x{address:x} lies in no partition: {_listed(partitions)}",
+                remedy="choose an address inside one, or the partition's name",
+            )
     else:
         wanted = (str(part.where),) if part.where else _usual(part.magic)
         home = [one for one in partitions if one.name in wanted]
         if not home:
             missing = f"there is no partition {wanted[0]}" if wanted else f"{name} has no usual place"
-            raise FormatError(f"{missing}; there are: {_listed(partitions)}",
-                              remedy="say where it belongs: FILE@PARTITION or FILE@ADDRESS")
+            raise FormatError(
+                f"{missing}; there are: {_listed(partitions)}",
+                remedy="say where it belongs: FILE@PARTITION or FILE@ADDRESS",
+            )
         if len({(one.start, one.length) for one in home}) > 1:
-            raise FormatError(f"{name} has more than one place: {_listed(home)}",
-                              remedy="say which: FILE@PARTITION or FILE@ADDRESS")
+            raise FormatError(
+                f"{name} has more than one place: {_listed(home)}", remedy="say which: FILE@PARTITION or FILE@ADDRESS"
+            )
         address = home[0].start
     if address % SECTOR_SIZE:
-        raise FormatError(f"{name} at 0x{address:x} does not start on a sector of 0x{SECTOR_SIZE:x} bytes",
-                          remedy=f"use 0x{address - address % SECTOR_SIZE:x} or 0x{_sector_end(address):x}")
+        raise FormatError(
+            f"{name} at 0x{address:x} does not start on a sector of 0x{SECTOR_SIZE:x} bytes",
+            remedy=f"use 0x{address - address % SECTOR_SIZE:x} or 0x{_sector_end(address):x}",
+        )
     room = home[0].end - address
     if len(part.data) > room:
-        raise FormatError(f"{name} has {len(part.data)} bytes; from 0x{address:x} to the end of {home[0].name} "
-                          f"there is room for {room}", remedy="make it smaller, or give it another place")
+        raise FormatError(
+            f"{name} has {len(part.data)} bytes; from 0x{address:x} to the end of {home[0].name} "
+            f"there is room for {room}",
+            remedy="make it smaller, or give it another place",
+        )
     end = _sector_end(address + len(part.data))
-    other = next((one for one in partitions if one.start < end and address < one.end
-                  and not (one.start <= home[0].start and home[0].end <= one.end)), None)
+    other = next(
+        (
+            one
+            for one in partitions
+            if one.start < end and address < one.end and not (one.start <= home[0].start and home[0].end <= one.end)
+        ),
+        None,
+    )
     if other is not None:
-        raise FormatError(f"{name} (0x{address:x} to 0x{address + len(part.data):x}) reaches into {_listed([other])}, "
-                          f"which overlaps {home[0].name} in the table",
-                          remedy="correct the table, or choose another place")
+        raise FormatError(
+            f"{name} (0x{address:x} to 0x{address + len(part.data):x}) reaches into {_listed([other])}, "
+            f"which overlaps {home[0].name} in the table",
+            remedy="correct the table, or choose another place",
+        )
     return Placed(part.magic, address, home[0], part.data)
 
 
@@ -163,12 +184,16 @@ def _check_order(placed: Sequence[Placed]) -> None:
     kernel = next((one for one in inside if one.magic is ImageMagic.KERNEL), None)
     app = next((one for one in inside if one.magic is ImageMagic.APP), None)
     if kernel and app and kernel.address > app.address:
-        raise FormatError(f"KERNEL (0x{kernel.address:x}) lies behind APP (0x{app.address:x})",
-                          remedy="put the kernel first: the boot stage starts what stands at the partition's start")
+        raise FormatError(
+            f"KERNEL (0x{kernel.address:x}) lies behind APP (0x{app.address:x})",
+            remedy="put the kernel first: the boot stage starts what stands at the partition's start",
+        )
     if inside and inside[0].address != inside[0].partition.start:
         home = inside[0].partition
-        raise FormatError(f"nothing stands at 0x{home.start:x}, where {home.name} starts and the boot stage jumps to",
-                          remedy="put the first part there")
+        raise FormatError(
+            f"nothing stands at 0x{home.start:x}, where {home.name} starts and the boot stage jumps to",
+            remedy="put the first part there",
+        )
 
 
 def _usual(magic: ImageMagic) -> Tuple[str, ...]:

@@ -34,11 +34,15 @@ def check_name(name: str) -> bytes:
     if len(encoded) > NAME_MAX:
         raise FormatError(
             f"the name {shown} has {len(encoded)} bytes; a device has room for {NAME_MAX} behind a folder of "
-            f"{FOLDER_MAX}", remedy="shorten it, folders included")
+            f"{FOLDER_MAX}",
+            remedy="shorten it, folders included",
+        )
     forbidden = _FORBIDDEN.search(name)
     if forbidden:
-        raise FormatError(f"the name {shown} contains {forbidden[0]!a}", remedy="rename the file: letters, digits, "
-                          "'.', '-', '_' and '/' between folders work everywhere")
+        raise FormatError(
+            f"the name {shown} contains {forbidden[0]!a}",
+            remedy="rename the file: letters, digits, '.', '-', '_' and '/' between folders work everywhere",
+        )
     for component in name.split("/"):
         problem = _component_problem(component)
         if problem:
@@ -84,5 +88,6 @@ def _key(name: str) -> str:
 
 
 def _collision(one: str, other: str, what: str) -> FormatError:
-    return FormatError(f"{one!a} and {other!a} are {what} where case or composition of letters is ignored",
-                       remedy="rename one of them")
+    return FormatError(
+        f"{one!a} and {other!a} are {what} where case or composition of letters is ignored", remedy="rename one of them"
+    )

@@ -46,8 +46,9 @@ def build(files: Sequence[PackFile]) -> bytes:
         FormatError: no files or too many, a name that is not safe, two that collide, or a pack over 4 GiB.
     """
     if not 0 < len(files) <= FILES_MAX:
-        raise FormatError(f"a pack holds 1 to {FILES_MAX} files, not {len(files)}",
-                          remedy="choose the files that the device needs")
+        raise FormatError(
+            f"a pack holds 1 to {FILES_MAX} files, not {len(files)}", remedy="choose the files that the device needs"
+        )
     named = [(check_name(file.name), file) for file in files]
     check_together(file.name for file in files)  # after it names are distinct, so sorting never compares files
     named.sort(key=lambda pair: pair[0])
@@ -104,8 +105,9 @@ def entries(data: BytesLike) -> Iterator[Entry]:
         raise FormatError(f"a file of {len(view)} bytes is too short for a data-file pack", remedy=_REMEDY)
     count, _, size = _HEAD.unpack_from(view)
     if size != len(view):
-        raise FormatError(f"this is no data-file pack: pack_size is {size}, the file has {len(view)} bytes",
-                          remedy=_REMEDY)
+        raise FormatError(
+            f"this is no data-file pack: pack_size is {size}, the file has {len(view)} bytes", remedy=_REMEDY
+        )
     if not count:
         raise FormatError("this data-file pack holds no files", remedy=_REMEDY)
     offset = HEAD_SIZE
@@ -135,8 +137,11 @@ def _entry(view: memoryview, offset: int, which: str) -> Entry:
         raise FormatError(f"the pack ends inside the header of {which}", remedy=_REMEDY)
     head_size, file_size, digest = _INFOR.unpack_from(view, offset)
     if head_size < INFOR_SIZE or file_size > len(view) or head_size + file_size > len(view) - offset:
-        raise FormatError(f"{which} has head_size {head_size} and file_size {file_size}; the pack has "
-                          f"{len(view) - offset} bytes left", remedy=_REMEDY)
+        raise FormatError(
+            f"{which} has head_size {head_size} and file_size {file_size}; the pack has "
+            f"{len(view) - offset} bytes left",
+            remedy=_REMEDY,
+        )
     start = offset + head_size
     return Entry(offset, bytes(view[offset + INFOR_SIZE : start]), digest, view[start : start + file_size])
 
@@ -153,5 +158,7 @@ def _checked(entry: Entry, number: int) -> PackFile:
 
 
 def _too_large(size: int) -> FormatError:
-    return FormatError(f"the pack would have {size} bytes; its format counts to {PACK_MAX}",
-                       remedy="split the files over several packs")
+    return FormatError(
+        f"the pack would have {size} bytes; its format counts to {PACK_MAX}",
+        remedy="split the files over several packs",
+    )

@@ -39,8 +39,12 @@ class Part:
         document = {key: getattr(self, key) for key in ("kind", "name", "offset", "size", "decoded", "faults", "notes")}
         if not self.name:
             del document["name"]
-        return {**document, "fields": [mark._asdict() for mark in self.fields], "facts": dict(self.facts),
-                "parts": [part.to_document() for part in self.parts]}
+        return {
+            **document,
+            "fields": [mark._asdict() for mark in self.fields],
+            "facts": dict(self.facts),
+            "parts": [part.to_document() for part in self.parts],
+        }
 
 
 def shown(text: str) -> str:

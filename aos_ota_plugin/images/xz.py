@@ -25,8 +25,18 @@ _HEADER_SIZE = 12
 _FOOTER_SIZE = 12
 _FILTER_LZMA2 = 0x21
 _CHECKS = {0: "none", 1: "crc32", 4: "CRC64", 10: "SHA-256"}
-_FILTERS = {3: "delta", 4: "x86", 5: "powerpc", 6: "ia64", 7: "arm", 8: "armthumb", 9: "sparc", 10: "arm64",
-            11: "riscv", _FILTER_LZMA2: "lzma2"}
+_FILTERS = {
+    3: "delta",
+    4: "x86",
+    5: "powerpc",
+    6: "ia64",
+    7: "arm",
+    8: "armthumb",
+    9: "sparc",
+    10: "arm64",
+    11: "riscv",
+    _FILTER_LZMA2: "lzma2",
+}
 _BLOCKS_MAX = 1 << 16  # XZ Embedded counts on; what makes images writes one, and no firmware holds so many
 _REGION_BLOCKS = 16  # blocks whose places are kept
 _DECODER_MEMORY = 72 << 20  # bytes; xz's largest preset has a dictionary of 64 MiB, devices' streams one of 32 KiB
@@ -187,8 +197,9 @@ def check_decodable(info: XzInfo, *, dict_limit: int = IMAGE_DICT_SIZE) -> None:
     if info.check not in ("none", "crc32"):
         raise FormatError(f"the xz stream has check {info.check}; devices know CRC32 and none", remedy=_REMEDY)
     if info.filters not in ((), ("lzma2",)):
-        raise FormatError(f"the xz stream uses the filters {', '.join(info.filters)}; devices decode LZMA2 alone",
-                          remedy=_REMEDY)
+        raise FormatError(
+            f"the xz stream uses the filters {', '.join(info.filters)}; devices decode LZMA2 alone", remedy=_REMEDY
+        )
     if info.dict_size > dict_limit:
         raise FormatError(
             f"the xz stream needs a dictionary of {info.dict_size} bytes; the device has {dict_limit}",
@@ -224,13 +235,22 @@ class _Reader:
         self.index(records)
         index_size = self.at - index_at
         self.footer(flags, index_size)
-        self.regions += [Region(f"index: {len(records) // 2} blocks", index_at, index_size),
-                         Region("stream footer", index_at + index_size, _FOOTER_SIZE)]
+        self.regions += [
+            Region(f"index: {len(records) // 2} blocks", index_at, index_size),
+            Region("stream footer", index_at + index_size, _FOOTER_SIZE),
+        ]
         left = len(self.data) - self.at
         if left and not more:
             raise FormatError(f"{left} bytes stand after the end of the xz stream", remedy=_REMEDY)
-        return XzInfo(self.at, self.dict_size, check, sum(records[1::2]), len(records) // 2, tuple(self.filters),
-                      tuple(self.regions))
+        return XzInfo(
+            self.at,
+            self.dict_size,
+            check,
+            sum(records[1::2]),
+            len(records) // 2,
+            tuple(self.filters),
+            tuple(self.regions),
+        )
 
     def check_of(self, flags: bytes) -> str:
         if flags[0] or flags[1] & 0xF0:
@@ -246,8 +266,10 @@ class _Reader:
         data_at = self.at
         size = self.chunks()
         if number < _REGION_BLOCKS:
-            self.regions += [Region(f"block {number}: header", start, data_at - start),
-                             Region(f"block {number}: LZMA2 data of {size} bytes", data_at, self.at - data_at)]
+            self.regions += [
+                Region(f"block {number}: header", start, data_at - start),
+                Region(f"block {number}: LZMA2 data of {size} bytes", data_at, self.at - data_at),
+            ]
         found = (self.at - data_at, size)
         if any(said not in (None, real) for said, real in zip(stated, found)):
             raise FormatError("the xz stream is damaged: a block's header states other sizes than the block has")
@@ -327,7 +349,8 @@ class _Reader:
         count = self.number("the index")
         if count != len(records) // 2:
             raise FormatError(
-                f"the xz stream is damaged: its index lists {count} blocks, {len(records) // 2} stand there")
+                f"the xz stream is damaged: its index lists {count} blocks, {len(records) // 2} stand there"
+            )
         for record in records:
             if self.number("the index") != record:
                 raise FormatError("the xz stream is damaged: its index states other sizes than the blocks have")

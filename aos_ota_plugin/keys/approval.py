@@ -29,10 +29,13 @@ class Approval(NamedTuple):
     def to_json(self) -> bytes:
         """Return the document. ``digest`` is the SHA-256 of the 32 bytes, what tools for digests show."""
         document = {
-            "format": FORMAT, "format_version": FORMAT_VERSION,
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256, RSA-2048",
-            "message": self.hash32.hex(), "digest": hashlib.sha256(self.hash32).hexdigest(),
-            "key_fingerprint": self.key_fingerprint, "signature": base64.b64encode(self.signature).decode("ascii"),
+            "message": self.hash32.hex(),
+            "digest": hashlib.sha256(self.hash32).hexdigest(),
+            "key_fingerprint": self.key_fingerprint,
+            "signature": base64.b64encode(self.signature).decode("ascii"),
         }
         return (json.dumps(document, indent=2) + "\n").encode("utf-8")
 
@@ -45,7 +48,9 @@ def parse_approval(data: bytes, *, file: str) -> Approval:
     except (ValueError, RecursionError):
         raise FormatError("this is no approval: it is not JSON", place=place, remedy=_REMEDY) from None
     if not isinstance(document, dict) or (document.get("format"), document.get("format_version")) != (
-            FORMAT, FORMAT_VERSION):
+        FORMAT,
+        FORMAT_VERSION,
+    ):
         raise FormatError("this is no approval that we can read", place=place, remedy=_REMEDY)
     texts = [document.get(name) for name in ("message", "key_fingerprint", "signature")]
     if not all(isinstance(text, str) and text.isascii() for text in texts):
@@ -82,7 +87,10 @@ class ApprovalSigner:
         if self._approval.hash32 != hash32:
             raise SigningKeyError(
                 f"this approval is for the hash {self._approval.hash32.hex()}, and the image's is {hash32.hex()}: "
-                "it is for another build", place=self._place,
-                remedy="let the second signer look at this payload, and approve it")
-        return require_good(self._approval.signature, self._public_key, hash32, who="the second signer",
-                            place=self._place)
+                "it is for another build",
+                place=self._place,
+                remedy="let the second signer look at this payload, and approve it",
+            )
+        return require_good(
+            self._approval.signature, self._public_key, hash32, who="the second signer", place=self._place
+        )

@@ -39,12 +39,13 @@ def parse_command(text: str) -> Tuple[str, ...]:
     Raises SigningKeyError.
     """
     known = ", ".join("{" + one + "}" for one in _PLACES)
-    words = _words(text[len(SCHEME):] if text[:len(SCHEME)].lower() == SCHEME else text)
+    words = _words(text[len(SCHEME) :] if text[: len(SCHEME)].lower() == SCHEME else text)
     for word in words[1:]:
         for name in _PLACE.findall(word):
             if name not in _PLACES:
-                raise SigningKeyError(f"{{{name}}} in the signing command stands for nothing",
-                                      remedy=f"write one of {known}")
+                raise SigningKeyError(
+                    f"{{{name}}} in the signing command stands for nothing", remedy=f"write one of {known}"
+                )
     return words
 
 
@@ -58,8 +59,9 @@ def _words(text: str) -> Tuple[str, ...]:
     except ValueError:
         raise SigningKeyError("a quote in this command is never closed", remedy="close it") from None
     if not words or not words[0]:
-        raise SigningKeyError("there is no program in this command",
-                              remedy="write it like command:tools/sign --key-id ota")
+        raise SigningKeyError(
+            "there is no program in this command", remedy="write it like command:tools/sign --key-id ota"
+        )
     return words
 
 
@@ -71,11 +73,15 @@ def find_program(name: str, folder: str) -> str:
     else:
         path, found = name, shutil.which(name)
     if found is None:
-        raise SigningKeyError(f"the program {path} is not there, or cannot be run",
-                              remedy="give its path relative to the solution, or put it on PATH; is it executable?")
+        raise SigningKeyError(
+            f"the program {path} is not there, or cannot be run",
+            remedy="give its path relative to the solution, or put it on PATH; is it executable?",
+        )
     if found.lower().endswith((".bat", ".cmd")):
-        raise SigningKeyError(f"{found} is a batch file, which Windows runs through its shell",
-                              remedy="start its interpreter or program directly")
+        raise SigningKeyError(
+            f"{found} is a batch file, which Windows runs through its shell",
+            remedy="start its interpreter or program directly",
+        )
     return os.path.abspath(found)
 
 
@@ -111,18 +117,31 @@ class CommandSigner:
         short = {"AOS_OTA_SIGN_MESSAGE": values["message_hex"]} if len(message) == HASH_SIZE else {}
         environment = own_environment(AOS_OTA_SIGN_DIGEST=values["digest_hex"], **short)
         arguments = [_PLACE.sub(lambda match: values[match[1]], word) for word in self._words[1:]]
-        output = run_tool(Tool(
-            (self._program, *arguments), folder=self._folder, environment=environment, timeout=self._timeout,
-            limit=MAX_SIZE, what="the signing command", place=place,
-            longer=f"give it more seconds with {TIMEOUT_VARIABLE}"), message)
+        output = run_tool(
+            Tool(
+                (self._program, *arguments),
+                folder=self._folder,
+                environment=environment,
+                timeout=self._timeout,
+                limit=MAX_SIZE,
+                what="the signing command",
+                place=place,
+                longer=f"give it more seconds with {TIMEOUT_VARIABLE}",
+            ),
+            message,
+        )
         signature = decode_signature(output, what="what the signing command wrote to standard output", place=place)
         return require_good(signature, self._public_key, message, who="the signing command", place=place)
 
 
 def _values(message: bytes) -> Dict[str, str]:
     digest = hashlib.sha256(message).digest()
-    return {"message_hex": message.hex(), "message_base64": base64.b64encode(message).decode("ascii"),
-            "digest_hex": digest.hex(), "digest_base64": base64.b64encode(digest).decode("ascii")}
+    return {
+        "message_hex": message.hex(),
+        "message_base64": base64.b64encode(message).decode("ascii"),
+        "digest_hex": digest.hex(),
+        "digest_base64": base64.b64encode(digest).decode("ascii"),
+    }
 
 
 def timeout_of(environ: Mapping[str, str]) -> int:
@@ -131,6 +150,8 @@ def timeout_of(environ: Mapping[str, str]) -> int:
     if not text:
         return TIMEOUT
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text):
-        raise SigningKeyError(f"{TIMEOUT_VARIABLE} is no whole number of seconds from 1 to 99999",
-                              remedy=f"set it like {TIMEOUT_VARIABLE}=120, or unset it for {TIMEOUT}")
+        raise SigningKeyError(
+            f"{TIMEOUT_VARIABLE} is no whole number of seconds from 1 to 99999",
+            remedy=f"set it like {TIMEOUT_VARIABLE}=120, or unset it for {TIMEOUT}",
+        )
     return int(text)

@@ -64,8 +64,15 @@ def _key_of(p: int, q: int) -> Optional[RSAPrivateKey]:
     if (q - 1) % EXPONENT == 0:
         return None
     d = pow(EXPONENT, -1, (p - 1) * (q - 1))
-    numbers = rsa.RSAPrivateNumbers(p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q),
-                                    rsa.RSAPublicNumbers(EXPONENT, p * q))
+    numbers = rsa.RSAPrivateNumbers(
+        p,
+        q,
+        d,
+        rsa.rsa_crt_dmp1(d, p),
+        rsa.rsa_crt_dmq1(d, q),
+        rsa.rsa_crt_iqmp(p, q),
+        rsa.RSAPublicNumbers(EXPONENT, p * q),
+    )
     try:
         return numbers.private_key()
     except ValueError:

@@ -30,8 +30,11 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
 
     public = load_public_key(public_key) if public_key else None
     if reference_kind(reference) == "file":
-        signer = load_key_file(reference, read_key(
-            reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"), access)
+        signer = load_key_file(
+            reference,
+            read_key(reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"),
+            access,
+        )
     else:
         from aos_ota_plugin.keys.references import load_reference
 
@@ -39,8 +42,10 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
     if public is not None and signer.public_key != public:
         raise SigningKeyError(
             f"the public key {public.short_fingerprint} is not the other half of the signing key "
-            f"{signer.public_key.short_fingerprint}", place=Place(str(public_key)),
-            remedy="drop --public-key to use the signing key's own, or give the one belonging to it")
+            f"{signer.public_key.short_fingerprint}",
+            place=Place(str(public_key)),
+            remedy="drop --public-key to use the signing key's own, or give the one belonging to it",
+        )
     return signer
 
 
@@ -68,19 +73,24 @@ def check_private_file(path: str, data: bytes) -> None:
     if b"ENCRYPTED" in data or (b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data):
         return
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        raise SecretError("this private key is not encrypted and others on this machine can read it", place=Place(path),
-                          remedy=f"chmod 600 {path!r}; if others did read it, make a new key with `aos-ota keygen`")
+        raise SecretError(
+            "this private key is not encrypted and others on this machine can read it",
+            place=Place(path),
+            remedy=f"chmod 600 {path!r}; if others did read it, make a new key with `aos-ota keygen`",
+        )
     from aos_ota_plugin.files.git import tracked_by_git
 
     if tracked_by_git(path):
         raise SecretError(
-            "this private key is not encrypted and git tracks it", place=Place(path),
+            "this private key is not encrypted and git tracks it",
+            place=Place(path),
             remedy="`git rm --cached` it and add it to .gitignore; who has the history has the key, so make a new one "
-                   "with `aos-ota keygen`, or encrypt it")
+            "with `aos-ota keygen`, or encrypt it",
+        )
 
 
 def load_second_signer(
-    reference: str, ask: Optional[Callable[[str], Optional[str]]], folder: str, public_key: Optional[str],
+    reference: str, ask: Optional[Callable[[str], Optional[str]]], folder: str, public_key: Optional[str]
 ) -> Signer:
     """The second signer in person: two people have two secrets, so the first one's passphrase and PIN are not tried.
 
@@ -91,8 +101,14 @@ def load_second_signer(
         return load_private_key(reference, Access(None, None, ask, folder), public_key)
     except (SigningKeyError, SecretError) as error:
         firsts = any(variable in error.remedy for variable in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN"))
-        remedy = ("let the second signer type it on the terminal; or name a program with AOS_OTA_PASSPHRASE_COMMAND, a "
-                  "PIN's file with pin-source in the URI") if firsts else error.remedy
+        remedy = (
+            (
+                "let the second signer type it on the terminal; or name a program with AOS_OTA_PASSPHRASE_COMMAND, a "
+                "PIN's file with pin-source in the URI"
+            )
+            if firsts
+            else error.remedy
+        )
         raise type(error)(f"second signer: {error.problem}", place=error.place, remedy=remedy) from None
 
 
@@ -100,8 +116,9 @@ def load_approval(path: str, public_key: PublicKey) -> HashSigner:
     """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
     from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
 
-    data = read_at_most(APPROVAL_MAX, path, "the second signer's approval",
-                        "let the second signer make it with `aos-ota approve`")
+    data = read_at_most(
+        APPROVAL_MAX, path, "the second signer's approval", "let the second signer make it with `aos-ota approve`"
+    )
     return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
@@ -129,12 +146,18 @@ def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
     """The ring's next key; errors as ``next_key``."""
     following = ring.next
     if following is None:
-        raise SettingsError("the key ring has no next key to bring to the fleet", place=place or Place(ring.file),
-                            remedy="make it with `aos-ota keygen` and add it as `next:`; or, when the transition is "
-                                   "done, set OTA_EMBED_NEXT_KEY to n")
+        raise SettingsError(
+            "the key ring has no next key to bring to the fleet",
+            place=place or Place(ring.file),
+            remedy="make it with `aos-ota keygen` and add it as `next:`; or, when the transition is "
+            "done, set OTA_EMBED_NEXT_KEY to n",
+        )
     if following.public_key is None:
-        raise SettingsError("the next key has no public_key, and the firmware is to hold it", place=following.place,
-                            remedy="add `public_key:` with the path of its public half, relative to the ring's folder")
+        raise SettingsError(
+            "the next key has no public_key, and the firmware is to hold it",
+            place=following.place,
+            remedy="add `public_key:` with the path of its public half, relative to the ring's folder",
+        )
     return ring_key(ring, following)
 
 
@@ -143,9 +166,11 @@ def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
     path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
     key = load_public_key(path)
     if key.fingerprint != declared.fingerprint:
-        raise SigningKeyError(f"{path} holds the key {key.short_fingerprint}, and this fingerprint is "
-                              f"{declared.fingerprint[:16]}", place=declared.place,
-                              remedy="correct the fingerprint or the path; be sure which key devices are to trust")
+        raise SigningKeyError(
+            f"{path} holds the key {key.short_fingerprint}, and this fingerprint is {declared.fingerprint[:16]}",
+            place=declared.place,
+            remedy="correct the fingerprint or the path; be sure which key devices are to trust",
+        )
     return key
 
 

@@ -33,13 +33,21 @@ class AttachedSigner:
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the signature when it is this hash's. Raises SigningKeyError."""
         signature = decode_signature(self._signature, what="the file", place=self._place)
-        return require_good(signature, self._public_key, hash32, place=self._place,
-                            who=f"whoever was given the hash {hash32.hex()[:16]}… of this payload")
+        return require_good(
+            signature,
+            self._public_key,
+            hash32,
+            place=self._place,
+            who=f"whoever was given the hash {hash32.hex()[:16]}… of this payload",
+        )
 
     def sign_message(self, message: bytes) -> bytes:
         """Refuse: the one signature is an image's. Raises SigningKeyError."""
-        raise SigningKeyError("the signature that was made elsewhere is good for one image, and for nothing else",
-                              place=self._place, remedy="sign with the key itself (--key)")
+        raise SigningKeyError(
+            "the signature that was made elsewhere is good for one image, and for nothing else",
+            place=self._place,
+            remedy="sign with the key itself (--key)",
+        )
 
 
 class SigningRequest(NamedTuple):
@@ -56,11 +64,14 @@ class SigningRequest(NamedTuple):
     def to_json(self) -> bytes:
         """Return the document: ``message`` is the 32 bytes to sign, ``digest`` their SHA-256, for who signs digests."""
         document = {
-            "format": FORMAT, "format_version": FORMAT_VERSION,
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256, RSA-2048",
-            "message": self.hash32.hex(), "digest": hashlib.sha256(self.hash32).hexdigest(),
+            "message": self.hash32.hex(),
+            "digest": hashlib.sha256(self.hash32).hexdigest(),
             "key_fingerprint": self.public_key.fingerprint,
             "payload": {"file": self.payload_name, "size": self.payload_size, "sha256": self.payload_sha256},
-            "version": self.version, "image_magic": self.image_magic,
+            "version": self.version,
+            "image_magic": self.image_magic,
         }
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")

@@ -45,8 +45,11 @@ def pin(access: Access, uri: Pkcs11Uri) -> bytes:
         _refuse_empty(PIN_VARIABLE)
         found = _from_file(uri.pin_source, access.folder) if uri.pin_source else _asked(access, f"PIN of {uri.shown}")
     if found is None:
-        raise SecretError("the token wants a PIN, and none was given", place=Place(uri.shown),
-                          remedy=f"set {PIN_VARIABLE}, or name a file of your own with pin-source= in the URI")
+        raise SecretError(
+            "the token wants a PIN, and none was given",
+            place=Place(uri.shown),
+            remedy=f"set {PIN_VARIABLE}, or name a file of your own with pin-source= in the URI",
+        )
     try:
         found.decode("utf-8")
     except UnicodeDecodeError:
@@ -56,7 +59,7 @@ def pin(access: Access, uri: Pkcs11Uri) -> bytes:
 
 def pin_file(source: str, folder: str) -> str:
     """The path of the file that a ``pin-source`` of a solution in ``folder`` names: as a path, or as a file: URI."""
-    path = unquote(source[len("file:"):]) if source.lower().startswith("file:") else source
+    path = unquote(source[len("file:") :]) if source.lower().startswith("file:") else source
     return os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else path)
 
 
@@ -67,8 +70,9 @@ def _refuse_empty(variable: str) -> None:
 
 def _filled(value: bytes, what: str) -> bytes:
     if not value:
-        raise SecretError(f"{what} is empty",
-                          remedy="give the secret itself, or unset the variable to give it another way")
+        raise SecretError(
+            f"{what} is empty", remedy="give the secret itself, or unset the variable to give it another way"
+        )
     return value
 
 
@@ -84,9 +88,19 @@ def _from_command(command: str, file: str, folder: str) -> bytes:
 
     what, place = "the passphrase command", Place(COMMAND_VARIABLE)
     words = parse_command(command)
-    written = run_tool(Tool(
-        (find_program(words[0], folder), *words[1:]), folder=folder, timeout=COMMAND_TIMEOUT, limit=_MAX_SIZE,
-        environment=own_environment(AOS_OTA_PASSPHRASE_FOR=file), what=what, place=place, terminal=True), None)
+    written = run_tool(
+        Tool(
+            (find_program(words[0], folder), *words[1:]),
+            folder=folder,
+            timeout=COMMAND_TIMEOUT,
+            limit=_MAX_SIZE,
+            environment=own_environment(AOS_OTA_PASSPHRASE_FOR=file),
+            what=what,
+            place=place,
+            terminal=True,
+        ),
+        None,
+    )
     return written.splitlines()[0] if written.strip() else b""
 
 
@@ -99,14 +113,23 @@ def _from_file(source: str, folder: str) -> bytes:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
             data = stream.read(_MAX_SIZE)
     except OSError as error:
-        raise SecretError(f"the file of pin-source cannot be read: {error.strerror}", place=place,
-                          remedy=f"correct pin-source= in the URI, or set {PIN_VARIABLE} instead") from None
+        raise SecretError(
+            f"the file of pin-source cannot be read: {error.strerror}",
+            place=place,
+            remedy=f"correct pin-source= in the URI, or set {PIN_VARIABLE} instead",
+        ) from None
     if os.name == "posix" and mode & 0o077:
-        raise SecretError(f"others can read or change the file with the PIN (mode {mode:04o})", place=place,
-                          remedy=f"chmod 600 {path!r}; if others use this machine, set a new PIN too")
+        raise SecretError(
+            f"others can read or change the file with the PIN (mode {mode:04o})",
+            place=place,
+            remedy=f"chmod 600 {path!r}; if others use this machine, set a new PIN too",
+        )
     from aos_ota_plugin.files.git import tracked_by_git
 
     if tracked_by_git(path):
-        raise SecretError("git tracks the file with the PIN", place=place,
-                          remedy="`git rm --cached` it, add it to .gitignore, and set a new PIN")
+        raise SecretError(
+            "git tracks the file with the PIN",
+            place=place,
+            remedy="`git rm --cached` it, add it to .gitignore, and set a new PIN",
+        )
     return _filled((data.splitlines() or [b""])[0].strip(), f"the first line of {path}")

@@ -23,13 +23,33 @@ from aos_ota_plugin.keys.signature import require_good
 MODULE_VARIABLE = "AOS_OTA_PKCS11_MODULE"
 EXTRA = 'python -m pip install "aos_ota_plugin[pkcs11]"'
 
-_FOLDERS = ("/usr/lib/*/pkcs11", "/usr/lib/pkcs11", "/usr/lib64/pkcs11", "/usr/local/lib/pkcs11", "/usr/lib/softhsm",
-            "/usr/lib/*/softhsm", "/usr/lib/*", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+_FOLDERS = (
+    "/usr/lib/*/pkcs11",
+    "/usr/lib/pkcs11",
+    "/usr/lib64/pkcs11",
+    "/usr/local/lib/pkcs11",
+    "/usr/lib/softhsm",
+    "/usr/lib/*/softhsm",
+    "/usr/lib/*",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/opt/homebrew/lib",
+)
 _LOCK = threading.Lock()  # a login counts for the whole process, not for one session
 
 # By the library's name for a token's answer: what it means to the user.
-_GONE = {"DeviceRemoved", "TokenNotPresent", "SlotIDInvalid", "SessionHandleInvalid", "SessionClosed", "DeviceError",
-         "TokenNotRecognised", "KeyHandleInvalid", "ObjectHandleInvalid"}
+_GONE = {
+    "DeviceRemoved",
+    "TokenNotPresent",
+    "SlotIDInvalid",
+    "SessionHandleInvalid",
+    "SessionClosed",
+    "DeviceError",
+    "TokenNotRecognised",
+    "KeyHandleInvalid",
+    "ObjectHandleInvalid",
+}
 _WRONG_PIN = {"PinIncorrect", "PinInvalid", "PinLenRange"}
 _NO_MECHANISM = {"MechanismInvalid", "MechanismParamInvalid", "FunctionNotSupported", "KeyTypeInconsistent"}
 
@@ -47,12 +67,17 @@ def find_module(uri: Pkcs11Uri, *, folder: str, environ: Mapping[str, str]) -> s
         return _named_module(uri.module_name, (path,) if path else _FOLDERS)
     path = path or environ.get(MODULE_VARIABLE) or None
     if path is None:
-        raise SigningKeyError("nothing says which PKCS#11 module speaks to this token", place=Place(uri.shown),
-                              remedy="add ?module-path=/usr/lib/… of your token's driver to the URI, or set "
-                                     f"{MODULE_VARIABLE}")
+        raise SigningKeyError(
+            "nothing says which PKCS#11 module speaks to this token",
+            place=Place(uri.shown),
+            remedy=f"add ?module-path=/usr/lib/… of your token's driver to the URI, or set {MODULE_VARIABLE}",
+        )
     if not os.path.isfile(path):
-        raise SigningKeyError(f"there is no PKCS#11 module {path}", place=Place(uri.shown),
-                              remedy=f"install the token's driver; correct module-path, or {MODULE_VARIABLE}")
+        raise SigningKeyError(
+            f"there is no PKCS#11 module {path}",
+            place=Place(uri.shown),
+            remedy=f"install the token's driver; correct module-path, or {MODULE_VARIABLE}",
+        )
     return path
 
 
@@ -63,8 +88,10 @@ def _named_module(name: str, folders: Tuple[str, ...]) -> str:
             for file in (f"{name}{ending}", f"lib{name}{ending}", f"{name}.so", f"lib{name}.so"):
                 if os.path.isfile(os.path.join(place, file)):
                     return os.path.join(place, file)
-    raise SigningKeyError(f"no PKCS#11 module {name} was found",
-                          remedy="give its whole path as module-path=, or install the token's driver")
+    raise SigningKeyError(
+        f"no PKCS#11 module {name} was found",
+        remedy="give its whole path as module-path=, or install the token's driver",
+    )
 
 
 class Pkcs11Signer:
@@ -108,8 +135,10 @@ class Pkcs11Signer:
         mechanisms = self._library.Mechanism
         offered = token.slot.get_mechanisms()
         tried = []
-        for mechanism, data in ((mechanisms.SHA256_RSA_PKCS, message),
-                                (mechanisms.RSA_PKCS, DIGEST_INFO + hashlib.sha256(message).digest())):
+        for mechanism, data in (
+            (mechanisms.SHA256_RSA_PKCS, message),
+            (mechanisms.RSA_PKCS, DIGEST_INFO + hashlib.sha256(message).digest()),
+        ):
             if mechanism not in offered:
                 continue
             try:
@@ -119,10 +148,15 @@ class Pkcs11Signer:
                 if type(error).__name__ not in _NO_MECHANISM:
                     raise
                 tried.append(f"CKM_{mechanism.name}")
-        problem = f"does not let this key sign with {' or '.join(tried)}" if tried else (
-            "offers neither CKM_SHA256_RSA_PKCS nor CKM_RSA_PKCS")
-        raise self._wrong(f"the token {problem}", "use a key and a token that make RSA PKCS#1 v1.5 signatures; devices "
-                                                  "check no others")
+        problem = (
+            f"does not let this key sign with {' or '.join(tried)}"
+            if tried
+            else ("offers neither CKM_SHA256_RSA_PKCS nor CKM_RSA_PKCS")
+        )
+        raise self._wrong(
+            f"the token {problem}",
+            "use a key and a token that make RSA PKCS#1 v1.5 signatures; devices check no others",
+        )
 
     @contextmanager
     def _session(self) -> Iterator[Tuple[Any, Any]]:
@@ -139,8 +173,10 @@ class Pkcs11Signer:
         try:
             return self._library.lib(self._module)
         except (self._library.PKCS11Error, RuntimeError, OSError) as error:
-            raise self._wrong(f"the PKCS#11 module {self._module} cannot be loaded: {_text(error)}",
-                              "give the token's driver itself, for this system and this Python") from None
+            raise self._wrong(
+                f"the PKCS#11 module {self._module} cannot be loaded: {_text(error)}",
+                "give the token's driver itself, for this system and this Python",
+            ) from None
 
     def _find_token(self, library: Any) -> Any:
         uri = self._uri
@@ -153,8 +189,12 @@ class Pkcs11Signer:
                 if type(error).__name__ not in _GONE:
                     raise
                 continue
-            if _fits(uri.slot_id, slot.slot_id) and _fits(uri.slot_manufacturer, slot.manufacturer_id.strip()) and (
-                    _fits(uri.slot_description, slot.slot_description.strip())) and _token_fits(uri, token):
+            if (
+                _fits(uri.slot_id, slot.slot_id)
+                and _fits(uri.slot_manufacturer, slot.manufacturer_id.strip())
+                and (_fits(uri.slot_description, slot.slot_description.strip()))
+                and _token_fits(uri, token)
+            ):
                 fitting.append(token)
             elif token.label.strip():
                 others.append(token.label.strip())
@@ -165,18 +205,24 @@ class Pkcs11Signer:
             listed = ", ".join(f"{one.label.strip()} (serial {_serial(one)})" for one in initialized)
             raise self._wrong(f"{len(initialized)} tokens fit: {listed}", "add serial= of the one to the URI")
         listed = ", ".join(sorted(others)) or "none"
-        raise self._wrong(f"no such token is there; {os.path.basename(self._module)} sees: {listed}",
-                          "put the token in; or correct token= in the URI")
+        raise self._wrong(
+            f"no such token is there; {os.path.basename(self._module)} sees: {listed}",
+            "put the token in; or correct token= in the URI",
+        )
 
     def _check_library(self, library: Any) -> None:
         uri = self._uri
         version = ".".join(str(number) for number in library.library_version)
-        if not (_fits(uri.library_manufacturer, library.manufacturer_id.strip())
-                and _fits(uri.library_description, library.library_description.strip())
-                and (uri.library_version is None or uri.library_version in (version, version.split(".")[0]))):
-            raise self._wrong(f"the module {self._module} is not the one that the URI describes: it is "
-                              f"{library.library_description.strip()} {version} of {library.manufacturer_id.strip()}",
-                              "correct library-…= in the URI, or give another module")
+        if not (
+            _fits(uri.library_manufacturer, library.manufacturer_id.strip())
+            and _fits(uri.library_description, library.library_description.strip())
+            and (uri.library_version is None or uri.library_version in (version, version.split(".")[0]))
+        ):
+            raise self._wrong(
+                f"the module {self._module} is not the one that the URI describes: it is "
+                f"{library.library_description.strip()} {version} of {library.manufacturer_id.strip()}",
+                "correct library-…= in the URI, or give another module",
+            )
 
     def _open(self, token: Any) -> Any:
         flags, names = token.flags, self._library.TokenFlag
@@ -201,8 +247,10 @@ class Pkcs11Signer:
         if len(found) == 1:
             return found[0]
         if found:
-            raise self._wrong(f"{len(found)} private keys fit: {self._listed(found)}",
-                              "name one of them with object= or id= in the URI")
+            raise self._wrong(
+                f"{len(found)} private keys fit: {self._listed(found)}",
+                "name one of them with object= or id= in the URI",
+            )
         others = self._listed(session.get_objects({names.CLASS: self._library.ObjectClass.PRIVATE_KEY}))
         raise self._wrong(f"no such private key is on the token; it has: {others}", "correct object= or id= in the URI")
 
@@ -220,12 +268,17 @@ class Pkcs11Signer:
             raise self._wrong("the token does not let this key sign (CKA_SIGN is false)", "use a key made for signing")
         numbers = self._numbers(key) or self._from_other_objects(session, key)
         if numbers is None:
-            raise self._wrong("the token does not show the public half of this key",
-                              "put the public key or its certificate on the token, with the same id")
+            raise self._wrong(
+                "the token does not show the public half of this key",
+                "put the public key or its certificate on the token, with the same id",
+            )
         modulus, exponent = numbers
         if modulus.bit_length() != KEY_BITS or exponent != EXPONENT:
-            raise self._wrong(f"this is an RSA key of {modulus.bit_length()} bits with the exponent {exponent}; "
-                              f"devices take exactly {KEY_BITS} bits and {EXPONENT}", "make such a key on the token")
+            raise self._wrong(
+                f"this is an RSA key of {modulus.bit_length()} bits with the exponent {exponent}; "
+                f"devices take exactly {KEY_BITS} bits and {EXPONENT}",
+                "make such a key on the token",
+            )
         return PublicKey(modulus, exponent)
 
     def _from_other_objects(self, session: Any, key: Any) -> Optional[Tuple[int, int]]:
@@ -263,19 +316,30 @@ class Pkcs11Signer:
     def _translated(self, error: Exception, token: Any) -> OtaError:
         name = type(error).__name__
         if name in _WRONG_PIN:
-            return SecretError(f"the token does not take this PIN{self._tries(token)}", place=self._place,
-                               remedy=f"correct {PIN_VARIABLE}; several wrong ones in a row lock the token")
+            return SecretError(
+                f"the token does not take this PIN{self._tries(token)}",
+                place=self._place,
+                remedy=f"correct {PIN_VARIABLE}; several wrong ones in a row lock the token",
+            )
         if name == "PinLocked":
             return self._locked()
         if name in ("PinExpired", "UserPinNotInitialized", "PinTooWeak"):
-            return SecretError(f"the token's PIN has to be set anew first ({name})", place=self._place,
-                               remedy="set a PIN with the token's own tool")
+            return SecretError(
+                f"the token's PIN has to be set anew first ({name})",
+                place=self._place,
+                remedy="set a PIN with the token's own tool",
+            )
         if name in _GONE:
-            return self._wrong(f"the token was taken out, or does not answer any more ({name})",
-                               "put it in and try again; the outputs are as they were")
+            return self._wrong(
+                f"the token was taken out, or does not answer any more ({name})",
+                "put it in and try again; the outputs are as they were",
+            )
         if name in ("UserNotLoggedIn", "KeyFunctionNotPermitted"):
-            return self._wrong(f"the token does not let this key sign ({name})", "a key that asks for its PIN at each "
-                               "signature (CKA_ALWAYS_AUTHENTICATE) cannot be used: make one without")
+            return self._wrong(
+                f"the token does not let this key sign ({name})",
+                "a key that asks for its PIN at each "
+                "signature (CKA_ALWAYS_AUTHENTICATE) cannot be used: make one without",
+            )
         return self._wrong(f"the token answers {_text(error)}", "look into the log of the token's driver")
 
     def _tries(self, token: Any) -> str:
@@ -291,8 +355,11 @@ class Pkcs11Signer:
         return ", and few tries are left" if flags & names.USER_PIN_COUNT_LOW else ""
 
     def _locked(self) -> OtaError:
-        return SecretError("the token's PIN is locked after too many wrong ones", place=self._place,
-                           remedy="unlock it as the security officer, with the token's own tool")
+        return SecretError(
+            "the token's PIN is locked after too many wrong ones",
+            place=self._place,
+            remedy="unlock it as the security officer, with the token's own tool",
+        )
 
     def _wrong(self, problem: str, remedy: str) -> SigningKeyError:
         return SigningKeyError(problem, place=self._place, remedy=remedy)
@@ -311,8 +378,12 @@ def _fits(wanted: Any, found: Any) -> bool:
 
 
 def _token_fits(uri: Pkcs11Uri, token: Any) -> bool:
-    return (_fits(uri.token, token.label.strip()) and _fits(uri.manufacturer, token.manufacturer_id.strip())
-            and _fits(uri.model, token.model.strip()) and _fits(uri.serial, _serial(token)))
+    return (
+        _fits(uri.token, token.label.strip())
+        and _fits(uri.manufacturer, token.manufacturer_id.strip())
+        and _fits(uri.model, token.model.strip())
+        and _fits(uri.serial, _serial(token))
+    )
 
 
 def _serial(token: Any) -> str:

@@ -23,8 +23,21 @@ _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _MAX_SIZE = 4096
 
-_PATH = ("token", "manufacturer", "serial", "model", "object", "id", "type", "slot-id", "slot-manufacturer",
-         "slot-description", "library-manufacturer", "library-description", "library-version")
+_PATH = (
+    "token",
+    "manufacturer",
+    "serial",
+    "model",
+    "object",
+    "id",
+    "type",
+    "slot-id",
+    "slot-manufacturer",
+    "slot-description",
+    "library-manufacturer",
+    "library-description",
+    "library-version",
+)
 _QUERY = ("module-path", "module-name", "pin-source")
 _EXAMPLE = "write it like pkcs11:token=OTA%20keys;object=ota?module-path=/usr/lib/softhsm/libsofthsm2.so"
 
@@ -79,18 +92,19 @@ def parse_uri(text: str) -> Pkcs11Uri:
         SecretError: there is a PIN in it (``pin-value``), or a program to get one from.
         SigningKeyError: it is no PKCS#11 URI, or one of something else than a private key. No value is repeated.
     """
-    if text[:len(SCHEME)].lower() != SCHEME:
+    if text[: len(SCHEME)].lower() != SCHEME:
         raise _wrong("this is no PKCS#11 URI")
     if len(text) > _MAX_SIZE:
         raise _wrong(f"this PKCS#11 URI has {len(text)} characters, and {_MAX_SIZE} are the most that is read")
-    path, separator, query = text[len(SCHEME):].partition("?")
+    path, separator, query = text[len(SCHEME) :].partition("?")
     if separator and not query:
         raise _wrong("nothing follows the ? of this PKCS#11 URI")
     asked = _attributes(query, "&", _QUERY_VALUE, _QUERY)
     named = _attributes(path, ";", _PATH_VALUE, _PATH)
     if named.pop("type", b"private") != b"private":
-        raise _wrong("type= of this PKCS#11 URI names something else than a private key", "write type=private, or "
-                     "leave it out")
+        raise _wrong(
+            "type= of this PKCS#11 URI names something else than a private key", "write type=private, or leave it out"
+        )
     key_id = named.pop("id", None)
     if key_id is not None and not key_id:
         raise _wrong("id= of this PKCS#11 URI is empty")
@@ -114,9 +128,11 @@ def _attributes(text: str, separator: str, allowed: re.Pattern[str], names: tupl
         if name in found:
             raise _wrong(f"{name}= stands twice in this PKCS#11 URI")
         if not allowed.fullmatch(value):
-            raise _wrong(f"{name}= of this PKCS#11 URI has a character in it that has to be written as % and two "
-                         "hexadecimal digits", "write a space as %20, ; as %3B, % as %25, and what is not ASCII as its "
-                         "UTF-8 bytes")
+            raise _wrong(
+                f"{name}= of this PKCS#11 URI has a character in it that has to be written as % and two "
+                "hexadecimal digits",
+                "write a space as %20, ; as %3B, % as %25, and what is not ASCII as its UTF-8 bytes",
+            )
         found[name] = unquote_to_bytes(value)
     return found
 
@@ -138,15 +154,20 @@ def _check(texts: Dict[str, str]) -> None:
     if re.search(r"[/\\]", texts.get("module_name", "")):
         raise _wrong("module-name= of this PKCS#11 URI is a path", "give it as module-path=")
     if texts.get("pin_source", "").startswith("|"):
-        raise _secret("a program stands in pin-source= of this PKCS#11 URI, and none is started from there",
-                      "name a file that only you can read")
+        raise _secret(
+            "a program stands in pin-source= of this PKCS#11 URI, and none is started from there",
+            "name a file that only you can read",
+        )
     if "library_version" in texts and not _VERSION.fullmatch(texts["library_version"]):
         raise _wrong("library-version= of this PKCS#11 URI is no version such as 2.6")
 
 
 def _secret(problem: str, remedy: str) -> OtaError:
-    return SecretError(problem, remedy=f"{remedy}; the PIN belongs into the environment variable {PIN_VARIABLE}. If "
-                       "others could read it, set a new one")
+    return SecretError(
+        problem,
+        remedy=f"{remedy}; the PIN belongs into the environment variable {PIN_VARIABLE}. If "
+        "others could read it, set a new one",
+    )
 
 
 def _wrong(problem: str, remedy: str = _EXAMPLE) -> SigningKeyError:

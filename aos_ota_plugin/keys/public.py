@@ -112,9 +112,7 @@ def _from_pem(text: str, file: str) -> List[_Found]:
         body, end, _ = rest.partition(f"-----END {label}-----")
         if not end:
             raise SigningKeyError(
-                f"no end of the PEM block: -----END {label}----- is missing",
-                place=place,
-                remedy="copy it again, whole",
+                f"no end of the PEM block: -----END {label}----- is missing", place=place, remedy="copy it again, whole"
             )
         encoded = _base64(body)
         if encoded is None:
@@ -129,9 +127,7 @@ def _from_console(text: str, place: Place) -> _Found:
     text = text.strip().strip("\"';").strip()
     if text.startswith(("ssh-", "ecdsa-")):
         raise SigningKeyError(
-            "a key in SSH form",
-            place=place,
-            remedy="convert it: ssh-keygen -e -m PKCS8 -f <key>.pub > public.pem",
+            "a key in SSH form", place=place, remedy="convert it: ssh-keygen -e -m PKCS8 -f <key>.pub > public.pem"
         )
     exponent = EXPONENT
     head = _DUMP_HEAD.search(text)

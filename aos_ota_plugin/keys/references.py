@@ -45,12 +45,16 @@ def load_reference(reference: str, access: Access, public_key: Optional[PublicKe
         module = find_module(uri, folder=access.folder, environ=os.environ)
         return Pkcs11Signer(uri, module, lambda: pin(access, uri))
     if reference_kind(reference) == "release":
-        raise SigningKeyError("a kept release stands for a key only in a build that makes it again",
-                              remedy="give a key's file, a token's PKCS#11 URI or a command")
+        raise SigningKeyError(
+            "a kept release stands for a key only in a build that makes it again",
+            remedy="give a key's file, a token's PKCS#11 URI or a command",
+        )
     from aos_ota_plugin.keys.command import CommandSigner, parse_command, timeout_of
 
     words = parse_command(reference)
     if public_key is None:
-        raise SigningKeyError("a signing command does not say which public key devices need to trust",
-                              remedy="give it with OTA_PUBLIC_KEY, or --public-key")
+        raise SigningKeyError(
+            "a signing command does not say which public key devices need to trust",
+            remedy="give it with OTA_PUBLIC_KEY, or --public-key",
+        )
     return CommandSigner(words, public_key, folder=access.folder, timeout=timeout_of(os.environ))

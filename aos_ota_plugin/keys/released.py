@@ -35,11 +35,16 @@ class ReleasedSigner:
         if not self._public_key.verify_hash(hash32, signature):
             raise SigningKeyError(
                 "no image of this release is made of the payload that was built now, signed with the key "
-                f"{self._public_key.short_fingerprint}", place=self._place,
-                remedy="build from the same sources with the same tools; or sign with the key itself (OTA_SIGNING_KEY)")
+                f"{self._public_key.short_fingerprint}",
+                place=self._place,
+                remedy="build from the same sources with the same tools; or sign with the key itself (OTA_SIGNING_KEY)",
+            )
         return signature
 
     def sign_message(self, message: bytes) -> bytes:
         """Refuse: a release signs nothing new. Raises SigningKeyError."""
-        raise SigningKeyError("a kept release in the place of a key cannot sign a statement", place=self._place,
-                              remedy="set OTA_PROVENANCE to n, or sign with the key itself (OTA_SIGNING_KEY)")
+        raise SigningKeyError(
+            "a kept release in the place of a key cannot sign a statement",
+            place=self._place,
+            remedy="set OTA_PROVENANCE to n, or sign with the key itself (OTA_SIGNING_KEY)",
+        )

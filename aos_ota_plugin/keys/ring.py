@@ -76,9 +76,11 @@ def parse_ring(text: str, file: str) -> KeyRing:
     seen: Dict[str, Place] = {}
     for key in (current, *([following] if following else []), *retired):
         if key.fingerprint in seen:
-            raise SettingsError(f"the key {key.fingerprint[:16]} stands in the ring twice, also at "
-                                f"{seen[key.fingerprint]}", place=key.place,
-                                remedy="leave it the one role that it has: current, next or retired")
+            raise SettingsError(
+                f"the key {key.fingerprint[:16]} stands in the ring twice, also at {seen[key.fingerprint]}",
+                place=key.place,
+                remedy="leave it the one role that it has: current, next or retired",
+            )
         seen[key.fingerprint] = key.place
     return KeyRing(file, current, following, retired)
 
@@ -102,8 +104,11 @@ def _key(parsed: YamlText, entry: Entry) -> RingKey:
     written = fields["fingerprint"]
     digits = written.value
     if not isinstance(digits, str) or len(digits) != 64 or not set(digits) <= _HEX:
-        raise SettingsError("a fingerprint is 64 lower-case hex digits", place=written.place,
-                            remedy="copy it from `aos-ota keygen` or `aos-ota info KEY`; quote one of digits only")
+        raise SettingsError(
+            "a fingerprint is 64 lower-case hex digits",
+            place=written.place,
+            remedy="copy it from `aos-ota keygen` or `aos-ota info KEY`; quote one of digits only",
+        )
     return RingKey(digits, _text(fields, "public_key") or None, _text(fields, "note"), entry.place)
 
 
@@ -114,8 +119,11 @@ def _text(fields: Dict[str, Entry], name: str) -> str:
     if not isinstance(value, str) or any(ord(character) < 0x20 for character in value):
         raise SettingsError(f"`{name}` is not a line of text", place=fields[name].place, remedy="write it in quotes")
     if "PRIVATE" in value and "-----" in value:
-        raise SettingsError(f"a private key stands under `{name}`", place=fields[name].place,
-                            remedy="take it out: a key ring names keys. Treat that key as leaked and make a new one")
+        raise SettingsError(
+            f"a private key stands under `{name}`",
+            place=fields[name].place,
+            remedy="take it out: a key ring names keys. Treat that key as leaked and make a new one",
+        )
     return value
 
 
@@ -123,5 +131,8 @@ def _refuse_unknown(value: Dict[object, object], found: Dict[str, Entry], known:
     for name in value:
         if name not in known:
             at = found[name].place if isinstance(name, str) and name in found else place
-            raise SettingsError(f"a key ring has no field {str(name)[:40]!a} here", place=at,
-                                remedy=f"the fields are: {', '.join(known)}")
+            raise SettingsError(
+                f"a key ring has no field {str(name)[:40]!a} here",
+                place=at,
+                remedy=f"the fields are: {', '.join(known)}",
+            )

@@ -33,8 +33,10 @@ def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -
         except binascii.Error:
             pass
     raise SigningKeyError(
-        f"{what} of {len(data)} bytes is no RSA-2048 signature", place=place,
-        remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64")
+        f"{what} of {len(data)} bytes is no RSA-2048 signature",
+        place=place,
+        remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64",
+    )
 
 
 def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
@@ -45,7 +47,9 @@ def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, 
     if not key.verify_message(message, signature):
         raise SigningKeyError(
             f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
-            "would refuse it (OTA_VERIFY_RSA_FAIL)", place=place,
+            "would refuse it (OTA_VERIFY_RSA_FAIL)",
+            place=place,
             remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
-                   "over the 32 bytes of the image's hash")
+            "over the 32 bytes of the image's hash",
+        )
     return signature

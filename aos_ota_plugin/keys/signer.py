@@ -100,8 +100,11 @@ def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:
             remedy="make one with `aos-ota keygen`",
         )
     if not _is_consistent(key):
-        raise SigningKeyError("the numbers of this private key do not belong together", place=place,
-                              remedy="restore an undamaged copy of it, or make a new one with `aos-ota keygen`")
+        raise SigningKeyError(
+            "the numbers of this private key do not belong together",
+            place=place,
+            remedy="restore an undamaged copy of it, or make a new one with `aos-ota keygen`",
+        )
     return PemSigner(key)
 
 
@@ -113,9 +116,16 @@ def _is_consistent(key: RSAPrivateKey) -> bool:
     numbers = key.private_numbers()
     p, q, d, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
     return (
-        p > 1 and q > 1 and p % 2 == 1 and q % 2 == 1 and p * q == public.n
-        and (public.e * d - 1) % (p - 1) == 0 and (public.e * d - 1) % (q - 1) == 0
-        and numbers.dmp1 == d % (p - 1) and numbers.dmq1 == d % (q - 1) and numbers.iqmp * q % p == 1
+        p > 1
+        and q > 1
+        and p % 2 == 1
+        and q % 2 == 1
+        and p * q == public.n
+        and (public.e * d - 1) % (p - 1) == 0
+        and (public.e * d - 1) % (q - 1) == 0
+        and numbers.dmp1 == d % (p - 1)
+        and numbers.dmq1 == d % (q - 1)
+        and numbers.iqmp * q % p == 1
     )
 
 
@@ -142,8 +152,11 @@ def _refuse_short_iv(data: bytes, place: Place) -> None:
 
     header = re.search(rb"DEK-Info\s*:\s*([^,\s]*)\s*,\s*([0-9A-Fa-f]*)", data)
     if header and len(header[2]) < (32 if header[1].upper().startswith(b"AES") else 16):
-        raise SigningKeyError("the header DEK-Info of this private key is cut short", place=place,
-                              remedy="restore an undamaged copy of it")
+        raise SigningKeyError(
+            "the header DEK-Info of this private key is cut short",
+            place=place,
+            remedy="restore an undamaged copy of it",
+        )
 
 
 def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
@@ -177,8 +190,11 @@ def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
         passphrase = passphrase()
     if not passphrase:
         problem = "is encrypted and no passphrase was given"
-        raise SigningKeyError(f"the private key {problem}", place=place, remedy=f"set {PASSPHRASE_VARIABLE}, or "
-                              "AOS_OTA_PASSPHRASE_COMMAND to a program that writes the passphrase")
+        raise SigningKeyError(
+            f"the private key {problem}",
+            place=place,
+            remedy=f"set {PASSPHRASE_VARIABLE}, or AOS_OTA_PASSPHRASE_COMMAND to a program that writes the passphrase",
+        )
     try:
         return load(data, passphrase)
     except Exception:

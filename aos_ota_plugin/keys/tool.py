@@ -61,7 +61,7 @@ class _Stream:
                 chunk = self._pipe.read1(65536)  # type: ignore[attr-defined]
                 if not chunk:
                     return
-                self.data = (self.data + chunk)[:self._limit + 1]
+                self.data = (self.data + chunk)[: self._limit + 1]
 
 
 def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
@@ -93,26 +93,43 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
             _end(process, streams, terminal=terminal)
     said = _shown(streams[1].data) if len(streams) > 1 else ""
     if streams[0].too_long:
-        raise SigningKeyError(f"{what} wrote more than {tool.limit} bytes to standard output{said}", place=place,
-                              remedy="it has to write its answer there and nothing else")
+        raise SigningKeyError(
+            f"{what} wrote more than {tool.limit} bytes to standard output{said}",
+            place=place,
+            remedy="it has to write its answer there and nothing else",
+        )
     if not ended:
-        raise SigningKeyError(f"{what} did not end within {tool.timeout:g} seconds and was ended{said}", place=place,
-                              remedy="find out what it waits for" + (f", or {tool.longer}" if tool.longer else ""))
+        raise SigningKeyError(
+            f"{what} did not end within {tool.timeout:g} seconds and was ended{said}",
+            place=place,
+            remedy="find out what it waits for" + (f", or {tool.longer}" if tool.longer else ""),
+        )
     if process.returncode:
-        raise SigningKeyError(f"{what} failed with status {process.returncode}{said}", place=place,
-                              remedy="mend what it complains about; nothing was signed")
+        raise SigningKeyError(
+            f"{what} failed with status {process.returncode}{said}",
+            place=place,
+            remedy="mend what it complains about; nothing was signed",
+        )
     return streams[0].data
 
 
 def _started(tool: Tool, *, piped: bool) -> subprocess.Popen[bytes]:
     try:
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            tool.command, cwd=tool.folder or None, env=dict(tool.environment), stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE if piped else None, stderr=None if tool.terminal else subprocess.PIPE,
-            **({} if tool.terminal else own_group()))  # type: ignore[call-overload]
+            tool.command,
+            cwd=tool.folder or None,
+            env=dict(tool.environment),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if piped else None,
+            stderr=None if tool.terminal else subprocess.PIPE,
+            **({} if tool.terminal else own_group()),
+        )  # type: ignore[call-overload]
     except (OSError, ValueError) as error:
-        raise SigningKeyError(f"{tool.what} cannot be started: {getattr(error, 'strerror', None) or error}",
-                              place=tool.place, remedy="check its path; is it a program of this system?") from None
+        raise SigningKeyError(
+            f"{tool.what} cannot be started: {getattr(error, 'strerror', None) or error}",
+            place=tool.place,
+            remedy="check its path; is it a program of this system?",
+        ) from None
     return process
 
 

@@ -69,7 +69,8 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
             raise SettingsError(
                 f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
                 remedy=(f"did you mean {near}? " if near else "") + "The value of another key may have letters, digits "
-                "and .,:/+@=_- in it; set one that has more in package.yaml, under def_config")
+                "and .,:/+@=_- in it; set one that has more in package.yaml, under def_config",
+            )
         others.append(f"{name}={value}")
     return [(name, value) for name, value in pairs if name in ours], others
 
@@ -91,8 +92,9 @@ def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: S
         try:
             status = _run(command, solution, environment)
         except OSError as error:
-            raise BuildError(f"{aos} cannot be started: {error.strerror or error}",
-                             remedy="activate the environment that holds it") from None
+            raise BuildError(
+                f"{aos} cannot be started: {error.strerror or error}", remedy="activate the environment that holds it"
+            ) from None
         return Ending(status, _report(folder, nonce))
 
 
@@ -104,12 +106,15 @@ def prove_built(ending: Ending, solution: str, version: Optional[str]) -> None:
     """
     report = ending.report
     if report is None:
-        raise BuildError("aos_ota_plugin did not run in this build: nothing was signed, and no setting arrived",
-                         remedy="aos-tools says above what it went on without; `aos-ota doctor` says what to change")
+        raise BuildError(
+            "aos_ota_plugin did not run in this build: nothing was signed, and no setting arrived",
+            remedy="aos-tools says above what it went on without; `aos-ota doctor` says what to change",
+        )
     mark = os.path.join(solution, "out", "ota", unfinished.NAME)
     if report.state != handover.BUILT or os.path.lexists(mark):
-        raise BuildError(f"the build failed, though `aos make` ended with {ending.status}",
-                         remedy="its messages stand above")
+        raise BuildError(
+            f"the build failed, though `aos make` ended with {ending.status}", remedy="its messages stand above"
+        )
     _prove_release(report.manifest, version)
 
 
@@ -123,11 +128,13 @@ def _prove_release(path: str, version: Optional[str]) -> None:
         for image in manifest.images:
             data = read_bounded(os.path.join(os.path.dirname(path), image.file), FILE_MAX)
             if hashlib.sha256(data).hexdigest() != image.sha256:
-                raise ProofError(f"{image.file} is not the file that this manifest describes", place=place,
-                                 remedy=again)
+                raise ProofError(
+                    f"{image.file} is not the file that this manifest describes", place=place, remedy=again
+                )
     except OSError as error:
-        raise ProofError(f"this build left no whole release: {error.filename}: {error.strerror or error}", place=place,
-                         remedy=again) from None
+        raise ProofError(
+            f"this build left no whole release: {error.filename}: {error.strerror or error}", place=place, remedy=again
+        ) from None
     if version is not None and manifest.version != version:
         raise ProofError(f"{version} was asked for, and this is {manifest.version}", place=place, remedy=again)
 
@@ -137,8 +144,10 @@ def _handed_over(order: Order) -> Iterator[Tuple[str, str]]:
     try:
         folder = tempfile.mkdtemp(prefix="aos-ota-make-")  # its owner's alone
     except OSError as error:
-        raise OutputError(f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
-                          remedy="make room there, or set TMPDIR to a folder with room") from None
+        raise OutputError(
+            f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
+            remedy="make room there, or set TMPDIR to a folder with room",
+        ) from None
     try:
         atomic.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
         yield folder, order.nonce
@@ -163,7 +172,8 @@ def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) ->
     # of its own, to be ended as a whole.
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     process: subprocess.Popen[bytes] = subprocess.Popen(
-        command, cwd=folder, env=environment, **({} if at_terminal else own_group()))  # type: ignore[call-overload]
+        command, cwd=folder, env=environment, **({} if at_terminal else own_group())
+    )  # type: ignore[call-overload]
     try:
         status = process.wait()
     except BaseException as error:

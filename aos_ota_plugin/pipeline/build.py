@@ -79,8 +79,9 @@ def _recover(site: Site) -> None:
 def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> Outcome:
     _recover(site)
     for step in site.steps:
-        image_step.run_image_step(step, target=str(site.binary), folder=os.path.dirname(site.image),
-                                  sweep=settings.security == "local")
+        image_step.run_image_step(
+            step, target=str(site.binary), folder=os.path.dirname(site.image), sweep=settings.security == "local"
+        )
     _require_fresh_payload(site)
     payload = reading.read(site.payload, "the payload", "build the firmware first")
     before = _state_key(site, settings, payload)
@@ -101,8 +102,11 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
         release = make_release(given, progress=progress)
         manifest = release.manifest
     made = modules.make(given, sources, manifest, folder)
-    files = {**(release.images if release else {}), **made.files,
-             os.path.basename(site.manifest): made.manifest.to_json()}
+    files = {
+        **(release.images if release else {}),
+        **made.files,
+        os.path.basename(site.manifest): made.manifest.to_json(),
+    }
     if settings.provenance and given.signer:
         files.update(documents.make(site, settings, made.manifest, given.signer))
     outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
@@ -117,8 +121,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
     lines = _lines(site, settings, release) if release and changed else list(_unchanged(settings, outputs))
     lines += [f"aos_ota_plugin: {line}" for line in excuse_lines(made.manifest)]
     lines += _shared_key(site, settings, made.manifest) if release else []
-    return Outcome(release, (*lines, *modules.lines(made, changed, folder),
-                             *documents.lines(site, changed)))
+    return Outcome(release, (*lines, *modules.lines(made, changed, folder), *documents.lines(site, changed)))
 
 
 def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
@@ -129,35 +132,39 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
     base = inputs.load_base(settings)
     ring = key_set.load_ring(settings)
     second, second_key = key_set.load_second(settings)
-    return with_known(ReleaseInput(
-        payload=payload,
-        payload_name=os.path.basename(site.payload),
-        image_name=os.path.basename(site.image),
-        elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
-        elf_name=os.path.basename(site.elf or "the ELF"),
-        version=settings.app_version,
-        version_place=settings.origins["OTA_APP_VERSION"].place,
-        security=settings.security,
-        identity=settings.identity,
-        partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
-        signer=signer,
-        public_key=public_key,
-        next_key=key_set.next_key(settings, ring),
-        ring=ring,
-        allow_development_key=settings.allow_development_key,
-        second=second,
-        second_key=second_key,
-        base=base,
-        base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
-        allow_new_key=settings.allow_new_key,
-        image_magic=settings.image_magic,
-        compress_xz=settings.compress_xz,
-        embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
-        forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
-        solution=site.solution,
-        board=site.board,
-        source=_payload_source(site, settings),
-    ), _remembered(site)[1], site.manifest)
+    return with_known(
+        ReleaseInput(
+            payload=payload,
+            payload_name=os.path.basename(site.payload),
+            image_name=os.path.basename(site.image),
+            elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+            elf_name=os.path.basename(site.elf or "the ELF"),
+            version=settings.app_version,
+            version_place=settings.origins["OTA_APP_VERSION"].place,
+            security=settings.security,
+            identity=settings.identity,
+            partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
+            signer=signer,
+            public_key=public_key,
+            next_key=key_set.next_key(settings, ring),
+            ring=ring,
+            allow_development_key=settings.allow_development_key,
+            second=second,
+            second_key=second_key,
+            base=base,
+            base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
+            allow_new_key=settings.allow_new_key,
+            image_magic=settings.image_magic,
+            compress_xz=settings.compress_xz,
+            embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
+            forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
+            solution=site.solution,
+            board=site.board,
+            source=_payload_source(site, settings),
+        ),
+        _remembered(site)[1],
+        site.manifest,
+    )
 
 
 def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
@@ -170,11 +177,13 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
     return PayloadSource(
         objcopy=site.objcopy,
         binary=reading.read(site.binary, "the .bin", "build the firmware first")
-        if site.binary and not changed_in_place else None,
+        if site.binary and not changed_in_place
+        else None,
         binary_name=os.path.basename(site.binary or ""),
         may_change=chip.may_change,
         allowed_by=f"the description of the chip {chip.name}",
-        allow_any=settings.allow_changed_payload)
+        allow_any=settings.allow_changed_payload,
+    )
 
 
 def _require_fresh_payload(site: Site) -> None:
@@ -184,13 +193,16 @@ def _require_fresh_payload(site: Site) -> None:
         payload_time = os.stat(site.payload).st_mtime_ns
         binary_time = os.stat(site.binary).st_mtime_ns
     except OSError as error:
-        raise BuildError(f"the chip's image step left no {site.payload} ({error.strerror})",
-                         remedy="look for its messages above; an OTA image is made from that file") from None
+        raise BuildError(
+            f"the chip's image step left no {site.payload} ({error.strerror})",
+            remedy="look for its messages above; an OTA image is made from that file",
+        ) from None
     if payload_time < binary_time:
         raise BuildError(
             f"{site.payload} is older than {os.path.basename(site.binary)}: the chip's image step did not renew it, so "
             "an image made from it would carry the old firmware",
-            remedy="look for the image step's messages above; delete the stale file and run `aos make` again")
+            remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
+        )
 
 
 def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
@@ -207,15 +219,24 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "magic": settings.image_magic,
         "xz": settings.compress_xz,
         "diff": settings.diff,
-        "partition": settings.partition_size or [
+        "partition": settings.partition_size
+        or [
             hashlib.sha256(reading.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
-            for path in partition_files(site.board_folder, site.chip_folder)],
+            for path in partition_files(site.board_folder, site.chip_folder)
+        ],
         "board": site.board,
         "next_key": settings.embed_next_key,
         "development_key": settings.allow_development_key,
-        "files": [_stamp(path) for path in (
-            site.elf, settings.signing_key, settings.second_signer, settings.base_release,
-            *key_set.input_files(settings))],
+        "files": [
+            _stamp(path)
+            for path in (
+                site.elf,
+                settings.signing_key,
+                settings.second_signer,
+                settings.base_release,
+                *key_set.input_files(settings),
+            )
+        ],
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -241,16 +262,20 @@ def _is_settled(site: Site, key: str) -> bool:
 
 def _unchanged(settings: OtaSettings, outputs: Mapping[str, str]) -> Tuple[str, ...]:
     """Say which images stand as they were; ``outputs`` are a release's files."""
-    images = (path for path in sorted(outputs)
-              if not path.endswith((".json", ".jsonl")) and not modules.is_module(path))
+    images = (
+        path for path in sorted(outputs) if not path.endswith((".json", ".jsonl")) and not modules.is_module(path)
+    )
     return tuple(f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images)
 
 
 def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
     """The manifest on the disk when all but the modules is as the last good release left it."""
     key, outputs = _remembered(site)
-    if key.partition("/")[0] != before or site.image not in outputs or not all(
-            _holds(path, digest) for path, digest in outputs.items() if not modules.is_module(path)):
+    if (
+        key.partition("/")[0] != before
+        or site.image not in outputs
+        or not all(_holds(path, digest) for path, digest in outputs.items() if not modules.is_module(path))
+    ):
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
@@ -264,14 +289,19 @@ def remembered_modules(site: Site) -> Tuple[str, ...]:
 
 def _outdated(site: Site, outputs: Dict[str, str]) -> List[str]:
     """What the last release made and this one does not: nobody shall upload it by mistake."""
-    return [os.path.basename(path) for path, digest in _remembered(site)[1].items()
-            if path not in outputs and _holds(path, digest)]
+    return [
+        os.path.basename(path)
+        for path, digest in _remembered(site)[1].items()
+        if path not in outputs and _holds(path, digest)
+    ]
 
 
 def _either(before: Mapping[str, str], after: Mapping[str, str]) -> Dict[str, str]:
     """Outputs of which nobody knows yet whether they are the old or the new ones."""
-    return {path: ",".join(dict.fromkeys(digest for digest in (before.get(path), after.get(path)) if digest))
-            for path in {**before, **after}}
+    return {
+        path: ",".join(dict.fromkeys(digest for digest in (before.get(path), after.get(path)) if digest))
+        for path in {**before, **after}
+    }
 
 
 def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
@@ -286,8 +316,9 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     try:
         remembered = json.loads(read_bounded(site.state or ""))
         outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
-        return str(remembered["key"]), {path: digest for path, digest in outputs.items()
-                                        if os.path.dirname(path) == folder}
+        return str(remembered["key"]), {
+            path: digest for path, digest in outputs.items() if os.path.dirname(path) == folder
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "", {}
 
@@ -323,9 +354,11 @@ def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[s
     others = record_use(manifest.signer, product)
     if not others:
         return []
-    return [f"aos_ota_plugin: warning: the key {manifest.signer[:16]} signs {product}, and has signed "
-            f"{', '.join(others)}: devices of each install images of the other",
-            "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n"]
+    return [
+        f"aos_ota_plugin: warning: the key {manifest.signer[:16]} signs {product}, and has signed "
+        f"{', '.join(others)}: devices of each install images of the other",
+        "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n",
+    ]
 
 
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
@@ -333,19 +366,27 @@ def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
     from aos_ota_plugin.release.transfer import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.signer or '')[:16]}",
-           "cloud": "to be signed by the platform"}.get(settings.security, "NOT signed")
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}", "cloud": "to be signed by the platform"}.get(
+        settings.security, "NOT signed"
+    )
     lines = []
     if manifest.image_magic != "ALL":
         key = f"{manifest.image_magic}, {key}"
     for image in manifest.images:
-        lines += [f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
-                  f"    {manifest.version}, {image.size} bytes, {key}, {_counted(manifest)}"]
-    return lines + [f"    {line}" for line in (
-        *key_lines(manifest), *unjudged_lines(manifest), *advice(manifest, release.compressed_size))]
+        lines += [
+            f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
+            f"    {manifest.version}, {image.size} bytes, {key}, {_counted(manifest)}",
+        ]
+    return lines + [
+        f"    {line}"
+        for line in (*key_lines(manifest), *unjudged_lines(manifest), *advice(manifest, release.compressed_size))
+    ]
 
 
 def _counted(manifest: Manifest) -> str:
-    counts = ((len(manifest.proofs), "checks passed"), (len(manifest.excused), "excused"),
-              (len(manifest.not_judged), "not judged"))
+    counts = (
+        (len(manifest.proofs), "checks passed"),
+        (len(manifest.excused), "excused"),
+        (len(manifest.not_judged), "not judged"),
+    )
     return ", ".join(f"{count} {what}" for count, what in counts if count)

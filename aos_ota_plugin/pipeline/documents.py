@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from aos_ota_plugin.provenance.statement import Build
     from aos_ota_plugin.release.manifest import Manifest
 
-_PATHS = ("OTA_SIGNING_KEY", "OTA_PUBLIC_KEY", "OTA_BASE_RELEASE", "OTA_MODULES", "OTA_KEY_RING", "OTA_SECOND_SIGNER",
-          "OTA_SECOND_PUBLIC_KEY", "OTA_SECOND_APPROVAL")
+_PATHS = (
+    "OTA_SIGNING_KEY",
+    "OTA_PUBLIC_KEY",
+    "OTA_BASE_RELEASE",
+    "OTA_MODULES",
+    "OTA_KEY_RING",
+    "OTA_SECOND_SIGNER",
+    "OTA_SECOND_PUBLIC_KEY",
+    "OTA_SECOND_APPROVAL",
+)
 """Settings that are paths of the machine; what they stand for is said by fingerprints and digests."""
 
 
@@ -63,8 +71,11 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
     try:
         envelope = dsse.seal(text, signer.sign_message, signer.public_key)
     except SigningKeyError as error:
-        raise SigningKeyError(f"the statement of provenance was not signed: {error.problem}", place=error.place,
-                              remedy=f"{error.remedy}; or set OTA_PROVENANCE to n") from None
+        raise SigningKeyError(
+            f"the statement of provenance was not signed: {error.problem}",
+            place=error.place,
+            remedy=f"{error.remedy}; or set OTA_PROVENANCE to n",
+        ) from None
     return {names[0]: sbom, names[1]: envelope}
 
 
@@ -74,8 +85,7 @@ def lines(site: Site, changed: Collection[str]) -> List[str]:
     if name not in changed:
         return []
     parts = len(site.workplace.components) if site.workplace else 0
-    return [f"    {name}: where it comes from, signed; {parts} components in "
-            f"{sbom_name(os.path.basename(site.image))}"]
+    return [f"    {name}: where it comes from, signed; {parts} components in {sbom_name(os.path.basename(site.image))}"]
 
 
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:

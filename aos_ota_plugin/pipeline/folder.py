@@ -12,7 +12,10 @@ from aos_ota_plugin.images.names import check_name, check_together
 from aos_ota_plugin.images.pack import PackFile
 
 _KINDS = (
-    (stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
 
@@ -37,8 +40,11 @@ def find_files(folder: str) -> Tuple[Found, ...]:
     """
     found = sorted(_walk(Path(folder), ""), key=lambda file: file.name.encode("utf-8", "surrogateescape"))
     if not found:
-        raise FormatError("there is no file in this folder", place=Place(folder), remedy="put the files for the device "
-                          "there, or name another folder")
+        raise FormatError(
+            "there is no file in this folder",
+            place=Place(folder),
+            remedy="put the files for the device there, or name another folder",
+        )
     with placed(folder):
         for file in found:
             check_name(file.name)
@@ -54,12 +60,16 @@ def read_files(folder: str) -> Tuple[PackFile, ...]:
 def read_file(path: Path) -> bytes:
     """Read a file that is still no link at the moment it is opened, where the system can tell. Raises FormatError."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-                         | getattr(os, "O_BINARY", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         with os.fdopen(handle, "rb") as stream:
             if os.fstat(stream.fileno()).st_size > FILE_MAX:
-                raise FormatError(f"a file of more than {FILE_MAX} bytes is for no device", place=Place(str(path)),
-                                  remedy="take it out of the folder, or make it smaller")
+                raise FormatError(
+                    f"a file of more than {FILE_MAX} bytes is for no device",
+                    place=Place(str(path)),
+                    remedy="take it out of the folder, or make it smaller",
+                )
             return stream.read()
     except OSError as problem:
         raise _unreadable(problem, path) from None
@@ -80,8 +90,11 @@ def _walk(folder: Path, prefix: str) -> List[Found]:
             mode = os.lstat(path).st_mode
             kind = odd_kind(mode)
             if kind:
-                raise FormatError(f"this is {kind}, and a pack holds only files", place=Place(str(path)),
-                                  remedy="remove it from the folder, or put a copy of the file in its place")
+                raise FormatError(
+                    f"this is {kind}, and a pack holds only files",
+                    place=Place(str(path)),
+                    remedy="remove it from the folder, or put a copy of the file in its place",
+                )
             if stat.S_ISDIR(mode):
                 files += _walk(path, f"{prefix}{entry.name}/")
             else:
@@ -92,5 +105,8 @@ def _walk(folder: Path, prefix: str) -> List[Found]:
 
 
 def _unreadable(problem: OSError, path: Path) -> FormatError:
-    return FormatError(f"cannot be read: {problem.strerror or problem}", place=Place(str(problem.filename or path)),
-                       remedy="give a folder with files that you may read")
+    return FormatError(
+        f"cannot be read: {problem.strerror or problem}",
+        place=Place(str(problem.filename or path)),
+        remedy="give a folder with files that you may read",
+    )

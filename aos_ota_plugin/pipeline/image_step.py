@@ -33,8 +33,10 @@ def run_image_step(script: str, *, target: str, folder: str, sweep: bool) -> Non
         finally:
             restore(folder, kept, sweep=sweep)
     if status != 0:
-        raise BuildError(f"the chip's image step failed with status {status}: {script}",
-                         remedy="mend what it complains about above; no OTA image was made from its output")
+        raise BuildError(
+            f"the chip's image step failed with status {status}: {script}",
+            remedy="mend what it complains about above; no OTA image was made from its output",
+        )
 
 
 def _command(script: str, target: str) -> List[str]:
@@ -49,5 +51,7 @@ def _run(command: List[str]) -> int:
     try:
         return subprocess.call(command, close_fds=False)  # it inherits the guard's pipe
     except OSError as error:
-        raise BuildError(f"the chip's image step cannot be started: {command[0]}: {error.strerror or error}",
-                         remedy="check postimage_script in the chip's package.yaml; can the file be run?") from None
+        raise BuildError(
+            f"the chip's image step cannot be started: {command[0]}: {error.strerror or error}",
+            remedy="check postimage_script in the chip's package.yaml; can the file be run?",
+        ) from None

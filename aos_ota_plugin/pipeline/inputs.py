@@ -37,9 +37,12 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
 
 def _read_base(settings: OtaSettings) -> bytes:
     return read_at_most(
-        TEXT_MAX, str(settings.base_release), "the base release",
+        TEXT_MAX,
+        str(settings.base_release),
+        "the base release",
         "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept from the release in the field",
-        place=settings.origins["OTA_BASE_RELEASE"].place)
+        place=settings.origins["OTA_BASE_RELEASE"].place,
+    )
 
 
 def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
@@ -49,9 +52,11 @@ def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
         SettingsError: OTA_BASE_RELEASE is the manifest that this build writes.
     """
     if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
-        raise SettingsError("OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the "
-                            "release with itself", place=settings.origins["OTA_BASE_RELEASE"].place,
-                            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that")
+        raise SettingsError(
+            "OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the release with itself",
+            place=settings.origins["OTA_BASE_RELEASE"].place,
+            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that",
+        )
 
 
 def load_base(settings: OtaSettings) -> Optional[Manifest]:
@@ -69,7 +74,7 @@ def load_base(settings: OtaSettings) -> Optional[Manifest]:
 
 
 def base_payload(
-    settings: OtaSettings, base: Optional[Manifest], *, overwritten: Collection[str] = (),
+    settings: OtaSettings, base: Optional[Manifest], *, overwritten: Collection[str] = ()
 ) -> Optional[bytes]:
     """The payload that a diff starts from, or None without OTA_DIFF; ``overwritten`` are files that this build writes.
 
@@ -96,8 +101,10 @@ def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_fold
 
     found = find_partition_size(board_folder, chip_folder)
     if found is None:
-        raise ProofError("the size of the OTA partition is not known, so it cannot be proven that the image fits",
-                         remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100")
+        raise ProofError(
+            "the size of the OTA partition is not known, so it cannot be proven that the image fits",
+            remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100",
+        )
     return found.size
 
 

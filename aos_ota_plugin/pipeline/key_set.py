@@ -96,8 +96,11 @@ def next_key(settings: OtaSettings, ring: Optional[KeyRing]) -> Optional[PublicK
         SettingsError: the ring has no next key, or does not say where its public half is.
         SigningKeyError: that file is no public key, or another one.
     """
-    return key_to_embed(ring, place=settings.origins["OTA_EMBED_NEXT_KEY"].place) if (
-        ring is not None and settings.embed_next_key) else None
+    return (
+        key_to_embed(ring, place=settings.origins["OTA_EMBED_NEXT_KEY"].place)
+        if (ring is not None and settings.embed_next_key)
+        else None
+    )
 
 
 def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
@@ -111,8 +114,9 @@ def load_second(settings: OtaSettings) -> Tuple[Optional[HashSigner], Optional[P
         return load_approval(settings.second_approval, wanted), wanted
     if not settings.second_signer:
         return None, wanted
-    return load_second_signer(settings.second_signer, settings.secrets.ask, settings.solution_dir,
-                              settings.second_public_key), wanted
+    return load_second_signer(
+        settings.second_signer, settings.secrets.ask, settings.solution_dir, settings.second_public_key
+    ), wanted
 
 
 def _signer(settings: OtaSettings, reference: str, public_key: Optional[PublicKey]) -> Signer:
@@ -165,20 +169,30 @@ def _given_public_key(settings: OtaSettings) -> Optional[PublicKey]:
 
 
 def _read_signing_key(settings: OtaSettings) -> bytes:
-    return read_key(str(settings.signing_key), "the signing key", "make one with `aos-ota keygen`, or set "
-                    "OTA_SIGNING_KEY to yours", settings.origins["OTA_SIGNING_KEY"].place)
+    return read_key(
+        str(settings.signing_key),
+        "the signing key",
+        "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY to yours",
+        settings.origins["OTA_SIGNING_KEY"].place,
+    )
 
 
 def _read_public_key(settings: OtaSettings) -> bytes:
-    return read_key(str(settings.public_key), "the public key", "set OTA_PUBLIC_KEY to the file with the key that the "
-                    "platform shows (PEM, DER, the C arrays, or the copied text)",
-                    settings.origins["OTA_PUBLIC_KEY"].place)
+    return read_key(
+        str(settings.public_key),
+        "the public key",
+        "set OTA_PUBLIC_KEY to the file with the key that the "
+        "platform shows (PEM, DER, the C arrays, or the copied text)",
+        settings.origins["OTA_PUBLIC_KEY"].place,
+    )
 
 
 def input_files(settings: OtaSettings) -> Tuple[str, ...]:
     """Every file of a key, a ring or an approval that decides a release, whether it is there or not."""
-    return (*trust_files(settings), *_files(settings.second_signer, settings.second_public_key,
-                                            settings.second_approval))
+    return (
+        *trust_files(settings),
+        *_files(settings.second_signer, settings.second_public_key, settings.second_approval),
+    )
 
 
 def trust_files(settings: OtaSettings) -> Tuple[str, ...]:
@@ -191,5 +205,3 @@ def _files(*references: Optional[str]) -> Tuple[str, ...]:
     from aos_ota_plugin.keys.signer import reference_kind
 
     return tuple(path for path in references if path and reference_kind(path) == "file")
-
-

@@ -49,6 +49,9 @@ def _read(path: Path) -> List[str]:
             products = json.loads(stream.read(_FILE_MAX).decode("utf-8"))["products"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
-    named = [name for name in products if isinstance(name, str) and name.isprintable()] if isinstance(
-        products, list) else []
+    named = (
+        [name for name in products if isinstance(name, str) and name.isprintable()]
+        if isinstance(products, list)
+        else []
+    )
     return named[-_PRODUCTS_MAX:]

@@ -54,11 +54,15 @@ def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
     try:
         text = read_bounded(settings.modules).decode("utf-8")
     except OSError as problem:
-        raise SettingsError(f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",
-                            place=place, remedy="set OTA_MODULES to its path, relative to the solution") from None
+        raise SettingsError(
+            f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",
+            place=place,
+            remedy="set OTA_MODULES to its path, relative to the solution",
+        ) from None
     except UnicodeDecodeError:
-        raise SettingsError("the list of modules is not UTF-8 text", place=Place(settings.modules),
-                            remedy="save it as UTF-8") from None
+        raise SettingsError(
+            "the list of modules is not UTF-8 text", place=Place(settings.modules), remedy="save it as UTF-8"
+        ) from None
     return read_module_file(text, settings.modules)
 
 
@@ -76,9 +80,11 @@ def _check_kind(module: Declared) -> None:
         elif stat.S_ISDIR(mode) is not module.is_folder:
             problem = f"is a {'file' if module.is_folder else 'folder'}"
     if problem:
-        raise SettingsError(f"the {what} of module {module.name}, {module.source}, {problem}",
-                            place=module.source_place,
-                            remedy=f"name a {what} that is there; no links, what they point at may change unseen")
+        raise SettingsError(
+            f"the {what} of module {module.name}, {module.source}, {problem}",
+            place=module.source_place,
+            remedy=f"name a {what} that is there; no links, what they point at may change unseen",
+        )
 
 
 def _content(module: Declared) -> bytes:
@@ -88,8 +94,11 @@ def _content(module: Declared) -> bytes:
         return build(read_files(module.source))
     data = read_file(Path(module.source))
     if not data:
-        raise SettingsError(f"the file of module {module.name}, {module.source}, is empty", place=module.source_place,
-                            remedy="check the step that makes it")
+        raise SettingsError(
+            f"the file of module {module.name}, {module.source}, is empty",
+            place=module.source_place,
+            remedy="check the step that makes it",
+        )
     if module.unpacked:
         try:
             parse(data)
@@ -98,5 +107,6 @@ def _content(module: Declared) -> bytes:
                 f"module {module.name} is to be unpacked on the device, and {module.source} is no pack: "
                 f"{error.problem}",
                 place=module.source_place,
-                remedy="make it with `aos-ota pack-files`, or write `folder:` and let the build pack") from None
+                remedy="make it with `aos-ota pack-files`, or write `folder:` and let the build pack",
+            ) from None
     return data

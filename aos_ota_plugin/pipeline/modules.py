@@ -38,8 +38,18 @@ def key(sources: Tuple[Source, ...]) -> str:
     """A digest of all that decides the modules' files and entries, "" without modules."""
     if not sources:
         return ""
-    rows = [(module.name, module.version, module.is_folder, module.store_path, module.unpacked, module.image_magic,
-             hashlib.sha256(data).hexdigest()) for module, data in sources]
+    rows = [
+        (
+            module.name,
+            module.version,
+            module.is_folder,
+            module.store_path,
+            module.unpacked,
+            module.image_magic,
+            hashlib.sha256(data).hexdigest(),
+        )
+        for module, data in sources
+    ]
     return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
 
 
@@ -52,8 +62,9 @@ def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, f
     made = make_modules(given, sources)
     for name in made.files:
         if os.path.isdir(os.path.join(folder, name)):
-            raise OutputError(f"cannot write {os.path.join(folder, name)}: a folder stands there",
-                              remedy="move it away")
+            raise OutputError(
+                f"cannot write {os.path.join(folder, name)}: a folder stands there", remedy="move it away"
+            )
     return Made(manifest._replace(modules=made.modules), made.files)
 
 
@@ -73,10 +84,15 @@ def lines(made: Made, changed: Collection[str], folder: str) -> List[str]:
     for module in made.manifest.modules:
         if module.image.file not in changed:
             continue
-        how = ", signed by its push message (aos-ota push-message)" if needs_digestsign(
-            module, made.manifest.security) else ""
-        shown += [f"OTA {os.path.join(folder, module.image.file)}",
-                  f"    module {module.name} {module.version}, {module.image.size} bytes{how}"]
+        how = (
+            ", signed by its push message (aos-ota push-message)"
+            if needs_digestsign(module, made.manifest.security)
+            else ""
+        )
+        shown += [
+            f"OTA {os.path.join(folder, module.image.file)}",
+            f"    module {module.name} {module.version}, {module.image.size} bytes{how}",
+        ]
         if module.image.kind == "pack":
             files = parse(made.files[module.image.file])
             needed = sorted({file.name.rpartition("/")[0] for file in files} - {""})

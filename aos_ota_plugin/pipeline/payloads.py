@@ -53,8 +53,10 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
         seen.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
     raise ProofError(
         f"the payload of {manifest.version} ({manifest.payload.size} bytes, SHA-256 {manifest.payload.sha256[:16]}…) "
-        f"is not kept beside its manifest: {', '.join(seen) or 'the manifest names no file'}", place=Place(file),
-        remedy="keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json, in a folder of its own")
+        f"is not kept beside its manifest: {', '.join(seen) or 'the manifest names no file'}",
+        place=Place(file),
+        remedy="keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json, in a folder of its own",
+    )
 
 
 def read_payload(path: str, what: str) -> Payload:
@@ -63,8 +65,9 @@ def read_payload(path: str, what: str) -> Payload:
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, is no payload, or is not kept beside its manifest.
     """
-    remedy = ("give a payload (ota_rtos.bin), a full or compressed image (ota_rtos_ota.bin) or a manifest "
-              "(ota_rtos_ota.json)")
+    remedy = (
+        "give a payload (ota_rtos.bin), a full or compressed image (ota_rtos_ota.bin) or a manifest (ota_rtos_ota.json)"
+    )
     data = read_at_most(IMAGE_MAX, path, what, remedy)
     if path.lower().endswith(".json"):
         manifest = parse_manifest(data, file=path)
@@ -105,8 +108,10 @@ def _body_of(data: bytes) -> bytes:
     body = data[: image.body_size]
     sound = 0 < info.image_size <= len(data) and _md5(data[: info.image_size]) == info.image_md5
     if not sound or (image.sign_info and hashlib.sha256(body).digest() != image.sign_info.hash):
-        raise FormatError("this OTA image is damaged: its trailer belongs to other bytes",
-                          remedy="get the file anew; `aos-ota verify` says what a device would")
+        raise FormatError(
+            "this OTA image is damaged: its trailer belongs to other bytes",
+            remedy="get the file anew; `aos-ota verify` says what a device would",
+        )
     return data[: image.payload_size]
 
 
@@ -116,15 +121,19 @@ def read_diff(path: str) -> Payload:
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
     """
-    data = read_at_most(IMAGE_MAX, path, "the diff",
-                        "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one")
+    data = read_at_most(
+        IMAGE_MAX, path, "the diff", "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one"
+    )
     if not path.lower().endswith(".json"):
         return Payload(data, None)
     manifest = parse_manifest(data, file=path)
     listed = next((image for image in manifest.images if image.kind == "diff"), None)
     if listed is None or not is_plain(listed.file):
-        raise FormatError("this release has no diff image", place=Place(path),
-                          remedy="give the diff image itself, or build the release with OTA_DIFF=y")
+        raise FormatError(
+            "this release has no diff image",
+            place=Place(path),
+            remedy="give the diff image itself, or build the release with OTA_DIFF=y",
+        )
     return Payload(_listed(listed, path), manifest)
 
 
@@ -132,8 +141,11 @@ def _listed(artifact: Artifact, manifest_file: str) -> bytes:
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
     data = read_at_most(IMAGE_MAX, path, "the diff image", "keep the release's files together")
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise ProofError("these are not the bytes that the manifest beside it lists", place=Place(path),
-                         remedy="keep the release's files together, unchanged")
+        raise ProofError(
+            "these are not the bytes that the manifest beside it lists",
+            place=Place(path),
+            remedy="keep the release's files together, unchanged",
+        )
     return data
 
 
@@ -157,7 +169,7 @@ def _unpacked(path: Path) -> Optional[bytes]:
 
 def is_plain(name: str) -> bool:
     """Whether a name from a manifest, which anyone may have written, stays in the manifest's folder."""
-    return name not in (".", "..") and not set(name) & set('/\\:\0')
+    return name not in (".", "..") and not set(name) & set("/\\:\0")
 
 
 def _md5(data: bytes) -> bytes:

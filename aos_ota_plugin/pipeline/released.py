@@ -25,9 +25,11 @@ def released_signer(reference: str, folder: str, public_key: Optional[PublicKey]
         SigningKeyError, SettingsError, FormatError: no public key is given, or the release cannot be read.
     """
     if public_key is None:
-        raise SigningKeyError("a kept release does not say which public key devices need to trust",
-                              remedy="give it with OTA_PUBLIC_KEY, or --public-key")
-    kept = os.path.normpath(os.path.join(folder, reference[len(SCHEME):]))
+        raise SigningKeyError(
+            "a kept release does not say which public key devices need to trust",
+            remedy="give it with OTA_PUBLIC_KEY, or --public-key",
+        )
+    kept = os.path.normpath(os.path.join(folder, reference[len(SCHEME) :]))
     path = os.path.join(kept, MANIFEST_NAME)
     manifest = parse_manifest(read(path, "the release", "name the folder of a release after release:"), file=path)
     signatures: Dict[bytes, bytes] = {}

@@ -21,10 +21,15 @@ def app_values(settings: OtaSettings) -> AppValues:
     from aos_ota_plugin.sources.values import AppValues, Embedded, Kv
 
     if settings.identity == "embedded":
-        return AppValues(version=settings.app_version, identity=Embedded(
-            product_key=settings.product_key or "", device_name=settings.device_name or "",
-            has_product_secret=settings.secrets.product_secret is not None,
-            has_device_secret=settings.secrets.device_secret is not None))
+        return AppValues(
+            version=settings.app_version,
+            identity=Embedded(
+                product_key=settings.product_key or "",
+                device_name=settings.device_name or "",
+                has_product_secret=settings.secrets.product_secret is not None,
+                has_device_secret=settings.secrets.device_secret is not None,
+            ),
+        )
     return AppValues(version=settings.app_version, identity=Kv())
 
 
@@ -33,8 +38,9 @@ def read_source(path: str) -> bytes:
     return read_at_most(SOURCE_MAX, path, "the source", "restore it", SourceError)
 
 
-def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str],
-                  templates: TemplateSet) -> bytes:
+def render_source(
+    name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str], templates: TemplateSet
+) -> bytes:
     """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
 
     Raises:
@@ -49,8 +55,10 @@ def render_source(name: str, settings: OtaSettings, *, user_file: Optional[str],
     if name == "ota_hal_digest.c":
         public_key = trusted_key(settings)
         if public_key is None:
-            raise SigningKeyError("there is no public key to put into ota_hal_digest.c",
-                                  remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)")
+            raise SigningKeyError(
+                "there is no public key to put into ota_hal_digest.c",
+                remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)",
+            )
         if source is None:
             return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
         return inject_digest(source, shown, public_key.n_bytes, public_key.e_bytes)
@@ -69,6 +77,9 @@ def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> 
         return render_identity(Kv(), templates=templates)
     product, device = settings.secrets.product_secret, settings.secrets.device_secret
     return render_identity(
-        EmbeddedSecrets(product_secret=product.reveal().decode("ascii") if product else None,
-                        device_secret=device.reveal().decode("ascii") if device else None),
-        templates=templates)
+        EmbeddedSecrets(
+            product_secret=product.reveal().decode("ascii") if product else None,
+            device_secret=device.reveal().decode("ascii") if device else None,
+        ),
+        templates=templates,
+    )

@@ -32,14 +32,19 @@ class StepGuard:
 
     def __enter__(self) -> StepGuard:
         """Start it. Raises BuildError."""
-        header = {"folder": os.path.abspath(self._folder), "sweep": self._sweep,
-                  "files": {name: [len(one.data), one.mtime_ns] for name, one in self._kept.items()}}
+        header = {
+            "folder": os.path.abspath(self._folder),
+            "sweep": self._sweep,
+            "files": {name: [len(one.data), one.mtime_ns] for name, one in self._kept.items()},
+        }
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", PROCESS], stdin=subprocess.PIPE,
+                [sys.executable, "-I", "-S", PROCESS],
+                stdin=subprocess.PIPE,
                 # Out of reach of Ctrl-C, and of whoever ends all processes of the build at once.
                 start_new_session=os.name == "posix",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0))
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
             assert self._process.stdin is not None
             held = b"".join([json.dumps(header).encode("ascii"), b"\n", *(one.data for one in self._kept.values())])
             self._process.stdin.write(b"%d\n" % len(held) + held)
@@ -47,12 +52,14 @@ class StepGuard:
             # For the script and all that it starts: they may outlive a build that is killed, and go on writing.
             os.set_inheritable(self._process.stdin.fileno(), True)
         except OSError as error:
-            raise BuildError(f"cannot start the process that guards the images: {sys.executable}: "
-                             f"{error.strerror or error}", remedy="check that this Python can be started") from None
+            raise BuildError(
+                f"cannot start the process that guards the images: {sys.executable}: {error.strerror or error}",
+                remedy="check that this Python can be started",
+            ) from None
         return self
 
     def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType],
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         if self._process is not None:
             try:

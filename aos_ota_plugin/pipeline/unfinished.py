@@ -80,8 +80,9 @@ class BuildMark:
             with open(self._path, "rb") as stream:
                 return {str(path): (int(state[0]), int(state[1])) for path, state in json.load(stream).items()}
         except OSError as error:
-            raise OutputError(f"cannot read {self._path}: {error.strerror or error}",
-                              remedy="make the file readable, and build again") from None
+            raise OutputError(
+                f"cannot read {self._path}: {error.strerror or error}", remedy="make the file readable, and build again"
+            ) from None
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return {}
 
@@ -100,8 +101,9 @@ def _files(folders: Sequence[str]) -> Iterator[Tuple[str, State]]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise OutputError(f"cannot read {folder}: {error.strerror or error}",
-                              remedy="make the folder readable, and build again") from None
+            raise OutputError(
+                f"cannot read {folder}: {error.strerror or error}", remedy="make the folder readable, and build again"
+            ) from None
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)

@@ -35,8 +35,14 @@ class Workplace(NamedTuple):
 def component_of(package: Package, view: SolutionView) -> Component:
     """A component as the list names it, from its package.yaml."""
     folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(view.root)).replace(os.sep, "/")
-    return Component(package.name, package.version, package.type, folder, package.license,
-                     tuple(sorted(set(view.depends.get(package.name, ())))))
+    return Component(
+        package.name,
+        package.version,
+        package.type,
+        folder,
+        package.license,
+        tuple(sorted(set(view.depends.get(package.name, ())))),
+    )
 
 
 def revisions(root: str, components: Iterable[Component]) -> Dict[str, Revision]:
@@ -64,8 +70,14 @@ def _status(top: str) -> Tuple[str, Sequence[str]]:
     try:
         done = subprocess.run(
             git_command("--no-optional-locks", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no"),
-            cwd=top, env=git_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, timeout=_SECONDS, check=False)
+            cwd=top,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return "", ()
     commit, changed = "", []
@@ -88,8 +100,14 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
     from aos_ota_plugin.provenance.statement import Tool
 
     try:
-        done = subprocess.run([compiler, "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            [compiler, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     line = done.stdout.decode("utf-8", "replace").partition("\n")[0].strip()

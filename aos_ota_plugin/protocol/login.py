@@ -43,8 +43,9 @@ class Login(NamedTuple):
         return f"Login({self.client_id!r}, {self.user!r})"
 
 
-def login_of(identity: Identity, *, client: Optional[str] = None, method: str = "hmacsha256",
-             timestamp: str = "2524608000000") -> Login:
+def login_of(
+    identity: Identity, *, client: Optional[str] = None, method: str = "hmacsha256", timestamp: str = "2524608000000"
+) -> Login:
     """Return a device's login; `client` is the free part of the client id, by default ``{pk}.{dn}``."""
     client = f"{identity.product_key}.{identity.device_name}" if client is None else client
     fields = {"securemode": "2", "signmethod": method, "timestamp": timestamp}

@@ -15,5 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 def check_module_name(name: str) -> None:
     """Raise SettingsError unless platform and device can hold this module name."""
     if not _NAME.fullmatch(name) or len(name) > MODULE_NAME_MAX:
-        raise SettingsError(f"the module name {name[:80]!a} is not 1 to {MODULE_NAME_MAX} letters, digits, '.', '-' "
-                            "and '_'", remedy="choose a name like front-panel")
+        raise SettingsError(
+            f"the module name {name[:80]!a} is not 1 to {MODULE_NAME_MAX} letters, digits, '.', '-' and '_'",
+            remedy="choose a name like front-panel",
+        )

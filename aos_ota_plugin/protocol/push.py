@@ -59,10 +59,21 @@ class PushMessage:
 
     def to_json(self) -> bytes:
         """The message's bytes, without spaces, keys in the platform's order."""
-        data = {"size": self.size, "version": self.version, "url": self.url, "signMethod": self.sign_method,
-                "sign": self.sign, "md5": self.md5, "digestsign": self.digestsign, "module": self.module}
-        document = {"code": "1000", "message": "success",
-                    "data": {key: value for key, value in data.items() if value is not None}}
+        data = {
+            "size": self.size,
+            "version": self.version,
+            "url": self.url,
+            "signMethod": self.sign_method,
+            "sign": self.sign,
+            "md5": self.md5,
+            "digestsign": self.digestsign,
+            "module": self.module,
+        }
+        document = {
+            "code": "1000",
+            "message": "success",
+            "data": {key: value for key, value in data.items() if value is not None},
+        }
         return json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
@@ -104,8 +115,9 @@ def _push(document: object) -> PushMessage:
         texts[key] = value
     method = texts["signMethod"] or "Md5"
     known = next((name for name in SIGN_METHODS if name.lower() == method.lower()), method)
-    return PushMessage(size, texts["version"], texts["url"], known, texts["sign"], texts["md5"], texts["digestsign"],
-                       texts["module"])
+    return PushMessage(
+        size, texts["version"], texts["url"], known, texts["sign"], texts["md5"], texts["digestsign"], texts["module"]
+    )
 
 
 def _check_url(url: str) -> None:

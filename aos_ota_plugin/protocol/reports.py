@@ -38,6 +38,8 @@ def _published(params: Dict[str, Any]) -> bytes:
     message = json.dumps({"id": 0, "params": params}, separators=(",", ":"), ensure_ascii=False)
     encoded = message.encode("utf-8", "replace")
     if len(encoded) > MQTT_MESSAGE_MAX:
-        raise FormatError(f"this message has {len(encoded)} bytes; a device's buffer holds {MQTT_MESSAGE_MAX}",
-                          remedy="shorten the description")
+        raise FormatError(
+            f"this message has {len(encoded)} bytes; a device's buffer holds {MQTT_MESSAGE_MAX}",
+            remedy="shorten the description",
+        )
     return encoded

@@ -96,11 +96,13 @@ def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
     own = f"{product_key}/{device_name}"
     lines = [f"user {device_name}&{product_key}"]
     for end in (own, *subs):
-        lines += [f"topic write /ota/device/inform/{end}", f"topic write /ota/device/progress/{end}",
-                  f"topic read /ota/device/upgrade/{end}"]
+        lines += [
+            f"topic write /ota/device/inform/{end}",
+            f"topic write /ota/device/progress/{end}",
+            f"topic read /ota/device/upgrade/{end}",
+        ]
     if subs:
-        lines += [f"topic write /ext/session/{own}/combine/login",
-                  f"topic read /ext/session/{own}/combine/login_reply"]
+        lines += [f"topic write /ext/session/{own}/combine/login", f"topic read /ext/session/{own}/combine/login_reply"]
     return lines
 
 
@@ -125,8 +127,13 @@ def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin
 
 def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:
     """Return the answer to a gateway; `identity` is the sub-device's, None where it is not this gateway's."""
-    good = identity is not None and login.method in SIGN_METHODS and hmac.compare_digest(
-        login.sign.lower().encode(), signed(identity, login.client, login.method, login.timestamp).encode())
+    good = (
+        identity is not None
+        and login.method in SIGN_METHODS
+        and hmac.compare_digest(
+            login.sign.lower().encode(), signed(identity, login.client, login.method, login.timestamp).encode()
+        )
+    )
     wrong = "the sub-device is not one of this gateway's, or its sign is wrong"
     code, text = (200, "success") if good else (460, wrong)
     return json.dumps({"id": login.request, "code": code, "message": text, "data": ""}).encode()
@@ -162,6 +169,13 @@ def _sub_login(product_key: str, device_name: str, params: Dict[str, Any], reque
             raise FormatError(f'"{name}" is no text')
     timestamp = params.get("timestamp")
     sub = Identity(str(texts["productKey"]), str(texts["deviceName"]), "")
-    return SubLogin(product_key, device_name, request, sub, str(texts["clientId"]),
-                    str(params.get("signMethod", "")).lower(), None if timestamp is None else str(timestamp),
-                    str(texts["sign"]))
+    return SubLogin(
+        product_key,
+        device_name,
+        request,
+        sub,
+        str(texts["clientId"]),
+        str(params.get("signMethod", "")).lower(),
+        None if timestamp is None else str(timestamp),
+        str(texts["sign"]),
+    )

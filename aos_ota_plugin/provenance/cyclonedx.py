@@ -34,14 +34,19 @@ def bill_of_materials(product: Product, components: Sequence[Component]) -> byte
         "metadata": {
             "tools": {"components": [{"type": "application", "name": "aos_ota_plugin", "version": __version__}]},
             "component": {
-                "type": "firmware", "bom-ref": firmware, "name": product.name, "version": product.version,
+                "type": "firmware",
+                "bom-ref": firmware,
+                "name": product.name,
+                "version": product.version,
                 "hashes": [{"alg": "SHA-256", "content": product.payload_sha256}] if product.payload_sha256 else [],
                 "properties": [{"name": "aos:board", "value": product.board}] if product.board else [],
             },
         },
         "components": [_component(one) for one in others],
-        "dependencies": [_dependency(firmware, own, known), *(_dependency(_ref(one.name), one, known)
-                                                              for one in others)],
+        "dependencies": [
+            _dependency(firmware, own, known),
+            *(_dependency(_ref(one.name), one, known) for one in others),
+        ],
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode("utf-8")).digest()
     document["serialNumber"] = f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=5)}"

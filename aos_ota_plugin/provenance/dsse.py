@@ -39,8 +39,9 @@ def seal(payload: bytes, sign: Callable[[bytes], bytes], key: PublicKey) -> byte
     document = {
         "payload": base64.b64encode(payload).decode("ascii"),
         "payloadType": PAYLOAD_TYPE,
-        "signatures": [{"keyid": key.fingerprint,
-                        "sig": base64.b64encode(sign(pae(PAYLOAD_TYPE, payload))).decode("ascii")}],
+        "signatures": [
+            {"keyid": key.fingerprint, "sig": base64.b64encode(sign(pae(PAYLOAD_TYPE, payload))).decode("ascii")}
+        ],
     }
     return (json.dumps(document, sort_keys=True) + "\n").encode("ascii")
 
@@ -75,9 +76,12 @@ def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
     envelope = parse_envelope(data, file=file)
     message = pae(envelope.payload_type, envelope.payload)
     if not any(key.verify_message(message, signature) for signature in envelope.signatures):
-        raise ProofError(f"no signature in this statement is one of the key {key.short_fingerprint} over it",
-                         place=Place(file), remedy="give the public key of the release's signing key; if it is that, "
-                         "the statement was changed after it was signed")
+        raise ProofError(
+            f"no signature in this statement is one of the key {key.short_fingerprint} over it",
+            place=Place(file),
+            remedy="give the public key of the release's signing key; if it is that, "
+            "the statement was changed after it was signed",
+        )
     return envelope.payload
 
 
@@ -94,5 +98,8 @@ def _no_text() -> bytes:
 
 
 def _bad(file: str, problem: str) -> FormatError:
-    return FormatError(f"this is no signed statement that we can read: {problem}", place=Place(file),
-                       remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest")
+    return FormatError(
+        f"this is no signed statement that we can read: {problem}",
+        place=Place(file),
+        remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
+    )

@@ -68,8 +68,12 @@ def statement(subjects: Mapping[str, str], build: Build) -> bytes:
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"solution": build.solution, "board": build.board,
-                                       "settings": dict(build.settings), "signingKey": build.key_fingerprint},
+                "externalParameters": {
+                    "solution": build.solution,
+                    "board": build.board,
+                    "settings": dict(build.settings),
+                    "signingKey": build.key_fingerprint,
+                },
                 "internalParameters": {},
                 "resolvedDependencies": _dependencies(build),
             },
@@ -83,11 +87,21 @@ def _dependencies(build: Build) -> List[Dict[str, Any]]:
     listed = [_component(one, build.revisions.get(one.name)) for one in sorted(build.components)]
     if build.compiler:
         name, version, description = build.compiler
-        listed.append({"name": name, "uri": Component(name, version, "", "").purl,
-                       "annotations": {"type": "compiler", "version": description or version}})
+        listed.append(
+            {
+                "name": name,
+                "uri": Component(name, version, "", "").purl,
+                "annotations": {"type": "compiler", "version": description or version},
+            }
+        )
     if build.base:
-        listed.append({"name": f"base release {build.base[0]}", "digest": {"sha256": build.base[1]},
-                       "annotations": {"type": "payload", "version": build.base[0]}})
+        listed.append(
+            {
+                "name": f"base release {build.base[0]}",
+                "digest": {"sha256": build.base[1]},
+                "annotations": {"type": "payload", "version": build.base[0]},
+            }
+        )
     return listed
 
 
@@ -146,5 +160,8 @@ def _inside(value: object) -> Dict[str, Any]:
 
 
 def _bad(file: str, problem: str) -> FormatError:
-    return FormatError(f"this is no statement that we can read: {problem}", place=Place(file),
-                       remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest")
+    return FormatError(
+        f"this is no statement that we can read: {problem}",
+        place=Place(file),
+        remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
+    )

@@ -36,12 +36,14 @@ def device_limits(partition_size: int) -> Limits:
     if whole <= limits.section_size:
         raise ProofError(
             f"an OTA partition of {partition_size} bytes has no room for a diff: devices rebuild sections in its last "
-            f"{limits.section_size} bytes", remedy=_INSTEAD)
+            f"{limits.section_size} bytes",
+            remedy=_INSTEAD,
+        )
     return limits
 
 
 def make_patch(
-    old: bytes, new: bytes, *, partition_size: int, progress: Optional[Callable[[int, int], None]] = None,
+    old: bytes, new: bytes, *, partition_size: int, progress: Optional[Callable[[int, int], None]] = None
 ) -> bytes:
     """Return the patch that makes `new` of `old` in place. It takes seconds; `progress` is told (steps done, in all).
 
@@ -55,7 +57,9 @@ def make_patch(
     if len(new) + -len(new) % SECTOR_SIZE + SECTOR_SIZE > flash_size or len(old) > flash_size:
         raise ProofError(
             f"payloads of {len(old)} and {len(new)} bytes, and the sector that ends a diff, do not fit an application "
-            f"partition of {partition_size} bytes", remedy=_INSTEAD)
+            f"partition of {partition_size} bytes",
+            remedy=_INSTEAD,
+        )
     return create(old, new, limits=Limits(flash_size=flash_size), progress=progress)
 
 
@@ -101,8 +105,10 @@ def _apply_in_place(old: bytes, new: bytes, image: bytes, limits: Limits) -> Non
 
     device = InPlaceDevice(old, image, application_size=limits.flash_size, ota_size=limits.flash_size, limits=limits)
     if not device.boot() or device.application[: len(new)] != new:
-        raise ProofError("applied in place, the diff does not make the new payload",
-                         remedy="this is a fault of aos_ota_plugin: please report it")
+        raise ProofError(
+            "applied in place, the diff does not make the new payload",
+            remedy="this is a fault of aos_ota_plugin: please report it",
+        )
 
 
 def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key: Optional[PublicKey]) -> None:
@@ -121,12 +127,14 @@ def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key:
         raise ProofError(
             f"the devices of {old.version} are in {old.security} mode: they take diffs "
             f"{'without' if public_key else 'with'} a signature of ours",
-            remedy="leave --key out" if public_key else "sign with --key, the key of that release")
+            remedy="leave --key out" if public_key else "sign with --key, the key of that release",
+        )
     if public_key is not None and old.key_fingerprint != public_key.fingerprint:
         raise ProofError(
             f"the devices of {old.version} trust key {(old.key_fingerprint or 'none')[:16]}, not "
             f"{public_key.short_fingerprint}: they would refuse this diff (OTA_VERIFY_RSA_FAIL)",
-            remedy="sign with the key of that release")
+            remedy="sign with the key of that release",
+        )
     reason = explain_order(new.version, old.version) if new else None
     if reason:
         raise ProofError(reason, remedy="give the releases in their order, the older one first")
@@ -143,5 +151,6 @@ def prove_accepted(image: bytes, *, public_key: Optional[PublicKey], partition_s
     device = Device(public_key, local_rsa=public_key is not None, partition_size=partition_size)
     refused = [finding for finding in judge(device, image).findings if not finding.ok]
     if refused:
-        raise ProofError(f"a device would refuse this diff with {refused[0].verdict.name}: {refused[0].detail}",
-                         remedy=_INSTEAD)
+        raise ProofError(
+            f"a device would refuse this diff with {refused[0].verdict.name}: {refused[0].detail}", remedy=_INSTEAD
+        )

@@ -20,16 +20,25 @@ _HEX = set("0123456789abcdef")
 
 
 def layout_document(
-    placed: Sequence[Placed], files: Mapping[str, bytes], *, flash: Mapping[str, int],
+    placed: Sequence[Placed], files: Mapping[str, bytes], *, flash: Mapping[str, int]
 ) -> Dict[str, Any]:
     """Return the layout of these parts, of the files made of them by name, and the addresses of those to flash."""
     return {
         "schema": SCHEMA,
         "flash": [{"file": name, "address": address} for name, address in flash.items()],
-        "parts": [{"magic": one.magic.name, "address": one.address, "size": len(one.data),
-                   "partition": one.partition.name, "sha256": hashlib.sha256(one.data).hexdigest()} for one in placed],
-        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-                  for name, data in files.items()},
+        "parts": [
+            {
+                "magic": one.magic.name,
+                "address": one.address,
+                "size": len(one.data),
+                "partition": one.partition.name,
+                "sha256": hashlib.sha256(one.data).hexdigest(),
+            }
+            for one in placed
+        ],
+        "files": {
+            name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+        },
     }
 
 
@@ -65,14 +74,22 @@ def _is_flashed(one: object) -> bool:
 
 
 def _is_part(part: object) -> bool:
-    return _is_file(part) and isinstance(part, dict) and _is_number(part.get("address")) and (
-        isinstance(part.get("partition"), str) and part.get("magic") in list(ImageMagic.__members__))
+    return (
+        _is_file(part)
+        and isinstance(part, dict)
+        and _is_number(part.get("address"))
+        and (isinstance(part.get("partition"), str) and part.get("magic") in list(ImageMagic.__members__))
+    )
 
 
 def _is_file(one: object) -> bool:
     digest = one.get("sha256") if isinstance(one, dict) else None
-    return isinstance(one, dict) and _is_number(one.get("size")) and isinstance(digest, str) and (
-        len(digest) == 64 and set(digest) <= _HEX)
+    return (
+        isinstance(one, dict)
+        and _is_number(one.get("size"))
+        and isinstance(digest, str)
+        and (len(digest) == 64 and set(digest) <= _HEX)
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -65,7 +65,7 @@ class Release(NamedTuple):
     @property
     def trailer(self) -> bytes:
         """What the image has beyond the payload."""
-        return self.image[len(self.payload):]
+        return self.image[len(self.payload) :]
 
     @property
     def images(self) -> Dict[str, bytes]:
@@ -103,11 +103,20 @@ def make_release(given: ReleaseInput, *, progress: Optional[Progress] = None) ->
 
     payload = Artifact(given.payload_name, "payload", len(given.payload), sealed.payload.md5, sealed.payload.sha256)
     images = [Artifact(given.image_name, "full", len(image), sealed.image.md5, sealed.image.sha256)]
-    for name, kind, data in ((given.image_name + XZ_SUFFIX, "xz", compressed),
-                             (diff_name(given.image_name), "diff", diff)):
+    for name, kind, data in (
+        (given.image_name + XZ_SUFFIX, "xz", compressed),
+        (diff_name(given.image_name), "diff", diff),
+    ):
         if data is not None:
-            images.append(Artifact(name, kind, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(),
-                                   hashlib.sha256(data).hexdigest()))
+            images.append(
+                Artifact(
+                    name,
+                    kind,
+                    len(data),
+                    hashlib.md5(data, usedforsecurity=False).hexdigest(),
+                    hashlib.sha256(data).hexdigest(),
+                )
+            )
     manifest = Manifest(
         version=given.version,
         security=given.security,
@@ -142,8 +151,15 @@ def signing_request(given: ReleaseInput, proofs: Optional[Proofs] = None) -> Sig
     if not given.payload:
         raise FormatError("the payload is empty", remedy="check the build step that makes it")
     _, of_payload = (given.digesting or Digesting(given.payload)).copies()
-    return SigningRequest(image_hash(given).digest(), trusted, given.payload_name, len(given.payload),
-                          of_payload.hexdigest(), given.version, given.image_magic)
+    return SigningRequest(
+        image_hash(given).digest(),
+        trusted,
+        given.payload_name,
+        len(given.payload),
+        of_payload.hexdigest(),
+        given.version,
+        given.image_magic,
+    )
 
 
 def image_hash(given: ReleaseInput) -> hashlib._Hash:
@@ -168,17 +184,18 @@ def _prove_inputs(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
 
 
 def _compressed(
-    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress],
+    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress]
 ) -> bytes:
     """The xz image, taken apart again as the second boot stage would."""
     from aos_ota_plugin.images import full, info, xz
 
-    stream = given.known_stream or xz.compress(
-        given.payload, progress=_steps(progress, given.image_name + XZ_SUFFIX))
+    stream = given.known_stream or xz.compress(given.payload, progress=_steps(progress, given.image_name + XZ_SUFFIX))
     image = full.build(stream, sign=given.sign, magic=info.ImageMagic[given.image_magic])
     if xz.decompress(stream, len(given.payload)) != given.payload:
-        raise ProofError("the compressed image does not decode to the payload",
-                         remedy="this is a fault of aos_ota_plugin: please report it")
+        raise ProofError(
+            "the compressed image does not decode to the payload",
+            remedy="this is a fault of aos_ota_plugin: please report it",
+        )
     header = xz.parse(stream)
     proofs.passed["xz: decodes to the payload"] = f"LZMA2, dictionary {header.dict_size} bytes, check {header.check}"
     proofs.add("xz, device", prove_acceptance(given, trusted, image))
@@ -186,7 +203,7 @@ def _compressed(
 
 
 def _diff(
-    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress],
+    given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs, progress: Optional[Progress]
 ) -> Optional[bytes]:
     """The diff image, applied as devices of the base release will."""
     if given.base_payload is None or given.base is None:
@@ -202,13 +219,19 @@ def _diff(
             f"only devices on {given.base.version} can apply this diff, and they are in {given.base.security} mode "
             f"with key {(given.base.key_fingerprint or 'none')[:16]}: they would refuse it",
             remedy="make no diff (OTA_DIFF=n) for the release that changes key or mode; send the whole image another "
-                   "way, as OTA_ALLOW_NEW_KEY says")
+            "way, as OTA_ALLOW_NEW_KEY says",
+        )
     if hashlib.sha256(given.base_payload).hexdigest() != given.base.payload.sha256:
-        raise ProofError(f"the diff would not be made from the payload of {given.base.version}: its SHA-256 differs",
-                         remedy="keep the ota_rtos_ota.bin of that release beside its manifest")
+        raise ProofError(
+            f"the diff would not be made from the payload of {given.base.version}: its SHA-256 differs",
+            remedy="keep the ota_rtos_ota.bin of that release beside its manifest",
+        )
     patch = given.known_patch or make_patch(
-        given.base_payload, given.payload, partition_size=given.partition_size,
-        progress=_steps(progress, diff_name(given.image_name)))
+        given.base_payload,
+        given.payload,
+        partition_size=given.partition_size,
+        progress=_steps(progress, diff_name(given.image_name)),
+    )
     image = build(patch, sign=given.sign, magic=ImageMagic[given.image_magic])
     made = prove_diff(given.base_payload, given.payload, image, partition_size=given.partition_size)
     proofs.passed["diff: base"] = f"the payload of {given.base.version}, SHA-256 {given.base.payload.sha256}"

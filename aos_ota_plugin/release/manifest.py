@@ -92,8 +92,14 @@ class Manifest(NamedTuple):
         for module in document["modules"]:
             image = module["image"]
             # What a push message says of it, but for the URL and a signature: for people and uploaders, not read back.
-            module["push"] = {"module": module["name"], "version": module["version"], "size": image["size"],
-                              "signMethod": "SHA256", "sign": image["sha256"], "md5": image["md5"]}
+            module["push"] = {
+                "module": module["name"],
+                "version": module["version"],
+                "size": image["size"],
+                "signMethod": "SHA256",
+                "sign": image["sha256"],
+                "md5": image["md5"],
+            }
         return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 
@@ -117,8 +123,11 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         column = getattr(error, "colno", 0)
-        raise FormatError("this is not a manifest: it is not JSON", place=Place(file, line, column),
-                          remedy="give the ota_rtos_ota.json that was written beside the released image") from None
+        raise FormatError(
+            "this is not a manifest: it is not JSON",
+            place=Place(file, line, column),
+            remedy="give the ota_rtos_ota.json that was written beside the released image",
+        ) from None
     reader = _Reader(file)
     top = reader.mapping(document, "the manifest")
     if top.get("schema") != SCHEMA:
@@ -152,18 +161,29 @@ class _Reader:
         self._file = file
 
     def bad(self, problem: str) -> FormatError:
-        return FormatError(f"this is not a manifest we can read: {problem}", place=Place(self._file),
-                           remedy="give the ota_rtos_ota.json that was written beside the released image")
+        return FormatError(
+            f"this is not a manifest we can read: {problem}",
+            place=Place(self._file),
+            remedy="give the ota_rtos_ota.json that was written beside the released image",
+        )
 
     def unknown_schema(self, found: object) -> FormatError:
         name, _, number = SCHEMA.rpartition("/")
         stem, _, version = found.rpartition("/") if isinstance(found, str) else ("", "", "")
-        if (stem == name and version.isascii() and version.isdecimal() and len(version) < 10
-                and int(version) > int(number)):
+        if (
+            stem == name
+            and version.isascii()
+            and version.isdecimal()
+            and len(version) < 10
+            and int(version) > int(number)
+        ):
             return FormatError(
                 f'this is not a manifest we can read: "schema" is "{found}", and {TOOL} knows no newer one than '
-                f'"{SCHEMA}"', place=Place(self._file), remedy="update aos_ota_plugin to the version that wrote it, or "
-                "a newer one: python -m pip install --upgrade aos_ota_plugin")
+                f'"{SCHEMA}"',
+                place=Place(self._file),
+                remedy="update aos_ota_plugin to the version that wrote it, or "
+                "a newer one: python -m pip install --upgrade aos_ota_plugin",
+            )
         return self.bad(f'"schema" is not "{SCHEMA}"')
 
     def mapping(self, value: object, what: str) -> Dict[str, Any]:
@@ -203,8 +223,13 @@ class _Reader:
 
     def artifact(self, value: object) -> Artifact:
         holder = self.mapping(value, "an artifact")
-        return Artifact(self.text(holder, "file"), self.text(holder, "kind"), self.size(holder, "size"),
-                        self.digest(holder, "md5", 32), self.digest(holder, "sha256", 64))
+        return Artifact(
+            self.text(holder, "file"),
+            self.text(holder, "kind"),
+            self.size(holder, "size"),
+            self.digest(holder, "md5", 32),
+            self.digest(holder, "sha256", 64),
+        )
 
     def modules(self, holder: Dict[str, Any]) -> Tuple[Module, ...]:
         from aos_ota_plugin.release.module import check_modules
@@ -225,16 +250,24 @@ class _Reader:
             raise self.bad('"unpacked" is neither true nor false')
         path, magic = holder.get("store_path"), holder.get("image_magic")
         try:
-            return Module(self.text(holder, "name"), self.text(holder, "version"), self.artifact(holder.get("image")),
-                          self.text(holder, "store_path") if path is not None else None, unpacked,
-                          self.one_of(holder, "image_magic", MAGICS) if magic is not None else None)
+            return Module(
+                self.text(holder, "name"),
+                self.text(holder, "version"),
+                self.artifact(holder.get("image")),
+                self.text(holder, "store_path") if path is not None else None,
+                unpacked,
+                self.one_of(holder, "image_magic", MAGICS) if magic is not None else None,
+            )
         except SettingsError as error:
             raise self.bad(error.problem) from None
 
     def approval(self, value: object) -> Approval:
         holder = self.mapping(value, '"approval"')
-        return Approval(self.digest(holder, "key_fingerprint", 64), self.digest(holder, "hash", 64),
-                        self.digest(holder, "signature", 512))
+        return Approval(
+            self.digest(holder, "key_fingerprint", 64),
+            self.digest(holder, "hash", 64),
+            self.digest(holder, "signature", 512),
+        )
 
     def proof(self, value: object) -> Proof:
         holder = self.mapping(value, "a proof")

@@ -12,10 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Sequence
 
-from aos_ota_plugin.device.limits import (
-    PACK_FOLDER_MAX,
-    STORE_PATH_MAX,
-)
+from aos_ota_plugin.device.limits import PACK_FOLDER_MAX, STORE_PATH_MAX
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import Place, SettingsError
 from aos_ota_plugin.protocol.module_names import DEFAULT, check_module_name
@@ -46,8 +43,9 @@ class Module:
         check_module_name(self.name)
         check_version(self.version, field=f"the version of module {self.name}")
         if self.unpacked and self.store_path is None:
-            raise SettingsError(f"module {self.name} is a pack without a folder to unpack it into",
-                                remedy="give it a store path")
+            raise SettingsError(
+                f"module {self.name} is a pack without a folder to unpack it into", remedy="give it a store path"
+            )
         if self.store_path is not None:
             check_store_path(self.name, self.store_path, unpacked=self.unpacked)
 
@@ -75,19 +73,27 @@ def check_modules(modules: Sequence[Named], places: Sequence[Place] = ()) -> Non
     `places` says where each stands. The firmware itself, ``default``, is none of the modules.
     """
     if len(modules) > MODULES_MAX:
-        raise SettingsError(f"{len(modules)} modules; the platform takes {MODULES_MAX} a product",
-                            place=places[MODULES_MAX] if places else None, remedy="put several parts into one pack")
+        raise SettingsError(
+            f"{len(modules)} modules; the platform takes {MODULES_MAX} a product",
+            place=places[MODULES_MAX] if places else None,
+            remedy="put several parts into one pack",
+        )
     for number, module in enumerate(modules):
         place = places[number] if places else None
         problem = _mixed_up(module.name, DEFAULT)
         if problem:
-            raise SettingsError(f"{problem}; that is the whole firmware", place=place,
-                                remedy="give the module another name")
+            raise SettingsError(
+                f"{problem}; that is the whole firmware", place=place, remedy="give the module another name"
+            )
         for earlier, other in enumerate(modules[:number]):
             problem = _mixed_up(module.name, other.name) or _one_path(module, other)
             if problem:
-                raise SettingsError(problem, place=place, remedy="give each module its own" + (
-                    f"; the other one stands at {places[earlier]}" if places else ""))
+                raise SettingsError(
+                    problem,
+                    place=place,
+                    remedy="give each module its own"
+                    + (f"; the other one stands at {places[earlier]}" if places else ""),
+                )
 
 
 def _mixed_up(name: str, other: str) -> str:
@@ -95,8 +101,10 @@ def _mixed_up(name: str, other: str) -> str:
         return f"the module name {name} is taken; the platform does not see case in names"
     short, long = sorted((name, other), key=len)
     if long.startswith(short):
-        return (f"the module name {name} and the name {other} begin alike: devices compare no more than the shorter "
-                f"one, so an update of {short} could end up in the place of {long}")
+        return (
+            f"the module name {name} and the name {other} begin alike: devices compare no more than the shorter "
+            f"one, so an update of {short} could end up in the place of {long}"
+        )
     return ""
 
 
@@ -127,7 +135,7 @@ def check_store_path(name: str, path: str, *, unpacked: bool) -> None:
     elif not parts[-1] and not unpacked:
         problem = "is a folder's, and the file needs a name"
     if problem:
-        raise SettingsError(f"the store path {path[:100]!a} of module {name} {problem}",
-                            remedy="give a plain absolute path on the device, like /data/panel.bin")
-
-
+        raise SettingsError(
+            f"the store path {path[:100]!a} of module {name} {problem}",
+            remedy="give a plain absolute path on the device, like /data/panel.bin",
+        )

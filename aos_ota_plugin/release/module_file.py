@@ -76,8 +76,11 @@ def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:
     top = _fields(yaml_text, yaml_text.root, yaml_text.value, ("modules",), "the list of modules")
     entry = top.get("modules")
     if entry is None or not isinstance(entry.value, list):
-        raise SettingsError("there is no list of modules in this file", place=entry.place if entry else Place(file, 1),
-                            remedy="write `modules:`, and under it one `- name: …` a module")
+        raise SettingsError(
+            "there is no list of modules in this file",
+            place=entry.place if entry else Place(file, 1),
+            remedy="write `modules:`, and under it one `- name: …` a module",
+        )
     declared: List[Declared] = []
     places: List[Place] = []
     for node, value in zip(entry.node.value, entry.value):
@@ -89,25 +92,31 @@ def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:
 
 
 def _fields(
-    yaml_text: YamlText, node: Optional[Node], value: object, known: Sequence[str], what: str,
+    yaml_text: YamlText, node: Optional[Node], value: object, known: Sequence[str], what: str
 ) -> Dict[str, Entry]:
     """A mapping's entries by key, after refusing keys that nobody knows and keys that stand twice."""
     from yaml.nodes import MappingNode
 
     if not isinstance(node, MappingNode):
-        raise SettingsError(f"{what} is a mapping of names to values, this is not",
-                            place=yaml_text.place(node) if node else Place(yaml_text.file, 1),
-                            remedy=f"write `{known[0]}:` and what belongs to it")
+        raise SettingsError(
+            f"{what} is a mapping of names to values, this is not",
+            place=yaml_text.place(node) if node else Place(yaml_text.file, 1),
+            remedy=f"write `{known[0]}:` and what belongs to it",
+        )
     seen: Dict[str, Place] = {}
     for key_node, _ in node.value:
         key, place = str(key_node.value)[:80], yaml_text.place(key_node)
         if key not in known or key_node.tag != "tag:yaml.org,2002:str":
             near = nearest(key.lower(), known)
-            raise SettingsError(f"{key}: {what} has no such key", place=place,
-                                remedy=f"did you mean {near}?" if near else f"the keys are {', '.join(known)}")
+            raise SettingsError(
+                f"{key}: {what} has no such key",
+                place=place,
+                remedy=f"did you mean {near}?" if near else f"the keys are {', '.join(known)}",
+            )
         if key in seen:
-            raise SettingsError(f"{key} stands here twice", place=place,
-                                remedy=f"keep one; the first is at {seen[key]}")
+            raise SettingsError(
+                f"{key} stands here twice", place=place, remedy=f"keep one; the first is at {seen[key]}"
+            )
         seen[key] = place
     return {entry.key: entry for entry in yaml_text.entries(node, value)}
 
@@ -128,27 +137,46 @@ def _declared(fields: Dict[str, Entry], place: Place, folder: str) -> Declared:
             if key in fields:
                 raise SettingsError(
                     f"module {name} has a magic, so it goes through the OTA partition, and {key} means nothing to it",
-                    place=fields[key].place, remedy=f"take {key} out, or magic if devices keep it as a file")
+                    place=fields[key].place,
+                    remedy=f"take {key} out, or magic if devices keep it as a file",
+                )
     if unpacked and store_path is None:
-        raise SettingsError(f"module {name} is to be unpacked, and no folder is named", place=fields["unpacked"].place,
-                            remedy="add `store_path: /data/…`, the folder on the device")
+        raise SettingsError(
+            f"module {name} is to be unpacked, and no folder is named",
+            place=fields["unpacked"].place,
+            remedy="add `store_path: /data/…`, the folder on the device",
+        )
     if store_path is not None:
         path = store_path
         _at(fields["store_path"].place, lambda: check_store_path(name, path, unpacked=unpacked))
-    return Declared(name, version, os.path.normpath(os.path.join(folder, os.path.expanduser(_text(source)))),
-                    source.key == "folder", store_path, unpacked, magic, fields["version"].place, source.place)
+    return Declared(
+        name,
+        version,
+        os.path.normpath(os.path.join(folder, os.path.expanduser(_text(source)))),
+        source.key == "folder",
+        store_path,
+        unpacked,
+        magic,
+        fields["version"].place,
+        source.place,
+    )
 
 
 def _source(name: str, fields: Dict[str, Entry], place: Place) -> Entry:
     given = [fields[key] for key in ("file", "folder") if key in fields]
     if len(given) != 1:
-        raise SettingsError(f"module {name} has {'both a file and a folder' if given else 'no file and no folder'}",
-                            place=given[1].place if given else place,
-                            remedy="say what devices get: `file: …` as it is, or `folder: …` in one pack")
+        raise SettingsError(
+            f"module {name} has {'both a file and a folder' if given else 'no file and no folder'}",
+            place=given[1].place if given else place,
+            remedy="say what devices get: `file: …` as it is, or `folder: …` in one pack",
+        )
     text = _text(given[0])
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise SettingsError(f"the {given[0].key} of module {name} is no path: a control character is in it",
-                            place=given[0].place, remedy="give the path of a file or folder")
+        raise SettingsError(
+            f"the {given[0].key} of module {name} is no path: a control character is in it",
+            place=given[0].place,
+            remedy="give the path of a file or folder",
+        )
     return given[0]
 
 
@@ -157,8 +185,11 @@ def _magic(fields: Dict[str, Entry]) -> Optional[str]:
         return None
     magic = _text(fields["magic"]).upper()
     if magic not in MAGICS:
-        raise SettingsError(f"{magic[:40]!a} is no image_magic that devices know", place=fields["magic"].place,
-                            remedy=f"use one of {', '.join(name.lower() for name in MAGICS)}")
+        raise SettingsError(
+            f"{magic[:40]!a} is no image_magic that devices know",
+            place=fields["magic"].place,
+            remedy=f"use one of {', '.join(name.lower() for name in MAGICS)}",
+        )
     return magic
 
 
@@ -169,10 +200,16 @@ def _text(entry: Entry) -> str:
     if entry.value is None or entry.value == "":
         raise SettingsError(f"{entry.key} has no value", place=entry.place, remedy=f"write `{entry.key}: …`")
     if isinstance(entry.value, (dict, list, set)):
-        raise SettingsError(f"{entry.key} is one text, not a list or mapping", place=entry.place,
-                            remedy=f"write `{entry.key}: …` on one line")
-    raise SettingsError(f"{entry.key}: YAML reads {written} as {entry.value}, which is no text", place=entry.place,
-                        remedy=f"put it in quotes: {entry.key}: '{written}'")
+        raise SettingsError(
+            f"{entry.key} is one text, not a list or mapping",
+            place=entry.place,
+            remedy=f"write `{entry.key}: …` on one line",
+        )
+    raise SettingsError(
+        f"{entry.key}: YAML reads {written} as {entry.value}, which is no text",
+        place=entry.place,
+        remedy=f"put it in quotes: {entry.key}: '{written}'",
+    )
 
 
 def _flag(entry: Entry) -> bool:
@@ -180,8 +217,11 @@ def _flag(entry: Entry) -> bool:
         return entry.value
     if entry.value in ("y", "n"):  # Kconfig's spelling, which YAML reads as text
         return entry.value == "y"
-    raise SettingsError(f"{entry.key} is neither true nor false", place=entry.place,
-                        remedy=f"write {entry.key}: true or {entry.key}: false")
+    raise SettingsError(
+        f"{entry.key} is neither true nor false",
+        place=entry.place,
+        remedy=f"write {entry.key}: true or {entry.key}: false",
+    )
 
 
 def _at(place: Place, check: Callable[[], None]) -> None:

@@ -42,12 +42,20 @@ def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
     for declared, content in sources:
         image = _image(given, declared, content)
         kind = "full" if declared.image_magic else "pack" if declared.is_folder or declared.unpacked else "file"
-        artifact = Artifact(module_image(declared.name), kind, len(image),
-                            hashlib.md5(image, usedforsecurity=False).hexdigest(), hashlib.sha256(image).hexdigest())
+        artifact = Artifact(
+            module_image(declared.name),
+            kind,
+            len(image),
+            hashlib.md5(image, usedforsecurity=False).hexdigest(),
+            hashlib.sha256(image).hexdigest(),
+        )
         _prove_version(given, declared, artifact)
         files[artifact.file] = image
-        modules.append(Module(declared.name, declared.version, artifact, declared.store_path, declared.unpacked,
-                              declared.image_magic))
+        modules.append(
+            Module(
+                declared.name, declared.version, artifact, declared.store_path, declared.unpacked, declared.image_magic
+            )
+        )
     return ModuleSet(tuple(modules), files)
 
 
@@ -58,13 +66,15 @@ def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
     from aos_ota_plugin.images.info import ImageMagic
 
     image = build(content, sign=given.sign, magic=ImageMagic[declared.image_magic])
-    trusted = None if given.security == "none" else given.public_key or (
-        given.signer.public_key if given.signer else None)
+    trusted = (
+        None if given.security == "none" else given.public_key or (given.signer.public_key if given.signer else None)
+    )
     try:
         prove_acceptance(given._replace(version=declared.version, base=None), trusted, image)
     except OtaError as error:
-        raise type(error)(f"module {declared.name}: {error.problem}", place=declared.source_place,
-                          remedy=error.remedy) from None
+        raise type(error)(
+            f"module {declared.name}: {error.problem}", place=declared.source_place, remedy=error.remedy
+        ) from None
     return image
 
 
@@ -78,10 +88,15 @@ def _prove_version(given: ReleaseInput, declared: Declared, artifact: Artifact) 
     if reason is None:
         return
     if declared.version == before.version:
-        reason = (f"its file is not the one that the base release has under {before.version}, and devices on that "
-                  "version take no other")
-    raise ProofError(f"module {declared.name}: {reason}", place=declared.version_place,
-                     remedy=f"use {suggest_version(before.version, declared.version)}, which those devices take")
+        reason = (
+            f"its file is not the one that the base release has under {before.version}, and devices on that "
+            "version take no other"
+        )
+    raise ProofError(
+        f"module {declared.name}: {reason}",
+        place=declared.version_place,
+        remedy=f"use {suggest_version(before.version, declared.version)}, which those devices take",
+    )
 
 
 def _in_base(given: ReleaseInput, name: str) -> Optional[Module]:

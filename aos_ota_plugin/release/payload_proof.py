@@ -34,7 +34,8 @@ def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Pro
     if any(needle in given.payload for needle in given.forbidden):
         raise ProofError(
             f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
-            remedy="look where the chip's image step takes it from; an OTA image must not carry it")
+            remedy="look where the chip's image step takes it from; an OTA image must not carry it",
+        )
     if given.elf is None:
         proofs.not_judged[BINARY_RULE] = proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
         return
@@ -47,7 +48,8 @@ def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Pro
     if source.binary is not None:
         _prove_binary(given, flat, source.binary)
         proofs.passed[BINARY_RULE] = (
-            f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}{_options(options)}")
+            f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}{_options(options)}"
+        )
     else:
         proofs.not_judged[BINARY_RULE] = "no .bin is given"
     if source.allow_any:
@@ -63,14 +65,16 @@ def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Pro
     head = min(source.may_change, len(flat))
     proofs.excused[PAYLOAD_RULE] = (
         f"{changed} of the first {head} bytes changed, allowed by {source.allowed_by}; the other {len(flat) - head} "
-        f"are those of {given.elf_name}{tail}")
+        f"are those of {given.elf_name}{tail}"
+    )
 
 
 def _prove_binary(given: ReleaseInput, flat: bytes, binary: bytes) -> None:
     if binary != flat:
         raise ProofError(
             f"{given.source.binary_name} is not the firmware in {given.elf_name}: {_difference(flat, binary)}",
-            remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file")
+            remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file",
+        )
 
 
 def _prove_beginning(given: ReleaseInput, flat: bytes) -> int:
@@ -80,31 +84,42 @@ def _prove_beginning(given: ReleaseInput, flat: bytes) -> int:
         raise ProofError(
             f"{given.payload_name} is not the firmware in {given.elf_name}: {_difference(flat, payload, head)}",
             remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
-                   f"{given.payload_name} and build again. Where the chip's image step changes the firmware on "
-                   f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow-changed-payload) lets it pass "
-                   "unproven")
+            f"{given.payload_name} and build again. Where the chip's image step changes the firmware on "
+            f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow-changed-payload) lets it pass "
+            "unproven",
+        )
     return sum(ours != theirs for ours, theirs in zip(flat[:head], payload[:head]))
 
 
 def _options(options: ObjcopyOptions) -> str:
     """Name the options that leave sections out or fill gaps, "" where there are none."""
-    words = [*(f"-j {name}" for name in options.only), *(f"-R {name}" for name in options.removed),
-             *([f"--gap-fill 0x{options.gap_fill:02x}"] if options.gap_fill is not None else [])]
+    words = [
+        *(f"-j {name}" for name in options.only),
+        *(f"-R {name}" for name in options.removed),
+        *([f"--gap-fill 0x{options.gap_fill:02x}"] if options.gap_fill is not None else []),
+    ]
     return f" with {' '.join(words)}" if words else ""
 
 
 def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
     """Say where bytes that should begin with the firmware stop doing so, or that there are too few or too many."""
     common = min(len(flat), len(other))
-    first = next((at for at in range(start, common, _STEP) if flat[at : at + _STEP][: common - at]
-                  != other[at : at + _STEP][: common - at]), None)
+    first = next(
+        (
+            at
+            for at in range(start, common, _STEP)
+            if flat[at : at + _STEP][: common - at] != other[at : at + _STEP][: common - at]
+        ),
+        None,
+    )
     if first is None:
         return f"it has {len(other)} bytes, and the firmware has {len(flat)}"
     while flat[first] == other[first]:
         first += 1
     compared = f", compared from 0x{start:x} on" if start else ""
     return f"the first other byte is at 0x{first:x}{compared}" + (
-        f"; it has {len(other)} bytes, and the firmware has {len(flat)}" if len(other) < len(flat) else "")
+        f"; it has {len(other)} bytes, and the firmware has {len(flat)}" if len(other) < len(flat) else ""
+    )
 
 
 def _refuse_another_version(given: ReleaseInput, trusted: Optional[PublicKey]) -> None:
@@ -118,4 +133,5 @@ def _refuse_another_version(given: ReleaseInput, trusted: Optional[PublicKey]) -
             f"{given.payload_name} was not made from {given.elf_name}: it holds the same key, but not the version "
             f"{given.version}" + (" with its identity" if given.embedded else ""),
             remedy="the chip's image step took another file, or only touched an old one: look for its messages above, "
-                   "delete the payload and build again")
+            "delete the payload and build again",
+        )

@@ -27,9 +27,12 @@ def refuse_development_key(key: PublicKey) -> None:
     """
     reason = development_reason(key)
     if reason:
-        raise SigningKeyError(f"{reason}, and no release is made with one", remedy="use a key made with `aos-ota "
-                              "keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y (--allow-development-key) "
-                              "lets it pass")
+        raise SigningKeyError(
+            f"{reason}, and no release is made with one",
+            remedy="use a key made with `aos-ota "
+            "keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y (--allow-development-key) "
+            "lets it pass",
+        )
 
 
 def development_reason(key: PublicKey) -> str:
@@ -67,24 +70,34 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
     shown, role = trusted.short_fingerprint, ring.role(trusted.fingerprint)
     retired = ring.retired_key(trusted.fingerprint)
     if retired is not None:
-        raise SigningKeyError(f"the key {retired.shown} is retired: nothing is signed with it, and no firmware trusts "
-                              "it", place=retired.place, remedy=f"use the current key {ring.current.shown}")
+        raise SigningKeyError(
+            f"the key {retired.shown} is retired: nothing is signed with it, and no firmware trusts it",
+            place=retired.place,
+            remedy=f"use the current key {ring.current.shown}",
+        )
     if role == "next" and ring.next is not None:
         raise SigningKeyError(
             f"the key {shown} is the next key: devices trust {ring.current.shown} until they run a release that brings "
             "it",
             place=ring.next.place,
             remedy="sign the transition release with the current key and OTA_EMBED_NEXT_KEY=y; once the fleet runs "
-                   "it, make this key current and the other one retired")
+            "it, make this key current and the other one retired",
+        )
     if role != "current":
-        raise SigningKeyError(f"the key {shown} is not in the key ring; the current one is {ring.current.shown}",
-                              place=ring.current.place, remedy="use the current key, or correct the ring")
+        raise SigningKeyError(
+            f"the key {shown} is not in the key ring; the current one is {ring.current.shown}",
+            place=ring.current.place,
+            remedy="use the current key, or correct the ring",
+        )
     proofs.passed["key ring"] = f"{shown} is the current key"
     if following is not None:
         if ring.next is None or following.fingerprint != ring.next.fingerprint:
-            raise ProofError(f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
-                             f"key is {ring.next.shown if ring.next else 'none'}", place=ring.current.place,
-                             remedy="declare it as `next:` in the key ring")
+            raise ProofError(
+                f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
+                f"key is {ring.next.shown if ring.next else 'none'}",
+                place=ring.current.place,
+                remedy="declare it as `next:` in the key ring",
+            )
         proofs.passed["key ring: next"] = f"{following.short_fingerprint} is the next key"
 
 
@@ -98,8 +111,10 @@ def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], p
     second = _second_signer(given, hash32, given.second_key)
     if second.public_key in (trusted, given.next_key):
         shown = second.public_key.short_fingerprint
-        raise SigningKeyError(f"the second signer's key {shown} is one that devices trust: "
-                              "that is one pair of eyes", remedy="give the second signer a key of their own")
+        raise SigningKeyError(
+            f"the second signer's key {shown} is one that devices trust: that is one pair of eyes",
+            remedy="give the second signer a key of their own",
+        )
     if not given.allow_development_key:
         refuse_development_key(second.public_key)
     from aos_ota_plugin.keys.signature import require_good
@@ -115,9 +130,12 @@ def _second_signer(given: ReleaseInput, hash32: bytes, wanted: Optional[PublicKe
         raise ProofError(
             f"the second signer has not agreed to this image: its hash is {hash32.hex()}",
             remedy=f"let them run `aos-ota approve {given.payload_name} --key THEIR_KEY -o approval.json` on what they "
-                   "built or checked themselves, and set OTA_SECOND_APPROVAL (--second-approval) to that file")
+            "built or checked themselves, and set OTA_SECOND_APPROVAL (--second-approval) to that file",
+        )
     if wanted is not None and given.second.public_key != wanted:
         raise SigningKeyError(
             f"the second signer is {given.second.public_key.short_fingerprint}, and OTA_SECOND_PUBLIC_KEY names "
-            f"{wanted.short_fingerprint}", remedy="let the named second signer sign, or correct OTA_SECOND_PUBLIC_KEY")
+            f"{wanted.short_fingerprint}",
+            remedy="let the named second signer sign, or correct OTA_SECOND_PUBLIC_KEY",
+        )
     return given.second

@@ -52,18 +52,28 @@ def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Op
     if signer is not None and signer.public_key.fingerprint not in {manifest.key_fingerprint, manifest.signer}:
         raise SigningKeyError(
             f"this key is {signer.public_key.fingerprint[:16]}, and the devices of this release trust "
-            f"{(manifest.key_fingerprint or 'no key')[:16]}", remedy="give the key that the release was made with")
+            f"{(manifest.key_fingerprint or 'no key')[:16]}",
+            remedy="give the key that the release was made with",
+        )
     if module is not None and needs_digestsign(module, manifest.security) and signer is None:
         raise SigningKeyError(
             f"devices of this release check a signature of module {module.name}, and its file carries none",
-            remedy="give the release's private key with --key; it signs the file's digest into the message")
+            remedy="give the release's private key with --key; it signs the file's digest into the message",
+        )
     own = manifest.security == "local" and (module is None or not needs_digestsign(module, manifest.security))
     digestsign = None
     if signer is not None and not own:
         digestsign = b64encode(signer.sign_hash(bytes.fromhex(artifact.sha256))).decode("ascii")
     return PushMessage(
-        size=artifact.size, version=module.version if module else manifest.version, url=url, sign_method="SHA256",
-        sign=artifact.sha256, md5=artifact.md5, digestsign=digestsign, module=module.name if module else None)
+        size=artifact.size,
+        version=module.version if module else manifest.version,
+        url=url,
+        sign_method="SHA256",
+        sign=artifact.sha256,
+        md5=artifact.md5,
+        digestsign=digestsign,
+        module=module.name if module else None,
+    )
 
 
 def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
@@ -71,8 +81,10 @@ def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
     if manifest.security == "local":
         return ()
     if message.digestsign is None:
-        return ("there is no digestsign in it, so devices check the digest alone: whoever can forge a message can make "
-                "them install anything",)
+        return (
+            "there is no digestsign in it, so devices check the digest alone: whoever can forge a message can make "
+            "them install anything",
+        )
     if b64decode(message.digestsign)[0] == 0:
         return ("this digestsign begins with a zero byte, and devices in cloud mode skip the check of such a one",)
     return ()
@@ -80,5 +92,6 @@ def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
 
 def _none(what: str, wanted: str, names: Iterable[str]) -> SettingsError:
     listed = ", ".join(names)
-    return SettingsError(f"this release has no {what} {wanted!a}",
-                         remedy=f"choose among: {listed}" if listed else "it has none at all")
+    return SettingsError(
+        f"this release has no {what} {wanted!a}", remedy=f"choose among: {listed}" if listed else "it has none at all"
+    )

@@ -75,8 +75,9 @@ def transfer_report(manifest: Manifest, channels: Sequence[Channel] = CHANNELS) 
     rows.append(_row(manifest.payload, channels, only="serial"))
     sizes = [image for image in manifest.images if image.size > 0]
     best = min(sizes, key=lambda image: image.size, default=None)
-    return TransferReport(tuple(channels), tuple(rows), best.file if best else None,
-                          tuple(_notes(manifest, best, channels)))
+    return TransferReport(
+        tuple(channels), tuple(rows), best.file if best else None, tuple(_notes(manifest, best, channels))
+    )
 
 
 def advice(manifest: Manifest, compressed_size: Optional[int]) -> List[str]:
@@ -88,15 +89,20 @@ def advice(manifest: Manifest, compressed_size: Optional[int]) -> List[str]:
         return []
     whole, *others = manifest.images
     packed = next((image.file for image in others if image.kind == "xz"), "the compressed image (OTA_COMPRESS_XZ=y)")
-    return [_advice_on_diff(image, manifest, packed, compressed_size) if image.kind == "diff" else
-            _saved(image, whole) or f"{image.file} is no smaller than {whole.file}: compressing does not pay here, "
-            "send the latter" for image in others]
+    return [
+        _advice_on_diff(image, manifest, packed, compressed_size)
+        if image.kind == "diff"
+        else _saved(image, whole)
+        or f"{image.file} is no smaller than {whole.file}: compressing does not pay here, send the latter"
+        for image in others
+    ]
 
 
 def _advice_on_diff(diff: Artifact, manifest: Manifest, packed: str, compressed_size: Optional[int]) -> str:
     whole = manifest.images[0]
-    rival, size = (packed, compressed_size) if compressed_size and compressed_size < whole.size else (
-        whole.file, whole.size)
+    rival, size = (
+        (packed, compressed_size) if compressed_size and compressed_size < whole.size else (whole.file, whole.size)
+    )
     if diff.size >= size:
         return f"{diff.file} has {diff.size} bytes and is no smaller than {rival} with {size}: send that instead"
     only = f", only for devices that run {manifest.base.version}" if manifest.base else ""
@@ -123,7 +129,10 @@ def _row(artifact: Artifact, channels: Sequence[Channel], only: str = "") -> Row
     seconds = tuple(
         channel.seconds(artifact.size)
         if (channel.name == only or (not only and channel.name != "serial"))
-        and (channel.size_max is None or artifact.size <= channel.size_max) else None for channel in channels)
+        and (channel.size_max is None or artifact.size <= channel.size_max)
+        else None
+        for channel in channels
+    )
     return Row(artifact.file, artifact.kind, artifact.size, seconds)
 
 
@@ -131,8 +140,10 @@ def _notes(manifest: Manifest, best: Optional[Artifact], channels: Sequence[Chan
     notes: List[str] = []
     for image in (*manifest.images, *(module.image for module in manifest.modules)):
         if not image.file.lower().endswith(tuple("." + suffix for suffix in SUFFIXES)):
-            notes.append(f"{image.file}: the platform does not list this suffix; upload the same bytes under a name "
-                         "that ends in .bin, as devices go by the first bytes")
+            notes.append(
+                f"{image.file}: the platform does not list this suffix; upload the same bytes under a name "
+                "that ends in .bin, as devices go by the first bytes"
+            )
         over = [channel.name for channel in channels if channel.size_max is not None and image.size > channel.size_max]
         if over:
             notes.append(f"{image.file}: over the platform's limit for {', '.join(over)}")

@@ -105,8 +105,12 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
         rendered = rendering.read_source(user_file)
     else:
         rendered = rendering.render_source(
-            kind.value, settings, user_file=user_file, display=env.get("OTA_DISPLAY") or user_file,
-            templates=templates_of(env))
+            kind.value,
+            settings,
+            user_file=user_file,
+            display=env.get("OTA_DISPLAY") or user_file,
+            templates=templates_of(env),
+        )
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     transaction.write_file(target[0].abspath, rendered)
 
@@ -120,20 +124,42 @@ def _compile_identity(target: Nodes, env: Any) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".tmp")
     # -pipe: no assembler text with a secret in a temporary folder.
-    command = [compiler, *_machine_flags(tokens[1:]), "-w", "-fno-diagnostics-show-caret", "-pipe",
-               "-c", "-x", "c", "-o", str(temporary), "-"]
+    command = [
+        compiler,
+        *_machine_flags(tokens[1:]),
+        "-w",
+        "-fno-diagnostics-show-caret",
+        "-pipe",
+        "-c",
+        "-x",
+        "c",
+        "-o",
+        str(temporary),
+        "-",
+    ]
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     try:
-        done = subprocess.run(command, input=text.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=env["ENV"], check=False, close_fds=False)  # it holds the build's lock, see spawn.py
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env["ENV"],
+            check=False,
+            close_fds=False,
+        )  # it holds the build's lock, see spawn.py
     except OSError as error:
-        raise BuildError(f"cannot run the compiler {compiler}: {error.strerror or error}",
-                         remedy="check the chip's toolchain_prefix and toolchain_path") from None
+        raise BuildError(
+            f"cannot run the compiler {compiler}: {error.strerror or error}",
+            remedy="check the chip's toolchain_prefix and toolchain_path",
+        ) from None
     if done.returncode:
         temporary.unlink(missing_ok=True)
         message = inputs.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
-        raise BuildError(f"the compiler refused the identity source (status {done.returncode}):\n{message}",
-                         remedy="check the chip's cflag; the source itself is aos_ota_plugin's")
+        raise BuildError(
+            f"the compiler refused the identity source (status {done.returncode}):\n{message}",
+            remedy="check the chip's cflag; the source itself is aos_ota_plugin's",
+        )
     temporary.replace(output)
 
 
@@ -193,8 +219,11 @@ def wait_past(paths: Sequence[str]) -> None:
     newest = max((_seconds(path) for path in paths), default=0)
     ahead = newest + 1 - time.time()
     if ahead > 5:
-        raise BuildError(f"the outputs of the last build are dated {ahead:.0f} s in the future, so this build could "
-                         "not tell old from new", remedy="set the clock right, run `aos make clean`, and build again")
+        raise BuildError(
+            f"the outputs of the last build are dated {ahead:.0f} s in the future, so this build could "
+            "not tell old from new",
+            remedy="set the clock right, run `aos make clean`, and build again",
+        )
     if ahead > 0:
         time.sleep(ahead + 0.01)
 
@@ -204,5 +233,3 @@ def _seconds(path: str) -> int:
         return int(Path(path).stat().st_mtime)
     except OSError:
         return 0
-
-

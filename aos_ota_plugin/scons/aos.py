@@ -127,7 +127,8 @@ class _Hook:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
         settings, notices = settings_from_aos(
-            self.solution, folder=self.folder, command_line=self.request.pairs, schema=self.request.schema)
+            self.solution, folder=self.folder, command_line=self.request.pairs, schema=self.request.schema
+        )
         for notice in notices:
             _say(f"warning: {notice}")
         return settings
@@ -137,11 +138,15 @@ class _Hook:
         if nothing_set:
             _say(f"warning: {nothing_set}")
         if settings.security == "none":
-            _say("warning: OTA_CONFIG_RSA is off: the image is not signed, and these devices take any image that "
-                 "reaches them")
+            _say(
+                "warning: OTA_CONFIG_RSA is off: the image is not signed, and these devices take any image that "
+                "reaches them"
+            )
         if settings.identity == "embedded":
-            _say("warning: OTA_IDENTITY_EMBEDDED puts one device's identity into the image: every device that installs "
-                 "it becomes that device")
+            _say(
+                "warning: OTA_IDENTITY_EMBEDDED puts one device's identity into the image: every device that installs "
+                "it becomes that device"
+            )
 
     def _user_templates(self) -> Optional[str]:
         folder = os.path.join(self.folder, "templates")
@@ -154,9 +159,11 @@ class _Hook:
         ota = self._ota()
         flags = " ".join([*self.solution.CFLAGS, ota.build_config.cflag])
         if LOCAL_RSA in flags:
-            raise SettingsError(f"a cflag defines {LOCAL_RSA}, which is for the setting of that name to decide",
-                                remedy=f"take -D{LOCAL_RSA}… out of the cflag in package.yaml and set "
-                                       f"`{LOCAL_RSA}: y` or `OTA_CONFIG_CLOUD_RSA: y` under def_config")
+            raise SettingsError(
+                f"a cflag defines {LOCAL_RSA}, which is for the setting of that name to decide",
+                remedy=f"take -D{LOCAL_RSA}… out of the cflag in package.yaml and set "
+                f"`{LOCAL_RSA}: y` or `OTA_CONFIG_CLOUD_RSA: y` under def_config",
+            )
         # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
         if settings.security == "local":
             self.components.set_define(ota, LOCAL_RSA, 1)
@@ -168,7 +175,8 @@ class _Hook:
         if ota is None:
             raise WorkspaceError(
                 f"the solution {self.name} does not use the component `ota`, so the firmware could not take any update",
-                remedy=f"add `- ota: master` under depends: in {os.path.join(self.folder, 'package.yaml')}")
+                remedy=f"add `- ota: master` under depends: in {os.path.join(self.folder, 'package.yaml')}",
+            )
         return ota
 
     # --- rendered sources
@@ -185,15 +193,19 @@ class _Hook:
         if relative is None and required:
             raise WorkspaceError(
                 f"the component `{component.name}` does not compile {kind.value}: no place for the public key",
-                remedy=f"list hal/{kind.value} under source_file: in {os.path.join(component.path, 'package.yaml')}")
+                remedy=f"list hal/{kind.value} under source_file: in {os.path.join(component.path, 'package.yaml')}",
+            )
         # The path that SCons gives the original in the component's build folder: what is rendered there takes its
         # place, in whatever order aos-tools reads the components.
         target = f"#out/{component.name}/{relative or kind.value}"
         user_file = os.path.join(component.path, *relative.split("/")) if relative else None
         own_template = os.path.isfile(os.path.join(self.folder, "templates", kind.value + ".j2"))
         node = self.env.OtaSource(
-            target, [self.env.File(user_file)] if user_file and not own_template else [],
-            OTA_DISPLAY=_display(user_file, self.folder), OTA_DOWNSTREAM=self._downstream(component, target))[0]
+            target,
+            [self.env.File(user_file)] if user_file and not own_template else [],
+            OTA_DISPLAY=_display(user_file, self.folder),
+            OTA_DOWNSTREAM=self._downstream(component, target),
+        )[0]
         if user_file:
             self.components.add_include_folder(component, os.path.dirname(user_file))
         else:
@@ -202,8 +214,11 @@ class _Hook:
     def _downstream(self, component: Any, target: str) -> List[str]:
         stem = component.name if component.name.startswith("lib") else "lib" + component.name
         made = os.path.join(self.folder, *target[1:].split("/"))
-        return [os.path.splitext(made)[0] + str(self.env["OBJSUFFIX"]),
-                os.path.join(self.solution.lib_path, stem + ".a"), *self._programs()]
+        return [
+            os.path.splitext(made)[0] + str(self.env["OBJSUFFIX"]),
+            os.path.join(self.solution.lib_path, stem + ".a"),
+            *self._programs(),
+        ]
 
     def _programs(self) -> List[str]:
         return [os.path.join(self.folder, "out", self.name, "aos.elf"), self.elf.abspath, self.binary.abspath]
@@ -212,8 +227,9 @@ class _Hook:
 
     def _identity(self) -> None:
         solution = self.solution
-        objects = self.env.OtaIdentity(f"#out/{LIBRARY}/ota_identity{self.env['OBJSUFFIX']}", [],
-                                       OTA_DOWNSTREAM=self._programs())
+        objects = self.env.OtaIdentity(
+            f"#out/{LIBRARY}/ota_identity{self.env['OBJSUFFIX']}", [], OTA_DOWNSTREAM=self._programs()
+        )
         library = self.env.StaticLibrary(os.path.join(solution.lib_path, LIBRARY), objects)
         self.env.Default(library)
         if LIBRARY not in solution.libs:
@@ -248,11 +264,17 @@ class _Hook:
         root = find_root(self.folder)
         return Workplace(
             root=root,
-            components=tuple(Component(
-                component.name, str(component.version or ""), component.type,
-                os.path.relpath(os.path.realpath(component.path), os.path.realpath(root)).replace(os.sep, "/"),
-                str(component.license or ""), tuple(sorted({str(name) for one in component.depends for name in one})),
-            ) for component in self.solution.components),
+            components=tuple(
+                Component(
+                    component.name,
+                    str(component.version or ""),
+                    component.type,
+                    os.path.relpath(os.path.realpath(component.path), os.path.realpath(root)).replace(os.sep, "/"),
+                    str(component.license or ""),
+                    tuple(sorted({str(name) for one in component.depends for name in one})),
+                )
+                for component in self.solution.components
+            ),
             compiler=self.env.WhereIs(self.env.subst("$CC")),
             packages=("aos-tools", "scons"),
         )
@@ -260,9 +282,13 @@ class _Hook:
     def _image(self, settings: OtaSettings) -> None:
         # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
         steps = self.components.take_image_steps()
-        image = self.env.OtaImage(self.env.File(self.site.image), [self.binary, self.elf],
-                                  OTA_SITE=replace(self.site, steps=tuple(steps),
-                                                   workplace=self._workplace() if settings.provenance else None))
+        image = self.env.OtaImage(
+            self.env.File(self.site.image),
+            [self.binary, self.elf],
+            OTA_SITE=replace(
+                self.site, steps=tuple(steps), workplace=self._workplace() if settings.provenance else None
+            ),
+        )
         # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
         # as it does without us, and whether there is anything to do afterwards is found out by content.
         self.env.AlwaysBuild(image)
@@ -284,11 +310,25 @@ class _Hook:
         if find_source(self.solution.solution_component, SourceKind.APP.value) is None:
             stem = os.path.join(self.folder, "out", self.name, "otaappdemo")
             rendered += [stem + str(self.env["OBJSUFFIX"]), stem + ".d"]
-        self.env.Clean(library, [path for path in (
-            *rendered, site.image, site.image + XZ_SUFFIX, diff_name(site.image),
-            *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
-            *remembered_modules(site), site.manifest, site.state, shared_lock(site),
-            os.path.join(self.out, _LOCK)) if path])
+        self.env.Clean(
+            library,
+            [
+                path
+                for path in (
+                    *rendered,
+                    site.image,
+                    site.image + XZ_SUFFIX,
+                    diff_name(site.image),
+                    *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
+                    *remembered_modules(site),
+                    site.manifest,
+                    site.state,
+                    shared_lock(site),
+                    os.path.join(self.out, _LOCK),
+                )
+                if path
+            ],
+        )
         self.env.Default(library)
 
     def _forget_rendered(self, component: Any, kind: SourceKind) -> None:

@@ -34,7 +34,8 @@ def register(env: Any) -> None:
         "OtaSource": Builder(action=Action(actions.render, "OTA $TARGET"), emitter=_emit_source),
         "OtaIdentity": Builder(
             action=Action(actions.compile_identity, "CC $TARGET", varlist=["CC", "CFLAGS", "CCFLAGS"]),
-            emitter=_emit_identity),
+            emitter=_emit_identity,
+        ),
         "OtaImage": Builder(action=Action(actions.image, None), emitter=_emit_image),
     }
     for name, builder in builders.items():
@@ -105,8 +106,11 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
 def _templates(env: Any, name: str) -> List[Any]:
     """What ``name`` may be rendered from: its own template and every partial, but not the other targets' own."""
     others = {f"{other}{SUFFIX}" for other in _RENDERED if other != name}
-    return [_file(env, file) for template, (_, file) in actions.templates_of(env).items()
-            if template.removeprefix(OWN) not in others]
+    return [
+        _file(env, file)
+        for template, (_, file) in actions.templates_of(env).items()
+        if template.removeprefix(OWN) not in others
+    ]
 
 
 def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
@@ -135,9 +139,11 @@ def _source_key(kind: SourceKind, settings: OtaSettings) -> str:
     if kind is SourceKind.APP:
         values = {"version": settings.app_version, "identity": settings.identity}
         if settings.identity == "embedded":
-            values.update(product_key=settings.product_key, device_name=settings.device_name,
-                          secrets=[settings.secrets.product_secret is not None,
-                                   settings.secrets.device_secret is not None])
+            values.update(
+                product_key=settings.product_key,
+                device_name=settings.device_name,
+                secrets=[settings.secrets.product_secret is not None, settings.secrets.device_secret is not None],
+            )
     return _stable(values)
 
 
@@ -145,24 +151,35 @@ def _identity_key(settings: OtaSettings) -> str:
     if settings.identity != "embedded":
         return _stable({"identity": settings.identity})
     secrets = settings.secrets
-    return _stable({
-        "identity": settings.identity,
-        "product_secret": secrets.product_secret.fingerprint("product_secret") if secrets.product_secret else None,
-        "device_secret": secrets.device_secret.fingerprint("device_secret") if secrets.device_secret else None,
-    })
+    return _stable(
+        {
+            "identity": settings.identity,
+            "product_secret": secrets.product_secret.fingerprint("product_secret") if secrets.product_secret else None,
+            "device_secret": secrets.device_secret.fingerprint("device_secret") if secrets.device_secret else None,
+        }
+    )
 
 
 def _image_key(settings: OtaSettings) -> str:
-    return _stable({
-        "version": settings.app_version, "security": settings.security, "identity": settings.identity,
-        "partition": settings.partition_size, "new_key": settings.allow_new_key,
-        "changed_payload": settings.allow_changed_payload,
-        "xz": settings.compress_xz, "diff": settings.diff, "magic": settings.image_magic, "modules": settings.modules,
-        "provenance": settings.provenance,
-        "next_key": settings.embed_next_key, "development_key": settings.allow_development_key,
-        "second": [settings.second_signer, settings.second_public_key, settings.second_approval],
-        **({"signer": _reference(settings)} if _reference(settings) else {}),
-    })
+    return _stable(
+        {
+            "version": settings.app_version,
+            "security": settings.security,
+            "identity": settings.identity,
+            "partition": settings.partition_size,
+            "new_key": settings.allow_new_key,
+            "changed_payload": settings.allow_changed_payload,
+            "xz": settings.compress_xz,
+            "diff": settings.diff,
+            "magic": settings.image_magic,
+            "modules": settings.modules,
+            "provenance": settings.provenance,
+            "next_key": settings.embed_next_key,
+            "development_key": settings.allow_development_key,
+            "second": [settings.second_signer, settings.second_public_key, settings.second_approval],
+            **({"signer": _reference(settings)} if _reference(settings) else {}),
+        }
+    )
 
 
 def _stable(values: Dict[str, object]) -> str:

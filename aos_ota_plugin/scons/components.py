@@ -47,7 +47,8 @@ class Components:
             define = component.build_config.define
             # aos-tools quotes the values of a mapping and takes a list as it is: each is added to in its own form.
             component.build_config.define = (
-                {**define, name: value} if isinstance(define, dict) else [*_listed(define), f"{name}={value}"])
+                {**define, name: value} if isinstance(define, dict) else [*_listed(define), f"{name}={value}"]
+            )
 
     def compile_all_with(self, flags: Sequence[str], environment: Mapping[str, str]) -> None:
         """Compile every component with more flags and variables, those that are still to be read, too."""
@@ -95,9 +96,10 @@ class Components:
         solution = self.solution
         stem = component.name if component.name.startswith("lib") else "lib" + component.name
         for folder, name in (
-                (solution.lib_path, stem + ".a"),
-                (solution.userspace_lib_path, stem + ".a"),
-                (solution.dylib_path, stem + ".so")):
+            (solution.lib_path, stem + ".a"),
+            (solution.userspace_lib_path, stem + ".a"),
+            (solution.dylib_path, stem + ".so"),
+        ):
             node = self._env.File(os.path.join(folder, name))
             if node.has_builder():
                 return node

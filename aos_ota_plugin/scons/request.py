@@ -27,14 +27,18 @@ class BuildRequest:
             raise WorkspaceError(
                 f"`aos-ota make` asked for the board {order.board}, and this build is for {board or 'none'}",
                 remedy="the solution's Makefile has to hand its BOARD to scons: `scons --board=$(BOARD)`; where "
-                "aos-tools starts scons without make, choose the board in package.yaml, under hw_info")
+                "aos-tools starts scons without make, choose the board in package.yaml, under hw_info",
+            )
         self.schema = load_schema()
-        self.pairs = asked_for(Request(
-            scons=SCons.Script.ARGLIST,
-            behind_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
-            makeflags=os.environ.get("MAKEFLAGS", ""),
-            handed_over=order.settings if order else (),
-        ), self.schema.symbols)
+        self.pairs = asked_for(
+            Request(
+                scons=SCons.Script.ARGLIST,
+                behind_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
+                makeflags=os.environ.get("MAKEFLAGS", ""),
+                handed_over=order.settings if order else (),
+            ),
+            self.schema.symbols,
+        )
 
     def warning(self) -> Optional[str]:
         """Say which settings stand in the environment alone, where they set nothing."""
@@ -59,8 +63,10 @@ class BuildRequest:
         try:
             data = read_bounded(file)
         except OSError as error:
-            raise SettingsError(f"cannot read what `aos-ota make` handed over, {file}: {error.strerror or error}",
-                                remedy=f"`unset {handover.VARIABLE}` if no `aos-ota make` is running") from None
+            raise SettingsError(
+                f"cannot read what `aos-ota make` handed over, {file}: {error.strerror or error}",
+                remedy=f"`unset {handover.VARIABLE}` if no `aos-ota make` is running",
+            ) from None
         order = handover.parse_order(data, file)
         if not _same_folder(order.solution, folder):
             return None
@@ -70,8 +76,10 @@ class BuildRequest:
 
     def _report(self, state: str, manifest: str) -> None:
         if self._reports:
-            atomic.write_atomic(os.path.join(self._reports, handover.REPORT),
-                               handover.report_to_json(handover.Report(self._nonce, state, manifest)))
+            atomic.write_atomic(
+                os.path.join(self._reports, handover.REPORT),
+                handover.report_to_json(handover.Report(self._nonce, state, manifest)),
+            )
 
 
 def _split(targets: List[str]) -> List[Tuple[str, str]]:

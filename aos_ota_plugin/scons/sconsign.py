@@ -39,10 +39,12 @@ def recorded_targets(folder: str) -> Optional[Set[str]]:
         database = SCons.dblite.open(os.path.join(folder, SCons.SConsign.DB_Name), "r")
     except OSError:
         return set()
-    return {os.path.normcase(os.path.normpath(os.path.join(folder, where, name)))
-            for where in list(database.keys())
-            for name, entry in _entries(database[where]).items()
-            if getattr(getattr(entry, "binfo", None), "bactsig", None)}
+    return {
+        os.path.normcase(os.path.normpath(os.path.join(folder, where, name)))
+        for where in list(database.keys())
+        for name, entry in _entries(database[where]).items()
+        if getattr(getattr(entry, "binfo", None), "bactsig", None)
+    }
 
 
 def _entries(pickled: bytes) -> Dict[str, Any]:
@@ -76,10 +78,14 @@ def _explaining(write: Callable[[], None]) -> Callable[[], None]:
             for database in databases:
                 _give_up(database)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            show(OutputError(
-                f"SCons cannot write its record of this build, {_name(databases, error)}: {error.strerror or error}",
-                remedy=("free some space" if full else "make the file and its folder writable")
-                + " and build again; what was not recorded is built anew"))
+            show(
+                OutputError(
+                    f"SCons cannot write its record of this build, {_name(databases, error)}: "
+                    f"{error.strerror or error}",
+                    remedy=("free some space" if full else "make the file and its folder writable")
+                    + " and build again; what was not recorded is built anew",
+                )
+            )
             SCons.Script.Exit(2)
 
     return write_or_explain

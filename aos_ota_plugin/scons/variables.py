@@ -33,7 +33,7 @@ class BuildSettings(NamedTuple):
 
 
 def settings_from_aos(
-    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], schema: Schema,
+    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], schema: Schema
 ) -> BuildSettings:
     """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
 
@@ -48,8 +48,13 @@ def settings_from_aos(
     waiting = [component for component in solution.cond_components if component not in used]
     members = [_member(component, component in used, schema.symbols) for component in [*used, *waiting]]
     reading = read_members(members, solution.solution_component.name, arguments, schema.symbols)
-    settings = resolve(with_saved(folder, reading.layers, arguments), schema=schema, solution_dir=folder,
-                       secrets=load_secrets(folder, os.environ, ask_secret), known_foreign=reading.foreign)
+    settings = resolve(
+        with_saved(folder, reading.layers, arguments),
+        schema=schema,
+        solution_dir=folder,
+        secrets=load_secrets(folder, os.environ, ask_secret),
+        known_foreign=reading.foreign,
+    )
     return BuildSettings(settings, reading.notices)
 
 
@@ -59,8 +64,12 @@ def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
     package = None
     to_us = component.type in ("solution", "board")
     capitals = text.upper()
-    if in_use and (to_us or any(word in capitals for word in _OURS) or _may_repeat(text)
-                   or any(name in symbols for name in component.defconfig)):
+    if in_use and (
+        to_us
+        or any(word in capitals for word in _OURS)
+        or _may_repeat(text)
+        or any(name in symbols for name in component.defconfig)
+    ):
         package = parse_package(text, component.path)
         _refuse_other_reading(component, package, symbols)
     return Member(component.name, component.type, in_use, component.defconfig, condition_names(text), package)
@@ -80,8 +89,11 @@ def _refuse_other_reading(component: Any, package: Package, symbols: Collection[
     ours = {raw.name: raw.value for raw in package.def_config if raw.name in symbols}
     if theirs != ours:
         names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
-        raise WorkspaceError(f"{', '.join(names)}: aos-tools reads this file in another way than aos_ota_plugin",
-                             place=Place(package.file), remedy="write the settings plainly, one `NAME: value` a line")
+        raise WorkspaceError(
+            f"{', '.join(names)}: aos-tools reads this file in another way than aos_ota_plugin",
+            place=Place(package.file),
+            remedy="write the settings plainly, one `NAME: value` a line",
+        )
 
 
 def settings_from_variables(env: Any) -> OtaSettings:
@@ -101,15 +113,19 @@ def settings_from_variables(env: Any) -> OtaSettings:
         text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
         layer.append(RawSetting(name, text, text, origin))
     try:
-        return resolve([layer], schema=schema, solution_dir=folder,
-                       secrets=load_secrets(folder, os.environ, ask_secret))
+        return resolve(
+            [layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret)
+        )
     except SettingsError as error:
         package = os.path.join(folder, PACKAGE_YAML)
         if error.place is None or error.place.file != package:
             raise
         name = error.problem.partition(":")[0]
-        raise SettingsError(error.problem, place=Place(os.path.join(folder, "SConstruct")),
-                            remedy=f"give the environment {name}=…; README tells what belongs there") from None
+        raise SettingsError(
+            error.problem,
+            place=Place(os.path.join(folder, "SConstruct")),
+            remedy=f"give the environment {name}=…; README tells what belongs there",
+        ) from None
 
 
 def _is_slip(name: str, symbols: Collection[str]) -> bool:

@@ -46,7 +46,8 @@ def asked_for(request: Request, names: Collection[str]) -> List[Tuple[str, str]]
             raise SettingsError(
                 f"{name}: this build was asked for one value, and scons was given another one",
                 remedy=f"take {name}=… off the scons line in the solution's Makefile: it is read from make. Where it "
-                "is not there, a make around this build has set it: `unset MAKEFLAGS`")
+                "is not there, a make around this build has set it: `unset MAKEFLAGS`",
+            )
     return [(name, value) for name, value in {**asked, **scons}.items() if name not in NOT_SETTINGS]
 
 
@@ -60,5 +61,7 @@ def environment_warning(environment: Mapping[str, str], pairs: Pairs, names: Col
     if not alone:
         return None
     verb, them = ("stands", "it") if len(alone) == 1 else ("stand", "them")
-    return (f"{', '.join(alone)} {verb} in the environment, which sets nothing; to set {them}: "
-            f"`aos make {' '.join(f'{name}=…' for name in alone)}`")
+    return (
+        f"{', '.join(alone)} {verb} in the environment, which sets nothing; to set {them}: "
+        f"`aos make {' '.join(f'{name}=…' for name in alone)}`"
+    )

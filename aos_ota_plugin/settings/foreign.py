@@ -8,14 +8,29 @@ from typing import Collection, Optional, Sequence
 from aos_ota_plugin.settings.raw import COMMAND_LINE, RawSetting, complaint
 
 # Macros that the vendor's ota component and its agent test or let a build define.
-DEVICE_MACROS = frozenset((
-    "OTA_CONFIG_BLE", "OTA_CONFIG_DIFF", "OTA_CONFIG_DOWNLOAD", "OTA_CONFIG_ITLS",
-    "OTA_CONFIG_LOCAL_UART_DOWNLOAD", "OTA_CONFIG_MCU_CAN", "OTA_CONFIG_MCU_OTA", "OTA_CONFIG_MCU_UBUS",
-    "OTA_CONFIG_MCU_YMODEM",
-    "OTA_CONFIG_SECURE_DL_MODE", "OTA_CONFIG_SLAVE", "OTA_CONFIG_UAGENT", "OTA_DOWNLOAD_BLOCK_SIZE",
-    "OTA_DOWNLOAD_RETRY_CNT", "OTA_DOWNLOAD_TIMEOUT", "OTA_FLASH_BLOCK_SIZE", "OTA_FLASH_WRITE_CACHE_SIZE",
-    "OTA_LINUX", "OTA_SIGNAL_CHANNEL",
-))
+DEVICE_MACROS = frozenset(
+    (
+        "OTA_CONFIG_BLE",
+        "OTA_CONFIG_DIFF",
+        "OTA_CONFIG_DOWNLOAD",
+        "OTA_CONFIG_ITLS",
+        "OTA_CONFIG_LOCAL_UART_DOWNLOAD",
+        "OTA_CONFIG_MCU_CAN",
+        "OTA_CONFIG_MCU_OTA",
+        "OTA_CONFIG_MCU_UBUS",
+        "OTA_CONFIG_MCU_YMODEM",
+        "OTA_CONFIG_SECURE_DL_MODE",
+        "OTA_CONFIG_SLAVE",
+        "OTA_CONFIG_UAGENT",
+        "OTA_DOWNLOAD_BLOCK_SIZE",
+        "OTA_DOWNLOAD_RETRY_CNT",
+        "OTA_DOWNLOAD_TIMEOUT",
+        "OTA_FLASH_BLOCK_SIZE",
+        "OTA_FLASH_WRITE_CACHE_SIZE",
+        "OTA_LINUX",
+        "OTA_SIGNAL_CHANNEL",
+    )
+)
 _SLIP = 0.85
 """How much a name without ``OTA_`` has to be like one of ours to be taken for it; APP_VERSION is less."""
 _AOS_VERSION = re.compile(r"OTA_(?:\w+_)?SW_VERSION")  # aos adds one to the def_config of every component
@@ -56,7 +71,7 @@ def _meant(name: str, names: Collection[str], *, anywhere: bool) -> Optional[str
     """Return the setting that a name without ``OTA_`` in front was meant to be, None where it may be another's."""
     upper = name.upper()
     if upper.startswith("CONFIG_OTA_"):
-        plain = upper[len("CONFIG_"):]
+        plain = upper[len("CONFIG_") :]
         return plain if plain in names else nearest(plain, names, _SLIP)
     if not anywhere:
         return None

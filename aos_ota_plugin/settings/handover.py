@@ -75,5 +75,8 @@ def _is_pair(value: object) -> bool:
 
 
 def _strange(file: str) -> FormatError:
-    return FormatError("this is not what `aos-ota make` writes", place=Place(file),
-                       remedy="start the build with `aos-ota make`, of the version that the build itself uses")
+    return FormatError(
+        "this is not what `aos-ota make` writes",
+        place=Place(file),
+        remedy="start the build with `aos-ota make`, of the version that the build itself uses",
+    )

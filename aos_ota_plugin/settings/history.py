@@ -44,11 +44,29 @@ def search_history(folder: str, secrets: Mapping[str, bytes]) -> Optional[Histor
 
     if not in_repository(folder):
         return None
-    command = git_command("--no-pager", "log", "--all", "--patch", "--unified=0", "--no-color", "--no-ext-diff",
-                          "--no-textconv", "--no-renames", "--format=%x00%H", "--", ".")
+    command = git_command(
+        "--no-pager",
+        "log",
+        "--all",
+        "--patch",
+        "--unified=0",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+        "--format=%x00%H",
+        "--",
+        ".",
+    )
     try:
-        process = subprocess.Popen(command, cwd=folder, env=git_environment(), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     except OSError:
         return None
     timer = threading.Timer(_TIMEOUT_SECONDS, process.kill)

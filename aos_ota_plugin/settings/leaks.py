@@ -37,7 +37,7 @@ def refuse_secret(name: str, text: str, origin: Origin) -> None:
     where = "on the command line" if origin.kind == COMMAND_LINE else f"in {origin.kind}"
     variable = secret_variable(name, text)
     if variable is not None:
-        yaml_key = variable[len("AOS_OTA_"):].lower()
+        yaml_key = variable[len("AOS_OTA_") :].lower()
         raise SecretError(
             f"{name}: a secret stands {where}",
             place=origin.place,

@@ -19,7 +19,7 @@ def command_line_variables(makeflags: str) -> List[Tuple[str, str]]:
     """List the variables of make's command line, names and values, as they were typed but for blanks in front."""
     words = _words(makeflags)
     if "--" in words:
-        words = words[words.index("--") + 1:]
+        words = words[words.index("--") + 1 :]
     pairs = (word.partition("=") for word in words if "=" in word and not word.startswith("-"))
     return [(name.rstrip(":"), value) for name, _, value in pairs]
 

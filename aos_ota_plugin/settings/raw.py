@@ -36,9 +36,7 @@ class RawSetting(NamedTuple):
         return f"RawSetting({self.name!r}, from {self.origin})"
 
 
-def complaint(
-    raw: RawSetting, problem: str, remedy: str, error: Type[OtaError] = SettingsError
-) -> OtaError:
+def complaint(raw: RawSetting, problem: str, remedy: str, error: Type[OtaError] = SettingsError) -> OtaError:
     """Make an error about one value, saying where it stands even when that is no file."""
     place = raw.origin.place
     where = "" if place else f" ({'on the ' if raw.origin.kind == COMMAND_LINE else ''}{raw.origin.kind})"

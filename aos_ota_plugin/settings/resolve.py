@@ -22,14 +22,7 @@ from aos_ota_plugin.settings.leaks import refuse_secret
 from aos_ota_plugin.settings.raw import DEFAULT, Origin, RawSetting, complaint
 from aos_ota_plugin.settings.schema import Schema
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE, VARIABLES, Secrets
-from aos_ota_plugin.settings.values import (
-    as_bool,
-    as_device_name,
-    as_path,
-    as_product_key,
-    as_size,
-    as_version,
-)
+from aos_ota_plugin.settings.values import as_bool, as_device_name, as_path, as_product_key, as_size, as_version
 
 Layers = Sequence[Sequence[RawSetting]]
 T = TypeVar("T")
@@ -106,7 +99,7 @@ class OtaSettings:
 
 
 def resolve(
-    layers: Layers, *, schema: Schema, solution_dir: str, secrets: Secrets, known_foreign: Collection[str] = (),
+    layers: Layers, *, schema: Schema, solution_dir: str, secrets: Secrets, known_foreign: Collection[str] = ()
 ) -> OtaSettings:
     """Merge layers, lowest first, over the schema's defaults, and check the outcome.
 
@@ -140,7 +133,7 @@ def resolve(
         base_release=values.path("OTA_BASE_RELEASE", solution_dir),
         allow_new_key=values.of("OTA_ALLOW_NEW_KEY", as_bool),
         allow_changed_payload=values.of("OTA_ALLOW_CHANGED_PAYLOAD", as_bool),
-        image_magic=image.name[len(_IMAGE):],
+        image_magic=image.name[len(_IMAGE) :],
         modules=values.path("OTA_MODULES", solution_dir),
         compress_xz=values.of("OTA_COMPRESS_XZ", as_bool),
         diff=values.of("OTA_DIFF", as_bool),
@@ -213,11 +206,13 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
         raise SettingsError(
             "OTA_SIGNING_KEY: no signing key is set, and this build signs its images",
             place=signer.origin.place or Place(package),
-            remedy="set OTA_SIGNING_KEY to the path of the private key under def_config; `aos-ota keygen` "
-            "makes one",
+            remedy="set OTA_SIGNING_KEY to the path of the private key under def_config; `aos-ota keygen` makes one",
         )
-    if settings.security == "local" and settings.public_key is None and (
-            settings.signing_key or "").lower().startswith(("command:", "release:")):
+    if (
+        settings.security == "local"
+        and settings.public_key is None
+        and (settings.signing_key or "").lower().startswith(("command:", "release:"))
+    ):
         raise SettingsError(
             "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
             place=settings.origins["OTA_SIGNING_KEY"].place or Place(package),
@@ -227,8 +222,7 @@ def _refuse_missing(settings: OtaSettings, solution_dir: str, identity: Picked, 
         raise SettingsError(
             "OTA_PUBLIC_KEY: no public key is set, and devices check the platform's signature with it",
             place=signer.origin.place or Place(package),
-            remedy="copy the public key from the platform's console into a file and set OTA_PUBLIC_KEY to its "
-            "path",
+            remedy="copy the public key from the platform's console into a file and set OTA_PUBLIC_KEY to its path",
         )
     if settings.diff and settings.base_release is None:
         raise SettingsError(
@@ -255,35 +249,59 @@ def _refuse_half_rotation(settings: OtaSettings, package: str) -> None:
         return
     place = settings.origins["OTA_EMBED_NEXT_KEY"].place or Place(package)
     if settings.security != "local":
-        raise SettingsError(f"OTA_EMBED_NEXT_KEY: in {settings.security} mode no key of ours signs", place=place,
-                            remedy="set it to n; a new key of the platform goes into OTA_PUBLIC_KEY")
+        raise SettingsError(
+            f"OTA_EMBED_NEXT_KEY: in {settings.security} mode no key of ours signs",
+            place=place,
+            remedy="set it to n; a new key of the platform goes into OTA_PUBLIC_KEY",
+        )
     if settings.key_ring is None:
-        raise SettingsError("OTA_EMBED_NEXT_KEY: no key ring is set, and the next key stands in one", place=place,
-                            remedy="set OTA_KEY_RING to an ota.keys.yaml with `current:` and `next:`")
+        raise SettingsError(
+            "OTA_EMBED_NEXT_KEY: no key ring is set, and the next key stands in one",
+            place=place,
+            remedy="set OTA_KEY_RING to an ota.keys.yaml with `current:` and `next:`",
+        )
     if settings.base_release is None:
         raise SettingsError(
             "OTA_EMBED_NEXT_KEY: no base release is set, and it cannot be proven that devices will take the new key",
-            place=place, remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field")
+            place=place,
+            remedy="set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field",
+        )
 
 
 def _refuse_half_approval(settings: OtaSettings, package: str) -> None:
     """What a second signer needs; and no rule of four eyes where nobody could keep it."""
-    names = [name for name, value in (
-        ("OTA_SECOND_PUBLIC_KEY", settings.second_public_key), ("OTA_SECOND_SIGNER", settings.second_signer),
-        ("OTA_SECOND_APPROVAL", settings.second_approval)) if value]
+    names = [
+        name
+        for name, value in (
+            ("OTA_SECOND_PUBLIC_KEY", settings.second_public_key),
+            ("OTA_SECOND_SIGNER", settings.second_signer),
+            ("OTA_SECOND_APPROVAL", settings.second_approval),
+        )
+        if value
+    ]
     if not names:
         return
     place = settings.origins[names[0]].place or Place(package)
     if settings.security != "local":
-        raise SettingsError(f"{names[0]}: in {settings.security} mode this build signs nothing that a second signer "
-                            "could agree to", place=place, remedy=f"take {_listed(names)} out")
+        raise SettingsError(
+            f"{names[0]}: in {settings.security} mode this build signs nothing that a second signer could agree to",
+            place=place,
+            remedy=f"take {_listed(names)} out",
+        )
     if settings.second_signer and settings.second_approval:
-        raise SettingsError("OTA_SECOND_SIGNER and OTA_SECOND_APPROVAL are both set, and one approval is enough",
-                            place=place, remedy="keep the one that you use")
+        raise SettingsError(
+            "OTA_SECOND_SIGNER and OTA_SECOND_APPROVAL are both set, and one approval is enough",
+            place=place,
+            remedy="keep the one that you use",
+        )
     if settings.second_public_key is None and (
-            settings.second_approval or str(settings.second_signer).lower().startswith("command:")):
-        raise SettingsError(f"{names[0]}: no OTA_SECOND_PUBLIC_KEY is set, so anyone could be the second signer",
-                            place=place, remedy="set OTA_SECOND_PUBLIC_KEY to the file of their public key")
+        settings.second_approval or str(settings.second_signer).lower().startswith("command:")
+    ):
+        raise SettingsError(
+            f"{names[0]}: no OTA_SECOND_PUBLIC_KEY is set, so anyone could be the second signer",
+            place=place,
+            remedy="set OTA_SECOND_PUBLIC_KEY to the file of their public key",
+        )
 
 
 def _refuse_partial_identity(settings: OtaSettings, identity: Picked) -> None:
@@ -293,12 +311,15 @@ def _refuse_partial_identity(settings: OtaSettings, identity: Picked) -> None:
             missing.append((name, f"{name} under def_config"))
     if settings.secrets.device_secret is None:
         variable = VARIABLES["device_secret"]
-        missing.append(("the device secret", f"the device secret in the environment variable {variable} or as "
-                        f"device_secret in {SECRETS_FILE}"))
+        missing.append(
+            (
+                "the device secret",
+                f"the device secret in the environment variable {variable} or as device_secret in {SECRETS_FILE}",
+            )
+        )
     if missing:
         raise SettingsError(
-            f"OTA_IDENTITY_EMBEDDED: an identity inside the firmware needs "
-            f"{_listed([name for name, _ in missing])}",
+            f"OTA_IDENTITY_EMBEDDED: an identity inside the firmware needs {_listed([name for name, _ in missing])}",
             place=identity.origin.place,
             remedy=f"set {_listed([where for _, where in missing])}; or set OTA_IDENTITY_KV to y, and every "
             "device reads its own",

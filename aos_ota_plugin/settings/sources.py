@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from yaml.nodes import Node
 
 __all__ = [
-    "Dropped", "Origin", "RawSetting", "read_command_line", "read_def_config", "read_ota_config", "read_secrets_yaml",
+    "Dropped",
+    "Origin",
+    "RawSetting",
+    "read_command_line",
+    "read_def_config",
+    "read_ota_config",
+    "read_secrets_yaml",
     "read_sections",
 ]
 
@@ -72,25 +78,35 @@ def read_sections(yaml_text: YamlText) -> Sections:
             place=section.place,
             remedy="write one `NAME: value` a line under def_config, without hyphens",
         )
-    dropped = [Dropped(_raw(yaml_text, name, None, node), entry.key, entry.place)
-               for entry in sections if entry is not section
-               for name, node in yaml_text.pairs(entry.node)]
+    dropped = [
+        Dropped(_raw(yaml_text, name, None, node), entry.key, entry.place)
+        for entry in sections
+        if entry is not section
+        for name, node in yaml_text.pairs(entry.node)
+    ]
     for repeated in yaml_text.repeated_in(yaml_text.root) if yaml_text.root is not None else ():
         if repeated.key.value in _SECTIONS:
-            dropped += [Dropped(_raw(yaml_text, name, None, node), repeated.key.value, yaml_text.place(repeated.key))
-                        for name, node in yaml_text.pairs(repeated.lost)]
+            dropped += [
+                Dropped(_raw(yaml_text, name, None, node), repeated.key.value, yaml_text.place(repeated.key))
+                for name, node in yaml_text.pairs(repeated.lost)
+            ]
     if section is None:
         return Sections((), dropped)
-    settings = [_raw(yaml_text, entry.key, entry.value, entry.node)
-                for entry in yaml_text.entries(section.node, section.value)]
+    settings = [
+        _raw(yaml_text, entry.key, entry.value, entry.node) for entry in yaml_text.entries(section.node, section.value)
+    ]
     return Sections(settings, dropped + _dropped_in(yaml_text, section.node), _unusable(yaml_text, section))
 
 
 def _dropped_in(yaml_text: YamlText, node: Node) -> List[Dropped]:
     """Return what repeated keys drop of one section, or of the mappings that ``<<`` brings into it."""
-    dropped = [Dropped(_raw(yaml_text, repeated.key.value, None, repeated.lost), repeated.key.value,
-                       yaml_text.place(repeated.key))
-               for repeated in yaml_text.repeated_in(node) if not repeated.key.tag.endswith(":merge")]
+    dropped = [
+        Dropped(
+            _raw(yaml_text, repeated.key.value, None, repeated.lost), repeated.key.value, yaml_text.place(repeated.key)
+        )
+        for repeated in yaml_text.repeated_in(node)
+        if not repeated.key.tag.endswith(":merge")
+    ]
     for merges in yaml_text.merges_of(node):
         # Which of two merged mappings wins is not the same in all versions of PyYAML.
         counted = dict(yaml_text.pairs(merges.mapping))
@@ -147,8 +163,11 @@ def _refuse_repeated(settings: Sequence[RawSetting]) -> None:
         if earlier is not raw:
             line = earlier.origin.place.line if earlier.origin.place else 0
             here = raw.origin.place.line if raw.origin.place else 0
-            raise SettingsError(f"{raw.name}: it stands twice, in lines {line} and {here}", place=raw.origin.place,
-                                remedy="take one of the two out")
+            raise SettingsError(
+                f"{raw.name}: it stands twice, in lines {line} and {here}",
+                place=raw.origin.place,
+                remedy="take one of the two out",
+            )
 
 
 def _config_line(line: str, place: Place) -> RawSetting:

@@ -47,7 +47,7 @@ def as_text(raw: RawSetting) -> str:
 def as_version(raw: RawSetting) -> str:
     """Return a version: 1 to 63 letters, digits, dots, hyphens or underscores (the platform's own rule)."""
     if not isinstance(raw.value, str) and raw.value is not None:
-        suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[:VERSION_MAX - 4].strip("-")
+        suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[: VERSION_MAX - 4].strip("-")
         raise complaint(
             raw,
             f"YAML reads {_shown(raw)} as {_kind(raw.value)}, so this is no version",
@@ -60,9 +60,7 @@ def as_version(raw: RawSetting) -> str:
     remedy = "use only letters, digits, dots, hyphens and underscores, for example app-1.0.1"
     if len(version) > VERSION_MAX:
         raise complaint(
-            raw,
-            f"the version has {len(version)} characters; a device keeps {VERSION_MAX}",
-            "make it shorter",
+            raw, f"the version has {len(version)} characters; a device keeps {VERSION_MAX}", "make it shorter"
         )
     if not _VERSION.fullmatch(version):
         raise complaint(raw, f"the platform does not take {version!r} as a version", remedy)

@@ -94,16 +94,23 @@ def refuse_unusable_macro(code: CSource, place: ValuePlace, *, call: bool) -> No
             before = [other.text for other in tokens[max(0, index - 2) : index]]
             beside = tokens[max(0, index - 1) : index] + tokens[index + 1 : index + 2]
             if before[-1:] == ["sizeof"] or before == ["sizeof", "("]:
-                raise SourceError(problem + "measured with sizeof", place=code.place(token.start),
-                                  remedy=f"use strlen({name}) + 1")
+                raise SourceError(
+                    problem + "measured with sizeof", place=code.place(token.start), remedy=f"use strlen({name}) + 1"
+                )
             if any(other.kind == "string" and other.directive == token.directive for other in beside):
-                raise SourceError(problem + "joined with a string", place=code.place(token.start),
-                                  remedy="join them when the program runs, with snprintf")
+                raise SourceError(
+                    problem + "joined with a string",
+                    place=code.place(token.start),
+                    remedy="join them when the program runs, with snprintf",
+                )
     for variable in code.variables:
         use = next((token for token in variable.value if token.kind == "word" and token.text == name), None)
         if use is not None and variable.array is not None and not variable.stars and len(variable.value) == 1:
-            raise SourceError(problem + "the value of an array", place=code.place(use.start),
-                              remedy=f"make {variable.name.text} a pointer")
+            raise SourceError(
+                problem + "the value of an array",
+                place=code.place(use.start),
+                remedy=f"make {variable.name.text} a pointer",
+            )
         if use is not None and call and _needs_constant(variable):
             raise SourceError(
                 f"{name} becomes a function call, so it cannot be the value of a file-scope or static variable",

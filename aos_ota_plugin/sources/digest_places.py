@@ -75,5 +75,9 @@ def _only_array(code: CSource, name: str, size: int) -> Variable:
 
 def _holds_bytes(variable: Variable) -> bool:
     # Without a value and not at file scope, it is the member of a struct.
-    return (variable.array is not None and not variable.stars and "extern" not in variable.specifiers
-            and (bool(variable.value) or variable.depth == 0))
+    return (
+        variable.array is not None
+        and not variable.stars
+        and "extern" not in variable.specifiers
+        and (bool(variable.value) or variable.depth == 0)
+    )

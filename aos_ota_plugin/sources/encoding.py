@@ -20,8 +20,9 @@ def to_text(source: bytes, *, file: str) -> str:
     Raises SourceError for UTF-16, which the compiler cannot read either.
     """
     if source.startswith(_UTF16_BOMS):
-        raise SourceError("this source is UTF-16, which C compilers do not read", place=Place(file),
-                          remedy="save it as UTF-8")
+        raise SourceError(
+            "this source is UTF-16, which C compilers do not read", place=Place(file), remedy="save it as UTF-8"
+        )
     text = source.decode("latin-1")
     return " " * len(UTF8_BOM) + text[len(UTF8_BOM) :] if source.startswith(UTF8_BOM) else text
 

@@ -10,14 +10,7 @@ from __future__ import annotations
 from typing import List, Optional, Tuple
 
 from ..errors import SourceError
-from .app_places import (
-    VERSION_MACRO,
-    ValuePlace,
-    field_places,
-    refuse_secrets,
-    refuse_unusable_macro,
-    version_places,
-)
+from .app_places import VERSION_MACRO, ValuePlace, field_places, refuse_secrets, refuse_unusable_macro, version_places
 from .c_source import CSource
 from .c_text import c_string
 from .digest_places import plan_digest

@@ -8,18 +8,7 @@ values named here and the other templates of the set, and a name that is not def
 from __future__ import annotations
 
 from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Callable,
-    Dict,
-    Mapping,
-    NoReturn,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
-)
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, NoReturn, Optional, Sequence, Set, Tuple, Union
 
 from ..errors import OtaError, Place, SecretError, SourceError
 from .c_text import c_byte_list, c_bytes, c_string
@@ -90,9 +79,7 @@ def render_identity(identity: Union[EmbeddedSecrets, Kv], *, templates: Template
     return _render(IDENTITY_TEMPLATE, templates, context, hidden=tuple(secrets.values()))
 
 
-def _render(
-    name: str, templates: TemplateSet, context: Mapping[str, object], hidden: Sequence[str] = ()
-) -> str:
+def _render(name: str, templates: TemplateSet, context: Mapping[str, object], hidden: Sequence[str] = ()) -> str:
     environment = _environment(templates)
     try:
         text = environment.get_template(name).render(context)
@@ -113,8 +100,10 @@ def _environment(templates: TemplateSet) -> BoundedEnvironment:
         return (template.text, template.file, _always_current) if template else None
 
     environment = BoundedEnvironment(
-        FunctionLoader(load), longest=max((len(template.text) for template in templates.values()), default=0),
-        filters={"c_string": c_string, "c_bytes": c_bytes, "c_byte_list": c_byte_list})
+        FunctionLoader(load),
+        longest=max((len(template.text) for template in templates.values()), default=0),
+        filters={"c_string": c_string, "c_bytes": c_bytes, "c_byte_list": c_byte_list},
+    )
     environment.globals["fail"] = _fail
     return environment
 

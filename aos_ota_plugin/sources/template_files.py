@@ -41,10 +41,12 @@ def _read(folder: Path) -> Dict[str, Template]:
         try:
             text = read_bounded(path).decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise SourceError("this template is not UTF-8", place=Place(str(path)),
-                              remedy="save it as UTF-8") from None
+            raise SourceError("this template is not UTF-8", place=Place(str(path)), remedy="save it as UTF-8") from None
         except OSError as error:
-            raise SourceError(f"this template cannot be read: {error.strerror}", place=Place(str(path)),
-                              remedy="make it a readable file, or remove it") from error
+            raise SourceError(
+                f"this template cannot be read: {error.strerror}",
+                place=Place(str(path)),
+                remedy="make it a readable file, or remove it",
+            ) from error
         templates[path.relative_to(folder).as_posix()] = Template(text, str(path))
     return templates

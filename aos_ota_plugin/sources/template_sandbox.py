@@ -23,16 +23,80 @@ SECONDS = 20
 _ROUND = 2048  # so at most 32,768 rounds
 _WIDEST = 10_000
 _BITS = 4096
-_METHODS = frozenset((
-    "upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "swapcase", "casefold", "startswith",
-    "endswith", "split", "rsplit", "splitlines", "partition", "rpartition", "find", "rfind", "index", "count",
-    "removeprefix", "removesuffix", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
-    "isnumeric",
-    "isspace", "istitle", "isupper", "items", "keys", "values", "get", "hex", "bit_length"))
+_METHODS = frozenset(
+    (
+        "upper",
+        "lower",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "title",
+        "capitalize",
+        "swapcase",
+        "casefold",
+        "startswith",
+        "endswith",
+        "split",
+        "rsplit",
+        "splitlines",
+        "partition",
+        "rpartition",
+        "find",
+        "rfind",
+        "index",
+        "count",
+        "removeprefix",
+        "removesuffix",
+        "isalnum",
+        "isalpha",
+        "isascii",
+        "isdecimal",
+        "isdigit",
+        "isidentifier",
+        "islower",
+        "isnumeric",
+        "isspace",
+        "istitle",
+        "isupper",
+        "items",
+        "keys",
+        "values",
+        "get",
+        "hex",
+        "bit_length",
+    )
+)
 _FILTERS = (
-    "abs", "capitalize", "center", "count", "d", "default", "dictsort", "first", "float", "items", "last", "length",
-    "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr", "sort",
-    "string", "title", "trim", "unique", "upper")
+    "abs",
+    "capitalize",
+    "center",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "items",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sort",
+    "string",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+)
 _WIDE = re.compile(r"\*|[0-9]{4}")
 
 
@@ -83,8 +147,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             finalize=_finalize,
         )
         own = {name: self.filters[name] for name in _FILTERS}
-        bounded = {"format": self._format, "indent": self._indent, "int": _integer, "join": self._join,
-                   "replace": self._replace}
+        bounded = {
+            "format": self._format,
+            "indent": self._indent,
+            "int": _integer,
+            "join": self._join,
+            "replace": self._replace,
+        }
         self.filters = {name: self._paid(function) for name, function in {**own, **bounded, **filters}.items()}
         self.filters.update(_rounds=self._rounds, _concat=self._concat, _made=self.budget.made)
         del self.globals["lipsum"]
@@ -148,6 +217,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
                     raise SecurityError(f"{value} is more than a filter can be told")
             self.budget.pay(64)
             return self.budget.made(function(*arguments, **options))
+
         return filtered
 
     def _rounds(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -176,8 +246,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         lines = str(text).split("\n")
         margin = width if isinstance(width, str) else " " * int(width)
         self.budget.pay(len(lines) * (len(margin) + 8))
-        return "\n".join(margin + line if (line or blank) and (number or first) else line
-                         for number, line in enumerate(lines))
+        return "\n".join(
+            margin + line if (line or blank) and (number or first) else line for number, line in enumerate(lines)
+        )
 
     def _format(self, pattern: Any, *values: Any, **named: Any) -> str:
         text = str(pattern)

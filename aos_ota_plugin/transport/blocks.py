@@ -52,8 +52,10 @@ def announcement(file: Optional[Announced]) -> bytes:
     size = b"" if file.size is None else b"%d" % file.size
     text = name + b"\0" + size + b"\0"
     if len(text) > HEADER_SIZE:
-        raise FormatError(f"the name {file.name[:80]!a} is too long for Ymodem's first block of {HEADER_SIZE} bytes",
-                          remedy="send the file under a shorter name")
+        raise FormatError(
+            f"the name {file.name[:80]!a} is too long for Ymodem's first block of {HEADER_SIZE} bytes",
+            remedy="send the file under a shorter name",
+        )
     return block(0, text.ljust(HEADER_SIZE, b"\0"))
 
 

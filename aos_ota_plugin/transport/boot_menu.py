@@ -80,12 +80,16 @@ def enter(line: Line, *, seconds: float = ENTER_SECONDS) -> None:
         if text.endswith("CCC"):  # an earlier transfer waits for its file
             line.write(b"\x03")
             text = ""
-    raise TransferError(f"the board did not show its boot menu within {seconds:.0f} s",
-                        remedy="reset the board while this command waits, and check the port and its --baud")
+    raise TransferError(
+        f"the board did not show its boot menu within {seconds:.0f} s",
+        remedy="reset the board while this command waits, and check the port and its --baud",
+    )
 
 
 def write_file(
-    line: Line, upload: Upload, on_progress: Callable[[int], None] = lambda sent: None,
+    line: Line,
+    upload: Upload,
+    on_progress: Callable[[int], None] = lambda sent: None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Written:
     """From the prompt: write a file to flash. `tell` gets a sentence when bytes got lost and it starts again.
@@ -109,8 +113,10 @@ def write_file(
                 break
             tell(f"{lost.problem}; starting again ({attempt + 1} of {attempts})")
             _recover(line)
-    raise TransferError(f"bytes got lost in all {attempts} attempts, so the flash at this address is not usable now",
-                        remedy="use a shorter cable or a lower --baud, and send again before the board is rebooted")
+    raise TransferError(
+        f"bytes got lost in all {attempts} attempts, so the flash at this address is not usable now",
+        remedy="use a shorter cable or a lower --baud, and send again before the board is rebooted",
+    )
 
 
 def bank(line: Line) -> str:
@@ -135,8 +141,10 @@ def _ask(line: Line, key: bytes, answer: Pattern[str], what: str) -> str:
     text, found = _until(line, (answer, PROMPT), _REPLY)
     letter = answer.search(text)
     if not found or not letter:
-        raise TransferError(f"the board did not say {what}", remedy="this boot stage may have no A/B banks; choose by "
-                            "hand in a terminal program")
+        raise TransferError(
+            f"the board did not say {what}",
+            remedy="this boot stage may have no A/B banks; choose by hand in a terminal program",
+        )
     _until(line, (PROMPT,), _REPLY)
     return letter[1]
 
@@ -156,8 +164,10 @@ def _begin(line: Line, address: Optional[int], size: int, tell: Callable[[str], 
         raise LostBytesError(f"the board understood {taken[1][:20]!a} instead of the address 0x{target:x}")
     if found is _REFUSAL:
         refusal = _REFUSAL.search(text)
-        raise TransferError(f"the board refuses 0x{target:x}: {refusal[0] if refusal else ''}",
-                            remedy="give the start of a firmware partition with --address")
+        raise TransferError(
+            f"the board refuses 0x{target:x}: {refusal[0] if refusal else ''}",
+            remedy="give the start of a firmware partition with --address",
+        )
     if not found:
         raise LostBytesError(f"the board did not get ready for the file within {_ERASE:.0f} s")
     return target
@@ -190,23 +200,29 @@ def _leave_question(line: Line) -> None:
 def _target(text: str, address: Optional[int], size: int, tell: Callable[[str], None]) -> int:
     """Check the wanted address against the partitions that the board names, or take its own proposal."""
     partitions: Dict[str, Tuple[int, int]] = {
-        name: (int(start, 16), int(length, 16)) for name, start, length in _PARTITION.findall(text)}
+        name: (int(start, 16), int(length, 16)) for name, start, length in _PARTITION.findall(text)
+    }
     if address is None:
         backup = _BACKUP.search(text)
         if not backup and "OTA" not in partitions:
-            raise TransferError("the board does not say which partition is free",
-                                remedy="give the address with --address")
+            raise TransferError(
+                "the board does not say which partition is free", remedy="give the address with --address"
+            )
         address = int(backup[1], 16) if backup else partitions["OTA"][0]
     if not partitions:
         return address
     room = [start + length - address for start, length in partitions.values() if start <= address < start + length]
     listed = ", ".join(f"{name} 0x{start:x} to 0x{start + length:x}" for name, (start, length) in partitions.items())
     if not room:
-        raise TransferError(f"0x{address:x} is in none of the board's firmware partitions: {listed}",
-                            remedy="give the start of one with --address")
+        raise TransferError(
+            f"0x{address:x} is in none of the board's firmware partitions: {listed}",
+            remedy="give the start of one with --address",
+        )
     if size > max(room):
-        raise TransferError(f"the file has {size} bytes; at 0x{address:x} there is room for {max(room)} ({listed})",
-                            remedy="send the payload of this board (ota_rtos.bin)")
+        raise TransferError(
+            f"the file has {size} bytes; at 0x{address:x} there is room for {max(room)} ({listed})",
+            remedy="send the payload of this board (ota_rtos.bin)",
+        )
     for name, (start, length) in partitions.items():
         if address == start + length:  # the boot stage takes a partition's end for a part of it
             tell(f"0x{address:x} is also where {name} ends, and this boot stage then erases both: do not interrupt it")
@@ -246,12 +262,14 @@ def _recover(line: Line) -> None:
             _drain(line)
             return
         text = more[-100:]
-    raise TransferError("bytes got lost, and the board does not come back to its menu",
-                        remedy="reset the board and send again; do not let it boot the half-written partition")
+    raise TransferError(
+        "bytes got lost, and the board does not come back to its menu",
+        remedy="reset the board and send again; do not let it boot the half-written partition",
+    )
 
 
 def _until(
-    line: Line, patterns: Tuple[Pattern[str], ...], seconds: float, text: str = "",
+    line: Line, patterns: Tuple[Pattern[str], ...], seconds: float, text: str = ""
 ) -> Tuple[str, Optional[Pattern[str]]]:
     """Read until one of the patterns is found; return all that was read, and which it was, None after `seconds`."""
     end = line.now() + seconds

@@ -88,8 +88,10 @@ class Receiver:
         """Take what came in; return what to send, often nothing."""
         self._noise += len(received)
         if self._noise > NOISE_MAX:
-            raise TransferError("the line carries bytes, but no Ymodem", remedy="check --baud, and that the other side "
-                                "sends with Ymodem")
+            raise TransferError(
+                "the line carries bytes, but no Ymodem",
+                remedy="check --baud, and that the other side sends with Ymodem",
+            )
         if self._purging:
             return b""
         self._buffer += received
@@ -136,15 +138,18 @@ class Receiver:
         if number == (self._expected - 1) & 0xFF:
             return bytes((ACK,))  # it came before; our answer got lost
         if number != self._expected & 0xFF:
-            raise TransferError(f"block {number} came where {self._expected & 0xFF} was expected",
-                                remedy="send the file again")
+            raise TransferError(
+                f"block {number} came where {self._expected & 0xFF} was expected", remedy="send the file again"
+            )
         self._end_seen = False
         self._data += data
         self._expected += 1
         size = FILE_MAX if self._file.size is None else self._file.size
         if len(self._data) - len(data) > size:
-            raise TransferError(f"the sender sends more bytes of {self._file.name!a} than it announced, or than "
-                                f"{FILE_MAX}", remedy="check the file and send it again")
+            raise TransferError(
+                f"the sender sends more bytes of {self._file.name!a} than it announced, or than {FILE_MAX}",
+                remedy="check the file and send it again",
+            )
         return bytes((ACK,))
 
     def _take_announcement(self, number: int, data: bytes) -> bytes:
@@ -156,8 +161,10 @@ class Receiver:
             self.done = True
             return bytes((ACK,))
         if self._file.size is not None and self._file.size > FILE_MAX:
-            raise TransferError(f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are taken",
-                                remedy="copy a file of this size another way")
+            raise TransferError(
+                f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are taken",
+                remedy="copy a file of this size another way",
+            )
         self._data, self._expected, self._end_seen = bytearray(), 1, False
         return bytes((ACK, REQUEST))
 
@@ -169,8 +176,9 @@ class Receiver:
             return bytes((NAK,))
         size = self._file.size
         if size is not None and len(self._data) < size:
-            raise TransferError(f"{self._file.name!a} ended after {len(self._data)} of {size} bytes",
-                                remedy="send the file again")
+            raise TransferError(
+                f"{self._file.name!a} ended after {len(self._data)} of {size} bytes", remedy="send the file again"
+            )
         if len(self.files) >= FILES_MAX:
             raise TransferError(f"the sender sends more than {FILES_MAX} files", remedy="send them in an archive")
         self.files.append(Received(self._file.name, bytes(self._data[:size]), exact=size is not None))

@@ -17,18 +17,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Callable, Dict
 
-from aos_ota_plugin.transport.blocks import (
-    ACK,
-    CAN,
-    DATA_SIZE,
-    EOT,
-    NAK,
-    PAD,
-    REQUEST,
-    Announced,
-    announcement,
-    block,
-)
+from aos_ota_plugin.transport.blocks import ACK, CAN, DATA_SIZE, EOT, NAK, PAD, REQUEST, Announced, announcement, block
 from aos_ota_plugin.transport.trouble import LostBytesError, TransferError
 
 TRIES = 10
@@ -73,8 +62,13 @@ class Sender:
         self.leftover = b""
         """What came after the last answer: the receiver's own text."""
         self._answers: Dict[State, Callable[[int], bytes]] = {
-            State.START: self._in_start, State.HEADER: self._in_header, State.GO: self._in_go,
-            State.DATA: self._in_data, State.EOT: self._in_eot, State.NEXT: self._in_next, State.END: self._in_end,
+            State.START: self._in_start,
+            State.HEADER: self._in_header,
+            State.GO: self._in_go,
+            State.DATA: self._in_data,
+            State.EOT: self._in_eot,
+            State.NEXT: self._in_next,
+            State.END: self._in_end,
         }
 
     @property
@@ -205,8 +199,10 @@ class Sender:
     def _watch_cancel(self, byte: int) -> None:
         self._cancels = self._cancels + 1 if byte == CAN else 0
         if self._cancels >= 2:
-            raise TransferError(f"the receiver gave up after {self.acknowledged} of {len(self._data)} bytes",
-                                remedy="look at the receiver's own messages, then send again")
+            raise TransferError(
+                f"the receiver gave up after {self.acknowledged} of {len(self._data)} bytes",
+                remedy="look at the receiver's own messages, then send again",
+            )
 
     def _raise_lost(self, why: str) -> bytes:
         raise self._lost(why)
@@ -214,10 +210,13 @@ class Sender:
     def _lost(self, why: str) -> LostBytesError:
         return LostBytesError(
             f"{why} while waiting for {self.state.value}, after {self.acknowledged} of {len(self._data)} bytes",
-            remedy="use a shorter cable or a lower --baud, and send again")
+            remedy="use a shorter cable or a lower --baud, and send again",
+        )
 
     def _silent(self) -> TransferError:
-        problem = (f"the receiver did not answer: waited for {self.state.value}, after {self.acknowledged} of "
-                   f"{len(self._data)} bytes")
+        problem = (
+            f"the receiver did not answer: waited for {self.state.value}, after {self.acknowledged} of "
+            f"{len(self._data)} bytes"
+        )
         kind = LostBytesError if self.state is not State.START and not self._resend else TransferError
         return kind(problem, remedy="check the cable, the port and its --baud, and that the receiver is waiting")

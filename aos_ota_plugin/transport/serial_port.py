@@ -30,8 +30,14 @@ class SerialPort:
     Raises TransferError when it cannot be opened, another program has it, or it stays away.
     """
 
-    def __init__(self, port: str, baud: int = BAUD, *, reopen_seconds: float = REOPEN_SECONDS,
-                 tell: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int = BAUD,
+        *,
+        reopen_seconds: float = REOPEN_SECONDS,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._name = port
         self._baud = baud
         self._reopen_seconds = reopen_seconds
@@ -41,8 +47,9 @@ class SerialPort:
     def __enter__(self) -> SerialPort:
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self._close()
 
     def now(self) -> float:
@@ -93,9 +100,11 @@ class SerialPort:
         except (OSError, ValueError, OverflowError) as problem:
             # pyserial's text says the name and the reason twice where there is an error number.
             number = getattr(problem, "errno", None)
-            raise TransferError(f"cannot open the port {self._name}: {os.strerror(number) if number else problem}",
-                                remedy="check its name and that no other program has it open; on Linux you may have to "
-                                "be in the group dialout") from None
+            raise TransferError(
+                f"cannot open the port {self._name}: {os.strerror(number) if number else problem}",
+                remedy="check its name and that no other program has it open; on Linux you may have to "
+                "be in the group dialout",
+            ) from None
 
     def _close(self) -> None:
         if self._serial is not None:
@@ -114,6 +123,8 @@ class SerialPort:
                 return
             except TransferError:
                 if self.now() >= end:
-                    raise TransferError(f"the port {self._name} went away and did not come back: {problem}",
-                                        remedy="plug it in again and send again") from None
+                    raise TransferError(
+                        f"the port {self._name} went away and did not come back: {problem}",
+                        remedy="plug it in again and send again",
+                    ) from None
                 time.sleep(_RETRY)

@@ -15,8 +15,10 @@ from aos_ota_plugin.images.tree import Part, shown
 __all__ = ["explain_payload", "inspect"]
 
 _LIST_MAX = 1000
-_REMEDY = ("give an OTA image (ota_rtos_ota.bin, .xz, .diff.bin), a data-file pack, a manifest, a layout or a key; of "
-           "the flashing file ota_rtos.bin, the ota_rtos_ota.bin beside it is the OTA file")
+_REMEDY = (
+    "give an OTA image (ota_rtos_ota.bin, .xz, .diff.bin), a data-file pack, a manifest, a layout or a key; of "
+    "the flashing file ota_rtos.bin, the ota_rtos_ota.bin beside it is the OTA file"
+)
 
 
 def inspect(data: bytes, *, file: str) -> Part:
@@ -26,8 +28,11 @@ def inspect(data: bytes, *, file: str) -> Part:
         OtaError: it is none of our files, or a document of ours with something wrong in it.
     """
     if len(data) > IMAGE_MAX:
-        raise FormatError(f"the file has more than {IMAGE_MAX} bytes, so it is none for a device of ours",
-                          place=Place(file), remedy=_REMEDY)
+        raise FormatError(
+            f"the file has more than {IMAGE_MAX} bytes, so it is none for a device of ours",
+            place=Place(file),
+            remedy=_REMEDY,
+        )
     try:
         return inspect_image(data)
     except FormatError as error:
@@ -48,8 +53,10 @@ def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
     if hashlib.sha256(data).hexdigest() != release.payload.sha256:
         return None
     files = ", ".join(shown(image.file) for image in release.images) or "none"
-    return (f"this is the payload of release {shown(release.version)} as it is flashed over a cable, not an OTA file; "
-            f"the OTA files made of it: {files}")
+    return (
+        f"this is the payload of release {shown(release.version)} as it is flashed over a cable, not an OTA file; "
+        f"the OTA files made of it: {files}"
+    )
 
 
 def _firmware(data: bytes) -> Optional[Part]:
@@ -93,8 +100,9 @@ def _document(data: bytes, file: str) -> Part:
     from aos_ota_plugin.release import layout, manifest
 
     if len(data) > DOCUMENT_MAX:
-        raise FormatError(f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file),
-                          remedy=_REMEDY)
+        raise FormatError(
+            f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file), remedy=_REMEDY
+        )
     try:
         value = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):

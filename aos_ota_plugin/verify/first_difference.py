@@ -83,10 +83,16 @@ def _tells(text: str) -> bool:
 
 def _remedy(ours: str, theirs: str) -> str:
     if _found(_DATE, ours) != _found(_DATE, theirs):
-        return ("a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
-                "or build both with OTA_REPRODUCIBLE=y")
+        return (
+            "a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
+            "or build both with OTA_REPRODUCIBLE=y"
+        )
     if _found(_PATH, ours) != _found(_PATH, theirs):
-        return ("the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
-                "cuts the workspace's own path off")
-    return ("build from the same sources, with the same compiler and settings, as the release was; `aos-ota "
-            "verify-release` without --rebuild shows what they were when it has a statement")
+        return (
+            "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
+            "cuts the workspace's own path off"
+        )
+    return (
+        "build from the same sources, with the same compiler and settings, as the release was; `aos-ota "
+        "verify-release` without --rebuild shows what they were when it has a statement"
+    )

@@ -70,9 +70,12 @@ def _link(file: str, manifest: Manifest, by_payload: Dict[str, Manifest]) -> Lin
     # OTA_ALLOW_NEW_KEY: whoever released it knew that no update brings it to those devices.
     known = any(proof.rule == NEW_KEY for proof in (*manifest.excused, *manifest.proofs))
     return Link(
-        file, manifest, OTHER_WAY if known else BROKEN,
+        file,
+        manifest,
+        OTHER_WAY if known else BROKEN,
         f"devices on {before.version} are in {before.security} mode and trust {_short(before.key_fingerprint)}; "
-        f"it is in {manifest.security} mode, signed by {_short(signer)}: they refuse it (OTA_VERIFY_RSA_FAIL)")
+        f"it is in {manifest.security} mode, signed by {_short(signer)}: they refuse it (OTA_VERIFY_RSA_FAIL)",
+    )
 
 
 def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
@@ -82,8 +85,10 @@ def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
         if link.step in (OTHER_WAY, UNKNOWN):
             notes.append(f"{manifest.version} ({link.file}): {link.detail}")
         if manifest.is_transition:
-            notes.append(f"{manifest.version} is a transition release: devices that skip it trust "
-                         f"{_short(manifest.signer)} and refuse what {_short(manifest.key_fingerprint)} signs")
+            notes.append(
+                f"{manifest.version} is a transition release: devices that skip it trust "
+                f"{_short(manifest.signer)} and refuse what {_short(manifest.key_fingerprint)} signs"
+            )
         retired = ring.retired_key(manifest.key_fingerprint) if ring else None
         if retired is not None:
             notes.append(f"devices on {manifest.version} trust the retired key {retired.shown}: who has it owns them")
@@ -92,8 +97,12 @@ def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
         key, solution = link.manifest.signer, link.manifest.solution
         if key and solution and solution not in solutions.setdefault(key, []):
             solutions[key].append(solution)
-    notes += [f"the key {_short(key)} signs {len(names)} products: {', '.join(names)}; devices of each install images "
-              "of the others" for key, names in solutions.items() if len(names) > 1]
+    notes += [
+        f"the key {_short(key)} signs {len(names)} products: {', '.join(names)}; devices of each install images "
+        "of the others"
+        for key, names in solutions.items()
+        if len(names) > 1
+    ]
     return notes
 
 
@@ -105,15 +114,21 @@ def _next_step(links: Sequence[Link], ring: Optional[KeyRing]) -> str:
     if ring.next is None:
         if latest is None or latest.key_fingerprint == current:
             return f"sign with the current key {ring.current.shown}"
-        return (f"devices on {latest.version} trust {_short(latest.key_fingerprint)}, and the ring's current key is "
-                f"{ring.current.shown}: correct the ring, or release a transition to it first")
+        return (
+            f"devices on {latest.version} trust {_short(latest.key_fingerprint)}, and the ring's current key is "
+            f"{ring.current.shown}: correct the ring, or release a transition to it first"
+        )
     bringing = next((link.manifest for link in links if link.manifest.key_fingerprint == ring.next.fingerprint), None)
     if bringing is None:
         base = f" and {latest.version} as the base release" if latest else ""
-        return (f"release a transition: OTA_EMBED_NEXT_KEY=y{base}, signed with the current key {ring.current.shown}; "
-                f"it brings {ring.next.shown}")
-    return (f"once the fleet runs {bringing.version}: make {ring.next.shown} the current key, retire "
-            f"{ring.current.shown}, take OTA_EMBED_NEXT_KEY out, and sign with the new current key")
+        return (
+            f"release a transition: OTA_EMBED_NEXT_KEY=y{base}, signed with the current key {ring.current.shown}; "
+            f"it brings {ring.next.shown}"
+        )
+    return (
+        f"once the fleet runs {bringing.version}: make {ring.next.shown} the current key, retire "
+        f"{ring.current.shown}, take OTA_EMBED_NEXT_KEY out, and sign with the new current key"
+    )
 
 
 def _short(fingerprint: Optional[str]) -> str:

@@ -63,23 +63,34 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
     """
     manifest = task.manifest
     if manifest.security == "local" and task.public_key is None:
-        raise ProofError("a signed release is built again with its public key", place=Place(task.file),
-                         remedy="give the public key that you trust with --public-key")
+        raise ProofError(
+            "a signed release is built again with its public key",
+            place=Place(task.file),
+            remedy="give the public key that you trust with --public-key",
+        )
     if task.base is None and manifest.is_transition:
-        raise ProofError("a transition release is made for the devices of the release before, which is not at hand",
-                         place=Place(task.file), remedy="give that release's folder with --base")
+        raise ProofError(
+            "a transition release is made for the devices of the release before, which is not at hand",
+            place=Place(task.file),
+            remedy="give that release's folder with --base",
+        )
     if task.base is None and any(image.kind == "diff" for image in manifest.images):
-        raise ProofError("the diff image is made from the release before, which is not at hand", place=Place(task.file),
-                         remedy="give that release's folder with --base")
+        raise ProofError(
+            "the diff image is made from the release before, which is not at hand",
+            place=Place(task.file),
+            remedy="give that release's folder with --base",
+        )
     folder = find_solution(solution)
     arguments = _arguments(task)
     aos = _find_aos()
     with _copy(folder) as copied:
         view = load_solution(copied)
         if manifest.solution and view.solution.name != manifest.solution:
-            raise ProofError(f"this release is one of {manifest.solution}, and the solution here is "
-                             f"{view.solution.name}", place=Place(view.solution.file),
-                             remedy="name the folder of the solution that it was built from")
+            raise ProofError(
+                f"this release is one of {manifest.solution}, and the solution here is {view.solution.name}",
+                place=Place(view.solution.file),
+                remedy="name the folder of the solution that it was built from",
+            )
         if manifest.board and view.board and view.board.name != manifest.board:
             arguments = ["-b", _safe("board", manifest.board), *arguments]
             view = load_solution(copied, board=manifest.board)
@@ -131,8 +142,10 @@ def _arguments(task: Task) -> List[str]:
 def _settings_of(manifest: Manifest) -> Dict[str, str]:
     kinds = {image.kind for image in manifest.images}
     return {
-        "OTA_APP_VERSION": manifest.version, f"OTA_IMAGE_{manifest.image_magic}": "y",
-        "OTA_COMPRESS_XZ": "y" if "xz" in kinds else "n", "OTA_DIFF": "y" if "diff" in kinds else "n",
+        "OTA_APP_VERSION": manifest.version,
+        f"OTA_IMAGE_{manifest.image_magic}": "y",
+        "OTA_COMPRESS_XZ": "y" if "xz" in kinds else "n",
+        "OTA_DIFF": "y" if "diff" in kinds else "n",
         **({"OTA_EMBED_NEXT_KEY": "y"} if manifest.is_transition else {}),
         "OTA_CONFIG_RSA": "n" if manifest.security == "none" else "y",
         **({f"OTA_CONFIG_{manifest.security.upper()}_RSA": "y"} if manifest.security != "none" else {}),
@@ -142,8 +155,10 @@ def _settings_of(manifest: Manifest) -> Dict[str, str]:
 
 def _safe(what: str, value: str) -> str:
     if not _SAFE.fullmatch(value):
-        raise FormatError(f"the release names {value[:40]!r} as {what}, which no build of ours has",
-                          remedy="get the release anew from where it was built")
+        raise FormatError(
+            f"the release names {value[:40]!r} as {what}, which no build of ours has",
+            remedy="get the release anew from where it was built",
+        )
     return value
 
 
@@ -161,8 +176,12 @@ def _copy(folder: str) -> Iterator[str]:
     solution = os.path.realpath(folder)
 
     def ignore(place: str, names: List[str]) -> List[str]:
-        skipped = [name for name in names if name in (".git", "__pycache__", ".sconsign.dblite")
-                   or os.path.realpath(os.path.join(place, name)) in left_out]
+        skipped = [
+            name
+            for name in names
+            if name in (".git", "__pycache__", ".sconsign.dblite")
+            or os.path.realpath(os.path.join(place, name)) in left_out
+        ]
         if os.path.realpath(place) == solution:
             skipped += [name for name in names if name in _BUILT]
         if os.path.basename(place) == "ota_bin":
@@ -174,8 +193,10 @@ def _copy(folder: str) -> Iterator[str]:
         try:
             shutil.copytree(root, target, symlinks=True, ignore=ignore)
         except (OSError, shutil.Error) as error:
-            raise BuildError(f"the workspace {root} cannot be copied to {target}: {_first(error)}",
-                             remedy="make room there, or set TMPDIR to a folder with room for the workspace") from None
+            raise BuildError(
+                f"the workspace {root} cannot be copied to {target}: {_first(error)}",
+                remedy="make room there, or set TMPDIR to a folder with room for the workspace",
+            ) from None
         yield os.path.join(target, os.path.relpath(solution, root))
 
 
@@ -219,12 +240,26 @@ def _hold(task: Task, copied: str) -> None:
 
 
 def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, str]:
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN", "AOS_OTA_PASSPHRASE_COMMAND")}
-    environment.update(TZ=zone, USER="verifier", LOGNAME="verifier",
-                       PATH=os.path.dirname(os.path.abspath(aos)) + os.pathsep + environment.get("PATH", ""))
-    done = subprocess.run([aos, "make", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN", "AOS_OTA_PASSPHRASE_COMMAND")
+    }
+    environment.update(
+        TZ=zone,
+        USER="verifier",
+        LOGNAME="verifier",
+        PATH=os.path.dirname(os.path.abspath(aos)) + os.pathsep + environment.get("PATH", ""),
+    )
+    done = subprocess.run(
+        [aos, "make", *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
@@ -242,18 +277,24 @@ def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
         return
     path, kept = bill_beside(task.manifest, task.file)
     components = [component_of(package, view) for package in view.components]
-    product = Product(task.manifest.solution or "", task.manifest.version, task.manifest.board,
-                      task.manifest.payload.sha256)
+    product = Product(
+        task.manifest.solution or "", task.manifest.version, task.manifest.board, task.manifest.payload.sha256
+    )
     here = bill_of_materials(product, components)
     if here == kept:
         yield Checked("rebuilt: components", f"the same {len(components)}")
         return
     released, found = components_in(kept, file=path), components_in(here, file=path)
     names = sorted(name for name in released.keys() | found.keys() if released.get(name) != found.get(name))
-    shown = ", ".join(f"{name} {released.get(name, 'not used')} was released, here it is {found.get(name, 'not used')}"
-                      for name in names[:5])
-    raise ProofError(f"the workspace's components are not those of the release: {shown or 'their descriptions differ'}",
-                     place=Place(path), remedy="check out the versions that the release was built from")
+    shown = ", ".join(
+        f"{name} {released.get(name, 'not used')} was released, here it is {found.get(name, 'not used')}"
+        for name in names[:5]
+    )
+    raise ProofError(
+        f"the workspace's components are not those of the release: {shown or 'their descriptions differ'}",
+        place=Place(path),
+        remedy="check out the versions that the release was built from",
+    )
 
 
 def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterator[Checked]:
@@ -275,8 +316,9 @@ def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterat
         raise _failed(status, output)
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
         kept = read(os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it")
-        made = read(os.path.join(folder, artifact.file), "the rebuilt file", "build it with the same settings",
-                    BuildError)
+        made = read(
+            os.path.join(folder, artifact.file), "the rebuilt file", "build it with the same settings", BuildError
+        )
         found = explain(kept, made, None, name=artifact.file)
         if found:
             raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
@@ -292,5 +334,7 @@ def _outputs(view: SolutionView) -> str:
 
 def _failed(status: int, output: str) -> BuildError:
     tail = "\n".join(f"    {line}" for line in output.rstrip().splitlines()[-_TAIL:])
-    return BuildError(f"`aos make` of the copy ended with status {status}; the end of what it printed:\n{tail}",
-                      remedy="make the workspace build, then try again")
+    return BuildError(
+        f"`aos make` of the copy ended with status {status}; the end of what it printed:\n{tail}",
+        remedy="make the workspace build, then try again",
+    )

@@ -56,8 +56,11 @@ class Verification:
         self.manifest = parse_manifest(data, file=self.file)
         for artifact in self._artifacts():
             if not is_plain(artifact.file):
-                raise FormatError(f"the manifest names a file outside its folder: {artifact.file!r}",
-                                  place=Place(self.file), remedy=_TOGETHER)
+                raise FormatError(
+                    f"the manifest names a file outside its folder: {artifact.file!r}",
+                    place=Place(self.file),
+                    remedy=_TOGETHER,
+                )
         self._subjects: Optional[Dict[str, str]] = None
         self._manifest_sha256 = hashlib.sha256(data).hexdigest()
 
@@ -92,36 +95,54 @@ class Verification:
         from aos_ota_plugin.provenance.statement import parse_statement
 
         if self._key is None:
-            raise ProofError("a statement proves nothing without a key to hold it against", place=Place(self.file),
-                             remedy="give the public key that you trust with --public-key")
+            raise ProofError(
+                "a statement proves nothing without a key to hold it against",
+                place=Place(self.file),
+                remedy="give the public key that you trust with --public-key",
+            )
         path = self._beside(statement_name(self._image()))
-        data = self._document(path, "the statement of provenance", "build the release with OTA_PROVENANCE=y, and keep "
-                              "that file with the others; a release without one: --without-statement")
+        data = self._document(
+            path,
+            "the statement of provenance",
+            "build the release with OTA_PROVENANCE=y, and keep "
+            "that file with the others; a release without one: --without-statement",
+        )
         payload = open_envelope(data, self._key, file=path)
         found = parse_statement(payload, file=path)
         yield Checked("statement", f"signed by {self._key.fingerprint}")
         self._subjects, self.settings = dict(found.subjects), dict(found.settings)
         name = os.path.basename(self.file)
         if found.subjects.get(name) != self._manifest_sha256:
-            raise ProofError(f"the statement {_speaks(name, found.subjects)} manifest: this one has the SHA-256 "
-                             f"{self._manifest_sha256[:16]}…", place=Place(self.file), remedy=_TOGETHER)
+            raise ProofError(
+                f"the statement {_speaks(name, found.subjects)} manifest: this one has the SHA-256 "
+                f"{self._manifest_sha256[:16]}…",
+                place=Place(self.file),
+                remedy=_TOGETHER,
+            )
         self._check_claims(path, found.key_fingerprint)
         yield Checked("statement: manifest", f"SHA-256 {self._manifest_sha256}")
         listed = {one.file for one in self._artifacts()} | {name, sbom_name(self._image())}
         odd = sorted(listed ^ set(found.subjects))
         if odd:
-            raise ProofError(f"statement and manifest do not speak of the same files: {', '.join(odd)}",
-                             place=Place(path), remedy=_TOGETHER)
+            raise ProofError(
+                f"statement and manifest do not speak of the same files: {', '.join(odd)}",
+                place=Place(path),
+                remedy=_TOGETHER,
+            )
 
     def _check_claims(self, path: str, fingerprint: str) -> None:
         """What is said twice has to be the same: a key that signs anything else would be a fault of ours."""
         manifest = self.manifest
         for what, stated, held in (
-                ("version", (self.settings or {}).get("OTA_APP_VERSION"), manifest.version),
-                ("key", fingerprint, manifest.signer)):
+            ("version", (self.settings or {}).get("OTA_APP_VERSION"), manifest.version),
+            ("key", fingerprint, manifest.signer),
+        ):
             if stated != held:
-                raise ProofError(f"the statement is about {what} {stated}, and the manifest beside it about {held}",
-                                 place=Place(path), remedy=_TOGETHER)
+                raise ProofError(
+                    f"the statement is about {what} {stated}, and the manifest beside it about {held}",
+                    place=Place(path),
+                    remedy=_TOGETHER,
+                )
 
     def _check_bill(self) -> Checked:
         from aos_ota_plugin.provenance.cyclonedx import parse_bill
@@ -133,14 +154,21 @@ class Verification:
         product = parse_bill(data, file=path)
         manifest = self.manifest
         if (product.version, product.payload_sha256) != (manifest.version, manifest.payload.sha256):
-            raise ProofError(f"this list is of the components of {product.name} {product.version}, another firmware "
-                             f"than that of {manifest.version}", place=Place(path), remedy=_TOGETHER)
+            raise ProofError(
+                f"this list is of the components of {product.name} {product.version}, another firmware "
+                f"than that of {manifest.version}",
+                place=Place(path),
+                remedy=_TOGETHER,
+            )
         return Checked(name, f"the components of {product.name} {product.version}")
 
     def _check_subject(self, name: str, path: str, sha256: str) -> None:
         if self._subjects is not None and self._subjects.get(name) != sha256:
-            raise ProofError(f"the statement {_speaks(name, self._subjects)} file: this one has the SHA-256 "
-                             f"{sha256[:16]}…", place=Place(path), remedy=_TOGETHER)
+            raise ProofError(
+                f"the statement {_speaks(name, self._subjects)} file: this one has the SHA-256 {sha256[:16]}…",
+                place=Place(path),
+                remedy=_TOGETHER,
+            )
 
     # --- the files
 
@@ -152,9 +180,12 @@ class Verification:
         data = read_at_most(IMAGE_MAX, path, f"the {artifact.kind} file of the release", _TOGETHER)
         found = (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest())
         if found != (artifact.size, artifact.md5, artifact.sha256):
-            raise ProofError(f"these are not the bytes that the manifest lists: {found[0]} bytes with the SHA-256 "
-                             f"{found[2][:16]}…, not {artifact.size} with {artifact.sha256[:16]}…", place=Place(path),
-                             remedy=_TOGETHER)
+            raise ProofError(
+                f"these are not the bytes that the manifest lists: {found[0]} bytes with the SHA-256 "
+                f"{found[2][:16]}…, not {artifact.size} with {artifact.sha256[:16]}…",
+                place=Place(path),
+                remedy=_TOGETHER,
+            )
         self._check_subject(artifact.file, path, found[2])
         return data
 
@@ -168,10 +199,13 @@ class Verification:
         judgement = judge(Device(public_key=key, local_rsa=True), data)
         if not judgement.accepted:
             last = judgement.findings[-1]
-            raise ProofError(f"devices with the key {key.short_fingerprint} refuse this image: "
-                             f"{judgement.verdict.name} ({last.rule}: {last.detail})",
-                             place=Place(self._beside(artifact.file)), remedy="give the public key of the release's "
-                             "signing key; `aos-ota verify` shows each of the device's rules")
+            raise ProofError(
+                f"devices with the key {key.short_fingerprint} refuse this image: "
+                f"{judgement.verdict.name} ({last.rule}: {last.detail})",
+                place=Place(self._beside(artifact.file)),
+                remedy="give the public key of the release's "
+                "signing key; `aos-ota verify` shows each of the device's rules",
+            )
         return Checked(rule, f"accepted with key {key.fingerprint}")
 
     def _no_signature(self, artifact: Artifact) -> str:
@@ -192,8 +226,10 @@ class Verification:
 
     def _image(self) -> str:
         """The name of the full image, which the documents' names come from."""
-        return next((image.file for image in self.manifest.images if image.kind == "full"),
-                    os.path.splitext(os.path.basename(self.file))[0] + ".bin")
+        return next(
+            (image.file for image in self.manifest.images if image.kind == "full"),
+            os.path.splitext(os.path.basename(self.file))[0] + ".bin",
+        )
 
     def _beside(self, name: str) -> str:
         return os.path.join(self.folder, name)
@@ -222,8 +258,11 @@ def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
     found = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else None
     if found != (base.version, base.payload.sha256):
         says = f"{found[0]} ({found[1][:16]}…)" if found else "no release"
-        raise ProofError(f"this release updates {says}, not {base.version} ({base.payload.sha256[:16]}…)",
-                         place=Place(file), remedy="give the release that its OTA_BASE_RELEASE was")
+        raise ProofError(
+            f"this release updates {says}, not {base.version} ({base.payload.sha256[:16]}…)",
+            place=Place(file),
+            remedy="give the release that its OTA_BASE_RELEASE was",
+        )
     return Checked("base release", f"{base.version}, payload SHA-256 {base.payload.sha256}")
 
 

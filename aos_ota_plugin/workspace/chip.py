@@ -57,8 +57,10 @@ def chip_named(name: str) -> Chip:
     """
     if find_description(name) is None:
         names = ", ".join(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
-        raise WorkspaceError(f"no chip {name!r} is described here", remedy=f"those described are: {names}; leave it "
-                             "out for a chip whose image step changes nothing")
+        raise WorkspaceError(
+            f"no chip {name!r} is described here",
+            remedy=f"those described are: {names}; leave it out for a chip whose image step changes nothing",
+        )
     return load_chip(name)
 
 
@@ -70,13 +72,19 @@ def parse_chip(text: str, file: str) -> Chip:
     """
     yaml_text = parse_yaml(text, file)
     if not isinstance(yaml_text.value, dict):
-        raise WorkspaceError("a chip's description is a mapping, this is not", place=Place(file, 1),
-                             remedy=f"begin with `schema: {SCHEMA}`")
+        raise WorkspaceError(
+            "a chip's description is a mapping, this is not",
+            place=Place(file, 1),
+            remedy=f"begin with `schema: {SCHEMA}`",
+        )
     top = yaml_text.top()
     schema = top.get("schema")
     if schema is None or schema.value != SCHEMA:
-        raise WorkspaceError(f"this is no description of a chip: its schema is not {SCHEMA}",
-                             place=schema.place if schema else Place(file, 1), remedy=f"write `schema: {SCHEMA}`")
+        raise WorkspaceError(
+            f"this is no description of a chip: its schema is not {SCHEMA}",
+            place=schema.place if schema else Place(file, 1),
+            remedy=f"write `schema: {SCHEMA}`",
+        )
     _refuse_unknown(yaml_text, ("schema", "payload"))
     payload = top.get("payload")
     if payload is None:
@@ -85,8 +93,9 @@ def parse_chip(text: str, file: str) -> Chip:
     for entry in fields.values():
         _refuse_field(entry, ("may_change",))
     if not isinstance(payload.value, dict):
-        raise WorkspaceError("payload: a mapping belongs here", place=payload.place,
-                             remedy="write `may_change:` below it")
+        raise WorkspaceError(
+            "payload: a mapping belongs here", place=payload.place, remedy="write `may_change:` below it"
+        )
     return Chip(Path(file).stem, _may_change(fields.get("may_change")), file)
 
 
@@ -95,8 +104,11 @@ def _may_change(entry: Optional[Entry]) -> int:
         return 0
     value = entry.value
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAY_CHANGE_MAX:
-        raise WorkspaceError(f"may_change: {entry.text!r} is not a number of bytes from 0 to {MAY_CHANGE_MAX}",
-                             place=entry.place, remedy="write e.g. 0x1000")
+        raise WorkspaceError(
+            f"may_change: {entry.text!r} is not a number of bytes from 0 to {MAY_CHANGE_MAX}",
+            place=entry.place,
+            remedy="write e.g. 0x1000",
+        )
     return value
 
 
@@ -107,5 +119,8 @@ def _refuse_unknown(yaml_text: YamlText, known: Tuple[str, ...]) -> None:
 
 def _refuse_field(entry: Entry, known: Tuple[str, ...]) -> None:
     if entry.key not in known:
-        raise WorkspaceError(f"{entry.key}: a chip's description has no such field", place=entry.place,
-                             remedy=f"the fields here are {', '.join(known)}")
+        raise WorkspaceError(
+            f"{entry.key}: a chip's description has no such field",
+            place=entry.place,
+            remedy=f"the fields here are {', '.join(known)}",
+        )

@@ -54,8 +54,11 @@ def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, .
     if isinstance(entry.value, (dict, str)):
         return tuple(_depend(name, "", entry.place) for name in entry.value if isinstance(name, str))
     if not isinstance(entry.value, list):
-        raise WorkspaceError(f"{entry.key} is a list of components, this is not", place=entry.place,
-                             remedy="write one `- name: version` a line under it")
+        raise WorkspaceError(
+            f"{entry.key} is a list of components, this is not",
+            place=entry.place,
+            remedy="write one `- name: version` a line under it",
+        )
     depends: List[Depend] = []
     for node, value in zip(entry.node.value, entry.value):
         place = yaml_text.place(node)
@@ -70,12 +73,21 @@ def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, .
 def refuse_unusable(depend: Depend) -> None:
     """Raise WorkspaceError for a dependency whose version is no text: aos-tools ends with a traceback there."""
     if depend.text is None:
-        raise WorkspaceError(f"the version of {depend.name or 'this component'} is no text to YAML, and aos-tools "
-                             "fails on it", place=depend.place, remedy="write `- name: 'version'`, with the quotes")
+        raise WorkspaceError(
+            f"the version of {depend.name or 'this component'} is no text to YAML, and aos-tools fails on it",
+            place=depend.place,
+            remedy="write `- name: 'version'`, with the quotes",
+        )
 
 
 def _depend(name: str, text: object, place: Place) -> Depend:
     written = text if isinstance(text, str) else None
     version = "" if text is None or isinstance(text, (dict, list)) else str(text)
-    return Depend(name, version.split("?", maxsplit=1)[0].strip(), "?" in (written or ""),
-                  read_conditions(written or ""), place, written)
+    return Depend(
+        name,
+        version.split("?", maxsplit=1)[0].strip(),
+        "?" in (written or ""),
+        read_conditions(written or ""),
+        place,
+        written,
+    )

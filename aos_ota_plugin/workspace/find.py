@@ -23,8 +23,7 @@ def find_root(start: str) -> str:
     raise WorkspaceError(
         "this folder is not inside an AliOS Things workspace",
         place=Place(str(here)),
-        remedy="change into a workspace, or make one with `aos init` in the folder that holds components and "
-        "solutions",
+        remedy="change into a workspace, or make one with `aos init` in the folder that holds components and solutions",
     )
 
 
@@ -70,8 +69,11 @@ def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
         return folder, ""
     if board not in {depend.name for depend in package.depends}:
         # aos-tools 1.1.43 fails inside; with `-b` it writes the board there, and rewrites the whole file.
-        raise WorkspaceError(f"aos-tools builds {package.name} for no board that it does not depend on: {board}",
-                             place=Place(package.file), remedy=f"add `- {board}: master` under depends:")
+        raise WorkspaceError(
+            f"aos-tools builds {package.name} for no board that it does not depend on: {board}",
+            place=Place(package.file),
+            remedy=f"add `- {board}: master` under depends:",
+        )
     return folder, board
 
 
@@ -79,12 +81,18 @@ def _named_solution(start: str, named: str) -> Tuple[str, str]:
     root = find_root(start)
     solution, _, board = named.partition("@")
     if not solution or not board or "@" in board:
-        raise WorkspaceError(f"{named!a} is no SOLUTION@BOARD", place=Place(root),
-                             remedy="write the solution's name, @, and the board's name")
+        raise WorkspaceError(
+            f"{named!a} is no SOLUTION@BOARD",
+            place=Place(root),
+            remedy="write the solution's name, @, and the board's name",
+        )
     path = find_components(root).get(solution)
     if path is None or load_package(Path(path)).type != "solution":
-        raise WorkspaceError(f"there is no solution {solution} in this workspace", place=Place(root),
-                             remedy="name the folder of one, below solutions/")
+        raise WorkspaceError(
+            f"there is no solution {solution} in this workspace",
+            place=Place(root),
+            remedy="name the folder of one, below solutions/",
+        )
     return path, board
 
 

@@ -24,8 +24,11 @@ def read_layout(text: str, file: str) -> List[Row]:
     """
     rows = _flash_list(text, file) if file.lower().endswith((".yaml", ".yml")) else _table(text, file)
     if not rows:
-        raise WorkspaceError("no partition with an address and a length was found here", place=Place(file),
-                             remedy="give the board's config/partition_conf*.c, or the chip's *dld_cfg.yaml")
+        raise WorkspaceError(
+            "no partition with an address and a length was found here",
+            place=Place(file),
+            remedy="give the board's config/partition_conf*.c, or the chip's *dld_cfg.yaml",
+        )
     return rows
 
 

@@ -9,15 +9,44 @@ from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.yaml_text import Entry, YamlText
 
 SECTIONS = ("board", "chip", "solution", "hw_info")
-_FIELDS = ("cpu_id", "cpu_name", "arch_name", "chip_name", "vendor_name", "board_name", "flash_program",
-           "toolchain_prefix", "toolchain_path", "debug_server", "ld_script", "uspace_app_ld_script")
+_FIELDS = (
+    "cpu_id",
+    "cpu_name",
+    "arch_name",
+    "chip_name",
+    "vendor_name",
+    "board_name",
+    "flash_program",
+    "toolchain_prefix",
+    "toolchain_path",
+    "debug_server",
+    "ld_script",
+    "uspace_app_ld_script",
+)
 _PATHS = ("ld_script", "uspace_app_ld_script", "flash_program", "debug_server")
 _SPELT = ("cpu_id", "cpu_name", "arch_name", "vendor_name", "chip_name", "board_name")  # aos puts them in capitals
 _ARCHITECTURES = ("CSKY", "ARM", "RISCV", "XTENSA", "MIPS")
 # Of two architectures aos-tools knows these CPUs; for another it ends, with status 0.
-_CPUS = {"RISCV": ("rv32emc", "e902", "e902m", "e902t", "e902mt", "e906", "e906f", "e906fd", "c906", "c906fd", "c906v",
-                   "c910", "c910v", "c906fdv", "esp32-c3"),
-         "MIPS": ("ls232",)}
+_CPUS = {
+    "RISCV": (
+        "rv32emc",
+        "e902",
+        "e902m",
+        "e902t",
+        "e902mt",
+        "e906",
+        "e906f",
+        "e906fd",
+        "c906",
+        "c906fd",
+        "c906v",
+        "c910",
+        "c910v",
+        "c906fdv",
+        "esp32-c3",
+    ),
+    "MIPS": ("ls232",),
+}
 
 
 class Hardware(NamedTuple):
@@ -41,8 +70,11 @@ def read_hardware(yaml_text: YamlText, top: Mapping[str, Entry]) -> Hardware:
     sections = [entry for key, entry in top.items() if key in SECTIONS and entry.value]
     for section in sections:
         if not isinstance(section.value, dict):
-            raise WorkspaceError(f"{section.key} is a mapping of names to values, this is not", place=section.place,
-                                 remedy="write one `name: value` a line under it")
+            raise WorkspaceError(
+                f"{section.key} is a mapping of names to values, this is not",
+                place=section.place,
+                remedy="write one `name: value` a line under it",
+            )
     if not sections:
         return Hardware()
     values: Dict[str, object] = {}
@@ -53,8 +85,17 @@ def read_hardware(yaml_text: YamlText, top: Mapping[str, Entry]) -> Hardware:
             values[item.key] = item.value
         elif isinstance(item.value, dict):
             cpus[item.key] = _read_cpu(yaml_text, item)
-    names = ("board_name", "chip_name", "cpu_id", "cpu_name", "arch_name", "vendor_name", "ld_script",
-             "toolchain_prefix", "toolchain_path")
+    names = (
+        "board_name",
+        "chip_name",
+        "cpu_id",
+        "cpu_name",
+        "arch_name",
+        "vendor_name",
+        "ld_script",
+        "toolchain_prefix",
+        "toolchain_path",
+    )
     return Hardware(**{name: str(values.get(name, "")) for name in names}, cpus=cpus, values=values)
 
 
@@ -64,8 +105,11 @@ def _read_cpu(yaml_text: YamlText, section: Entry) -> Mapping[str, object]:
         if not item.value or item.key in ("icc_ld_script", "armcc_ld_script"):
             continue
         if item.key in ("ld_script", "uspace_app_ld_script"):
-            raise WorkspaceError(f"aos-tools fails on {item.key} inside of {section.key}", place=item.place,
-                                 remedy=f"move it out of {section.key}, to the section's own fields")
+            raise WorkspaceError(
+                f"aos-tools fails on {item.key} inside of {section.key}",
+                place=item.place,
+                remedy=f"move it out of {section.key}, to the section's own fields",
+            )
         _refuse_other_path(item)
         fields[item.key] = item.value
     return fields
@@ -73,8 +117,9 @@ def _read_cpu(yaml_text: YamlText, section: Entry) -> Mapping[str, object]:
 
 def _refuse_other_path(item: Entry) -> None:
     if item.key in _PATHS and not isinstance(item.value, str):
-        raise WorkspaceError(f"{item.key} is a path, and this is no text to YAML", place=item.place,
-                             remedy="put it in quotes")
+        raise WorkspaceError(
+            f"{item.key} is a path, and this is no text to YAML", place=item.place, remedy="put it in quotes"
+        )
 
 
 def add_up(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
@@ -97,8 +142,11 @@ def add_up(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
             raise _wrong(file, f"{name} is no text to YAML: {str(merged[name])[:40]}", "put it in quotes")
     fields = {name: str(value) for name, value in merged.items()}
     if not fields.get("cpu_name"):
-        raise _wrong(file, "neither solution, board nor chip names a cpu_name",
-                     "set cpu_name, or a cpu_id that the chip has, under hw_info")
+        raise _wrong(
+            file,
+            "neither solution, board nor chip names a cpu_name",
+            "set cpu_name, or a cpu_id that the chip has, under hw_info",
+        )
     arch, cpu = fields.get("arch_name", "CSKY").upper(), fields["cpu_name"]
     if arch not in _ARCHITECTURES:
         raise _wrong(file, f"aos-tools knows no arch_name {arch}", f"it is one of {', '.join(_ARCHITECTURES)}")

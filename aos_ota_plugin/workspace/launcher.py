@@ -29,19 +29,25 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
         BuildError: aos or scons is missing, or cannot start.
     """
     if shutil.which("aos", path=path) is None:
-        raise BuildError("there is no `aos` on PATH", remedy=f"activate the environment that holds it, or "
-                         f"`python -m pip install {AOS_TOOLS} \"setuptools<82\"`")
+        raise BuildError(
+            "there is no `aos` on PATH",
+            remedy=f'activate the environment that holds it, or `python -m pip install {AOS_TOOLS} "setuptools<82"`',
+        )
     scons = shutil.which("scons", path=path)
     if scons is None:
-        raise BuildError("there is no `scons` on PATH, which `aos make` starts",
-                         remedy=f"activate the environment of aos-tools, or `python -m pip install {AOS_TOOLS}`")
+        raise BuildError(
+            "there is no `scons` on PATH, which `aos make` starts",
+            remedy=f"activate the environment of aos-tools, or `python -m pip install {AOS_TOOLS}`",
+        )
     failed = _failure(scons, path)
     if failed:
         raise _explain(scons, failed)
     python = shutil.which("python", path=path)
     if python is None:
-        raise BuildError("there is no `python` on PATH, which aos-tools starts for image steps",
-                         remedy="activate the environment of aos-tools")
+        raise BuildError(
+            "there is no `python` on PATH, which aos-tools starts for image steps",
+            remedy="activate the environment of aos-tools",
+        )
     runs_scons = _interpreter(scons) or python
     return Launcher(runs_scons, _version(runs_scons))
 
@@ -49,8 +55,15 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
 def _failure(scons: str, path: Optional[str]) -> str:
     """What ``scons --version`` printed when it could not start, else an empty text."""
     try:
-        done = subprocess.run([scons, "--version"], capture_output=True, text=True, errors="replace",
-                              check=False, timeout=120, env={**os.environ, "PATH": path} if path else None)
+        done = subprocess.run(
+            [scons, "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=120,
+            env={**os.environ, "PATH": path} if path else None,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return str(error) or type(error).__name__
     return "" if done.returncode == 0 else (done.stderr + done.stdout) or f"status {done.returncode}"
@@ -60,18 +73,24 @@ def _explain(scons: str, output: str) -> BuildError:
     last = output.strip().splitlines()[-1] if output.strip() else ""
     shebang = _shebang(scons)
     if re.search(r"env: .*python|No such file|cannot find the file", output) and shebang and "env" in shebang:
-        return BuildError(f"{scons} cannot start: its first line is `{shebang}`, and there is no `python` on PATH",
-                          remedy="activate the environment that aos-tools is installed in, so that `python` is found")
+        return BuildError(
+            f"{scons} cannot start: its first line is `{shebang}`, and there is no `python` on PATH",
+            remedy="activate the environment that aos-tools is installed in, so that `python` is found",
+        )
     if "SCons import failed" in output or "pkg_resources" in output or "No module named 'SCons'" in output:
         return BuildError(
             f"{scons} cannot start: it finds SCons by setuptools' pkg_resources, which this environment lacks "
             "(setuptools is missing, or 82 or newer)",
-            remedy='python -m pip install "setuptools<82", or set SCONS_LIB_DIR to the folder that holds SCons/')
+            remedy='python -m pip install "setuptools<82", or set SCONS_LIB_DIR to the folder that holds SCons/',
+        )
     if "imp" in output and "No module named" in output:
-        return BuildError(f"{scons} cannot start: site_scons/site_init.py needs Python 3.11 or older",
-                          remedy="remove it and run `aos-ota init` again, which then sets up the component")
-    return BuildError(f"{scons} cannot start: {last}", remedy=f"python -m pip install --force-reinstall {AOS_TOOLS} "
-                      '"setuptools<82"')
+        return BuildError(
+            f"{scons} cannot start: site_scons/site_init.py needs Python 3.11 or older",
+            remedy="remove it and run `aos-ota init` again, which then sets up the component",
+        )
+    return BuildError(
+        f"{scons} cannot start: {last}", remedy=f'python -m pip install --force-reinstall {AOS_TOOLS} "setuptools<82"'
+    )
 
 
 def _shebang(path: str) -> Optional[str]:
@@ -90,11 +109,10 @@ def _interpreter(scons: str) -> Optional[str]:
 
 
 def _version(python: str) -> Tuple[int, int]:
-    done = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False
+    )
     numbers = done.stdout.split()
     if done.returncode or len(numbers) != 2:
         raise BuildError(f"{python} cannot start", remedy="activate the environment of aos-tools")
     return int(numbers[0]), int(numbers[1])
-
-

@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
 
 def read_members(
-    members: Sequence[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str],
+    members: Sequence[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str]
 ) -> Reading:
     """Return what the components in use set; ``members`` are in aos's order, ``symbols`` the names of our settings.
 
@@ -68,8 +68,9 @@ def read_members(
 
 def member_of(package: Package, in_use: bool) -> Member:
     """Return a component that was read whole as a member."""
-    return Member(package.name, package.type, in_use, [raw.name for raw in package.def_config],
-                  package.condition_names, package)
+    return Member(
+        package.name, package.type, in_use, [raw.name for raw in package.def_config], package.condition_names, package
+    )
 
 
 def _refuse_secrets(package: Package) -> None:
@@ -79,8 +80,11 @@ def _refuse_secrets(package: Package) -> None:
 
 def _refuse_unusable(package: Package) -> None:
     if package.unusable is not None and any(package.type in types for types in MERGE_ORDER):
-        raise WorkspaceError("a name under def_config is no text to YAML, and aos-tools fails on it",
-                             place=package.unusable, remedy="put it in quotes, or write another name")
+        raise WorkspaceError(
+            "a name under def_config is no text to YAML, and aos-tools fails on it",
+            place=package.unusable,
+            remedy="put it in quotes, or write another name",
+        )
 
 
 def _refuse_dropped(package: Package, symbols: Collection[str]) -> None:
@@ -90,22 +94,31 @@ def _refuse_dropped(package: Package, symbols: Collection[str]) -> None:
         slip = to_us and raw.name.upper().startswith("OTA_") and nearest(raw.name, symbols, _ALIKE)
         if raw.name in symbols or slip:
             line = raw.origin.place.line if raw.origin.place else 0
-            what = ("stands twice" if key == raw.name else "is merged twice" if key == "<<" else
-                    f"does not count, because {key} stands twice")
-            raise SettingsError(f"{raw.name}: it {what}, in lines {line} and {again.line}: YAML keeps one of them, "
-                                "without a word", place=again, remedy="take one of the two out")
+            what = (
+                "stands twice"
+                if key == raw.name
+                else "is merged twice"
+                if key == "<<"
+                else f"does not count, because {key} stands twice"
+            )
+            raise SettingsError(
+                f"{raw.name}: it {what}, in lines {line} and {again.line}: YAML keeps one of them, without a word",
+                place=again,
+                remedy="take one of the two out",
+            )
 
 
 def _notice(package: Package) -> Notice:
     """Return one notice about all repeated keys of a file."""
     listed = [f"{repeat.key[:80]!r} in lines {repeat.first_line} and {repeat.again.line}" for repeat in package.repeats]
     more = f", and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return Notice(package.repeats[0].again,
-                  f"of a key that stands twice, the last one counts: {', '.join(listed[:_SHOWN])}{more}")
+    return Notice(
+        package.repeats[0].again, f"of a key that stands twice, the last one counts: {', '.join(listed[:_SHOWN])}{more}"
+    )
 
 
 def _foreign(
-    members: Iterable[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str],
+    members: Iterable[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str]
 ) -> FrozenSet[str]:
     """Return the names that are someone else's: other components' settings, conditions, the solution's own."""
     names: Set[str] = set()
@@ -117,10 +130,12 @@ def _foreign(
             written += member.setting_names
         elif member.type != "board":
             # A chip sets ours, too, for its boards: what is nearly one of them is a slip.
-            names.update(name for name in map(str, member.setting_names)
-                         if member.type != "chip" or not nearest(name, symbols, _ALIKE))
+            names.update(
+                name
+                for name in map(str, member.setting_names)
+                if member.type != "chip" or not nearest(name, symbols, _ALIKE)
+            )
     if own != "OTA_":
         # In a solution called ota_app, OTA_APP_VERSON is a slip of ours rather than a macro of its own.
-        names.update(name for name in map(str, written)
-                     if name.startswith(own) and not nearest(name, symbols, _ALIKE))
+        names.update(name for name in map(str, written) if name.startswith(own) and not nearest(name, symbols, _ALIKE))
     return frozenset(names)

@@ -20,8 +20,15 @@ Lookup = Callable[[str], Optional[Package]]
 Layer = Tuple[RawSetting, ...]
 
 MERGE_ORDER: Tuple[Tuple[str, ...], ...] = (
-    ("common",), ("dynamic",), ("userspace_common",), ("kernel",),
-    ("drv_core", "drv_peripheral", "drv_external_device"), ("arch",), ("chip",), ("sdk",), ("board",),
+    ("common",),
+    ("dynamic",),
+    ("userspace_common",),
+    ("kernel",),
+    ("drv_core", "drv_peripheral", "drv_external_device"),
+    ("arch",),
+    ("chip",),
+    ("sdk",),
+    ("board",),
     ("solution",),
 )
 """The types of component in the order in which aos-tools takes their def_config; of the others it takes none."""
@@ -43,8 +50,11 @@ def close(solution: Package, board_name: str, lookup: Lookup) -> Closure:
 
     Raises WorkspaceError for a dependency that aos-tools fails on.
     """
-    boards = [depend.name for depend in solution.depends
-              if (package := lookup(depend.name)) is not None and package.type == "board"]
+    boards = [
+        depend.name
+        for depend in solution.depends
+        if (package := lookup(depend.name)) is not None and package.type == "board"
+    ]
     excluded = tuple(name for name in boards if name != board_name)
     found: Dict[int, Package] = {}
     missing: Dict[str, Depend] = {}
@@ -70,8 +80,10 @@ class Graph:
 
     def __init__(self, closure: Closure, solution: Package, board_name: str) -> None:
         excluded = set(closure.excluded)
-        self.edges = {package.name: [depend for depend in package.depends if depend.name not in excluded]
-                      for package in closure.packages}
+        self.edges = {
+            package.name: [depend for depend in package.depends if depend.name not in excluded]
+            for package in closure.packages
+        }
         self.certain = self._walk({solution.name, board_name}, lambda depend: not depend.optional)
         # What only an unreadable condition leads to has no condition in aos's book, and is always in.
         self.possible = self._walk(self.certain, lambda depend: not depend.optional or depend.conditions is not None)
@@ -83,8 +95,12 @@ class Graph:
 
     def reached(self, variables: Mapping[str, object]) -> Set[str]:
         """Return the components that conditions lead to, the unconditional ones among them."""
-        return self._walk(self.certain, lambda depend: not depend.optional or (
-            depend.conditions is not None and holds(depend.conditions, variables)))
+        return self._walk(
+            self.certain,
+            lambda depend: (
+                not depend.optional or (depend.conditions is not None and holds(depend.conditions, variables))
+            ),
+        )
 
     def _walk(self, start: Iterable[str], follow: Callable[[Depend], bool]) -> Set[str]:
         seen = set(start)
@@ -108,7 +124,10 @@ class Use:
 
 
 def in_use(
-    closure: Closure, graph: Graph, steady: Sequence[Package], base: Mapping[str, object],
+    closure: Closure,
+    graph: Graph,
+    steady: Sequence[Package],
+    base: Mapping[str, object],
     command_line: Sequence[RawSetting],
 ) -> Use:
     """Return what a build uses: ``steady``, which hangs on no condition, then what does and whose condition holds.

@@ -13,10 +13,23 @@ from aos_ota_plugin.settings.sources import Dropped, read_sections
 from aos_ota_plugin.workspace.depends import Depend, condition_names, read_depends
 from aos_ota_plugin.workspace.hardware import SECTIONS, Hardware, read_hardware
 
-TYPES = frozenset((
-    "solution", "board", "chip", "arch", "drv_core", "drv_peripheral", "drv_external_device", "kernel",
-    "common", "sdk", "document", "dynamic", "userspace_common",
-))
+TYPES = frozenset(
+    (
+        "solution",
+        "board",
+        "chip",
+        "arch",
+        "drv_core",
+        "drv_peripheral",
+        "drv_external_device",
+        "kernel",
+        "common",
+        "sdk",
+        "document",
+        "dynamic",
+        "userspace_common",
+    )
+)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CHINESE = re.compile("[\u4e00-\u9fa5]")
 _FLAGS = ("cflag", "cxxflag", "asmflag", "shcflag", "icc_cflag", "icc_cxxflag", "armcc_cflag", "armcc_cxxflag")
@@ -130,19 +143,27 @@ def _refuse_missing(top: Mapping[str, Entry], kind: str, file: str) -> None:
     """Raise WorkspaceError for a field without which aos-tools ends."""
     entry = top.get("description")
     if not (entry and entry.value and isinstance(entry.value, str)):
-        raise WorkspaceError("the component has no description, and aos-tools ends without one",
-                             place=entry.place if entry else Place(file, 1),
-                             remedy="give it a `description:`, in words")
+        raise WorkspaceError(
+            "the component has no description, and aos-tools ends without one",
+            place=entry.place if entry else Place(file, 1),
+            remedy="give it a `description:`, in words",
+        )
     if kind in SECTIONS and kind not in top and "hw_info" not in top:
-        raise WorkspaceError(f"this {kind} has no section `hw_info`, and aos-tools ends without one",
-                             place=Place(file, 1), remedy="add `hw_info:`")
+        raise WorkspaceError(
+            f"this {kind} has no section `hw_info`, and aos-tools ends without one",
+            place=Place(file, 1),
+            remedy="add `hw_info:`",
+        )
 
 
 def _mapping(entry: Optional[Entry]) -> Optional[Entry]:
     if entry is None or not entry.value or isinstance(entry.value, dict):
         return entry
-    raise WorkspaceError(f"{entry.key} is a mapping of names to values, this is not", place=entry.place,
-                         remedy="write one `name: value` a line under it")
+    raise WorkspaceError(
+        f"{entry.key} is a mapping of names to values, this is not",
+        place=entry.place,
+        remedy="write one `name: value` a line under it",
+    )
 
 
 def _text(entry: object) -> str:

@@ -109,9 +109,12 @@ def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
         if named or any(_is_payload(value) for value, _ in fields.values()):
             if id(node) in doubled:
                 repeated = doubled[id(node)]
-                raise WorkspaceError(f"{repeated.key.value[:80]!r} stands twice in the entry of {PAYLOAD}, in lines "
-                                     f"{repeated.before.start_mark.line + 1} and {repeated.key.start_mark.line + 1}",
-                                     place=yaml_text.place(repeated.key), remedy="take one of the two out")
+                raise WorkspaceError(
+                    f"{repeated.key.value[:80]!r} stands twice in the entry of {PAYLOAD}, in lines "
+                    f"{repeated.before.start_mark.line + 1} and {repeated.key.start_mark.line + 1}",
+                    place=yaml_text.place(repeated.key),
+                    remedy="take one of the two out",
+                )
             yield fields, yaml_text.place(node)
 
 
@@ -150,9 +153,11 @@ def _read_table(file: str) -> bytes:
     try:
         return read_bounded(file, SOURCE_MAX)
     except OSError as trouble:
-        raise WorkspaceError(f"the partition table cannot be read: {trouble.strerror}", place=Place(file),
-                             remedy="check that it is a file and that you may open it, or set OTA_PARTITION_SIZE"
-                             ) from None
+        raise WorkspaceError(
+            f"the partition table cannot be read: {trouble.strerror}",
+            place=Place(file),
+            remedy="check that it is a file and that you may open it, or set OTA_PARTITION_SIZE",
+        ) from None
 
 
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:

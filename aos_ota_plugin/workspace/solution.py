@@ -59,8 +59,12 @@ def load_solution(
     steady = {package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)}
     board_package = _board(steady, solution)
     chip = _chip(steady, solution, board_package)
-    always = [package for package in closure.packages if steady.get(package.name) is package
-              and (package.type not in ("board", "chip") or package is board_package or package is chip)]
+    always = [
+        package
+        for package in closure.packages
+        if steady.get(package.name) is package
+        and (package.type not in ("board", "chip") or package is board_package or package is chip)
+    ]
     owners = [package.hardware for package in (chip, board_package, solution) if package is not None]
     hardware = add_up(owners, solution.file)
     arguments = read_command_line(command_line)
@@ -100,9 +104,11 @@ def _solution(folder: Path, root: str, board: str) -> Tuple[_Lookup, Package]:
     paths = find_components(root)
     other = paths.setdefault(folder.name, str(folder))
     if Path(other).resolve() != folder:
-        raise WorkspaceError(f"the component {folder.name} is in this workspace twice",
-                             place=Place(str(folder / PACKAGE_FILE)),
-                             remedy=f"remove or rename one; the other is {other}")
+        raise WorkspaceError(
+            f"the component {folder.name} is in this workspace twice",
+            place=Place(str(folder / PACKAGE_FILE)),
+            remedy=f"remove or rename one; the other is {other}",
+        )
     lookup = _Lookup(paths)
     solution = _for_board(load_package(folder), board)
     lookup.packages[folder.name] = solution
@@ -148,8 +154,11 @@ def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package
             place=Place(solution.file),
             remedy=f"add `- {board_name}: master` under depends:, or build with `aos make -b {board_name}`",
         )
-    if solution.hardware.cpu_name or solution.hardware.ld_script or (
-            solution.chip_name and all(depend.name in steady for depend in solution.depends)):
+    if (
+        solution.hardware.cpu_name
+        or solution.hardware.ld_script
+        or (solution.chip_name and all(depend.name in steady for depend in solution.depends))
+    ):
         return None
     raise WorkspaceError(
         f"the solution {solution.name} has no board",
@@ -166,20 +175,27 @@ def _chip(steady: Mapping[str, Package], solution: Package, board: Optional[Pack
     if not name and board is None:
         return None
     raise WorkspaceError(
-        f"the chip {name} is not in this workspace, or nothing in use depends on it" if name else
-        f"the board {owner.name} names no chip",
+        f"the chip {name} is not in this workspace, or nothing in use depends on it"
+        if name
+        else f"the board {owner.name} names no chip",
         place=Place(owner.file),
-        remedy=f"install it with `aos install {name}` and add it under depends:, or correct chip_name" if name else
-        "set `chip_name:` under hw_info",
+        remedy=f"install it with `aos install {name}` and add it under depends:, or correct chip_name"
+        if name
+        else "set `chip_name:` under hw_info",
     )
 
 
 def _members(closure: Closure, graph: Graph, use: Use) -> List[Member]:
     """Return what is in use in its order, then what would be in use if another condition held."""
     used = set(map(id, use.packages))
-    return [*(member_of(package, True) for package in use.packages),
-            *(member_of(package, False) for package in closure.packages
-              if id(package) not in used and graph.conditional(package.name))]
+    return [
+        *(member_of(package, True) for package in use.packages),
+        *(
+            member_of(package, False)
+            for package in closure.packages
+            if id(package) not in used and graph.conditional(package.name)
+        ),
+    ]
 
 
 def _as_aos(raw: RawSetting) -> RawSetting:

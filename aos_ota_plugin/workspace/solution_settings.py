@@ -22,19 +22,18 @@ def unheard(_line: str) -> None:
 
 
 def load_settings(
-    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard,
+    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard
 ) -> OtaSettings:
     """Resolve the settings of the solution in ``start``, or of the one that the workspace's ``.config`` names.
 
     Raises:
         OtaError: as a build would.
     """
-    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn),
-                        command_line)
+    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn), command_line)
 
 
 def load_view(
-    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard,
+    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard
 ) -> SolutionView:
     """Read the solution in ``start``, or the one that ``.config`` names with its board.
 
@@ -56,8 +55,13 @@ def load_view(
 def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = ()) -> OtaSettings:
     """Resolve the settings of a solution that was read with the same command line; errors as in a build."""
     folder = view.solution.path
-    return resolve(with_saved(folder, view.layers, read_command_line(command_line)), schema=load_schema(),
-                   solution_dir=folder, secrets=load_secrets(folder, os.environ), known_foreign=view.known_foreign)
+    return resolve(
+        with_saved(folder, view.layers, read_command_line(command_line)),
+        schema=load_schema(),
+        solution_dir=folder,
+        secrets=load_secrets(folder, os.environ),
+        known_foreign=view.known_foreign,
+    )
 
 
 def missing_of(view: SolutionView) -> Sequence[str]:

@@ -21,8 +21,11 @@ import aos_ota_plugin.release.manifest
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.workspace.component_files import component_files, package_folder
 
-MANIFEST_SCHEMA = Draft202012Validator(json.loads(Path(aos_ota_plugin.release.manifest.__file__).with_name(
-    "manifest-1.schema.json").read_text(encoding="utf-8")))
+MANIFEST_SCHEMA = Draft202012Validator(
+    json.loads(
+        Path(aos_ota_plugin.release.manifest.__file__).with_name("manifest-1.schema.json").read_text(encoding="utf-8")
+    )
+)
 STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
 
 
@@ -74,8 +77,15 @@ class Workspace:
         """A command with this environment's tools first on PATH, its output and errors together."""
         path = str(self.aos.parent) + os.pathsep + os.environ["PATH"]
         done = subprocess.run(
-            command, cwd=cwd or self.solution, env={**os.environ, "PATH": path, **(env or {})}, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=HANGS)
+            command,
+            cwd=cwd or self.solution,
+            env={**os.environ, "PATH": path, **(env or {})},
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=HANGS,
+        )
         return Result(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     def make(self, *arguments: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:

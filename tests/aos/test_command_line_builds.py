@@ -20,7 +20,9 @@ SHAPES = {
     NOTHING: "scons $(VERB) --board=$(BOARD) -j4\n",
     MAKEFLAGS: "scons $(VERB) --board=$(BOARD) $(MULTITHREADS) $(MAKEFLAGS)\n",
 }
-MAKEFILE = "ifeq ($(V),1)\nVERB := --verbose\nendif\n.PHONY: all clean\nall:\n\t@{}clean:\n\tscons -c --board=$(BOARD)\n"
+MAKEFILE = (
+    "ifeq ($(V),1)\nVERB := --verbose\nendif\n.PHONY: all clean\nall:\n\t@{}clean:\n\tscons -c --board=$(BOARD)\n"
+)
 STRANGE = "my keys/$x \\'\"k中;#.pem"
 """A path with everything in it that a shell, make or SCons reads in its own way."""
 
@@ -55,23 +57,29 @@ def released(workspace, version, key):
     """Whether image, manifest and ELF are this version's, and this key signed it."""
     manifest = json.loads(workspace.manifest.read_bytes())
     public = load_signer(key, file="key", passphrase=None).public_key
-    return (manifest["version"], manifest["key_fingerprint"]) == (version, public.fingerprint) and \
-        version.encode() + b"\0" in workspace.elf.read_bytes()
+    return (manifest["version"], manifest["key_fingerprint"]) == (
+        version,
+        public.fingerprint,
+    ) and version.encode() + b"\0" in workspace.elf.read_bytes()
 
 
 def test_values_arrive_and_names_that_do_not_exist_are_refused(shape, shaped, other_key):
     # The shape with MAKEFLAGS hands every value to a second shell, for which a quote begins a text that never ends.
     version, key = ("test-1", STRANGE) if shape == NOTHING else ("test-2", STRANGE.replace("'\"", ""))
     shaped.write_key(shaped.solution / key, other_key)
-    result = shaped.made(f"OTA_APP_VERSION={version}", f"OTA_SIGNING_KEY={quoted(key)}", "LWIP_DEBUG=1", "OTA_DEMO_LOOP=1")
+    result = shaped.made(
+        f"OTA_APP_VERSION={version}", f"OTA_SIGNING_KEY={quoted(key)}", "LWIP_DEBUG=1", "OTA_DEMO_LOOP=1"
+    )
     assert released(shaped, version, other_key), result.output
     # Keys of others stay as they are without us: a macro on every compile line would have made everything anew.
     assert set(result.steps("CC")) <= {"out/ota_demo/otaappdemo.o", "out/ota/hal/ota_hal_digest.o"}
     assert "stands in the environment" not in result.output  # make exports what it was asked for
 
     before = shaped.snapshot()
-    for wrong, says in (("OAT_APP_VERSION=app-1.0.9", "did you mean OTA_APP_VERSION?"),
-                        ("OTA_DEVICE_SECRET=hush0hush", "OTA_DEVICE_SECRET: a secret stands on the command line")):
+    for wrong, says in (
+        ("OAT_APP_VERSION=app-1.0.9", "did you mean OTA_APP_VERSION?"),
+        ("OTA_DEVICE_SECRET=hush0hush", "OTA_DEVICE_SECRET: a secret stands on the command line"),
+    ):
         refused = shaped.make(wrong)
         assert refused.status != 0
         assert says in refused.output
@@ -92,7 +100,8 @@ def test_the_environment_alone_sets_nothing_and_is_warned_of(strange):
     strange.made("OTA_APP_VERSION=app-1.0.0")
     result = strange.made("OTA_APP_VERSION=app-1.0.0", env={"OTA_APP_VERSION": "app-7", "OTA_DIFF": "y"})
     assert [line for line in result.output.splitlines() if "warning" in line] == [
-        "aos_ota_plugin: warning: OTA_DIFF stands in the environment, which sets nothing; to set it: `aos make OTA_DIFF=…`"]
+        "aos_ota_plugin: warning: OTA_DIFF stands in the environment, which sets nothing; to set it: `aos make OTA_DIFF=…`"
+    ]
     # Nothing was made, and what stands is said.
     assert f"aos_ota_plugin: {strange.image}: app-1.0.0, unchanged" in result.output.splitlines()
     assert result.count() == {}
@@ -128,13 +137,15 @@ def test_every_value_arrives_by_aos_ota_make(shape, shaped, other_key):
 
 def test_aos_ota_make_refuses_what_cannot_arrive(strange):
     before = strange.snapshot()
-    for words, status, says in ((["OTA_APP_VERSON=app-1"], 2, "did you mean OTA_APP_VERSION?"),
-                                (["OTA_PRODUCT_KEY=a\nb", "OTA_APP_VERSION=app-2"], 2, "the product key cannot have '\\n' in it"),
-                                (["OTHER=a b"], 1, "OTHER: this is no setting of ours"),
-                                (["OTA_SIGNING_KYE=a b"], 1, "did you mean OTA_SIGNING_KEY?"),
-                                (["ota_demo@haas100", "BOARD=haas100_b"], 2, "name two boards"),
-                                (["OTA_DEVICE_SECRET=hush0hush"], 1, "a secret stands on the command line"),
-                                (["clean"], 1, "'clean' is no SOLUTION@BOARD")):
+    for words, status, says in (
+        (["OTA_APP_VERSON=app-1"], 2, "did you mean OTA_APP_VERSION?"),
+        (["OTA_PRODUCT_KEY=a\nb", "OTA_APP_VERSION=app-2"], 2, "the product key cannot have '\\n' in it"),
+        (["OTHER=a b"], 1, "OTHER: this is no setting of ours"),
+        (["OTA_SIGNING_KYE=a b"], 1, "did you mean OTA_SIGNING_KEY?"),
+        (["ota_demo@haas100", "BOARD=haas100_b"], 2, "name two boards"),
+        (["OTA_DEVICE_SECRET=hush0hush"], 1, "a secret stands on the command line"),
+        (["clean"], 1, "'clean' is no SOLUTION@BOARD"),
+    ):
         refused = ota_make(strange, *words)
         assert (refused.status, says in refused.output) == (status, True), refused.output
         assert "hush0hush" not in refused.output
@@ -145,7 +156,11 @@ def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange, restore
     refused = ota_make(strange, "ota_demo@haas100_b", cwd=strange.root)
     assert refused.status == 1
     assert "- haas100_b: master" in refused.output
-    strange.edit(restored(strange.package), "  - haas100: master\n  - ulog", "  - haas100: master\n  - haas100_b: master\n  - ulog")
+    strange.edit(
+        restored(strange.package),
+        "  - haas100: master\n  - ulog",
+        "  - haas100: master\n  - haas100_b: master\n  - ulog",
+    )
     before = strange.package.read_bytes()
     made = ota_make(strange, "ota_demo@haas100_b", "OTA_APP_VERSION=app-1.3.0", cwd=strange.root)
     assert made.status == 0, made.output
@@ -162,7 +177,7 @@ def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange, restore
 def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path, restored):
     """On Windows aos-tools ends with 0 for every build that fails, and everywhere for one that was interrupted."""
     lying = tmp_path / "aos"
-    lying.write_text(f"#!/bin/sh\nPATH={strange.aos.parent}:$PATH\n{strange.aos} \"$@\"\nexit 0\n", encoding="utf-8")
+    lying.write_text(f'#!/bin/sh\nPATH={strange.aos.parent}:$PATH\n{strange.aos} "$@"\nexit 0\n', encoding="utf-8")
     lying.chmod(lying.stat().st_mode | stat.S_IXUSR)
 
     def build(*settings):
@@ -190,7 +205,9 @@ def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path, res
 
 def test_what_is_handed_over_is_for_one_solution_alone(strange, tmp_path, dev_key):
     def scons(solution):
-        (tmp_path / ORDER).write_bytes(order_to_json(Order("77", str(solution), "", (("OTA_APP_VERSION", "app-1.5.0"),))))
+        (tmp_path / ORDER).write_bytes(
+            order_to_json(Order("77", str(solution), "", (("OTA_APP_VERSION", "app-1.5.0"),)))
+        )
         return strange.run("scons", env={"AOS_OTA_MAKE": str(tmp_path)})
 
     strange.made("OTA_APP_VERSION=app-1.0.0")

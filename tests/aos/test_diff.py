@@ -46,8 +46,11 @@ class Kept:
         return f"OTA_BASE_RELEASE=现场版本/{version}/ota_rtos_ota.json"
 
     def look(self):
-        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in self.images.iterdir()
-                if path.name.startswith("ota_rtos_ota.")}
+        return {
+            path.name: (path.stat().st_mtime_ns, path.read_bytes())
+            for path in self.images.iterdir()
+            if path.name.startswith("ota_rtos_ota.")
+        }
 
     def made(self, *arguments):
         """Build; the outputs that were written, those that are gone, and what was printed."""
@@ -80,13 +83,20 @@ def test_signed_diff_beside_the_full_image(kept):
     assert [image["kind"] for image in manifest["images"]] == ["full", "xz", "diff"]
     assert manifest["base"]["version"] == "app-1.0.0"
     assert {"diff: base", "diff: applied in place", "diff: device limits", "diff, device: signature"} <= {
-        proof["rule"] for proof in manifest["proofs"]}
+        proof["rule"] for proof in manifest["proofs"]
+    }
     assert diff.apply(kept.payloads["app-1.0.0"], kept.diff.read_bytes()) == kept.payload()
     command = str(kept.workspace.aos.with_name("aos-ota"))
     verify = kept.workspace.run(command, "verify", str(kept.diff), "--elf", str(kept.workspace.elf))
     assert verify.status == 0, verify.output
-    made = kept.workspace.run(command, "apply", str(kept.folder("app-1.0.0") / "ota_rtos_ota.json"), str(kept.workspace.manifest),
-                              "-o", str(kept.workspace.solution / "made.bin"))
+    made = kept.workspace.run(
+        command,
+        "apply",
+        str(kept.folder("app-1.0.0") / "ota_rtos_ota.json"),
+        str(kept.workspace.manifest),
+        "-o",
+        str(kept.workspace.solution / "made.bin"),
+    )
     assert made.status == 0, made.output
     assert (kept.workspace.solution / "made.bin").read_bytes() == kept.payload()
 
@@ -173,8 +183,17 @@ def foreign_base(kept):
     command = str(workspace.aos.with_name("aos-ota"))
     foreign = workspace.solution / "foreign.bin"
     foreign.write_bytes(bytes(range(256)) * 8)
-    signed = workspace.run(command, "sign", str(foreign), "--key", str(workspace.key), "--version", "app-0.9.0", "-o",
-                           str(kept.folder("foreign") / "ota_rtos_ota.bin"))
+    signed = workspace.run(
+        command,
+        "sign",
+        str(foreign),
+        "--key",
+        str(workspace.key),
+        "--version",
+        "app-0.9.0",
+        "-o",
+        str(kept.folder("foreign") / "ota_rtos_ota.bin"),
+    )
     assert signed.status == 0, signed.output
     return kept.base("foreign")
 
@@ -195,7 +214,7 @@ def refused(kept, *arguments, says, compiles):
     assert before
     result = kept.workspace.make(*arguments)
     assert result.status != 0, result.output[-3000:]
-    shown = result.output[result.output.index("aos_ota_plugin: error:"):]
+    shown = result.output[result.output.index("aos_ota_plugin: error:") :]
     for part in (*says, "\n  fix: "):
         assert part in shown, shown
     assert "Traceback" not in result.output
@@ -214,9 +233,18 @@ def test_no_base_release(built):
 def test_missing_base_payload(built, restored):
     restored(built.folder("app-1.0.0") / "ota_rtos_ota.bin").unlink()
     for version in ("app-1.0.2", "app-1.0.4"):  # with nothing else to do, too
-        refused(built, f"OTA_APP_VERSION={version}", *NEW[1:], built.base("app-1.0.0"), compiles=False,
-                says=["app-1.0.0/ota_rtos_ota.json: the payload of app-1.0.0", "ota_rtos_ota.bin is not there",
-                      "keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json"])
+        refused(
+            built,
+            f"OTA_APP_VERSION={version}",
+            *NEW[1:],
+            built.base("app-1.0.0"),
+            compiles=False,
+            says=[
+                "app-1.0.0/ota_rtos_ota.json: the payload of app-1.0.0",
+                "ota_rtos_ota.bin is not there",
+                "keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json",
+            ],
+        )
 
 
 @pytest.mark.parametrize("damage", ["one bit", "another release's"])
@@ -224,15 +252,25 @@ def test_wrong_base_bytes(built, restored, damage):
     path = restored(built.folder("app-1.0.0") / "ota_rtos_ota.bin")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data) if damage == "one bit" else (built.folder("app-1.0.1") / "ota_rtos_ota.bin").read_bytes())
-    refused(built, *BUMP, built.base("app-1.0.0"), says=["ota_rtos_ota.bin holds other bytes", "SHA-256"], compiles=False)
+    path.write_bytes(
+        bytes(data) if damage == "one bit" else (built.folder("app-1.0.1") / "ota_rtos_ota.bin").read_bytes()
+    )
+    refused(
+        built, *BUMP, built.base("app-1.0.0"), says=["ota_rtos_ota.bin holds other bytes", "SHA-256"], compiles=False
+    )
 
 
 def test_base_kept_where_the_build_writes(built, restored):
     """It is there now, and gone after this build."""
     manifest = restored(built.images / "app-1.0.0.json")
     shutil.copyfile(built.folder("app-1.0.0") / "ota_rtos_ota.json", manifest)
-    refused(built, *BUMP, f"OTA_BASE_RELEASE={os.path.relpath(manifest, built.workspace.solution)}", says=["ota_rtos_ota.bin would be overwritten"], compiles=False)
+    refused(
+        built,
+        *BUMP,
+        f"OTA_BASE_RELEASE={os.path.relpath(manifest, built.workspace.solution)}",
+        says=["ota_rtos_ota.bin would be overwritten"],
+        compiles=False,
+    )
 
 
 def test_manifest_of_this_very_build(built):
@@ -242,13 +280,25 @@ def test_manifest_of_this_very_build(built):
 
 @pytest.mark.parametrize("size", ["0x40000", "0x40001"])
 def test_partition_without_room_for_a_diff(built, size):
-    refused(built, *BUMP, built.base("app-1.0.0"), f"OTA_PARTITION_SIZE={size}", compiles=True,
-            says=["no room for a diff", "OTA_DIFF=n"])
+    refused(
+        built,
+        *BUMP,
+        built.base("app-1.0.0"),
+        f"OTA_PARTITION_SIZE={size}",
+        compiles=True,
+        says=["no room for a diff", "OTA_DIFF=n"],
+    )
 
 
 def test_diff_too_large_for_the_partition(built, foreign_base):
-    refused(built, *BUMP, foreign_base, "OTA_PARTITION_SIZE=0x41000", compiles=True,
-            says=["the device has room for 4096", "OTA_DIFF=n"])
+    refused(
+        built,
+        *BUMP,
+        foreign_base,
+        "OTA_PARTITION_SIZE=0x41000",
+        compiles=True,
+        says=["the device has room for 4096", "OTA_DIFF=n"],
+    )
 
 
 def test_key_that_the_base_s_devices_do_not_trust(built, restored, other_key):

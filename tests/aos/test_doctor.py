@@ -21,12 +21,17 @@ def doctor(workspace):
         result = workspace.run(str(workspace.aos.parent / "aos-ota"), "doctor", *arguments, env=env)
         assert "Traceback" not in result.output
         return result
+
     return call
 
 
 def commit(folder):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    for arguments in (["init", "-q"], ["add", "-A", "-f"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
+    for arguments in (
+        ["init", "-q"],
+        ["add", "-A", "-f"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"],
+    ):
         subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env=environ)
 
 
@@ -40,7 +45,16 @@ def test_whole(doctor):
     report = json.loads(doctor("--json").output)
     assert report["faults"] == 0
     assert [check["name"] for check in report["checks"]] == [
-        "aos make", "aos-tools", "workspace", "hook", "compiler", "settings", "keys", "clock", "git history"]
+        "aos make",
+        "aos-tools",
+        "workspace",
+        "hook",
+        "compiler",
+        "settings",
+        "keys",
+        "clock",
+        "git history",
+    ]
 
 
 def move_component(workspace):
@@ -49,7 +63,9 @@ def move_component(workspace):
 
 def forget_hook(workspace):
     text = workspace.package.read_text(encoding="utf-8")
-    workspace.package.write_text("".join(line for line in text.splitlines(True) if "aos_ota_plugin:" not in line), encoding="utf-8")
+    workspace.package.write_text(
+        "".join(line for line in text.splitlines(True) if "aos_ota_plugin:" not in line), encoding="utf-8"
+    )
 
 
 def open_key(workspace):
@@ -72,7 +88,8 @@ def move_compiler(workspace):
 def retire_key(workspace):
     key = load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key
     (workspace.solution / "ota.keys.yaml").write_text(
-        f"current:\n  fingerprint: {'a' * 64}\nretired:\n- fingerprint: {key.fingerprint}\n", encoding="utf-8")
+        f"current:\n  fingerprint: {'a' * 64}\nretired:\n- fingerprint: {key.fingerprint}\n", encoding="utf-8"
+    )
     workspace.edit(workspace.package, "def_config:\n", "def_config:\n  OTA_KEY_RING: ota.keys.yaml\n")
 
 
@@ -81,16 +98,24 @@ def take_development_key(workspace):
     workspace.edit(workspace.package, "OTA_ALLOW_DEVELOPMENT_KEY: y ", "OTA_ALLOW_DEVELOPMENT_KEY: n ")
 
 
-@pytest.mark.parametrize("break_it, says, fix", [
-    (move_component, "FAULT workspace: the solution depends on aos_ota_plugin, which is not", "fix: put it in place with `aos-ota init`"),
-    (forget_hook, "FAULT hook: nothing lets aos_ota_plugin into this solution's build", "fix: run `aos-ota init`"),
-    (open_key, "others on this machine can read it", "fix: chmod 600"),
-    (drop_key, "FAULT keys: ", "aos-ota keygen"),
-    (retire_key, "ota.keys.yaml:4:3: the key ", "use the current key aaaaaaaaaaaaaaaa"),
-    (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
-    (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
-    (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /dev/null/nowhere/bin", "toolchain_path"),
-], ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    "break_it, says, fix",
+    [
+        (
+            move_component,
+            "FAULT workspace: the solution depends on aos_ota_plugin, which is not",
+            "fix: put it in place with `aos-ota init`",
+        ),
+        (forget_hook, "FAULT hook: nothing lets aos_ota_plugin into this solution's build", "fix: run `aos-ota init`"),
+        (open_key, "others on this machine can read it", "fix: chmod 600"),
+        (drop_key, "FAULT keys: ", "aos-ota keygen"),
+        (retire_key, "ota.keys.yaml:4:3: the key ", "use the current key aaaaaaaaaaaaaaaa"),
+        (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
+        (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
+        (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /dev/null/nowhere/bin", "toolchain_path"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
 def test_broken(workspace, doctor, break_it, says, fix):
     break_it(workspace)
     result = doctor()
@@ -101,8 +126,11 @@ def test_broken(workspace, doctor, break_it, says, fix):
 
 
 def test_without_aos_tools(workspace):
-    result = workspace.run(str(workspace.aos.parent / "python"), "-c",
-                           f"import os; os.environ['PATH'] = {str(workspace.root / 'nowhere')!r}; from aos_ota_plugin.cli.main import main; main(['doctor'])")
+    result = workspace.run(
+        str(workspace.aos.parent / "python"),
+        "-c",
+        f"import os; os.environ['PATH'] = {str(workspace.root / 'nowhere')!r}; from aos_ota_plugin.cli.main import main; main(['doctor'])",
+    )
     assert result.status == 1
     assert "FAULT aos make: there is no `aos` on PATH" in result.output
 
@@ -110,7 +138,9 @@ def test_without_aos_tools(workspace):
 def test_secrets_that_git_remembers(workspace, doctor):
     """Removed long ago, and still there for whoever has the history; the secret itself is not shown."""
     secret = {"AOS_OTA_DEVICE_SECRET": "d0e1f2a3b4c5d6e7"}
-    (workspace.solution / "秘密 notes.txt").write_text(f"the device: {secret['AOS_OTA_DEVICE_SECRET']}\n", encoding="utf-8")
+    (workspace.solution / "秘密 notes.txt").write_text(
+        f"the device: {secret['AOS_OTA_DEVICE_SECRET']}\n", encoding="utf-8"
+    )
     (workspace.solution / ".gitignore").unlink(missing_ok=True)
     commit(workspace.root)
     (workspace.solution / "秘密 notes.txt").unlink()

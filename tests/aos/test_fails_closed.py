@@ -24,10 +24,14 @@ NEW = "OTA_APP_VERSION=app-1.0.1"
 @pytest.fixture
 def released(module_workspace, restored):
     """The module's workspace with app-1.0.0 built, and the outputs that must survive."""
-    for path in (module_workspace.package, module_workspace.key, module_workspace.solution / "otaappdemo.c",
-                 module_workspace.root / "components" / "ota" / "package.yaml",
-                 module_workspace.root / "hardware" / "chip" / "haas1000" / "release" / "auto_build_tool" / "build_bin.py",
-                 module_workspace.root / "components" / "ota" / "hal" / "ota_hal_digest.c"):
+    for path in (
+        module_workspace.package,
+        module_workspace.key,
+        module_workspace.solution / "otaappdemo.c",
+        module_workspace.root / "components" / "ota" / "package.yaml",
+        module_workspace.root / "hardware" / "chip" / "haas1000" / "release" / "auto_build_tool" / "build_bin.py",
+        module_workspace.root / "components" / "ota" / "hal" / "ota_hal_digest.c",
+    ):
         restored(path)
     module_workspace.made("OTA_APP_VERSION=app-1.0.0")
     return module_workspace
@@ -39,7 +43,11 @@ def refused(workspace, *arguments, says, env=None):
     assert set(before) == {"ota_rtos_ota.bin", "ota_rtos_ota.json"}
     result = workspace.make(*arguments, env=env)
     assert result.status != 0, result.output[-3000:]
-    shown = result.output[result.output.find("aos_ota_plugin: error:"):] if "aos_ota_plugin: error:" in result.output else ""
+    shown = (
+        result.output[result.output.find("aos_ota_plugin: error:") :]
+        if "aos_ota_plugin: error:" in result.output
+        else ""
+    )
     assert shown, result.output[-3000:]
     for part in says:
         assert part in shown, shown
@@ -74,7 +82,11 @@ def test_missing_key(released):
 
 
 def test_no_key_set(released):
-    released.edit(released.package, "  OTA_SIGNING_KEY: keys/ota_dev_key.pem     # a development key; it never goes into git\n", "")
+    released.edit(
+        released.package,
+        "  OTA_SIGNING_KEY: keys/ota_dev_key.pem     # a development key; it never goes into git\n",
+        "",
+    )
     refused(released, NEW, says=["OTA_SIGNING_KEY", "keygen"])
 
 
@@ -83,11 +95,15 @@ def test_key_that_is_no_key(released):
     refused(released, NEW, says=["ota_dev_key.pem"])
 
 
-@pytest.mark.parametrize(("options", "says"), [
-    (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"], "2048"),
-    (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"], "65537"),
-    (["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "RSA"),
-], ids=["RSA-3072", "e=3", "EC"])
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"], "2048"),
+        (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"], "65537"),
+        (["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "RSA"),
+    ],
+    ids=["RSA-3072", "e=3", "EC"],
+)
 def test_key_of_another_kind(released, options, says):
     subprocess.run(["openssl", "genpkey", *options, "-out", released.key], check=True, capture_output=True)
     released.key.chmod(0o600)
@@ -95,8 +111,11 @@ def test_key_of_another_kind(released, options, says):
 
 
 def test_key_without_its_passphrase(released):
-    encrypted = subprocess.run(["openssl", "pkcs8", "-topk8", "-in", released.key, "-passout", "pass:secret-words"],
-                               check=True, capture_output=True).stdout
+    encrypted = subprocess.run(
+        ["openssl", "pkcs8", "-topk8", "-in", released.key, "-passout", "pass:secret-words"],
+        check=True,
+        capture_output=True,
+    ).stdout
     released.write_key(released.key, encrypted)
     refused(released, NEW, says=["AOS_OTA_KEY_PASSPHRASE"])
     result = refused(released, NEW, says=["AOS_OTA_KEY_PASSPHRASE"], env={"AOS_OTA_KEY_PASSPHRASE": "wrong-words"})
@@ -138,10 +157,14 @@ def test_cloud_mode_without_a_pasted_key(released):
     refused(released, NEW, *CLOUD, says=["OTA_PUBLIC_KEY", "console"])
 
 
-@pytest.mark.parametrize("text", [
-    "static const unsigned char ota_pubn_buf[256] = {0x00};\nstatic const unsigned char ota_pube_buf[3] = {1, 0, 1};\n",
-    "static const unsigned char ota_pubn_buf[256];\nstatic const unsigned char ota_pube_buf[3];\n",
-], ids=["all zero", "unpasted"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "static const unsigned char ota_pubn_buf[256] = {0x00};\nstatic const unsigned char ota_pube_buf[3] = {1, 0, 1};\n",
+        "static const unsigned char ota_pubn_buf[256];\nstatic const unsigned char ota_pube_buf[3];\n",
+    ],
+    ids=["all zero", "unpasted"],
+)
 def test_cloud_mode_with_an_empty_key(released, text):
     (released.solution / "cloud.txt").write_text(text)
     refused(released, NEW, *CLOUD, "OTA_PUBLIC_KEY=cloud.txt", says=["cloud.txt"])
@@ -170,9 +193,14 @@ def test_version_in_quotes_that_a_board_change_drops(released):
     refused(released, "-b", "haas100_b", says=["OTA_APP_VERSION", "1.10"])
 
 
-@pytest.mark.parametrize("line", [
-    "OTA_DEVICE_SECRET: 5ecret5ecret5ecret", "DEVICE_SECRET: 5ecret5ecret5ecret", "AOS_OTA_PRODUCT_SECRET: 5ecret5ecret5ecret",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OTA_DEVICE_SECRET: 5ecret5ecret5ecret",
+        "DEVICE_SECRET: 5ecret5ecret5ecret",
+        "AOS_OTA_PRODUCT_SECRET: 5ecret5ecret5ecret",
+    ],
+)
 def test_secret_in_package_yaml(released, line):
     set_in_def_config(released, line)
     result = refused(released, NEW, says=["a secret stands in package.yaml", "package.yaml:"])
@@ -181,7 +209,7 @@ def test_secret_in_package_yaml(released, line):
 
 def test_secret_on_the_command_line(released):
     result = refused(released, NEW, "OTA_DEVICE_SECRET=5ecret5ecret5ecret", says=["on the command line"])
-    shown = result.output[result.output.index("aos_ota_plugin: error:"):]
+    shown = result.output[result.output.index("aos_ota_plugin: error:") :]
     assert "5ecret5ecret5ecret" not in shown.split("make: ***", maxsplit=1)[0]
 
 
@@ -210,11 +238,16 @@ def test_secrets_file_that_git_tracks(released):
 
 
 def test_embedded_identity_without_its_secret(released):
-    refused(released, NEW, "OTA_IDENTITY_EMBEDDED=y", "OTA_PRODUCT_KEY=a1b2c3", says=[
-        "OTA_IDENTITY_EMBEDDED", "OTA_DEVICE_NAME", "AOS_OTA_DEVICE_SECRET"])
+    refused(
+        released,
+        NEW,
+        "OTA_IDENTITY_EMBEDDED=y",
+        "OTA_PRODUCT_KEY=a1b2c3",
+        says=["OTA_IDENTITY_EMBEDDED", "OTA_DEVICE_NAME", "AOS_OTA_DEVICE_SECRET"],
+    )
 
 
-@pytest.mark.parametrize("value", ["a\"b", "a\\\\b", "x" * 33])
+@pytest.mark.parametrize("value", ['a"b', "a\\\\b", "x" * 33])
 def test_device_name_that_is_no_name(released, value):
     set_in_def_config(released, f"OTA_DEVICE_NAME: '{value}'")
     refused(released, NEW, says=["OTA_DEVICE_NAME", "package.yaml:"])
@@ -225,8 +258,14 @@ def test_device_name_that_is_no_name(released, value):
 
 def test_version_that_devices_take_for_older(released):
     (released.solution / "base.json").write_bytes(
-        released.manifest.read_bytes().replace(b'"version": "app-1.0.0"', b'"version": "app-1.0.9"'))
-    refused(released, "OTA_APP_VERSION=app-1.0.10", "OTA_BASE_RELEASE=base.json", says=["app-1.0.10", "app-1.0.9", "use app-1"])
+        released.manifest.read_bytes().replace(b'"version": "app-1.0.0"', b'"version": "app-1.0.9"')
+    )
+    refused(
+        released,
+        "OTA_APP_VERSION=app-1.0.10",
+        "OTA_BASE_RELEASE=base.json",
+        says=["app-1.0.10", "app-1.0.9", "use app-1"],
+    )
 
 
 def test_key_that_the_field_does_not_trust(released, other_key):
@@ -245,8 +284,12 @@ def test_base_release_that_is_no_manifest(released):
 
 
 def test_base_release_that_this_build_overwrites(released):
-    refused(released, NEW, f"OTA_BASE_RELEASE={os.path.relpath(released.manifest, released.solution)}",
-            says=["the manifest that this build overwrites"])
+    refused(
+        released,
+        NEW,
+        f"OTA_BASE_RELEASE={os.path.relpath(released.manifest, released.solution)}",
+        says=["the manifest that this build overwrites"],
+    )
 
 
 # --- sources
@@ -254,7 +297,9 @@ def test_base_release_that_this_build_overwrites(released):
 
 def test_no_place_for_the_version(released):
     source = released.solution / "otaappdemo.c"
-    source.write_text(source.read_text(encoding="utf-8").replace("#define MY_APP_VER", "#define MY_VERSION"), encoding="utf-8")
+    source.write_text(
+        source.read_text(encoding="utf-8").replace("#define MY_APP_VER", "#define MY_VERSION"), encoding="utf-8"
+    )
     refused(released, NEW, says=["otaappdemo.c", "no place for the version", "MY_APP_VER"])
 
 
@@ -311,12 +356,16 @@ def test_image_step_that_leaves_no_payload(released):
 
 def test_unsigned_image_of_the_image_step_never_stays(released):
     """The vendor's own script writes an unsigned image under our name; then it, or the proof, fails."""
-    _replace_image_step(released, (
-        "import pathlib, sys\n"
-        f"folder = pathlib.Path({str(released.images)!r})\n"
-        "(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')\n"
-        "(folder / 'ota_rtos_ota.bin.xz').write_bytes(b'unsigned')\n"
-        "sys.exit(1)\n"))
+    _replace_image_step(
+        released,
+        (
+            "import pathlib, sys\n"
+            f"folder = pathlib.Path({str(released.images)!r})\n"
+            "(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')\n"
+            "(folder / 'ota_rtos_ota.bin.xz').write_bytes(b'unsigned')\n"
+            "sys.exit(1)\n"
+        ),
+    )
     refused(released, NEW, says=["image step failed"])
     assert not (released.images / "ota_rtos_ota.bin.xz").exists()
 
@@ -332,7 +381,9 @@ def test_image_too_large(released):
 def _mounted(folder, options, require_tool):
     """A small file system in the place of a folder, with the folder's files in it."""
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
+    )
     require_tool("a mount", mounted.returncode == 0, "only root can make one")
     try:
         for name, data in files.items():
@@ -345,6 +396,7 @@ def _mounted(folder, options, require_tool):
 def test_disk_full(released, require_tool):
     def pages(path):
         return -(-path.stat().st_size // 4096)
+
     # Room for what is there and for one more file of the payload's size: the new image fits, its manifest does not.
     room = sum(map(pages, released.images.iterdir())) + pages(released.images / "ota_rtos.bin")
     with _mounted(released.images, f"size={room * 4}k", require_tool):
@@ -380,9 +432,15 @@ def test_two_real_builds_at_once(released):
     SConscript into each folder that has none, and removes it again.
     """
     path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
-    first = subprocess.Popen([str(released.aos), "make", "OTA_APP_VERSION=app-3.0.0"], cwd=released.solution,
-                             env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             start_new_session=True)
+    first = subprocess.Popen(
+        [str(released.aos), "make", "OTA_APP_VERSION=app-3.0.0"],
+        cwd=released.solution,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     lines = []
     while "Building targets" not in "".join(lines[-1:]):
         lines.append(first.stdout.readline())
@@ -402,10 +460,15 @@ def test_two_real_builds_at_once(released):
 
 
 def test_two_builds_at_once(released):
-    lock = ("import sys, filelock\nlock = filelock.FileLock(sys.argv[1])\nlock.acquire()\nprint('held', flush=True)\n"
-            "sys.stdin.read()\n")
-    holder = subprocess.Popen([sys.executable, "-c", lock, str(released.out / "ota" / "build.lock")],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    lock = (
+        "import sys, filelock\nlock = filelock.FileLock(sys.argv[1])\nlock.acquire()\nprint('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", lock, str(released.out / "ota" / "build.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     try:
         assert holder.stdout.readline().strip() == b"held"
         refused(released, NEW, says=["another build of this solution is running"])
@@ -427,9 +490,14 @@ def test_build_killed_at_any_moment(released, tmp_path):
     for step in range(1, 15):
         version = "app-1.0.1" if step % 2 else "app-1.0.0"
         path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
-        build = subprocess.Popen([str(released.aos), "make", f"OTA_APP_VERSION={version}"], cwd=released.solution,
-                                 env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                 start_new_session=True)
+        build = subprocess.Popen(
+            [str(released.aos), "make", f"OTA_APP_VERSION={version}"],
+            cwd=released.solution,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         time.sleep(length * step / 14)
         os.killpg(build.pid, signal.SIGKILL)
         build.wait()
@@ -447,15 +515,25 @@ def test_build_killed_at_any_moment(released, tmp_path):
 def test_killed_while_the_image_step_runs(released):
     """The vendor's script has written its unsigned image under our name when everything is killed."""
     before, script = released.snapshot(), _image_step(released).read_text(encoding="utf-8")
-    _replace_image_step(released, (
-        "import pathlib, time\n"
-        f"folder = pathlib.Path({str(released.images)!r})\n"
-        "(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')\n"
-        "(folder / 'ota_rtos_ota.bin.xz').write_bytes(b'unsigned')\n"
-        "time.sleep(60)\n"))
+    _replace_image_step(
+        released,
+        (
+            "import pathlib, time\n"
+            f"folder = pathlib.Path({str(released.images)!r})\n"
+            "(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')\n"
+            "(folder / 'ota_rtos_ota.bin.xz').write_bytes(b'unsigned')\n"
+            "time.sleep(60)\n"
+        ),
+    )
     path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
-    build = subprocess.Popen([str(released.aos), "make", NEW], cwd=released.solution, env={**os.environ, "PATH": path},
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    build = subprocess.Popen(
+        [str(released.aos), "make", NEW],
+        cwd=released.solution,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     until(lambda: released.image.read_bytes() == b"unsigned")
     os.killpg(build.pid, signal.SIGKILL)
     build.wait()

@@ -42,7 +42,9 @@ def test_place_in_the_list(workspace, place):
     _proves_a_version_bump_touches_one_object(workspace)
 
 
-@pytest.mark.parametrize("conditional", [("aos_ota_plugin",), ("ota",), ("ota", "aos_ota_plugin"), ("aos_ota_plugin", "ota")])
+@pytest.mark.parametrize(
+    "conditional", [("aos_ota_plugin",), ("ota",), ("ota", "aos_ota_plugin"), ("aos_ota_plugin", "ota")]
+)
 def test_components_that_depend_on_conditions(workspace, conditional):
     text = _without_plugin(workspace).replace("  - ota: master\n", "", 1)
     for name in ("ota", "aos_ota_plugin"):
@@ -50,7 +52,8 @@ def test_components_that_depend_on_conditions(workspace, conditional):
             text = text.replace("depends:\n", f"depends:\n  - {name}: master\n", 1)
     lines = "".join(f"  - {name}: master ? <USE_OTA>\n" for name in conditional)
     text = text.replace("  - ulog: master\n", "  - ulog: master\n" + lines, 1).replace(
-        "def_config:\n", "def_config:\n  USE_OTA: 1\n", 1)
+        "def_config:\n", "def_config:\n  USE_OTA: 1\n", 1
+    )
     workspace.package.write_text(text, encoding="utf-8")
     _proves_a_version_bump_touches_one_object(workspace)
 
@@ -119,11 +122,19 @@ def test_clean_takes_all_of_ours_along(built_workspace):
     assert workspace.image.exists()
     cleaned = workspace.make("clean")
     assert cleaned.status == 0, cleaned.output
-    left = [path.relative_to(workspace.root) for path in (
-        workspace.image, workspace.manifest, workspace.out / "ota_demo" / "otaappdemo.c",
-        workspace.out / "ota" / "hal" / "ota_hal_digest.c", workspace.out / "aos_ota_plugin" / "ota_identity.o",
-        workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a", workspace.out / "ota" / "release-state.json",
-    ) if path.exists()]
+    left = [
+        path.relative_to(workspace.root)
+        for path in (
+            workspace.image,
+            workspace.manifest,
+            workspace.out / "ota_demo" / "otaappdemo.c",
+            workspace.out / "ota" / "hal" / "ota_hal_digest.c",
+            workspace.out / "aos_ota_plugin" / "ota_identity.o",
+            workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a",
+            workspace.out / "ota" / "release-state.json",
+        )
+        if path.exists()
+    ]
     assert left == []
     assert workspace.made().count()["image"] == 1
 

@@ -17,7 +17,9 @@ from aos_ota_plugin.workspace.component_files import component_files, site_files
 pytestmark = pytest.mark.aos
 
 PLUGIN = "  - aos_ota_plugin: master     # renders the sources and makes the signed images\n"
-ON_311 = pytest.mark.skipif(sys.version_info >= (3, 12), reason="SCons 3 loads site_scons/site_init.py up to Python 3.11 only")
+ON_311 = pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="SCons 3 loads site_scons/site_init.py up to Python 3.11 only"
+)
 
 
 @pytest.fixture
@@ -34,8 +36,11 @@ def init(workspace, *arguments, cwd=None, env=None):
 
 def tree(root):
     """{path: (mtime_ns, mode, bytes)} of every file below root."""
-    return {path.relative_to(root).as_posix(): (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes())
-            for path in sorted(root.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
 
 
 def changed(before, after):
@@ -44,8 +49,11 @@ def changed(before, after):
 
 def lines_changed(before, after):
     """The lines, endings included, that a change removed and added."""
-    return [line for line in difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
-            if line[0] in "+-"]
+    return [
+        line
+        for line in difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
+        if line[0] in "+-"
+    ]
 
 
 def makes_proven_images(workspace, *, also=()):
@@ -60,15 +68,32 @@ def makes_proven_images(workspace, *, also=()):
     bumped = workspace.made("OTA_APP_VERSION=app-1.0.1")
     assert bumped.steps("CC") == ["out/ota_demo/otaappdemo.o"], bumped.output
     assert (bumped.count()["LINK"], bumped.count()["image"]) == (1, 1)
-    verdict = workspace.run(str(workspace.aos.with_name("aos-ota")), "verify", str(workspace.image), "--elf", str(released),
-                            "--current-version", "app-1.0.0", "--version", "app-1.0.1")
+    verdict = workspace.run(
+        str(workspace.aos.with_name("aos-ota")),
+        "verify",
+        str(workspace.image),
+        "--elf",
+        str(released),
+        "--current-version",
+        "app-1.0.0",
+        "--version",
+        "app-1.0.1",
+    )
     assert verdict.status == 0, verdict.output
     assert workspace.make("clean").status == 0
-    left = [path for path in (
-        workspace.image, workspace.manifest, workspace.out / "ota_demo" / "otaappdemo.c",
-        workspace.out / "ota" / "hal" / "ota_hal_digest.c", workspace.out / "aos_ota_plugin" / "ota_identity.o",
-        workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a", workspace.out / "ota" / "release-state.json",
-    ) if path.exists()]
+    left = [
+        path
+        for path in (
+            workspace.image,
+            workspace.manifest,
+            workspace.out / "ota_demo" / "otaappdemo.c",
+            workspace.out / "ota" / "hal" / "ota_hal_digest.c",
+            workspace.out / "aos_ota_plugin" / "ota_identity.o",
+            workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a",
+            workspace.out / "ota" / "release-state.json",
+        )
+        if path.exists()
+    ]
     assert left == []
 
 
@@ -82,8 +107,10 @@ def test_site_scons_is_all_that_it_adds(bare):
     assert result.status == 0, result.output
     after = tree(bare.root)
     added = changed(before, after)
-    assert added == [f"solutions/ota_demo/{name}" for name in (
-        ".gitignore", "ota.example.yaml", "site_scons/site_init.py", "site_scons/site_tools/aos_ota.py")]
+    assert added == [
+        f"solutions/ota_demo/{name}"
+        for name in (".gitignore", "ota.example.yaml", "site_scons/site_init.py", "site_scons/site_tools/aos_ota.py")
+    ]
     for name in added:
         assert f"wrote {bare.root / name}" in result.output
     for name, data in site_files().items():
@@ -116,8 +143,13 @@ def test_git_ignores_what_it_should(bare):
     subprocess.run(["git", "init", "-q"], cwd=bare.solution, check=True)
     (bare.solution / "keys" / "ota_key.pub.pem").write_text("public\n")
     (bare.solution / "ota.secrets.yaml").write_text("")
-    listed = subprocess.run(["git", "ls-files", "--others", "--exclude-standard"], cwd=bare.solution, check=True,
-                            capture_output=True, text=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"],
+        cwd=bare.solution,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
     assert "keys/ota_key.pub.pem" in listed
     assert not {"ota.secrets.yaml", "keys/ota_dev_key.pem"} & set(listed)
 
@@ -246,21 +278,29 @@ def test_clone_in_the_workspace_is_the_component(bare, place):
     assert "signed by key" in bare.made().output
 
 
-@pytest.mark.parametrize(("old", "new", "line"), [
-    ("depends:\n", "depends:   # what we need\n", "  - aos_ota_plugin: master\n"),
-    ("depends:\n  - ota: master\n", "depends:\n\n  # 组件\n  - ota: master   # 升级\n", "  - aos_ota_plugin: master\n"),
-    ("depends:\n  - ota: master\n", "depends:\n      - ota: master\n", "      - aos_ota_plugin: master\n"),
-    ("depends:\n  - ota: master\n", "depends:\n- ota: master\n", "- aos_ota_plugin: master\n"),
-    ("depends:\n", "depends :\n", "  - aos_ota_plugin: master\n"),
-], ids=["comment", "comments between", "deep", "flush", "space before colon"])
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("depends:\n", "depends:   # what we need\n", "  - aos_ota_plugin: master\n"),
+        (
+            "depends:\n  - ota: master\n",
+            "depends:\n\n  # 组件\n  - ota: master   # 升级\n",
+            "  - aos_ota_plugin: master\n",
+        ),
+        ("depends:\n  - ota: master\n", "depends:\n      - ota: master\n", "      - aos_ota_plugin: master\n"),
+        ("depends:\n  - ota: master\n", "depends:\n- ota: master\n", "- aos_ota_plugin: master\n"),
+        ("depends:\n", "depends :\n", "  - aos_ota_plugin: master\n"),
+    ],
+    ids=["comment", "comments between", "deep", "flush", "space before colon"],
+)
 def test_package_yaml_as_people_write_it(bare, old, new, line):
     text = bare.package.read_text(encoding="utf-8")
     head, separator, tail = text.partition("supported_boards:")
     assert head.count(old) == 1
     head = head.replace(old, new)
     if line.lstrip() == line or line.startswith("      "):
-        indent = line[:len(line) - len(line.lstrip())]
-        head = head[:head.index("depends")] + head[head.index("depends"):].replace("\n  - ", f"\n{indent}- ")
+        indent = line[: len(line) - len(line.lstrip())]
+        head = head[: head.index("depends")] + head[head.index("depends") :].replace("\n  - ", f"\n{indent}- ")
     bare.package.write_text(head + separator + tail, encoding="utf-8")
     before = bare.package.read_bytes()
     result = init(bare, "--component")
@@ -279,13 +319,26 @@ def test_crlf_package_yaml_stays_crlf(bare):
     assert bare.made("OTA_APP_VERSION=app-1.0.0").count()["image"] == 1
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\n", "there is no `depends:` list"),
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends: [ota: master]\n", "depends"),
-    ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  ota: master\n", "depends"),
-    ("name: ota_demo\ntype: solution\ndepends:\n  - ota: [\n", "package.yaml:"),
-    ("name: ota_demo\nversion: master\ndescription: \xc4\xe3\ntype: solution\ndepends:\n  - ota: master\n", "not UTF-8"),
-], ids=["no depends", "flow list", "mapping", "broken YAML", "GBK"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\n", "there is no `depends:` list"),
+        (
+            "name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends: [ota: master]\n",
+            "depends",
+        ),
+        (
+            "name: ota_demo\nversion: master\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  ota: master\n",
+            "depends",
+        ),
+        ("name: ota_demo\ntype: solution\ndepends:\n  - ota: [\n", "package.yaml:"),
+        (
+            "name: ota_demo\nversion: master\ndescription: \xc4\xe3\ntype: solution\ndepends:\n  - ota: master\n",
+            "not UTF-8",
+        ),
+    ],
+    ids=["no depends", "flow list", "mapping", "broken YAML", "GBK"],
+)
 def test_package_yaml_that_it_cannot_add_a_line_to(bare, text, says):
     bare.package.write_bytes(text.encode("latin-1"))
     before = tree(bare.root)
@@ -328,19 +381,31 @@ def script(folder, name, text):
 
 
 def test_no_aos(bare, tmp_path):
-    refuses(bare, tools(tmp_path / "bin", "python3", aos=bare.aos), "there is no `aos` on PATH", "pip install aos-tools==1.1.43",
-            '"setuptools<82"')
+    refuses(
+        bare,
+        tools(tmp_path / "bin", "python3", aos=bare.aos),
+        "there is no `aos` on PATH",
+        "pip install aos-tools==1.1.43",
+        '"setuptools<82"',
+    )
 
 
 def test_no_scons(bare, tmp_path):
-    refuses(bare, tools(tmp_path / "bin", "aos", aos=bare.aos), "there is no `scons` on PATH", "fix: activate the environment")
+    refuses(
+        bare,
+        tools(tmp_path / "bin", "aos", aos=bare.aos),
+        "there is no `scons` on PATH",
+        "fix: activate the environment",
+    )
 
 
 def test_no_python_for_the_launcher(bare, tmp_path):
     """The real scons script, whose first line asks env for python, without the environment activated."""
     path = tools(tmp_path / "bin", "aos", "scons", "env", aos=bare.aos)
     assert (tmp_path / "bin" / "scons").read_text().splitlines()[0] == "#! /usr/bin/env python"
-    refuses(bare, path, "its first line is `#! /usr/bin/env python`", "no `python` on PATH", "fix: activate the environment")
+    refuses(
+        bare, path, "its first line is `#! /usr/bin/env python`", "no `python` on PATH", "fix: activate the environment"
+    )
 
 
 def test_no_python_for_image_steps(bare, tmp_path):
@@ -353,8 +418,14 @@ def environment_without(folder, module, aos):
     """An environment with the real scons, its library, and no setuptools."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     library = next((folder / "lib").glob("python3*/site-packages"))
-    installed = Path(subprocess.run([aos.with_name("python"), "-c", "import aostools; print(aostools.__path__[0])"], check=True,
-                                    capture_output=True, text=True).stdout.strip()).parent
+    installed = Path(
+        subprocess.run(
+            [aos.with_name("python"), "-c", "import aostools; print(aostools.__path__[0])"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    ).parent
     shutil.copytree(installed / "scons", library / "scons")
     for path in installed.glob("scons-*"):
         shutil.copytree(path, library / path.name)
@@ -368,25 +439,52 @@ def environment_without(folder, module, aos):
 def test_real_environment_without_pkg_resources(bare, tmp_path, setuptools, require_tool):
     path = environment_without(tmp_path / "venv", "pkg_resources", bare.aos)
     if setuptools != "none":
-        done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--python", tmp_path / "venv" / "bin" / "python", "install",
-                               "--no-compile", "setuptools>=82"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "--quiet",
+                "--python",
+                tmp_path / "venv" / "bin" / "python",
+                "install",
+                "--no-compile",
+                "setuptools>=82",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         require_tool("setuptools 82", done.returncode == 0, f"pip cannot install it: {done.stderr[-500:]}")
-    refuses(bare, path, "cannot start: it finds SCons by setuptools' pkg_resources", "setuptools is missing, or 82 or newer",
-            'fix: python -m pip install "setuptools<82"', "SCONS_LIB_DIR")
+    refuses(
+        bare,
+        path,
+        "cannot start: it finds SCons by setuptools' pkg_resources",
+        "setuptools is missing, or 82 or newer",
+        'fix: python -m pip install "setuptools<82"',
+        "SCONS_LIB_DIR",
+    )
     # The other way out that the message names works.
     library = next((tmp_path / "venv" / "lib").glob("python3*/site-packages/scons"))
     works = init(bare, env={**path, "SCONS_LIB_DIR": str(library)})
     assert works.status == 0, works.output
 
 
-@pytest.mark.parametrize(("prints", "says"), [
-    ("SCons import failed. Unable to find engine files in:\n  /x/lib/scons\nTraceback (most recent call last):\n"
-     "ModuleNotFoundError: No module named 'SCons'", "setuptools<82"),
-    ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
-    ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'imp'", "3.11 or older"),
-    ("Segmentation fault", "cannot start: Segmentation fault"),
-    ("", "cannot start: status 1"),
-], ids=["engine", "pkg_resources", "imp", "anything", "nothing"])
+@pytest.mark.parametrize(
+    ("prints", "says"),
+    [
+        (
+            "SCons import failed. Unable to find engine files in:\n  /x/lib/scons\nTraceback (most recent call last):\n"
+            "ModuleNotFoundError: No module named 'SCons'",
+            "setuptools<82",
+        ),
+        ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
+        ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'imp'", "3.11 or older"),
+        ("Segmentation fault", "cannot start: Segmentation fault"),
+        ("", "cannot start: status 1"),
+    ],
+    ids=["engine", "pkg_resources", "imp", "anything", "nothing"],
+)
 def test_launcher_that_prints(bare, tmp_path, prints, says):
     path = tools(tmp_path / "bin", "aos", "python3", "cat", aos=bare.aos)
     (tmp_path / "message").write_text(prints + "\n" if prints else "")

@@ -47,10 +47,17 @@ class Scene:
         self.faults = Faults(folder / "tools", below, "cc")
         self._aos = [str(aos), "make"]
         self._environment = {
-            **{name: value for name, value in os.environ.items()
-               if not name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE", "MFLAGS"))},
-            "PATH": str(aos.parent) + os.pathsep + os.environ["PATH"], "XDG_STATE_HOME": str(folder / "state"),
-            "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "TMPDIR": str(self._temporary)}
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE", "MFLAGS"))
+            },
+            "PATH": str(aos.parent) + os.pathsep + os.environ["PATH"],
+            "XDG_STATE_HOME": str(folder / "state"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            "TMPDIR": str(self._temporary),
+        }
         chip = self._root / "hardware" / "chip" / "haas1000"
         self.workspace.edit(chip / "package.yaml", "toolchain_path: /usr ", f"toolchain_path: {folder / 'tools'} ")
         (chip / "release" / "auto_build_tool" / "build_bin.py").write_text(IMAGE_STEP, encoding="utf-8")
@@ -90,11 +97,15 @@ class Scene:
         self.change(NEW)
 
     def build(self, version: str, fault: Fault = Fault()):  # noqa: B008
-        return self.faults.run([*self._aos, f"OTA_APP_VERSION={version}"], fault, cwd=self.workspace.solution,
-                               env=self._environment)
+        return self.faults.run(
+            [*self._aos, f"OTA_APP_VERSION={version}"], fault, cwd=self.workspace.solution, env=self._environment
+        )
 
     def outputs(self) -> Dict[str, bytes]:
-        return {name: (self.workspace.images / name).read_bytes() for name in ("ota_rtos.bin", "ota_rtos_ota.bin", "ota_rtos_ota.json")}
+        return {
+            name: (self.workspace.images / name).read_bytes()
+            for name in ("ota_rtos.bin", "ota_rtos_ota.bin", "ota_rtos_ota.json")
+        }
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +118,9 @@ def judged(scene: Scene, version: str, done) -> List[str]:
     """What is wrong with a build: it has to be right, or to end with an error of ours."""
     if done.status == 0:
         outputs = scene.outputs()
-        return [f"{name} is not that of {version}" for name, data in scene.built[version].items() if outputs[name] != data]
+        return [
+            f"{name} is not that of {version}" for name, data in scene.built[version].items() if outputs[name] != data
+        ]
     if "aos_ota_plugin: error: " in done.output and "\n  fix: " in done.output and "Traceback" not in done.output:
         return []
     return [f"status {done.status} without a reason: {done.output[-1500:]}"]
@@ -137,7 +150,9 @@ def drawn(scene: Scene, seed: int, *, full: bool) -> tuple:
     chance = random.Random(f"{full} {seed}")
     tool = TOOLS[seed % len(TOOLS)]
     assert scene.writes[tool] > 1, scene.writes
-    fault = Fault(tool, chance.randint(1, scene.writes[tool]), FULL if full else chance.choice(SIGNALS), chance.random() < 0.5)
+    fault = Fault(
+        tool, chance.randint(1, scene.writes[tool]), FULL if full else chance.choice(SIGNALS), chance.random() < 0.5
+    )
     return fault, chance.choice((NEW, OLD))
 
 
@@ -220,4 +235,8 @@ def test_compile_error_costs_what_that_build_compiled(scene):
     done = scene.build(NEW)
     assert judged(scene, NEW, done) == []
     assert {line for line in done.output.splitlines() if line.startswith("CC ")} <= {
-        *compiled, "CC out/ota_demo/maintask.o", "CC out/ota_demo/otaappdemo.o", "CC out/ulog/ulog.o"}
+        *compiled,
+        "CC out/ota_demo/maintask.o",
+        "CC out/ota_demo/otaappdemo.o",
+        "CC out/ulog/ulog.o",
+    }

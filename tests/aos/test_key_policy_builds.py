@@ -41,16 +41,24 @@ def test_a_fleet_goes_from_one_key_to_the_next(built_workspace, dev_key, other_k
     workspace.write_key(workspace.solution / "keys" / "next.pem", other_key)
     (workspace.solution / "keys" / "next.pub.pem").write_text(new.to_pem(), encoding="utf-8")
     ring = workspace.solution / "ota.keys.yaml"
-    ring.write_text(f"current:\n  fingerprint: {old.fingerprint}\nnext:\n  fingerprint: {new.fingerprint}\n"
-                    "  public_key: keys/next.pub.pem\n  note: 2027 年\n", encoding="utf-8")
+    ring.write_text(
+        f"current:\n  fingerprint: {old.fingerprint}\nnext:\n  fingerprint: {new.fingerprint}\n"
+        "  public_key: keys/next.pub.pem\n  note: 2027 年\n",
+        encoding="utf-8",
+    )
     set_in_def_config(workspace, "OTA_KEY_RING: ota.keys.yaml")
     workspace.made()
     first_elf, first = keep(workspace, "app-1.0.0")
     base = "OTA_BASE_RELEASE=releases/{}/ota_rtos_ota.json".format
 
     # The next key cannot sign yet; and no transition without the release that is in the field.
-    refused(workspace, "OTA_APP_VERSION=app-1.1.0", "OTA_SIGNING_KEY=keys/next.pem", base("app-1.0.0"),
-            says=["is the next key", "OTA_EMBED_NEXT_KEY=y"])
+    refused(
+        workspace,
+        "OTA_APP_VERSION=app-1.1.0",
+        "OTA_SIGNING_KEY=keys/next.pem",
+        base("app-1.0.0"),
+        says=["is the next key", "OTA_EMBED_NEXT_KEY=y"],
+    )
     refused(workspace, "OTA_APP_VERSION=app-1.1.0", "OTA_EMBED_NEXT_KEY=y", says=["no base release is set"])
 
     made = workspace.made("OTA_APP_VERSION=app-1.1.0", "OTA_EMBED_NEXT_KEY=y", base("app-1.0.0"))
@@ -59,27 +67,50 @@ def test_a_fleet_goes_from_one_key_to_the_next(built_workspace, dev_key, other_k
     bridge_elf, bridge = keep(workspace, "app-1.1.0")
     assert read_public_key(bridge_elf) == new
     (workspace.solution / "keys" / "old.pub.pem").write_text(old.to_pem(), encoding="utf-8")
-    done = workspace.run("aos-ota", "verify-release", "releases/app-1.1.0", "--public-key", "keys/old.pub.pem", "--without-statement",
-                         "--rebuild", ".", "--base", "releases/app-1.0.0")
+    done = workspace.run(
+        "aos-ota",
+        "verify-release",
+        "releases/app-1.1.0",
+        "--public-key",
+        "keys/old.pub.pem",
+        "--without-statement",
+        "--rebuild",
+        ".",
+        "--base",
+        "releases/app-1.0.0",
+    )
     assert done.status == 0, done.output
     assert "rebuilt: ota_rtos_ota.bin: the same" in done.output
     assert "image" not in workspace.made("OTA_APP_VERSION=app-1.1.0", "OTA_EMBED_NEXT_KEY=y", base("app-1.0.0")).count()
 
-    ring.write_text(f"current:\n  fingerprint: {new.fingerprint}\nretired:\n- fingerprint: {old.fingerprint}\n", encoding="utf-8")
+    ring.write_text(
+        f"current:\n  fingerprint: {new.fingerprint}\nretired:\n- fingerprint: {old.fingerprint}\n", encoding="utf-8"
+    )
     refused(workspace, "OTA_APP_VERSION=app-1.2.0", base("app-1.1.0"), says=["ota.keys.yaml:4:3", "is retired"])
-    refused(workspace, "OTA_APP_VERSION=app-1.2.0", "OTA_SIGNING_KEY=keys/next.pem", base("app-1.0.0"),
-            says=["would refuse it (OTA_VERIFY_RSA_FAIL)", "OTA_EMBED_NEXT_KEY=y"])
+    refused(
+        workspace,
+        "OTA_APP_VERSION=app-1.2.0",
+        "OTA_SIGNING_KEY=keys/next.pem",
+        base("app-1.0.0"),
+        says=["would refuse it (OTA_VERIFY_RSA_FAIL)", "OTA_EMBED_NEXT_KEY=y"],
+    )
     made = workspace.made("OTA_APP_VERSION=app-1.2.0", "OTA_SIGNING_KEY=keys/next.pem", base("app-1.1.0"))
     assert "devices that skipped it trust " + old.short_fingerprint in made.output
     last_elf, last = keep(workspace, "app-1.2.0")
 
-    taken = {(name, other): verdict(elf, image).name
-             for name, elf in (("1.0", first_elf), ("1.1", bridge_elf), ("1.2", last_elf))
-             for other, image in (("1.1", bridge), ("1.2", last))}
+    taken = {
+        (name, other): verdict(elf, image).name
+        for name, elf in (("1.0", first_elf), ("1.1", bridge_elf), ("1.2", last_elf))
+        for other, image in (("1.1", bridge), ("1.2", last))
+    }
     assert taken == {
-        ("1.0", "1.1"): "OTA_SUCCESS", ("1.0", "1.2"): "OTA_VERIFY_RSA_FAIL",  # who skipped the transition
-        ("1.1", "1.1"): "OTA_VERIFY_RSA_FAIL", ("1.1", "1.2"): "OTA_SUCCESS",
-        ("1.2", "1.1"): "OTA_VERIFY_RSA_FAIL", ("1.2", "1.2"): "OTA_SUCCESS"}
+        ("1.0", "1.1"): "OTA_SUCCESS",
+        ("1.0", "1.2"): "OTA_VERIFY_RSA_FAIL",  # who skipped the transition
+        ("1.1", "1.1"): "OTA_VERIFY_RSA_FAIL",
+        ("1.1", "1.2"): "OTA_SUCCESS",
+        ("1.2", "1.1"): "OTA_VERIFY_RSA_FAIL",
+        ("1.2", "1.2"): "OTA_SUCCESS",
+    }
     assert verdict(first_elf, first) is DeviceVerdict.OTA_SUCCESS
 
     shown = workspace.run("aos-ota", "keys", "--json")
@@ -88,7 +119,8 @@ def test_a_fleet_goes_from_one_key_to_the_next(built_workspace, dev_key, other_k
     assert [(one["version"], one["signed_by"], one["trusts"], one["step"]) for one in document["releases"]] == [
         ("app-1.0.0", old.fingerprint, old.fingerprint, "first"),
         ("app-1.1.0", old.fingerprint, new.fingerprint, "holds"),
-        ("app-1.2.0", new.fingerprint, new.fingerprint, "holds")]
+        ("app-1.2.0", new.fingerprint, new.fingerprint, "holds"),
+    ]
 
 
 def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
@@ -103,7 +135,12 @@ def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
 
     # Development keys.
     next_version = "OTA_APP_VERSION=app-1.0.1"
-    refused(workspace, next_version, "OTA_SIGNING_KEY=keys/desk.pem", says=["is a development key", "OTA_ALLOW_DEVELOPMENT_KEY=y"])
+    refused(
+        workspace,
+        next_version,
+        "OTA_SIGNING_KEY=keys/desk.pem",
+        says=["is a development key", "OTA_ALLOW_DEVELOPMENT_KEY=y"],
+    )
     workspace.made(next_version, "OTA_SIGNING_KEY=keys/desk.pem", "OTA_ALLOW_DEVELOPMENT_KEY=y")
 
     # Four eyes: no image gets its name before the second signer agreed to this very payload.
@@ -113,16 +150,28 @@ def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
     approval = workspace.solution / "approval.json"
     done = workspace.run("aos-ota", "approve", str(payload), "--key", str(keys / "second.pem"), "-o", str(approval))
     assert done.status == 0, done.output
-    refused(workspace, "OTA_APP_VERSION=app-1.0.3", SECOND, "OTA_SECOND_APPROVAL=approval.json",
-            says=["approval.json", "is for another build"])
-    refused(workspace, version, "OTA_SECOND_PUBLIC_KEY=keys/ota_dev_key.pub.pem", "OTA_SECOND_APPROVAL=approval.json",
-            says=["cannot read the public key"])
+    refused(
+        workspace,
+        "OTA_APP_VERSION=app-1.0.3",
+        SECOND,
+        "OTA_SECOND_APPROVAL=approval.json",
+        says=["approval.json", "is for another build"],
+    )
+    refused(
+        workspace,
+        version,
+        "OTA_SECOND_PUBLIC_KEY=keys/ota_dev_key.pub.pem",
+        "OTA_SECOND_APPROVAL=approval.json",
+        says=["cannot read the public key"],
+    )
     refused(workspace, version, "OTA_SECOND_SIGNER=keys/ota_dev_key.pem", says=["one that devices trust"])
     made = workspace.made(version, SECOND, "OTA_SECOND_APPROVAL=approval.json")
     assert f"approved by the second signer, key {second.short_fingerprint}" in made.output
     by_file = workspace.snapshot()
     manifest = json.loads(workspace.manifest.read_bytes())
-    assert second.verify_hash(bytes.fromhex(manifest["approval"]["hash"]), bytes.fromhex(manifest["approval"]["signature"]))
+    assert second.verify_hash(
+        bytes.fromhex(manifest["approval"]["hash"]), bytes.fromhex(manifest["approval"]["signature"])
+    )
     asked = ("aos-ota", "keys", str(workspace.images), "--second-public-key")
     assert workspace.run(*asked, str(keys / "second.pub.pem")).status == 0
     (keys / "third.pub.pem").write_text(public_of(dev_key).to_pem(), encoding="utf-8")
@@ -137,4 +186,7 @@ def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
     # One key, two products.
     said = workspace.made("OTA_APP_VERSION=app-1.0.4", "OTA_PRODUCT_KEY=a1Other").output
     assert "signs a1Other, and has signed ota_demo" in said
-    assert "has signed" not in workspace.made("OTA_APP_VERSION=app-1.0.5", "OTA_PRODUCT_KEY=a1Other", "OTA_WARN_SHARED_KEY=n").output
+    assert (
+        "has signed"
+        not in workspace.made("OTA_APP_VERSION=app-1.0.5", "OTA_PRODUCT_KEY=a1Other", "OTA_WARN_SHARED_KEY=n").output
+    )

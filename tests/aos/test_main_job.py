@@ -18,7 +18,7 @@ def test_emits_a_signed_image_that_an_independent_reader_accepts(workspace, tmp_
     payload = (workspace.images / "ota_rtos.bin").read_bytes()
 
     # Read with struct, hashlib and openssl only: not with the code that wrote it.
-    assert image[:len(payload)] == payload
+    assert image[: len(payload)] == payload
     body, sign_info, image_info = image[:-420], image[-420:-28], image[-28:]
     assert body == payload + b"\xff" * 4
     magic, size, md5, number, reserved, _crc = struct.unpack("<II16sBBH", image_info)
@@ -29,8 +29,21 @@ def test_emits_a_signed_image_that_an_independent_reader_accepts(workspace, tmp_
     (tmp_path / "hash").write_bytes(sign_info[104:136])
     (tmp_path / "signature").write_bytes(sign_info[136:])
     subprocess.run(["openssl", "pkey", "-in", workspace.key, "-pubout", "-out", tmp_path / "public.pem"], check=True)
-    checked = subprocess.run(["openssl", "dgst", "-sha256", "-verify", tmp_path / "public.pem", "-signature",
-                              tmp_path / "signature", tmp_path / "hash"], capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [
+            "openssl",
+            "dgst",
+            "-sha256",
+            "-verify",
+            tmp_path / "public.pem",
+            "-signature",
+            tmp_path / "signature",
+            tmp_path / "hash",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert checked.stdout.strip() == "Verified OK"
 
     manifest = json.loads(workspace.manifest.read_text(encoding="utf-8"))
@@ -45,7 +58,16 @@ def test_the_device_of_this_firmware_accepts_the_next_one(built_workspace):
     device = workspace.solution / "device.elf"
     device.write_bytes(old_elf)
     workspace.made("OTA_APP_VERSION=app-1.0.1")
-    verify = workspace.run(str(workspace.aos.with_name("aos-ota")), "verify", str(workspace.image), "--elf", str(device),
-                           "--current-version", "app-1.0.0", "--version", "app-1.0.1")
+    verify = workspace.run(
+        str(workspace.aos.with_name("aos-ota")),
+        "verify",
+        str(workspace.image),
+        "--elf",
+        str(device),
+        "--current-version",
+        "app-1.0.0",
+        "--version",
+        "app-1.0.1",
+    )
     assert verify.status == 0, verify.output
     assert "accepted" in verify.output

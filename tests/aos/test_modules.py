@@ -31,8 +31,11 @@ modules:
     magic: mcu
 """
 FILES = {
-    "sub devices/面板/main.js": b"main();\n", "sub devices/面板/lib/中.js": b"", "sub devices/meter/meter.bin": bytes(3000),
-    "sub devices/valve/valve.bin": b"\x01\x02", "radio.bin": bytes(range(256)) * 8,
+    "sub devices/面板/main.js": b"main();\n",
+    "sub devices/面板/lib/中.js": b"",
+    "sub devices/meter/meter.bin": bytes(3000),
+    "sub devices/valve/valve.bin": b"\x01\x02",
+    "radio.bin": bytes(range(256)) * 8,
 }
 PACKS = ("panel", "meter", "valve")
 
@@ -53,8 +56,8 @@ def unpack(data):
     files, at = {}, 8
     for _ in range(count):
         head, length, md5 = struct.unpack_from("<II16s", data, at)
-        name = data[at + 24:at + head].decode()
-        files[name] = data[at + head:at + head + length]
+        name = data[at + 24 : at + head].decode()
+        files[name] = data[at + head : at + head + length]
         assert hashlib.md5(files[name]).digest() == md5
         at += head + length
     assert at == len(data)
@@ -62,8 +65,11 @@ def unpack(data):
 
 
 def outputs(workspace):
-    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in workspace.images.iterdir()
-            if path.name.startswith(("ota_rtos_ota", "ota_module_"))}
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in workspace.images.iterdir()
+        if path.name.startswith(("ota_rtos_ota", "ota_module_"))
+    }
 
 
 def entries(workspace):
@@ -81,12 +87,16 @@ def test_gateway_and_sub_devices_in_one_build(built_workspace):
     for name, folder in zip(PACKS, ("面板", "meter", "valve")):
         prefix = f"sub devices/{folder}/"
         assert unpack(file_of(workspace, name).read_bytes()) == {
-            path[len(prefix):]: data for path, data in FILES.items() if path.startswith(prefix)}
+            path[len(prefix) :]: data for path, data in FILES.items() if path.startswith(prefix)
+        }
     assert file_of(workspace, "radio").read_bytes().startswith(FILES["radio.bin"] + b"\xff" * 4 + b"\xdd\xcc\xbb\xaa")
     for name, entry in entries(workspace).items():
         data = file_of(workspace, name).read_bytes()
         assert (entry["version"], entry["image"]["size"], entry["image"]["sha256"]) == (
-            f"{name}-1.0.0", len(data), hashlib.sha256(data).hexdigest())
+            f"{name}-1.0.0",
+            len(data),
+            hashlib.sha256(data).hexdigest(),
+        )
     assert "module panel panel-1.0.0" in result.output
     assert "these have to be there: lib" in result.output
     command = str(workspace.aos.with_name("aos-ota"))
@@ -95,10 +105,22 @@ def test_gateway_and_sub_devices_in_one_build(built_workspace):
         assert verify.status == 0, verify.output
     report = workspace.run(command, "report", str(workspace.manifest))
     assert all(f"ota_module_{name}.bin" in report.output for name in (*PACKS, "radio"))
-    push = workspace.run(command, "push-message", str(workspace.manifest), "--url", "https://h/p", "--module", "panel",
-                         "--key", str(workspace.key))
+    push = workspace.run(
+        command,
+        "push-message",
+        str(workspace.manifest),
+        "--url",
+        "https://h/p",
+        "--module",
+        "panel",
+        "--key",
+        str(workspace.key),
+    )
     data = json.loads(push.output)["data"]
-    assert (data["module"], data["sign"]) == ("panel", hashlib.sha256(file_of(workspace, "panel").read_bytes()).hexdigest())
+    assert (data["module"], data["sign"]) == (
+        "panel",
+        hashlib.sha256(file_of(workspace, "panel").read_bytes()).hexdigest(),
+    )
 
     # Nothing to do, nothing done.
     before = outputs(workspace)
@@ -118,12 +140,14 @@ def test_gateway_and_sub_devices_in_one_build(built_workspace):
     file_of(workspace, "meter").write_bytes(b"other")
     file_of(workspace, "panel").unlink()
     workspace.made()
-    assert {name: data for name, (data, _) in outputs(workspace).items()} == {name: data for name, (data, _) in after.items()}
+    assert {name: data for name, (data, _) in outputs(workspace).items()} == {
+        name: data for name, (data, _) in after.items()
+    }
     assert outputs(workspace)["ota_rtos_ota.bin"] == before["ota_rtos_ota.bin"]
 
     # A module that is no longer released leaves no file behind, nor do all of them.
     text = (workspace.solution / "ota.modules.yaml").read_text(encoding="utf-8")
-    (workspace.solution / "ota.modules.yaml").write_text(text[:text.index("  - name: radio")], encoding="utf-8")
+    (workspace.solution / "ota.modules.yaml").write_text(text[: text.index("  - name: radio")], encoding="utf-8")
     workspace.made()
     assert set(entries(workspace)) == set(PACKS)
     assert not file_of(workspace, "radio").exists()
@@ -183,20 +207,40 @@ def rewrite(old, new):
     def change(workspace):
         workspace.edit(workspace.solution / "ota.modules.yaml", old, new)
         return []
+
     return change
 
 
-@pytest.mark.parametrize("break_it, says", [
-    (rewrite("version: meter-1.0.0", "version: 1.10"), ["ota.modules.yaml:8:14: version: YAML reads 1.10 as 1.1", "'1.10'"]),
-    (rewrite("version: meter-1.0.0", "version: meter 1"), ["ota.modules.yaml:8:14: the version of module meter contains ' '"]),
-    (rewrite("sub devices/meter", "sub devices/none"), ["ota.modules.yaml:9:13: the folder of module meter, ", "No such file or directory"]),
-    (rewrite("name: meter", "name: ../meter"), ["ota.modules.yaml:7:11: the module name '../meter'"]),
-    (rewrite("/data/meter.pack", "/data/../meter"), ["ota.modules.yaml:10:17: the store path"]),
-    (rewrite("name: meter", "name: valve"), ["ota.modules.yaml:11:11: the module name valve is taken", "ota.modules.yaml:7:11"]),
-    (rewrite("folder: sub devices/meter", "foldr: sub devices/meter"), ["ota.modules.yaml:9:5: foldr", "did you mean folder?"]),
-    (escape, ["sub devices/meter: the name '..\\\\x' contains"]),
-    (link, ["sub devices/meter/link: this is a link"]),
-], ids=["number", "version", "folder", "name", "path", "double", "key", "escape", "link"])
+@pytest.mark.parametrize(
+    "break_it, says",
+    [
+        (
+            rewrite("version: meter-1.0.0", "version: 1.10"),
+            ["ota.modules.yaml:8:14: version: YAML reads 1.10 as 1.1", "'1.10'"],
+        ),
+        (
+            rewrite("version: meter-1.0.0", "version: meter 1"),
+            ["ota.modules.yaml:8:14: the version of module meter contains ' '"],
+        ),
+        (
+            rewrite("sub devices/meter", "sub devices/none"),
+            ["ota.modules.yaml:9:13: the folder of module meter, ", "No such file or directory"],
+        ),
+        (rewrite("name: meter", "name: ../meter"), ["ota.modules.yaml:7:11: the module name '../meter'"]),
+        (rewrite("/data/meter.pack", "/data/../meter"), ["ota.modules.yaml:10:17: the store path"]),
+        (
+            rewrite("name: meter", "name: valve"),
+            ["ota.modules.yaml:11:11: the module name valve is taken", "ota.modules.yaml:7:11"],
+        ),
+        (
+            rewrite("folder: sub devices/meter", "foldr: sub devices/meter"),
+            ["ota.modules.yaml:9:5: foldr", "did you mean folder?"],
+        ),
+        (escape, ["sub devices/meter: the name '..\\\\x' contains"]),
+        (link, ["sub devices/meter/link: this is a link"]),
+    ],
+    ids=["number", "version", "folder", "name", "path", "double", "key", "escape", "link"],
+)
 def test_bad_modules_end_the_build(released, break_it, says):
     before = outputs(released)
     made = break_it(released)
@@ -206,7 +250,7 @@ def test_bad_modules_end_the_build(released, break_it, says):
         for path in made:
             path.unlink()
     assert result.status != 0
-    shown = result.output[result.output.index("aos_ota_plugin: error:"):]
+    shown = result.output[result.output.index("aos_ota_plugin: error:") :]
     for part in says:
         assert part in shown, shown
     assert "\n  fix: " in shown

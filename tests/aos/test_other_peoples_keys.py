@@ -25,8 +25,10 @@ def vendor_board(workspace):
 def test_the_board_builds_with_one_warning_and_the_others_without(workspace):
     package, above = vendor_board(workspace)
     assert "twice" not in workspace.made().output
-    warning = (f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that stands twice, the last one counts: 'STDIO_UART' in "
-               f"lines {above + 2} and {above + 5}, 'STACK_SIZE' in lines {above + 3} and {above + 7}\n")
+    warning = (
+        f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that stands twice, the last one counts: 'STDIO_UART' in "
+        f"lines {above + 2} and {above + 5}, 'STACK_SIZE' in lines {above + 3} and {above + 7}\n"
+    )
     for arguments in (("-b", "haas200"), ()):  # the first one rewrites the solution's package.yaml
         built = workspace.made(*arguments)
         assert built.output.count("stands twice") == 1
@@ -36,12 +38,23 @@ def test_the_board_builds_with_one_warning_and_the_others_without(workspace):
     assert (shown.status, shown.output.count("stands twice")) == (0, 1)
 
 
-@pytest.mark.parametrize("where, body, says", [
-    ("solutions/ota_demo", "  OTA_ALLOW_DEVELOPMENT_KEY: n\n", "OTA_ALLOW_DEVELOPMENT_KEY: it stands twice, in lines "),
-    # aos-tools has none of these names: only the text does
-    ("components/cjson", "def_config:\n  OTA_BASE_RELEASE: r.json\ndef_config:\n  CJSON: 1\n",
-     "OTA_BASE_RELEASE: it does not count, because def_config stands twice, in lines 11 and 12"),
-], ids=["solution", "a section that is dropped"])
+@pytest.mark.parametrize(
+    "where, body, says",
+    [
+        (
+            "solutions/ota_demo",
+            "  OTA_ALLOW_DEVELOPMENT_KEY: n\n",
+            "OTA_ALLOW_DEVELOPMENT_KEY: it stands twice, in lines ",
+        ),
+        # aos-tools has none of these names: only the text does
+        (
+            "components/cjson",
+            "def_config:\n  OTA_BASE_RELEASE: r.json\ndef_config:\n  CJSON: 1\n",
+            "OTA_BASE_RELEASE: it does not count, because def_config stands twice, in lines 11 and 12",
+        ),
+    ],
+    ids=["solution", "a section that is dropped"],
+)
 def test_a_setting_of_ours_is_not_dropped(workspace, where, body, says):
     package = workspace.root / where / "package.yaml"
     package.write_text(package.read_text(encoding="utf-8") + body, encoding="utf-8")

@@ -38,8 +38,12 @@ PYTHONS = {f"3.{minor}": find(minor) for minor in MINORS if find(minor)}
 def on(request, workspace, environment):
     """A workspace whose `aos` is that of an environment on this Python."""
     python = PYTHONS[request.param]
-    started = subprocess.run([python, "-c", "import venv, ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
-                             capture_output=True, text=True, check=False)
+    started = subprocess.run(
+        [python, "-c", "import venv, ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if started.stdout.strip() != request.param:
         pytest.skip(f"{python} does not start, or cannot make environments")
     workspace.aos = environment(python) / "aos"
@@ -61,15 +65,26 @@ def builds(workspace):
     bumped = workspace.made("OTA_APP_VERSION=app-1.0.1")
     assert bumped.steps("CC") == ["out/ota_demo/otaappdemo.o"]
     assert json.loads(workspace.manifest.read_bytes())["version"] == "app-1.0.1"
-    verdict = workspace.run(str(workspace.aos.with_name("aos-ota")), "verify", str(workspace.image), "--elf", str(workspace.elf),
-                            "--current-version", "app-1.0.0", "--version", "app-1.0.1")
+    verdict = workspace.run(
+        str(workspace.aos.with_name("aos-ota")),
+        "verify",
+        str(workspace.image),
+        "--elf",
+        str(workspace.elf),
+        "--current-version",
+        "app-1.0.0",
+        "--version",
+        "app-1.0.1",
+    )
     assert verdict.status == 0, verdict.output
     return outputs
 
 
 def test_component_hook_makes_the_same_bytes_everywhere(on, first_outputs):
     workspace, version = on
-    running = workspace.run("python", "-c", "import sys, aos_ota_plugin; print(*sys.version_info[:2], aos_ota_plugin.__file__)")
+    running = workspace.run(
+        "python", "-c", "import sys, aos_ota_plugin; print(*sys.version_info[:2], aos_ota_plugin.__file__)"
+    )
     assert running.output.split()[:2] == [str(number) for number in version]
     assert str(workspace.aos.parent.parent) in running.output
     outputs = builds(workspace)

@@ -37,8 +37,11 @@ def look(workspace):
 
 def rewritten(before, after):
     """The files that are new, gone or written again, even with the same bytes."""
-    return {name for name in before.keys() | after.keys()
-            if before.get(name, (0,))[0] != after.get(name, (0,))[0] or before.get(name) != after.get(name)}
+    return {
+        name
+        for name in before.keys() | after.keys()
+        if before.get(name, (0,))[0] != after.get(name, (0,))[0] or before.get(name) != after.get(name)
+    }
 
 
 def objects(names):
@@ -71,7 +74,7 @@ def carries(workspace, version, *, not_any_of=()):
     """This version, and none of those, stands in the program, in the payload and in the image made from it."""
     payload = (workspace.images / "ota_rtos.bin").read_bytes()
     image = workspace.image.read_bytes()
-    assert image[:len(payload)] == payload
+    assert image[: len(payload)] == payload
     for where in (workspace.elf.read_bytes(), payload, image):
         assert version.encode() + b"\0" in where
         assert [other for other in not_any_of if other.encode() + b"\0" in where] == []
@@ -90,8 +93,12 @@ def public_modulus(pem):
 @pytest.fixture
 def built(module_workspace, restored):
     """The module's workspace with app-1.0.0 built, its files put back afterwards."""
-    for path in (module_workspace.package, module_workspace.key, module_workspace.solution / "otaappdemo.c",
-                 _image_step(module_workspace)):
+    for path in (
+        module_workspace.package,
+        module_workspace.key,
+        module_workspace.solution / "otaappdemo.c",
+        _image_step(module_workspace),
+    ):
         restored(path)
     module_workspace.made("OTA_APP_VERSION=app-1.0.0")
     return module_workspace
@@ -206,8 +213,9 @@ def test_new_base_release_renews_the_manifest_only(built):
     base.write_bytes(built.manifest.read_bytes())
     try:
         built.made("OTA_APP_VERSION=app-1.0.1")
-        made_exactly(built, "OTA_APP_VERSION=app-1.0.1", "OTA_BASE_RELEASE=base.json", linked=False,
-                     files={"ota_rtos_ota.json"})
+        made_exactly(
+            built, "OTA_APP_VERSION=app-1.0.1", "OTA_BASE_RELEASE=base.json", linked=False, files={"ota_rtos_ota.json"}
+        )
         assert json.loads(built.manifest.read_bytes())["base"]["version"] == "app-1.0.0"
     finally:
         base.unlink()
@@ -229,7 +237,11 @@ def test_every_security_mode_after_every_other(built):
     """What one mode compiled must not be taken for up to date by the next: the proof would refuse it, or worse."""
     public = built.solution / "public.pem"
     public.write_text(load_signer(built.key.read_bytes(), file="key", passphrase=None).public_key.to_pem())
-    modes = {"local": (), "none": ("OTA_CONFIG_RSA=n",), "cloud": ("OTA_CONFIG_CLOUD_RSA=y", "OTA_PUBLIC_KEY=public.pem")}
+    modes = {
+        "local": (),
+        "none": ("OTA_CONFIG_RSA=n",),
+        "cloud": ("OTA_CONFIG_CLOUD_RSA=y", "OTA_PUBLIC_KEY=public.pem"),
+    }
     first = {}
     try:
         for mode in ("local", "none", "cloud", "local", "cloud", "none", "local"):
@@ -286,7 +298,9 @@ def test_template_of_the_solution(built, templates):
 
 def test_template_of_the_identity(built, templates):
     (templates / "ota_identity.c.j2").write_text(
-        "{% include 'aos_ota_plugin/ota_identity.c.j2' %}\nconst char aos_ota_test_mark[] = \"mark\";\n", encoding="utf-8")
+        "{% include 'aos_ota_plugin/ota_identity.c.j2' %}\nconst char aos_ota_test_mark[] = \"mark\";\n",
+        encoding="utf-8",
+    )
     built.made()
     assert b"aos_ota_test_mark" in (built.out / "aos_ota_plugin" / "ota_identity.o").read_bytes()
     nothing(built)
@@ -382,8 +396,12 @@ def test_eight_jobs_at_once(built):
     assert built.snapshot() == serial
     nothing(built, run=lambda: _in_parallel(built, "OTA_APP_VERSION=app-1.0.0"))
     for version, before in (("app-1.0.1", "app-1.0.0"), ("app-1.0.2", "app-1.0.1"), ("app-1.0.0", "app-1.0.2")):
-        made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"],
-                     run=lambda version=version: _in_parallel(built, f"OTA_APP_VERSION={version}"))
+        made_exactly(
+            built,
+            compiled=[APP],
+            rendered=["out/ota_demo/otaappdemo.c"],
+            run=lambda version=version: _in_parallel(built, f"OTA_APP_VERSION={version}"),
+        )
         carries(built, version, not_any_of=[before])
     assert built.snapshot() == serial
 
@@ -397,7 +415,9 @@ def test_large_component_beside_it_changes_no_count(workspace, other_key):
     (component / "src").mkdir(parents=True)
     for number in range(MANY):
         (component / "src" / f"unit_{number:03}.c").write_text(f"int many_{number}(void) {{ return {number}; }}\n")
-    (component / "package.yaml").write_text("name: many\nversion: master\ntype: common\ndescription: many\nsource_file:\n  - src/*.c\n")
+    (component / "package.yaml").write_text(
+        "name: many\nversion: master\ntype: common\ndescription: many\nsource_file:\n  - src/*.c\n"
+    )
     (component / "README.md").write_text("many\n")
     workspace.edit(workspace.package, "  - ulog: master\n", "  - ulog: master\n  - many: master\n")
 
@@ -438,8 +458,9 @@ def test_foreign_bytes_over_the_image_are_replaced(built, change):
     image = bytearray(before["ota_rtos_ota.bin"])
     if change == "one bit":
         image[1000] ^= 1
-    built.image.write_bytes({"foreign": b"unsigned " * 1000, "one bit": bytes(image), "cut short": bytes(image[:-1]),
-                             "empty": b""}[change])
+    built.image.write_bytes(
+        {"foreign": b"unsigned " * 1000, "one bit": bytes(image), "cut short": bytes(image[:-1]), "empty": b""}[change]
+    )
     made_exactly(built, linked=False, files={"ota_rtos_ota.bin"})
     assert built.snapshot() == before
 
@@ -471,7 +492,9 @@ def test_image_step_that_writes_unsigned_images_on_every_build(built):
     ending = 'if __name__ == "__main__":\n    sys.exit(main())\n'
     assert text.endswith(ending)
     indented = "".join(f"    {line}\n" if line else "" for line in WRITES_UNSIGNED.splitlines())
-    script.write_text(text.replace(ending, f'if __name__ == "__main__":\n    status = main()\n{indented}    sys.exit(status)\n'))
+    script.write_text(
+        text.replace(ending, f'if __name__ == "__main__":\n    status = main()\n{indented}    sys.exit(status)\n')
+    )
     for _ in range(2):
         result = built.made("OTA_APP_VERSION=app-1.0.0")
         assert result.count() == {}, result.output

@@ -103,8 +103,9 @@ class Searched:
         (folder / "home").mkdir()
         self.workspace, self.folder = workspace, folder
         with Watch(folder / "tmp") as watch:
-            self.result = workspace.make("V=1", *arguments, env={
-                **(env or {}), "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "home")})
+            self.result = workspace.make(
+                "V=1", *arguments, env={**(env or {}), "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "home")}
+            )
         self.commands, self.files = watch.commands, watch.files
 
     def succeeded(self):
@@ -117,11 +118,21 @@ class Searched:
 
     def traces(self, secret, *, but=()):
         """Where the secret is found, apart from the files that may hold it."""
-        found = {f"the workspace: {path}": forms_found for path, forms_found in tree_holding(self.workspace.root, secret).items()
-                 if not any(fnmatch.fnmatch(path, pattern) for pattern in but)}
-        found.update({f"the folder: {path}": forms_found for path, forms_found in tree_holding(self.folder, secret).items()})
-        found.update({f"for a moment: {path}": holding(data, secret) for path, data in self.files.items()
-                      if holding(data, secret)})
+        found = {
+            f"the workspace: {path}": forms_found
+            for path, forms_found in tree_holding(self.workspace.root, secret).items()
+            if not any(fnmatch.fnmatch(path, pattern) for pattern in but)
+        }
+        found.update(
+            {f"the folder: {path}": forms_found for path, forms_found in tree_holding(self.folder, secret).items()}
+        )
+        found.update(
+            {
+                f"for a moment: {path}": holding(data, secret)
+                for path, data in self.files.items()
+                if holding(data, secret)
+            }
+        )
         if holding(self.result.output.encode(), secret):
             found["the output"] = holding(self.result.output.encode(), secret)
         for command in self.commands:
@@ -146,9 +157,11 @@ def test_the_search_finds_what_is_there(tmp_path):
 
 def test_the_watch_finds_what_is_there_for_a_moment(tmp_path):
     path = tmp_path / "tmp" / "moment"
-    program = ("import os, sys\n"
-               f"path = {str(path)!r}\n"
-               "stream = open(path, 'w')\nsys.stdin.read()\nstream.write(sys.argv[1])\nstream.close()\nos.remove(path)\n")
+    program = (
+        "import os, sys\n"
+        f"path = {str(path)!r}\n"
+        "stream = open(path, 'w')\nsys.stdin.read()\nstream.write(sys.argv[1])\nstream.close()\nos.remove(path)\n"
+    )
     with Watch(tmp_path / "tmp") as watch:
         process = subprocess.Popen([sys.executable, "-c", program, DEVICE_SECRET], stdin=subprocess.PIPE)
         until(lambda: watch.holds(path) and any(DEVICE_SECRET.encode() in command for command in list(watch.commands)))
@@ -177,9 +190,16 @@ def test_embedded_identity(workspace, tmp_path, source):
         secrets_file(workspace, f"device_secret: '{DEVICE_SECRET}'\nproduct_secret: '{PRODUCT_SECRET}'\n")
         may_hold = (*MAY_HOLD, "solutions/ota_demo/ota.secrets.yaml")
     # The vendor's product_secret stands in its other demo; with a place for it the firmware holds both.
-    workspace.edit(workspace.solution / "otaappdemo.c", '    char *device_secret     = "";\n',
-               '    char *device_secret     = "";\n    char *product_secret    = "";\n')
-    workspace.edit(workspace.solution / "otaappdemo.c", "    (void)param;\n    aiot_sysdep", "    printf(product_secret);\n    aiot_sysdep")
+    workspace.edit(
+        workspace.solution / "otaappdemo.c",
+        '    char *device_secret     = "";\n',
+        '    char *device_secret     = "";\n    char *product_secret    = "";\n',
+    )
+    workspace.edit(
+        workspace.solution / "otaappdemo.c",
+        "    (void)param;\n    aiot_sysdep",
+        "    printf(product_secret);\n    aiot_sysdep",
+    )
     searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, "OTA_PROVENANCE=y", env=env).succeeded()
     for secret in (DEVICE_SECRET, PRODUCT_SECRET):
         assert searched.traces(secret, but=may_hold) == {}
@@ -203,7 +223,8 @@ def test_failing_compiler_does_not_show_what_it_compiled(workspace, tmp_path):
     templates.mkdir()
     (templates / "ota_identity.c.j2").write_text(
         "{% include 'aos_ota_plugin/ota_identity.c.j2' %}\nint secret[sizeof({{ secrets.device_secret | c_string }}) == 1 ? 1 : -1];\n"
-        "_Static_assert(0, {{ secrets.device_secret | c_string }});\n")
+        "_Static_assert(0, {{ secrets.device_secret | c_string }});\n"
+    )
     searched = Searched(workspace, tmp_path / "watched", *EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": DEVICE_SECRET})
     assert searched.result.status != 0
     assert "the compiler refused the identity source" in searched.result.output
@@ -233,8 +254,9 @@ def test_identity_in_the_kv_partition(workspace, tmp_path, source):
 @pytest.mark.parametrize("source", ["environment", "ota.secrets.yaml"])
 def test_passphrase_of_the_signing_key(workspace, tmp_path, source):
     plain = workspace.key.read_bytes()
-    encrypted = subprocess.run(["openssl", "pkcs8", "-topk8", "-passout", f"pass:{PASSPHRASE}"], input=plain, check=True,
-                               capture_output=True).stdout
+    encrypted = subprocess.run(
+        ["openssl", "pkcs8", "-topk8", "-passout", f"pass:{PASSPHRASE}"], input=plain, check=True, capture_output=True
+    ).stdout
     workspace.write_key(workspace.key, encrypted)
     env, may_hold = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE}, ()
     if source == "ota.secrets.yaml":
@@ -255,5 +277,8 @@ def _private_numbers(pem):
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     numbers = load_pem_private_key(pem, None).private_numbers()
-    return [number.to_bytes((number.bit_length() + 7) // 8, order) for number in (numbers.d, numbers.p, numbers.q)
-            for order in ("big", "little")]
+    return [
+        number.to_bytes((number.bit_length() + 7) // 8, order)
+        for number in (numbers.d, numbers.p, numbers.q)
+        for order in ("big", "little")
+    ]

@@ -32,8 +32,11 @@ sys.stdout.buffer.write(subprocess.run(
 
 def sign_with(workspace, reference, **others):
     lines = "".join(f"\n  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in others.items())
-    workspace.edit(workspace.package, "OTA_SIGNING_KEY: keys/ota_dev_key.pem",
-                   f"OTA_SIGNING_KEY: {json.dumps(reference, ensure_ascii=False)}{lines}\n ")
+    workspace.edit(
+        workspace.package,
+        "OTA_SIGNING_KEY: keys/ota_dev_key.pem",
+        f"OTA_SIGNING_KEY: {json.dumps(reference, ensure_ascii=False)}{lines}\n ",
+    )
 
 
 @pytest.fixture
@@ -68,9 +71,20 @@ def test_a_token_signs_the_build(built_workspace, token):
     refused(workspace, NEXT, says=["the token wants a PIN, and none was given"], env=token.environ)
     said = refused(workspace, NEXT, says=["the token does not take this PIN"], env=token.env("987654")).output
     assert "987654" not in said
-    refused(workspace, NEXT, "OTA_SIGNING_KEY='pkcs11:object=no?module-name=softhsm2'", says=["no such private key is on the token"],
-            env=token.env())
-    refused(workspace, NEXT, f"OTA_SIGNING_KEY='{URI}&pin-value=1'", says=["a PIN stands on the command line"], env=token.env())
+    refused(
+        workspace,
+        NEXT,
+        "OTA_SIGNING_KEY='pkcs11:object=no?module-name=softhsm2'",
+        says=["no such private key is on the token"],
+        env=token.env(),
+    )
+    refused(
+        workspace,
+        NEXT,
+        f"OTA_SIGNING_KEY='{URI}&pin-value=1'",
+        says=["a PIN stands on the command line"],
+        env=token.env(),
+    )
     refused(workspace, NEXT, "OTA_SIGNING_KEY=pkcs11:objekt=a", says=["here stands objekt"], env=token.env())
     refused(workspace, NEXT, says=["no such token is there"], env={**token.env(), "SOFTHSM2_CONF": "/dev/null"})
     workspace.made(NEXT, env=token.env())
@@ -130,7 +144,9 @@ def program(built_workspace):
     (tools / "sign.py").write_text(TOOL, encoding="utf-8")
     public = workspace.solution / "keys" / "ota.pub.pem"
     public.write_text(load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key.to_pem())
-    workspace.command = f"command:{shlex.quote(sys.executable)} '签名 tools/sign.py' keys/ota_dev_key.pem {{message_hex}}"
+    workspace.command = (
+        f"command:{shlex.quote(sys.executable)} '签名 tools/sign.py' keys/ota_dev_key.pem {{message_hex}}"
+    )
     return workspace
 
 
@@ -171,8 +187,11 @@ def test_the_passphrase_of_a_build_from_a_program(built_workspace):
     workspace = built_workspace
     expected = workspace.snapshot()
     workspace.image.unlink()
-    encrypted = subprocess.run(["openssl", "pkcs8", "-topk8", "-in", workspace.key, "-passout", "pass:secret-words"], check=True,
-                               capture_output=True).stdout
+    encrypted = subprocess.run(
+        ["openssl", "pkcs8", "-topk8", "-in", workspace.key, "-passout", "pass:secret-words"],
+        check=True,
+        capture_output=True,
+    ).stdout
     workspace.write_key(workspace.key, encrypted)
     ask = workspace.solution.parent / "ask.py"
     ask.write_text("print('secret-words')")

@@ -77,8 +77,11 @@ def test_statement_and_rebuild(module_workspace, restored, public_key, tmp_path)
 def test_path_and_time_in_the_firmware(module_workspace, restored, public_key, tmp_path):
     """__FILE__ and __DATE__ are the build's own; with OTA_REPRODUCIBLE they are the same everywhere."""
     workspace = module_workspace
-    workspace.edit(restored(workspace.root / "components" / "ulog" / "ulog.c"), 'printf("[%c] %s: "',
-                   'printf("built from " __FILE__ " on " __DATE__ "\\n");\n    printf("[%c] %s: "')
+    workspace.edit(
+        restored(workspace.root / "components" / "ulog" / "ulog.c"),
+        'printf("[%c] %s: "',
+        'printf("built from " __FILE__ " on " __DATE__ "\\n");\n    printf("[%c] %s: "',
+    )
     payload = workspace.images / "ota_rtos.bin"
     workspace.made("OTA_PROVENANCE=n")
     assert f"built from {workspace.root}/components/ulog/ulog.c on ".encode() in payload.read_bytes()
@@ -89,7 +92,9 @@ def test_path_and_time_in_the_firmware(module_workspace, restored, public_key, t
     assert done.status == 1
     assert "section .text, address 0x" in done.output or "section .rodata, address 0x" in done.output, done.output
     assert f"{workspace.root}/components/ulog/ulog.c on " in done.output
-    assert "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y" in " ".join(done.output.split())
+    assert "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y" in " ".join(
+        done.output.split()
+    )
 
     workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y")
     assert b"built from components/ulog/ulog.c on Jan  1 1980\0" in payload.read_bytes()
@@ -123,17 +128,28 @@ def test_one_of_everything(built_workspace, softhsm, dev_key, other_key, tmp_pat
         (keys / f"{name}.pub.pem").write_text(public_of(pem).to_pem(), encoding="utf-8")
     (workspace.solution / "ota.keys.yaml").write_text(
         f"current: {{fingerprint: {public_of(dev_key).fingerprint}}}\n"
-        f"next: {{fingerprint: {public_of(other_key).fingerprint}, public_key: keys/next.pub.pem}}\n", encoding="utf-8")
-    for line in ("OTA_KEY_RING: ota.keys.yaml", "OTA_SECOND_PUBLIC_KEY: keys/second.pub.pem", "OTA_PROVENANCE: y",
-                 'OTA_SECOND_SIGNER: "pkcs11:token=OTA%20keys;object=second?module-name=softhsm2&pin-source=keys/second.pin"'):
+        f"next: {{fingerprint: {public_of(other_key).fingerprint}, public_key: keys/next.pub.pem}}\n",
+        encoding="utf-8",
+    )
+    for line in (
+        "OTA_KEY_RING: ota.keys.yaml",
+        "OTA_SECOND_PUBLIC_KEY: keys/second.pub.pem",
+        "OTA_PROVENANCE: y",
+        'OTA_SECOND_SIGNER: "pkcs11:token=OTA%20keys;object=second?module-name=softhsm2&pin-source=keys/second.pin"',
+    ):
         set_in_def_config(workspace, line)
     set_modules_up(workspace)
     workspace.write_key(keys / "second.pin", PIN.encode())
     said = workspace.made(env=token.environ).output
     assert f"approved by the second signer, key {public_of(second).short_fingerprint}" in said
     first = keep_all(workspace, workspace.solution / "releases" / "app-1.0.0")
-    transition = ("OTA_APP_VERSION=app-1.1.0", "OTA_EMBED_NEXT_KEY=y", "OTA_DIFF=y", "OTA_COMPRESS_XZ=y",
-                  "OTA_BASE_RELEASE=releases/app-1.0.0/ota_rtos_ota.json")
+    transition = (
+        "OTA_APP_VERSION=app-1.1.0",
+        "OTA_EMBED_NEXT_KEY=y",
+        "OTA_DIFF=y",
+        "OTA_COMPRESS_XZ=y",
+        "OTA_BASE_RELEASE=releases/app-1.0.0/ota_rtos_ota.json",
+    )
     workspace.write_key(keys / "second.pin", b"987654")
     refused(workspace, *transition, says=["second signer: the token does not take this PIN"], env=token.env())
     workspace.write_key(keys / "second.pin", PIN.encode())
@@ -143,8 +159,12 @@ def test_one_of_everything(built_workspace, softhsm, dev_key, other_key, tmp_pat
     assert workspace.made(*transition).count() == {}  # no token is needed
     second_release = keep_all(workspace, workspace.solution / "releases" / "app-1.1.0")
     images = {path.name for path in second_release.iterdir() if path.suffix in (".bin", ".xz")}
-    assert images == {"ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.diff.bin", *(
-        f"ota_module_{name}.bin" for name in ("panel", "meter", "valve", "radio"))}
+    assert images == {
+        "ota_rtos_ota.bin",
+        "ota_rtos_ota.bin.xz",
+        "ota_rtos_ota.diff.bin",
+        *(f"ota_module_{name}.bin" for name in ("panel", "meter", "valve", "radio")),
+    }
 
     workspace.key.unlink()
     (keys / "second.pin").unlink()

@@ -45,7 +45,9 @@ class Faults:
         library = folder / "tool_faults.so"
         assert not set(" :") & set(str(library)), "LD_PRELOAD cannot name it"
         (folder / "bin").mkdir(parents=True)
-        subprocess.run([cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
+        subprocess.run(
+            [cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, SOURCE], check=True
+        )
         self._library = library
         # SCons gives the compiler a small environment of its own: the wrapper adds to it.
         for real in Path("/usr/bin").glob("arm-none-eabi-*"):
@@ -57,16 +59,31 @@ class Faults:
     def run(self, command: List[str], fault: Fault, *, cwd: Path, env: Dict[str, str], timeout: float = 120) -> Ending:
         """The command in a process group of its own; what it started may outlive it, see `wait`."""
         self._state.write_bytes(bytes(STATE.size))
-        settings = {"LD_PRELOAD": str(self._library), "TOOL_FAULT_STATE": str(self._state), "TOOL_FAULT_FOLDER": str(self._below),
-                    "TOOL_FAULT_TOOL": fault.tool, "TOOL_FAULT_NTH": str(fault.nth), "TOOL_FAULT": fault.fault,
-                    **({"TOOL_FAULT_ALL": "y"} if fault.everywhere else {})}
-        exports = [f"export {name}={shlex.quote(value)}\n" for name, value in {**settings, "TMPDIR": env["TMPDIR"]}.items()]
+        settings = {
+            "LD_PRELOAD": str(self._library),
+            "TOOL_FAULT_STATE": str(self._state),
+            "TOOL_FAULT_FOLDER": str(self._below),
+            "TOOL_FAULT_TOOL": fault.tool,
+            "TOOL_FAULT_NTH": str(fault.nth),
+            "TOOL_FAULT": fault.fault,
+            **({"TOOL_FAULT_ALL": "y"} if fault.everywhere else {}),
+        }
+        exports = [
+            f"export {name}={shlex.quote(value)}\n" for name, value in {**settings, "TMPDIR": env["TMPDIR"]}.items()
+        ]
         self._settings.write_text("".join(exports), encoding="utf-8")
         try:
             with open(self._log, "wb") as log:
                 # `env`: signals are as usual even where this process ignores Ctrl-C, as in the background of a shell.
-                build = subprocess.Popen(["env", "--default-signal=INT,TERM,HUP", *command], cwd=cwd, env={**env, **settings},
-                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                build = subprocess.Popen(
+                    ["env", "--default-signal=INT,TERM,HUP", *command],
+                    cwd=cwd,
+                    env={**env, **settings},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
                 try:
                     status = build.wait(timeout)
                 except subprocess.TimeoutExpired:

@@ -21,8 +21,14 @@ from tests.bench import bump, diff, mutate, nochange, pack, sign
 from tests.bench.material import Options
 from tests.bench.report import machine
 
-BENCHMARKS = {"sign": sign.run, "nochange": nochange.run, "bump": bump.run, "pack": pack.run, "diff": diff.run,
-              "mutate": mutate.run}
+BENCHMARKS = {
+    "sign": sign.run,
+    "nochange": nochange.run,
+    "bump": bump.run,
+    "pack": pack.run,
+    "diff": diff.run,
+    "mutate": mutate.run,
+}
 
 
 def main() -> None:

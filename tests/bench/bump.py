@@ -17,8 +17,10 @@ def run(folder: Path, options: Options) -> None:
     product = Workspace(folder / "with", plugin=True)
     peer = Workspace(folder / "without", plugin=False)
     peer.package.write_text(peer.package.read_text(encoding="utf-8") + f"\n{_ENTRY}app-1.0.0\n", encoding="utf-8")
-    print_commands("aos make     # after another OTA_APP_VERSION in package.yaml, with the plugin",
-                   "aos make     # the same, without the plugin")
+    print_commands(
+        "aos make     # after another OTA_APP_VERSION in package.yaml, with the plugin",
+        "aos make     # the same, without the plugin",
+    )
     numbers = count(10000)
     compiled = {}
 

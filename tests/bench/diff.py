@@ -83,20 +83,30 @@ def _sizes() -> None:
         old, new = _pair(name)
         ours, theirs = len(create(old, new)), plain(old, new)
         ratio = ours / theirs
-        print(f"| {name} | {ours} | {theirs} | {ratio:.3f} | ≤ {SIZE_TARGET} | "
-              f"{'meets' if ratio <= SIZE_TARGET else 'misses'} | {_OTHERS[name]} |", flush=True)
+        print(
+            f"| {name} | {ours} | {theirs} | {ratio:.3f} | ≤ {SIZE_TARGET} | "
+            f"{'meets' if ratio <= SIZE_TARGET else 'misses'} | {_OTHERS[name]} |",
+            flush=True,
+        )
 
 
 def _images() -> None:
-    print("\n| xz image's stream, dictionary 32 KiB | product | `xz --check=crc32 --lzma2=preset=9e,dict=32KiB` | ratio | target | |")
+    print(
+        "\n| xz image's stream, dictionary 32 KiB | product | `xz --check=crc32 --lzma2=preset=9e,dict=32KiB` | ratio | target | |"
+    )
     print("|---|---:|---:|---:|---:|---|")
     for file in sorted(_FIRMWARE.glob("*.bin")):
         ours = len(xz.compress(file.read_bytes()))
-        done = subprocess.run(["xz", "-zc", "--check=crc32", "--lzma2=preset=9e,dict=32KiB", str(file)], check=True,
-                              stdout=subprocess.PIPE)
+        done = subprocess.run(
+            ["xz", "-zc", "--check=crc32", "--lzma2=preset=9e,dict=32KiB", str(file)],
+            check=True,
+            stdout=subprocess.PIPE,
+        )
         theirs = len(done.stdout)
-        print(f"| {file.name} | {ours} | {theirs} | {ours / theirs:.4f} | ≤ 1 | {'meets' if ours <= theirs else 'misses'} |",
-              flush=True)
+        print(
+            f"| {file.name} | {ours} | {theirs} | {ours / theirs:.4f} | ≤ 1 | {'meets' if ours <= theirs else 'misses'} |",
+            flush=True,
+        )
 
 
 def _times(pairs: int) -> None:

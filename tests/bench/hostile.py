@@ -22,8 +22,9 @@ SIZE = 31 << 20  # just under the largest file that is looked into
 
 def pack_of(files: Sequence[Tuple[bytes, bytes]]) -> bytes:
     """A data-file pack, by struct."""
-    body = b"".join(struct.pack("<II", 24 + len(name), len(data)) + hashlib.md5(data).digest() + name + data
-                    for name, data in files)
+    body = b"".join(
+        struct.pack("<II", 24 + len(name), len(data)) + hashlib.md5(data).digest() + name + data for name, data in files
+    )
     return struct.pack("<HHI", len(files), 1, 8 + len(body)) + body
 
 
@@ -96,7 +97,9 @@ HOSTILE: Dict[str, Callable[[], bytes]] = {
 def run(folder: Path, seconds: float, memory: int) -> None:
     """Print what `aos-ota info` takes for each."""
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"\n| `aos-ota info` of | bytes | time | peak memory | target: {seconds:.0f} s, {memory} MiB |\n|---|---:|---:|---:|---|")
+    print(
+        f"\n| `aos-ota info` of | bytes | time | peak memory | target: {seconds:.0f} s, {memory} MiB |\n|---|---:|---:|---:|---|"
+    )
     for name, make in HOSTILE.items():
         file = folder / "hostile"
         file.write_bytes(make())
@@ -105,8 +108,11 @@ def run(folder: Path, seconds: float, memory: int) -> None:
         if b"Traceback" in (folder / "output").read_bytes():
             sys.exit(f"{name}: a traceback\n{(folder / 'output').read_text(encoding='utf-8')[-4000:]}")
         peak = done["peak"] / 1024
-        print(f"| {name} | {file.stat().st_size} | {done['wall']:.2f} s | {peak:.0f} MiB | "
-              f"{'meets' if done['wall'] <= seconds and peak <= memory else 'misses'} |", flush=True)
+        print(
+            f"| {name} | {file.stat().st_size} | {done['wall']:.2f} s | {peak:.0f} MiB | "
+            f"{'meets' if done['wall'] <= seconds and peak <= memory else 'misses'} |",
+            flush=True,
+        )
 
 
 def _with_crc(data: bytes) -> bytes:

@@ -78,8 +78,11 @@ class Workspace:
 
 def require_aos() -> None:
     """Stop with a word where a build cannot run."""
-    missing = [name for name, path in (("aos", BIN / "aos"), ("arm-none-eabi-gcc", Path("/usr/bin/arm-none-eabi-gcc")))
-               if not path.exists()]
+    missing = [
+        name
+        for name, path in (("aos", BIN / "aos"), ("arm-none-eabi-gcc", Path("/usr/bin/arm-none-eabi-gcc")))
+        if not path.exists()
+    ]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}; `make bench` sets it up")
 
@@ -87,8 +90,10 @@ def require_aos() -> None:
 def _add_sources(folder: Path) -> None:
     names = [f"src/part_{number:03}.c" for number in range(_SOURCES)]
     listed = "".join(f"  - {name}\n" for name in names)
-    _write(folder / "package.yaml", "name: many_sources\nversion: master\ntype: common\ndescription: many sources\n"
-           f"source_file:\n{listed}")
+    _write(
+        folder / "package.yaml",
+        f"name: many_sources\nversion: master\ntype: common\ndescription: many sources\nsource_file:\n{listed}",
+    )
     for number, name in enumerate(names):
         _write(folder / name, f"int many_part_{number}(int x)\n{{\n    return x * {number} + 1;\n}}\n")
 

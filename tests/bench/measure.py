@@ -14,8 +14,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 _SPAWN = str(Path(__file__).resolve().parent / "spawn.py")
 BIN = Path(sys.executable).absolute().parent
 # As users have it: nothing that makes Python compile a checkout's modules anew on every run, as some containers do.
-ENVIRONMENT = {name: value for name, value in os.environ.items()
-               if not name.startswith(("PYTHON", "AOS_OTA_", "KCONFIG_", "SCONS"))}
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("PYTHON", "AOS_OTA_", "KCONFIG_", "SCONS"))
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class Comparison:
 
     def medians(self, what: str) -> Tuple[float, float]:
         """The median of a field of ``Sample`` for product and peer."""
-        return (statistics.median(getattr(one, what) for one in self.product),
-                statistics.median(getattr(one, what) for one in self.peer))
+        return (
+            statistics.median(getattr(one, what) for one in self.product),
+            statistics.median(getattr(one, what) for one in self.peer),
+        )
 
     def ratio(self, what: str) -> float:
         """Median of the product over median of the peer."""
@@ -67,10 +72,17 @@ def in_turn(product: Callable[[], Sample], peer: Callable[[], Sample], pairs: in
 def command(arguments: Sequence[str], cwd: Path, environment: Optional[Dict[str, str]] = None) -> Sample:
     """Run a program of this environment by its path; stops the benchmark with its output when it fails."""
     output = cwd / ".bench-output"
-    done = subprocess.run([sys.executable, "-I", "-S", _SPAWN, str(output), *arguments], cwd=cwd, check=True,
-                          env=environment or ENVIRONMENT, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", _SPAWN, str(output), *arguments],
+        cwd=cwd,
+        check=True,
+        env=environment or ENVIRONMENT,
+        stdout=subprocess.PIPE,
+    )
     result = json.loads(done.stdout)
     if result["status"]:
-        sys.exit(f"$ {' '.join(arguments)}\n{output.read_text(encoding='utf-8', errors='replace')[-4000:]}"
-                 f"\nended with wait status {result['status']}")
+        sys.exit(
+            f"$ {' '.join(arguments)}\n{output.read_text(encoding='utf-8', errors='replace')[-4000:]}"
+            f"\nended with wait status {result['status']}"
+        )
     return Sample(result["wall"], result["cpu"], result["peak"])

@@ -36,22 +36,30 @@ def run(folder: Path, options: Any = None, names: Optional[List[str]] = None) ->
     from tests.mutation_targets import TARGETS
 
     number = 1000 if options and options.quick else CASES
-    print(f"{number} mutated or truncated inputs each; target: no other outcome, no case over {SECONDS} s, {MEMORY} MiB\n")
-    print("| reads | refused with an error of ours | equal result | another true result | others | longest | "
-          "peak memory | |")
+    print(
+        f"{number} mutated or truncated inputs each; target: no other outcome, no case over {SECONDS} s, {MEMORY} MiB\n"
+    )
+    print(
+        "| reads | refused with an error of ours | equal result | another true result | others | longest | "
+        "peak memory | |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---|")
     missed = []
     for name in names or TARGETS:
         # A process of its own: what one target leaves in memory is not another's.
-        done = subprocess.run([sys.executable, __file__, "--child", name, str(number)], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(
+            [sys.executable, __file__, "--child", name, str(number)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             sys.exit(f"{name}: the process ended with {done.returncode}\n{done.stderr[-4000:]}")
         row = json.loads(done.stdout.splitlines()[-1])
         meets = not row["others"] and row["longest"] <= SECONDS and row["peak"] <= MEMORY
         missed += [] if meets else [(name, row)]
-        print(f"| {name} | {row['refused']} | {row['equal']} | {row['another']} | {row['others']} | "
-              f"{row['longest'] * 1000:.0f} ms | {row['peak']:.0f} MiB | {'meets' if meets else 'misses'} |", flush=True)
+        print(
+            f"| {name} | {row['refused']} | {row['equal']} | {row['another']} | {row['others']} | "
+            f"{row['longest'] * 1000:.0f} ms | {row['peak']:.0f} MiB | {'meets' if meets else 'misses'} |",
+            flush=True,
+        )
     for name, row in missed:
         for example in row["examples"]:
             print(f"\n{name}: {example}")
@@ -104,5 +112,8 @@ if __name__ == "__main__":
         from types import SimpleNamespace
 
         with TemporaryDirectory(prefix="aos-ota-bench-") as temporary:
-            run(Path(temporary), SimpleNamespace(quick="--quick" in sys.argv),
-                [one for one in sys.argv[1:] if one[:2] != "--"])
+            run(
+                Path(temporary),
+                SimpleNamespace(quick="--quick" in sys.argv),
+                [one for one in sys.argv[1:] if one[:2] != "--"],
+            )

@@ -16,8 +16,10 @@ def run(folder: Path, options: Options) -> None:
     require_aos()
     product = Workspace(folder / "with", plugin=True)
     peer = Workspace(folder / "without", plugin=False)
-    print_commands("aos make     # solutions/ota_demo and 200 sources more",
-                   "aos make     # the same without aos_ota_plugin under depends: and without def_config")
+    print_commands(
+        "aos make     # solutions/ota_demo and 200 sources more",
+        "aos make     # the same without aos_ota_plugin under depends: and without def_config",
+    )
     for workspace in (product, peer):
         for _ in range(3):  # until nothing is left to do
             workspace.make()

@@ -39,8 +39,15 @@ def run(folder: Path, options: Options) -> None:
     data = payload(options.payload)
     key = write_key(folder / "key.pem")
     signer = load_signer(key.read_bytes(), file=str(key), passphrase=None)
-    given = ReleaseInput(payload=data, version=VERSION, security="local", identity="kv", signer=signer,
-                         partition_size=PARTITION_SIZE, elf=_firmware(data, signer.public_key))
+    given = ReleaseInput(
+        payload=data,
+        version=VERSION,
+        security="local",
+        identity="kv",
+        signer=signer,
+        partition_size=PARTITION_SIZE,
+        elf=_firmware(data, signer.public_key),
+    )
     print_commands("make_release(ReleaseInput(payload, elf, …)).image", "crc16(payload)     # per byte, in Python")
     if crc16(data[:4096]) != binascii.crc_hqx(data[:4096], 0):
         sys.exit("the peer computes another CRC")
@@ -62,9 +69,12 @@ def _firmware(data: bytes, key: PublicKey) -> bytes:
     """An ELF of the payload's size that holds the key and the version, as a linked firmware does."""
     address = 0x34000000
     return build_elf(
-        [Section(".text", data), Section(".rodata", key.n_bytes + key.e_bytes + b"\0" + VERSION.encode() + b"\0",
-                                         address=address)],
-        [Symbol("ota_pubn_buf", address, 256, 2), Symbol("ota_pube_buf", address + 256, 3, 2)])
+        [
+            Section(".text", data),
+            Section(".rodata", key.n_bytes + key.e_bytes + b"\0" + VERSION.encode() + b"\0", address=address),
+        ],
+        [Symbol("ota_pubn_buf", address, 256, 2), Symbol("ota_pube_buf", address + 256, 3, 2)],
+    )
 
 
 def _timed(step: Callable[[], object]) -> Sample:

@@ -17,8 +17,10 @@ _PACKAGES = ("aos_ota_plugin", "cryptography", "click", "aos-tools", "scons", "i
 def machine() -> str:
     """The machine, and the versions of what is measured."""
     versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
-    return (f"{date.today().isoformat()} · {_processor()}, {os.cpu_count()} cores, {platform.system()} "
-            f"{platform.release()} · Python {platform.python_version()}\n{versions}")
+    return (
+        f"{date.today().isoformat()} · {_processor()}, {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.release()} · Python {platform.python_version()}\n{versions}"
+    )
 
 
 def print_commands(product: str, peer: str) -> None:
@@ -39,8 +41,11 @@ class Table:
         low, high = compared.spread(what)
         ratio = compared.ratio(what)
         aim, verdict = ("", "") if target is None else (f"≤ {target:.2f}", "meets" if ratio <= target else "misses")
-        print(f"| {name} | {_shown(product, what)} | {_shown(peer, what)} | {_number(ratio)} "
-              f"({_number(low)}–{_number(high)}) | {aim} | {verdict} |", flush=True)
+        print(
+            f"| {name} | {_shown(product, what)} | {_shown(peer, what)} | {_number(ratio)} "
+            f"({_number(low)}–{_number(high)}) | {aim} | {verdict} |",
+            flush=True,
+        )
 
 
 def note(pairs: int, compared: Comparison, *more: str) -> None:

@@ -23,10 +23,34 @@ def run(folder: Path, options: Options) -> None:
     data = payload(options.payload)
     (folder / "ota_rtos.bin").write_bytes(data)
     write_key(folder / "key.pem")
-    product = ["aos-ota", "sign", "ota_rtos.bin", "--key", "key.pem", "--version", "app-1.0.1", "--partition-size",
-               hex(PARTITION_SIZE), "-o", "ota_rtos_ota.bin"]
-    peer = ["imgtool", "sign", "--key", "key.pem", "--version", "1.0.1", "--header-size", "0x20", "--pad-header",
-            "--slot-size", hex(PARTITION_SIZE), "ota_rtos.bin", "imgtool.bin"]
+    product = [
+        "aos-ota",
+        "sign",
+        "ota_rtos.bin",
+        "--key",
+        "key.pem",
+        "--version",
+        "app-1.0.1",
+        "--partition-size",
+        hex(PARTITION_SIZE),
+        "-o",
+        "ota_rtos_ota.bin",
+    ]
+    peer = [
+        "imgtool",
+        "sign",
+        "--key",
+        "key.pem",
+        "--version",
+        "1.0.1",
+        "--header-size",
+        "0x20",
+        "--pad-header",
+        "--slot-size",
+        hex(PARTITION_SIZE),
+        "ota_rtos.bin",
+        "imgtool.bin",
+    ]
     print_commands(" ".join(product), " ".join(peer))
 
     def start(arguments: list[str]) -> Sample:

@@ -12,14 +12,18 @@ import time
 
 
 def main(output, command):
-    keep = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-            (os.POSIX_SPAWN_DUP2, 1, 2)]
+    keep = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
     start = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ, file_actions=keep)
     _, status, usage = os.wait4(pid, 0)
     wall = time.perf_counter() - start
-    print(f'{{"status": {status}, "wall": {wall}, "cpu": {usage.ru_utime + usage.ru_stime}, "peak": {usage.ru_maxrss}}}')
+    print(
+        f'{{"status": {status}, "wall": {wall}, "cpu": {usage.ru_utime + usage.ru_stime}, "peak": {usage.ru_maxrss}}}'
+    )
 
 
 if __name__ == "__main__":

@@ -87,8 +87,9 @@ def compile_device(gcc: str, folder: Path, *flags: str) -> Path:
     program = folder / "boot_device"
     harness = Path(__file__).parent / "data" / "emulated_flash.c"
     ours = [gcc, *STRICT, *flags, "-O1", "-g", "-I", str(COMPONENT / "include"), "-I", str(COMPONENT)]
-    done = subprocess.run([*ours, *map(str, SOURCES), str(harness), "-o", str(program)],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*ours, *map(str, SOURCES), str(harness), "-o", str(program)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return program
 
@@ -97,8 +98,9 @@ class Device:
     """The compiled program, and the flash in it. Its own findings (sanitizers, misused flash) fail the test."""
 
     def __init__(self, program: Path) -> None:
-        self._process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self.layout = Layout(0x1000, 0x1000)
 
     def close(self) -> None:
@@ -144,8 +146,19 @@ class Device:
         self._power(cut, torn, error)
         return self._call("run")
 
-    def request(self, kind: int, file: bytes, *, off: int = 0, bank: int = 1, crc: Optional[int] = None, ver: int = 3,
-                put: bool = True, cut: Optional[int] = None, torn: int = HALF) -> Answer:
+    def request(
+        self,
+        kind: int,
+        file: bytes,
+        *,
+        off: int = 0,
+        bank: int = 1,
+        crc: Optional[int] = None,
+        ver: int = 3,
+        put: bool = True,
+        cut: Optional[int] = None,
+        torn: int = HALF,
+    ) -> Answer:
         """Put a file into the OTA partition, and ask for it; the version is `ver` letters v."""
         if put:
             self.put(self.layout.banks[bank] + off, file)

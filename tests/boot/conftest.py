@@ -28,7 +28,9 @@ def sanitizers(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> List[
     """The sanitizers' flags, where this compiler has them."""
     folder = tmp_path_factory.mktemp("sanitizers")
     (folder / "x.c").write_text("int main(void) { return 0; }\n")
-    done = subprocess.run([host_gcc, *SANITIZE, str(folder / "x.c"), "-o", str(folder / "x")], capture_output=True, check=False)
+    done = subprocess.run(
+        [host_gcc, *SANITIZE, str(folder / "x.c"), "-o", str(folder / "x")], capture_output=True, check=False
+    )
     return SANITIZE if done.returncode == 0 else []
 
 

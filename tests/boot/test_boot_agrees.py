@@ -113,7 +113,9 @@ def test_diffs_without_a_check_in_their_streams(device):
     for number in range(300):
         triples = [[0x400, 0, 0x400], [0, 0x400, -0x400], [0x800, 0, 0]]
         which = chance.randrange(3)
-        triples[which][chance.randrange(3)] += chance.choice((0, 1, -1, 0x10, 1 << 40, -(1 << 40), chance.randint(-2000, 2000)))
+        triples[which][chance.randrange(3)] += chance.choice(
+            (0, 1, -1, 0x10, 1 << 40, -(1 << 40), chance.randint(-2000, 2000))
+        )
         at, made = 0, b""
         for add, copy, seek in triples:
             if 0 <= at < len(FLASH) and add >= 0 and copy >= 0:
@@ -124,7 +126,9 @@ def test_diffs_without_a_check_in_their_streams(device):
             crc ^= byte << 8
             for _ in range(8):
                 crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
-        control = b"".join((abs(value) | (1 << 63 if value < 0 else 0)).to_bytes(8, "little") for one in triples for value in one)
+        control = b"".join(
+            (abs(value) | (1 << 63 if value < 0 else 0)).to_bytes(8, "little") for one in triples for value in one
+        )
         streams = [plain(control), plain(bytes(0x1000)), plain(NEW[:0x400] * 2)]
         if chance.randrange(3) == 0:
             stream = bytearray(streams[1])

@@ -20,8 +20,12 @@ def boot_object(request, tmp_path_factory, require_tool):
     command = [f"{ARM}gcc", *STRICT, *request.param, "-mcpu=cortex-m33", "-mthumb", "-Os", "-fstack-usage",
                "-I", str(COMPONENT / "include")]  # fmt: skip
     for source in SOURCES:
-        done = subprocess.run([*command, "-c", str(source), "-o", str(folder / f"{source.stem}.part.o")],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, "-c", str(source), "-o", str(folder / f"{source.stem}.part.o")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
     subprocess.run([f"{ARM}ld", "-r", *map(str, folder.glob("*.part.o")), "-o", str(whole)], check=True)
     return whole

@@ -144,7 +144,9 @@ def test_retry_goes_on_where_it_was(device):
     assert answer.operations < 45
 
 
-@pytest.mark.parametrize("name, in_preparation", [("xz behind", "OTA_XZ_UNCOMP_FAIL"), ("diff", "OTA_NB_WRITE_DATA_FAIL")])
+@pytest.mark.parametrize(
+    "name, in_preparation", [("xz behind", "OTA_XZ_UNCOMP_FAIL"), ("diff", "OTA_NB_WRITE_DATA_FAIL")]
+)
 def test_errors_before_anything_is_overwritten_give_up_after_three(device, name, in_preparation):
     prepare(device, UPGRADES[name])
     at = 2 if name == "xz behind" else 0
@@ -211,5 +213,3 @@ def test_vendor_starts_over_on_changed_flash(vendor_device):
 def test_the_vendors_faults_are_in_diffs_alone(vendor_device, name):
     assert broken_by_cuts(vendor_device, UPGRADES[name], HALF) == []
     assert broken_by_errors(vendor_device, UPGRADES[name]) == []
-
-

@@ -120,8 +120,10 @@ def test_real_size(device):
 # --- memory
 
 
-@pytest.mark.parametrize("name, limit, at_most", [("full", 0, 0), ("xz", ARENA_XZ, 68 * 1024), ("xz behind", ARENA_XZ, 68 * 1024),
-                                                  ("diff", ARENA_DIFF, 140 * 1024)])
+@pytest.mark.parametrize(
+    "name, limit, at_most",
+    [("full", 0, 0), ("xz", ARENA_XZ, 68 * 1024), ("xz behind", ARENA_XZ, 68 * 1024), ("diff", ARENA_DIFF, 140 * 1024)],
+)
 def test_peak_of_the_arena(device, name, limit, at_most, record_property):
     """The sum of everything that an upgrade takes; what the header states is enough."""
     prepare(device, UPGRADES[name])
@@ -200,7 +202,9 @@ def test_xz_image_is_never_unpacked_over_itself(device, off, target):
 
 def section(**changes):
     settings = {"new": NEW[:0x2000], "triples": [(0, 0x2000, 0)], "diff": b"", "extra": NEW[:0x2000], **changes}
-    return make_section(settings.pop("new"), settings.pop("triples"), settings.pop("diff"), settings.pop("extra"), **settings)
+    return make_section(
+        settings.pop("new"), settings.pop("triples"), settings.pop("diff"), settings.pop("extra"), **settings
+    )
 
 
 GOOD = section()
@@ -250,7 +254,11 @@ def test_damage_in_the_last_section_is_found_before_the_first_is_written(device)
     device.flash(LAYOUT, [OLD])
     assert device.request(DIFF, bad).code == 0
     assert starts_old(device, device.run().code)
-    assert device.state().result in {CODES["OTA_NB_READ_DIFF_FAIL"], CODES["OTA_NB_READ_EXTRA_FAIL"], CODES["OTA_NB_READ_CTRL_FAIL"]}
+    assert device.state().result in {
+        CODES["OTA_NB_READ_DIFF_FAIL"],
+        CODES["OTA_NB_READ_EXTRA_FAIL"],
+        CODES["OTA_NB_READ_CTRL_FAIL"],
+    }
 
 
 def test_wrong_base_is_refused(device):

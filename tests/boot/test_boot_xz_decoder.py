@@ -45,7 +45,11 @@ def reference(stream, limit=32 * 1024):
 
 @pytest.mark.parametrize("data", INPUTS.values(), ids=INPUTS)
 def test_streams_of_ours(device, data):
-    for stream in (xz.compress(data), xz.encode(data, xz.Coder(0, 2, 3), 4096), xz.encode(data, xz.Coder(4, 0, 4), 32768)):
+    for stream in (
+        xz.compress(data),
+        xz.encode(data, xz.Coder(0, 2, 3), 4096),
+        xz.encode(data, xz.Coder(4, 0, 4), 32768),
+    ):
         assert device.xz(stream) == (0, len(stream), data)
 
 
@@ -63,8 +67,12 @@ def test_streams_of_the_program(device, data, options):
 
 
 @settings(max_examples=80, deadline=None)
-@given(pieces=st.lists(st.tuples(st.binary(max_size=60), st.integers(1, 400)), max_size=12), step=st.integers(1, 5000),
-       model=st.sampled_from([(3, 0, 2), (0, 4, 4), (4, 0, 0), (1, 2, 3)]), behind=st.binary(max_size=40))
+@given(
+    pieces=st.lists(st.tuples(st.binary(max_size=60), st.integers(1, 400)), max_size=12),
+    step=st.integers(1, 5000),
+    model=st.sampled_from([(3, 0, 2), (0, 4, 4), (4, 0, 0), (1, 2, 3)]),
+    behind=st.binary(max_size=40),
+)
 def test_any_data_in_any_steps(device, pieces, step, model, behind):
     data = b"".join(piece * count for piece, count in pieces)
     stream = xz.encode(data, xz.Coder(*model), 4096)
@@ -140,7 +148,11 @@ def test_damaged_streams_get_the_models_verdict(device, check):
         changed = bytearray(chance.choice(streams))
         head = chance.randrange(3)
         for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(changed)) if head else chance.choice((chance.randrange(40), -1 - chance.randrange(28)))
+            at = (
+                chance.randrange(len(changed))
+                if head
+                else chance.choice((chance.randrange(40), -1 - chance.randrange(28)))
+            )
             at = at % len(changed)
             changed[at] = chance.choice((0, 0xFF, changed[at] ^ 1 << chance.randrange(8), chance.randrange(256)))
             if number % 2:
@@ -182,8 +194,17 @@ def stream_of(chunks, size):
     index = bytes([0, 1, 12 + len(data), size])
     index = summed(index + b"\0" * (-len(index) % 4))
     footer = (len(index) // 4 - 1).to_bytes(4, "little") + b"\0\0"
-    return (b"\xfd7zXZ\0" + summed(b"\0\0") + summed(bytes([2, 0, 0x21, 1, 0, 0, 0, 0])) + data
-            + b"\0" * (-len(data) % 4) + index + crc32(footer).to_bytes(4, "little") + footer + b"YZ")
+    return (
+        b"\xfd7zXZ\0"
+        + summed(b"\0\0")
+        + summed(bytes([2, 0, 0x21, 1, 0, 0, 0, 0]))
+        + data
+        + b"\0" * (-len(data) % 4)
+        + index
+        + crc32(footer).to_bytes(4, "little")
+        + footer
+        + b"YZ"
+    )
 
 
 AB = b"\1\0\1ab"  # an uncompressed chunk that begins a dictionary

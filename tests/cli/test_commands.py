@@ -113,10 +113,13 @@ REFUSED_TO_SIGN = {
     "no key": (["ota_rtos.bin", "--key", "nokey.pem"], {}, ["cannot read the signing key nokey.pem"]),
     "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_UPGRADE_WRITE_FAIL"]),
     "output over the payload": (["ota_rtos.bin", "-o", "ota_rtos.bin"], {}, ["would be overwritten"]),
-    "manifest over the key": (["ota_rtos.bin", "-o", "key.bin", "--base-release", "key.json"], {}, ["would be overwritten"]),
+    "manifest over the key": (
+        ["ota_rtos.bin", "-o", "key.bin", "--base-release", "key.json"],
+        {},
+        ["would be overwritten"],
+    ),
     "no ELF": (["ota_rtos.bin", "--elf", "ota_rtos.bin"], {}, ["ota_rtos.bin: this is not an ELF file"]),
     "base of another key": (["ota_rtos.bin", "--base-release", "base.json"], {}, ["trust key"]),
-
 }
 
 
@@ -142,7 +145,16 @@ def test_key_that_others_can_read(run, key, signed):
 
 
 def test_verify_accepts(run, signed):
-    done = run("verify", signed, "--public-key", KEYS / "public.pem", "--current-version", "app-1.0.0", "--version", "app-1.0.1")
+    done = run(
+        "verify",
+        signed,
+        "--public-key",
+        KEYS / "public.pem",
+        "--current-version",
+        "app-1.0.0",
+        "--version",
+        "app-1.0.1",
+    )
     assert done.returncode == 0
     assert f"{signed}: accepted" in done.stdout
 
@@ -155,10 +167,17 @@ def damaged(signed, offset):
     return path
 
 
-@pytest.mark.parametrize(("offset", "verdict"), [
-    (0, "OTA_VERIFY_SHA2_FAIL (-11)"), (-28 - 392 + 104, "OTA_VERIFY_SHA2_FAIL (-11)"), (-29, "OTA_VERIFY_RSA_FAIL (-12)"),
-    (-28, "OTA_VERIFY_IMAGE_FAIL (-13)"), (-28 - 392, "OTA_DOWNLOAD_HEAD_FAIL (-6)"),
-], ids=["payload", "hash", "signature", "image_magic", "encrypto_magic"])
+@pytest.mark.parametrize(
+    ("offset", "verdict"),
+    [
+        (0, "OTA_VERIFY_SHA2_FAIL (-11)"),
+        (-28 - 392 + 104, "OTA_VERIFY_SHA2_FAIL (-11)"),
+        (-29, "OTA_VERIFY_RSA_FAIL (-12)"),
+        (-28, "OTA_VERIFY_IMAGE_FAIL (-13)"),
+        (-28 - 392, "OTA_DOWNLOAD_HEAD_FAIL (-6)"),
+    ],
+    ids=["payload", "hash", "signature", "image_magic", "encrypto_magic"],
+)
 def test_verify_names_the_devices_error(run, signed, offset, verdict):
     done = run("verify", damaged(signed, offset), "--public-key", KEYS / "public.pem")
     assert done.returncode == 1
@@ -170,9 +189,11 @@ def test_verify_names_the_key_that_signed_among_many(run, signed):
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert (report["verdict"], report["code"]) == ("OTA_VERIFY_RSA_FAIL", -12)
-    expected = subprocess.run(["openssl", "pkey", "-pubin", "-in", KEYS / "public.pem", "-outform", "DER"],
-                              capture_output=True, check=True).stdout
+    expected = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-in", KEYS / "public.pem", "-outform", "DER"], capture_output=True, check=True
+    ).stdout
     import hashlib
+
     assert report["signed_by"] == hashlib.sha256(expected).hexdigest()
     assert report["device_key"] != report["signed_by"]
 
@@ -181,19 +202,30 @@ def test_verify_of_what_the_platform_returned(run, folder, signed):
     """The platform signs the MD5 of the whole file; openssl stands in for it."""
     import base64
     import hashlib
+
     image = folder / "cloud.bin"
     body = bytes(range(256)) * 100 + b"\xff" * 4
     import binascii
     import struct
-    image.write_bytes(body + struct.pack("<II16sBBH", 0xEFEFEFEF, len(body), hashlib.md5(body).digest(), 1, 0,
-                                         binascii.crc_hqx(body, 0)))
+
+    image.write_bytes(
+        body
+        + struct.pack("<II16sBBH", 0xEFEFEFEF, len(body), hashlib.md5(body).digest(), 1, 0, binascii.crc_hqx(body, 0))
+    )
     digest = hashlib.md5(image.read_bytes()).digest()
     (folder / "digest").write_bytes(digest)
-    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEYS / "private.pem", folder / "digest"],
-                               capture_output=True, check=True).stdout
-    good = run("verify", image, "--public-key", KEYS / "public.pem", "--digestsign", base64.b64encode(signature).decode())
+    signature = subprocess.run(
+        ["openssl", "dgst", "-sha256", "-sign", KEYS / "private.pem", folder / "digest"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    good = run(
+        "verify", image, "--public-key", KEYS / "public.pem", "--digestsign", base64.b64encode(signature).decode()
+    )
     assert good.returncode == 0, good.stdout
-    bad = run("verify", image, "--public-key", KEYS / "other-public.pem", "--digestsign", base64.b64encode(signature).decode())
+    bad = run(
+        "verify", image, "--public-key", KEYS / "other-public.pem", "--digestsign", base64.b64encode(signature).decode()
+    )
     assert bad.returncode == 1
     assert "OTA_VERIFY_RSA_FAIL" in bad.stdout
     skipped = run("verify", image, "--public-key", KEYS / "other-public.pem", "--cloud")
@@ -251,8 +283,12 @@ def test_sign_makes_a_compressed_image_too(run, key, signed, folder):
     assert done.returncode == 0, done.stderr
     compressed = folder / "image.bin.xz"
     assert [image["file"] for image in json.loads((folder / "image.json").read_text(encoding="utf-8"))["images"]] == [
-        "image.bin", "image.bin.xz"]
-    decoded = subprocess.run(["xz", "-dc"], input=compressed.read_bytes()[:-28 - 392 - 4], capture_output=True, check=True)
+        "image.bin",
+        "image.bin.xz",
+    ]
+    decoded = subprocess.run(
+        ["xz", "-dc"], input=compressed.read_bytes()[: -28 - 392 - 4], capture_output=True, check=True
+    )
     assert decoded.stdout == (folder / "ota_rtos.bin").read_bytes()
     verify = run("verify", compressed, "--public-key", KEYS / "public.pem")
     assert verify.returncode == 0, verify.stdout
@@ -289,7 +325,9 @@ def release(signed, folder):
     path = folder / "image.json"
     data = b"script"
     (folder / "ota_module_js.bin").write_bytes(data)
-    module = Module("js", "js-1", Artifact("ota_module_js.bin", "file", 6, md5(data).hexdigest(), sha256(data).hexdigest()), "/js")
+    module = Module(
+        "js", "js-1", Artifact("ota_module_js.bin", "file", 6, md5(data).hexdigest(), sha256(data).hexdigest()), "/js"
+    )
     path.write_bytes(parse_manifest(path.read_bytes(), file="m")._replace(modules=(module,)).to_json())
     return path
 
@@ -314,15 +352,22 @@ def test_push_message_refuses(run, folder, release, key, signed):
     failed(run("push-message", release, *url, "--file", "x"), "no image 'x'")
     assert run("push-message", release).returncode == 2
     (folder / "ota_module_js.bin").write_bytes(b"SCRIPT")
-    failed(run("push-message", release, *url, "--module", "js", "--key", key), "ota_module_js.bin: this is not the file that the manifest")
+    failed(
+        run("push-message", release, *url, "--module", "js", "--key", key),
+        "ota_module_js.bin: this is not the file that the manifest",
+    )
     signed.unlink()
     failed(run("push-message", release, *url), "cannot read the file that the message offers")
 
 
-@pytest.mark.parametrize("name, says", [
-    ("image.bin", "image.bin: this is an OTA image already"), ("image.bin.xz", "image.bin.xz: this is an xz stream"),
-    ("diff.bin", "diff.bin: this is a diff"),
-])
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("image.bin", "image.bin: this is an OTA image already"),
+        ("image.bin.xz", "image.bin.xz: this is an xz stream"),
+        ("diff.bin", "diff.bin: this is a diff"),
+    ],
+)
 def test_only_a_payload_is_signed(run, folder, key, name, says):
     """Signed once more, an image would start with its trailer in it, and a diff would brick the device."""
     (folder / "p.bin").write_bytes(random.Random(3).randbytes(5000))
@@ -337,8 +382,12 @@ def test_files_too_large_for_anything_are_not_read(run, folder, key):
     with open(folder / "huge", "wb") as stream:
         stream.truncate(8 << 30)
     (folder / "p.bin").write_bytes(bytes(1000))
-    for arguments in (["sign", "huge", "--key", key], ["sign", "p.bin", "--key", "huge"],
-                      ["sign", "p.bin", "--key", key, "--elf", "huge"], ["sign", "p.bin", "--key", key, "--base-release", "huge"]):
+    for arguments in (
+        ["sign", "huge", "--key", key],
+        ["sign", "p.bin", "--key", "huge"],
+        ["sign", "p.bin", "--key", key, "--elf", "huge"],
+        ["sign", "p.bin", "--key", key, "--base-release", "huge"],
+    ):
         failed(run(*arguments, "--version", "app-1.0.1", "-o", "o.bin"), "has more than")
     failed(run("report", "huge"), "has more than")
     failed(run("pack-files", ".", "-o", "../out.pack"), "huge: a file of more than")

@@ -26,10 +26,14 @@ def folder(tmp_path):
 @pytest.fixture
 def releases(folder, run, key):
     """Two releases, each in a folder of its own with nothing but image and manifest."""
-    for name, version, extra in (("old", "app-1.0.0", ()), ("new", "app-1.0.1", (
-            "--base-release", "1.0.0/ota_rtos_ota.json", "--diff"))):
+    for name, version, extra in (
+        ("old", "app-1.0.0", ()),
+        ("new", "app-1.0.1", ("--base-release", "1.0.0/ota_rtos_ota.json", "--diff")),
+    ):
         (folder / version[4:]).mkdir()
-        done = run("sign", f"{name}.bin", "--key", key, "--version", version, "-o", f"{version[4:]}/ota_rtos_ota.bin", *extra)
+        done = run(
+            "sign", f"{name}.bin", "--key", key, "--version", version, "-o", f"{version[4:]}/ota_rtos_ota.bin", *extra
+        )
         assert done.returncode == 0, done.stderr
     return "1.0.0/ota_rtos_ota.json", "1.0.1/ota_rtos_ota.json"
 
@@ -37,7 +41,7 @@ def releases(folder, run, key):
 def failed(done, folder, *says, output="p.bin"):
     assert done.returncode == 1
     assert done.stdout == ""
-    error = done.stderr[done.stderr.index("aos-ota: error: "):]
+    error = done.stderr[done.stderr.index("aos-ota: error: ") :]
     assert "\n  fix: " in error
     for part in says:
         assert part in error
@@ -64,10 +68,14 @@ def test_signed_diff_of_releases(run, folder, releases, key):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report == {
-        "file": "p.bin", "size": (folder / "p.bin").stat().st_size,
+        "file": "p.bin",
+        "size": (folder / "p.bin").stat().st_size,
         "sha256": hashlib.sha256((folder / "p.bin").read_bytes()).hexdigest(),
-        "old_sha256": hashlib.sha256(OLD).hexdigest(), "new_sha256": hashlib.sha256(NEW).hexdigest(),
-        "signed_by": json.loads((folder / new).read_bytes())["key_fingerprint"], "smaller_than_compressed": True}
+        "old_sha256": hashlib.sha256(OLD).hexdigest(),
+        "new_sha256": hashlib.sha256(NEW).hexdigest(),
+        "signed_by": json.loads((folder / new).read_bytes())["key_fingerprint"],
+        "smaller_than_compressed": True,
+    }
     assert (folder / "p.bin").read_bytes() == (folder / "1.0.1" / "ota_rtos_ota.diff.bin").read_bytes()
     verify = run("verify", "p.bin", "--public-key", KEYS / "public.pem")
     assert verify.returncode == 0, verify.stdout
@@ -102,7 +110,11 @@ def test_sign_with_a_diff_needs_the_kept_payload(run, folder, releases, key):
     arguments = ("sign", "new.bin", "--key", key, "--version", "app-1.0.2", "--diff")
     assert run(*arguments, "-o", "p.bin").returncode == 2
     (folder / "1.0.0" / "ota_rtos_ota.bin").unlink()
-    failed(run(*arguments, "-o", "p.bin", "--base-release", "1.0.0/ota_rtos_ota.json"), folder, "is not kept beside its manifest")
+    failed(
+        run(*arguments, "-o", "p.bin", "--base-release", "1.0.0/ota_rtos_ota.json"),
+        folder,
+        "is not kept beside its manifest",
+    )
     before = (folder / "1.0.1" / "ota_rtos_ota.bin").read_bytes()
     done = run(*arguments, "-o", "1.0.1/ota_rtos_ota.bin", "--base-release", "1.0.1/ota_rtos_ota.json")
     failed(done, folder, "would be overwritten")
@@ -114,7 +126,10 @@ def test_says_when_a_diff_does_not_pay(run, folder):
     done = run("diff", "old.bin", "new.bin", "-o", "p.bin")
     assert done.returncode == 0, done.stderr
     assert "send that instead" in done.stdout
-    assert json.loads(run("diff", "old.bin", "new.bin", "-o", "p.bin", "--json").stdout)["smaller_than_compressed"] is False
+    assert (
+        json.loads(run("diff", "old.bin", "new.bin", "-o", "p.bin", "--json").stdout)["smaller_than_compressed"]
+        is False
+    )
 
 
 def test_diffs_that_the_release_s_devices_would_refuse(run, folder, releases, key):
@@ -146,9 +161,17 @@ def test_bad_input(run, folder, releases, key):
     failed(run("diff", "old.bin", "none.bin", "-o", "p.bin"), folder, "cannot read the new payload none.bin")
     failed(run("diff", "bad.json", "new.bin", "-o", "p.bin"), folder, "bad.json:1:2", "is not a manifest")
     failed(run("diff", patch, "new.bin", "-o", "p.bin"), folder, "this is a diff image, and holds no whole payload")
-    failed(run("apply", "new.bin", patch, "-o", "p.bin"), folder, patch, "CRC-16", "exactly the payload it was made from")
-    failed(run("apply", "new.bin", new, "-o", "p.bin"), folder, "made from the payload of app-1.0.0, and this is another")
-    failed(run("apply", "old.bin", "new.bin", "-o", "p.bin"), folder, "new.bin: section at byte 0: it does not start with BSDIFF40")
+    failed(
+        run("apply", "new.bin", patch, "-o", "p.bin"), folder, patch, "CRC-16", "exactly the payload it was made from"
+    )
+    failed(
+        run("apply", "new.bin", new, "-o", "p.bin"), folder, "made from the payload of app-1.0.0, and this is another"
+    )
+    failed(
+        run("apply", "old.bin", "new.bin", "-o", "p.bin"),
+        folder,
+        "new.bin: section at byte 0: it does not start with BSDIFF40",
+    )
     failed(run("apply", "old.bin", old, "-o", "p.bin"), folder, "this release has no diff image")
     data = (folder / patch).read_bytes()
     (folder / "short.bin").write_bytes(data[:700])

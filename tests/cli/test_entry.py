@@ -12,16 +12,25 @@ ENTRY = "from aos_ota_plugin.cli.entry import entry; entry()"
 
 
 def run(*arguments, code=ENTRY, **options):
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, encoding="utf-8",
-                          check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        **options,
+    )
 
 
-@pytest.mark.parametrize(("arguments", "status", "out", "err"), [
-    (["--version"], 0, "aos-ota, version", ""),
-    (["info", "nowhere.bin"], 1, "", "aos-ota: error: "),
-    (["sign"], 2, "", "Usage: aos-ota sign"),
-    (["sgin"], 2, "", "sgin"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status", "out", "err"),
+    [
+        (["--version"], 0, "aos-ota, version", ""),
+        (["info", "nowhere.bin"], 1, "", "aos-ota: error: "),
+        (["sign"], 2, "", "Usage: aos-ota sign"),
+        (["sgin"], 2, "", "sgin"),
+    ],
+)
 def test_status_and_streams(tmp_path, arguments, status, out, err):
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == status
@@ -37,7 +46,9 @@ def test_what_is_registered_for_the_end_still_runs():
 
 
 def test_a_fault_of_ours_says_where_it_is_and_nothing_else():
-    done = run("--version", code=f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: int('s3cret'); {ENTRY}")
+    done = run(
+        "--version", code=f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: int('s3cret'); {ENTRY}"
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("aos-ota: internal error: ValueError\n    at cli/main.py:")
     assert " in main\n" in done.stderr
@@ -47,7 +58,9 @@ def test_a_fault_of_ours_says_where_it_is_and_nothing_else():
 
 
 def test_a_fault_outside_of_the_command_says_no_more():
-    code = "import aos_ota_plugin.cli.main as m\ndef fail():\n    raise BaseException('s3cret')\nm.main = fail\n" + ENTRY
+    code = (
+        "import aos_ota_plugin.cli.main as m\ndef fail():\n    raise BaseException('s3cret')\nm.main = fail\n" + ENTRY
+    )
     done = run(code=code)
     assert done.returncode == 1
     assert "internal error: BaseException" in done.stderr

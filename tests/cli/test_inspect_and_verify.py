@@ -43,16 +43,27 @@ def evil_pack():
 def push_for(data, *, signed=True, module=None, version="1.0.1"):
     digest = hashlib.sha256(data).digest()
     signature = base64.b64encode(SIGNER.sign_hash(digest)).decode() if signed else None
-    return PushMessage(len(data), version, "http://ota.example/f", "SHA256", digest.hex(), None, signature, module).to_json()
+    return PushMessage(
+        len(data), version, "http://ota.example/f", "SHA256", digest.hex(), None, signature, module
+    ).to_json()
 
 
 FILES = {
-    "full.bin": full.build(NEW, sign=SIGNER.sign_hash), "xz.bin": xz.build(NEW, sign=SIGNER.sign_hash), "diff.bin": DIFF,
-    "mcu.bin": full.build(NEW, sign=SIGNER.sign_hash, magic=ImageMagic.MCU), "old.bin": OLD, "wrong.bin": NEW,
+    "full.bin": full.build(NEW, sign=SIGNER.sign_hash),
+    "xz.bin": xz.build(NEW, sign=SIGNER.sign_hash),
+    "diff.bin": DIFF,
+    "mcu.bin": full.build(NEW, sign=SIGNER.sign_hash, magic=ImageMagic.MCU),
+    "old.bin": OLD,
+    "wrong.bin": NEW,
     "xz64.bin": full.build(xz_c(NEW, "--check=crc64", "--lzma2=dict=32KiB"), sign=SIGNER.sign_hash),
-    "evil.bin": full.build(evil_pack(), sign=SIGNER.sign_hash), "packed.bin": full.build(LONG_PACK, sign=SIGNER.sign_hash),
-    "module.pack": PACK, "evil.pack": evil_pack(), "script.js": b"print(2)",
-    "push.json": push_for(PACK), "unsigned.json": push_for(PACK, signed=False), "evil.json": push_for(evil_pack()),
+    "evil.bin": full.build(evil_pack(), sign=SIGNER.sign_hash),
+    "packed.bin": full.build(LONG_PACK, sign=SIGNER.sign_hash),
+    "module.pack": PACK,
+    "evil.pack": evil_pack(),
+    "script.js": b"print(2)",
+    "push.json": push_for(PACK),
+    "unsigned.json": push_for(PACK, signed=False),
+    "evil.json": push_for(evil_pack()),
     "script.json": push_for(b"print(2)", module="scripts"),
 }
 DIGESTSIGN = base64.b64encode(SIGNER.sign_hash(hashlib.sha256(PACK).digest())).decode()
@@ -84,22 +95,38 @@ def test_info_goes_all_the_way_in(run):
     lines = run("info", "xz.bin").stdout.splitlines()
     assert lines[0] == f"xz.bin: xz image, {len(FILES['xz.bin'])} bytes"
     assert any(line.startswith("  xz stream, ") for line in lines)
-    assert f"    payload, {len(NEW)} bytes at 0x00000000 (offsets below count from the start of what was decoded)" in lines
-    assert any("the trailer" in line and line.split()[2] == "covered" for line in run("info", "diff.bin").stdout.splitlines())
+    assert (
+        f"    payload, {len(NEW)} bytes at 0x00000000 (offsets below count from the start of what was decoded)" in lines
+    )
+    assert any(
+        "the trailer" in line and line.split()[2] == "covered" for line in run("info", "diff.bin").stdout.splitlines()
+    )
     document = json.loads(run("info", "evil.pack", "--json").stdout)
-    assert (document["kind"], document["parts"][0]["name"], document["signed"]) == ("data pack", "../../etc/passwd", False)
+    assert (document["kind"], document["parts"][0]["name"], document["signed"]) == (
+        "data pack",
+        "../../etc/passwd",
+        False,
+    )
     assert "    WRONG: the name" in run("info", "evil.pack").stdout
     assert json.loads(run("info", "diff.bin", "--json").stdout)["signed"] is True
 
 
 def test_info_of_the_flashing_file(run, folder):
-    failed(run("info", "old.bin"), "does not end in an ota_image_info_t", "of the flashing file ota_rtos.bin, the ota_rtos_ota.bin beside it")
+    failed(
+        run("info", "old.bin"),
+        "does not end in an ota_image_info_t",
+        "of the flashing file ota_rtos.bin, the ota_rtos_ota.bin beside it",
+    )
     key = folder / "key.pem"
     key.write_bytes((KEYS / "private.pem").read_bytes())
     key.chmod(0o600)
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(2000))
     assert run("sign", "ota_rtos.bin", "--key", key, "--version", "app-1.0.1", "-o", "ota_rtos_ota.bin").returncode == 0
-    failed(run("info", "ota_rtos.bin"), "ota_rtos.bin: this is the payload of release app-1.0.1", "the OTA files made of it: ota_rtos_ota.bin")
+    failed(
+        run("info", "ota_rtos.bin"),
+        "ota_rtos.bin: this is the payload of release app-1.0.1",
+        "the OTA files made of it: ota_rtos_ota.bin",
+    )
 
 
 def test_info_of_what_is_too_large_or_not_there(run, folder):
@@ -111,13 +138,17 @@ def test_info_of_what_is_too_large_or_not_there(run, folder):
 
 
 ACCEPTED = {
-    "full": (("full.bin",), "image_info"), "compressed": (("xz.bin", "--partition-size", "0x80000"), "xz result"),
+    "full": (("full.bin",), "image_info"),
+    "compressed": (("xz.bin", "--partition-size", "0x80000"), "xz result"),
     "pack inside an image": (("packed.bin",), "every file stays inside the folder"),
     "diff": (("diff.bin", "--base", "old.bin", "--partition-size", "0x80000"), "in place: 2 sections applied"),
     "diff alone": (("diff.bin",), " -  in place: not judged: the payload that the device runs is not known"),
     "for the second chip": (("mcu.bin",), " -  second chip: not judged"),
     "pack": (("module.pack", "--push", "push.json"), "the RSA signature verifies"),
-    "pack with its digestsign": (("module.pack", "--sign-method", "SHA256", "--digestsign", DIGESTSIGN), "the RSA signature verifies"),
+    "pack with its digestsign": (
+        ("module.pack", "--sign-method", "SHA256", "--digestsign", DIGESTSIGN),
+        "the RSA signature verifies",
+    ),
     "file of a module": (("script.js", "--push", "script.json"), "the RSA signature verifies"),
     "pack in cloud mode": (("module.pack", "--cloud", "--push", "unsigned.json"), "RSA check SKIPPED"),
 }
@@ -135,7 +166,12 @@ def test_verify_accepts(run, name):
 REFUSED = {
     "check that the boot stage does not know": (("xz64.bin",), "OTA_XZ_UNCOMP_FAIL", -12, "boot stage"),
     "too large once decoded": (("xz.bin", "--partition-size", "0x4000"), "OTA_XZ_UNCOMP_FAIL", -12, "boot stage"),
-    "diff for another base": (("diff.bin", "--base", "wrong.bin", "--partition-size", "0x80000"), "OTA_NB_CRC_COMP_FAIL", -9, "boot stage"),
+    "diff for another base": (
+        ("diff.bin", "--base", "wrong.bin", "--partition-size", "0x80000"),
+        "OTA_NB_CRC_COMP_FAIL",
+        -9,
+        "boot stage",
+    ),
     "diff without room": (("diff.bin", "--partition-size", "0x40000"), "OTA_UPGRADE_WRITE_FAIL", -14, "agent"),
     "pack without a signature": (("module.pack", "--push", "unsigned.json"), "OTA_VERIFY_RSA_FAIL", -12, "agent"),
     "another file than the push's": (("evil.pack", "--push", "push.json"), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
@@ -153,7 +189,12 @@ def test_verify_refuses(run, name):
     done = run("verify", *arguments, *KEY, "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (report["accepted"], report["verdict"], report["code"], report["refused_by"]) == (False, verdict, code, stage)
+    assert (report["accepted"], report["verdict"], report["code"], report["refused_by"]) == (
+        False,
+        verdict,
+        code,
+        stage,
+    )
     text = run("verify", *arguments, *KEY).stdout.splitlines()[0]
     assert text.startswith(f"{arguments[0]}: refused: {verdict} ({code})")
     assert text.endswith("by the second boot stage, after the agent has accepted it") == (stage == "boot stage")
@@ -170,7 +211,11 @@ def test_verify_takes_version_and_size_from_the_push(run, folder):
 
 
 def test_module_file_in_local_mode_without_its_push_is_not_called_accepted(run):
-    failed(run("verify", "module.pack", *KEY), "module.pack: in local mode the push message signs a module's file", "--push")
+    failed(
+        run("verify", "module.pack", *KEY),
+        "module.pack: in local mode the push message signs a module's file",
+        "--push",
+    )
     failed(run("verify", "script.js", "--module", *KEY), "script.js: in local mode the push message signs")
 
 
@@ -178,6 +223,9 @@ def test_verify_with_bad_inputs(run, folder):
     (folder / "bad.json").write_bytes(b"{}")
     failed(run("verify", "full.bin", *KEY, "--push", "bad.json"), "bad.json: this is no push message")
     failed(run("verify", "full.bin", *KEY, "--push", "none.json"), "cannot read the push message none.json")
-    failed(run("verify", "diff.bin", *KEY, "--base", "diff.bin"), "diff.bin: this is a diff image, and holds no whole payload")
+    failed(
+        run("verify", "diff.bin", *KEY, "--base", "diff.bin"),
+        "diff.bin: this is a diff image, and holds no whole payload",
+    )
     failed(run("verify", "diff.bin", *KEY, "--base", "none"), "cannot read the base none")
     assert run("verify", "full.bin", *KEY, "--push", "push.json", "--digestsign", "AAAA").returncode == 2

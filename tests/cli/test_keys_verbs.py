@@ -35,8 +35,10 @@ def folder(tmp_path):
 
 @pytest.fixture
 def names(folder):
-    return {name: parse_public_key((folder / "keys" / f"{name}.pem").read_bytes(), file=name).fingerprint
-            for name in ("public", "other-public")}
+    return {
+        name: parse_public_key((folder / "keys" / f"{name}.pem").read_bytes(), file=name).fingerprint
+        for name in ("public", "other-public")
+    }
 
 
 def sign(run, version, *more, key="keys/private.pem"):
@@ -69,9 +71,16 @@ def test_a_rotation_by_hand(run, folder, names):
     for held in ("public", "other-public"):
         key = parse_public_key((folder / "keys" / f"{held}.pem").read_bytes(), file=held)
         (folder / f"{held}.elf").write_bytes(_release.firmware(key, b"app-1.1.0"))
-    refused(sign(run, "app-1.1.0", *bridge, "--elf", "public.elf"), folder, "app-1.1.0", "public.elf holds the public key")
-    refused(sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf"), folder, "app-1.1.0",
-            "fw.bin is not the firmware in other-public.elf", "--allow-changed-payload")
+    refused(
+        sign(run, "app-1.1.0", *bridge, "--elf", "public.elf"), folder, "app-1.1.0", "public.elf holds the public key"
+    )
+    refused(
+        sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf"),
+        folder,
+        "app-1.1.0",
+        "fw.bin is not the firmware in other-public.elf",
+        "--allow-changed-payload",
+    )
     (folder / "fw.bin").write_bytes(_release.flat_binary((folder / "other-public.elf").read_bytes()) + bytes(1000))
     done = sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf")
     assert done.returncode == 0, done.stderr
@@ -82,14 +91,25 @@ def test_a_rotation_by_hand(run, folder, names):
     ring = write_ring(folder, new, retired=old)
     (folder / "fw.bin").write_bytes(b"after" * 200)
     refused(sign(run, "app-1.2.0", *ring), folder, "app-1.2.0", "ota.keys.yaml:4:3", "is retired", "丢失")
-    refused(sign(run, "app-1.2.0", *ring, "--base-release", MANIFEST("app-1.0.0"), key="keys/other-private.pem"),
-            folder, "app-1.2.0", "they would refuse it", "OTA_EMBED_NEXT_KEY=y")
-    assert sign(run, "app-1.2.0", *ring, "--base-release", MANIFEST("app-1.1.0"), key="keys/other-private.pem").returncode == 0
+    refused(
+        sign(run, "app-1.2.0", *ring, "--base-release", MANIFEST("app-1.0.0"), key="keys/other-private.pem"),
+        folder,
+        "app-1.2.0",
+        "they would refuse it",
+        "OTA_EMBED_NEXT_KEY=y",
+    )
+    assert (
+        sign(run, "app-1.2.0", *ring, "--base-release", MANIFEST("app-1.1.0"), key="keys/other-private.pem").returncode
+        == 0
+    )
     done = run("keys", "r", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert [(one["version"], one["step"], one["transition"]) for one in document["releases"]] == [
-        ("app-1.0.0", "first", False), ("app-1.1.0", "holds", True), ("app-1.2.0", "holds", False)]
+        ("app-1.0.0", "first", False),
+        ("app-1.1.0", "holds", True),
+        ("app-1.2.0", "holds", False),
+    ]
     assert document["key_ring"] == {"current": new, "next": None, "retired": [old]}
     shown = run("keys", "r")
     assert f"devices on app-1.0.0 trust the retired key {old[:16]}" in shown.stdout
@@ -110,10 +130,17 @@ def test_keys_finds_the_step_that_devices_refuse(run, folder):
     assert "ffffffffffffffff" in done.stdout
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["nowhere.json"], "cannot read the manifest"), (["keys"], "no release's manifest is in keys"),
-    (["fw.bin"], "is not JSON"), ([], "cannot read the manifest releases"),
-    (["r", "--key-ring", "fw.bin"], "is not UTF-8"), (["r", "--key-ring", "no.yaml"], "cannot read the key ring")])
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["nowhere.json"], "cannot read the manifest"),
+        (["keys"], "no release's manifest is in keys"),
+        (["fw.bin"], "is not JSON"),
+        ([], "cannot read the manifest releases"),
+        (["r", "--key-ring", "fw.bin"], "is not UTF-8"),
+        (["r", "--key-ring", "no.yaml"], "cannot read the key ring"),
+    ],
+)
 def test_keys_refuses(run, folder, arguments, says):
     sign(run, "app-1.0.0")
     done = run("keys", *arguments)
@@ -142,7 +169,7 @@ def test_old_manifest_without_the_new_fields(run, folder, names):
     for name in ("signed_by", "approval"):
         del document[name]
     path.write_text(json.dumps(document), encoding="utf-8")
-    release, = json.loads(run("keys", "r", "--json").stdout)["releases"]
+    (release,) = json.loads(run("keys", "r", "--json").stdout)["releases"]
     assert release["signed_by"] == release["trusts"] == names["public"]
     assert sign(run, "app-1.0.1", "--base-release", MANIFEST("app-1.0.0")).returncode == 0
 
@@ -150,15 +177,27 @@ def test_old_manifest_without_the_new_fields(run, folder, names):
 def test_development_key(run, folder):
     made = run("keygen", "--dev", "-o", "keys/desk.pem", "--json")
     assert json.loads(made.stdout)["development"] is True
-    refused(sign(run, "app-1.0.0", key="keys/desk.pem"), folder, "app-1.0.0", "is a development key", "--allow-development-key")
+    refused(
+        sign(run, "app-1.0.0", key="keys/desk.pem"),
+        folder,
+        "app-1.0.0",
+        "is a development key",
+        "--allow-development-key",
+    )
     assert sign(run, "app-1.0.0", "--allow-development-key", key="keys/desk.pem").returncode == 0
     assert run("keygen", "--dev", "-o", "keys/desk2.pem", AOS_OTA_KEY_PASSPHRASE="x").returncode == 2
     assert not (folder / "keys" / "desk2.pem").exists()
 
 
-@pytest.mark.parametrize("name, says", [
-    ("rsa1024-private", "an RSA key of 1024 bits"), ("rsa3072-private", "an RSA key of 3072 bits"),
-    ("ec-private", "not an RSA private key"), ("e3-private", "the exponent 3")])
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("rsa1024-private", "an RSA key of 1024 bits"),
+        ("rsa3072-private", "an RSA key of 3072 bits"),
+        ("ec-private", "not an RSA private key"),
+        ("e3-private", "the exponent 3"),
+    ],
+)
 def test_key_of_another_size_or_kind(run, folder, name, says):
     refused(sign(run, "app-1.0.0", key=f"keys/{name}.pem"), folder, "app-1.0.0", says, "aos-ota keygen")
 
@@ -197,18 +236,51 @@ def test_second_signer_has_a_secret_of_their_own(run, folder):
     path.chmod(0o600)
     key = "keys/other-private.pem"
     first = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE}
-    done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path, **first)
-    refused(done, folder, "app-1.0.0", "second signer: ", "is encrypted and no passphrase was given", "AOS_OTA_PASSPHRASE_COMMAND")
+    done = run(
+        "sign",
+        "fw.bin",
+        "--key",
+        key,
+        "--version",
+        "app-1.0.0",
+        "-o",
+        "r/app-1.0.0/a.bin",
+        "--second-signer",
+        path,
+        **first,
+    )
+    refused(
+        done,
+        folder,
+        "app-1.0.0",
+        "second signer: ",
+        "is encrypted and no passphrase was given",
+        "AOS_OTA_PASSPHRASE_COMMAND",
+    )
     assert PASSPHRASE not in done.stdout + done.stderr
     command = f"'{sys.executable}' -c \"print('{PASSPHRASE}')\""
-    done = run("sign", "fw.bin", "--key", key, "--version", "app-1.0.0", "-o", "r/app-1.0.0/a.bin", "--second-signer", path,
-               AOS_OTA_PASSPHRASE_COMMAND=command)
+    done = run(
+        "sign",
+        "fw.bin",
+        "--key",
+        key,
+        "--version",
+        "app-1.0.0",
+        "-o",
+        "r/app-1.0.0/a.bin",
+        "--second-signer",
+        path,
+        AOS_OTA_PASSPHRASE_COMMAND=command,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_usage(run, folder):
-    for more in (["--embeds-next-key"], ["--second-approval", "a.json"],
-                 ["--second-approval", "a", "--second-signer", "b", "--second-public-key", "c"]):
+    for more in (
+        ["--embeds-next-key"],
+        ["--second-approval", "a.json"],
+        ["--second-approval", "a", "--second-signer", "b", "--second-public-key", "c"],
+    ):
         refused(sign(run, "app-1.0.0", *more), folder, "app-1.0.0", "Error:", status=2)
     done = run("approve", "fw.bin", "--key", "keys/private.pem", "-o", "fw.bin")
     assert done.returncode == 1

@@ -33,7 +33,10 @@ READ = {
     "payload": (SIGN, "p.bin"),
     "ELF": (SIGN + "--elf app.elf", "app.elf"),
     "base release": (SIGN + "--base-release base.json", "base.json"),
-    "signature": ("sign p.bin --public-key public.pem --attach-signature s.bin --version app-1.0.1 -o out/i.bin", "s.bin"),
+    "signature": (
+        "sign p.bin --public-key public.pem --attach-signature s.bin --version app-1.0.1 -o out/i.bin",
+        "s.bin",
+    ),
     "manifest": ("report base.json", "base.json"),
     "manifest of a message": ("push-message base.json --url https://h/x", "base.json"),
     "partition table": ("pack --app p.bin --table table.c --unsigned -o out", "table.c"),
@@ -59,15 +62,22 @@ def folder(tmp_path):
     (path / ".config").write_bytes(b"solution: s\nboard: b\n")
     (path / "solutions/s/package.yaml").write_bytes(
         b"name: s\ndescription: d\ntype: solution\nsolution: {board_name: b}\ndepends:\n  - ota: master\n  - b: master\ndef_config:\n"
-        b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: k.pem\n")
+        b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: k.pem\n"
+    )
     (path / "components/ota/package.yaml").write_bytes(b"name: ota\ndescription: d\ntype: common\n")
-    (path / "hardware/board/b/package.yaml").write_bytes(b"name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n")
-    (path / "hardware/chip/k/package.yaml").write_bytes(b"name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n")
+    (path / "hardware/board/b/package.yaml").write_bytes(
+        b"name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n"
+    )
+    (path / "hardware/chip/k/package.yaml").write_bytes(
+        b"name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"
+    )
     (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
     (path / "key.pem").write_bytes((KEYS / "private.pem").read_bytes())
     (path / "key.pem").chmod(0o600)
     (path / "public.pem").write_bytes((KEYS / "public.pem").read_bytes())
-    (path / "table.c").write_bytes(b"[HAL_PARTITION_APPLICATION] = { .partition_start_addr = 0x2000, .partition_length = 0x8000, }")
+    (path / "table.c").write_bytes(
+        b"[HAL_PARTITION_APPLICATION] = { .partition_start_addr = 0x2000, .partition_length = 0x8000, }"
+    )
     (path / "t.yaml").write_bytes(b"FILE_LIST:\n  - ota_rtos.bin: {ADDR: 0x2A000, SIZE: 0x578000}\n")
     return path
 
@@ -83,9 +93,16 @@ def test_one_gibibyte(folder, bin_folder, name):
         stream.truncate(SIZE)
     (folder / large).chmod(0o600)
     before = sorted(folder.rglob("*"))
-    done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *line.split()], cwd=folder, capture_output=True, text=True,
-                          check=False, preexec_fn=limited, timeout=HANGS,
-                          env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"})
+    done = subprocess.run(
+        [sys.executable, "-m", "aos_ota_plugin", *line.split()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
+        timeout=HANGS,
+        env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},
+    )
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("aos-ota: error: ")
@@ -111,8 +128,15 @@ def test_what_is_no_file(folder, name, kind):
         path.mkdir()
     else:
         path.symlink_to({"dangling": "nowhere", "loop": path.name}.get(kind, kind))
-    done = subprocess.run([sys.executable, "-m", "aos_ota_plugin", *line.split()], cwd=folder, capture_output=True, text=True,
-                          check=False, preexec_fn=limited, timeout=HANGS)
+    done = subprocess.run(
+        [sys.executable, "-m", "aos_ota_plugin", *line.split()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
+        timeout=HANGS,
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("aos-ota: error: ")

@@ -19,15 +19,18 @@ SIGN = ("sign", "p.bin", "--key", "key.pem", "--version", "app-1.0.1", "-o")
 def folder(tmp_path):
     path = tmp_path / "工作 space"
     (path / "solutions" / "s").mkdir(parents=True)
-    for name, text in (("components/ota", "name: ota\ndescription: d\ntype: common\n"),
-                       ("hardware/chip/k", "name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"),
-                       ("hardware/board/b", "name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n")):
+    for name, text in (
+        ("components/ota", "name: ota\ndescription: d\ntype: common\n"),
+        ("hardware/chip/k", "name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"),
+        ("hardware/board/b", "name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n"),
+    ):
         (path / name).mkdir(parents=True)
         (path / name / "package.yaml").write_text(text, encoding="utf-8")
     (path / ".aos").write_bytes(b"")
     (path / "solutions" / "s" / "package.yaml").write_bytes(
         b"name: s\ndescription: d\ntype: solution\nsolution: {board_name: b}\ndepends:\n  - ota: master\n  - b: master\ndef_config:\n"
-        b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: keys/k.pem\n")
+        b"  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: keys/k.pem\n"
+    )
     (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
     return path
 

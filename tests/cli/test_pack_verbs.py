@@ -68,8 +68,10 @@ def test_a_folder_packed_and_unpacked_is_the_same(folder):
         (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "in" / name).write_bytes(data)
     done = run(pack_files, "in", "-o", "out.pack")
-    assert done.stdout.splitlines() == [f"out.pack  {(folder / 'out.pack').stat().st_size} bytes  3 files",
-                                        "devices make no folders; these have to be there: lib, lib/deep"]
+    assert done.stdout.splitlines() == [
+        f"out.pack  {(folder / 'out.pack').stat().st_size} bytes  3 files",
+        "devices make no folders; these have to be there: lib, lib/deep",
+    ]
     run(pack_files, "in", "-o", "again.pack")
     assert (folder / "again.pack").read_bytes() == (folder / "out.pack").read_bytes()
     done = run(unpack_files, "out.pack", "-d", "new/out", "--json")
@@ -90,9 +92,9 @@ def odd_socket(path):
         sock.bind(os.path.relpath(path))
 
 
-@pytest.mark.parametrize("make, kind", [
-    (odd_link, "a link"), (odd_folder_link, "a link"), (os.mkfifo, "a pipe"), (odd_socket, "a socket"),
-])
+@pytest.mark.parametrize(
+    "make, kind", [(odd_link, "a link"), (odd_folder_link, "a link"), (os.mkfifo, "a pipe"), (odd_socket, "a socket")]
+)
 def test_odd_files_are_refused(folder, make, kind):
     (folder / "in" / "sub").mkdir(parents=True)
     (folder / "in" / "a").write_bytes(b"1")
@@ -113,13 +115,16 @@ def test_other_bad_folders(folder):
     assert sorted(os.listdir(folder)) == ["in"]
 
 
-@pytest.mark.parametrize("prepare, message", [
-    (lambda out: (out / "b").write_bytes(b"old"), "is there already"),
-    (lambda out: (out / "b").symlink_to("nowhere"), "is there already"),
-    (lambda out: (out / "sub").symlink_to(out.parent), "is there and is no folder"),
-    (lambda out: (out / "sub").write_bytes(b"old"), "is there and is no folder"),
-    (lambda out: (out / "sub" / "c").mkdir(parents=True), "is there already"),
-])
+@pytest.mark.parametrize(
+    "prepare, message",
+    [
+        (lambda out: (out / "b").write_bytes(b"old"), "is there already"),
+        (lambda out: (out / "b").symlink_to("nowhere"), "is there already"),
+        (lambda out: (out / "sub").symlink_to(out.parent), "is there and is no folder"),
+        (lambda out: (out / "sub").write_bytes(b"old"), "is there and is no folder"),
+        (lambda out: (out / "sub" / "c").mkdir(parents=True), "is there already"),
+    ],
+)
 def test_unpack_writes_all_or_nothing(folder, prepare, message):
     (folder / "p").write_bytes(build([PackFile(name, b"new") for name in ("a", "b", "sub/c")]))
     out = folder / "out"
@@ -188,19 +193,46 @@ def test_pack_writes_over_none_of_its_inputs(folder, parts, key):
 
 
 def test_pack_makes_images_that_devices_accept(folder, parts, key):
-    done = run(pack_verb, "--app", "app@0x3000", "--kernel", "kernel@HAL_PARTITION_APPLICATION", "--fs", "fs", "--mcu", "mcu",
-               "--table", "table.c", "--key", key, "-o", "out", "--json")
+    done = run(
+        pack_verb,
+        "--app",
+        "app@0x3000",
+        "--kernel",
+        "kernel@HAL_PARTITION_APPLICATION",
+        "--fs",
+        "fs",
+        "--mcu",
+        "mcu",
+        "--table",
+        "table.c",
+        "--key",
+        key,
+        "-o",
+        "out",
+        "--json",
+    )
     layout = json.loads(done.stdout)
     assert json.loads((folder / "out" / "layout.json").read_bytes()) == layout
     assert [(part["magic"], part["address"], part["size"]) for part in layout["parts"]] == [
-        ("KERNEL", 0x2000, 600), ("APP", 0x3000, 500), ("FS", 0x12000, 700)]
+        ("KERNEL", 0x2000, 600),
+        ("APP", 0x3000, 500),
+        ("FS", 0x12000, 700),
+    ]
     # The partition in between belongs to updates: no file of ours covers it.
-    assert layout["flash"] == [{"file": "flash_0x00002000.bin", "address": 0x2000}, {"file": "flash_0x00012000.bin", "address": 0x12000}]
+    assert layout["flash"] == [
+        {"file": "flash_0x00002000.bin", "address": 0x2000},
+        {"file": "flash_0x00012000.bin", "address": 0x12000},
+    ]
     assert (folder / "out" / "flash_0x00002000.bin").read_bytes() == (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500
     assert (folder / "out" / "flash_0x00012000.bin").read_bytes() == b"F" * 700
     device = Device(public_key=load_private_key(key, Access()).public_key, local_rsa=True, partition_size=0x8000)
-    expected = {"ota_kernel.bin": b"K" * 600, "ota_app.bin": b"A" * 500, "ota_fs.bin": b"F" * 700, "ota_mcu.bin": b"M" * 800,
-                "ota_all.bin": (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500}
+    expected = {
+        "ota_kernel.bin": b"K" * 600,
+        "ota_app.bin": b"A" * 500,
+        "ota_fs.bin": b"F" * 700,
+        "ota_mcu.bin": b"M" * 800,
+        "ota_all.bin": (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500,
+    }
     assert set(os.listdir(folder / "out")) == {*expected, "flash_0x00002000.bin", "flash_0x00012000.bin", "layout.json"}
     for name, payload in expected.items():
         image = (folder / "out" / name).read_bytes()
@@ -216,12 +248,17 @@ def test_pack_for_cloud_mode_says_where_things_lie(folder, parts):
     assert (folder / "out" / "flash.bin").read_bytes() == b"A" * 500
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("--app", "app@0x3001"), "does not start on a sector"), (("--kernel", "kernel"), "KERNEL has no usual place"),
-    (("--app", "none"), "cannot read the APP image none"), (("--app", "app@010"), "010 is not an address"),
-    (("--app", "app", "--ota-size", "500"), "ota_app.bin would have 532 bytes, and the OTA partition holds 500"),
-    (("--app", "app", "--all", "fs"), "ALL is the whole firmware"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--app", "app@0x3001"), "does not start on a sector"),
+        (("--kernel", "kernel"), "KERNEL has no usual place"),
+        (("--app", "none"), "cannot read the APP image none"),
+        (("--app", "app@010"), "010 is not an address"),
+        (("--app", "app", "--ota-size", "500"), "ota_app.bin would have 532 bytes, and the OTA partition holds 500"),
+        (("--app", "app", "--all", "fs"), "ALL is the whole firmware"),
+    ],
+)
 def test_pack_refuses(folder, parts, arguments, message):
     assert message in refused(pack_verb, *arguments, "--table", "table.c", "--unsigned", "-o", "out")
     assert not (folder / "out").exists()
@@ -233,8 +270,15 @@ def test_pack_usage(parts, key):
 
 
 def test_report(folder, key):
-    manifest = Manifest("app-1.0.1", "local", "kv", None, Artifact("ota_rtos.bin", "payload", 1_000_000, "0" * 32, "0" * 64),
-                        (Artifact("ota_rtos_ota.bin", "full", 1_000_424, "0" * 32, "0" * 64),), ())
+    manifest = Manifest(
+        "app-1.0.1",
+        "local",
+        "kv",
+        None,
+        Artifact("ota_rtos.bin", "payload", 1_000_000, "0" * 32, "0" * 64),
+        (Artifact("ota_rtos_ota.bin", "full", 1_000_424, "0" * 32, "0" * 64),),
+        (),
+    )
     (folder / "m.json").write_bytes(manifest.to_json())
     done = run(report, "m.json")
     assert "send: ota_rtos_ota.bin" in done.stdout

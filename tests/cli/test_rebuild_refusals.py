@@ -17,9 +17,21 @@ KEY = PublicKey((1 << 2047) + 1)
 
 def manifest(**changes):
     artifact = {"file": "ota_rtos_ota.bin", "kind": "full", "size": 1, "md5": "0" * 32, "sha256": "0" * 64}
-    document = {"schema": "aos-ota-manifest/1", "version": "app-1.0.0", "security": "local", "identity": "kv", "tool": "t",
-                "key_fingerprint": "0" * 64, "payload": artifact, "images": [artifact], "proofs": [], "base": None,
-                "solution": "ota_demo", "board": "haas100", **changes}
+    document = {
+        "schema": "aos-ota-manifest/1",
+        "version": "app-1.0.0",
+        "security": "local",
+        "identity": "kv",
+        "tool": "t",
+        "key_fingerprint": "0" * 64,
+        "payload": artifact,
+        "images": [artifact],
+        "proofs": [],
+        "base": None,
+        "solution": "ota_demo",
+        "board": "haas100",
+        **changes,
+    }
     return parse_manifest(json.dumps(document).encode(), file="m")
 
 
@@ -29,10 +41,24 @@ def task(settings=None, base=None, key=KEY, **changes):
 
 def test_settings_of_a_manifest():
     assert set(_arguments(task())) == {
-        "OTA_APP_VERSION=app-1.0.0", "OTA_IMAGE_ALL=y", "OTA_COMPRESS_XZ=n", "OTA_DIFF=n", "OTA_CONFIG_RSA=y", "OTA_CONFIG_LOCAL_RSA=y",
-        "OTA_IDENTITY_KV=y", "OTA_PROVENANCE=n", "OTA_PUBLIC_KEY=.aos_ota_verify/public.pem", "OTA_SIGNING_KEY=release:.aos_ota_verify",
-        "OTA_MODULES=", "OTA_BASE_RELEASE=", "OTA_KEY_RING=", "OTA_WARN_SHARED_KEY=n", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=",
-        "OTA_SECOND_APPROVAL="}
+        "OTA_APP_VERSION=app-1.0.0",
+        "OTA_IMAGE_ALL=y",
+        "OTA_COMPRESS_XZ=n",
+        "OTA_DIFF=n",
+        "OTA_CONFIG_RSA=y",
+        "OTA_CONFIG_LOCAL_RSA=y",
+        "OTA_IDENTITY_KV=y",
+        "OTA_PROVENANCE=n",
+        "OTA_PUBLIC_KEY=.aos_ota_verify/public.pem",
+        "OTA_SIGNING_KEY=release:.aos_ota_verify",
+        "OTA_MODULES=",
+        "OTA_BASE_RELEASE=",
+        "OTA_KEY_RING=",
+        "OTA_WARN_SHARED_KEY=n",
+        "OTA_SECOND_PUBLIC_KEY=",
+        "OTA_SECOND_SIGNER=",
+        "OTA_SECOND_APPROVAL=",
+    }
     transition = _arguments(task(base="b", signed_by="1" * 64))
     assert "OTA_EMBED_NEXT_KEY=y" in transition
     assert "OTA_KEY_RING=" not in transition  # the next key stands in it
@@ -43,11 +69,22 @@ def test_settings_of_a_manifest():
 
 
 def test_settings_of_a_statement():
-    settings = {"OTA_APP_VERSION": "app-1.0.0", "OTA_IMAGE_ALL": "n", "OTA_IMAGE_APP": "y", "OTA_DEVICE_NAME": "", "OTA_PROVENANCE": "y",
-                "OTA_PARTITION_SIZE": "0x0", "OTA_CONFIG_RSA": "y"}
+    settings = {
+        "OTA_APP_VERSION": "app-1.0.0",
+        "OTA_IMAGE_ALL": "n",
+        "OTA_IMAGE_APP": "y",
+        "OTA_DEVICE_NAME": "",
+        "OTA_PROVENANCE": "y",
+        "OTA_PARTITION_SIZE": "0x0",
+        "OTA_CONFIG_RSA": "y",
+    }
     found = _arguments(task(settings))
     assert {"OTA_IMAGE_APP=y", "OTA_PROVENANCE=n"} <= set(found)
-    assert not [one for one in found if one.startswith(("OTA_IMAGE_ALL", "OTA_DEVICE_NAME", "OTA_PARTITION", "OTA_PROVENANCE=y"))]
+    assert not [
+        one
+        for one in found
+        if one.startswith(("OTA_IMAGE_ALL", "OTA_DEVICE_NAME", "OTA_PARTITION", "OTA_PROVENANCE=y"))
+    ]
 
 
 @pytest.mark.parametrize("value", ["a; touch x", "$(x)", "`x`", "a b", "a&b", "a\nb", "'", "é"])
@@ -72,7 +109,18 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
 
     root = tmp_path / "工作 区"
     solution = root / "solutions" / "s"
-    for name in ("keys/key.pem", "keys/second.pem", "keys/文 pin", "out/a.o", "aos_sdk/a", "releases/1/a.bin", ".git/config", "main.c", "ota.secrets.yaml", "package.yaml"):
+    for name in (
+        "keys/key.pem",
+        "keys/second.pem",
+        "keys/文 pin",
+        "out/a.o",
+        "aos_sdk/a",
+        "releases/1/a.bin",
+        ".git/config",
+        "main.c",
+        "ota.secrets.yaml",
+        "package.yaml",
+    ):
         (solution / name).parent.mkdir(parents=True, exist_ok=True)
         (solution / name).write_text(name)
     images = root / "hardware" / "chip" / "ota_bin"
@@ -80,12 +128,18 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
     for name in ("ota_rtos.bin", "ota_rtos_ota.json", "vendor.bin"):
         (images / name).write_text(name)
     (root / ".aos").write_text("")
-    settings = SimpleNamespace(signing_key=str(solution / "keys" / "key.pem"), second_signer=str(solution / "keys" / "second.pem"), identity="kv")
+    settings = SimpleNamespace(
+        signing_key=str(solution / "keys" / "key.pem"),
+        second_signer=str(solution / "keys" / "second.pem"),
+        identity="kv",
+    )
     monkeypatch.setattr(module, "load_settings", lambda folder: settings)
     with module._copy(str(solution)) as copied:
         found = {path.relative_to(copied).as_posix() for path in module.Path(copied).rglob("*") if path.is_file()}
         assert found == {"main.c", "package.yaml", "keys/文 pin"}
-        assert [path.name for path in (module.Path(copied).parents[1] / "hardware" / "chip" / "ota_bin").iterdir()] == ["vendor.bin"]
+        assert [path.name for path in (module.Path(copied).parents[1] / "hardware" / "chip" / "ota_bin").iterdir()] == [
+            "vendor.bin"
+        ]
         settings.identity = "embedded"
         settings.second_signer = "pkcs11:object=b?pin-source=file:keys/%E6%96%87%20pin"
     assert not module.Path(copied).exists()

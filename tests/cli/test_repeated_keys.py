@@ -49,8 +49,10 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-WARNING = ("haas200/package.yaml:13:3: of a key that stands twice, the last one counts: 'STDIO_UART' in lines 10 and 13, "
-           "'STACK_SIZE' in lines 11 and 15")
+WARNING = (
+    "haas200/package.yaml:13:3: of a key that stands twice, the last one counts: 'STDIO_UART' in lines 10 and 13, "
+    "'STACK_SIZE' in lines 11 and 15"
+)
 COMMANDS = [("config",), ("config", "--json"), ("sbom",), ("doctor",), ("doctor", "--json")]
 
 
@@ -90,7 +92,7 @@ def test_a_setting_of_ours_twice_is_an_error_with_both_lines(folder, run, comman
     package = folder / "package.yaml"
     text = package.read_text(encoding="utf-8")
     package.write_text(text.replace("def_config:\n", "def_config:\n  OTA_APP_VERSION: app-9.9.9\n"), encoding="utf-8")
-    first = text[:text.index("def_config:\n")].count("\n") + 2
+    first = text[: text.index("def_config:\n")].count("\n") + 2
     done = run(*command)
     assert done.returncode == 1
     shown = done.stdout + done.stderr
@@ -113,7 +115,9 @@ def test_sbom_lists_no_dependency_whose_condition_does_not_hold(folder, run):
     replace(folder / "package.yaml", "depends:\n", "depends:\n  - cjson: master ? <NOT_SET>\n  - pair: master\n")
     pair = folder.parents[1] / "components" / "pair"
     pair.mkdir()
-    (pair / "package.yaml").write_text("name: pair\nversion: v1\ndescription: d\ntype: common\ndepends:\n- cjson: m ? <PAIRED>\n")
+    (pair / "package.yaml").write_text(
+        "name: pair\nversion: v1\ndescription: d\ntype: common\ndepends:\n- cjson: m ? <PAIRED>\n"
+    )
     for arguments, expected in (((), []), (("PAIRED=1",), ["component:cjson"])):
         document = json.loads(run("sbom", *arguments).stdout)
         assert [one["dependsOn"] for one in document["dependencies"] if one["ref"] == "component:pair"] == [expected]

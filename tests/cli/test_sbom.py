@@ -21,7 +21,9 @@ def folder(tmp_path):
     shutil.copytree(DEMO, root)
     component = root / "components" / "aos_ota_plugin"
     component.mkdir()
-    (component / "package.yaml").write_text("name: aos_ota_plugin\nversion: v0.1\ndescription: d\ntype: common\nlicense: Apache-2.0\n")
+    (component / "package.yaml").write_text(
+        "name: aos_ota_plugin\nversion: v0.1\ndescription: d\ntype: common\nlicense: Apache-2.0\n"
+    )
     return root / "solutions" / "ota_demo"
 
 
@@ -34,7 +36,10 @@ def test_components_in_use(folder, run):
     found = {one["name"]: one for one in document["components"]}
     assert {"ota", "cjson", "haas100", "haas1000", "aos_ota_plugin"} <= set(found)
     assert not {"haas100_b", "mps2", "ota_demo"} & set(found)
-    assert (found["aos_ota_plugin"]["version"], found["aos_ota_plugin"]["licenses"]) == ("v0.1", [{"license": {"name": "Apache-2.0"}}])
+    assert (found["aos_ota_plugin"]["version"], found["aos_ota_plugin"]["licenses"]) == (
+        "v0.1",
+        [{"license": {"name": "Apache-2.0"}}],
+    )
     assert str(folder) not in done.stdout
     other = json.loads(run("sbom", "-b", "haas100_b").stdout)
     assert "haas100_b" in {one["name"] for one in other["components"]}

@@ -46,14 +46,30 @@ def folder(tmp_path):
     solution = path / "solutions" / "s"
     (solution / "package.yaml").write_text(PACKAGE, encoding="utf-8")
     (path / "p.bin").write_bytes(random.Random(1).randbytes(5000))
-    for name, text in (("hardware/board/b", "name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n"),
-                       ("hardware/chip/k", "name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"),
-                       ("components/ota", "name: ota\ndescription: d\ntype: common\n")):
+    for name, text in (
+        ("hardware/board/b", "name: b\ndescription: d\ntype: board\nhw_info: {chip_name: k}\ndepends: [k]\n"),
+        ("hardware/chip/k", "name: k\ndescription: d\ntype: chip\nhw_info: {cpu_name: m, ld_script: a.ld}\n"),
+        ("components/ota", "name: ota\ndescription: d\ntype: common\n"),
+    ):
         (path / name).mkdir(parents=True)
         (path / name / "package.yaml").write_text(text, encoding="utf-8")
     (path / "table.c").write_text(TABLE, encoding="utf-8")
-    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", KEYS / "private.pem", "-out", path / "k.pem", "-v2", "aes-256-cbc",
-                    "-passout", f"pass:{PASSPHRASE}"], check=True)
+    subprocess.run(
+        [
+            "openssl",
+            "pkcs8",
+            "-topk8",
+            "-in",
+            KEYS / "private.pem",
+            "-out",
+            path / "k.pem",
+            "-v2",
+            "aes-256-cbc",
+            "-passout",
+            f"pass:{PASSPHRASE}",
+        ],
+        check=True,
+    )
     (path / "plain.pem").write_bytes((KEYS / "private.pem").read_bytes())
     (path / "plain.pem").chmod(0o600)
     (path / "k.pem").chmod(0o600)
@@ -110,7 +126,9 @@ def test_a_wrong_passphrase_is_not_shown_either(run, folder):
 
 def test_secrets_in_their_file_stay_there(run, folder):
     file = folder / "solutions" / "s" / "ota.secrets.yaml"
-    file.write_text(f"device_secret: '{DEVICE_SECRET}'\nkey_passphrase: '{PASSPHRASE}'\nnonsense: 'x'\n", encoding="utf-8")
+    file.write_text(
+        f"device_secret: '{DEVICE_SECRET}'\nkey_passphrase: '{PASSPHRASE}'\nnonsense: 'x'\n", encoding="utf-8"
+    )
     file.chmod(0o600)
     for arguments in (("config", "-C", "solutions/s"), ("doctor", "-C", "solutions/s")):
         done = run(*arguments)
@@ -134,23 +152,33 @@ BROKEN = textwrap.dedent("""\
 
 
 def broken(folder, fault, *arguments):
-    return subprocess.run([sys.executable, "-c", BROKEN.replace("{fault}", fault), *(arguments or SIGN)], cwd=folder, text=True,
-                          encoding="utf-8", capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "PYTHONIOENCODING": "utf-8", **SECRETS})
+    return subprocess.run(
+        [sys.executable, "-c", BROKEN.replace("{fault}", fault), *(arguments or SIGN)],
+        cwd=folder,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **SECRETS},
+    )
 
 
-@pytest.mark.parametrize("fault", [
-    "raise RuntimeError(f'cannot use {secret}')",
-    "{}[secret]",
-    "int(secret)",
-    "raise ValueError({'key': secret})",
-    "secret.encode('ascii').decode('utf-16') or int(secret)",
-    "raise RuntimeError('a') from ValueError(secret)",
-    "raise MemoryError(secret)",
-    "exec(f'raise ValueError({secret!r})')",
-    "[1 / 0 for part in secret]",
-    "load(data, file=file, passphrase=passphrase)",
-])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise RuntimeError(f'cannot use {secret}')",
+        "{}[secret]",
+        "int(secret)",
+        "raise ValueError({'key': secret})",
+        "secret.encode('ascii').decode('utf-16') or int(secret)",
+        "raise RuntimeError('a') from ValueError(secret)",
+        "raise MemoryError(secret)",
+        "exec(f'raise ValueError({secret!r})')",
+        "[1 / 0 for part in secret]",
+        "load(data, file=file, passphrase=passphrase)",
+    ],
+)
 def test_a_fault_inside_shows_no_secret(folder, fault):
     done = broken(folder, fault)
     assert done.returncode == 1
@@ -167,8 +195,14 @@ def test_a_fault_inside_shows_no_secret(folder, fault):
 def test_no_core_is_dumped_with_a_secret_in_memory(folder):
     raised = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)\n"
     shown = "import os, resource; os.write(2, b'limit %d' % resource.getrlimit(resource.RLIMIT_CORE)[0]); os._exit(3)"
-    done = subprocess.run([sys.executable, "-c", raised + BROKEN.replace("{fault}", shown), *SIGN], cwd=folder, text=True,
-                          capture_output=True, check=False, env={**os.environ, **SECRETS})
+    done = subprocess.run(
+        [sys.executable, "-c", raised + BROKEN.replace("{fault}", shown), *SIGN],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **SECRETS},
+    )
     assert (done.returncode, done.stderr) == (3, "limit 0")
     crashed = broken(folder, "import os; os.abort()")
     assert crashed.returncode == -6

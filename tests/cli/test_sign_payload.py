@@ -53,7 +53,9 @@ def test_payload_of_the_elf(sign, folder):
 @pytest.mark.parametrize("chip", [(), ("--chip", "haas1000")])
 def test_random_bytes_are_no_firmware(sign, folder, chip):
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
-    refused(sign("--elf", "fw.elf", *chip), folder, "ota_rtos.bin is not the firmware in fw.elf: the first other byte is at")
+    refused(
+        sign("--elf", "fw.elf", *chip), folder, "ota_rtos.bin is not the firmware in fw.elf: the first other byte is at"
+    )
 
 
 def test_what_a_chip_may_change(sign, folder):
@@ -62,8 +64,13 @@ def test_what_a_chip_may_change(sign, folder):
     (folder / "ota_rtos.bin").write_bytes(payload)
     refused(sign("--elf", "fw.elf"), folder, "the first other byte is at 0xfff")
     done = sign("--elf", "fw.elf", "--chip", "haas1000")
-    assert "  !!  the payload is the linked firmware: 1 of the first 4096 bytes changed, allowed by the description of the chip" in done.stdout
-    assert json.loads((folder / "image.json").read_bytes())["excused"][0]["rule"] == "the payload is the linked firmware"
+    assert (
+        "  !!  the payload is the linked firmware: 1 of the first 4096 bytes changed, allowed by the description of the chip"
+        in done.stdout
+    )
+    assert (
+        json.loads((folder / "image.json").read_bytes())["excused"][0]["rule"] == "the payload is the linked firmware"
+    )
 
 
 def test_any_payload_where_it_is_asked_for(sign, folder):
@@ -93,15 +100,29 @@ def test_verify_release_says_what_it_does_not_judge(sign, run, folder):
     done = run("verify-release", ".", "--without-statement")
     assert "   -  statement: not judged: --without-statement leaves it out\n" in done.stdout
     assert "   -  ota_rtos_ota.bin: as a device: not judged: no public key is given\n" in done.stdout
-    assert "   -  development keys: not judged: excused when it was released: allowed by OTA_ALLOW_DEVELOPMENT_KEY\n" in done.stdout
+    assert (
+        "   -  development keys: not judged: excused when it was released: allowed by OTA_ALLOW_DEVELOPMENT_KEY\n"
+        in done.stdout
+    )
     assert "   -  version order: not judged: nor when it was released: no base release is given\n" in done.stdout
     assert done.stdout.splitlines()[-1] == f"verified: 3 checks, {3 + len(document['not_judged'])} not judged"
 
 
 def test_what_is_signed_elsewhere_shows_every_outcome(run, folder):
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
-    ask = ("sign", "ota_rtos.bin", "--public-key", KEYS / "public.pem", "--version", "app-1.0.1", "--emit-digest", "d.json")
+    ask = (
+        "sign",
+        "ota_rtos.bin",
+        "--public-key",
+        KEYS / "public.pem",
+        "--version",
+        "app-1.0.1",
+        "--emit-digest",
+        "d.json",
+    )
     done = run(*ask, "--elf", "fw.elf", "--allow-changed-payload")
     assert done.returncode == 0, done.stderr
-    assert "  !!  the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD\n" in done.stdout
+    assert (
+        "  !!  the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD\n" in done.stdout
+    )
     assert "   -  the payload is the linked firmware: not judged: no ELF is given" in run(*ask).stdout

@@ -37,6 +37,7 @@ def folder(tmp_path):
 @pytest.fixture
 def sign(run, folder):
     """Sign with a key; the image's bytes, or what was said when there is none."""
+
     def call(key, *options, **environment):
         done = run("sign", "p.bin", "--key", key, "--version", "app-1", "-o", "out.bin", *options, **environment)
         for secret in (PASSPHRASE, PIN):
@@ -52,6 +53,7 @@ def sign(run, folder):
         assert not list(folder.glob("out*"))
         assert "\n  fix: " in done.stderr
         return done.stderr
+
     return call
 
 
@@ -100,7 +102,9 @@ def test_a_token_without_any_mechanism(sign, softhsm):
 def test_a_key_that_never_was_anywhere_else(sign, run, token, folder):
     """Made on the token, not extractable: nobody but the token could have signed."""
     token.tool("--keypairgen", "--key-type", "rsa:2048", "--label", "born here", "--id", "77", "--usage-sign")
-    assert "always sensitive, never extractable, local" in token.tool("--list-objects", "--type", "privkey", "--id", "77")
+    assert "always sensitive, never extractable, local" in token.tool(
+        "--list-objects", "--type", "privkey", "--id", "77"
+    )
     sign("pkcs11:object=born%20here" + MODULE, **token.env())
     token.tool("--read-object", "--type", "pubkey", "--id", "77", "--output-file", str(folder / "pub.der"), pin=None)
     done = run("verify", "out.bin", "--public-key", "pub.der")
@@ -124,11 +128,20 @@ def test_pins(sign, expected, token, folder):
     pin = folder / "pin"
     pin.write_text(PIN + "\n", encoding="utf-8")
     pin.chmod(0o644)
-    assert "others can read or change the file with the PIN (mode 0644)" in sign(f"{uri}&pin-source=pin", **token.environ)
+    assert "others can read or change the file with the PIN (mode 0644)" in sign(
+        f"{uri}&pin-source=pin", **token.environ
+    )
     pin.chmod(0o600)
     assert sign(f"{uri}&pin-source=pin", **token.environ) == expected
-    assert sign(f"{uri}&pin-source=file:{folder / 'pin'}".replace(" ", "%20").replace("文件", "%E6%96%87%E4%BB%B6").replace(
-        "夹", "%E5%A4%B9"), **token.environ) == expected
+    assert (
+        sign(
+            f"{uri}&pin-source=file:{folder / 'pin'}".replace(" ", "%20")
+            .replace("文件", "%E6%96%87%E4%BB%B6")
+            .replace("夹", "%E5%A4%B9"),
+            **token.environ,
+        )
+        == expected
+    )
 
 
 @hsm
@@ -143,7 +156,9 @@ def test_what_is_not_there(sign, token):
     said = sign("pkcs11:token=other;object=ota" + MODULE, **token.env())
     assert "no such token is there; libsofthsm2.so sees: OTA keys" in said
     assert "pkcs11:token=other;object=ota: " in said
-    assert "no such private key is on the token; it has: ota (id a1b2)" in sign("pkcs11:object=no" + MODULE, **token.env())
+    assert "no such private key is on the token; it has: ota (id a1b2)" in sign(
+        "pkcs11:object=no" + MODULE, **token.env()
+    )
     token.bring(KEYS / "other-private.pem", "ota", "a1b3")
     assert "2 private keys fit: ota (id a1b2), ota (id a1b3)" in sign(URI + MODULE, **token.env())
     token.token()
@@ -151,12 +166,15 @@ def test_what_is_not_there(sign, token):
 
 
 @hsm
-@pytest.mark.parametrize(("file", "message"), [
-    ("rsa3072-private.pem", "an RSA key of 3072 bits with the exponent 65537; devices take exactly 2048 bits"),
-    ("rsa1024-private.pem", "an RSA key of 1024 bits"),
-    ("e3-private.pem", "an RSA key of 2048 bits with the exponent 3"),
-    ("ec-private.pem", "this key is not an RSA key"),
-])
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("rsa3072-private.pem", "an RSA key of 3072 bits with the exponent 65537; devices take exactly 2048 bits"),
+        ("rsa1024-private.pem", "an RSA key of 1024 bits"),
+        ("e3-private.pem", "an RSA key of 2048 bits with the exponent 3"),
+        ("ec-private.pem", "this key is not an RSA key"),
+    ],
+)
 def test_keys_that_devices_do_not_take(sign, softhsm, file, message):
     token = softhsm()
     token.bring(KEYS / file, "ota", "01")
@@ -183,17 +201,25 @@ def test_a_token_that_goes_away_before_it_signs(token, tmp_path):
         "shutil.rmtree(sys.argv[1])\n"
         "try:\n    signer.sign_hash(bytes(32))\n"
         "except SigningKeyError as error:\n    print(error)\n"
-        f"    assert {PIN!r} not in repr(signer)\n")
-    done = subprocess.run([sys.executable, "-c", script, str(token.tokens)], env={**os.environ, **token.environ}, text=True,
-                          capture_output=True, check=False)
+        f"    assert {PIN!r} not in repr(signer)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(token.tokens)],
+        env={**os.environ, **token.environ},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "\n  fix: " in done.stdout
     assert PIN not in done.stdout
 
 
 def test_without_python_pkcs11(folder):
-    script = ("import sys\nsys.modules['pkcs11'] = None\nfrom aos_ota_plugin.cli.main import main\n"
-              f"main(['sign', 'p.bin', '--key', {URI + '?module-path=p.bin'!r}, '--version', 'a', '-o', 'out.bin'])\n")
+    script = (
+        "import sys\nsys.modules['pkcs11'] = None\nfrom aos_ota_plugin.cli.main import main\n"
+        f"main(['sign', 'p.bin', '--key', {URI + '?module-path=p.bin'!r}, '--version', 'a', '-o', 'out.bin'])\n"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "PKCS#11 keys need the package python-pkcs11" in done.stderr
@@ -204,10 +230,9 @@ def test_without_python_pkcs11(folder):
 # --- programs
 
 
-@pytest.mark.parametrize("command", [
-    "command:openssl dgst -sha256 -sign key.pem",
-    "command:openssl dgst -sha256 -hex -r -sign key.pem",
-])
+@pytest.mark.parametrize(
+    "command", ["command:openssl dgst -sha256 -sign key.pem", "command:openssl dgst -sha256 -hex -r -sign key.pem"]
+)
 def test_openssl_itself_is_a_signer(sign, expected, command):
     found = sign(command, "--public-key", PUBLIC)
     if "-hex" in command:  # its name of the file stands after the digits
@@ -224,11 +249,16 @@ def test_programs_that_fail(sign, folder):
     assert "does not say which public key" in sign(f"command:{python} tool.py")
     assert "the program no/such is not there" in sign("command:no/such", "--public-key", PUBLIC)
     assert "there is no program" in sign("command:", "--public-key", PUBLIC)
-    assert "does not verify" in sign("command:openssl dgst -sha256 -sign key.pem", "--public-key", KEYS / "other-public.pem")
+    assert "does not verify" in sign(
+        "command:openssl dgst -sha256 -sign key.pem", "--public-key", KEYS / "other-public.pem"
+    )
     assert "AOS_OTA_SIGNER_TIMEOUT is no whole number" in sign(
-        "command:openssl", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="soon")
+        "command:openssl", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="soon"
+    )
     (folder / "tool.py").write_text("import time\ntime.sleep(100)\n")
-    assert "did not end within 1 seconds" in sign(f"command:{python} tool.py", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="1")
+    assert "did not end within 1 seconds" in sign(
+        f"command:{python} tool.py", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="1"
+    )
 
 
 def test_a_public_key_that_is_not_the_other_half(sign):
@@ -270,34 +300,58 @@ def test_signing_elsewhere(run, folder, expected):
     document = json.loads((folder / "请求.json").read_text(encoding="utf-8"))
     assert document["message"] == message.hex()
     assert len(message) == 32
-    subprocess.run(["openssl", "dgst", "-sha256", "-sign", "key.pem", "-out", "sig", "请求.bin"], cwd=folder, check=True)
+    subprocess.run(
+        ["openssl", "dgst", "-sha256", "-sign", "key.pem", "-out", "sig", "请求.bin"], cwd=folder, check=True
+    )
     made = (folder / "sig").read_bytes()
     for form in (made, made.hex().encode(), base64.encodebytes(made)):
         (folder / "sig").write_bytes(form)
         done = request(run, "--attach-signature", "sig", "-o", "image.bin")
         assert done.returncode == 0, done.stderr
         assert (folder / "image.bin").read_bytes() == expected
-    assert json.loads((folder / "image.json").read_text())["payload"] == json.loads((folder / "expected.json").read_text())["payload"]
+    assert (
+        json.loads((folder / "image.json").read_text())["payload"]
+        == json.loads((folder / "expected.json").read_text())["payload"]
+    )
 
 
 def test_a_digest_signed_elsewhere(run, folder, expected):
     """By who signs digests: openssl pkeyutl, as an HSM's own console would."""
     request(run, "--emit-digest", "r.json")
     digest = bytes.fromhex(json.loads((folder / "r.json").read_text())["digest"])
-    (folder / "sig").write_bytes(subprocess.run(
-        ["openssl", "pkeyutl", "-sign", "-inkey", "key.pem", "-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:pkcs1"],
-        cwd=folder, input=digest, capture_output=True, check=True).stdout)
+    (folder / "sig").write_bytes(
+        subprocess.run(
+            [
+                "openssl",
+                "pkeyutl",
+                "-sign",
+                "-inkey",
+                "key.pem",
+                "-pkeyopt",
+                "digest:sha256",
+                "-pkeyopt",
+                "rsa_padding_mode:pkcs1",
+            ],
+            cwd=folder,
+            input=digest,
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
     done = request(run, "--attach-signature", "sig", "-o", "image.bin")
     assert done.returncode == 0, done.stderr
     assert (folder / "image.bin").read_bytes() == expected
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "the file of 0 bytes is no RSA-2048 signature"),
-    (bytes(256), "does not verify with the public key 7c440f8e8eac75a9"),
-    (b"a" * 2000, "has more than 1024 bytes"),
-    (None, "cannot read the signature sig"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file of 0 bytes is no RSA-2048 signature"),
+        (bytes(256), "does not verify with the public key 7c440f8e8eac75a9"),
+        (b"a" * 2000, "has more than 1024 bytes"),
+        (None, "cannot read the signature sig"),
+    ],
+)
 def test_signatures_that_do_not_fit(run, folder, content, message):
     if content is not None:
         (folder / "sig").write_bytes(content)
@@ -309,7 +363,7 @@ def test_signatures_that_do_not_fit(run, folder, content, message):
 
 
 def test_a_signature_of_another_payload(run, folder, expected):
-    (folder / "sig").write_bytes(expected[-28 - 256:-28])
+    (folder / "sig").write_bytes(expected[-28 - 256 : -28])
     (folder / "p.bin").write_bytes(b"another")
     done = request(run, "--attach-signature", "sig", "-o", "image.bin")
     assert done.returncode == 1
@@ -327,13 +381,22 @@ def test_nothing_is_emitted_for_a_release_that_would_be_refused(run, folder, exp
     assert not list(folder.glob("r.*"))
 
 
-@pytest.mark.parametrize("options", [
-    (), ("--key", "key.pem"), ("--public-key", PUBLIC, "-o", "o"), ("--emit-digest", "r.json"), ("--attach-signature", "s", "-o", "o"),
-    ("--public-key", PUBLIC, "--emit-digest", "r.json", "-o", "o"), ("--public-key", PUBLIC, "--attach-signature", "s"),
-    ("--public-key", PUBLIC, "--emit-digest", "r.json", "--attach-signature", "s", "-o", "o"),
-    ("--key", "key.pem", "--emit-digest", "r.json"), ("--public-key", PUBLIC, "--emit-digest", "r.bin"),
-    ("--public-key", PUBLIC, "--emit-digest", "r.json", "--xz"),
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--key", "key.pem"),
+        ("--public-key", PUBLIC, "-o", "o"),
+        ("--emit-digest", "r.json"),
+        ("--attach-signature", "s", "-o", "o"),
+        ("--public-key", PUBLIC, "--emit-digest", "r.json", "-o", "o"),
+        ("--public-key", PUBLIC, "--attach-signature", "s"),
+        ("--public-key", PUBLIC, "--emit-digest", "r.json", "--attach-signature", "s", "-o", "o"),
+        ("--key", "key.pem", "--emit-digest", "r.json"),
+        ("--public-key", PUBLIC, "--emit-digest", "r.bin"),
+        ("--public-key", PUBLIC, "--emit-digest", "r.json", "--xz"),
+    ],
+)
 def test_wrong_usage(run, folder, options):
     before = sorted(folder.iterdir())
     assert run("sign", "p.bin", "--version", "app-1", *options).returncode == 2
@@ -352,7 +415,9 @@ def test_nothing_is_overwritten(run, folder):
 
 def test_passphrase_from_a_program(sign, expected, folder):
     (folder / "ask.py").write_text(
-        f"import os\nprint({PASSPHRASE!r} if os.environ['AOS_OTA_PASSPHRASE_FOR'] == 'locked.pem' else 'no')\n", encoding="utf-8")
+        f"import os\nprint({PASSPHRASE!r} if os.environ['AOS_OTA_PASSPHRASE_FOR'] == 'locked.pem' else 'no')\n",
+        encoding="utf-8",
+    )
     command = f"{shlex.quote(sys.executable)} ask.py"
     assert sign("locked.pem", AOS_OTA_PASSPHRASE_COMMAND=command) == expected
     (folder / "ask.py").write_text("print(1 / 0)")
@@ -360,17 +425,32 @@ def test_passphrase_from_a_program(sign, expected, folder):
     assert sign("key.pem", AOS_OTA_PASSPHRASE_COMMAND=command) == expected
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("print('wrong')", "the passphrase does not open the private key"),
-    ("", "what the program of AOS_OTA_PASSPHRASE_COMMAND wrote is empty"),
-    ("print()", "wrote is empty"),
-    ("print('correct horse'); raise SystemExit(3)", "AOS_OTA_PASSPHRASE_COMMAND: the passphrase command failed with status 3"),
-    ("print('a' * 5000)", "wrote more than 4096 bytes"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("print('wrong')", "the passphrase does not open the private key"),
+        ("", "what the program of AOS_OTA_PASSPHRASE_COMMAND wrote is empty"),
+        ("print()", "wrote is empty"),
+        (
+            "print('correct horse'); raise SystemExit(3)",
+            "AOS_OTA_PASSPHRASE_COMMAND: the passphrase command failed with status 3",
+        ),
+        ("print('a' * 5000)", "wrote more than 4096 bytes"),
+    ],
+)
 def test_programs_that_know_no_passphrase(run, folder, text, message):
     (folder / "ask.py").write_text(text)
-    done = run("sign", "p.bin", "--key", "locked.pem", "--version", "app-1", "-o", "out.bin",
-               AOS_OTA_PASSPHRASE_COMMAND=f"{shlex.quote(sys.executable)} ask.py")
+    done = run(
+        "sign",
+        "p.bin",
+        "--key",
+        "locked.pem",
+        "--version",
+        "app-1",
+        "-o",
+        "out.bin",
+        AOS_OTA_PASSPHRASE_COMMAND=f"{shlex.quote(sys.executable)} ask.py",
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
     assert not list(folder.glob("out*"))
@@ -389,8 +469,12 @@ def test_nobody_to_ask(sign):
 
 
 def on_terminal(folder, key, text, **environment):
-    return typed([sys.executable, "-m", "aos_ota_plugin", "sign", "p.bin", "--key", key, "--version", "app-1", "-o", "out.bin"],
-                 text, folder, **environment)
+    return typed(
+        [sys.executable, "-m", "aos_ota_plugin", "sign", "p.bin", "--key", key, "--version", "app-1", "-o", "out.bin"],
+        text,
+        folder,
+        **environment,
+    )
 
 
 @needs_pty
@@ -403,7 +487,9 @@ def test_passphrase_typed(folder, expected):
 
 
 @needs_pty
-@pytest.mark.parametrize(("text", "message"), [("", "the passphrase of locked.pem is empty"), ("wrong", "does not open")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "the passphrase of locked.pem is empty"), ("wrong", "does not open")]
+)
 def test_wrong_passphrase_typed(folder, text, message):
     status, shown = on_terminal(folder, "locked.pem", text)
     assert status == 1
@@ -425,11 +511,15 @@ def test_pin_typed(folder, expected, token):
 
 
 def test_a_plain_key_pays_for_no_other_signer(folder):
-    script = ("import sys\nfrom aos_ota_plugin.cli.main import group\n"
-              "group.main(['sign', 'p.bin', '--key', 'key.pem', '--version', 'a', '-o', 'out.bin'], standalone_mode=False)\n"
-              "print([name for name in sys.modules if name.split('.')[0] in ('pkcs11', 'getpass', 'subprocess', 'shlex')\n"
-              "       or name.startswith('aos_ota_plugin.') and name.rsplit('.', 1)[1] in ('pkcs11', 'pkcs11_uri', 'command', 'tool',\n"
-              "           'signature', 'offline', 'passwords', 'references', 'prompt', 'secretfile', 'secret')])\n")
+    script = (
+        "import sys\nfrom aos_ota_plugin.cli.main import group\n"
+        "group.main(['sign', 'p.bin', '--key', 'key.pem', '--version', 'a', '-o', 'out.bin'], standalone_mode=False)\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('pkcs11', 'getpass', 'subprocess', 'shlex')\n"
+        "       or name.startswith('aos_ota_plugin.') and name.rsplit('.', 1)[1] in ('pkcs11', 'pkcs11_uri', 'command', 'tool',\n"
+        "           'signature', 'offline', 'passwords', 'references', 'prompt', 'secretfile', 'secret')])\n"
+    )
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True, env=env
+    )
     assert done.stdout.splitlines()[-1] == "[]"

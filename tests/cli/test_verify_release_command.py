@@ -36,13 +36,26 @@ _spec.loader.exec_module(elf_builder)
 SIGNER = load_signer((KEYS / "private.pem").read_bytes(), file="k", passphrase=None)
 OTHER = load_signer((KEYS / "other-private.pem").read_bytes(), file="k", passphrase=None)
 PUBLIC = KEYS / "public.pem"
-STATEMENT, SBOM, MANIFEST, IMAGE = "ota_rtos_ota.intoto.jsonl", "ota_rtos_ota.cdx.json", "ota_rtos_ota.json", "ota_rtos_ota.bin"
-PARTS = (Component("ota", "v7.4", "common", "components/ota"), Component("ota_demo", "v1", "solution", "solutions/ota_demo"))
+STATEMENT, SBOM, MANIFEST, IMAGE = (
+    "ota_rtos_ota.intoto.jsonl",
+    "ota_rtos_ota.cdx.json",
+    "ota_rtos_ota.json",
+    "ota_rtos_ota.bin",
+)
+PARTS = (
+    Component("ota", "v7.4", "common", "components/ota"),
+    Component("ota_demo", "v1", "solution", "solutions/ota_demo"),
+)
 
 
 def settings_of(solution, **values):
-    values = {"OTA_APP_VERSION": "app-1.0.0", "OTA_SIGNING_KEY": "key.pem", "OTA_PARTITION_SIZE": "0x578000", "OTA_PROVENANCE": "y",
-              **values}
+    values = {
+        "OTA_APP_VERSION": "app-1.0.0",
+        "OTA_SIGNING_KEY": "key.pem",
+        "OTA_PARTITION_SIZE": "0x578000",
+        "OTA_PROVENANCE": "y",
+        **values,
+    }
     layer = [RawSetting(name, value, value, Origin("test")) for name, value in values.items()]
     return resolve([layer], schema=load_schema(), solution_dir=str(solution), secrets=Secrets())
 
@@ -63,9 +76,15 @@ class Release:
         (self.solution / "app.elf").write_bytes(elf_builder.build_elf([elf_builder.Section(".rodata", data)], symbols))
         (self.folder / "ota_rtos.bin").write_bytes(data + random.Random(1).randbytes(4096))
         self.site = Site(
-            image=str(self.folder / IMAGE), manifest=str(self.folder / MANIFEST), payload=str(self.folder / "ota_rtos.bin"),
-            elf=str(self.solution / "app.elf"), state=str(self.solution / "state.json"), solution="ota_demo", board="haas100",
-            workplace=Workplace(str(root), components))
+            image=str(self.folder / IMAGE),
+            manifest=str(self.folder / MANIFEST),
+            payload=str(self.folder / "ota_rtos.bin"),
+            elf=str(self.solution / "app.elf"),
+            state=str(self.solution / "state.json"),
+            solution="ota_demo",
+            board="haas100",
+            workplace=Workplace(str(root), components),
+        )
 
     def settle(self, **values):
         return settle(self.site, settings_of(self.solution, OTA_APP_VERSION=self.version, **values))
@@ -98,8 +117,17 @@ def test_sound_release(release, run):
     shown = json.loads(run("verify-release", release.folder / MANIFEST, "--public-key", PUBLIC, "--json").stdout)
     assert (shown["verified"], shown["problem"]) == (True, None)
     rules = [check["rule"] for check in shown["checks"] if check["judged"]]
-    assert rules == ["manifest", "statement", "statement: manifest", IMAGE, f"{IMAGE}: as a device", f"{IMAGE}.xz",
-                     f"{IMAGE}.xz: as a device", "payload", SBOM]
+    assert rules == [
+        "manifest",
+        "statement",
+        "statement: manifest",
+        IMAGE,
+        f"{IMAGE}: as a device",
+        f"{IMAGE}.xz",
+        f"{IMAGE}.xz: as a device",
+        "payload",
+        SBOM,
+    ]
 
 
 def test_it_says_nothing_of_the_machine(release):
@@ -135,6 +163,7 @@ def spoil_statement(change):
         statement = release.statement()
         change(statement)
         release.sign_again(statement)
+
     return spoil
 
 
@@ -150,49 +179,123 @@ def foreign_bill(release):
 
 
 SPOILT = {
-    "image changed": (lambda release: flip(release.folder / IMAGE, 100), IMAGE, "these are not the bytes that the manifest lists"),
-    "image cut": (lambda release: (release.folder / IMAGE).write_bytes(b"x"), IMAGE, "not the bytes that the manifest lists: 1 bytes"),
-    "image missing": (lambda release: (release.folder / IMAGE).unlink(), IMAGE, "cannot read the full file of the release"),
-    "xz image missing": (lambda release: (release.folder / f"{IMAGE}.xz").unlink(), f"{IMAGE}.xz", "cannot read the xz file"),
-    "components changed": (lambda release: edit(release.folder / SBOM, b"v7.4", b"v7.5"), SBOM, "was made of another file"),
-    "components missing": (lambda release: (release.folder / SBOM).unlink(), SBOM, "cannot read the list of components"),
-    "components of another firmware": (foreign_bill, SBOM, "the components of ota_demo app-9.9.9, another firmware than that of app-1.0.0"),
-    "manifest changed": (lambda release: edit(release.folder / MANIFEST, b'"haas100"', b'"haas200"'), MANIFEST, "was made of another manifest"),
+    "image changed": (
+        lambda release: flip(release.folder / IMAGE, 100),
+        IMAGE,
+        "these are not the bytes that the manifest lists",
+    ),
+    "image cut": (
+        lambda release: (release.folder / IMAGE).write_bytes(b"x"),
+        IMAGE,
+        "not the bytes that the manifest lists: 1 bytes",
+    ),
+    "image missing": (
+        lambda release: (release.folder / IMAGE).unlink(),
+        IMAGE,
+        "cannot read the full file of the release",
+    ),
+    "xz image missing": (
+        lambda release: (release.folder / f"{IMAGE}.xz").unlink(),
+        f"{IMAGE}.xz",
+        "cannot read the xz file",
+    ),
+    "components changed": (
+        lambda release: edit(release.folder / SBOM, b"v7.4", b"v7.5"),
+        SBOM,
+        "was made of another file",
+    ),
+    "components missing": (
+        lambda release: (release.folder / SBOM).unlink(),
+        SBOM,
+        "cannot read the list of components",
+    ),
+    "components of another firmware": (
+        foreign_bill,
+        SBOM,
+        "the components of ota_demo app-9.9.9, another firmware than that of app-1.0.0",
+    ),
+    "manifest changed": (
+        lambda release: edit(release.folder / MANIFEST, b'"haas100"', b'"haas200"'),
+        MANIFEST,
+        "was made of another manifest",
+    ),
     "manifest of version 2": (
-        lambda release: edit(release.folder / MANIFEST, b"aos-ota-manifest/1", b"aos-ota-manifest/2"), MANIFEST,
-        'knows no newer one than "aos-ota-manifest/1"\n  fix: update aos_ota_plugin'),
+        lambda release: edit(release.folder / MANIFEST, b"aos-ota-manifest/1", b"aos-ota-manifest/2"),
+        MANIFEST,
+        'knows no newer one than "aos-ota-manifest/1"\n  fix: update aos_ota_plugin',
+    ),
     "manifest no JSON": (lambda release: (release.folder / MANIFEST).write_bytes(b"{"), MANIFEST, "it is not JSON"),
     "manifest missing": (lambda release: (release.folder / MANIFEST).unlink(), MANIFEST, "cannot read the manifest"),
     "manifest that leaves its folder": (
-        lambda release: edit(release.folder / MANIFEST, b'"ota_rtos_ota.bin"', b'"../ota_rtos_ota.bin"'), MANIFEST,
-        "names a file outside its folder: '../ota_rtos_ota.bin'"),
-    "statement missing": (lambda release: (release.folder / STATEMENT).unlink(), STATEMENT, "cannot read the statement of provenance"),
-    "statement no JSON": (lambda release: (release.folder / STATEMENT).write_bytes(b"nothing"), STATEMENT, "it is not one JSON object"),
+        lambda release: edit(release.folder / MANIFEST, b'"ota_rtos_ota.bin"', b'"../ota_rtos_ota.bin"'),
+        MANIFEST,
+        "names a file outside its folder: '../ota_rtos_ota.bin'",
+    ),
+    "statement missing": (
+        lambda release: (release.folder / STATEMENT).unlink(),
+        STATEMENT,
+        "cannot read the statement of provenance",
+    ),
+    "statement no JSON": (
+        lambda release: (release.folder / STATEMENT).write_bytes(b"nothing"),
+        STATEMENT,
+        "it is not one JSON object",
+    ),
     "statement changed": (
-        lambda release: edit(release.folder / STATEMENT, b'"payload": "ey', b'"payload": "eI'), STATEMENT, "no signature in this statement"),
+        lambda release: edit(release.folder / STATEMENT, b'"payload": "ey', b'"payload": "eI'),
+        STATEMENT,
+        "no signature in this statement",
+    ),
     "statement of another key": (
-        lambda release: release.sign_again(release.statement(), OTHER), STATEMENT,
-        f"no signature in this statement is one of the key {SIGNER.public_key.short_fingerprint}"),
+        lambda release: release.sign_again(release.statement(), OTHER),
+        STATEMENT,
+        f"no signature in this statement is one of the key {SIGNER.public_key.short_fingerprint}",
+    ),
     "statement with another digest": (
-        spoil_statement(lambda statement: subject(statement, IMAGE).update(digest={"sha256": "0" * 64})), IMAGE, "was made of another file"),
+        spoil_statement(lambda statement: subject(statement, IMAGE).update(digest={"sha256": "0" * 64})),
+        IMAGE,
+        "was made of another file",
+    ),
     "statement without the image": (
-        spoil_statement(lambda statement: statement["subject"].remove(subject(statement, f"{IMAGE}.xz"))), STATEMENT,
-        f"do not speak of the same files: {IMAGE}.xz"),
+        spoil_statement(lambda statement: statement["subject"].remove(subject(statement, f"{IMAGE}.xz"))),
+        STATEMENT,
+        f"do not speak of the same files: {IMAGE}.xz",
+    ),
     "statement with one more file": (
-        spoil_statement(lambda statement: statement["subject"].append({"name": "more.bin", "digest": {"sha256": "0" * 64}})), STATEMENT,
-        "do not speak of the same files: more.bin"),
+        spoil_statement(
+            lambda statement: statement["subject"].append({"name": "more.bin", "digest": {"sha256": "0" * 64}})
+        ),
+        STATEMENT,
+        "do not speak of the same files: more.bin",
+    ),
     "statement without the manifest": (
-        spoil_statement(lambda statement: statement["subject"].remove(subject(statement, MANIFEST))), MANIFEST,
-        "does not speak of this manifest"),
+        spoil_statement(lambda statement: statement["subject"].remove(subject(statement, MANIFEST))),
+        MANIFEST,
+        "does not speak of this manifest",
+    ),
     "statement about another version": (
-        spoil_statement(lambda statement: statement["predicate"]["buildDefinition"]["externalParameters"]["settings"].update(
-            OTA_APP_VERSION="app-2.0.0")), STATEMENT, "is about version app-2.0.0, and the manifest beside it about app-1.0.0"),
+        spoil_statement(
+            lambda statement: statement["predicate"]["buildDefinition"]["externalParameters"]["settings"].update(
+                OTA_APP_VERSION="app-2.0.0"
+            )
+        ),
+        STATEMENT,
+        "is about version app-2.0.0, and the manifest beside it about app-1.0.0",
+    ),
     "statement about another key": (
-        spoil_statement(lambda statement: statement["predicate"]["buildDefinition"]["externalParameters"].update(signingKey="0" * 64)),
-        STATEMENT, "is about key 0000"),
+        spoil_statement(
+            lambda statement: statement["predicate"]["buildDefinition"]["externalParameters"].update(
+                signingKey="0" * 64
+            )
+        ),
+        STATEMENT,
+        "is about key 0000",
+    ),
     "statement of a newer kind": (
-        spoil_statement(lambda statement: statement.update(predicateType="https://slsa.dev/provenance/v2")), STATEMENT,
-        '"predicateType" is not'),
+        spoil_statement(lambda statement: statement.update(predicateType="https://slsa.dev/provenance/v2")),
+        STATEMENT,
+        '"predicateType" is not',
+    ),
 }
 
 
@@ -217,7 +320,11 @@ def test_spoilt_release_as_json(release, run):
     shown = json.loads(done.stdout)
     assert shown["verified"] is False
     assert "these are not the bytes that the manifest lists" in shown["problem"]
-    assert [check["rule"] for check in shown["checks"] if check["judged"]] == ["manifest", "statement", "statement: manifest"]
+    assert [check["rule"] for check in shown["checks"] if check["judged"]] == [
+        "manifest",
+        "statement",
+        "statement: manifest",
+    ]
 
 
 def test_key_of_another_fleet(release, run):
@@ -233,13 +340,21 @@ def test_an_image_signed_by_another_key_under_a_good_statement(release, run):
     image = full.build((release.folder / "ota_rtos.bin").read_bytes(), sign=OTHER.sign_hash)
     (release.folder / IMAGE).write_bytes(image)
     manifest = json.loads((release.folder / MANIFEST).read_bytes())
-    manifest["images"] = [{**manifest["images"][0], "size": len(image), "md5": hashlib.md5(image).hexdigest(),
-                           "sha256": hashlib.sha256(image).hexdigest()}]
+    manifest["images"] = [
+        {
+            **manifest["images"][0],
+            "size": len(image),
+            "md5": hashlib.md5(image).hexdigest(),
+            "sha256": hashlib.sha256(image).hexdigest(),
+        }
+    ]
     (release.folder / MANIFEST).write_bytes(json.dumps(manifest).encode())
     statement = release.statement()
     statement["subject"] = [one for one in statement["subject"] if not one["name"].endswith(".xz")]
     subject(statement, IMAGE)["digest"]["sha256"] = hashlib.sha256(image).hexdigest()
-    subject(statement, MANIFEST)["digest"]["sha256"] = hashlib.sha256((release.folder / MANIFEST).read_bytes()).hexdigest()
+    subject(statement, MANIFEST)["digest"]["sha256"] = hashlib.sha256(
+        (release.folder / MANIFEST).read_bytes()
+    ).hexdigest()
     release.sign_again(statement)
     done = run("verify-release", release.folder, "--public-key", PUBLIC)
     assert done.returncode == 1
@@ -283,7 +398,9 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
     from aos_ota_plugin.keys.secret import Secret
 
     monkeypatch.setenv("SOFTHSM2_CONF", hsm.environ["SOFTHSM2_CONF"])
-    token = load_private_key(f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}", Access(pin=Secret(PIN.encode())))
+    token = load_private_key(
+        f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}", Access(pin=Secret(PIN.encode()))
+    )
     envelope = json.loads((release.folder / STATEMENT).read_bytes())
     payload = base64.b64decode(envelope["payload"])
     assert seal(payload, token.sign_message, token.public_key) == (release.folder / STATEMENT).read_bytes()
@@ -292,7 +409,9 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
 def test_a_program_signs_the_statement(tmp_path, release):
     made = Release(tmp_path / "by a program")
     shutil.copy(PUBLIC, made.solution / "public.pem")
-    made.settle(OTA_COMPRESS_XZ="y", OTA_SIGNING_KEY="command:openssl dgst -sha256 -sign key.pem", OTA_PUBLIC_KEY="public.pem")
+    made.settle(
+        OTA_COMPRESS_XZ="y", OTA_SIGNING_KEY="command:openssl dgst -sha256 -sign key.pem", OTA_PUBLIC_KEY="public.pem"
+    )
     assert (made.folder / STATEMENT).read_bytes() == (release.folder / STATEMENT).read_bytes()
 
 
@@ -331,7 +450,8 @@ def test_chain_of_releases(release, tmp_path, run):
 def test_no_change_writes_nothing(release):
     before = {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()}
     assert release.settle(OTA_COMPRESS_XZ="y").lines == tuple(
-        f"aos_ota_plugin: {release.folder / name}: app-1.0.0, unchanged" for name in (IMAGE, f"{IMAGE}.xz"))
+        f"aos_ota_plugin: {release.folder / name}: app-1.0.0, unchanged" for name in (IMAGE, f"{IMAGE}.xz")
+    )
     assert {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()} == before
 
 
@@ -412,7 +532,9 @@ def _padding():
 
 
 def git(folder, *arguments):
-    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e@x", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e@x", *arguments], cwd=folder, check=True, capture_output=True
+    )
 
 
 def test_commits_of_components(tmp_path):
@@ -430,7 +552,9 @@ def test_commits_of_components(tmp_path):
     made.settle()
     found = {one["name"]: one for one in made.statement()["predicate"]["buildDefinition"]["resolvedDependencies"]}
     for name, folder, modified in (("ota", ota, True), ("ota_demo", demo, False)):
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
         assert found[name]["digest"] == {"gitCommit": head}
         assert found[name]["annotations"]["modified"] is modified
 
@@ -447,5 +571,9 @@ def test_renamed_file_counts_for_both_places(tmp_path):
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "one")
     git(tmp_path, "mv", "a/f", "b/g")
-    assert {name: one.modified for name, one in revisions(str(tmp_path), parts).items()} == {"a": True, "b": True, "c": False}
+    assert {name: one.modified for name, one in revisions(str(tmp_path), parts).items()} == {
+        "a": True,
+        "b": True,
+        "c": False,
+    }
     assert revisions(str(tmp_path.parent), []) == {}

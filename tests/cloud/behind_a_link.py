@@ -27,9 +27,42 @@ def shape(port, rate):
     """`rate` bytes a second for what comes from that port of 127.0.0.1; all else is let alone."""
     tc("qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", 1)
     tc("class", "add", "dev", "lo", "parent", "1:", "classid", "1:1", "htb", "rate", "10gbit")
-    tc("class", "add", "dev", "lo", "parent", "1:", "classid", "1:2", "htb", "rate", f"{rate * 8}bit", "burst", 2000, "cburst", 2000)
+    tc(
+        "class",
+        "add",
+        "dev",
+        "lo",
+        "parent",
+        "1:",
+        "classid",
+        "1:2",
+        "htb",
+        "rate",
+        f"{rate * 8}bit",
+        "burst",
+        2000,
+        "cburst",
+        2000,
+    )
     tc("qdisc", "add", "dev", "lo", "parent", "1:2", "handle", "2:", "pfifo", "limit", QUEUE)
-    tc("filter", "add", "dev", "lo", "parent", "1:", "protocol", "ip", "u32", "match", "ip", "sport", port, "0xffff", "flowid", "1:2")
+    tc(
+        "filter",
+        "add",
+        "dev",
+        "lo",
+        "parent",
+        "1:",
+        "protocol",
+        "ip",
+        "u32",
+        "match",
+        "ip",
+        "sport",
+        port,
+        "0xffff",
+        "flowid",
+        "1:2",
+    )
 
 
 def cut_off(server):
@@ -57,8 +90,18 @@ def main(folder, keys, link):
         until(lambda: model.state.downloaded > 16_384)
         cut_off(world.cloud.images)
         task = world.ended(job)["one"]
-        print(json.dumps({"state": task["state"], "resumed": model.state.resumed, "downloaded": model.state.downloaded,
-                          "size": len(image), "dropped": queue()["drops"], "sent": queue()["bytes"]}))
+        print(
+            json.dumps(
+                {
+                    "state": task["state"],
+                    "resumed": model.state.resumed,
+                    "downloaded": model.state.downloaded,
+                    "size": len(image),
+                    "dropped": queue()["drops"],
+                    "sent": queue()["bytes"],
+                }
+            )
+        )
     finally:
         world.end()
 

@@ -66,8 +66,12 @@ class World:
         return model
 
     def online(self, *models):
-        until(lambda: {m.identity.user for m in models} <= set(self.client.status()["online"])
-              and all(self.versions(m.identity.device_name) for m in models))
+        until(
+            lambda: (
+                {m.identity.user for m in models} <= set(self.client.status()["online"])
+                and all(self.versions(m.identity.device_name) for m in models)
+            )
+        )
 
     def versions(self, name):
         return next(one["versions"] for one in self.client.status()["devices"] if one["device_name"] == name)

@@ -28,8 +28,15 @@ pytestmark = pytest.mark.cloud
 
 
 def aos_ota(*words, cwd):
-    return subprocess.run([sys.executable, "-m", "aos_ota_plugin", *map(str, words)], cwd=cwd, capture_output=True, text=True,
-                          encoding="utf-8", timeout=HANGS, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "aos_ota_plugin", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=HANGS,
+        check=False,
+    )
 
 
 def answers(folder):
@@ -53,8 +60,14 @@ def start(tmp_path, tools):
     running = []
 
     def begin(*words):
-        process = subprocess.Popen([sys.executable, "-m", "aos_ota_plugin", "cloud", "build/云", *words], cwd=tmp_path,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aos_ota_plugin", "cloud", "build/云", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
         running.append(process)
         until(lambda: answers(tmp_path / "build" / "云") or process.poll() is not None)
         return process
@@ -71,7 +84,9 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
     folder = tmp_path / "build" / "云"
     done = aos_ota("register", "demo", "one", "two", "--cloud", "build/云", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    identities = [Identity(**json.loads((folder / "devices" / "demo" / f"{name}.json").read_text())) for name in ("one", "two")]
+    identities = [
+        Identity(**json.loads((folder / "devices" / "demo" / f"{name}.json").read_text())) for name in ("one", "two")
+    ]
     assert all(one.device_secret not in done.stdout for one in identities)
     assert (folder / "devices" / "demo" / "one.json").stat().st_mode & 0o777 == 0o600
     settings = Settings(read_config(folder).mqtt_port, client_context(str(folder / "ca.pem")), pause=0.1)
@@ -99,7 +114,9 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert "job 1, verify: 1 SUCCEEDED" in done.stdout
         assert "job 2, batch: 1 SUCCEEDED" in done.stdout
         assert "runs app-1.0.1 already" in done.stdout
-        done = aos_ota("upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder, cwd=tmp_path)
+        done = aos_ota(
+            "upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder, cwd=tmp_path
+        )
         assert done.returncode == 0
         done = aos_ota("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
         assert done.returncode == 1
@@ -113,7 +130,10 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert done.returncode == 0
         assert "default app-1.0.1" in done.stdout
         assert "2 FAILED" not in done.stdout
-        assert json.loads(aos_ota("status", "--json", "--cloud", folder, cwd=tmp_path).stdout)["online"] == ["one&demo", "two&demo"]
+        assert json.loads(aos_ota("status", "--json", "--cloud", folder, cwd=tmp_path).stdout)["online"] == [
+            "one&demo",
+            "two&demo",
+        ]
     finally:
         for model in models:
             model.stop()
@@ -148,10 +168,15 @@ def test_a_port_that_is_taken_ends_the_start_and_all_that_was_started(start, tmp
     assert not (tmp_path / "build" / "云" / "cloud.json").exists()
 
 
-@pytest.mark.parametrize("words, problem", [
-    (["status"], "there is no cloud in"), (["upload", "x.bin", "--product", "demo", "--version", "1"], "there is no cloud in"),
-    (["push", "1", "--all"], "there is no cloud in"), (["register", "demo", "one"], "there is no cloud in"),
-])
+@pytest.mark.parametrize(
+    "words, problem",
+    [
+        (["status"], "there is no cloud in"),
+        (["upload", "x.bin", "--product", "demo", "--version", "1"], "there is no cloud in"),
+        (["push", "1", "--all"], "there is no cloud in"),
+        (["register", "demo", "one"], "there is no cloud in"),
+    ],
+)
 def test_without_a_cloud_the_commands_say_how_to_start_one(tmp_path, words, problem):
     done = aos_ota(*words, cwd=tmp_path)
     assert done.returncode == 1
@@ -169,11 +194,17 @@ def test_a_cloud_that_has_ended_is_named(start, tmp_path):
     assert "no cloud answers on 127.0.0.1:" in done.stderr
 
 
-@pytest.mark.parametrize("name, content, problem", [
-    ("cloud.json", b"{", "no cloud's configuration"), ("cloud.json", b'{"x":1}', "no cloud's configuration"),
-    ("cloud.sqlite", b"no database" * 100, "cannot be used"), ("ota_key.pem", b"no key", "no private key can be read"),
-    ("server.key", b"no key", "certificate"), ("ca.key", b"", "certificate"),
-])
+@pytest.mark.parametrize(
+    "name, content, problem",
+    [
+        ("cloud.json", b"{", "no cloud's configuration"),
+        ("cloud.json", b'{"x":1}', "no cloud's configuration"),
+        ("cloud.sqlite", b"no database" * 100, "cannot be used"),
+        ("ota_key.pem", b"no key", "no private key can be read"),
+        ("server.key", b"no key", "certificate"),
+        ("ca.key", b"", "certificate"),
+    ],
+)
 def test_a_damaged_folder_is_an_error_and_no_traceback(start, tmp_path, name, content, problem, cloud_keys):
     folder = tmp_path / "build" / "云"
     shutil.copytree(cloud_keys, folder)
@@ -193,8 +224,14 @@ def test_a_small_fleet_with_faults(tmp_path, tools):
     outcome = json.loads(done.stdout)
     assert outcome["lost"] == []
     assert outcome["right"] == {
-        "as it should be": 20, "downloads over http": 6, "loses power in downloads": 6, "trusts another key": 2, "has no key": 2,
-        "partition too small": 2, "runs a newer version": 2}
+        "as it should be": 20,
+        "downloads over http": 6,
+        "loses power in downloads": 6,
+        "trusts another key": 2,
+        "has no key": 2,
+        "partition too small": 2,
+        "runs a newer version": 2,
+    }
     assert outcome["connections"] > 80  # broker and cloud were lost on the way
     assert list(tmp_path.iterdir()) == []
 
@@ -208,7 +245,9 @@ ENDED = {"SIGINT": 1, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
 @pytest.mark.parametrize("phase", ["keys", "broker"])
 def test_a_cloud_that_is_ended_while_it_starts_leaves_nothing(tmp_path, tools, phase, number):
     with Marked(["cloud", "云"], cwd=tmp_path) as command:
-        command.until(lambda: (tmp_path / "云" / "cloud.lock").exists() if phase == "keys" else command.pids("mosquitto"))
+        command.until(
+            lambda: (tmp_path / "云" / "cloud.lock").exists() if phase == "keys" else command.pids("mosquitto")
+        )
         assert command.end(getattr(signal, number)) == (-9 if number == "SIGKILL" else 0)
         command.until(lambda: not command.pids())
         assert "Traceback" not in command.said
@@ -242,7 +281,9 @@ def test_a_task_that_goes_back_to_a_state_has_not_ended(still_world, monkeypatch
     ways = itertools.cycle(["IN_PROGRESS", "IN_PROGRESS", "NOTIFIED"])
     monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), next(ways): 1})
     assert [still_world.client.is_running(1) for _ in range(8)] == [True] * 8
-    monkeypatch.setattr(still_world.client, "counts", lambda job: {**rollout.count(()), "SUCCEEDED": 1, "FAILED": 1, "CANCELED": 1})
+    monkeypatch.setattr(
+        still_world.client, "counts", lambda job: {**rollout.count(()), "SUCCEEDED": 1, "FAILED": 1, "CANCELED": 1}
+    )
     assert not still_world.client.is_running(1)
 
 

@@ -26,7 +26,9 @@ VECTOR = Identity("pk", "device", "secret")
 
 def test_the_platforms_own_test_vector():
     assert signed(VECTOR, "12345", "hmacsha1", "789") == "fafd82a3d602b37fb0fa8b7892f24a477f851a14"
-    login = Login("12345|securemode=2,signmethod=hmacsha1,timestamp=789|", "device&pk", "FAFD82A3D602B37FB0FA8B7892F24A477F851A14")
+    login = Login(
+        "12345|securemode=2,signmethod=hmacsha1,timestamp=789|", "device&pk", "FAFD82A3D602B37FB0FA8B7892F24A477F851A14"
+    )
     assert problem_of(login, VECTOR) is None
 
 
@@ -40,11 +42,18 @@ def test_every_sign_method_with_and_without_a_timestamp(method, digest, timestam
     assert "password" in problem_of(login._replace(password=password[:-1] + "g"), VECTOR)
 
 
-@pytest.mark.parametrize("change, problem", [
-    ({"client_id": "x"}, "client id"), ({"client_id": "x|securemode=2"}, "client id"), ({"user": "other&pk"}, "no such device"),
-    ({"client_id": "x|securemode=3,signmethod=hmacsha1|"}, "securemode"), ({"client_id": "x|signmethod=none|"}, "signmethod"),
-    ({"password": ""}, "password"), ({"password": "ü"}, "password"),
-])
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        ({"client_id": "x"}, "client id"),
+        ({"client_id": "x|securemode=2"}, "client id"),
+        ({"user": "other&pk"}, "no such device"),
+        ({"client_id": "x|securemode=3,signmethod=hmacsha1|"}, "securemode"),
+        ({"client_id": "x|signmethod=none|"}, "signmethod"),
+        ({"password": ""}, "password"),
+        ({"password": "ü"}, "password"),
+    ],
+)
 def test_what_is_no_login(change, problem):
     assert problem in problem_of(login_of(VECTOR)._replace(**change), VECTOR)
     assert "no such device" in problem_of(login_of(VECTOR), None)
@@ -85,8 +94,19 @@ def test_a_connect_packet_is_read():
     assert connect_packet.connack(4) == bytes.fromhex("20020004")
 
 
-@pytest.mark.parametrize("body", [b"", b"\0", connect(name=b"MQIsdp"), connect(level=5), connect(tail=b"x"), connect(client=b"\xff"),
-                                  connect()[:-1], connect()[:8]])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\0",
+        connect(name=b"MQIsdp"),
+        connect(level=5),
+        connect(tail=b"x"),
+        connect(client=b"\xff"),
+        connect()[:-1],
+        connect()[:8],
+    ],
+)
 def test_what_is_no_connect(body):
     with pytest.raises(FormatError):
         connect_packet.login_in(body)
@@ -112,28 +132,55 @@ PROGRESS = "/ota/device/progress/pk/dn"
 
 
 def test_what_devices_say():
-    assert topics.read_message(INFORM, b'{"id":0,"params":{"version":"a-1"}}') == topics.Inform("pk", "dn", "default", "a-1")
+    assert topics.read_message(INFORM, b'{"id":0,"params":{"version":"a-1"}}') == topics.Inform(
+        "pk", "dn", "default", "a-1"
+    )
     assert topics.read_message(INFORM, b'{"params":{"version":"a-1","module":"js"}}\0').module == "js"
     assert topics.read_message(PROGRESS, b'{"params":{"step":"-3","desc":"status -12"}}') == topics.Progress(
-        "pk", "dn", None, -3, "status -12")
+        "pk", "dn", None, -3, "status -12"
+    )
     assert topics.read_message(PROGRESS, b'{"params":{"step":100}}').step == 100
 
 
-@pytest.mark.parametrize("topic, payload", [
-    (INFORM, b""), (INFORM, b"[]"), (INFORM, b'{"params":1}'), (INFORM, b'{"params":{}}'), (INFORM, b'{"params":{"version":1}}'),
-    (INFORM, b'{"params":{"version":"a b"}}'), (INFORM, b'{"params":{"version":"a","module":"../x"}}'), (INFORM, b"[" * 5000),
-    (INFORM, b'{"params":{"version":"%s"}}' % (b"a" * 64)), (PROGRESS, b'{"params":{"step":"101"}}'), (PROGRESS, b'{"params":{"step":"x"}}'),
-    (PROGRESS, b'{"params":{"step":-5}}'), ("/ota/device/upgrade/pk/dn", b'{"params":{}}'), ("x", b'{"params":{}}'),
-    ("/ext/session/pk/dn/combine/login", b'{"params":{"productKey":"pk"}}'), (INFORM, b'{"params":{"version":"a"}}' + b" " * 5000),
-])
+@pytest.mark.parametrize(
+    "topic, payload",
+    [
+        (INFORM, b""),
+        (INFORM, b"[]"),
+        (INFORM, b'{"params":1}'),
+        (INFORM, b'{"params":{}}'),
+        (INFORM, b'{"params":{"version":1}}'),
+        (INFORM, b'{"params":{"version":"a b"}}'),
+        (INFORM, b'{"params":{"version":"a","module":"../x"}}'),
+        (INFORM, b"[" * 5000),
+        (INFORM, b'{"params":{"version":"%s"}}' % (b"a" * 64)),
+        (PROGRESS, b'{"params":{"step":"101"}}'),
+        (PROGRESS, b'{"params":{"step":"x"}}'),
+        (PROGRESS, b'{"params":{"step":-5}}'),
+        ("/ota/device/upgrade/pk/dn", b'{"params":{}}'),
+        ("x", b'{"params":{}}'),
+        ("/ext/session/pk/dn/combine/login", b'{"params":{"productKey":"pk"}}'),
+        (INFORM, b'{"params":{"version":"a"}}' + b" " * 5000),
+    ],
+)
 def test_what_is_no_message(topic, payload):
     with pytest.raises(FormatError):
         topics.read_message(topic, payload)
 
 
-@given(st.sampled_from([INFORM, PROGRESS, "/ext/session/a/b/combine/login"]),
-       st.one_of(st.binary(), st.recursive(st.none() | st.integers() | st.text(), lambda leaf: st.lists(leaf) | st.dictionaries(
-           st.sampled_from(["params", "step", "version", "module", "sign", "deviceName"]), leaf)).map(lambda v: json.dumps(v).encode())))
+@given(
+    st.sampled_from([INFORM, PROGRESS, "/ext/session/a/b/combine/login"]),
+    st.one_of(
+        st.binary(),
+        st.recursive(
+            st.none() | st.integers() | st.text(),
+            lambda leaf: (
+                st.lists(leaf)
+                | st.dictionaries(st.sampled_from(["params", "step", "version", "module", "sign", "deviceName"]), leaf)
+            ),
+        ).map(lambda v: json.dumps(v).encode()),
+    ),
+)
 def test_no_message_breaks_the_reader(topic, payload):
     with contextlib.suppress(FormatError):
         topics.read_message(topic, payload)
@@ -141,9 +188,18 @@ def test_no_message_breaks_the_reader(topic, payload):
 
 def sub_login(**change):
     sub = Identity("pk", "sub", "its secret")
-    params = {"productKey": "pk", "deviceName": "sub", "clientId": "c", "timestamp": "1", "signMethod": "hmacSha1",
-              "sign": signed(sub, "c", "hmacsha1", "1").upper(), **change}
-    message = topics.read_message("/ext/session/pk/gw/combine/login", json.dumps({"id": "7", "params": params}).encode())
+    params = {
+        "productKey": "pk",
+        "deviceName": "sub",
+        "clientId": "c",
+        "timestamp": "1",
+        "signMethod": "hmacSha1",
+        "sign": signed(sub, "c", "hmacsha1", "1").upper(),
+        **change,
+    }
+    message = topics.read_message(
+        "/ext/session/pk/gw/combine/login", json.dumps({"id": "7", "params": params}).encode()
+    )
     return json.loads(topics.login_reply(message, sub)), json.loads(topics.login_reply(message, None))
 
 
@@ -157,8 +213,11 @@ def test_a_gateway_logs_a_sub_device_in():
 
 def test_an_access_list_names_a_devices_own_topics():
     assert topics.access_of("pk", "dn", []) == [
-        "user dn&pk", "topic write /ota/device/inform/pk/dn", "topic write /ota/device/progress/pk/dn",
-        "topic read /ota/device/upgrade/pk/dn"]
+        "user dn&pk",
+        "topic write /ota/device/inform/pk/dn",
+        "topic write /ota/device/progress/pk/dn",
+        "topic read /ota/device/upgrade/pk/dn",
+    ]
     assert "topic read /ota/device/upgrade/pk/sub" in topics.access_of("pk", "dn", ["pk/sub"])
 
 
@@ -178,12 +237,15 @@ KEY = b"k" * 32
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), st.integers(0, 2**40))
 def test_an_address_is_good_until_it_is_over(file, expires):
     url = make_url("https://h:1", hashlib.sha256(b"").hexdigest(), file, expires, KEY)
-    target = url[len("https://h:1"):]
+    target = url[len("https://h:1") :]
     assert read_url(target, expires, KEY) == ("e3b0c44298fc1c14", None)
     assert "no longer" in read_url(target, expires + 1, KEY).problem
     assert "not given out" in read_url(target, expires, b"other").problem
     assert "not given out" in read_url(target.replace("/e3b0", "/e3b1"), expires, KEY).problem
-    assert "not given out" in read_url(target.replace(f"Expires={expires}", f"Expires={expires + 1}"), expires, KEY).problem
+    assert (
+        "not given out"
+        in read_url(target.replace(f"Expires={expires}", f"Expires={expires + 1}"), expires, KEY).problem
+    )
 
 
 @given(st.text())
@@ -191,11 +253,24 @@ def test_no_target_breaks_the_reader(target):
     assert read_url(target, 0, KEY).problem
 
 
-@pytest.mark.parametrize("header, span", [
-    (None, (0, 100)), ("bytes=0-", (0, 100)), ("bytes=10-19", (10, 20)), ("bytes=90-200", (90, 100)), ("bytes=-28", (72, 100)),
-    ("bytes=-200", (0, 100)), ("bytes=100-", None), ("bytes=-0", None), ("bytes=5-4", (0, 100)), ("bytes=a-b", (0, 100)),
-    ("bytes=0-1,5-6", (0, 100)), ("bytes=-", (0, 100)), ("items=0-1", (0, 100)),
-])
+@pytest.mark.parametrize(
+    "header, span",
+    [
+        (None, (0, 100)),
+        ("bytes=0-", (0, 100)),
+        ("bytes=10-19", (10, 20)),
+        ("bytes=90-200", (90, 100)),
+        ("bytes=-28", (72, 100)),
+        ("bytes=-200", (0, 100)),
+        ("bytes=100-", None),
+        ("bytes=-0", None),
+        ("bytes=5-4", (0, 100)),
+        ("bytes=a-b", (0, 100)),
+        ("bytes=0-1,5-6", (0, 100)),
+        ("bytes=-", (0, 100)),
+        ("items=0-1", (0, 100)),
+    ],
+)
 def test_ranges(header, span):
     assert read_range(header, 100) == (None if span is None else Span(*span))
 
@@ -297,22 +372,37 @@ def test_how_many_devices_a_job_takes():
         rollout.plan(replace(JOB, kind="verify"), PACKAGE, [Target(f"d{n}", None, False) for n in range(11)], 0)
 
 
-@pytest.mark.parametrize("values", [{"kind": "all"}, {"rate": 9}, {"rate": 10_001}, {"retries": 6}, {"timeout": 0}, {"retry_after": -1}])
+@pytest.mark.parametrize(
+    "values", [{"kind": "all"}, {"rate": 9}, {"rate": 10_001}, {"retries": 6}, {"timeout": 0}, {"retry_after": -1}]
+)
 def test_jobs_that_cannot_be(values):
     with pytest.raises(SettingsError):
         replace(JOB, **values)
 
 
-@pytest.mark.parametrize("states, expected", [
-    ([TaskState.SUCCEEDED], PackageState.VERIFIED), ([TaskState.SUCCEEDED, TaskState.FAILED], PackageState.FAILED),
-    ([TaskState.SUCCEEDED, TaskState.IN_PROGRESS], PackageState.VERIFYING), ([TaskState.CANCELED], PackageState.FAILED),
-])
+@pytest.mark.parametrize(
+    "states, expected",
+    [
+        ([TaskState.SUCCEEDED], PackageState.VERIFIED),
+        ([TaskState.SUCCEEDED, TaskState.FAILED], PackageState.FAILED),
+        ([TaskState.SUCCEEDED, TaskState.IN_PROGRESS], PackageState.VERIFYING),
+        ([TaskState.CANCELED], PackageState.FAILED),
+    ],
+)
 def test_what_a_verify_job_says_of_its_package(states, expected):
     assert rollout.verified(PACKAGE, states).state is expected
 
 
-@given(st.lists(st.one_of(st.tuples(st.just("step"), st.integers(-4, 100)), st.tuples(st.just("inform"), st.sampled_from(["v1", "v2"])),
-                          st.tuples(st.just("time"), st.floats(0, 200)), st.tuples(st.just("cancel"), st.just(0)))))
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("step"), st.integers(-4, 100)),
+            st.tuples(st.just("inform"), st.sampled_from(["v1", "v2"])),
+            st.tuples(st.just("time"), st.floats(0, 200)),
+            st.tuples(st.just("cancel"), st.just(0)),
+        )
+    )
+)
 def test_whatever_happens_a_task_that_has_ended_stays_ended_and_only_the_version_is_success(events):
     task, now = TASK, 0.0
     for kind, value in events:

@@ -25,10 +25,24 @@ def browser(require_tool, tmp_path, world):
 
     def show():
         done = subprocess.run(
-            [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom",
-             f"http://127.0.0.1:{world.cloud.config.api_port}/"],
-            capture_output=True, text=True, encoding="utf-8", timeout=HANGS, check=True, env={**os.environ, "HOME": str(tmp_path)})
+            [
+                program,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--virtual-time-budget=3000",
+                "--dump-dom",
+                f"http://127.0.0.1:{world.cloud.config.api_port}/",
+            ],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=HANGS,
+            check=True,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
         return done.stdout
 
     return show
@@ -95,8 +109,17 @@ def test_nothing_secret_is_shown_to_who_reads(world):
     assert (status, data) == (200, (world.folder / "ota_key.pub.pem").read_bytes())
 
 
-@pytest.mark.parametrize("path", ["/api/products", "/api/devices", "/api/packages?product_key=x&version=1&file=a.bin",
-                                  "/api/jobs", "/api/jobs/1/cancel", "/api/faults"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/products",
+        "/api/devices",
+        "/api/packages?product_key=x&version=1&file=a.bin",
+        "/api/jobs",
+        "/api/jobs/1/cancel",
+        "/api/faults",
+    ],
+)
 def test_nobody_changes_anything_without_the_token(still_world, path):
     before = still_world.client.status()
     for headers in ({}, {TOKEN_HEADER: "0" * 32}):
@@ -111,11 +134,19 @@ def test_a_page_of_elsewhere_cannot_read_along(still_world):
     assert ask(still_world, "GET", "/api/status", headers={"Host": "localhost:1"})[0] == 200
 
 
-@pytest.mark.parametrize("body, problem", [
-    (b"no json", "not JSON"), (b"[]", "no JSON object"), (b"{}", "product_key has to be"), (b"[" * 100000, "not JSON"),
-    (b'{"product_key":1}', "product_key has to be"), (b'{"product_key":"a","x":1}', "'x' is not known"),
-    (b'{"product_key":"a/b"}', "is not 1 to 20"), (b'{"product_key":"+"}', "is not 1 to 20"),
-])
+@pytest.mark.parametrize(
+    "body, problem",
+    [
+        (b"no json", "not JSON"),
+        (b"[]", "no JSON object"),
+        (b"{}", "product_key has to be"),
+        (b"[" * 100000, "not JSON"),
+        (b'{"product_key":1}', "product_key has to be"),
+        (b'{"product_key":"a","x":1}', "'x' is not known"),
+        (b'{"product_key":"a/b"}', "is not 1 to 20"),
+        (b'{"product_key":"+"}', "is not 1 to 20"),
+    ],
+)
 def test_bad_requests_are_told_what_is_wrong(still_world, body, problem):
     status, data = ask(still_world, "POST", "/api/products", body, {TOKEN_HEADER: still_world.cloud.config.token})
     assert status == 400
@@ -123,13 +154,21 @@ def test_bad_requests_are_told_what_is_wrong(still_world, body, problem):
     assert [one["product_key"] for one in still_world.client.status()["products"]] in ([], [PRODUCT])
 
 
-@pytest.mark.parametrize("values, problem", [
-    ({"file": "ota_rtos_ota.bin.xz"}, "takes no file named"), ({"file": "a.exe"}, "takes no file named"),
-    ({"version": "1 0"}, "contains"), ({"version": "x" * 64}, "63"), ({"name": "x" * 41}, "1 to 40"),
-    ({"module": "a/b"}, "module name"), ({"sign_method": "crc"}, "signMethod"),
-    ({"source_version": "app-1.0.1"}, "diff is from"), ({"product": "other"}, "no product"),
-    ({"file": "中文" * 20 + ".bin"}, "the url has"),
-])
+@pytest.mark.parametrize(
+    "values, problem",
+    [
+        ({"file": "ota_rtos_ota.bin.xz"}, "takes no file named"),
+        ({"file": "a.exe"}, "takes no file named"),
+        ({"version": "1 0"}, "contains"),
+        ({"version": "x" * 64}, "63"),
+        ({"name": "x" * 41}, "1 to 40"),
+        ({"module": "a/b"}, "module name"),
+        ({"sign_method": "crc"}, "signMethod"),
+        ({"source_version": "app-1.0.1"}, "diff is from"),
+        ({"product": "other"}, "no product"),
+        ({"file": "中文" * 20 + ".bin"}, "the url has"),
+    ],
+)
 def test_uploads_against_the_platforms_rules_are_refused(still_world, values, problem):
     still_world.client.add_product(PRODUCT)
     with pytest.raises((SettingsError, FormatError), match=problem):
@@ -151,8 +190,10 @@ def test_who_may_be_pushed_to(world):
     diff = world.upload(IMAGE, "app-1.0.2", name="diff", source_version="app-1.0.0")
     world.push(package, "three", wait=False, timeout=100)
     started = world.client.start_job(package=diff, kind="verify", device_names=["two", "three", "one"])
-    assert started["skipped"] == {"two": "reported app-1.0.1, and the diff is from app-1.0.0",
-                                  "three": "is in another task that has not ended"}
+    assert started["skipped"] == {
+        "two": "reported app-1.0.1, and the diff is from app-1.0.0",
+        "three": "is in another task that has not ended",
+    }
     started = world.client.start_job(package=package, kind="verify", device_names=["two"])
     assert started["skipped"] == {"two": "runs app-1.0.1 already"}
     with pytest.raises(SettingsError, match="named 'diff' already"):

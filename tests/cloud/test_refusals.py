@@ -53,9 +53,16 @@ def test_nobody_logs_in_as_the_platform(world):
 def test_what_is_no_mqtt_and_no_tls_is_hung_up_on(world):
     port = world.cloud.config.mqtt_port
     context = client_context(str(world.folder / "ca.pem"))
-    for bytes_sent in (b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\xff\xff", b"\x10\x02\x00\x00", b"\x10\xff\xff\x7f"):
-        with socket.create_connection(("127.0.0.1", port)) as plain, \
-                context.wrap_socket(plain, server_hostname="127.0.0.1") as link:
+    for bytes_sent in (
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x10\xff\xff\xff\xff\xff",
+        b"\x10\x02\x00\x00",
+        b"\x10\xff\xff\x7f",
+    ):
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as link,
+        ):
             link.sendall(bytes_sent)
             assert link.recv(100) == b""
     with socket.create_connection(("127.0.0.1", port)) as plain:
@@ -68,10 +75,10 @@ def test_what_is_no_mqtt_and_no_tls_is_hung_up_on(world):
     world.online(model)  # the gate is still there
 
 
-@pytest.mark.parametrize("hosts, ends, problem", [
-    (["127.0.0.1"], -DAY, "certificate has expired"),
-    (["other.example"], DAY, "is not valid for '127.0.0.1'"),
-])
+@pytest.mark.parametrize(
+    "hosts, ends, problem",
+    [(["127.0.0.1"], -DAY, "certificate has expired"), (["other.example"], DAY, "is not valid for '127.0.0.1'")],
+)
 def test_a_server_with_a_bad_certificate_gets_no_login(world, hosts, ends, problem):
     (identity,) = world.register("one")
     ca = home._authority(world.folder, NOW)
@@ -151,11 +158,15 @@ def test_secure_upgrade_signs_what_devices_with_the_clouds_key_take_and_no_other
     assert world.package_state(package) == "FAILED"
 
 
-@pytest.mark.parametrize("image, device, step, verdict", [
-    (build(PAYLOAD, sign=OTHER.sign_hash), LOCAL, -3, DeviceVerdict.OTA_VERIFY_RSA_FAIL),
-    (PAYLOAD, LOCAL, -2, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
-    (IMAGE, LOCAL._replace(partition_size=1000), -4, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL),
-], ids=["another key", "no trailer", "no room"])
+@pytest.mark.parametrize(
+    "image, device, step, verdict",
+    [
+        (build(PAYLOAD, sign=OTHER.sign_hash), LOCAL, -3, DeviceVerdict.OTA_VERIFY_RSA_FAIL),
+        (PAYLOAD, LOCAL, -2, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
+        (IMAGE, LOCAL._replace(partition_size=1000), -4, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL),
+    ],
+    ids=["another key", "no trailer", "no room"],
+)
 def test_an_image_that_the_device_refuses_fails_and_stays_off_the_batch(world, image, device, step, verdict):
     (one,) = world.register("one")
     model = world.device(one, device=device)

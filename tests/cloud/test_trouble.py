@@ -210,8 +210,11 @@ def test_a_gateway_and_its_three_sub_devices(world):
 
 def test_a_module_of_a_device(world):
     (identity,) = world.register("one", secure=True)
-    model = world.device(identity, device=LOCAL._replace(public_key=world.cloud.signer.public_key),
-                         versions={"default": "app-1.0.0", "js": "js-1.0.0"})
+    model = world.device(
+        identity,
+        device=LOCAL._replace(public_key=world.cloud.signer.public_key),
+        versions={"default": "app-1.0.0", "js": "js-1.0.0"},
+    )
     world.online(model)
     task = world.push(world.upload(b"print(1)\n" * 300, "js-1.0.1", module="js"), "one")["one"]
     assert task["state"] == "SUCCEEDED"
@@ -222,11 +225,24 @@ def test_a_module_of_a_device(world):
 @pytest.fixture
 def namespace(require_tool, monkeypatch):
     """The command's start that runs it in a network namespace of its own, which ends with it."""
-    start = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo mtu 1500 gso_max_segs 1 up && exec "$@"', "sh"]
+    start = [
+        "unshare",
+        "--map-root-user",
+        "--net",
+        "sh",
+        "-c",
+        'ip link set lo mtu 1500 gso_max_segs 1 up && exec "$@"',
+        "sh",
+    ]
     monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
     found = all(shutil.which(name) for name in ("unshare", "ip", "tc"))
-    works = found and subprocess.run([*start, "tc", "qdisc", "add", "dev", "lo", "root", "htb"], check=False,
-                                     capture_output=True).returncode == 0
+    works = (
+        found
+        and subprocess.run(
+            [*start, "tc", "qdisc", "add", "dev", "lo", "root", "htb"], check=False, capture_output=True
+        ).returncode
+        == 0
+    )
     require_tool("a network namespace with tc's htb", works, "Linux, and apt-get install util-linux iproute2")
     return start
 
@@ -234,9 +250,14 @@ def namespace(require_tool, monkeypatch):
 @pytest.mark.parametrize("link", ["ble", "nb-iot", "4g"])
 def test_a_link_of_the_kernels_own_that_drops_packets(namespace, cloud_keys, tools, tmp_path, link):
     script = Path(__file__).with_name("behind_a_link.py")
-    done = subprocess.run([*namespace, sys.executable, script, tmp_path / "云 cloud", cloud_keys, link], capture_output=True,
-                          text=True, check=False, timeout=HANGS,
-                          env={**os.environ, "PYTHONPATH": str(script.parent.parent)})
+    done = subprocess.run(
+        [*namespace, sys.executable, script, tmp_path / "云 cloud", cloud_keys, link],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANGS,
+        env={**os.environ, "PYTHONPATH": str(script.parent.parent)},
+    )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["state"] == "SUCCEEDED"

@@ -50,13 +50,16 @@ def test_xz_image_goes_well():
     assert (unknown.ok, unknown.judged) == (True, False)
 
 
-@pytest.mark.parametrize("stream, says", [
-    (xz_c(CODE, "--check=crc64", "--lzma2=dict=32KiB"), "check CRC64"),
-    (xz_c(CODE, "--check=crc32", "--armthumb", "--lzma2=dict=32KiB"), "filters armthumb, lzma2"),
-    (xz_c(CODE, "--check=crc32", "--lzma2=dict=64KiB"), "a dictionary of 65536 bytes; the device has 32768"),
-    (xz.compress(CODE)[:5000], "cut short"),
-    (xz.compress(CODE)[:3000] + b"\0" + xz.compress(CODE)[3001:], "damaged"),
-])
+@pytest.mark.parametrize(
+    "stream, says",
+    [
+        (xz_c(CODE, "--check=crc64", "--lzma2=dict=32KiB"), "check CRC64"),
+        (xz_c(CODE, "--check=crc32", "--armthumb", "--lzma2=dict=32KiB"), "filters armthumb, lzma2"),
+        (xz_c(CODE, "--check=crc32", "--lzma2=dict=64KiB"), "a dictionary of 65536 bytes; the device has 32768"),
+        (xz.compress(CODE)[:5000], "cut short"),
+        (xz.compress(CODE)[:3000] + b"\0" + xz.compress(CODE)[3001:], "damaged"),
+    ],
+)
 def test_streams_that_the_boot_stage_cannot_decode(stream, says):
     # The agent accepts every one of them: only the boot stage looks inside.
     rule, name, code, detail = last(judge_update(image_of(stream), partition_size=ROOM))
@@ -67,7 +70,11 @@ def test_streams_that_the_boot_stage_cannot_decode(stream, says):
 def test_what_it_decodes_to_has_to_fit():
     image = image_of(xz.compress(CODE))
     assert last(judge_update(image, partition_size=19_999)) == (
-        "xz result", "OTA_XZ_UNCOMP_FAIL", -12, "it decodes to 20000 bytes; there is room for 19999")
+        "xz result",
+        "OTA_XZ_UNCOMP_FAIL",
+        -12,
+        "it decodes to 20000 bytes; there is room for 19999",
+    )
     bomb = image_of(xz.encode(bytes(UNPACKED_MAX + 1), xz.PRESET_9E, 32768))
     assert last(judge_update(bomb))[0] == "xz result"
 
@@ -86,7 +93,11 @@ def test_another_base():
     rule, name, code, detail = last(judge_update(PATCH, partition_size=ROOM, base=other))
     assert (rule, name, code) == ("in place", "OTA_NB_CRC_COMP_FAIL", -9)
     assert detail.startswith("section at byte 0: ")
-    assert last(judge_update(PATCH, partition_size=ROOM, base=bytes(ROOM + 1)))[:3] == ("in place", "OTA_NB_READ_OLD_FAIL", -6)
+    assert last(judge_update(PATCH, partition_size=ROOM, base=bytes(ROOM + 1)))[:3] == (
+        "in place",
+        "OTA_NB_READ_OLD_FAIL",
+        -6,
+    )
 
 
 SIZE = 0x1000
@@ -104,22 +115,50 @@ def damaged(which):
     return good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :]
 
 
-@pytest.mark.parametrize("patch, rule, name, code, says", [
-    (section()[:40], "diff", "OTA_NB_HEADER_FAIL", -2, "cut short"),
-    (section() + b"trailing bytes", "diff", "OTA_NB_HEADER_FAIL", -2, "bytes stand behind the last section"),
-    (b"BSDIFF40" + integer(-1) * 5, "diff", "OTA_NB_HEADER_FAIL", -2, "the file does not"),
-    (section(compress=lambda data: xz_c(data, "--check=crc64", "--lzma2=dict=16KiB")), "diff", "OTA_NB_READ_CTRL_FAIL", -4, "ctrl: "),
-    (make_section(bytes(0x41000), [(0, 0x41000, 0)], b"", bytes(0x41000)), "diff", "OTA_NB_WRITE_DATA_FAIL", -8, "buffer takes 1..262144"),
-    (make_section(bytes(SIZE), [(0, SIZE, 0)], b"", bytes(SIZE)) * (ROOM // SIZE + 1), "diff", "OTA_NB_WRITE_DATA_FAIL", -8, "makes more than the 524288 bytes"),
-    (section([(0, SIZE - 1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "make 4095 of 4096 bytes"),
-    (section([(0, -1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "copies -1"),
-    (section([(SIZE, 0, 0)], b"short"), "in place", "OTA_NB_READ_DIFF_FAIL", -5, "streams hold 5 and"),
-    (section(extra=b"short"), "in place", "OTA_NB_READ_EXTRA_FAIL", -7, "streams hold 0 and 5"),
-    (section([(0, 0, ROOM), (SIZE, 0, 0)], bytes(SIZE)), "in place", "OTA_NB_READ_OLD_FAIL", -6, "of a flash with 524288 bytes"),
-    (section(crc=1), "in place", "OTA_NB_CRC_COMP_FAIL", -9, "another CRC-16"),
-    (damaged(0), None, "OTA_NB_READ_CTRL_FAIL", -4, "ctrl"), (damaged(1), None, "OTA_NB_READ_DIFF_FAIL", -5, "diff"),
-    (damaged(2), None, "OTA_NB_READ_EXTRA_FAIL", -7, "extra"),
-])
+@pytest.mark.parametrize(
+    "patch, rule, name, code, says",
+    [
+        (section()[:40], "diff", "OTA_NB_HEADER_FAIL", -2, "cut short"),
+        (section() + b"trailing bytes", "diff", "OTA_NB_HEADER_FAIL", -2, "bytes stand behind the last section"),
+        (b"BSDIFF40" + integer(-1) * 5, "diff", "OTA_NB_HEADER_FAIL", -2, "the file does not"),
+        (
+            section(compress=lambda data: xz_c(data, "--check=crc64", "--lzma2=dict=16KiB")),
+            "diff",
+            "OTA_NB_READ_CTRL_FAIL",
+            -4,
+            "ctrl: ",
+        ),
+        (
+            make_section(bytes(0x41000), [(0, 0x41000, 0)], b"", bytes(0x41000)),
+            "diff",
+            "OTA_NB_WRITE_DATA_FAIL",
+            -8,
+            "buffer takes 1..262144",
+        ),
+        (
+            make_section(bytes(SIZE), [(0, SIZE, 0)], b"", bytes(SIZE)) * (ROOM // SIZE + 1),
+            "diff",
+            "OTA_NB_WRITE_DATA_FAIL",
+            -8,
+            "makes more than the 524288 bytes",
+        ),
+        (section([(0, SIZE - 1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "make 4095 of 4096 bytes"),
+        (section([(0, -1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "copies -1"),
+        (section([(SIZE, 0, 0)], b"short"), "in place", "OTA_NB_READ_DIFF_FAIL", -5, "streams hold 5 and"),
+        (section(extra=b"short"), "in place", "OTA_NB_READ_EXTRA_FAIL", -7, "streams hold 0 and 5"),
+        (
+            section([(0, 0, ROOM), (SIZE, 0, 0)], bytes(SIZE)),
+            "in place",
+            "OTA_NB_READ_OLD_FAIL",
+            -6,
+            "of a flash with 524288 bytes",
+        ),
+        (section(crc=1), "in place", "OTA_NB_CRC_COMP_FAIL", -9, "another CRC-16"),
+        (damaged(0), None, "OTA_NB_READ_CTRL_FAIL", -4, "ctrl"),
+        (damaged(1), None, "OTA_NB_READ_DIFF_FAIL", -5, "diff"),
+        (damaged(2), None, "OTA_NB_READ_EXTRA_FAIL", -7, "extra"),
+    ],
+)
 def test_diffs_that_the_boot_stage_refuses(patch, rule, name, code, says):
     found = last(judge_update(patch, partition_size=ROOM, base=OLD))
     assert found[1:3] == (name, code)

@@ -41,8 +41,7 @@ FORMS = {
     ),
     "names inside longer ones": build_elf([DATA], [PUBN, PUBE], tail_merge=True),
     "after link-time optimisation": build_elf(
-        [DATA],
-        [Symbol("ota_pubn_buf.lto_priv.0", PUBN.value, 256), Symbol("ota_pube_buf.lto_priv.12", PUBE.value, 3)],
+        [DATA], [Symbol("ota_pubn_buf.lto_priv.0", PUBN.value, 256), Symbol("ota_pube_buf.lto_priv.12", PUBE.value, 3)]
     ),
     "beside an undefined reference": build_elf([DATA], [Symbol("ota_pubn_buf", 0, 0, UNDEF), PUBN, PUBE]),
     "twice the same symbol": build_elf([DATA], [PUBN, PUBN, PUBE]),

@@ -20,19 +20,42 @@ FLASH, RAM = 0x3400_0000, 0x2000_0000
 NAMES = (".vectors", ".code", ".consts", ".vars", ".noinit", ".zero", ".fast.code", ".tags")
 
 sections = st.lists(
-    st.fixed_dictionaries({
-        "name": st.sampled_from(NAMES),
-        "size": st.sampled_from((0, 0, 1, 3, 4, 17, 64, 300)),
-        "kind": st.sampled_from(("progbits", "progbits", "progbits", "nobits", "note", "init_array")),
-        "allocated": st.sampled_from((True, True, True, False)),
-        "in_ram": st.booleans(),
-        "stored_at": st.sampled_from((None, None, 0x1000, 0x2345, 0x40)),
-        "gap": st.sampled_from((0, 0, 1, 16, 4000)),
-    }), min_size=1, max_size=7, unique_by=lambda one: one["name"])
-options = st.lists(st.sampled_from((
-    ("-R", ".noinit"), ("-R", ".f*"), ("--remove-section=.vars",), ("-R.consts",), ("-j", ".code"), ("-j", ".v?rs"),
-    ("--only-section=.*c*",), ("--gap-fill", "0xff"), ("--gap-fill=0",), ("--gap-fill=0377",), ("--gap-fill", "165"),
-    ("-S",), ("-g",), ("--strip-all",))), max_size=3)
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(NAMES),
+            "size": st.sampled_from((0, 0, 1, 3, 4, 17, 64, 300)),
+            "kind": st.sampled_from(("progbits", "progbits", "progbits", "nobits", "note", "init_array")),
+            "allocated": st.sampled_from((True, True, True, False)),
+            "in_ram": st.booleans(),
+            "stored_at": st.sampled_from((None, None, 0x1000, 0x2345, 0x40)),
+            "gap": st.sampled_from((0, 0, 1, 16, 4000)),
+        }
+    ),
+    min_size=1,
+    max_size=7,
+    unique_by=lambda one: one["name"],
+)
+options = st.lists(
+    st.sampled_from(
+        (
+            ("-R", ".noinit"),
+            ("-R", ".f*"),
+            ("--remove-section=.vars",),
+            ("-R.consts",),
+            ("-j", ".code"),
+            ("-j", ".v?rs"),
+            ("--only-section=.*c*",),
+            ("--gap-fill", "0xff"),
+            ("--gap-fill=0",),
+            ("--gap-fill=0377",),
+            ("--gap-fill", "165"),
+            ("-S",),
+            ("-g",),
+            ("--strip-all",),
+        )
+    ),
+    max_size=3,
+)
 page_sizes = st.sampled_from((0x10, 0x1000, 0x10000))
 
 
@@ -42,8 +65,11 @@ def linked(folder, described, page_size):
     for number, one in enumerate(described):
         flags = "aw" if one["allocated"] else ""
         code.append(f'.section {one["name"]}, "{flags}", %{one["kind"]}')
-        fill = f".space {one['size']}" if one["size"] and one["kind"] == "nobits" else (
-            "\n".join(f".byte {(number * 37 + at * 11 + 5) % 256}" for at in range(one["size"])))
+        fill = (
+            f".space {one['size']}"
+            if one["size"] and one["kind"] == "nobits"
+            else ("\n".join(f".byte {(number * 37 + at * 11 + 5) % 256}" for at in range(one["size"])))
+        )
         code.append(fill)
         base = RAM if one["in_ram"] else FLASH
         address = base + 0x1_0000 * number + one["gap"]
@@ -54,16 +80,26 @@ def linked(folder, described, page_size):
     (folder / "in.s").write_text("\n".join(code) + "\n")
     (folder / "in.ld").write_text("SECTIONS {\n" + "\n".join(script) + "\n}\n")
     subprocess.run([PREFIX + "as", "-o", "in.o", "in.s"], cwd=folder, capture_output=True, check=True)
-    done = subprocess.run([PREFIX + "ld", "-e", "0", "-z", f"max-page-size={page_size}", "-T", "in.ld", "-o", "in.elf", "in.o"],
-                          cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PREFIX + "ld", "-e", "0", "-z", f"max-page-size={page_size}", "-T", "in.ld", "-o", "in.elf", "in.o"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return (folder / "in.elf").read_bytes() if done.returncode == 0 else None
 
 
 def by_objcopy(folder, elf, arguments):
     """What the real objcopy makes of an ELF; None where it refuses or the result is too large to look at."""
     (folder / "in.elf").write_bytes(elf)
-    done = subprocess.run([PREFIX + "objcopy", *arguments, "-O", "binary", "in.elf", "out.bin"], cwd=folder,
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PREFIX + "objcopy", *arguments, "-O", "binary", "in.elf", "out.bin"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     path = folder / "out.bin"
     return path.read_bytes() if done.returncode == 0 and path.exists() and path.stat().st_size <= SIZE_MAX else None
 
@@ -91,13 +127,25 @@ def test_same_bytes_as_objcopy(described, chosen, page_size):
 
 segments = st.builds(
     elf_builder.Segment,
-    first=st.integers(0, 2), last=st.integers(0, 3), load_address=st.sampled_from((0, 0x1000, 0x9000, 0x9100)),
-    type=st.sampled_from((1, 1, 1, 7, 6, 4)), extra=st.sampled_from((0, 0, 64)))
-written = st.lists(st.builds(
-    elf_builder.Section,
-    name=st.sampled_from(NAMES), data=st.binary(max_size=40), type=st.sampled_from((1, 1, 8, 7, 14, 0x70000001)),
-    flags=st.sampled_from((2, 2, 3, 0, 6, 0x402)), address=st.sampled_from((0x1000, 0x1010, 0x1100, 0x2000, 0x8000))),
-    min_size=1, max_size=4, unique_by=lambda one: one.name)
+    first=st.integers(0, 2),
+    last=st.integers(0, 3),
+    load_address=st.sampled_from((0, 0x1000, 0x9000, 0x9100)),
+    type=st.sampled_from((1, 1, 1, 7, 6, 4)),
+    extra=st.sampled_from((0, 0, 64)),
+)
+written = st.lists(
+    st.builds(
+        elf_builder.Section,
+        name=st.sampled_from(NAMES),
+        data=st.binary(max_size=40),
+        type=st.sampled_from((1, 1, 8, 7, 14, 0x70000001)),
+        flags=st.sampled_from((2, 2, 3, 0, 6, 0x402)),
+        address=st.sampled_from((0x1000, 0x1010, 0x1100, 0x2000, 0x8000)),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda one: one.name,
+)
 
 
 @settings(deadline=None, max_examples=150)
@@ -136,7 +184,15 @@ def test_damaged_elf_files_are_read_or_refused(made, data):
 
 def test_sections_are_taken_not_segments(tmp_path):
     """With pages of 64 KiB the first segment begins with the ELF's own headers."""
-    text = {"name": ".text", "size": 300, "kind": "progbits", "allocated": True, "in_ram": False, "stored_at": None, "gap": 16}
+    text = {
+        "name": ".text",
+        "size": 300,
+        "kind": "progbits",
+        "allocated": True,
+        "in_ram": False,
+        "stored_at": None,
+        "gap": 16,
+    }
     elf = linked(tmp_path, [text], 0x10000)
     assert len(flat_binary(elf)) == 300
     assert flat_binary(elf) == by_objcopy(tmp_path, elf, [])
@@ -144,7 +200,10 @@ def test_sections_are_taken_not_segments(tmp_path):
 
 def test_more_than_a_flash_is_refused():
     """RAM without a load address in flash: objcopy writes hundreds of MiB."""
-    apart = [elf_builder.Section(".text", b"1234", address=0x1000), elf_builder.Section(".data", b"5678", address=0x2000_0000)]
+    apart = [
+        elf_builder.Section(".text", b"1234", address=0x1000),
+        elf_builder.Section(".data", b"5678", address=0x2000_0000),
+    ]
     with pytest.raises(FormatError, match=f"the most is {SIZE_MAX}") as caught:
         flat_binary(elf_builder.build_elf(apart))
     assert "AT>" in caught.value.remedy
@@ -152,7 +211,10 @@ def test_more_than_a_flash_is_refused():
 
 
 def test_sections_that_overlap_are_refused():
-    twice = [elf_builder.Section(".code", b"1234", address=0x1000), elf_builder.Section(".vars", b"5678", address=0x1003)]
+    twice = [
+        elf_builder.Section(".code", b"1234", address=0x1000),
+        elf_builder.Section(".vars", b"5678", address=0x1003),
+    ]
     with pytest.raises(FormatError, match=r"\.code and \.vars of the ELF file overlap at the load address 0x1003"):
         flat_binary(elf_builder.build_elf(twice))
 
@@ -162,10 +224,24 @@ def test_nothing_to_load_is_refused():
         flat_binary(elf_builder.build_elf([elf_builder.Section(".bss", size=20, type=elf_builder.NOBITS)]))
 
 
-@pytest.mark.parametrize("arguments", [
-    ["--set-section-flags", ".bss=alloc"], ["--pad-to=0x1000"], ["-O", "ihex"], ["--output-target=srec"], ["-b", "1"],
-    ["-R"], ["--gap-fill", "x"], ["--gap-fill=09"], ["-R", "!.text"], ["-j", ".te[x]t"], ["in.elf"], ["--change-addresses", "4"],
-    ["-R", ""]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--set-section-flags", ".bss=alloc"],
+        ["--pad-to=0x1000"],
+        ["-O", "ihex"],
+        ["--output-target=srec"],
+        ["-b", "1"],
+        ["-R"],
+        ["--gap-fill", "x"],
+        ["--gap-fill=09"],
+        ["-R", "!.text"],
+        ["-j", ".te[x]t"],
+        ["in.elf"],
+        ["--change-addresses", "4"],
+        ["-R", ""],
+    ],
+)
 def test_options_whose_effect_is_not_known_are_refused(arguments):
     with pytest.raises(BuildError, match="cannot be proven") as caught:
         parse_objcopy(arguments)

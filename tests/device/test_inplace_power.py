@@ -111,7 +111,9 @@ def test_wrong_base_stops_at_the_first_section():
 
 
 def test_diff_against_the_old_payload_alone_bricks():
-    swapped = [make_section(OLD[at : at + 0x1000], [(0, 0, at), (0x1000, 0, 0)], bytes(0x1000), b"") for at in (0x1000, 0)]
+    swapped = [
+        make_section(OLD[at : at + 0x1000], [(0, 0, at), (0x1000, 0, 0)], bytes(0x1000), b"") for at in (0x1000, 0)
+    ]
     wrong = b"".join(swapped)
     one = device(wrong)
     with pytest.raises(FormatError, match="another CRC-16"):

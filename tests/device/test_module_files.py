@@ -34,8 +34,10 @@ def push_of(data, *, method="SHA256", signed_by=SIGNER, **more):
 
 
 def laid_out(*files, digest=None):
-    body = b"".join(struct.pack("<II", 24 + len(name), len(data)) + (digest or hashlib.md5(data).digest()) + name + data
-                    for name, data in files)
+    body = b"".join(
+        struct.pack("<II", 24 + len(name), len(data)) + (digest or hashlib.md5(data).digest()) + name + data
+        for name, data in files
+    )
     return struct.pack("<HHI", len(files), 1, 8 + len(body)) + body
 
 
@@ -55,18 +57,21 @@ def test_without_a_push_nothing_is_judged_but_the_names():
     assert [one.rule for one in judgement.findings if one.judged] == ["size", "names"]
 
 
-@pytest.mark.parametrize("device, push, verdict", [
-    (LOCAL, push_of(PACK, signed_by=None), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
-    (LOCAL, push_of(PACK, digestsign=""), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
-    (LOCAL, push_of(PACK, digestsign=base64.b64encode(bytes(256)).decode()), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
-    (LOCAL, push_of(PACK, signed_by=signer("other-private.pem")), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
-    (LOCAL, push_of(PACK, digestsign="?"), DeviceVerdict.OTA_TRANSPORT_PAR_FAIL),
-    (LOCAL, push_of(PACK + b"x", size=len(PACK)), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
-    (LOCAL, push_of(PACK, sign="0" * 64), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
-    (CLOUD, push_of(PACK, method="Md5", sign="0" * 32), DeviceVerdict.OTA_VERIFY_MD5_FAIL),
-    (LOCAL, push_of(PACK, size=1), DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
-    (LOCAL, push_of(PACK, sign_method="SHA1"), DeviceVerdict.OTA_TRANSPORT_PAR_FAIL),
-])
+@pytest.mark.parametrize(
+    "device, push, verdict",
+    [
+        (LOCAL, push_of(PACK, signed_by=None), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
+        (LOCAL, push_of(PACK, digestsign=""), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
+        (LOCAL, push_of(PACK, digestsign=base64.b64encode(bytes(256)).decode()), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
+        (LOCAL, push_of(PACK, signed_by=signer("other-private.pem")), DeviceVerdict.OTA_VERIFY_RSA_FAIL),
+        (LOCAL, push_of(PACK, digestsign="?"), DeviceVerdict.OTA_TRANSPORT_PAR_FAIL),
+        (LOCAL, push_of(PACK + b"x", size=len(PACK)), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
+        (LOCAL, push_of(PACK, sign="0" * 64), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
+        (CLOUD, push_of(PACK, method="Md5", sign="0" * 32), DeviceVerdict.OTA_VERIFY_MD5_FAIL),
+        (LOCAL, push_of(PACK, size=1), DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
+        (LOCAL, push_of(PACK, sign_method="SHA1"), DeviceVerdict.OTA_TRANSPORT_PAR_FAIL),
+    ],
+)
 def test_refused(device, push, verdict):
     judgement = judge_module(device, PACK, push=push)
     assert judgement.verdict is verdict
@@ -81,13 +86,22 @@ def test_cloud_mode_skips_the_signature_that_is_not_there():
 
 def test_version_order_counts_for_modules_too():
     device = Device(SIGNER.public_key, local_rsa=True, version="1.0.9")
-    assert judge_module(device, PACK, version="1.0.10", push=push_of(PACK)).verdict is DeviceVerdict.OTA_TRANSPORT_VER_FAIL
+    assert (
+        judge_module(device, PACK, version="1.0.10", push=push_of(PACK)).verdict is DeviceVerdict.OTA_TRANSPORT_VER_FAIL
+    )
 
 
-@pytest.mark.parametrize("names, says", [
-    ([b"../etc/passwd"], "the part '..'"), ([b"/etc/passwd"], "is empty, absolute"), ([b"a\0b"], "contains"),
-    ([b"n" * 63], "has 63 bytes; a device has room for 62"), ([b"\xff"], "is not UTF-8"), ([b"a", b"A"], "the same file"),
-])
+@pytest.mark.parametrize(
+    "names, says",
+    [
+        ([b"../etc/passwd"], "the part '..'"),
+        ([b"/etc/passwd"], "is empty, absolute"),
+        ([b"a\0b"], "contains"),
+        ([b"n" * 63], "has 63 bytes; a device has room for 62"),
+        ([b"\xff"], "is not UTF-8"),
+        ([b"a", b"A"], "the same file"),
+    ],
+)
 def test_names_that_leave_the_folder_are_refused_though_signed(names, says):
     data = laid_out(*((name, b"") for name in names))
     judgement = judge_module(LOCAL, data, push=push_of(data))

@@ -177,20 +177,23 @@ def test_field_is_named():
 # --- a hardened device's order
 
 
-@pytest.mark.parametrize("new, current, taken", [
-    ("app-1.0.10", "app-1.0.9", True),
-    ("app-1.0.9", "app-1.0.10", False),
-    ("app-1.0.9", "app-1.0.9", False),
-    ("app-1.0.09", "app-1.0.9", False),  # the same number
-    ("app-1.0.9", "app-1.0", True),
-    ("app-1.0", "app-1.0.9", False),
-    ("app-2", "app-1.9.9", True),
-    ("app-b", "app-a", True),
-    ("app-1", "app--", True),  # a digit against another byte: by their codes
-    ("9" * 5000, "8" * 5000, True),
-    ("1", "", True),
-    ("", "", False),
-])
+@pytest.mark.parametrize(
+    "new, current, taken",
+    [
+        ("app-1.0.10", "app-1.0.9", True),
+        ("app-1.0.9", "app-1.0.10", False),
+        ("app-1.0.9", "app-1.0.9", False),
+        ("app-1.0.09", "app-1.0.9", False),  # the same number
+        ("app-1.0.9", "app-1.0", True),
+        ("app-1.0", "app-1.0.9", False),
+        ("app-2", "app-1.9.9", True),
+        ("app-b", "app-a", True),
+        ("app-1", "app--", True),  # a digit against another byte: by their codes
+        ("9" * 5000, "8" * 5000, True),
+        ("1", "", True),
+        ("", "", False),
+    ],
+)
 def test_numbers_are_compared_as_numbers(new, current, taken):
     assert newer_by_numbers(new, current) is taken
 

@@ -19,7 +19,20 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 KILL = "kill"
 ERRORS = {"ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EACCES": errno.EACCES, "EIO": errno.EIO}
 FAULTS = (KILL, *ERRORS)
-CALLS = ("replace", "rename", "link", "symlink", "unlink", "remove", "rmdir", "mkdir", "chmod", "fsync", "utime", "truncate")
+CALLS = (
+    "replace",
+    "rename",
+    "link",
+    "symlink",
+    "unlink",
+    "remove",
+    "rmdir",
+    "mkdir",
+    "chmod",
+    "fsync",
+    "utime",
+    "truncate",
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -60,6 +73,7 @@ class Layer:
             if self._is_ours(target):
                 self._call(name)
             return original(target, *rest, **options)
+
         return call
 
     def _is_ours(self, target: Any) -> bool:
@@ -96,6 +110,7 @@ class Stream:
         def half() -> None:
             self._stream.write(data[: len(data) // 2])
             self._stream.flush()
+
         self._layer._call("write", half)
         return self._stream.write(data)
 
@@ -108,8 +123,15 @@ class Attempt(NamedTuple):
     calls: List[str]
 
 
-def attempt(work: Callable[[], Optional[int]], folder: Path, *, nth: int = 0, fault: str = KILL,
-            environment: Optional[Dict[str, str]] = None, report: Path) -> Attempt:
+def attempt(
+    work: Callable[[], Optional[int]],
+    folder: Path,
+    *,
+    nth: int = 0,
+    fault: str = KILL,
+    environment: Optional[Dict[str, str]] = None,
+    report: Path,
+) -> Attempt:
     """Run `work` in a process of its own, in `folder`; its status is that of SystemExit, or what it returns."""
     log = report / "output"
     counted = report / "calls"
@@ -124,8 +146,9 @@ def attempt(work: Callable[[], Optional[int]], folder: Path, *, nth: int = 0, fa
     return Attempt(code, log.read_text(encoding="utf-8", errors="replace"), counted.read_text(encoding="ascii").split())
 
 
-def _child(work: Callable[[], Optional[int]], layer: Layer, folder: Path, environment: Dict[str, str], log: Path,
-           counted: Path) -> None:
+def _child(
+    work: Callable[[], Optional[int]], layer: Layer, folder: Path, environment: Dict[str, str], log: Path, counted: Path
+) -> None:
     status = 70
     try:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -81,8 +81,11 @@ class Command(NamedTuple):
 
 def contents(folder: Path) -> Dict[str, bytes]:
     """Every file, also those being written; folders do not count, and databases are SQLite's own affair."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and ".sqlite" not in path.name}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".sqlite" not in path.name
+    }
 
 
 def visible(files: Dict[str, bytes]) -> Dict[str, bytes]:
@@ -129,8 +132,14 @@ class Scene:
 
     def run(self, folder: Path, nth: int = 0, fault: str = KILL, line: str = "") -> Attempt:
         """The command, or another `line`; the nth of its calls goes wrong."""
-        return attempt(lambda: self.chosen.work(line or self.chosen.line), folder, nth=nth, fault=fault, report=self._report,
-                       environment=WITH_AOS)
+        return attempt(
+            lambda: self.chosen.work(line or self.chosen.line),
+            folder,
+            nth=nth,
+            fault=fault,
+            report=self._report,
+            environment=WITH_AOS,
+        )
 
     def is_new(self, files: Dict[str, bytes]) -> bool:
         return set(files) == set(self.new) if self.chosen.random else files == self.new
@@ -146,7 +155,9 @@ def go_wrong(scene: Scene, fault: str) -> None:
         done = scene.run(folder, nth, fault)
         left = contents(folder)
         problems += [f"{where}: {problem}" for problem in judged(scene, fault, done, left)]
-        if scene.chosen.hidden or (left != scene.old and not scene.is_new(left)):  # else the next run is one like any other
+        if scene.chosen.hidden or (
+            left != scene.old and not scene.is_new(left)
+        ):  # else the next run is one like any other
             problems += [f"{where}: {problem}" for problem in mended(scene, folder)]
     assert not problems, "\n".join(problems)
 

@@ -53,21 +53,35 @@ TEMPLATES = load_templates()
 
 def build(folder: Path):
     """What `aos make` has us do in ``folder``: read the settings, render, make the release."""
+
     def work():
         try:
-            settings = resolve([read_def_config((folder / "package.yaml").read_text("utf-8"), "package.yaml")], schema=SCHEMA,
-                               solution_dir=str(folder), secrets=Secrets())
+            settings = resolve(
+                [read_def_config((folder / "package.yaml").read_text("utf-8"), "package.yaml")],
+                schema=SCHEMA,
+                solution_dir=str(folder),
+                secrets=Secrets(),
+            )
             out = folder / "out" / "ota"
-            site = Site(image=str(folder / "release" / "ota_rtos_ota.bin"), manifest=str(folder / "release" / "ota_rtos_ota.json"),
-                               payload=str(folder / "ota_rtos.bin"), state=str(out / "state.json"), solution="s")
+            site = Site(
+                image=str(folder / "release" / "ota_rtos_ota.bin"),
+                manifest=str(folder / "release" / "ota_rtos_ota.json"),
+                payload=str(folder / "ota_rtos.bin"),
+                state=str(out / "state.json"),
+                solution="s",
+            )
             release_build.recover(site)
             for name in ("otaappdemo.c", "ota_hal_digest.c"):
-                transaction.write_file(out / name, rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES))
+                transaction.write_file(
+                    out / name,
+                    rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES),
+                )
             release_build.settle(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
             return 1
         return 0
+
     return work
 
 
@@ -102,8 +116,9 @@ def outputs(files):
     return {name: data for name, data in files.items() if name.startswith("release/")}
 
 
-@pytest.mark.parametrize("fault", [
-    pytest.param(fault, marks=[] if fault == KILL else [pytest.mark.faults]) for fault in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[] if fault == KILL else [pytest.mark.faults]) for fault in FAULTS]
+)
 def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
     work, report = start
     kept = tmp_path / "kept"
@@ -133,13 +148,23 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
         if fault != KILL and done.status == 0 and outputs(left) != outputs(new):
             problems.append(f"{where}: ends well without its outputs")
         state = json.loads(left.pop(STATE))  # says what may be there, too
-        problems += [f"{where}: no digest of {name}" for path, digests in state["outputs"].items() for name in [f"release/{Path(path).name}"]
-                     if name in left and hashlib.sha256(left[name]).hexdigest() not in digests.split(",")]
-        problems += [f"{where}: {name} is neither old nor new" for name, data in left.items() if data not in (old.get(name), new.get(name))]
+        problems += [
+            f"{where}: no digest of {name}"
+            for path, digests in state["outputs"].items()
+            for name in [f"release/{Path(path).name}"]
+            if name in left and hashlib.sha256(left[name]).hexdigest() not in digests.split(",")
+        ]
+        problems += [
+            f"{where}: {name} is neither old nor new"
+            for name, data in left.items()
+            if data not in (old.get(name), new.get(name))
+        ]
         if fault == KILL:
             # A build that begins, and gets no further: one of the sets is whole.
             shutil.copytree(work, tmp_path / "begun")
-            release_build.recover(Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload=""))
+            release_build.recover(
+                Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload="")
+            )
             if outputs(contents(tmp_path / "begun")) not in (outputs(old), outputs(new)):
                 problems.append(f"{where}: neither set is whole once the next build begins")
             shutil.rmtree(tmp_path / "begun")
@@ -160,8 +185,20 @@ def test_killed_from_outside_at_any_moment(tmp_path):
     (tmp_path / "key.pem").chmod(0o600)
 
     def sign(version):
-        return [sys.executable, "-m", "aos_ota_plugin", "sign", "p.bin", "--key", "key.pem", "--xz", "--version", version,
-                "-o", "out/i.bin"]
+        return [
+            sys.executable,
+            "-m",
+            "aos_ota_plugin",
+            "sign",
+            "p.bin",
+            "--key",
+            "key.pem",
+            "--xz",
+            "--version",
+            version,
+            "-o",
+            "out/i.bin",
+        ]
 
     def seconds_of(command):
         begin = time.monotonic()

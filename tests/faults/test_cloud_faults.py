@@ -45,7 +45,9 @@ HERE, QEMU = "127.0.0.1", "10.0.2.2"
 
 
 def platform(folder: Path) -> Platform:
-    return Platform(folder, SIGNER, publish=lambda *_: None, url_of=lambda package: f"https://127.0.0.1:1/{package.sha256}")
+    return Platform(
+        folder, SIGNER, publish=lambda *_: None, url_of=lambda package: f"https://127.0.0.1:1/{package.sha256}"
+    )
 
 
 class Within:
@@ -62,7 +64,9 @@ class Within:
         return [one._asdict() for one in self._platform.add_devices(product_key, names, gateway or None, again)]
 
     def upload(self, data, values):
-        added = self._platform.add_package(data, rules.Upload(values["product_key"], values["name"], values["file"], values["version"]))
+        added = self._platform.add_package(
+            data, rules.Upload(values["product_key"], values["name"], values["file"], values["version"])
+        )
         return {"package": added.number, "sha256": added.sha256, "digestsign": None}
 
 
@@ -117,22 +121,44 @@ def is_sound(folder: Path, host: str) -> None:
     assert home.read_config(folder).host == host
     home.load_context(folder)
     ca, server = (x509.load_pem_x509_certificate((folder / name).read_bytes()) for name in ("ca.pem", "server.pem"))
-    ca.public_key().verify(server.signature, server.tbs_certificate_bytes, padding.PKCS1v15(), server.signature_hash_algorithm)
+    ca.public_key().verify(
+        server.signature, server.tbs_certificate_bytes, padding.PKCS1v15(), server.signature_hash_algorithm
+    )
     assert certificates.is_good((folder / "server.pem").read_bytes(), home.new_config(host).hosts, NOW)
     assert load_signer((folder / "ota_key.pem").read_bytes(), file="k", passphrase=None).public_key.to_pem() == (
-        (folder / "ota_key.pub.pem").read_text())
+        (folder / "ota_key.pub.pem").read_text()
+    )
     private = {"cloud.json", "ca.key", "server.key", "ota_key.pem"}
     assert {path.name for path in folder.iterdir() if path.is_file() and path.stat().st_mode & 0o077 == 0} >= private
 
 
 COMMANDS = {
-    "register": Command("register demo one two --cloud cloud", a_cloud, again="is there already", random=True, hidden=True,
-                        check=registered),
-    "upload": Command("upload new.bin --product demo --version app-1.0.1 --cloud cloud", a_cloud, again="a package is named",
-                      before=("register demo one --cloud cloud",), hidden=True, check=uploaded),
+    "register": Command(
+        "register demo one two --cloud cloud",
+        a_cloud,
+        again="is there already",
+        random=True,
+        hidden=True,
+        check=registered,
+    ),
+    "upload": Command(
+        "upload new.bin --product demo --version app-1.0.1 --cloud cloud",
+        a_cloud,
+        again="a package is named",
+        before=("register demo one --cloud cloud",),
+        hidden=True,
+        check=uploaded,
+    ),
     "cloud": Command(HERE, work=set_up, random=True, each=True, check=lambda folder: is_sound(folder, HERE)),
-    "cloud, for another host": Command(QEMU, before=(HERE,), work=set_up, random=True, each=True, hidden=True,
-                                       check=lambda folder: is_sound(folder, QEMU)),
+    "cloud, for another host": Command(
+        QEMU,
+        before=(HERE,),
+        work=set_up,
+        random=True,
+        each=True,
+        hidden=True,
+        check=lambda folder: is_sound(folder, QEMU),
+    ),
 }
 
 
@@ -148,9 +174,14 @@ def scene(tmp_path, monkeypatch):
 OFTEN = {("register", KILL), ("register", "ENOSPC"), ("upload", KILL), ("cloud, for another host", KILL)}
 
 
-@pytest.mark.parametrize(("name", "fault"), [
-    pytest.param(name, fault, marks=[] if (name, fault) in OFTEN else [pytest.mark.faults])
-    for name in COMMANDS for fault in FAULTS])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        pytest.param(name, fault, marks=[] if (name, fault) in OFTEN else [pytest.mark.faults])
+        for name in COMMANDS
+        for fault in FAULTS
+    ],
+)
 def test_any_call_goes_wrong(scene, name, fault):
     go_wrong(scene(name), fault)
 
@@ -169,17 +200,28 @@ def test_a_change_of_host_that_was_killed_can_be_taken_back(scene):
 @pytest.mark.faults
 def test_a_cloud_that_is_killed_goes_on(tmp_path, require_tool, request):
     """A real cloud, a real kill -9: what somebody was told is there, and the next one starts and takes more."""
-    require_tool("mosquitto", shutil.which("mosquitto", path=os.pathsep.join(("/usr/sbin", os.environ["PATH"]))) is not None,
-                 "apt-get install mosquitto")
+    require_tool(
+        "mosquitto",
+        shutil.which("mosquitto", path=os.pathsep.join(("/usr/sbin", os.environ["PATH"]))) is not None,
+        "apt-get install mosquitto",
+    )
     require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
     chance, folder = random.Random(7), tmp_path / "云 cloud"
     told = Told()
-    scratch = tempfile.TemporaryDirectory(prefix="kill-")  # a killed cloud leaves its socket's folder; short, as such a path has to be
+    scratch = tempfile.TemporaryDirectory(
+        prefix="kill-"
+    )  # a killed cloud leaves its socket's folder; short, as such a path has to be
     request.addfinalizer(scratch.cleanup)
     for kills in range(10):
-        process = subprocess.Popen([sys.executable, "-m", "aos_ota_plugin", "cloud", str(folder)], cwd=tmp_path,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-                                   env={**os.environ, "TMPDIR": scratch.name})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aos_ota_plugin", "cloud", str(folder)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "TMPDIR": scratch.name},
+        )
         try:
             if kills < 4:  # while it sets itself up
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -230,7 +272,9 @@ class Told:
                 asking.add_devices("demo", [name])
                 self.devices.add(name)
                 data = random.Random(number).randbytes(50_000)
-                added = asking.upload(data, {"product_key": "demo", "version": "app-1.0.0", "name": name, "file": "x.bin"})
+                added = asking.upload(
+                    data, {"product_key": "demo", "version": "app-1.0.0", "name": name, "file": "x.bin"}
+                )
                 self.packages[name] = added["sha256"]
 
     def check(self, status, folder: Path) -> None:

@@ -22,11 +22,14 @@ from aos_ota_plugin.workspace.component_files import component_files, package_fo
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
+
 def solution(folder: Path) -> None:
     """A workspace with one solution, for `init`."""
     (folder / ".aos").write_bytes(b"")
     (folder / "solutions" / "s").mkdir(parents=True)
-    (folder / "solutions" / "s" / "package.yaml").write_bytes(b"name: s\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  - ota: master\n")
+    (folder / "solutions" / "s" / "package.yaml").write_bytes(
+        b"name: s\ndescription: d\ntype: solution\nhw_info:\ndepends:\n  - ota: master\n"
+    )
 
 
 def workspace(folder: Path) -> None:
@@ -46,21 +49,35 @@ COMMANDS: Dict[str, Command] = {
     "sign, for the first time": Command(SIGN.format("new.bin", "app-1.0.1") + " --xz"),
     "sign, xz and diff": Command(
         SIGN.format("new.bin", "app-1.0.2") + " --xz --diff --base-release base/image.json",
-        before=(SIGN.format("old.bin", "app-1.0.0").replace("out/", "base/"), SIGN.format("old.bin", "app-1.0.1") + " --xz")),
+        before=(
+            SIGN.format("old.bin", "app-1.0.0").replace("out/", "base/"),
+            SIGN.format("old.bin", "app-1.0.1") + " --xz",
+        ),
+    ),
     "sign, to be signed elsewhere": Command(
         "sign new.bin --public-key key.pub.pem --version app-1.0.1 --emit-digest out/request.json",
-        before=("sign old.bin --public-key key.pub.pem --version app-1.0.0 --emit-digest out/request.json",)),
-    "pack": Command("pack --app new.bin --fs old.bin --table table.c --key key.pem -o out",
-                    before=("pack --app old.bin --fs old.bin --table table.c --unsigned -o out",)),
+        before=("sign old.bin --public-key key.pub.pem --version app-1.0.0 --emit-digest out/request.json",),
+    ),
+    "pack": Command(
+        "pack --app new.bin --fs old.bin --table table.c --key key.pem -o out",
+        before=("pack --app old.bin --fs old.bin --table table.c --unsigned -o out",),
+    ),
     "pack-files": Command("pack-files files -o out/files.pack", before=("pack-files files/sub -o out/files.pack",)),
-    "unpack-files": Command("unpack-files files.pack -d out", before=("pack-files files -o files.pack",), again="is there already"),
+    "unpack-files": Command(
+        "unpack-files files.pack -d out", before=("pack-files files -o files.pack",), again="is there already"
+    ),
     "diff": Command("diff old.bin new.bin -o out/patch.bin", before=("diff new.bin old.bin -o out/patch.bin",)),
     "apply": Command("apply old.bin patch.bin -o out/new.bin", before=("diff old.bin new.bin -o patch.bin",)),
     "flash": Command("flash write_flash_gui/dld_cfg.yaml out/flash.bin"),
-    "approve": Command("approve new.bin --key key.pem -o out/approval.json",
-                       before=("approve old.bin --key key.pem -o out/approval.json",)),
-    "sbom": Command("sbom -C solutions/ota_demo -o out/list.json OTA_APP_VERSION=app-1.0.1", set_up=workspace,
-                    before=("sbom -C solutions/ota_demo -o out/list.json OTA_APP_VERSION=app-1.0.0",)),
+    "approve": Command(
+        "approve new.bin --key key.pem -o out/approval.json",
+        before=("approve old.bin --key key.pem -o out/approval.json",),
+    ),
+    "sbom": Command(
+        "sbom -C solutions/ota_demo -o out/list.json OTA_APP_VERSION=app-1.0.1",
+        set_up=workspace,
+        before=("sbom -C solutions/ota_demo -o out/list.json OTA_APP_VERSION=app-1.0.0",),
+    ),
     "receive": Command("receive --port played -d out", again="is there already"),
     "init, component": Command("init solutions/s --component", set_up=solution, each=True),
     "init, site_scons": Command("init solutions/s", set_up=solution, each=True),
@@ -71,8 +88,17 @@ class Played:
     """A serial port at whose other end two files are sent."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        self._parts = [announcement(Announced("a.bin", 100)), block(1, PAYLOAD[:1024]), b"\x04", b"\x04",
-                       announcement(Announced("b.bin", 1024)), block(1, NEXT[1024:2048]), b"\x04", b"\x04", announcement(None)]
+        self._parts = [
+            announcement(Announced("a.bin", 100)),
+            block(1, PAYLOAD[:1024]),
+            b"\x04",
+            b"\x04",
+            announcement(Announced("b.bin", 1024)),
+            block(1, NEXT[1024:2048]),
+            b"\x04",
+            b"\x04",
+            announcement(None),
+        ]
 
     def __enter__(self) -> Played:
         return self
@@ -87,14 +113,28 @@ class Played:
         pass
 
 
-OFTEN = {(KILL, "keygen"), (KILL, "sign"), (KILL, "unpack-files"), (KILL, "init, component"), ("ENOSPC", "sign"),
-         ("ENOSPC", "keygen"), ("EIO", "apply"), ("EACCES", "flash"), ("EROFS", "pack-files")}
+OFTEN = {
+    (KILL, "keygen"),
+    (KILL, "sign"),
+    (KILL, "unpack-files"),
+    (KILL, "init, component"),
+    ("ENOSPC", "sign"),
+    ("ENOSPC", "keygen"),
+    ("EIO", "apply"),
+    ("EACCES", "flash"),
+    ("EROFS", "pack-files"),
+}
 """What every run of the tests looks at; `make faults` takes all."""
 
 
-@pytest.mark.parametrize(("name", "fault"), [
-    pytest.param(name, fault, marks=[] if (fault, name) in OFTEN else [pytest.mark.faults])
-    for name in COMMANDS for fault in FAULTS])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        pytest.param(name, fault, marks=[] if (fault, name) in OFTEN else [pytest.mark.faults])
+        for name in COMMANDS
+        for fault in FAULTS
+    ],
+)
 def test_any_call_goes_wrong(tmp_path, monkeypatch, name, fault):
     monkeypatch.setattr(receive, "SerialPort", Played)
     go_wrong(Scene(COMMANDS[name], tmp_path, monkeypatch), fault)

@@ -29,15 +29,22 @@ from aos_ota_plugin.lab.simulate import network
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 
-@pytest.mark.parametrize("calls", [pytest.param(range(1, 9), id="the first"),
-                                   pytest.param(range(9, 1000), id="the others", marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param(range(1, 9), id="the first"),
+        pytest.param(range(9, 1000), id="the others", marks=pytest.mark.faults),
+    ],
+)
 def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
     """With three files of the workspace, which are as good as all."""
     root, report, package = tmp_path / "演示 demo", tmp_path / "report", tmp_path / "package"
     report.mkdir()
     for name in (".aos", "solutions/ota_demo/package.yaml", "solutions/ota_demo/maintask.c"):
         (package / "demo" / "workspace" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(workspace_copy.package_folder() / "demo" / "workspace" / name, package / "demo" / "workspace" / name)
+        shutil.copy(
+            workspace_copy.package_folder() / "demo" / "workspace" / name, package / "demo" / "workspace" / name
+        )
     monkeypatch.setattr(workspace_copy, "package_folder", lambda: package)
     monkeypatch.setattr(workspace_copy, "component_files", lambda: {"SConscript": b"#"})
 
@@ -71,8 +78,17 @@ def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_flash_is_whole_or_not_there(tmp_path, fault):
     """`aos-ota device --keep` goes on with whatever stands there."""
-    flash_list = (workspace_copy.package_folder() / "demo" / "workspace" / "hardware" / "chip" / "mps2_an505" / "release"
-                  / "write_flash_gui" / "mps2_dld_cfg.yaml").read_text(encoding="utf-8")
+    flash_list = (
+        workspace_copy.package_folder()
+        / "demo"
+        / "workspace"
+        / "hardware"
+        / "chip"
+        / "mps2_an505"
+        / "release"
+        / "write_flash_gui"
+        / "mps2_dld_cfg.yaml"
+    ).read_text(encoding="utf-8")
     built = network.NetworkBuilt(b"boot", {}, b"", b"", flash_list)
     device, report = tmp_path / "device", tmp_path / "report"
     report.mkdir()
@@ -94,7 +110,9 @@ def test_a_flash_is_whole_or_not_there(tmp_path, fault):
         shutil.rmtree(device)
         done = attempt(work, tmp_path, nth=nth, fault=fault, report=report)
         assert "Traceback" not in done.output
-        assert {name: data for name, data in contents(device).items() if not is_temporary(name)} in ({}, new), calls[nth - 1]
+        assert {name: data for name, data in contents(device).items() if not is_temporary(name)} in ({}, new), calls[
+            nth - 1
+        ]
         assert attempt(work, tmp_path, report=report).status == 0
         assert contents(device) == new
 
@@ -103,6 +121,7 @@ def test_a_flash_is_whole_or_not_there(tmp_path, fault):
 @pytest.mark.faults
 def test_a_demo_that_is_killed_is_resumed(aos, tmp_path):
     """The whole of it, compilers and all, killed at any moment; the next one shows what one that nobody killed shows."""
+
     def demo(folder):
         return [sys.executable, "-m", "aos_ota_plugin", "demo", str(folder), "--json"]
 
@@ -115,7 +134,9 @@ def test_a_demo_that_is_killed_is_resumed(aos, tmp_path):
     shutil.copy(clean / SOLUTION / KEY, killed / SOLUTION / KEY)
     kills = 0
     for number in range(4):
-        process = subprocess.Popen(demo(killed), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            demo(killed), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(takes * random.Random(number).uniform(0.05, 0.95))
         with contextlib.suppress(ProcessLookupError):

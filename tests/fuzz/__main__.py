@@ -27,7 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", metavar="target", help="all without")
     parser.add_argument("--runs", type=int, default=1_000_000, help="of each target; 1,000,000 without")
-    parser.add_argument("--seconds", type=int, default=0, help="at most so long for each target; 0: as long as it takes")
+    parser.add_argument(
+        "--seconds", type=int, default=0, help="at most so long for each target; 0: as long as it takes"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz", help="keeps what was found")
     given = parser.parse_args()
     from tests.mutation_targets import TARGETS
@@ -35,14 +37,20 @@ def main() -> int:
     for name in given.targets:
         if name not in TARGETS:
             parser.error(f"there is no target {name!r}; there are: {'; '.join(TARGETS)}")
-    print("| reads | by | runs | seconds | refused | read | foreign exceptions | longest run | longest input | peak memory |\n"
-          "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    print(
+        "| reads | by | runs | seconds | refused | read | foreign exceptions | longest run | longest input | peak memory |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        flush=True,
+    )
     missed = False
     for name in given.targets or TARGETS:
         row = run(name, given.runs, given.seconds, given.folder / slug(name))
         missed |= row["foreign"] > 0
-        print(f"| {name} | {row['by']} | {row['runs']} | {row['seconds']:.0f} | {row['refused']} | {row['read']} | {row['foreign']} | "
-              f"{row['longest'] * 1000:.0f} ms | {row['input']} B | {row['peak']:.0f} MiB |", flush=True)
+        print(
+            f"| {name} | {row['by']} | {row['runs']} | {row['seconds']:.0f} | {row['refused']} | {row['read']} | {row['foreign']} | "
+            f"{row['longest'] * 1000:.0f} ms | {row['input']} B | {row['peak']:.0f} MiB |",
+            flush=True,
+        )
         for kept, message in row["kept"].items():
             print(f"\n{name}: {message}\n    kept as {kept}\n", flush=True)
     return int(missed)
@@ -54,11 +62,19 @@ def run(name: str, runs: int, seconds: int, folder: Path) -> dict:
     result = folder / "result.json"
     result.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.fuzz.worker", name, str(runs), str(seconds), str(folder)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
-                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     if done.returncode or not result.exists():
-        sys.exit(f"{name}: the process ended with {done.returncode}; its last input is {folder / 'last'}\n"
-                 f"{done.stderr.decode('utf-8', 'replace')[-4000:]}")
+        sys.exit(
+            f"{name}: the process ended with {done.returncode}; its last input is {folder / 'last'}\n"
+            f"{done.stderr.decode('utf-8', 'replace')[-4000:]}"
+        )
     return json.loads(result.read_text(encoding="utf-8"))
 
 

@@ -16,4 +16,6 @@ def slug(name: str) -> str:
 
 def kept(name: str) -> List[bytes]:
     """What is kept for a target, in a fixed order."""
-    return [path.read_bytes() for kind in ("seeds", "regressions") for path in sorted((HERE / kind / slug(name)).glob("*"))]
+    return [
+        path.read_bytes() for kind in ("seeds", "regressions") for path in sorted((HERE / kind / slug(name)).glob("*"))
+    ]

@@ -56,7 +56,9 @@ def test_every_kept_input_belongs_to_a_target():
     assert folders
     assert folders <= {slug(name) for name in TARGETS}
     assert len({slug(name) for name in TARGETS}) == len(TARGETS)
-    sizes = [path.stat().st_size for kind in ("seeds", "regressions") for path in (HERE / kind).rglob("*") if path.is_file()]
+    sizes = [
+        path.stat().st_size for kind in ("seeds", "regressions") for path in (HERE / kind).rglob("*") if path.is_file()
+    ]
     assert max(sizes) < 16384
     assert sum(sizes) < 300_000
 
@@ -87,7 +89,9 @@ worker.main()
 
 
 def test_a_foreign_exception_is_found_and_its_input_kept(tmp_path):
-    done = fuzz("faulty", "500", "0", str(tmp_path), script=("-c", FAULTY.format(root=str(ROOT), tests=str(ROOT / "tests"))))
+    done = fuzz(
+        "faulty", "500", "0", str(tmp_path), script=("-c", FAULTY.format(root=str(ROOT), tests=str(ROOT / "tests")))
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["runs"] == 500

@@ -43,8 +43,16 @@ class Runs:
         self.target, self.runs, self.folder = target, runs, folder
         self.start = time.perf_counter()
         self.end = self.start + seconds if seconds else float("inf")
-        self.counts: Dict[str, Any] = {"by": "atheris" if atheris else "chance", "runs": 0, "refused": 0, "read": 0, "foreign": 0,
-                                       "longest": 0.0, "input": 0, "kept": {}}
+        self.counts: Dict[str, Any] = {
+            "by": "atheris" if atheris else "chance",
+            "runs": 0,
+            "refused": 0,
+            "read": 0,
+            "foreign": 0,
+            "longest": 0.0,
+            "input": 0,
+            "kept": {},
+        }
         self.last = os.open(folder / "last", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
 
     def one(self, data: bytes) -> None:
@@ -124,8 +132,20 @@ def _guided(work: Runs, begun: str, inputs: List[bytes]) -> None:
         return mutated(replace(work.target, good=data), random.Random(seed))[:most]
 
     # The seconds of a run are measured here: libFuzzer's own alarm would end the process.
-    atheris.Setup([sys.argv[0], "-seed=1", "-timeout=0", f"-max_len={longest}", "-verbosity=0", "-rss_limit_mb=2048",
-                   f"-runs={work.runs + 1000}", begun], work.one, custom_mutator=change)
+    atheris.Setup(
+        [
+            sys.argv[0],
+            "-seed=1",
+            "-timeout=0",
+            f"-max_len={longest}",
+            "-verbosity=0",
+            "-rss_limit_mb=2048",
+            f"-runs={work.runs + 1000}",
+            begun,
+        ],
+        work.one,
+        custom_mutator=change,
+    )
     signal.signal(signal.SIGALRM, _hangs)
     atheris.Fuzz()
 

@@ -48,8 +48,13 @@ def crc16_xmodem(data):
 def make_section(new, triples, diff, extra, *, compress=xz_c, crc=None, size=None, extra_length=None):
     ctrl = compress(b"".join(integer(number) for triple in triples for number in triple))
     diff, extra = compress(diff), compress(extra)
-    numbers = (len(ctrl), len(diff), len(extra) if extra_length is None else extra_length,
-               len(new) if size is None else size, crc16_xmodem(new) if crc is None else crc)
+    numbers = (
+        len(ctrl),
+        len(diff),
+        len(extra) if extra_length is None else extra_length,
+        len(new) if size is None else size,
+        crc16_xmodem(new) if crc is None else crc,
+    )
     return b"BSDIFF40" + b"".join(map(integer, numbers)) + ctrl + diff + extra
 
 

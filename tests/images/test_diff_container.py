@@ -33,7 +33,10 @@ def header(*numbers):
 
 def test_hand_made_patch():
     sections = parse(FIRST + SECOND)
-    assert [(one.offset, one.new_offset, one.new_size) for one in sections] == [(0, 0, 0x1000), (len(FIRST), 0x1000, 0x1004)]
+    assert [(one.offset, one.new_offset, one.new_size) for one in sections] == [
+        (0, 0, 0x1000),
+        (len(FIRST), 0x1000, 0x1004),
+    ]
     assert [list(one.triples()) for one in sections] == [[(0x1000, 0, 0)], [(0, 8, 0x1000), (0xFF8, 4, 0)]]
     assert apply(OLD, FIRST + SECOND) == NEW
 
@@ -71,12 +74,24 @@ def lzma2(check="crc32", options="dict=16KiB"):
         (section(size=0x40001), "it makes 262145 bytes"),
         (section(size=-1), "it makes -1 bytes"),
         (section(crc=0x10000), "its CRC-16 is 65536"),
-        (section(compress=lzma2(options="dict=24KiB")), "ctrl: the xz stream needs a dictionary of 24576 bytes; the device has 16384"),
+        (
+            section(compress=lzma2(options="dict=24KiB")),
+            "ctrl: the xz stream needs a dictionary of 24576 bytes; the device has 16384",
+        ),
         (section(compress=lzma2("crc64")), "ctrl: the xz stream has check CRC64"),
         (section(compress=lzma2("sha256")), "ctrl: the xz stream has check SHA-256"),
-        (section(compress=lambda data: xz_c(data, "--check=crc32", "--arm", "--lzma2=dict=16KiB")), "ctrl: the xz stream uses the filters"),
-        (section(compress=lambda data: xz_c(data, "--check=crc32", "--lzma2=dict=16KiB") + bytes(4)), "ctrl: 4 bytes stand after the end"),
-        (section(extra_length=40)[:-32] + xz_c(b"") + bytes(8) + FIRST, "fills whole sectors of 4096 bytes and has nothing behind"),
+        (
+            section(compress=lambda data: xz_c(data, "--check=crc32", "--arm", "--lzma2=dict=16KiB")),
+            "ctrl: the xz stream uses the filters",
+        ),
+        (
+            section(compress=lambda data: xz_c(data, "--check=crc32", "--lzma2=dict=16KiB") + bytes(4)),
+            "ctrl: 4 bytes stand after the end",
+        ),
+        (
+            section(extra_length=40)[:-32] + xz_c(b"") + bytes(8) + FIRST,
+            "fills whole sectors of 4096 bytes and has nothing behind",
+        ),
         (SECOND + FIRST, "every section but the last fills whole sectors of 4096 bytes"),
         (header(0, 0, 0, 1, 0), "ctrl: the xz stream is cut short"),
     ],
@@ -205,7 +220,9 @@ def test_memory_stays_bounded_whatever_a_stream_claims():
     tracemalloc.start()
     with pytest.raises(FormatError, match="diff: the xz stream holds 8388608 bytes; no more than 262144"):
         apply(OLD, bomb)
-    many = section([(0, 0, 1), (0, 0, -1)] * 20_000 + [(0x40000, 0, 0)], bytes(0x40000), b"", new=b"", size=0x40000, crc=1)
+    many = section(
+        [(0, 0, 1), (0, 0, -1)] * 20_000 + [(0x40000, 0, 0)], bytes(0x40000), b"", new=b"", size=0x40000, crc=1
+    )
     with pytest.raises(FormatError, match="another CRC-16"):
         apply(bytes(0x40000), many)
     assert tracemalloc.get_traced_memory()[1] < 64 << 20

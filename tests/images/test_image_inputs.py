@@ -17,6 +17,7 @@ from aos_ota_plugin.images.sign import SignInfo
 CLOUD = build(b"payload" * 100, sign=None)
 LOCAL = build(b"payload" * 100, sign=lambda _: bytes(range(256)))
 
+
 def described(body, magic=ImageMagic.ALL):
     """The image_info of these bytes, by the format's description."""
     return ImageInfo(magic, len(body), hashlib.md5(body).digest(), 1, 0, binascii.crc_hqx(body, 0))

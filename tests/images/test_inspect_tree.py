@@ -36,8 +36,10 @@ def sign(_digest):
 
 def raw_pack(files, *, digest=None):
     """Lay a pack out by struct; names are bytes, and nothing is checked."""
-    body = b"".join(struct.pack("<II", 24 + len(name), len(data)) + (digest or hashlib.md5(data).digest()) + name + data
-                    for name, data in files)
+    body = b"".join(
+        struct.pack("<II", 24 + len(name), len(data)) + (digest or hashlib.md5(data).digest()) + name + data
+        for name, data in files
+    )
     return struct.pack("<HHI", len(files), 1, 8 + len(body)) + body
 
 
@@ -62,13 +64,22 @@ def test_full_image():
 
 def test_image_for_the_second_chip_and_for_cloud_mode():
     facts = dict(inspect(full.build(CODE, sign=None, magic=ImageMagic.MCU)).facts)
-    assert facts == {"signing": "no ota_sign_info_t: for cloud mode", "image": "MCU: devices hand it on to the second chip"}
+    assert facts == {
+        "signing": "no ota_sign_info_t: for cloud mode",
+        "image": "MCU: devices hand it on to the second chip",
+    }
 
 
-@pytest.mark.parametrize("at, wrong", [
-    (0, "hash image_md5 image_crc16"), (-20, "image_md5"), (-2, "image_crc16"), (-420 + 104, "hash"),
-    (-21, "image_size image_md5 image_crc16"),
-])
+@pytest.mark.parametrize(
+    "at, wrong",
+    [
+        (0, "hash image_md5 image_crc16"),
+        (-20, "image_md5"),
+        (-2, "image_crc16"),
+        (-420 + 104, "hash"),
+        (-21, "image_size image_md5 image_crc16"),
+    ],
+)
 def test_what_is_not_true_of_the_bytes(at, wrong):
     wrong = set(wrong.split())
     image = bytearray(full.build(CODE, sign=sign))
@@ -84,9 +95,16 @@ def test_xz_image_down_to_its_payload(tmp_path):
     assert part.kind == "xz image"
     (stream,) = part.parts
     assert (stream.kind, stream.offset, stream.faults, stream.notes) == ("xz stream", 0, (), ())
-    assert dict(stream.facts) == {"check": "crc32", "filters": "lzma2", "dictionary": "32768 bytes", "blocks": "1",
-                                  "uncompressed size": "5000 bytes"}
-    regions = {mark.value.split(":")[0] if not mark.value.startswith("block") else mark.value: mark for mark in stream.fields}
+    assert dict(stream.facts) == {
+        "check": "crc32",
+        "filters": "lzma2",
+        "dictionary": "32768 bytes",
+        "blocks": "1",
+        "uncompressed size": "5000 bytes",
+    }
+    regions = {
+        mark.value.split(":")[0] if not mark.value.startswith("block") else mark.value: mark for mark in stream.fields
+    }
     footer, index = regions["stream footer"], regions["index"]
     assert image[footer.offset + 10 : footer.offset + 12] == b"YZ"
     assert (struct.unpack_from("<I", image, footer.offset + 4)[0] + 1) * 4 == index.size
@@ -98,14 +116,25 @@ def test_xz_image_down_to_its_payload(tmp_path):
     assert dict(payload.facts)["sha256"] == hashlib.sha256(CODE).hexdigest()
 
 
-@pytest.mark.parametrize("options, facts, fault", [
-    (("--check=crc64", "--lzma2=dict=32KiB"), {"check": "CRC64"}, "has check CRC64"),
-    (("--check=sha256", "--x86", "--lzma2=dict=32KiB"), {"check": "SHA-256", "filters": "x86, lzma2"}, "has check SHA-256"),
-    (("--check=crc32", "--delta", "--lzma2=dict=32KiB"), {"filters": "delta, lzma2"}, "the filters delta, lzma2"),
-    (("--check=crc32", "-9"), {"dictionary": "67108864 bytes"}, "a dictionary of 67108864 bytes; the device has 32768"),
-    (("--check=crc32", "--lzma2=dict=4KiB", "--block-size=1000"), {"blocks": "5"}, None),
-    (("--check=none", "--lzma2=dict=4KiB"), {"check": "none"}, None),
-])
+@pytest.mark.parametrize(
+    "options, facts, fault",
+    [
+        (("--check=crc64", "--lzma2=dict=32KiB"), {"check": "CRC64"}, "has check CRC64"),
+        (
+            ("--check=sha256", "--x86", "--lzma2=dict=32KiB"),
+            {"check": "SHA-256", "filters": "x86, lzma2"},
+            "has check SHA-256",
+        ),
+        (("--check=crc32", "--delta", "--lzma2=dict=32KiB"), {"filters": "delta, lzma2"}, "the filters delta, lzma2"),
+        (
+            ("--check=crc32", "-9"),
+            {"dictionary": "67108864 bytes"},
+            "a dictionary of 67108864 bytes; the device has 32768",
+        ),
+        (("--check=crc32", "--lzma2=dict=4KiB", "--block-size=1000"), {"blocks": "5"}, None),
+        (("--check=none", "--lzma2=dict=4KiB"), {"check": "none"}, None),
+    ],
+)
 def test_streams_that_devices_refuse_are_decoded_all_the_same(options, facts, fault):
     part = inspect(xz_c(CODE, *options))
     assert facts.items() <= dict(part.facts).items()
@@ -137,8 +166,15 @@ def test_signed_diff_section_by_section():
         header = image[at : at + 48]
         values = [bsdiff_integer(header[i : i + 8]) for i in range(8, 48, 8)]
         fields = marks(section)
-        assert [int(fields[name].value) for name in ("ctrl_len", "diff_len", "extra_len", "new_size", "crc16")] == values
-        assert [fields[name].offset for name in ("magic", "ctrl_len", "new_size", "crc16")] == [at, at + 8, at + 32, at + 40]
+        assert [
+            int(fields[name].value) for name in ("ctrl_len", "diff_len", "extra_len", "new_size", "crc16")
+        ] == values
+        assert [fields[name].offset for name in ("magic", "ctrl_len", "new_size", "crc16")] == [
+            at,
+            at + 8,
+            at + 32,
+            at + 40,
+        ]
         assert section.facts[0][1] == f"{values[3]} bytes at 0x{made:x} of the application"
         for name in ("ctrl", "diff", "extra"):
             assert lzma.decompress(image[fields[name].offset : fields[name].offset + fields[name].size]) is not None
@@ -157,14 +193,23 @@ def test_diffs_without_trailer_or_dummy_or_with_faults():
     assert len(cut.parts) == len(diff.parse(PATCH)) - 1
     assert cut.faults[0].startswith(f"section at byte {last}: ")
     large = make_section(bytes(0x41000), [(0, 0x41000, 0)], b"", bytes(0x41000))
-    assert inspect(large).faults[0].startswith("devices of 3.x do not apply it: section at byte 0: it makes 266240 bytes")
+    assert (
+        inspect(large).faults[0].startswith("devices of 3.x do not apply it: section at byte 0: it makes 266240 bytes")
+    )
     uncovered = full.build(PATCH, sign=sign)
     assert "bytes stand behind the last section" in inspect(uncovered).parts[0].faults[0]
 
 
 def test_pack_with_images_inside_an_image():
     inner = full.build(CODE, sign=None)
-    pack = build([PackFile("a.js", b"x"), PackFile("dir/ota.bin", inner), PackFile("s.xz", xz.compress(CODE)), PackFile("z", b"")])
+    pack = build(
+        [
+            PackFile("a.js", b"x"),
+            PackFile("dir/ota.bin", inner),
+            PackFile("s.xz", xz.compress(CODE)),
+            PackFile("z", b""),
+        ]
+    )
     for part, base in ((inspect(pack), 0), (inspect(full.build(pack, sign=sign)).parts[0], 0)):
         assert (part.kind, part.offset, part.size, part.faults) == ("data pack", base, len(pack), ())
         assert [file.name for file in part.parts] == ["a.js", "dir/ota.bin", "s.xz", "z"]
@@ -193,7 +238,11 @@ def test_pack_that_ends_like_padding_without_any():
 
 
 def test_bad_names_and_digests_are_told_not_refused():
-    part = inspect(raw_pack([(b"../etc/x", b"1"), (b"\xff\xfe", b"2"), (b"a\x1b[2Jb", b"3"), (b"A", b""), (b"a", b"")], digest=bytes(16)))
+    part = inspect(
+        raw_pack(
+            [(b"../etc/x", b"1"), (b"\xff\xfe", b"2"), (b"a\x1b[2Jb", b"3"), (b"A", b""), (b"a", b"")], digest=bytes(16)
+        )
+    )
     told = [file.faults for file in part.parts]
     assert "the part '..'" in told[0][0]
     assert told[1][0] == "the name is not UTF-8"
@@ -208,10 +257,15 @@ def test_image_signed_twice():
     assert part.notes == ("its payload is an OTA image already: devices would start that, trailer and all",)
 
 
-@pytest.mark.parametrize("data, message", [
-    (b"", "a file of 0 bytes is too short"), (bytes(1000), "does not end in an ota_image_info_t"),
-    (b"BSDIFF4" + bytes(100), "does not end in"), (struct.pack("<HHI", 1, 1, 9) + bytes(99), "does not end in"),
-])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"", "a file of 0 bytes is too short"),
+        (bytes(1000), "does not end in an ota_image_info_t"),
+        (b"BSDIFF4" + bytes(100), "does not end in"),
+        (struct.pack("<HHI", 1, 1, 9) + bytes(99), "does not end in"),
+    ],
+)
 def test_none_of_ours(data, message):
     with pytest.raises(FormatError, match=message):
         inspect(data)

@@ -33,7 +33,9 @@ def test_not_larger_than_xz_and_xz_reads_it(payload):
 
 def test_xz_lists_what_devices_need(tmp_path):
     (tmp_path / "a.xz").write_bytes(STREAM)
-    listing = subprocess.run(["xz", "-lvv", "--robot", "a.xz"], cwd=tmp_path, capture_output=True, check=True, text=True)
+    listing = subprocess.run(
+        ["xz", "-lvv", "--robot", "a.xz"], cwd=tmp_path, capture_output=True, check=True, text=True
+    )
     rows = {line.split("\t")[0]: line.split("\t")[1:] for line in listing.stdout.splitlines()}
     assert rows["file"][:2] == ["1", "1"]  # streams, blocks
     assert rows["file"][5] == "CRC32"

@@ -38,12 +38,18 @@ def test_words(text, words):
     assert parse_command(text) == words
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("command:", "there is no program"), ("command:   ", "there is no program"), ("command:'' a", "there is no program"),
-    ("command:a 'b", "never closed"), ('command:a "b', "never closed"),
-    ("command:a {digest}", "{digest} in the signing command stands for nothing"),
-    ("command:a --x={message_HEX}", "{message_HEX} in the signing command stands for nothing"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("command:", "there is no program"),
+        ("command:   ", "there is no program"),
+        ("command:'' a", "there is no program"),
+        ("command:a 'b", "never closed"),
+        ('command:a "b', "never closed"),
+        ("command:a {digest}", "{digest} in the signing command stands for nothing"),
+        ("command:a --x={message_HEX}", "{message_HEX} in the signing command stands for nothing"),
+    ],
+)
 def test_bad_words(text, message):
     with pytest.raises(SigningKeyError) as caught:
         parse_command(text)
@@ -69,9 +75,12 @@ def tool(tmp_path):
     folder.mkdir()
 
     def make(text, *words, **options):
-        (folder / "tool.py").write_text(f"import base64, hashlib, os, sys, time, subprocess\nKEY = {str(DATA / 'private.pem')!r}\n"
-                                        "def signed(data):\n    return subprocess.run(['openssl', 'dgst', '-sha256', '-sign', KEY], "
-                                        f"input=data, capture_output=True, check=True).stdout\n{text}", encoding="utf-8")
+        (folder / "tool.py").write_text(
+            f"import base64, hashlib, os, sys, time, subprocess\nKEY = {str(DATA / 'private.pem')!r}\n"
+            "def signed(data):\n    return subprocess.run(['openssl', 'dgst', '-sha256', '-sign', KEY], "
+            f"input=data, capture_output=True, check=True).stdout\n{text}",
+            encoding="utf-8",
+        )
         options.setdefault("timeout", 30)
         return CommandSigner((sys.executable, "tool.py", *words), KEY, folder=str(folder), **options)
 
@@ -79,12 +88,15 @@ def tool(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("text", [
-    "sys.stdout.buffer.write(signed(sys.stdin.buffer.read()))",
-    "print(signed(sys.stdin.buffer.read()).hex())",
-    "print(base64.b64encode(signed(sys.stdin.buffer.read())).decode())",
-    "print(base64.b64encode(signed(bytes.fromhex(os.environ['AOS_OTA_SIGN_MESSAGE']))).decode())",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sys.stdout.buffer.write(signed(sys.stdin.buffer.read()))",
+        "print(signed(sys.stdin.buffer.read()).hex())",
+        "print(base64.b64encode(signed(sys.stdin.buffer.read())).decode())",
+        "print(base64.b64encode(signed(bytes.fromhex(os.environ['AOS_OTA_SIGN_MESSAGE']))).decode())",
+    ],
+)
 def test_signs(tool, text):
     signer = tool(text)
     assert signer.public_key == KEY
@@ -98,7 +110,9 @@ def test_a_tool_that_signs_a_digest(tool):
         "digest = base64.b64decode(sys.argv[1])\n"
         "done = subprocess.run(['openssl', 'pkeyutl', '-sign', '-inkey', KEY, '-pkeyopt', 'digest:sha256', "
         "'-pkeyopt', 'rsa_padding_mode:pkcs1'], input=digest, capture_output=True, check=True)\n"
-        "print(base64.b64encode(done.stdout).decode())", "{digest_base64}")
+        "print(base64.b64encode(done.stdout).decode())",
+        "{digest_base64}",
+    )
     assert signer.sign_hash(HASH) == SIGNER.sign_hash(HASH)
 
 
@@ -111,24 +125,46 @@ def test_what_the_tool_gets(tool, monkeypatch):
         "with open('got', 'w') as file:\n"
         "    print(got.hex(), *sys.argv[1:], sorted(n for n in os.environ if n.startswith('AOS_OTA')), "
         "os.environ['AOS_OTA_SIGN_MESSAGE'], os.environ['AOS_OTA_SIGN_DIGEST'], os.environ['KMS_TOKEN'], sep='\\n', file=file)\n"
-        "sys.stdout.buffer.write(signed(got))", "a={message_hex},{digest_hex}", "{message_base64}", "{digest_base64}", "$HOME; id")
+        "sys.stdout.buffer.write(signed(got))",
+        "a={message_hex},{digest_hex}",
+        "{message_base64}",
+        "{digest_base64}",
+        "$HOME; id",
+    )
     signer.sign_hash(HASH)
     assert (tool.folder / "got").read_text().splitlines() == [
-        HASH.hex(), f"a={HASH.hex()},{DIGEST.hex()}", base64.b64encode(HASH).decode(), base64.b64encode(DIGEST).decode(),
-        "$HOME; id", "['AOS_OTA_SIGN_DIGEST', 'AOS_OTA_SIGN_MESSAGE']", HASH.hex(), DIGEST.hex(), "the tool's own"]
+        HASH.hex(),
+        f"a={HASH.hex()},{DIGEST.hex()}",
+        base64.b64encode(HASH).decode(),
+        base64.b64encode(DIGEST).decode(),
+        "$HOME; id",
+        "['AOS_OTA_SIGN_DIGEST', 'AOS_OTA_SIGN_MESSAGE']",
+        HASH.hex(),
+        DIGEST.hex(),
+        "the tool's own",
+    ]
 
 
 BAD = {
-    "a lie": ("sys.stdout.buffer.write(signed(b'another'))", "the signature that the signing command made does not verify"),
-    "signs the digest as a message": ("sys.stdout.buffer.write(signed(hashlib.sha256(sys.stdin.buffer.read()).digest()))",
-                                      "does not verify"),
+    "a lie": (
+        "sys.stdout.buffer.write(signed(b'another'))",
+        "the signature that the signing command made does not verify",
+    ),
+    "signs the digest as a message": (
+        "sys.stdout.buffer.write(signed(hashlib.sha256(sys.stdin.buffer.read()).digest()))",
+        "does not verify",
+    ),
     "zeros": ("sys.stdout.buffer.write(bytes(256))", "does not verify"),
     "nothing": ("", "what the signing command wrote to standard output of 0 bytes is no RSA-2048 signature"),
     "text": ("print('signed!')", "is no RSA-2048 signature"),
-    "status": ("sys.stderr.write('no\\x1b[31m such key\\nask Li\\n'); sys.exit(7)",
-               "the signing command failed with status 7\n    no [31m such key\n    ask Li\n"),
-    "good answer and status 1": ("sys.stdout.buffer.write(signed(sys.stdin.buffer.read())); sys.stdout.flush(); sys.exit(1)",
-                                 "failed with status 1"),
+    "status": (
+        "sys.stderr.write('no\\x1b[31m such key\\nask Li\\n'); sys.exit(7)",
+        "the signing command failed with status 7\n    no [31m such key\n    ask Li\n",
+    ),
+    "good answer and status 1": (
+        "sys.stdout.buffer.write(signed(sys.stdin.buffer.read())); sys.stdout.flush(); sys.exit(1)",
+        "failed with status 1",
+    ),
     "too much": ("while True: print('a' * 1000)", "wrote more than 1024 bytes"),
 }
 
@@ -157,7 +193,8 @@ def test_at_the_time_out_the_whole_tree_is_ended(tool, last):
         signer = tool(
             "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
             f"with open('new', 'w') as file:\n    print(os.getpid(), child.pid, file=file)\nos.rename('new', 'pids')\n{last}",
-            timeout=seconds)
+            timeout=seconds,
+        )
         with pytest.raises(SigningKeyError) as caught:
             signer.sign_hash(HASH)
         assert f"did not end within {seconds:g} seconds and was ended" in str(caught.value)

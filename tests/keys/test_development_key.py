@@ -16,12 +16,21 @@ from aos_ota_plugin.keys.signer import load_signer
 def test_mark_survives_what_openssl_makes_of_the_key(tmp_path):
     pem = development_private_pem()
     (tmp_path / "key.pem").write_bytes(pem)
-    check = subprocess.run(["openssl", "rsa", "-in", "key.pem", "-check", "-noout"], cwd=tmp_path, capture_output=True,
-                           text=True, check=False)
+    check = subprocess.run(
+        ["openssl", "rsa", "-in", "key.pem", "-check", "-noout"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert check.returncode == 0, check.stderr
     assert "RSA key ok" in check.stdout + check.stderr
-    der = subprocess.run(["openssl", "rsa", "-in", "key.pem", "-pubout", "-outform", "DER"], cwd=tmp_path, capture_output=True,
-                         check=True).stdout
+    der = subprocess.run(
+        ["openssl", "rsa", "-in", "key.pem", "-pubout", "-outform", "DER"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    ).stdout
     key = parse_public_key(der, file="der")
     assert key.n_bytes.startswith(MARK)
     assert is_development(key)
@@ -38,12 +47,16 @@ def test_two_development_keys_differ_and_a_product_key_has_no_mark():
 
 
 # The modulus of the published root-rsa-2048.pem; of its PKCS#1 form the SHA-256 is widely quoted as that key's hash.
-SAMPLE = re.sub(r"\s", "", """
+SAMPLE = re.sub(
+    r"\s",
+    "",
+    """
     d106081a18442c18e8fbfdf70da34f1fbbee5ef9aad24b18d35ae96d188019f9f09c341bcbf3bc74db42e78c7f10537e435e0d572c44d167
     080f0dbb5ceeecb399dfe04d840baa774160ed152849a701b43c10e6698c2f5fac414d9e5c14dff2f8cf3d1e6fe75bbab4a9c8887e473c94
     c37767544baa8d3835ca62617eb7e115db7773d4be7b7221896924fbf8656e643ec80ed785d55c4ae4530d2fffb7fdf31339833fa3aed20f
     a76a9df9feb8cefa2abeafb8e0fa823754f43ee12bd0d3085818f65e4cc8888131ad5fb08217f28a692723f3ab873e931a1dfee8f81a2466
-    59f81cabdcce681b666435ecfa0d119daf5c3aa7d167c647efb14b2c62e1d1c9""")
+    59f81cabdcce681b666435ecfa0d119daf5c3aa7d167c647efb14b2c62e1d1c9""",
+)
 
 
 def test_published_sample_is_known():

@@ -15,11 +15,15 @@ GOOD = [
     ("pkcs11:id=ab", Pkcs11Uri(key_id=b"ab")),
     ("pkcs11:token=%E7%89%88;slot-id=12", Pkcs11Uri(token="版", slot_id=12)),
     ("pkcs11:manufacturer=piv_II;model=m;serial=0a", Pkcs11Uri(manufacturer="piv_II", model="m", serial="0a")),
-    ("pkcs11:library-version=2.6;library-description=d;library-manufacturer=m",
-     Pkcs11Uri(library_version="2.6", library_description="d", library_manufacturer="m")),
+    (
+        "pkcs11:library-version=2.6;library-description=d;library-manufacturer=m",
+        Pkcs11Uri(library_version="2.6", library_description="d", library_manufacturer="m"),
+    ),
     ("pkcs11:slot-manufacturer=m;slot-description=d", Pkcs11Uri(slot_manufacturer="m", slot_description="d")),
-    ("pkcs11:object=k?module-path=/usr/lib/a%20b.so&pin-source=file:/etc/pin",
-     Pkcs11Uri(object="k", module_path="/usr/lib/a b.so", pin_source="file:/etc/pin")),
+    (
+        "pkcs11:object=k?module-path=/usr/lib/a%20b.so&pin-source=file:/etc/pin",
+        Pkcs11Uri(object="k", module_path="/usr/lib/a b.so", pin_source="file:/etc/pin"),
+    ),
     ("pkcs11:object=k?module-name=softhsm2", Pkcs11Uri(object="k", module_name="softhsm2")),
     ("pkcs11:token=", Pkcs11Uri(token="")),
 ]
@@ -74,10 +78,18 @@ def test_bad(text, message):
     assert "zq81" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [
-    "pkcs11:token=a?pin-value=zq81", "pkcs11:token=a;pin-value=zq81", "pkcs11:token=a?module-path=/x&PIN-Value=zq81",
-    "pkcs11:token=a?pin_value=zq81", "pkcs11:?pin-source=|zq81", "pkcs11:?pin-source=%7Czq81", "pkcs11:?pin-value",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pkcs11:token=a?pin-value=zq81",
+        "pkcs11:token=a;pin-value=zq81",
+        "pkcs11:token=a?module-path=/x&PIN-Value=zq81",
+        "pkcs11:token=a?pin_value=zq81",
+        "pkcs11:?pin-source=|zq81",
+        "pkcs11:?pin-source=%7Czq81",
+        "pkcs11:?pin-value",
+    ],
+)
 def test_a_pin_is_refused_unseen(text):
     with pytest.raises(SecretError) as caught:
         parse_uri(text)
@@ -93,22 +105,62 @@ def optional(strategy):
     return st.none() | strategy
 
 
-@given(st.builds(
-    Pkcs11Uri, token=optional(TEXT), manufacturer=optional(TEXT), serial=optional(TEXT), model=optional(TEXT),
-    object=optional(TEXT), key_id=optional(st.binary(min_size=1, max_size=20)),
-    slot_id=optional(st.integers(0, 2**64 - 1)), slot_manufacturer=optional(TEXT), slot_description=optional(TEXT),
-    library_manufacturer=optional(TEXT), library_description=optional(TEXT), library_version=optional(VERSIONS),
-    module_path=optional(TEXT), module_name=optional(TEXT.filter(lambda text: not set(text) & set("/\\"))),
-    pin_source=optional(TEXT.filter(lambda text: not text.startswith("|")))))
+@given(
+    st.builds(
+        Pkcs11Uri,
+        token=optional(TEXT),
+        manufacturer=optional(TEXT),
+        serial=optional(TEXT),
+        model=optional(TEXT),
+        object=optional(TEXT),
+        key_id=optional(st.binary(min_size=1, max_size=20)),
+        slot_id=optional(st.integers(0, 2**64 - 1)),
+        slot_manufacturer=optional(TEXT),
+        slot_description=optional(TEXT),
+        library_manufacturer=optional(TEXT),
+        library_description=optional(TEXT),
+        library_version=optional(VERSIONS),
+        module_path=optional(TEXT),
+        module_name=optional(TEXT.filter(lambda text: not set(text) & set("/\\"))),
+        pin_source=optional(TEXT.filter(lambda text: not text.startswith("|"))),
+    )
+)
 def test_what_is_written_is_read_back(uri):
     assert parse_uri(uri.to_text()) == uri
     shown = parse_uri(uri.shown)
     assert shown == uri._replace(module_path=None, module_name=None, pin_source=None)
 
 
-@given(st.text(max_size=60) | st.lists(st.sampled_from(
-    ["token", "object", "id", "type", "slot-id", "module-path", "pin-source", "pin-value", "=", ";", "&", "?", "%", "%41",
-     "private", "a", "|", " ", "/", "版"]), max_size=15).map("".join))
+@given(
+    st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(
+            [
+                "token",
+                "object",
+                "id",
+                "type",
+                "slot-id",
+                "module-path",
+                "pin-source",
+                "pin-value",
+                "=",
+                ";",
+                "&",
+                "?",
+                "%",
+                "%41",
+                "private",
+                "a",
+                "|",
+                " ",
+                "/",
+                "版",
+            ]
+        ),
+        max_size=15,
+    ).map("".join)
+)
 def test_anything_is_read_or_refused(text):
     try:
         uri = parse_uri("pkcs11:" + text)

@@ -22,17 +22,29 @@ SIGNATURES = st.binary(min_size=256, max_size=256)
 @given(SIGNATURES, st.sampled_from([b"", b"\n", b"\r\n", b" \n"]))
 def test_every_form(signature, end):
     assert decode_signature(signature, what="it") == signature
-    for text in (signature.hex().encode(), signature.hex().upper().encode(), base64.b64encode(signature),
-                 base64.encodebytes(signature)):
+    for text in (
+        signature.hex().encode(),
+        signature.hex().upper().encode(),
+        base64.b64encode(signature),
+        base64.encodebytes(signature),
+    ):
         assert decode_signature(text + end, what="it") == signature
 
 
 BAD = {
-    "nothing": b"", "short": bytes(255), "long": bytes(257), "raw and a line end": bytes(range(256)) + b"\n",
-    "hex, short": b"ab" * 255, "hex, odd": b"ab" * 255 + b"a", "hex with 0x": b"0x" + b"ab" * 256,
-    "base64, short": base64.b64encode(bytes(255)), "base64, long": base64.b64encode(bytes(257)),
-    "base64, no padding": base64.b64encode(bytes(256)).rstrip(b"="), "base64url": base64.urlsafe_b64encode(b"\xff" * 256),
-    "PEM": b"-----BEGIN SIGNATURE-----\n" + base64.encodebytes(bytes(256)), "huge": b"ab" * 256 + b" " * 1000,
+    "nothing": b"",
+    "short": bytes(255),
+    "long": bytes(257),
+    "raw and a line end": bytes(range(256)) + b"\n",
+    "hex, short": b"ab" * 255,
+    "hex, odd": b"ab" * 255 + b"a",
+    "hex with 0x": b"0x" + b"ab" * 256,
+    "base64, short": base64.b64encode(bytes(255)),
+    "base64, long": base64.b64encode(bytes(257)),
+    "base64, no padding": base64.b64encode(bytes(256)).rstrip(b"="),
+    "base64url": base64.urlsafe_b64encode(b"\xff" * 256),
+    "PEM": b"-----BEGIN SIGNATURE-----\n" + base64.encodebytes(bytes(256)),
+    "huge": b"ab" * 256 + b" " * 1000,
     "JSON": b'{"signature": "AAAA"}',
 }
 

@@ -206,22 +206,18 @@ BAD = {
     "empty passphrase": ((DATA / "private-encrypted.pem").read_bytes(), b"", "is encrypted and no passphrase"),
     "no passphrase, DER": ((DATA / "private-encrypted.der").read_bytes(), None, "set AOS_OTA_KEY_PASSPHRASE"),
     "no passphrase, PKCS#1": ((DATA / "private-pkcs1-encrypted.pem").read_bytes(), None, "set AOS_OTA_KEY_PASSPHRASE"),
-    "wrong": (
-        (DATA / "private-encrypted.pem").read_bytes(),
-        b"wrong-pass",
-        "the passphrase does not open",
-    ),
-    "wrong, DER": (
-        (DATA / "private-encrypted.der").read_bytes(),
-        b"wrong-pass",
-        "correct AOS_OTA_KEY_PASSPHRASE",
-    ),
+    "wrong": ((DATA / "private-encrypted.pem").read_bytes(), b"wrong-pass", "the passphrase does not open"),
+    "wrong, DER": ((DATA / "private-encrypted.der").read_bytes(), b"wrong-pass", "correct AOS_OTA_KEY_PASSPHRASE"),
     "wrong, PKCS#1": (
         (DATA / "private-pkcs1-encrypted.pem").read_bytes(),
         b"wrong-pass",
         "correct AOS_OTA_KEY_PASSPHRASE",
     ),
-    "short IV": ((DATA / "private-pkcs1-encrypted.pem").read_bytes().replace(b"7A99D771", b""), b"wrong-pass", "DEK-Info"),
+    "short IV": (
+        (DATA / "private-pkcs1-encrypted.pem").read_bytes().replace(b"7A99D771", b""),
+        b"wrong-pass",
+        "DEK-Info",
+    ),
     "EC": ((DATA / "ec-private.pem").read_bytes(), None, "not an RSA private key"),
     "Ed25519": ((DATA / "ed25519-private.pem").read_bytes(), None, "not an RSA private key"),
     "1024": ((DATA / "rsa1024-private.pem").read_bytes(), None, "an RSA key of 1024 bits with the exponent 65537"),
@@ -314,7 +310,8 @@ def test_key_whose_numbers_do_not_belong_together(part):
     numbers[part] += 2
     try:
         bad = rsa.RSAPrivateNumbers(**numbers, public_numbers=good.public_numbers).private_key(
-            unsafe_skip_rsa_key_validation=True)
+            unsafe_skip_rsa_key_validation=True
+        )
     except ValueError:
         pytest.skip("this cryptography does not even make such a key")
     pem = bad.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -56,8 +56,16 @@ class Object(dict):
 
 
 def private(**others):
-    one = Object({Names.CLASS: Classes.PRIVATE_KEY, Names.LABEL: "ota", Names.ID: b"\1", Names.KEY_TYPE: KeyType.RSA,
-                  Names.MODULUS: KEY.n_bytes, Names.PUBLIC_EXPONENT: b"\1\0\1"})
+    one = Object(
+        {
+            Names.CLASS: Classes.PRIVATE_KEY,
+            Names.LABEL: "ota",
+            Names.ID: b"\1",
+            Names.KEY_TYPE: KeyType.RSA,
+            Names.MODULUS: KEY.n_bytes,
+            Names.PUBLIC_EXPONENT: b"\1\0\1",
+        }
+    )
     for name, value in others.items():
         if value is None:
             del one[Names[name]]
@@ -78,7 +86,9 @@ def sign_well(data, mechanism):
 class Library:
     """Stands for the module ``pkcs11`` and for a token in its one slot."""
 
-    def __init__(self, *objects, flags=Flags.LOGIN_REQUIRED | Flags.TOKEN_INITIALIZED, mechanisms=tuple(Mechanism), login=None):
+    def __init__(
+        self, *objects, flags=Flags.LOGIN_REQUIRED | Flags.TOKEN_INITIALIZED, mechanisms=tuple(Mechanism), login=None
+    ):
         self.PKCS11Error, self.Attribute, self.ObjectClass, self.KeyType = PKCS11Error, Names, Classes, KeyType
         self.Mechanism, self.TokenFlag, self.types = Mechanism, Flags, SimpleNamespace(PROTECTED_AUTH="the pad")
         self.library_version, self.library_description, self.manufacturer_id = (2, 6), "Fake", "Us "
@@ -93,10 +103,21 @@ class Library:
         assert token_present
         slots = []
         for number in range(self.tokens):
-            slot = SimpleNamespace(slot_id=number, manufacturer_id="Us", slot_description="Slot",
-                                   get_mechanisms=lambda: set(self.mechanisms))
-            token = SimpleNamespace(label="OTA ", serial=b"%02d" % number, manufacturer_id="Us", model="M", flags=self.flags,
-                                    slot=slot, open=self.open)
+            slot = SimpleNamespace(
+                slot_id=number,
+                manufacturer_id="Us",
+                slot_description="Slot",
+                get_mechanisms=lambda: set(self.mechanisms),
+            )
+            token = SimpleNamespace(
+                label="OTA ",
+                serial=b"%02d" % number,
+                manufacturer_id="Us",
+                model="M",
+                flags=self.flags,
+                slot=slot,
+                open=self.open,
+            )
             slot.get_token = lambda token=token: token
             slots.append(slot)
         return slots
@@ -150,7 +171,9 @@ def test_every_mechanism_makes_the_same_bytes(mechanisms):
 
 def test_a_mechanism_that_this_key_may_not_use():
     key = private()
-    key.maker = lambda data, mechanism: refuse() if mechanism is Mechanism.SHA256_RSA_PKCS else sign_well(data, mechanism)
+    key.maker = lambda data, mechanism: (
+        refuse() if mechanism is Mechanism.SHA256_RSA_PKCS else sign_well(data, mechanism)
+    )
 
     def refuse():
         raise answer("MechanismInvalid")
@@ -173,8 +196,14 @@ def test_no_mechanism():
     refused(Library(broken(answer("MechanismInvalid"))), "sign with CKM_SHA256_RSA_PKCS or CKM_RSA_PKCS")
 
 
-@pytest.mark.parametrize("lie", [lambda data, mechanism: bytes(256), lambda data, mechanism: b"",
-                                 lambda data, mechanism: sign_well(b"x", Mechanism.SHA256_RSA_PKCS)])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda data, mechanism: bytes(256),
+        lambda data, mechanism: b"",
+        lambda data, mechanism: sign_well(b"x", Mechanism.SHA256_RSA_PKCS),
+    ],
+)
 def test_a_token_that_lies(lie):
     key = private()
     key.maker = lie
@@ -246,14 +275,18 @@ def test_tokens_that_fit():
     for one in ("manufacturer=x", "model=x", "serial=x", "slot-id=5", "slot-manufacturer=x", "slot-description=x"):
         refused(Library(), "no such token is there", uri=parse_uri(f"pkcs11:{one}"))
     for one in ("library-manufacturer=x", "library-description=x", "library-version=2.5", "library-version=3"):
-        refused(Library(), "is not the one that the URI describes: it is Fake 2.6 of Us", uri=parse_uri(f"pkcs11:{one}"))
+        refused(
+            Library(), "is not the one that the URI describes: it is Fake 2.6 of Us", uri=parse_uri(f"pkcs11:{one}")
+        )
     for one in ("library-version=2.6", "library-version=2", "manufacturer=Us;model=M;slot-description=Slot"):
         assert signer_of(Library(), parse_uri(f"pkcs11:{one}")).public_key == KEY
 
 
 def test_keys_that_fit():
-    refused(Library(private(LABEL="a"), private(LABEL="b", ID=b"\xa1\2")),
-            "no such private key is on the token; it has: a (id 01), b (id a102)")
+    refused(
+        Library(private(LABEL="a"), private(LABEL="b", ID=b"\xa1\2")),
+        "no such private key is on the token; it has: a (id 01), b (id a102)",
+    )
     refused(Library(private(), private(ID=b"\2")), "2 private keys fit: ota (id 01), ota (id 02)")
     library = Library(private(), private(ID=b"\2"))
     assert signer_of(library, parse_uri("pkcs11:object=ota;id=%02")).sign_hash(HASH) == SIGNER.sign_hash(HASH)
@@ -276,8 +309,9 @@ def der(name):
 
 def test_the_public_half_beside_the_key():
     hidden = private(MODULUS=None)
-    public = Object({Names.CLASS: Classes.PUBLIC_KEY, Names.ID: b"\1", Names.MODULUS: KEY.n_bytes,
-                     Names.PUBLIC_EXPONENT: b"\1\0\1"})
+    public = Object(
+        {Names.CLASS: Classes.PUBLIC_KEY, Names.ID: b"\1", Names.MODULUS: KEY.n_bytes, Names.PUBLIC_EXPONENT: b"\1\0\1"}
+    )
     assert signer_of(Library(hidden, public)).sign_hash(HASH) == SIGNER.sign_hash(HASH)
     certificate = Object({Names.CLASS: Classes.CERTIFICATE, Names.ID: b"\1", Names.VALUE: der("certificate.pem")})
     assert signer_of(Library(hidden, certificate)).sign_hash(HASH) == SIGNER.sign_hash(HASH)
@@ -295,7 +329,10 @@ def test_a_module_that_cannot_be_loaded():
         raise PKCS11Error("OS exception while loading: invalid ELF header")
 
     library.lib = lib
-    refused(library, "the PKCS#11 module /x.so cannot be loaded: PKCS11Error: OS exception while loading: invalid ELF header")
+    refused(
+        library,
+        "the PKCS#11 module /x.so cannot be loaded: PKCS11Error: OS exception while loading: invalid ELF header",
+    )
 
 
 def test_a_hash_of_another_size():
@@ -316,8 +353,11 @@ def test_modules_are_found(tmp_path):
     assert module("pkcs11:?module-path=.&module-name=one", folder) == str(folder / "libone.so")
     assert module("pkcs11:?module-path=two.so", folder, AOS_OTA_PKCS11_MODULE="/no") == str(folder / "two.so")
     assert module("pkcs11:", folder, AOS_OTA_PKCS11_MODULE=str(folder / "two.so")) == str(folder / "two.so")
-    for text, message in (("pkcs11:", "nothing says which PKCS#11 module"), ("pkcs11:?module-path=no.so", "there is no PKCS#11 module"),
-                          ("pkcs11:?module-name=no-such-thing", "no PKCS#11 module no-such-thing was found")):
+    for text, message in (
+        ("pkcs11:", "nothing says which PKCS#11 module"),
+        ("pkcs11:?module-path=no.so", "there is no PKCS#11 module"),
+        ("pkcs11:?module-name=no-such-thing", "no PKCS#11 module no-such-thing was found"),
+    ):
         with pytest.raises(SigningKeyError, match=message) as caught:
             module(text, folder)
         assert caught.value.remedy

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.programs
 @pytest.fixture
 def program(tmp_path):
     """``program(text)``: a Python program in the place of `aos`, in a folder with a space in its name."""
+
     def write(text):
         path = tmp_path / "some tools" / "aos"
         path.parent.mkdir(exist_ok=True)
@@ -33,20 +34,29 @@ def program(tmp_path):
     return write
 
 
-@pytest.mark.parametrize(("text", "status"), [("", 0), ("sys.exit(3)", 3), ("os.kill(os.getpid(), signal.SIGKILL)", 137)])
+@pytest.mark.parametrize(
+    ("text", "status"), [("", 0), ("sys.exit(3)", 3), ("os.kill(os.getpid(), signal.SIGKILL)", 137)]
+)
 def test_the_status_is_that_of_the_program(program, tmp_path, text, status):
     assert run_aos_make(program(text), str(tmp_path), "", [], []) == (status, None)
 
 
 def test_the_order_is_the_owners_and_gone_afterwards(program, tmp_path):
     values = (("OTA_SIGNING_KEY", "a b'\"$(id);\\\n中\udcff"),)
-    run_aos_make(program(
-        "place = os.environ['AOS_OTA_MAKE']\n"
-        "open('seen', 'w').write(oct(os.stat(place).st_mode & 0o777) + place + '\\n' + open(place + '/order.json').read())\n"
-        "open('arguments', 'w').write(repr(sys.argv[1:]))"), str(tmp_path), "haas100", values, ["LWIP_DEBUG=1"])
+    run_aos_make(
+        program(
+            "place = os.environ['AOS_OTA_MAKE']\n"
+            "open('seen', 'w').write(oct(os.stat(place).st_mode & 0o777) + place + '\\n' + open(place + '/order.json').read())\n"
+            "open('arguments', 'w').write(repr(sys.argv[1:]))"
+        ),
+        str(tmp_path),
+        "haas100",
+        values,
+        ["LWIP_DEBUG=1"],
+    )
     first, order = (tmp_path / "seen").read_text().split("\n", 1)
     assert first.startswith("0o700")
-    assert not os.path.exists(first[len("0o700"):])
+    assert not os.path.exists(first[len("0o700") :])
     order = parse_order(order.encode(), ORDER)
     assert (order.solution, order.board, order.settings) == (str(tmp_path), "haas100", values)
     assert (tmp_path / "arguments").read_text() == "['make', 'BOARD=haas100', 'LWIP_DEBUG=1']"
@@ -54,8 +64,10 @@ def test_the_order_is_the_owners_and_gone_afterwards(program, tmp_path):
 
 def test_a_report_of_another_build_is_none_of_this_one(program, tmp_path):
     report = '{"nonce": "%s", "state": "built", "manifest": "m"}'
-    write = "place = os.environ['AOS_OTA_MAKE']\nimport json\nnonce = json.load(open(place + '/order.json'))['nonce']\n" \
+    write = (
+        "place = os.environ['AOS_OTA_MAKE']\nimport json\nnonce = json.load(open(place + '/order.json'))['nonce']\n"
         f"open(place + '/report.json', 'w').write('{report}' % (nonce[::-1] if len(sys.argv) > 2 else nonce))"
+    )
     assert run_aos_make(program(write), str(tmp_path), "", [], []).report.state == "built"
     ending = run_aos_make(program(write), str(tmp_path), "", [], ["A=1"])
     assert ending == (0, None)
@@ -72,12 +84,18 @@ def test_what_is_no_program_is_an_error_of_ours(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_that_runs(program, tmp_path, number):
     """Without a terminal, as in CI; the build's own children are ended, too."""
-    aos = program("import subprocess\n"
-                  "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
-                  "open('pids', 'w').write(f'{os.getpid()} {child.pid}.')\nchild.wait()")
-    script = "import sys\nfrom aos_ota_plugin.cli.ending import unwound\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n" \
+    aos = program(
+        "import subprocess\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        "open('pids', 'w').write(f'{os.getpid()} {child.pid}.')\nchild.wait()"
+    )
+    script = (
+        "import sys\nfrom aos_ota_plugin.cli.ending import unwound\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n"
         "with unwound():\n    run_aos_make(sys.argv[1], sys.argv[2], '', [], [])\n"
-    process = subprocess.Popen([sys.executable, "-c", script, aos, str(tmp_path)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, aos, str(tmp_path)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     pids = tmp_path / "pids"
     until = time.monotonic() + 60
     while not (pids.exists() and pids.read_text().endswith(".")):
@@ -102,8 +120,17 @@ def running(pid):
 
 
 def test_settings_are_handed_over_and_the_rest_is_passed_on():
-    pairs = [("OTA_APP_VERSION", "a b"), ("LWIP_DEBUG", "1"), ("OTA_APP_VERSON", "app-1"), ("V", "1"), ("CFLAGS", "-DX=1")]
-    assert split_arguments(pairs) == ([("OTA_APP_VERSION", "a b")], ["LWIP_DEBUG=1", "OTA_APP_VERSON=app-1", "V=1", "CFLAGS=-DX=1"])
+    pairs = [
+        ("OTA_APP_VERSION", "a b"),
+        ("LWIP_DEBUG", "1"),
+        ("OTA_APP_VERSON", "app-1"),
+        ("V", "1"),
+        ("CFLAGS", "-DX=1"),
+    ]
+    assert split_arguments(pairs) == (
+        [("OTA_APP_VERSION", "a b")],
+        ["LWIP_DEBUG=1", "OTA_APP_VERSON=app-1", "V=1", "CFLAGS=-DX=1"],
+    )
 
 
 @settings(deadline=None)

@@ -16,8 +16,19 @@ from aos_ota_plugin.provenance.cyclonedx import bill_of_materials, parse_bill
 
 NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-COMPONENTS = st.lists(st.builds(Component, NAME, TEXT, st.sampled_from(("common", "kernel", "board", "solution")), TEXT, TEXT,
-                                st.lists(NAME, max_size=3).map(tuple)), max_size=4, unique_by=lambda one: one.name)
+COMPONENTS = st.lists(
+    st.builds(
+        Component,
+        NAME,
+        TEXT,
+        st.sampled_from(("common", "kernel", "board", "solution")),
+        TEXT,
+        TEXT,
+        st.lists(NAME, max_size=3).map(tuple),
+    ),
+    max_size=4,
+    unique_by=lambda one: one.name,
+)
 PRODUCT = Product("ota_demo", "app-1.0.0", "haas100", "ab" * 32)
 SOLUTION = Component("ota_demo", "master", "solution", "solutions/ota_demo", "", ("ota", "not_there"))
 OTA = Component("ota", "v7.4 (α)", "common", "components/ota", "Apache-2.0", ("rhino",))
@@ -32,11 +43,15 @@ def test_golden():
     assert (firmware["type"], firmware["name"], firmware["version"]) == ("firmware", "ota_demo", "app-1.0.0")
     assert firmware["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
     assert [(one["type"], one["name"], one.get("version"), one["purl"]) for one in document["components"]] == [
-        ("library", "ota", "v7.4 (α)", "pkg:generic/ota@v7.4%20%28%CE%B1%29"), ("operating-system", "rhino", None, "pkg:generic/rhino")]
+        ("library", "ota", "v7.4 (α)", "pkg:generic/ota@v7.4%20%28%CE%B1%29"),
+        ("operating-system", "rhino", None, "pkg:generic/rhino"),
+    ]
     assert document["components"][0]["licenses"] == [{"license": {"name": "Apache-2.0"}}]
     assert document["dependencies"] == [
-        {"ref": "firmware:ota_demo", "dependsOn": ["component:ota"]}, {"ref": "component:ota", "dependsOn": ["component:rhino"]},
-        {"ref": "component:rhino", "dependsOn": []}]
+        {"ref": "firmware:ota_demo", "dependsOn": ["component:ota"]},
+        {"ref": "component:ota", "dependsOn": ["component:rhino"]},
+        {"ref": "component:rhino", "dependsOn": []},
+    ]
     assert "timestamp" not in document["metadata"]
 
 
@@ -50,7 +65,10 @@ def test_valid_by_the_official_schema_and_independent_of_order(components, paylo
 
 
 def test_another_component_gives_another_serial_number():
-    serials = {json.loads(bill_of_materials(PRODUCT, parts))["serialNumber"] for parts in ([], [OTA], [OTA._replace(version="v8")])}
+    serials = {
+        json.loads(bill_of_materials(PRODUCT, parts))["serialNumber"]
+        for parts in ([], [OTA], [OTA._replace(version="v8")])
+    }
     assert len(serials) == 3
 
 
@@ -61,10 +79,19 @@ BAD = {
     "a list": (b"[]", '"bomFormat"'),
     "deep": (b"[" * 100_000, "it is not JSON"),
     "another format": (json.dumps({**GOOD, "bomFormat": "SPDX"}).encode(), '"bomFormat"'),
-    "a newer version": (json.dumps({**GOOD, "specVersion": "9.9"}).encode(), "'9.9' is none that we know (1.4, 1.5, 1.6)"),
+    "a newer version": (
+        json.dumps({**GOOD, "specVersion": "9.9"}).encode(),
+        "'9.9' is none that we know (1.4, 1.5, 1.6)",
+    ),
     "no firmware": (json.dumps({**GOOD, "metadata": {}}).encode(), "names no firmware"),
-    "odd hashes": (json.dumps({**GOOD, "metadata": {"component": {"name": "n", "version": "v", "hashes": 5}}}).encode(), "names no firmware"),
-    "a number": (json.dumps({**GOOD, "metadata": {"component": {"name": "n", "version": 1.1}}}).encode(), "that is no text"),
+    "odd hashes": (
+        json.dumps({**GOOD, "metadata": {"component": {"name": "n", "version": "v", "hashes": 5}}}).encode(),
+        "names no firmware",
+    ),
+    "a number": (
+        json.dumps({**GOOD, "metadata": {"component": {"name": "n", "version": 1.1}}}).encode(),
+        "that is no text",
+    ),
 }
 
 

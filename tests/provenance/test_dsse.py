@@ -30,7 +30,10 @@ def sealed(payload=PAYLOAD):
 
 
 def test_pae_of_the_specification():
-    assert pae("http://example.com/HelloWorld", b"hello world") == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    assert (
+        pae("http://example.com/HelloWorld", b"hello world")
+        == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
     assert pae("", b"") == b"DSSEv1 0  0 "
     assert pae("ü", b"\0") == b"DSSEv1 2 \xc3\xbc 1 \0"
 
@@ -39,8 +42,21 @@ def test_openssl_verifies_the_signature(tmp_path):
     document = json.loads(sealed())
     (tmp_path / "signed").write_bytes(b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(PAYLOAD), PAYLOAD))
     (tmp_path / "signature").write_bytes(base64.b64decode(document["signatures"][0]["sig"]))
-    done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", KEYS / "public.pem", "-signature", tmp_path / "signature",
-                           tmp_path / "signed"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [
+            "openssl",
+            "dgst",
+            "-sha256",
+            "-verify",
+            KEYS / "public.pem",
+            "-signature",
+            tmp_path / "signature",
+            tmp_path / "signed",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == "Verified OK"
 
 
@@ -94,7 +110,11 @@ BAD = {
     "payload no base64": (changed(payload="*"), FormatError, '"payload" is not base64'),
     "payload not ASCII": (changed(payload="ü"), FormatError, '"payload" is not base64'),
     "payload a number": (changed(payload=5), FormatError, '"payload" is not base64'),
-    "another payload": (changed(payload=base64.b64encode(b"{}").decode()), ProofError, f"is one of the key {KEY.short_fingerprint}"),
+    "another payload": (
+        changed(payload=base64.b64encode(b"{}").decode()),
+        ProofError,
+        f"is one of the key {KEY.short_fingerprint}",
+    ),
     "short signature": (changed(signatures=[{"sig": "AAAA"}]), ProofError, "no signature in this statement"),
 }
 
@@ -118,7 +138,7 @@ def test_another_key():
 def test_no_changed_byte_passes(data):
     good = sealed()
     at = data.draw(st.integers(0, len(good) - 1))
-    bad = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1:]
+    bad = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1 :]
     try:
         assert open_envelope(bad, KEY, file="m") == PAYLOAD  # the key's name, white space: nothing rests on those
     except OtaError:

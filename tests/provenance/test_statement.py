@@ -17,9 +17,17 @@ from aos_ota_plugin.provenance.statement import Build, Tool, parse_statement, st
 
 OTA = Component("ota", "master", "common", "components/ota")
 DEMO = Component("ota_demo", "master", "solution", "solutions/ota_demo")
-BUILD = Build("ota_demo", "haas100", {"OTA_APP_VERSION": "app-1.0.0"}, "f" * 64, (OTA, DEMO), {"ota": Revision("a" * 40, True)},
-              Tool("arm-none-eabi-gcc", "12.2.1", "arm-none-eabi-gcc (x) 12.2.1"), (Tool("aos_ota_plugin", "0.1.0"),),
-              ("app-0.9.9", "b" * 64))
+BUILD = Build(
+    "ota_demo",
+    "haas100",
+    {"OTA_APP_VERSION": "app-1.0.0"},
+    "f" * 64,
+    (OTA, DEMO),
+    {"ota": Revision("a" * 40, True)},
+    Tool("arm-none-eabi-gcc", "12.2.1", "arm-none-eabi-gcc (x) 12.2.1"),
+    (Tool("aos_ota_plugin", "0.1.0"),),
+    ("app-0.9.9", "b" * 64),
+)
 SUBJECTS = {"ota_rtos_ota.json": "1" * 64, "ota_rtos_ota.bin": "0" * 64}
 
 
@@ -29,7 +37,10 @@ def test_in_toto_s_own_definitions_know_every_field():
     read = ParseDict(document, statement_pb2.Statement())  # raises for a field that is not in the specification
     assert read.type == "https://in-toto.io/Statement/v1"
     assert read.predicate_type == "https://slsa.dev/provenance/v1"
-    assert [(one.name, one.digest["sha256"]) for one in read.subject] == [("ota_rtos_ota.bin", "0" * 64), ("ota_rtos_ota.json", "1" * 64)]
+    assert [(one.name, one.digest["sha256"]) for one in read.subject] == [
+        ("ota_rtos_ota.bin", "0" * 64),
+        ("ota_rtos_ota.json", "1" * 64),
+    ]
     provenance = ParseDict(predicate, provenance_pb2.Provenance())
     assert provenance.build_definition.external_parameters["settings"]["OTA_APP_VERSION"] == "app-1.0.0"
     found = {one.name: one for one in provenance.build_definition.resolved_dependencies}
@@ -75,7 +86,10 @@ BAD = {
     "an older statement": (changed(["_type"], "https://in-toto.io/Statement/v0.1"), '"_type" is not'),
     "another predicate": (changed(["predicateType"], "https://slsa.dev/provenance/v2"), '"predicateType" is not'),
     "no predicate": (changed(["predicate"], 5), '"buildType" is not'),
-    "a newer build type": (changed([*DEFINITION, "buildType"], "urn:x-aos-ota-plugin:build:2"), "a newer aos_ota_plugin may know it"),
+    "a newer build type": (
+        changed([*DEFINITION, "buildType"], "urn:x-aos-ota-plugin:build:2"),
+        "a newer aos_ota_plugin may know it",
+    ),
     "no settings": (changed([*DEFINITION, "externalParameters"], {}), '"settings" is not'),
     "a number as setting": (changed([*DEFINITION, "externalParameters", "settings"], {"a": 1}), '"settings" is not'),
     "no key": (changed([*DEFINITION, "externalParameters", "signingKey"], None), '"signingKey" is not a text'),
@@ -84,7 +98,10 @@ BAD = {
     "subject no object": (changed(["subject"], [5]), "a subject has no name"),
     "digest in capitals": (changed(["subject"], [{"name": "a", "digest": {"sha256": "A" * 64}}]), "no SHA-256"),
     "only another digest": (changed(["subject"], [{"name": "a", "digest": {"md5": "a" * 32}}]), "no SHA-256"),
-    "a subject twice": (changed(["subject"], [{"name": "a", "digest": {"sha256": "a" * 64}}] * 2), "'a' stands there twice"),
+    "a subject twice": (
+        changed(["subject"], [{"name": "a", "digest": {"sha256": "a" * 64}}] * 2),
+        "'a' stands there twice",
+    ),
 }
 
 
@@ -103,8 +120,11 @@ def test_survives_any_bytes(data):
         parse_statement(data, file="m")
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(st.sampled_from([("subject",), ("predicate",), DEFINITION, (*DEFINITION, "externalParameters")]), JSON)

@@ -46,8 +46,15 @@ def given(signer):
     """What makes a good release of app-1.0.1."""
     elf = firmware(signer.public_key, b"app-1.0.1")
     return ReleaseInput(
-        payload=flat_binary(elf) + FILLING, version="app-1.0.1", security="local", identity="kv",
-        partition_size=0x578000, elf=elf, elf_name="app.elf", signer=signer)
+        payload=flat_binary(elf) + FILLING,
+        version="app-1.0.1",
+        security="local",
+        identity="kv",
+        partition_size=0x578000,
+        elf=elf,
+        elf_name="app.elf",
+        signer=signer,
+    )
 
 
 @pytest.fixture
@@ -58,6 +65,7 @@ def build_firmware():
 @pytest.fixture
 def linked():
     """A function: the changes that make a release one of another ELF and of the payload made of that."""
+
     def changes(elf, appended=FILLING):
         return {"elf": elf, "payload": flat_binary(elf) + appended}
 

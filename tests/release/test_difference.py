@@ -41,12 +41,20 @@ def test_the_same():
     assert explain(NOISE, NOISE, None, name="x") is None
 
 
-@pytest.mark.parametrize("released, rebuilt, texts, remedy", [
-    (b"\0/home/a/ws/x.c\0", b"\0/home/bb/w/x.c\0", "'/home/a/ws/x.c' was released, '/home/bb/w/x.c' rebuilt", "OTA_REPRODUCIBLE=y, which"),
-    (b"\0built Nov 24 2026\0", b"\0built Nov 25 2026\0", "'built Nov 24 2026' was released", "__DATE__, __TIME__"),
-    (b"\0hello one\0", b"\0hello two\0", "'hello one' was released, 'hello two' rebuilt", "the same sources"),
-    (b"\0\xff\xfe\0", b"\0\xff\xfd\0", "", "the same sources"),
-])
+@pytest.mark.parametrize(
+    "released, rebuilt, texts, remedy",
+    [
+        (
+            b"\0/home/a/ws/x.c\0",
+            b"\0/home/bb/w/x.c\0",
+            "'/home/a/ws/x.c' was released, '/home/bb/w/x.c' rebuilt",
+            "OTA_REPRODUCIBLE=y, which",
+        ),
+        (b"\0built Nov 24 2026\0", b"\0built Nov 25 2026\0", "'built Nov 24 2026' was released", "__DATE__, __TIME__"),
+        (b"\0hello one\0", b"\0hello two\0", "'hello one' was released, 'hello two' rebuilt", "the same sources"),
+        (b"\0\xff\xfe\0", b"\0\xff\xfd\0", "", "the same sources"),
+    ],
+)
 def test_what_it_looks_like(released, rebuilt, texts, remedy):
     found = explain(NOISE + released + NOISE, NOISE + rebuilt + NOISE, None, name="the payload")
     assert found.problem.startswith(f"the payload first differs at {found.offset:#x}")
@@ -70,10 +78,14 @@ def test_sizes():
 
 def test_place_in_the_elf():
     data = NOISE[:200] + b"some text that differs\0" + NOISE[200:]
-    elf = elf_builder.build_elf([elf_builder.Section(".rodata", data)], [elf_builder.Symbol("greeting", 0x1000 + 200, 23)])
+    elf = elf_builder.build_elf(
+        [elf_builder.Section(".rodata", data)], [elf_builder.Symbol("greeting", 0x1000 + 200, 23)]
+    )
     assert find_place(elf, b"header" + data, 6 + 205) == ElfPlace(".rodata", 0x1000 + 205, "greeting")
-    assert "(section .rodata, address 0x10cd, greeting)" in explain(
-        data.replace(b"text", b"word"), data, elf, name="x").problem
+    assert (
+        "(section .rodata, address 0x10cd, greeting)"
+        in explain(data.replace(b"text", b"word"), data, elf, name="x").problem
+    )
     assert find_place(elf, NOISE[::-1], 100) is None
     assert find_place(b"no elf", data, 0) is None
 

@@ -20,7 +20,9 @@ from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.names import diff_name
 
-_spec = importlib.util.spec_from_file_location("nbdiff_reference", Path(__file__).parents[1] / "images" / "nbdiff_reference.py")
+_spec = importlib.util.spec_from_file_location(
+    "nbdiff_reference", Path(__file__).parents[1] / "images" / "nbdiff_reference.py"
+)
 reference = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(reference)
 
@@ -41,14 +43,14 @@ def proven(old, new, patch, *, partition_size, sign):
 
 
 def trailer_of(image, body_size):
-    return image[body_size:body_size + 4], image[body_size + 4:-28], image[-28:]
+    return image[body_size : body_size + 4], image[body_size + 4 : -28], image[-28:]
 
 
 @pytest.mark.skipif(not shutil.which("xz"), reason="no xz")
 def test_the_image_makes_the_new_payload_by_an_independent_reader(with_diff, signer):
     release = make_release(with_diff)
     made, sizes = reference.reference_apply(OLD, release.diff)
-    assert made[:len(NEW)] == NEW
+    assert made[: len(NEW)] == NEW
     assert max(sizes) <= 0x40000
     # The trailer, read with nothing of ours but the key.
     padding, sign_info, _ = trailer_of(release.diff, len(release.diff) - 424)
@@ -61,14 +63,23 @@ def test_the_manifest_lists_it_with_its_base_and_proofs(with_diff):
     release = make_release(with_diff._replace(compress_xz=True))
     manifest = parse_manifest(release.manifest.to_json(), file="m")
     assert [(image.file, image.kind) for image in manifest.images] == [
-        ("ota_rtos_ota.bin", "full"), ("ota_rtos_ota.bin.xz", "xz"), ("ota_rtos_ota.diff.bin", "diff")]
+        ("ota_rtos_ota.bin", "full"),
+        ("ota_rtos_ota.bin.xz", "xz"),
+        ("ota_rtos_ota.diff.bin", "diff"),
+    ]
     listed = manifest.images[2]
     assert (listed.size, listed.sha256) == (len(release.diff), hashlib.sha256(release.diff).hexdigest())
     assert release.images["ota_rtos_ota.diff.bin"] == release.diff
     assert manifest.base.payload_sha256 == hashlib.sha256(OLD).hexdigest()
     rules = {proof.rule: proof.detail for proof in manifest.proofs}
-    assert {"diff: base", "diff: applied in place", "diff: device limits", "diff, device: signature", "diff, device: hash",
-            "diff, device: partition"} <= set(rules)
+    assert {
+        "diff: base",
+        "diff: applied in place",
+        "diff: device limits",
+        "diff, device: signature",
+        "diff, device: hash",
+        "diff, device: partition",
+    } <= set(rules)
     assert hashlib.sha256(OLD).hexdigest() in rules["diff: base"]
 
 
@@ -90,10 +101,19 @@ def test_no_diff_unless_asked_for(given):
 
 
 REFUSED = {
-    "another payload than the base's": ({"base_payload": OLD[:-1] + b"\0"}, "would not be made from the payload of app-1.0.0"),
+    "another payload than the base's": (
+        {"base_payload": OLD[:-1] + b"\0"},
+        "would not be made from the payload of app-1.0.0",
+    ),
     "no room for a diff at all": ({"partition_size": 0x40000}, "has no room for a diff"),
-    "no room for this diff": ({"partition_size": 0x41000, "payload": random.Random(3).randbytes(50_000)}, "has room for 4096"),
-    "a payload that leaves no sector": ({"partition_size": 0x41000, "payload": bytes(range(256)) * 0x400 + b"x"}, "do not fit an application"),
+    "no room for this diff": (
+        {"partition_size": 0x41000, "payload": random.Random(3).randbytes(50_000)},
+        "has room for 4096",
+    ),
+    "a payload that leaves no sector": (
+        {"partition_size": 0x41000, "payload": bytes(range(256)) * 0x400 + b"x"},
+        "do not fit an application",
+    ),
 }
 
 
@@ -132,16 +152,20 @@ def test_sections_made_against_the_old_image_are_found_out():
     """The fault that bricks devices: a second section against the old payload, not against what the flash holds then."""
     old = reference.firmware(0x6000)
     new = random.Random(9).randbytes(0x100) + old
-    cuts = [new[at:at + 0x2000] for at in range(0, 0x6000, 0x2000)]
+    cuts = [new[at : at + 0x2000] for at in range(0, 0x6000, 0x2000)]
     sections = b"".join(
-        reference.make_section(cut, [(len(cut), 0, 0)], bytes((b - a) & 0xFF for a, b in zip(old, cut)), b"") for cut in cuts)
+        reference.make_section(cut, [(len(cut), 0, 0)], bytes((b - a) & 0xFF for a, b in zip(old, cut)), b"")
+        for cut in cuts
+    )
     # Each applies to the start of the old payload; the second finds the first one's bytes there.
     with pytest.raises(ProofError, match=r"devices would refuse the diff image: section at byte [1-9]\d+: .*CRC-16"):
         proven(old, new[:0x6000], sections, partition_size=ROOM, sign=None)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@over(old=st.binary(min_size=1, max_size=6000), edits=st.integers(0, 6), seed=st.integers(0, 1000), signed=st.booleans())
+@over(
+    old=st.binary(min_size=1, max_size=6000), edits=st.integers(0, 6), seed=st.integers(0, 1000), signed=st.booleans()
+)
 def test_any_pair(signer, old, edits, seed, signed):
     new = reference.updated(old, seed=seed, edits=edits) or b"\0"
     patch = diffs.make_patch(old, new, partition_size=ROOM)
@@ -153,9 +177,12 @@ def test_any_pair(signer, old, edits, seed, signed):
 @pytest.mark.parametrize("change", ["key", "mode"])
 def test_no_diff_when_key_or_mode_change(with_diff, other, change):
     """Its devices are those of the base release: they check it with the key that they have."""
-    changed = with_diff._replace(elf=None, allow_new_key=True, **(
-        {"signer": other} if change == "key" else {"security": "none", "signer": None}))
-    with pytest.raises(ProofError, match=r"only devices on app-1\.0\.0 can apply this diff, and they are in local mode"):
+    changed = with_diff._replace(
+        elf=None, allow_new_key=True, **({"signer": other} if change == "key" else {"security": "none", "signer": None})
+    )
+    with pytest.raises(
+        ProofError, match=r"only devices on app-1\.0\.0 can apply this diff, and they are in local mode"
+    ):
         make_release(changed)
     assert make_release(changed._replace(base_payload=None)).diff is None
 
@@ -180,7 +207,15 @@ def test_compressed_size_is_known_whether_or_not_an_xz_image_is_made(with_diff):
     assert len(release.compressed) <= alone.compressed_size <= 1.1 * len(release.compressed)
 
 
-@pytest.mark.parametrize("image, name", [("ota_rtos_ota.bin", "ota_rtos_ota.diff.bin"), ("a/b.bin", "a/b.diff.bin"),
-                                         ("image", "image.diff.bin"), ("图.BIN", "图.diff.bin"), ("v1.0", "v1.0.diff.bin")])
+@pytest.mark.parametrize(
+    "image, name",
+    [
+        ("ota_rtos_ota.bin", "ota_rtos_ota.diff.bin"),
+        ("a/b.bin", "a/b.diff.bin"),
+        ("image", "image.diff.bin"),
+        ("图.BIN", "图.diff.bin"),
+        ("v1.0", "v1.0.diff.bin"),
+    ],
+)
 def test_name(image, name):
     assert diff_name(image) == name

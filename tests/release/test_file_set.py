@@ -65,6 +65,7 @@ class Failing:
             if self.left == 0:
                 raise OSError(self.number, os.strerror(self.number))
             return original(*arguments, **options)
+
         return wrapper
 
 
@@ -100,8 +101,10 @@ def test_any_call_fails(folder, monkeypatch, number):
 @pytest.mark.parametrize("number", NUMBERS)
 def test_one_file_of_a_set_that_cannot_get_its_name_is_still_there(folder, monkeypatch, number):
     """The others are as they should be already."""
+
     def refused(*_):
         raise OSError(number, os.strerror(number))
+
     monkeypatch.setattr(os, "replace", refused)
     with pytest.raises(OutputError):
         transaction.write_set(folder, {"a": OLD["a"], "b": b"new b"})
@@ -110,8 +113,10 @@ def test_one_file_of_a_set_that_cannot_get_its_name_is_still_there(folder, monke
 
 def test_without_hard_links(folder, monkeypatch):
     """FAT has none: the backups are copies then."""
+
     def no_links(*_, **__):
         raise OSError(errno.EPERM, "no links here")
+
     monkeypatch.setattr(os, "link", no_links)
     assert transaction.write_set(folder, NEW, drop=["gone"]) == ["a", "b", "fresh"]
     assert contents(folder) == NEW
@@ -122,6 +127,7 @@ def test_without_hard_links(folder, monkeypatch):
         if len(renames) == 3:  # the first is the decision
             raise PermissionError(errno.EACCES, "held open")
         replace(source, target)
+
     monkeypatch.setattr(os, "replace", second_refused)
     with pytest.raises(OutputError, match="held open|cannot write"):
         transaction.write_set(folder, {"a": b"newer", "b": b"newer", "fresh": b"newer"})
@@ -174,11 +180,16 @@ def test_killed_at_any_call(folder, when):
 
 # --- whose files
 
+
 def test_leftovers_are_removed_and_others_are_not_touched(folder):
     """Only those of the named files: what else has such a name is someone else's."""
     temporary = atomic.stage(folder / "a", b"never decided")
-    others = {".c.0123456789ab.tmp": b"another's", ".c.0123456789ab.set": b"another's", ".a.swp": b"an editor's",
-              ".a.0123.tmp": b"someone's"}
+    others = {
+        ".c.0123456789ab.tmp": b"another's",
+        ".c.0123456789ab.set": b"another's",
+        ".a.swp": b"an editor's",
+        ".a.0123.tmp": b"someone's",
+    }
     for name, data in others.items():
         (folder / name).write_bytes(data)
     assert transaction.recover(folder, {"a", "b"}.__contains__) == []

@@ -29,16 +29,21 @@ class Step:
         self.script = root / "vendor step.py"
 
     def writes(self, text: str) -> None:
-        self.script.write_text(f"import os, pathlib, sys\nfolder = pathlib.Path({str(self.folder)!r})\n{text}\n", encoding="utf-8")
+        self.script.write_text(
+            f"import os, pathlib, sys\nfolder = pathlib.Path({str(self.folder)!r})\n{text}\n", encoding="utf-8"
+        )
 
     def run(self, options: str = "", *, sweep: bool = False, script=None) -> None:
-        run_image_step(f"{script or self.script}{options}", target=str(self.target), folder=str(self.folder), sweep=sweep)
+        run_image_step(
+            f"{script or self.script}{options}", target=str(self.target), folder=str(self.folder), sweep=sweep
+        )
 
     def publish(self, image: bytes = b"signed image") -> None:
         """What a release of ours leaves: an image and the manifest that vouches for it."""
         (self.folder / IMAGE).write_bytes(image)
-        (self.folder / MANIFEST).write_text(json.dumps(
-            {"images": [{"file": IMAGE, "sha256": hashlib.sha256(image).hexdigest()}]}))
+        (self.folder / MANIFEST).write_text(
+            json.dumps({"images": [{"file": IMAGE, "sha256": hashlib.sha256(image).hexdigest()}]})
+        )
 
     def files(self):
         return {path.name: path.read_bytes() for path in self.folder.iterdir()}
@@ -52,11 +57,24 @@ def step(tmp_path):
 def test_the_target_and_the_scripts_own_options_reach_it(step, capfd):
     step.writes("print(sys.argv[1:])")
     step.run(' --chip="haas 1000" plain --flag')
-    assert ast.literal_eval(capfd.readouterr().out) == [f"--target={step.target}", "--chip=haas 1000", "plain", "--flag"]
+    assert ast.literal_eval(capfd.readouterr().out) == [
+        f"--target={step.target}",
+        "--chip=haas 1000",
+        "plain",
+        "--flag",
+    ]
 
 
-@pytest.mark.parametrize(("text", "status"), [("sys.exit(3)", 3), ("raise ValueError('no license')", 1), ("sys.exit('text')", 1),
-                                              ("def broken(:", 1), ("os.kill(os.getpid(), 9)", -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("sys.exit(3)", 3),
+        ("raise ValueError('no license')", 1),
+        ("sys.exit('text')", 1),
+        ("def broken(:", 1),
+        ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
+    ],
+)
 def test_failing_script(step, text, status):
     step.writes(text)
     with pytest.raises(BuildError, match=f"image step failed with status {status}: ") as caught:
@@ -72,7 +90,7 @@ def test_missing_script(step):
 
 def test_script_that_is_no_python(step):
     shell = step.root / "step.sh"
-    shell.write_text("#!/bin/sh\nprintf '%s' \"$1\" > \"$(dirname \"$0\")/seen\"\nexit 4\n")
+    shell.write_text('#!/bin/sh\nprintf \'%s\' "$1" > "$(dirname "$0")/seen"\nexit 4\n')
     shell.chmod(0o755)
     with pytest.raises(BuildError, match="status 4"):
         step.run(script=shell)
@@ -100,7 +118,9 @@ def run_either_way(step, *, sweep):
     return True
 
 
-@pytest.mark.parametrize("ending", ["", "\nsys.exit(1)", "\nraise SystemExit(7)"], ids=["success", "failure", "another failure"])
+@pytest.mark.parametrize(
+    "ending", ["", "\nsys.exit(1)", "\nraise SystemExit(7)"], ids=["success", "failure", "another failure"]
+)
 @pytest.mark.parametrize("sweep", [True, False])
 def test_signed_image_is_put_back(step, sweep, ending):
     step.publish()
@@ -142,8 +162,9 @@ def test_what_the_script_deletes_is_put_back(step, what):
 def test_diff_is_put_back_when_it_is_ours_and_left_when_it_is_not(step):
     name, data = "ota_rtos_ota.diff.bin", b"signed diff"
     (step.folder / name).write_bytes(data)
-    (step.folder / MANIFEST).write_text(json.dumps({"images": [
-        {"file": name, "sha256": hashlib.sha256(data).hexdigest()}]}))
+    (step.folder / MANIFEST).write_text(
+        json.dumps({"images": [{"file": name, "sha256": hashlib.sha256(data).hexdigest()}]})
+    )
     step.writes(f"os.remove(folder / {name!r})")
     step.run(sweep=True)
     assert step.files()[name] == data
@@ -162,9 +183,21 @@ def test_manifest_that_the_script_overwrites_is_put_back(step):
     assert step.files() == before
 
 
-MANIFESTS = [b"", b"{", b"[]", b"null", b'{"images": 1}', b'{"images": [1]}', b'{"images": [{}]}', b'{"images": []}', b"\xff\xfe",
-             b'{"images": [{"file": "ota_rtos_ota.bin", "sha256": null}]}', b'{"images": {"file": 1}}',
-             b'{"images": [{"file": ["x"], "sha256": "x"}]}', b"[" * 100_000]
+MANIFESTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'{"images": 1}',
+    b'{"images": [1]}',
+    b'{"images": [{}]}',
+    b'{"images": []}',
+    b"\xff\xfe",
+    b'{"images": [{"file": "ota_rtos_ota.bin", "sha256": null}]}',
+    b'{"images": {"file": 1}}',
+    b'{"images": [{"file": ["x"], "sha256": "x"}]}',
+    b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda data: repr(data[:40]))
@@ -188,8 +221,11 @@ def test_image_of_another_digest_is_swept_or_left(step):
 
 def test_images_under_each_others_names_are_swept(step):
     images = {IMAGE: b"full", PACKED: b"packed"}
-    (step.folder / MANIFEST).write_text(json.dumps({"images": [
-        {"file": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in images.items()]}))
+    (step.folder / MANIFEST).write_text(
+        json.dumps(
+            {"images": [{"file": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in images.items()]}
+        )
+    )
     (step.folder / IMAGE).write_bytes(b"packed")
     (step.folder / PACKED).write_bytes(b"full")
     step.writes("pass")

@@ -39,10 +39,20 @@ def artifact(name, kind, data):
     return Artifact(name, kind, len(data), hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest())
 
 
-MANIFEST = Manifest("app-1.0.1", "cloud", "kv", PUBLIC.fingerprint, artifact("ota_rtos.bin", "payload", PAYLOAD),
-                    (artifact("ota_rtos_ota.bin", "full", IMAGE), artifact("ota_rtos_ota.bin.xz", "xz", COMPRESSED)), ())
-LAYOUT = layout_document(place([Part(ImageMagic.ALL, b"x" * 9)], [Partition("RTOS", 0x2A000, 0x1000)]), {"ota_all.bin": IMAGE},
-                         flash={"flash.bin": 0x2A000})
+MANIFEST = Manifest(
+    "app-1.0.1",
+    "cloud",
+    "kv",
+    PUBLIC.fingerprint,
+    artifact("ota_rtos.bin", "payload", PAYLOAD),
+    (artifact("ota_rtos_ota.bin", "full", IMAGE), artifact("ota_rtos_ota.bin.xz", "xz", COMPRESSED)),
+    (),
+)
+LAYOUT = layout_document(
+    place([Part(ImageMagic.ALL, b"x" * 9)], [Partition("RTOS", 0x2A000, 0x1000)]),
+    {"ota_all.bin": IMAGE},
+    flash={"flash.bin": 0x2A000},
+)
 PUSH = PushMessage(5028, "app-1.0.1", "https://ota.example/a", "SHA256", "c" * 64)
 
 
@@ -92,16 +102,29 @@ def test_linked_firmware():
     symbols = [Symbol("ota_pubn_buf", 0x1000, 256), Symbol("ota_pube_buf", 0x1100, 3)]
     elf = build_elf([Section(".data", PUBLIC.n_bytes + PUBLIC.e_bytes)], symbols)
     assert inspect(elf, file="e").facts == (("public key in it", PUBLIC.fingerprint),)
-    assert "every signature is refused" in inspect(build_elf([Section(".data", bytes(259))], symbols), file="e").facts[0][1]
+    assert (
+        "every signature is refused"
+        in inspect(build_elf([Section(".data", bytes(259))], symbols), file="e").facts[0][1]
+    )
     assert inspect(build_elf([Section(".data", bytes(259))], []), file="e").faults
 
 
-@pytest.mark.parametrize("data, message", [
-    (b"{}", "this JSON is no manifest"), (b"{" * 5000, "this looks like JSON, and is none"), (b'{"a":' * 40_000, "looks like JSON"),
-    (b'{"schema": "aos-ota-manifest/1"}', "not a manifest we can read"), (b'{"schema": "aos-ota-layout/1"}', "no layout"),
-    (b'{"code": "1000"}', "no push message"), (b'{"a": "' + b"x" * DOCUMENT_MAX + b'"}', "a JSON file of"), (b"text", "a file of 4 bytes is too short"),
-    (b'{"schema": ["aos-ota-manifest/1"]}', "this JSON is no manifest"), (b"-----BEGIN PUBLIC KEY-----", "PEM"),
-], ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"{}", "this JSON is no manifest"),
+        (b"{" * 5000, "this looks like JSON, and is none"),
+        (b'{"a":' * 40_000, "looks like JSON"),
+        (b'{"schema": "aos-ota-manifest/1"}', "not a manifest we can read"),
+        (b'{"schema": "aos-ota-layout/1"}', "no layout"),
+        (b'{"code": "1000"}', "no push message"),
+        (b'{"a": "' + b"x" * DOCUMENT_MAX + b'"}', "a JSON file of"),
+        (b"text", "a file of 4 bytes is too short"),
+        (b'{"schema": ["aos-ota-manifest/1"]}', "this JSON is no manifest"),
+        (b"-----BEGIN PUBLIC KEY-----", "PEM"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
 def test_what_is_not_told_about(data, message):
     with pytest.raises(OtaError, match=message) as caught:
         inspect(data, file="f.bin")
@@ -130,8 +153,11 @@ def test_layout_round_trip():
     assert parse_layout(json.dumps(only_mcu).encode(), file="l") == only_mcu
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(st.sampled_from(["flash", "parts", "files"]), st.none() | st.sampled_from(sorted(LAYOUT["parts"][0])), JSON)

@@ -15,8 +15,19 @@ A, B, C = "a" * 64, "b" * 64, "c" * 64
 
 def release(version, trusts, signed_by=None, base=None, **more):
     number = f"{int(version[-3] + version[-1]):064x}"
-    return Manifest(version, "local", "kv", trusts, Artifact("p", "payload", 1, "0" * 32, number), (), (), solution="lamp",
-                    base=BaseRelease(base.version, base.payload.sha256) if base else None, signed_by=signed_by, **more)
+    return Manifest(
+        version,
+        "local",
+        "kv",
+        trusts,
+        Artifact("p", "payload", 1, "0" * 32, number),
+        (),
+        (),
+        solution="lamp",
+        base=BaseRelease(base.version, base.payload.sha256) if base else None,
+        signed_by=signed_by,
+        **more,
+    )
 
 
 ONE = release("app-1.0", A)
@@ -31,9 +42,14 @@ def chain(*manifests, ring=None):
 def test_a_rotation_from_its_manifests_alone():
     found = chain(THREE, ONE, TWO)
     assert [(link.manifest.version, link.step) for link in found.links] == [
-        ("app-1.0", "first"), ("app-1.1", "holds"), ("app-1.2", "holds")]
+        ("app-1.0", "first"),
+        ("app-1.1", "holds"),
+        ("app-1.2", "holds"),
+    ]
     assert found.problems == ()
-    assert found.notes == (f"app-1.1 is a transition release: devices that skip it trust {A[:16]} and refuse what {B[:16]} signs",)
+    assert found.notes == (
+        f"app-1.1 is a transition release: devices that skip it trust {A[:16]} and refuse what {B[:16]} signs",
+    )
     assert found.next_step.startswith("no key ring")
 
 
@@ -42,8 +58,10 @@ def test_a_step_that_devices_refuse():
     assert [link.step for link in found.links] == ["first", "broken"]
     assert len(found.problems) == 1
     assert "OTA_VERIFY_RSA_FAIL" in found.problems[0]
-    known = THREE._replace(base=BaseRelease("app-1.0", ONE.payload.sha256),
-                           proofs=(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"),))
+    known = THREE._replace(
+        base=BaseRelease("app-1.0", ONE.payload.sha256),
+        proofs=(Proof("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY"),),
+    )
     assert chain(ONE, known).problems == ()
     assert [link.step for link in chain(ONE, known).links] == ["first", "not by update"]
     assert [link.step for link in chain(THREE).links] == ["base not here"]
@@ -73,12 +91,18 @@ def test_old_manifests_were_signed_by_the_key_that_they_trust():
     assert ONE._replace(security="cloud").signer is None
 
 
-@generated(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B]), st.sampled_from([None, A, B]), st.integers(0, 9)),
-                    max_size=8))
+@generated(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from([A, B]), st.sampled_from([None, A, B]), st.integers(0, 9)),
+        max_size=8,
+    )
+)
 def test_any_heap_of_manifests_has_an_order(rows):
     """Circles of base releases, too: manifests come from anywhere."""
-    manifests = [release(f"app-1.{mine}", trusts, signed)._replace(base=BaseRelease(f"app-1.{base}", f"{10 + base:064x}"))
-                 for mine, trusts, signed, base in rows]
+    manifests = [
+        release(f"app-1.{mine}", trusts, signed)._replace(base=BaseRelease(f"app-1.{base}", f"{10 + base:064x}"))
+        for mine, trusts, signed, base in rows
+    ]
     found = key_chain([(str(number), one) for number, one in enumerate(manifests)], ring_of(A, B))
     assert sorted(link.file for link in found.links) == sorted(str(number) for number in range(len(manifests)))
 

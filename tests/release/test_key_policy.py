@@ -33,7 +33,8 @@ def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(gi
         assert "OTA_ALLOW_DEVELOPMENT_KEY" in caught.value.remedy
     manifest = make_release(given._replace(elf=None, signer=desk, allow_development_key=True)).manifest
     assert [proof.detail for proof in manifest.excused] == [
-        f"the key {desk.public_key.short_fingerprint} is a development key, allowed by OTA_ALLOW_DEVELOPMENT_KEY"]
+        f"the key {desk.public_key.short_fingerprint} is a development key, allowed by OTA_ALLOW_DEVELOPMENT_KEY"
+    ]
 
 
 def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware, linked):
@@ -99,13 +100,28 @@ def test_approval_that_does_not_hold(given, signer, other):
         with pytest.raises(SigningKeyError, match=says):
             make_release(given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json")))
     approval = parse_approval(Approval(hash32, other.public_key.fingerprint, good).to_json(), file="a.json")
-    assert make_release(given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json"))).manifest.approval
+    assert make_release(
+        given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json"))
+    ).manifest.approval
 
 
-@pytest.mark.parametrize("change", [
-    b"", b"[]", b"{", b"\xff", b'{"format": "aos-ota approval", "format_version": 2}',
-    {"message": "00"}, {"message": 1}, {"message": "zz" * 32}, {"signature": "AAAA"}, {"signature": None},
-    {"key_fingerprint": 7}, {"signature": "中"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b'{"format": "aos-ota approval", "format_version": 2}',
+        {"message": "00"},
+        {"message": 1},
+        {"message": "zz" * 32},
+        {"signature": "AAAA"},
+        {"signature": None},
+        {"key_fingerprint": 7},
+        {"signature": "中"},
+    ],
+)
 def test_approvals_come_from_elsewhere(change):
     data = change
     if isinstance(change, dict):

@@ -33,11 +33,21 @@ def chain(given, signer, other, build_firmware, linked):
     old, new = signer.public_key, other.public_key
     first = given._replace(version="app-1.0.0", **linked(build_firmware(old, b"app-1.0.0")))
     base = make_release(first).manifest
-    transition = given._replace(version="app-1.1.0", **linked(build_firmware(new, b"app-1.1.0")), base=base, next_key=new,
-                                ring=ring_of(old.fingerprint, new.fingerprint))
+    transition = given._replace(
+        version="app-1.1.0",
+        **linked(build_firmware(new, b"app-1.1.0")),
+        base=base,
+        next_key=new,
+        ring=ring_of(old.fingerprint, new.fingerprint),
+    )
     brought = make_release(transition).manifest
-    after = given._replace(version="app-1.2.0", **linked(build_firmware(new, b"app-1.2.0")), base=brought, signer=other,
-                           ring=ring_of(new.fingerprint, None, old.fingerprint))
+    after = given._replace(
+        version="app-1.2.0",
+        **linked(build_firmware(new, b"app-1.2.0")),
+        base=brought,
+        signer=other,
+        ring=ring_of(new.fingerprint, None, old.fingerprint),
+    )
     return first, transition, after
 
 
@@ -73,12 +83,20 @@ def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
     assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
 
 
-def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(chain, other, build_firmware, linked):
+def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is_allowed(
+    chain, other, build_firmware, linked
+):
     _, transition, _ = chain
     base = make_release(transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
-        make_release(transition._replace(version="app-1.1.1", **linked(build_firmware(other.public_key, b"app-1.1.1")), base=base,
-                                         allow_new_key=True))
+        make_release(
+            transition._replace(
+                version="app-1.1.1",
+                **linked(build_firmware(other.public_key, b"app-1.1.1")),
+                base=base,
+                allow_new_key=True,
+            )
+        )
 
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
@@ -104,24 +122,48 @@ def test_modules_of_a_transition_are_signed_for_devices_before_it_or_after_it(ch
 REFUSED = {
     "the ELF still holds the old key": (
         lambda c, old, new, firmware: c[1]._replace(elf=firmware(old.public_key, b"app-1.1.0")),
-        ProofError, ["holds the public key", "OTA_VERIFY_RSA_FAIL"]),
+        ProofError,
+        ["holds the public key", "OTA_VERIFY_RSA_FAIL"],
+    ),
     "no ELF to prove it with": (
-        lambda c, old, new, firmware: c[1]._replace(elf=None), ProofError, ["cannot be proven that it brings the next key", "--elf"]),
+        lambda c, old, new, firmware: c[1]._replace(elf=None),
+        ProofError,
+        ["cannot be proven that it brings the next key", "--elf"],
+    ),
     "a retired key": (
-        lambda c, old, new, firmware: c[0]._replace(ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
-        SigningKeyError, ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"]),
+        lambda c, old, new, firmware: c[0]._replace(
+            ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)
+        ),
+        SigningKeyError,
+        ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"],
+    ),
     "the next key too early": (
-        lambda c, old, new, firmware: c[2]._replace(ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)),
-        SigningKeyError, ["is the next key", "OTA_EMBED_NEXT_KEY=y"]),
+        lambda c, old, new, firmware: c[2]._replace(
+            ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)
+        ),
+        SigningKeyError,
+        ["is the next key", "OTA_EMBED_NEXT_KEY=y"],
+    ),
     "a key that is in no ring": (
-        lambda c, old, new, firmware: c[0]._replace(ring=ring_of("d" * 64)), SigningKeyError, ["is not in the key ring"]),
+        lambda c, old, new, firmware: c[0]._replace(ring=ring_of("d" * 64)),
+        SigningKeyError,
+        ["is not in the key ring"],
+    ),
     "a next key that is not declared": (
         lambda c, old, new, firmware: c[1]._replace(ring=ring_of(old.public_key.fingerprint, "e" * 64)),
-        ProofError, ["is to bring the key", "eeeeeeeeeeeeeeee"]),
+        ProofError,
+        ["is to bring the key", "eeeeeeeeeeeeeeee"],
+    ),
     "the platform's key when it is retired": (
-        lambda c, old, new, firmware: c[0]._replace(security="cloud", signer=None, public_key=old.public_key,
-            ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)),
-        SigningKeyError, ["is retired"]),
+        lambda c, old, new, firmware: c[0]._replace(
+            security="cloud",
+            signer=None,
+            public_key=old.public_key,
+            ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint),
+        ),
+        SigningKeyError,
+        ["is retired"],
+    ),
 }
 
 
@@ -163,8 +205,11 @@ def test_ring_that_is_none(text):
 
 
 def test_ring_whole():
-    ring = parse_ring(f"current: {{fingerprint: {'a' * 64}, note: in the safe}}\nnext:\nretired:\n"
-                      f"- {{fingerprint: {'b' * 64}}}\n- {{fingerprint: {'c' * 64}, public_key: old.pem}}\n", "r")
+    ring = parse_ring(
+        f"current: {{fingerprint: {'a' * 64}, note: in the safe}}\nnext:\nretired:\n"
+        f"- {{fingerprint: {'b' * 64}}}\n- {{fingerprint: {'c' * 64}, public_key: old.pem}}\n",
+        "r",
+    )
     assert ring.current.shown == "a" * 16 + " (in the safe)"
     assert ring.next is None
     assert [key.public_key for key in ring.retired] == [None, "old.pem"]

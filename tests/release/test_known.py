@@ -55,6 +55,7 @@ def again(given, left):
 @pytest.fixture
 def no_work(monkeypatch):
     """Nothing slow may run."""
+
     def forbidden(*arguments, **options):
         raise AssertionError("made again")
 
@@ -64,8 +65,9 @@ def no_work(monkeypatch):
 
 def other_base(given):
     older = OLD[:-5]
-    base = make_release(given._replace(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None,
-                                       compress_xz=False)).manifest
+    base = make_release(
+        given._replace(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None, compress_xz=False)
+    ).manifest
     return given._replace(base=base, base_payload=older)
 
 
@@ -83,7 +85,9 @@ def test_another_base_remakes_the_diff_alone(asked, left, monkeypatch):
     monkeypatch.setattr(xz, "compress", None)
     counting = CountingSigner(asked.signer)
     told = []
-    release = make_release(again(other_base(asked)._replace(signer=counting), left), progress=lambda name, *_: told.append(name))
+    release = make_release(
+        again(other_base(asked)._replace(signer=counting), left), progress=lambda name, *_: told.append(name)
+    )
     assert counting.signed == 1
     assert set(told) == {"ota_rtos_ota.diff.bin"}
     assert release.images == scratch.images
@@ -101,14 +105,25 @@ def test_another_key_signs_anew(asked, left, other, no_work):
     base = asked.base._replace(key_fingerprint=other.public_key.fingerprint)
     release = make_release(again(asked._replace(elf=None, signer=counting, base=base), left))
     assert counting.signed == 3
-    assert release.images == make_release(asked._replace(elf=None, signer=other, base=base,
-                                                         known_stream=again(asked, left).known_stream,
-                                                  known_patch=again(asked, left).known_patch)).images
+    assert (
+        release.images
+        == make_release(
+            asked._replace(
+                elf=None,
+                signer=other,
+                base=base,
+                known_stream=again(asked, left).known_stream,
+                known_patch=again(asked, left).known_patch,
+            )
+        ).images
+    )
 
 
 def test_from_signed_to_cloud_keeps_what_has_no_trailer(asked, left, signer, no_work):
     base = asked.base._replace(security="cloud")
-    release = make_release(again(asked._replace(security="cloud", signer=None, public_key=signer.public_key, base=base), left))
+    release = make_release(
+        again(asked._replace(security="cloud", signer=None, public_key=signer.public_key, base=base), left)
+    )
     assert diff.parse(release.diff)[-1].tail_size == 0
     assert diff.apply(OLD, release.diff) == NEW
 
@@ -120,7 +135,11 @@ def test_not_what_this_release_would_make(asked, left, change):
     if change == "payload":
         given = asked._replace(payload=NEW + b"\0")
     elif change == "tool":
-        data = (folder / "ota_rtos_ota.json").read_bytes().replace(b'"tool": "aos_ota_plugin ', b'"tool": "aos_ota_plugin 0.')
+        data = (
+            (folder / "ota_rtos_ota.json")
+            .read_bytes()
+            .replace(b'"tool": "aos_ota_plugin ', b'"tool": "aos_ota_plugin 0.')
+        )
         (folder / "ota_rtos_ota.json").write_bytes(data)
         outputs[manifest] = hashlib.sha256(data).hexdigest()
     elif change == "manifest":
@@ -139,7 +158,9 @@ def test_a_manifest_that_the_state_holds_but_nobody_can_read(asked, left):
     assert again(asked, left) == asked
 
 
-@pytest.mark.parametrize("name, lost", [("ota_rtos_ota.diff.bin", "known_patch"), ("ota_rtos_ota.bin.xz", "known_stream")])
+@pytest.mark.parametrize(
+    "name, lost", [("ota_rtos_ota.diff.bin", "known_patch"), ("ota_rtos_ota.bin.xz", "known_stream")]
+)
 @pytest.mark.parametrize("damage", ["changed", "gone"])
 def test_a_file_that_someone_changed_is_made_anew(asked, left, name, lost, damage):
     folder, _, _ = left

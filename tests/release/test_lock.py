@@ -30,7 +30,9 @@ sys.stdin.readline()
 def build(tmp_path):
     """A running build and its lock; when its input is closed, what it started ends as well."""
     path = tmp_path / "方案 out" / "ota" / "build.lock"
-    process = subprocess.Popen([sys.executable, "-c", BUILD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "running\n"
     yield process, path
     process.communicate()

@@ -26,13 +26,23 @@ def test_good_release(given, signer):
     assert manifest.images[0].md5 == hashlib.md5(release.image).hexdigest()
     assert manifest.payload.sha256 == hashlib.sha256(given.payload).hexdigest()
     assert manifest.key_fingerprint == signer.public_key.fingerprint
-    assert {"public key in the firmware", "version in the firmware", "device: signature", "device: hash",
-            "device: partition", "device: image_info"} <= {proof.rule for proof in manifest.proofs}
+    assert {
+        "public key in the firmware",
+        "version in the firmware",
+        "device: signature",
+        "device: hash",
+        "device: partition",
+        "device: image_info",
+    } <= {proof.rule for proof in manifest.proofs}
     assert {proof.rule: proof.detail for proof in manifest.not_judged} == {
         "no device secret in the firmware": "no secret is given to look for",
-        "the .bin is the linked firmware": "no .bin is given", "version order": "no base release is given", "same key as the base release": "no base release is given",
-        "same image_magic as the base release": "no base release is given", "device: push": "no push message given",
-        "device: version": "the new or the device's version is not known"}
+        "the .bin is the linked firmware": "no .bin is given",
+        "version order": "no base release is given",
+        "same key as the base release": "no base release is given",
+        "same image_magic as the base release": "no base release is given",
+        "device: push": "no push message given",
+        "device: version": "the new or the device's version is not known",
+    }
     assert manifest.excused == ()
 
 
@@ -72,56 +82,95 @@ def test_base_release_of_the_same_version_differs_only_in_time(given):
 REFUSED = {
     "firmware with another key": (
         lambda given, other, firmware: given._replace(elf=firmware(other.public_key, b"app-1.0.1")),
-        ProofError, ["app.elf holds the public key", "OTA_VERIFY_RSA_FAIL"]),
+        ProofError,
+        ["app.elf holds the public key", "OTA_VERIFY_RSA_FAIL"],
+    ),
     "firmware without a key": (
         lambda given, other, firmware: given._replace(elf=firmware(_Empty, b"app-1.0.1")),
-        ProofError, ["app.elf holds the public key"]),
-    "no ELF at all": (
-        lambda given, other, firmware: given._replace(elf=b"no elf"), FormatError, ["ELF"]),
+        ProofError,
+        ["app.elf holds the public key"],
+    ),
+    "no ELF at all": (lambda given, other, firmware: given._replace(elf=b"no elf"), FormatError, ["ELF"]),
     "firmware of another version": (
         lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.0")),
-        ProofError, ["does not hold the version app-1.0.1", "MY_APP_VER"]),
+        ProofError,
+        ["does not hold the version app-1.0.1", "MY_APP_VER"],
+    ),
     "firmware of a longer version": (
         lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.10")),
-        ProofError, ["does not hold the version app-1.0.1"]),
+        ProofError,
+        ["does not hold the version app-1.0.1"],
+    ),
     "no private key": (
         lambda given, other, firmware: given._replace(signer=None, public_key=given.signer.public_key),
-        SigningKeyError, ["no private key", "OTA_SIGNING_KEY"]),
-    "no key at all": (
-        lambda given, other, firmware: given._replace(signer=None), SigningKeyError, ["no key"]),
+        SigningKeyError,
+        ["no private key", "OTA_SIGNING_KEY"],
+    ),
+    "no key at all": (lambda given, other, firmware: given._replace(signer=None), SigningKeyError, ["no key"]),
     "public key of another pair": (
         lambda given, other, firmware: given._replace(public_key=other.public_key),
-        ProofError, ["is not the public half", "OTA_PUBLIC_KEY"]),
+        ProofError,
+        ["is not the public half", "OTA_PUBLIC_KEY"],
+    ),
     "characters the platform refuses": (
-        lambda given, other, firmware: given._replace(elf=None, version="app 1"), OtaError, ["contains ' '"]),
+        lambda given, other, firmware: given._replace(elf=None, version="app 1"),
+        OtaError,
+        ["contains ' '"],
+    ),
     "version of 64 characters": (
-        lambda given, other, firmware: given._replace(elf=None, version="v" * 64), OtaError, ["63"]),
+        lambda given, other, firmware: given._replace(elf=None, version="v" * 64),
+        OtaError,
+        ["63"],
+    ),
     "1.0.10 over 1.0.9": (
         lambda given, other, firmware: given._replace(elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
-        ProofError, ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"]),
+        ProofError,
+        ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"],
+    ),
     "another key than the field's": (
         lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
-        ProofError, ["trust key 0000000000000000", "OTA_ALLOW_NEW_KEY"]),
+        ProofError,
+        ["trust key 0000000000000000", "OTA_ALLOW_NEW_KEY"],
+    ),
     "another mode than the field's": (
         lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", security="cloud")),
-        ProofError, ["cloud mode", "local mode"]),
+        ProofError,
+        ["cloud mode", "local mode"],
+    ),
     "signed over an unsigned field": (
-        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)),
-        ProofError, ["none mode"]),
+        lambda given, other, firmware: given._replace(
+            base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)
+        ),
+        ProofError,
+        ["none mode"],
+    ),
     "larger than the partition": (
-        lambda given, other, firmware: given._replace(partition_size=4096), ProofError,
-        ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"]),
+        lambda given, other, firmware: given._replace(partition_size=4096),
+        ProofError,
+        ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"],
+    ),
     "too short for the header reader": (
-        lambda given, other, firmware: given._replace(elf=None, payload=b"\1" * 415), ProofError, ["840"]),
+        lambda given, other, firmware: given._replace(elf=None, payload=b"\1" * 415),
+        ProofError,
+        ["840"],
+    ),
     "empty payload": (
-        lambda given, other, firmware: given._replace(elf=None, payload=b""), FormatError, ["payload is empty"]),
+        lambda given, other, firmware: given._replace(elf=None, payload=b""),
+        FormatError,
+        ["payload is empty"],
+    ),
     "embedded identity that is not there": (
         lambda given, other, firmware: given._replace(identity="embedded", embedded=(b"0123456789abcdef",)),
-        ProofError, ["does not hold the whole identity"]),
+        ProofError,
+        ["does not hold the whole identity"],
+    ),
     "secret in a firmware for the fleet": (
-        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"),
-            forbidden=(b"0123456789abcdef",)),
-        ProofError, ["holds a device secret", "KV"]),
+        lambda given, other, firmware: given._replace(
+            elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"), forbidden=(b"0123456789abcdef",)
+        ),
+        ProofError,
+        ["holds a device secret", "KV"],
+    ),
 }
 
 
@@ -154,7 +203,8 @@ def test_new_key_where_it_is_allowed(given):
     base = base_of(given, "app-1.0.0", key_fingerprint="0" * 64)
     manifest = make_release(given._replace(base=base, allow_new_key=True)).manifest
     assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
-        (proof.rule, proof.detail) for proof in manifest.excused}
+        (proof.rule, proof.detail) for proof in manifest.excused
+    }
 
 
 def test_nothing_secret_in_a_repr(given):
@@ -164,16 +214,22 @@ def test_nothing_secret_in_a_repr(given):
 
 
 def test_manifest_is_json_that_reads_back(given):
-    manifest = make_release(given._replace(base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")).manifest
+    manifest = make_release(
+        given._replace(base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")
+    ).manifest
     data = manifest.to_json()
     assert json.loads(data)["schema"] == "aos-ota-manifest/1"
     assert parse_manifest(data, file="m.json") == manifest
 
 
-@pytest.mark.parametrize("magic, word", [("ALL", 0xEFEFEFEF), ("APP", 0xABABABAB), ("KERNEL", 0xCDCDCDCD), ("FS", 0xABCDABCD),
-                                         ("MCU", 0xEFCDEFCD)])
+@pytest.mark.parametrize(
+    "magic, word",
+    [("ALL", 0xEFEFEFEF), ("APP", 0xABABABAB), ("KERNEL", 0xCDCDCDCD), ("FS", 0xABCDABCD), ("MCU", 0xEFCDEFCD)],
+)
 def test_magic(given, magic, word):
-    release = make_release(given._replace(payload=given.payload + random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True))
+    release = make_release(
+        given._replace(payload=given.payload + random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True)
+    )
     assert [int.from_bytes(image[-28:-24], "little") for image in release.images.values()] == [word, word]
     assert release.manifest.image_magic == magic
     assert parse_manifest(release.manifest.to_json(), file="m").image_magic == magic
@@ -181,7 +237,9 @@ def test_magic(given, magic, word):
 
 def test_another_magic_than_the_base_release(given):
     base = base_of(given, "app-1.0.0")
-    proofs = {proof.rule: proof.detail for proof in make_release(given._replace(base=base, image_magic="APP")).manifest.proofs}
+    proofs = {
+        proof.rule: proof.detail for proof in make_release(given._replace(base=base, image_magic="APP")).manifest.proofs
+    }
     assert proofs["image_magic differs from the base release"] == "APP after ALL: both replace the firmware"
     for ours, theirs in (("MCU", "ALL"), ("ALL", "MCU"), ("FS", "APP")):
         with pytest.raises(ProofError) as caught:

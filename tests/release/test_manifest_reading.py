@@ -15,19 +15,60 @@ from aos_ota_plugin.release.module import Module
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
-ARTIFACT = st.builds(Artifact, TEXT, TEXT, st.integers(0, 2**40), st.text("0123456789abcdef", min_size=32, max_size=32), HEX)
-MODULES = st.lists(st.integers(0, 99), max_size=3, unique=True).flatmap(lambda numbers: st.tuples(*[st.one_of(
-    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-1"), ARTIFACT, st.none() | st.just(f"/data/{number}"), st.just(False)),
-    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-2"), ARTIFACT, st.just(f"/data/{number}"), st.just(True)),
-    st.builds(Module, st.just(f"m-{number:02}"), st.just("v-2"), ARTIFACT, image_magic=st.sampled_from(MAGICS))) for number in numbers]))
+ARTIFACT = st.builds(
+    Artifact, TEXT, TEXT, st.integers(0, 2**40), st.text("0123456789abcdef", min_size=32, max_size=32), HEX
+)
+MODULES = st.lists(st.integers(0, 99), max_size=3, unique=True).flatmap(
+    lambda numbers: st.tuples(
+        *[
+            st.one_of(
+                st.builds(
+                    Module,
+                    st.just(f"m-{number:02}"),
+                    st.just("v-1"),
+                    ARTIFACT,
+                    st.none() | st.just(f"/data/{number}"),
+                    st.just(False),
+                ),
+                st.builds(
+                    Module,
+                    st.just(f"m-{number:02}"),
+                    st.just("v-2"),
+                    ARTIFACT,
+                    st.just(f"/data/{number}"),
+                    st.just(True),
+                ),
+                st.builds(
+                    Module, st.just(f"m-{number:02}"), st.just("v-2"), ARTIFACT, image_magic=st.sampled_from(MAGICS)
+                ),
+            )
+            for number in numbers
+        ]
+    )
+)
 MANIFEST = st.builds(
-    Manifest, TEXT, st.sampled_from(("local", "cloud", "none")), st.sampled_from(("kv", "embedded", "unknown")),
-    st.none() | HEX, ARTIFACT, st.lists(ARTIFACT, max_size=3).map(tuple),
-    st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple), st.none() | TEXT, st.none() | TEXT,
-    st.none() | st.builds(BaseRelease, TEXT, HEX), st.sampled_from(MAGICS), MODULES, st.none() | HEX,
-    st.none() | st.builds(Approval, HEX, HEX, st.text("0123456789abcdef", min_size=512, max_size=512)), TEXT)
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
-                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
+    Manifest,
+    TEXT,
+    st.sampled_from(("local", "cloud", "none")),
+    st.sampled_from(("kv", "embedded", "unknown")),
+    st.none() | HEX,
+    ARTIFACT,
+    st.lists(ARTIFACT, max_size=3).map(tuple),
+    st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple),
+    st.none() | TEXT,
+    st.none() | TEXT,
+    st.none() | st.builds(BaseRelease, TEXT, HEX),
+    st.sampled_from(MAGICS),
+    MODULES,
+    st.none() | HEX,
+    st.none() | st.builds(Approval, HEX, HEX, st.text("0123456789abcdef", min_size=512, max_size=512)),
+    TEXT,
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @given(MANIFEST)
@@ -56,12 +97,30 @@ def test_survives_any_field(manifest, data):
 
 def good() -> dict:
     artifact = {"file": "a", "kind": "full", "size": 1, "md5": "0" * 32, "sha256": "0" * 64}
-    return {"schema": "aos-ota-manifest/1", "version": "v", "security": "local", "identity": "kv", "tool": "t",
-            "key_fingerprint": "0" * 64, "payload": artifact, "images": [artifact], "proofs": [], "base": None,
-            "solution": None, "board": None}
+    return {
+        "schema": "aos-ota-manifest/1",
+        "version": "v",
+        "security": "local",
+        "identity": "kv",
+        "tool": "t",
+        "key_fingerprint": "0" * 64,
+        "payload": artifact,
+        "images": [artifact],
+        "proofs": [],
+        "base": None,
+        "solution": None,
+        "board": None,
+    }
 
 
-MODULE = {"name": "panel", "version": "p-1", "image": good()["payload"], "store_path": "/data/p", "unpacked": True, "image_magic": None}
+MODULE = {
+    "name": "panel",
+    "version": "p-1",
+    "image": good()["payload"],
+    "store_path": "/data/p",
+    "unpacked": True,
+    "image_magic": None,
+}
 BAD = {
     "another schema": ({"schema": "aos-ota-manifest/2"}, '"schema"'),
     "no version": ({"version": ""}, '"version" is not a text'),

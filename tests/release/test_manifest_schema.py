@@ -22,8 +22,15 @@ FILE = Path(manifest_module.__file__).with_name("manifest-1.schema.json")
 DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(DOCUMENT)
 # With a field that the schema does not name, a manifest is still good for readers; what we write has none.
-STRICT = Draft202012Validator(json.loads(json.dumps(DOCUMENT), object_hook=lambda one: {
-    **one, **({"additionalProperties": False} if "properties" in one and one.get("type") == "object" else {})}))
+STRICT = Draft202012Validator(
+    json.loads(
+        json.dumps(DOCUMENT),
+        object_hook=lambda one: {
+            **one,
+            **({"additionalProperties": False} if "properties" in one and one.get("type") == "object" else {}),
+        },
+    )
+)
 
 
 def test_the_schema_is_one():
@@ -39,13 +46,20 @@ def test_every_manifest_that_is_written_is_valid(manifest):
 def test_manifests_of_releases_are_valid(given):
     given = given._replace(payload=given.payload + random.Random(1).randbytes(4096))
     base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest
-    for release in (given, given._replace(compress_xz=True), given._replace(base=base), given._replace(security="none", signer=None),
-                    given._replace(solution="ota_demo", board="haas100", image_magic="MCU", elf=None)):
+    for release in (
+        given,
+        given._replace(compress_xz=True),
+        given._replace(base=base),
+        given._replace(security="none", signer=None),
+        given._replace(solution="ota_demo", board="haas100", image_magic="MCU", elf=None),
+    ):
         STRICT.validate(json.loads(make_release(release).manifest.to_json()))
 
 
-@pytest.mark.parametrize("name", [name for name in BAD if name not in (
-    "module that escapes", "module kept elsewhere", "two modules of one name")])  # rules of names, which a schema does not hold
+@pytest.mark.parametrize(
+    "name",
+    [name for name in BAD if name not in ("module that escapes", "module kept elsewhere", "two modules of one name")],
+)  # rules of names, which a schema does not hold
 def test_what_the_reader_refuses_is_not_valid(name):
     assert not VALIDATOR.is_valid({**good(), **BAD[name][0]})
 
@@ -70,11 +84,24 @@ def test_a_newer_schema_says_so(number):
     assert str(caught.value) == (
         f'm.json: this is not a manifest we can read: "schema" is "aos-ota-manifest/{number}", and aos_ota_plugin {__version__} '
         'knows no newer one than "aos-ota-manifest/1"\n  fix: update aos_ota_plugin to the version that wrote it, or a newer one: '
-        "python -m pip install --upgrade aos_ota_plugin")
+        "python -m pip install --upgrade aos_ota_plugin"
+    )
 
 
-@pytest.mark.parametrize("schema", ["aos-ota-manifest/0", "aos-ota-manifest/-1", "aos-ota-manifest/²", "aos-ota-manifest/" + "9" * 5000,
-                                    "aos-ota-layout/2", "", None, 2, ["aos-ota-manifest/2"]])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "aos-ota-manifest/0",
+        "aos-ota-manifest/-1",
+        "aos-ota-manifest/²",
+        "aos-ota-manifest/" + "9" * 5000,
+        "aos-ota-layout/2",
+        "",
+        None,
+        2,
+        ["aos-ota-manifest/2"],
+    ],
+)
 def test_any_other_schema_is_no_manifest(schema):
     with pytest.raises(FormatError, match='"schema" is not "aos-ota-manifest/1"'):
         parse_manifest(json.dumps({**good(), "schema": schema}).encode(), file="m.json")

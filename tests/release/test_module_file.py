@@ -31,7 +31,13 @@ modules:
 def test_what_a_list_says():
     panel, js, radio = read_module_file(GOOD, FILE)
     assert (panel.name, panel.version, panel.is_folder, panel.store_path, panel.unpacked, panel.image_magic) == (
-        "panel", "panel-1.0.1", True, "/data/panel", True, None)
+        "panel",
+        "panel-1.0.1",
+        True,
+        "/data/panel",
+        True,
+        None,
+    )
     assert panel.source == os.path.join(FOLDER, "sub devices", "面板")
     assert str(panel.version_place) == f"{FILE}:3:14"
     assert str(panel.source_place) == f"{FILE}:4:13"
@@ -57,7 +63,12 @@ BAD = {
     "a list": ("- name: a\n", "1:1", "the list of modules is a mapping"),
     "no modules": ("{}", "1", "there is no list of modules in this file"),
     "modules no list": ("modules: 5\n", "1:10", "there is no list of modules in this file"),
-    "unknown at the top": ("moduls: []\n", "1:1", "moduls: the list of modules has no such key", "did you mean modules?"),
+    "unknown at the top": (
+        "moduls: []\n",
+        "1:1",
+        "moduls: the list of modules has no such key",
+        "did you mean modules?",
+    ),
     "module no mapping": ("modules:\n  - panel\n", "2:5", "a module is a mapping"),
     "null module": ("modules:\n  -\n", "2:4", "a module is a mapping"),
     "unknown key": (one("store-path: /x"), "5:5", "store-path: a module has no such key", "did you mean store_path?"),
@@ -68,19 +79,49 @@ BAD = {
     "no name": ("modules:\n  - version: v\n", "2:5", "this module has no name"),
     "no version": ("modules:\n  - name: a\n", "2:5", "this module has no version"),
     "empty version": (changed("panel-1.0.1", ""), "3:13", "version has no value"),
-    "a number as version": (changed("'1.10'", "1.10"), "8:14", "version: YAML reads 1.10 as 1.1, which is no text", "put it in quotes: version: '1.10'"),
-    "a date as version": (changed("'1.10'", "2024-01-02"), "8:14", "version: YAML reads 2024-01-02 as 2024-01-02, which is no text"),
+    "a number as version": (
+        changed("'1.10'", "1.10"),
+        "8:14",
+        "version: YAML reads 1.10 as 1.1, which is no text",
+        "put it in quotes: version: '1.10'",
+    ),
+    "a date as version": (
+        changed("'1.10'", "2024-01-02"),
+        "8:14",
+        "version: YAML reads 2024-01-02 as 2024-01-02, which is no text",
+    ),
     "a list as version": (changed("'1.10'", "[1]"), "8:14", "version is one text"),
     "bad version": (changed("'1.10'", "v 1"), "8:14", "the version of module js contains ' '"),
-    "long version": (changed("'1.10'", "v" * 64), "8:14", "the version of module js has 64 characters; devices keep 63"),
+    "long version": (
+        changed("'1.10'", "v" * 64),
+        "8:14",
+        "the version of module js has 64 characters; devices keep 63",
+    ),
     "number as name": (changed("name: js", "name: 007"), "7:11", "name: YAML reads 007 as 7"),
     "bad name": (changed("name: js", "name: ../js"), "7:11", "the module name '../js' is not 1 to 32 letters"),
     "long name": (changed("name: js", "name: " + "m" * 33), "7:11", "is not 1 to 32 letters"),
     "the firmware's name": (changed("name: js", "name: default"), "7:11", "that is the whole firmware"),
-    "a name twice": (changed("name: js", "name: PANEL"), "7:11", "the module name PANEL is taken", f"the other one stands at {FILE}:2:11"),
-    "a name that begins another": (changed("name: js", "name: pan"), "7:11", "an update of pan could end up in the place of panel"),
-    "too many": ("modules:\n" + "".join(f"  - {{name: m-{i:02}, version: v, file: f}}\n" for i in range(11)), "12:12", "11 modules"),
-    "a store path twice": (changed("/data/js/app.bin", "/data/panel"), "7:11", "the modules panel and js have the store path '/data/panel'"),
+    "a name twice": (
+        changed("name: js", "name: PANEL"),
+        "7:11",
+        "the module name PANEL is taken",
+        f"the other one stands at {FILE}:2:11",
+    ),
+    "a name that begins another": (
+        changed("name: js", "name: pan"),
+        "7:11",
+        "an update of pan could end up in the place of panel",
+    ),
+    "too many": (
+        "modules:\n" + "".join(f"  - {{name: m-{i:02}, version: v, file: f}}\n" for i in range(11)),
+        "12:12",
+        "11 modules",
+    ),
+    "a store path twice": (
+        changed("/data/js/app.bin", "/data/panel"),
+        "7:11",
+        "the modules panel and js have the store path '/data/panel'",
+    ),
     "relative store path": (changed("/data/js/app.bin", "data/js"), "10:17", "is not absolute"),
     "store path that escapes": (changed("/data/js/app.bin", "/data/../js"), "10:17", "holds '.', '..'"),
     "long store path": (changed("/data/js/app.bin", "/" + "p" * 76), "10:17", "has 77 bytes; a device keeps 76"),
@@ -91,8 +132,17 @@ BAD = {
     "nothing to send": ("modules:\n  - name: a\n    version: v\n", "2:5", "module a has no file and no folder"),
     "two things to send": (one("folder: g"), "5:13", "module a has both a file and a folder"),
     "path with a NUL": (one().replace("file: f", 'file: "f\\0"'), "4:11", "the file of module a is no path"),
-    "unknown magic": (one("magic: boot"), "5:12", "'BOOT' is no image_magic that devices know", "all, app, kernel, fs, mcu"),
-    "magic and a path": (one("magic: mcu", "store_path: /x"), "6:17", "module a has a magic, so it goes through the OTA partition, and store_path"),
+    "unknown magic": (
+        one("magic: boot"),
+        "5:12",
+        "'BOOT' is no image_magic that devices know",
+        "all, app, kernel, fs, mcu",
+    ),
+    "magic and a path": (
+        one("magic: mcu", "store_path: /x"),
+        "6:17",
+        "module a has a magic, so it goes through the OTA partition, and store_path",
+    ),
     "magic and a folder": (one("magic: mcu").replace("file:", "folder:"), "4:13", "and folder means nothing to it"),
 }
 

@@ -70,17 +70,22 @@ def test_files_and_entries(given, folder, signer):
     assert done.files["ota_module_js.bin"] == b"script"
     radio, payload = done.files["ota_module_radio.bin"], bytes(range(256)) * 4
     digest = hashlib.sha256(payload + b"\xff" * 4).digest()
-    assert radio[:-28 - 256] == payload + b"\xff" * 4 + b"\xdd\xcc\xbb\xaa\0\1\1" + bytes(97) + digest
+    assert radio[: -28 - 256] == payload + b"\xff" * 4 + b"\xdd\xcc\xbb\xaa\0\1\1" + bytes(97) + digest
     public = RSAPublicNumbers(65537, int.from_bytes(signer.public_key.n_bytes, "big")).public_key()
-    public.verify(radio[-28 - 256:-28], digest, PKCS1v15(), SHA256())
+    public.verify(radio[-28 - 256 : -28], digest, PKCS1v15(), SHA256())
     assert radio[-28:-24] == bytes.fromhex("cdefcdef")
     assert [(one.image.kind, one.version, one.store_path, one.unpacked, one.image_magic) for one in done.modules] == [
-        ("pack", "panel-1.0.1", "/data/panel", True, None), ("file", "js-1.0.1", "/data/js/app.bin", False, None),
-        ("full", "radio-1.0.1", None, False, "MCU")]
+        ("pack", "panel-1.0.1", "/data/panel", True, None),
+        ("file", "js-1.0.1", "/data/js/app.bin", False, None),
+        ("full", "radio-1.0.1", None, False, "MCU"),
+    ]
     for module in done.modules:
         data = done.files[module.image.file]
         assert (module.image.size, module.image.md5, module.image.sha256) == (
-            len(data), hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest())
+            len(data),
+            hashlib.md5(data).hexdigest(),
+            hashlib.sha256(data).hexdigest(),
+        )
     manifest = make_release(given).manifest._replace(modules=done.modules)
     assert parse_manifest(manifest.to_json(), file="m") == manifest
     assert json.loads(manifest.to_json())["modules"][0]["image"]["file"] == "ota_module_panel.bin"
@@ -89,7 +94,10 @@ def test_files_and_entries(given, folder, signer):
 
 def test_an_image_that_devices_would_refuse(given, folder):
     (folder / "radio.bin").write_bytes(bytes(100))
-    with pytest.raises(ProofError, match=r"ota\.modules\.yaml:13:11: module radio: a device would refuse this image with OTA_DOWNLOAD_RECV_FAIL"):
+    with pytest.raises(
+        ProofError,
+        match=r"ota\.modules\.yaml:13:11: module radio: a device would refuse this image with OTA_DOWNLOAD_RECV_FAIL",
+    ):
         made(given, folder)
     (folder / "radio.bin").write_bytes(bytes(2000))
     with pytest.raises(ProofError, match="module radio: a device would refuse this image with OTA_UPGRADE_WRITE_FAIL"):
@@ -103,13 +111,17 @@ def edit(folder, old, new):
 
 
 def test_versions_after_the_base_release(given, folder):
-    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest._replace(modules=made(given, folder).modules)
+    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest._replace(
+        modules=made(given, folder).modules
+    )
     next_release = given._replace(base=base)
     assert made(next_release, folder).modules == base.modules  # untouched ones keep their versions
     (folder / "app.bin").write_bytes(b"another script")
     with pytest.raises(ProofError) as caught:
         made(next_release, folder)
-    assert "ota.modules.yaml:8:14: module js: its file is not the one that the base release has under js-1.0.1" in str(caught.value)
+    assert "ota.modules.yaml:8:14: module js: its file is not the one that the base release has under js-1.0.1" in str(
+        caught.value
+    )
     assert "use js-1.0.2" in caught.value.remedy
     edit(folder, "js-1.0.1", "js-1.0.10")  # byte by byte it begins alike, and is longer
     assert made(next_release, folder).modules[1].version == "js-1.0.10"
@@ -140,23 +152,71 @@ def link_folder(folder):
     (folder / "子设备 panel").symlink_to("real")
 
 
-@pytest.mark.parametrize("break_it, error, place, says", [
-    (remove_folder, SettingsError, "ota.modules.yaml:4:13", "the folder of module panel"),
-    (link_folder, SettingsError, "ota.modules.yaml:4:13", "is a link"),
-    (lambda folder: edit(folder, "folder: 子设备 panel", "folder: app.bin"), SettingsError, "ota.modules.yaml:4:13", "is a file"),
-    (lambda folder: (folder / "app.bin").unlink(), SettingsError, "ota.modules.yaml:9:11", "cannot be read: No such file"),
-    (link_file, SettingsError, "ota.modules.yaml:9:11", "is a link"),
-    (lambda folder: edit(folder, "file: app.bin", "file: 子设备 panel"), SettingsError, "ota.modules.yaml:9:11", "is a folder"),
-    (lambda folder: os.mkfifo(folder / "子设备 panel" / "pipe"), FormatError, "pipe", "this is a pipe"),
-    (lambda folder: (folder / "子设备 panel" / "odd").symlink_to("main.bin"), FormatError, "odd", "this is a link"),
-    (lambda folder: (folder / "子设备 panel" / ("n" * 63)).write_bytes(b""), FormatError, "子设备 panel", "has room for 62"),
-    (lambda folder: (folder / "子设备 panel" / "Main.bin").write_bytes(b""), FormatError, "子设备 panel", "are the same file"),
-    (lambda folder: [(folder / "子设备 panel" / name).write_bytes(b"") for name in ("\u00e9", "e\u0301")], FormatError, "子设备 panel", "are the same file"),
-    (lambda folder: open(os.fsencode(folder / "子设备 panel") + b"/\xff", "wb").close(), FormatError, "子设备 panel", "cannot be written in UTF-8"),
-    (lambda folder: edit(folder, "version: panel-1.0.1", "version: 1.1"), SettingsError, "ota.modules.yaml:3:14", "YAML reads 1.1"),
-    (lambda folder: (folder / "ota.modules.yaml").write_bytes(b"\xff"), SettingsError, "ota.modules.yaml", "is not UTF-8"),
-    (lambda folder: (folder / "ota.modules.yaml").unlink(), SettingsError, "", "cannot read the list of modules"),
-])
+@pytest.mark.parametrize(
+    "break_it, error, place, says",
+    [
+        (remove_folder, SettingsError, "ota.modules.yaml:4:13", "the folder of module panel"),
+        (link_folder, SettingsError, "ota.modules.yaml:4:13", "is a link"),
+        (
+            lambda folder: edit(folder, "folder: 子设备 panel", "folder: app.bin"),
+            SettingsError,
+            "ota.modules.yaml:4:13",
+            "is a file",
+        ),
+        (
+            lambda folder: (folder / "app.bin").unlink(),
+            SettingsError,
+            "ota.modules.yaml:9:11",
+            "cannot be read: No such file",
+        ),
+        (link_file, SettingsError, "ota.modules.yaml:9:11", "is a link"),
+        (
+            lambda folder: edit(folder, "file: app.bin", "file: 子设备 panel"),
+            SettingsError,
+            "ota.modules.yaml:9:11",
+            "is a folder",
+        ),
+        (lambda folder: os.mkfifo(folder / "子设备 panel" / "pipe"), FormatError, "pipe", "this is a pipe"),
+        (lambda folder: (folder / "子设备 panel" / "odd").symlink_to("main.bin"), FormatError, "odd", "this is a link"),
+        (
+            lambda folder: (folder / "子设备 panel" / ("n" * 63)).write_bytes(b""),
+            FormatError,
+            "子设备 panel",
+            "has room for 62",
+        ),
+        (
+            lambda folder: (folder / "子设备 panel" / "Main.bin").write_bytes(b""),
+            FormatError,
+            "子设备 panel",
+            "are the same file",
+        ),
+        (
+            lambda folder: [(folder / "子设备 panel" / name).write_bytes(b"") for name in ("\u00e9", "e\u0301")],
+            FormatError,
+            "子设备 panel",
+            "are the same file",
+        ),
+        (
+            lambda folder: open(os.fsencode(folder / "子设备 panel") + b"/\xff", "wb").close(),
+            FormatError,
+            "子设备 panel",
+            "cannot be written in UTF-8",
+        ),
+        (
+            lambda folder: edit(folder, "version: panel-1.0.1", "version: 1.1"),
+            SettingsError,
+            "ota.modules.yaml:3:14",
+            "YAML reads 1.1",
+        ),
+        (
+            lambda folder: (folder / "ota.modules.yaml").write_bytes(b"\xff"),
+            SettingsError,
+            "ota.modules.yaml",
+            "is not UTF-8",
+        ),
+        (lambda folder: (folder / "ota.modules.yaml").unlink(), SettingsError, "", "cannot read the list of modules"),
+    ],
+)
 def test_what_is_seen_before_anything_is_compiled(folder, break_it, error, place, says):
     check_sources(settings(folder))
     break_it(folder)
@@ -174,7 +234,9 @@ def test_what_is_seen_in_the_content(folder):
         load_sources(settings(folder))
     (folder / "app.bin").write_bytes(b"script")
     edit(folder, "    store_path: /data/js/app.bin\n", "    store_path: /data/js\n    unpacked: true\n")
-    with pytest.raises(FormatError, match=r"9:11: module js is to be unpacked on the device, and .* is no pack: a file of 6 bytes"):
+    with pytest.raises(
+        FormatError, match=r"9:11: module js is to be unpacked on the device, and .* is no pack: a file of 6 bytes"
+    ):
         load_sources(settings(folder))
     (folder / "app.bin").write_bytes(build([PackFile("x", b"1")]))
     assert load_sources(settings(folder))[1].declared.unpacked
@@ -182,7 +244,12 @@ def test_what_is_seen_in_the_content(folder):
 
 def test_every_source_is_named(folder):
     assert [os.path.relpath(path, folder) for path in source_files(settings(folder))] == [
-        "ota.modules.yaml", os.path.join("子设备 panel", "lib", "a"), os.path.join("子设备 panel", "main.bin"), "app.bin", "radio.bin"]
+        "ota.modules.yaml",
+        os.path.join("子设备 panel", "lib", "a"),
+        os.path.join("子设备 panel", "main.bin"),
+        "app.bin",
+        "radio.bin",
+    ]
     assert source_files(SimpleNamespace(modules=None)) == ()
 
 
@@ -202,7 +269,13 @@ def test_push_of_the_firmware(manifest):
     assert parse_push(message.to_json()) == message
     full = manifest.images[0]
     assert json.loads(message.to_json())["data"] == {
-        "size": full.size, "version": "app-1.0.1", "url": URL, "signMethod": "SHA256", "sign": full.sha256, "md5": full.md5}
+        "size": full.size,
+        "version": "app-1.0.1",
+        "url": URL,
+        "signMethod": "SHA256",
+        "sign": full.sha256,
+        "md5": full.md5,
+    }
     assert warnings(manifest, message) == ()
     assert choose(manifest, module="default", file=full.file) == full
 
@@ -257,8 +330,11 @@ def test_push_in_cloud_mode(manifest, signer):
 
 
 def test_push_of_what_is_not_there(manifest):
-    for wanted, says in (({"module": "none"}, "no module 'none'"), ({"file": "none"}, "no image 'none'"),
-                         ({"module": "js", "file": "none"}, "no file of this module 'none'")):
+    for wanted, says in (
+        ({"module": "none"}, "no module 'none'"),
+        ({"file": "none"}, "no image 'none'"),
+        ({"module": "js", "file": "none"}, "no file of this module 'none'"),
+    ):
         with pytest.raises(SettingsError, match=says) as caught:
             choose(manifest, **wanted)
         assert caught.value.remedy.startswith("choose among: ")
@@ -271,9 +347,15 @@ def test_push_of_what_is_not_there(manifest):
 def test_report_lists_modules(manifest):
     report = transfer_report(manifest)
     assert [(row.file, row.kind) for row in report.rows] == [
-        ("ota_rtos_ota.bin", "full"), ("ota_module_panel.bin", "pack"), ("ota_module_js.bin", "file"), ("ota_module_radio.bin", "full"),
-        ("ota_rtos.bin", "payload")]
+        ("ota_rtos_ota.bin", "full"),
+        ("ota_module_panel.bin", "pack"),
+        ("ota_module_js.bin", "file"),
+        ("ota_module_radio.bin", "full"),
+        ("ota_rtos.bin", "payload"),
+    ]
     assert report.rows[1].seconds[0] == 1
     assert report.recommended == "ota_rtos_ota.bin"
-    assert report.notes[0].startswith("ota_module_panel.bin: module panel panel-1.0.1, an update of its own; it carries no signature")
+    assert report.notes[0].startswith(
+        "ota_module_panel.bin: module panel panel-1.0.1, an update of its own; it carries no signature"
+    )
     assert report.notes[2] == "ota_module_radio.bin: module radio radio-1.0.1, an update of its own"

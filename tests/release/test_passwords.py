@@ -33,8 +33,12 @@ def test_what_is_known_is_used(tmp_path, monkeypatch):
 
 def test_a_program_comes_before_a_question(tmp_path, monkeypatch):
     monkeypatch.setenv("AOS_OTA_DEVICE_SECRET", "another")
-    command(tmp_path, monkeypatch, "import os, sys\nsys.stdout.reconfigure(encoding='utf-8')\n"
-            f"print({SECRET!r}, *sorted(n for n in os.environ if n.startswith('AOS_OTA')), os.environ['AOS_OTA_PASSPHRASE_FOR'])\nprint(2)")
+    command(
+        tmp_path,
+        monkeypatch,
+        "import os, sys\nsys.stdout.reconfigure(encoding='utf-8')\n"
+        f"print({SECRET!r}, *sorted(n for n in os.environ if n.startswith('AOS_OTA')), os.environ['AOS_OTA_PASSPHRASE_FOR'])\nprint(2)",
+    )
     found = passphrase(Access(ask=nobody, folder=str(tmp_path)), "a 版.pem")
     assert found.decode() == f"{SECRET} AOS_OTA_PASSPHRASE_FOR a 版.pem"
 
@@ -50,8 +54,13 @@ def test_questions():
         pin(Access(ask=lambda question: None), URI)
 
 
-@pytest.mark.parametrize(("variable", "find"), [
-    ("AOS_OTA_KEY_PASSPHRASE", lambda access: passphrase(access, "a.pem")), ("AOS_OTA_PKCS11_PIN", lambda access: pin(access, URI))])
+@pytest.mark.parametrize(
+    ("variable", "find"),
+    [
+        ("AOS_OTA_KEY_PASSPHRASE", lambda access: passphrase(access, "a.pem")),
+        ("AOS_OTA_PKCS11_PIN", lambda access: pin(access, URI)),
+    ],
+)
 def test_what_is_empty_ends_the_search(monkeypatch, variable, find):
     with pytest.raises(SecretError, match="is empty"):
         find(Access(ask=lambda question: ""))

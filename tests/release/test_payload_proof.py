@@ -19,8 +19,11 @@ CHIP = PayloadSource(may_change=100, allowed_by="the description of the chip haa
 
 def outcomes(release):
     manifest = release.manifest
-    return ({proof.rule: proof.detail for proof in manifest.proofs}, {proof.rule: proof.detail for proof in manifest.excused},
-            {proof.rule: proof.detail for proof in manifest.not_judged})
+    return (
+        {proof.rule: proof.detail for proof in manifest.proofs},
+        {proof.rule: proof.detail for proof in manifest.excused},
+        {proof.rule: proof.detail for proof in manifest.not_judged},
+    )
 
 
 @pytest.fixture
@@ -84,8 +87,10 @@ def test_a_chip_may_change_the_beginning_and_no_more(built, flat):
     release = make_release(built._replace(payload=changed, source=CHIP))
     passed, excused, _ = outcomes(release)
     assert PAYLOAD_RULE not in passed
-    assert excused == {PAYLOAD_RULE: "2 of the first 100 bytes changed, allowed by the description of the chip haas1000; the "
-                       f"other {len(flat) - 100} are those of app.elf, then 4000 bytes appended"}
+    assert excused == {
+        PAYLOAD_RULE: "2 of the first 100 bytes changed, allowed by the description of the chip haas1000; the "
+        f"other {len(flat) - 100} are those of app.elf, then 4000 bytes appended"
+    }
     assert excuse_lines(release.manifest) == [f"warning: {PAYLOAD_RULE}: {excused[PAYLOAD_RULE]}"]
     beyond = flat[:100] + bytes([flat[100] ^ 1]) + flat[101:] + bytes(4000)
     with pytest.raises(ProofError, match="the first other byte is at 0x64, compared from 0x64 on"):
@@ -101,7 +106,9 @@ def test_nothing_is_excused_where_the_chip_changed_nothing(built, flat):
 
 
 def test_a_setting_lets_any_payload_pass_and_is_named(built):
-    passed, excused, _ = outcomes(make_release(built._replace(payload=b"encrypted!" * 100, source=PayloadSource(allow_any=True))))
+    passed, excused, _ = outcomes(
+        make_release(built._replace(payload=b"encrypted!" * 100, source=PayloadSource(allow_any=True)))
+    )
     assert excused == {PAYLOAD_RULE: "not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD"}
     assert PAYLOAD_RULE not in passed
 
@@ -109,7 +116,9 @@ def test_a_setting_lets_any_payload_pass_and_is_named(built):
 def test_even_then_a_payload_that_can_be_read_is_of_this_version(built, signer, other):
     key, rest, any_payload = signer.public_key.n_bytes, bytes(1000), PayloadSource(allow_any=True)
     for payload in (b"\0" + key + b"app-1.0.0\0end.", b"\0" + key + b"app-1.0.10\0end"):
-        with pytest.raises(ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1") as caught:
+        with pytest.raises(
+            ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1"
+        ) as caught:
             make_release(built._replace(payload=payload, source=any_payload))
         assert "only touched an old one" in caught.value.remedy
     for payload in (b"\0" + key + b"app-1.0.1\0end." + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
@@ -120,8 +129,14 @@ def test_payload_with_another_identity_or_a_secret(built, signer):
     key, secret = signer.public_key.n_bytes, b"Zx9plain7Secret\0"
     held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
     with pytest.raises(ProofError, match=r"but not the version app-1\.0\.1 with its identity") as caught:
-        make_release(built._replace(payload=key + b"app-1.0.1\0..", embedded=(held,), identity="embedded",
-                                    source=PayloadSource(allow_any=True)))
+        make_release(
+            built._replace(
+                payload=key + b"app-1.0.1\0..",
+                embedded=(held,),
+                identity="embedded",
+                source=PayloadSource(allow_any=True),
+            )
+        )
     assert "Zx9" not in str(caught.value)
     with pytest.raises(ProofError, match="holds a device secret although") as caught:
         make_release(built._replace(payload=b"..." + secret + b".", forbidden=(secret,)))
@@ -149,14 +164,20 @@ def test_no_rule_is_in_two_lists_or_in_none(given, signer):
 def test_reasons_are_told_once_each(given):
     lines = unjudged_lines(make_release(given._replace(elf=None)).manifest)
     assert [line for line in lines if "no base release" in line] == [
-        "not judged, as no base release is given: version order, same key as the base release, same image_magic as the base release"]
+        "not judged, as no base release is given: version order, same key as the base release, same image_magic as the base release"
+    ]
 
 
 def test_objcopy_options_decide_the_firmware(built, flat):
     with pytest.raises(BuildError, match="--pad-to"):
         make_release(built._replace(source=PayloadSource(objcopy=("--pad-to=0x1000",))))
-    passed, _, _ = outcomes(make_release(built._replace(
-        source=PayloadSource(objcopy=("-R", ".noinit", "--gap-fill=255", "-O", "binary"), binary=flat))))
+    passed, _, _ = outcomes(
+        make_release(
+            built._replace(
+                source=PayloadSource(objcopy=("-R", ".noinit", "--gap-fill=255", "-O", "binary"), binary=flat)
+            )
+        )
+    )
     assert passed[BINARY_RULE].endswith("computed from app.elf with -R .noinit --gap-fill 0xff")
 
 

@@ -33,8 +33,10 @@ def found(kept, **options):
     return payload_of_release(release.manifest, str(folder / "ota_rtos_ota.json"), **options)
 
 
-@pytest.mark.parametrize("name, content", [
-    ("ota_rtos.bin", "payload"), ("ota_rtos_ota.bin", "image"), ("app.bin", "image"), ("app.bin", "payload")])
+@pytest.mark.parametrize(
+    "name, content",
+    [("ota_rtos.bin", "payload"), ("ota_rtos_ota.bin", "image"), ("app.bin", "image"), ("app.bin", "payload")],
+)
 def test_found(kept, name, content):
     """By the manifest's names, and by its own where each release's files have been renamed."""
     folder, release = kept
@@ -88,7 +90,11 @@ def test_not_found(kept, name):
         (folder / "ota_rtos_ota.bin").write_bytes(change(release.image))
     with pytest.raises(ProofError) as caught:
         found(kept)
-    for part in [*says, "ota_rtos_ota.json: the payload of app-1.0.1", "\n  fix: keep each release's ota_rtos_ota.bin beside"]:
+    for part in [
+        *says,
+        "ota_rtos_ota.json: the payload of app-1.0.1",
+        "\n  fix: keep each release's ota_rtos_ota.bin beside",
+    ]:
         assert part in str(caught.value)
 
 
@@ -110,8 +116,10 @@ def test_file_that_is_written_now_does_not_count(kept):
 def test_names_that_lead_elsewhere_are_not_followed(kept, name):
     folder, release = kept
     (folder.parent / "secret.bin").write_bytes(PAYLOAD)
-    strange = release.manifest._replace(payload=release.manifest.payload._replace(file=name), images=(
-        Artifact(name, "full", 1, "0" * 32, "0" * 64), Artifact(name, "diff", 1, "0" * 32, "0" * 64)))
+    strange = release.manifest._replace(
+        payload=release.manifest.payload._replace(file=name),
+        images=(Artifact(name, "full", 1, "0" * 32, "0" * 64), Artifact(name, "diff", 1, "0" * 32, "0" * 64)),
+    )
     manifest = folder / "strange.json"
     manifest.write_bytes(strange.to_json())
     with pytest.raises(ProofError, match=r"beside its manifest: strange\.bin is not there"):
@@ -137,7 +145,10 @@ def test_payload_of_each_kind_of_file(signer):
     assert payload_in(full.build(PAYLOAD, sign=signer.sign_hash)) == PAYLOAD
     stream = xz.compress(PAYLOAD)
     assert payload_in(stream) == payload_in(full.build(stream, sign=signer.sign_hash)) == PAYLOAD
-    for image, says in ((diff.create(PAYLOAD, PAYLOAD), "a diff image"), (stream[:100], "cannot be unpacked: .*cut short")):
+    for image, says in (
+        (diff.create(PAYLOAD, PAYLOAD), "a diff image"),
+        (stream[:100], "cannot be unpacked: .*cut short"),
+    ):
         with pytest.raises(FormatError, match=says):
             payload_in(image)
 
@@ -185,8 +196,15 @@ def test_survives_any_bytes(data):
 @pytest.fixture
 def next_kept(kept, given):
     folder, release = kept
-    following = make_release(given._replace(payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:], version="app-1.0.2", elf=None,
-                                            base=release.manifest, base_payload=PAYLOAD))
+    following = make_release(
+        given._replace(
+            payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:],
+            version="app-1.0.2",
+            elf=None,
+            base=release.manifest,
+            base_payload=PAYLOAD,
+        )
+    )
     for name, data in {**following.images, "next.json": following.manifest.to_json()}.items():
         (folder / name).write_bytes(data)
     return folder, following

@@ -17,8 +17,10 @@ from aos_ota_plugin.pipeline import step_guard
 from aos_ota_plugin.pipeline.own_outputs import keep
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
-BUILD = ("import sys\nfrom aos_ota_plugin.pipeline.image_step import run_image_step\n"
-         "run_image_step(sys.argv[1], target='x.bin', folder=sys.argv[2], sweep=True)\n")
+BUILD = (
+    "import sys\nfrom aos_ota_plugin.pipeline.image_step import run_image_step\n"
+    "run_image_step(sys.argv[1], target='x.bin', folder=sys.argv[2], sweep=True)\n"
+)
 WAIT_FOR_GO = "while not (folder / 'go').exists():\n    time.sleep(0.05)\n"
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL and process groups")
@@ -37,19 +39,27 @@ class Killed:
             f"folder = pathlib.Path({str(self.folder)!r})\n"
             "def write():\n"
             f"    for name in ({IMAGE!r}, {PACKED!r}):\n        (folder / name).write_bytes(b'unsigned')\n"
-            f"write()\n(folder / 'written').touch()\n{rest}\n", encoding="utf-8")
-        self.build = subprocess.Popen([sys.executable, "-c", BUILD, str(script), str(self.folder)], start_new_session=True,
-                                      stdout=subprocess.PIPE)
+            f"write()\n(folder / 'written').touch()\n{rest}\n",
+            encoding="utf-8",
+        )
+        self.build = subprocess.Popen(
+            [sys.executable, "-c", BUILD, str(script), str(self.folder)], start_new_session=True, stdout=subprocess.PIPE
+        )
         until((self.folder / "written").exists)
 
     def publish(self, image):
         (self.folder / IMAGE).write_bytes(image)
-        (self.folder / MANIFEST).write_text(json.dumps(
-            {"images": [{"file": IMAGE, "sha256": hashlib.sha256(image).hexdigest()}]}))
+        (self.folder / MANIFEST).write_text(
+            json.dumps({"images": [{"file": IMAGE, "sha256": hashlib.sha256(image).hexdigest()}]})
+        )
         self.published = self.outputs()
 
     def outputs(self):
-        return {name: (self.folder / name).read_bytes() for name in (IMAGE, PACKED, MANIFEST) if (self.folder / name).exists()}
+        return {
+            name: (self.folder / name).read_bytes()
+            for name in (IMAGE, PACKED, MANIFEST)
+            if (self.folder / name).exists()
+        }
 
     def all_ended(self):
         """Wait until the guard has ended, too: build, script and guard write to one pipe."""
@@ -110,7 +120,8 @@ def test_guard_that_cannot_be_started(tmp_path, monkeypatch):
 @pytest.mark.parametrize("sent", [b"", b"12", b"12\n{", b'40\n{"files": {"ota_rtos_ota.bin": [5, 0]}}\nabc', b"\xff\n"])
 def test_guard_that_was_told_half(tmp_path, sent):
     """The build died before its step began: nothing to restore."""
-    done = subprocess.run([sys.executable, "-I", "-S", step_guard.PROCESS], input=sent, capture_output=True, check=False,
-                          cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", step_guard.PROCESS], input=sent, capture_output=True, check=False, cwd=tmp_path
+    )
     assert done.stderr == b""
     assert list(tmp_path.iterdir()) == []

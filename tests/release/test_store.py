@@ -49,6 +49,7 @@ def test_readers_never_see_half_a_file(folder):
     def read():
         while not stop.is_set():
             seen.add((folder / "a").read_bytes())
+
     atomic.write_atomic(folder / "a", small)
     reader = threading.Thread(target=read)
     reader.start()

@@ -14,8 +14,19 @@ from aos_ota_plugin.pipeline.unfinished import NAME, BuildMark
 @pytest.fixture
 def out(tmp_path):
     folder = tmp_path / "方案 out"
-    for name in ("ota/keep.json", "app/old.o", "app/new.o", "app/rendered.c", "app/log.txt", "lib/libapp.a", "aos.elf", "aos.bin",
-                 "ota_rtos_ota.bin", "ota_rtos_ota.json", "ota_module_js.bin"):
+    for name in (
+        "ota/keep.json",
+        "app/old.o",
+        "app/new.o",
+        "app/rendered.c",
+        "app/log.txt",
+        "lib/libapp.a",
+        "aos.elf",
+        "aos.bin",
+        "ota_rtos_ota.bin",
+        "ota_rtos_ota.json",
+        "ota_module_js.bin",
+    ):
         write(folder / name, b"old " + name.encode())
     return folder
 
@@ -111,7 +122,9 @@ def test_mark_stands_until_a_build_succeeds(out):
     assert (out / "ota" / NAME).exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": []}', b'{"a": ["x", 1]}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": []}', b'{"a": ["x", 1]}', b"\xff", b"[" * 100_000]
+)
 def test_list_that_cannot_be_read_has_no_file(out, content):
     """The mark of an older version, or one that somebody changed: everything is made anew."""
     (out / "ota" / NAME).write_bytes(content)

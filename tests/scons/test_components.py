@@ -15,22 +15,44 @@ from aos_ota_plugin.scons.site import hooked
 # --- macros
 
 
-@pytest.mark.parametrize(("defines", "left"), [
-    ({"OTA_APP_VERSION": "app-1", "OTHER": 1}, {"OTHER": 1}),
-    ({}, {}),
-    (["OTA_APP_VERSION=app-1", "OTHER=1", "FLAG"], ["OTHER=1", "FLAG"]),
-    (["OTA_APP_VERSION", "OTA_APP_VERSIONS=1", "MY_OTA_APP_VERSION=2"], ["OTA_APP_VERSIONS=1", "MY_OTA_APP_VERSION=2"]),
-    ([" OTA_APP_VERSION =app-1", "OTHER"], ["OTHER"]),
-    ([{"OTA_APP_VERSION": "app-1"}, {"OTHER": 1}], [{"OTHER": 1}]),
-    ([("OTA_APP_VERSION", "app-1"), ("OTHER", 1), ["OTA_APP_VERSION"], ("FLAG",)], [("OTHER", 1), ("FLAG",)]),
-    ({"OTA_APP_VERSION=0": None, "OTHER": 1}, {"OTHER": 1}),
-    ([("OTA_APP_VERSION=0",), {"OTA_APP_VERSION=1": 1}, ("OTHER=1",)], [("OTHER=1",)]),
-    ([(), {}, ""], [(), {}, ""]),
-    (None, []),
-    ("OTHER=1", ["OTHER=1"]),
-    ("OTA_APP_VERSION=app-1", []),
-    ("", []),
-], ids=["mapping", "empty mapping", "texts", "names that only look alike", "spaces", "mappings", "pairs", "mapping of texts", "texts in pairs", "empty ones", "none", "a text", "a text of ours", "no text"])
+@pytest.mark.parametrize(
+    ("defines", "left"),
+    [
+        ({"OTA_APP_VERSION": "app-1", "OTHER": 1}, {"OTHER": 1}),
+        ({}, {}),
+        (["OTA_APP_VERSION=app-1", "OTHER=1", "FLAG"], ["OTHER=1", "FLAG"]),
+        (
+            ["OTA_APP_VERSION", "OTA_APP_VERSIONS=1", "MY_OTA_APP_VERSION=2"],
+            ["OTA_APP_VERSIONS=1", "MY_OTA_APP_VERSION=2"],
+        ),
+        ([" OTA_APP_VERSION =app-1", "OTHER"], ["OTHER"]),
+        ([{"OTA_APP_VERSION": "app-1"}, {"OTHER": 1}], [{"OTHER": 1}]),
+        ([("OTA_APP_VERSION", "app-1"), ("OTHER", 1), ["OTA_APP_VERSION"], ("FLAG",)], [("OTHER", 1), ("FLAG",)]),
+        ({"OTA_APP_VERSION=0": None, "OTHER": 1}, {"OTHER": 1}),
+        ([("OTA_APP_VERSION=0",), {"OTA_APP_VERSION=1": 1}, ("OTHER=1",)], [("OTHER=1",)]),
+        ([(), {}, ""], [(), {}, ""]),
+        (None, []),
+        ("OTHER=1", ["OTHER=1"]),
+        ("OTA_APP_VERSION=app-1", []),
+        ("", []),
+    ],
+    ids=[
+        "mapping",
+        "empty mapping",
+        "texts",
+        "names that only look alike",
+        "spaces",
+        "mappings",
+        "pairs",
+        "mapping of texts",
+        "texts in pairs",
+        "empty ones",
+        "none",
+        "a text",
+        "a text of ours",
+        "no text",
+    ],
+)
 def test_without(defines, left):
     assert _without(defines, {"OTA_APP_VERSION"}) == left
 
@@ -63,21 +85,25 @@ def folder(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("sources", "name", "found"), [
-    (["a.c", "hal/ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["ota_hal_digest.c"], "ota_hal_digest.c", "ota_hal_digest.c"),
-    (["hal\\ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["./hal/ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["hal/*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["hal/ota_hal_*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["*/ota_hal_digest.?"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["hal/[a-o]*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
-    (["hal/**/*.c"], "otaappdemo.c", "hal/deep/er/otaappdemo.c"),
-    (["hal/*.c"], "otaappdemo.c", None),
-    (["*.c"], "ota_hal_digest.c", None),
-    (["hal/my_ota_hal_digest.c", "hal/ota_hal_digest.cpp"], "ota_hal_digest.c", None),
-    ([], "ota_hal_digest.c", None),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else str(value))
+@pytest.mark.parametrize(
+    ("sources", "name", "found"),
+    [
+        (["a.c", "hal/ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["ota_hal_digest.c"], "ota_hal_digest.c", "ota_hal_digest.c"),
+        (["hal\\ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["./hal/ota_hal_digest.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["hal/*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["hal/ota_hal_*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["*/ota_hal_digest.?"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["hal/[a-o]*.c"], "ota_hal_digest.c", "hal/ota_hal_digest.c"),
+        (["hal/**/*.c"], "otaappdemo.c", "hal/deep/er/otaappdemo.c"),
+        (["hal/*.c"], "otaappdemo.c", None),
+        (["*.c"], "ota_hal_digest.c", None),
+        (["hal/my_ota_hal_digest.c", "hal/ota_hal_digest.cpp"], "ota_hal_digest.c", None),
+        ([], "ota_hal_digest.c", None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
 def test_find_source(folder, sources, name, found):
     assert find_source(component(folder, *sources), name) == found
 
@@ -105,8 +131,13 @@ def build_config(**values):
 
 
 def workspace(*components, defines=None):
-    solution = SimpleNamespace(components=list(components), defines=defines or {}, lib_path="lib", userspace_lib_path="user",
-                               dylib_path="dynamic")
+    solution = SimpleNamespace(
+        components=list(components),
+        defines=defines or {},
+        lib_path="lib",
+        userspace_lib_path="user",
+        dylib_path="dynamic",
+    )
     build_env = SimpleNamespace(solution=solution, postimage_scripts=[])
     return Components(SimpleNamespace(build_env=build_env), FakeEnvironment()), solution
 
@@ -123,13 +154,16 @@ def test_settings_leave_every_place_that_reaches_a_compile_line():
     assert components.named("nobody") is None
 
 
-@pytest.mark.parametrize(("define", "after"), [
-    ({}, {LOCAL_RSA: 1}),
-    ({"KEEP": 2}, {"KEEP": 2, LOCAL_RSA: 1}),
-    ([], [f"{LOCAL_RSA}=1"]),
-    (["KEEP=2"], ["KEEP=2", f"{LOCAL_RSA}=1"]),
-    (None, [f"{LOCAL_RSA}=1"]),
-])
+@pytest.mark.parametrize(
+    ("define", "after"),
+    [
+        ({}, {LOCAL_RSA: 1}),
+        ({"KEEP": 2}, {"KEEP": 2, LOCAL_RSA: 1}),
+        ([], [f"{LOCAL_RSA}=1"]),
+        (["KEEP=2"], ["KEEP=2", f"{LOCAL_RSA}=1"]),
+        (None, [f"{LOCAL_RSA}=1"]),
+    ],
+)
 def test_a_define_keeps_the_form_that_the_component_uses(define, after):
     ota = component("/ota", name="ota", build_config=build_config(define=define))
     components, _ = workspace(ota)
@@ -159,10 +193,16 @@ def test_image_steps_are_taken_whether_registered_or_still_to_come():
 # --- the hook that needs no component
 
 
-@pytest.mark.parametrize("call", [
-    "Export('defconfig')", "Export('one defconfig')", "Export('one', 'defconfig')", "Export(defconfig=defconfig)",
-    "Export({'defconfig': defconfig})",
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Export('defconfig')",
+        "Export('one defconfig')",
+        "Export('one', 'defconfig')",
+        "Export(defconfig=defconfig)",
+        "Export({'defconfig': defconfig})",
+    ],
+)
 def test_export_hands_on_what_it_was_given_and_attaches(call, monkeypatch):
     exported, attached = {}, []
     # In the place of the real one, which only SCons can import.
@@ -178,7 +218,9 @@ def test_export_hands_on_what_it_was_given_and_attaches(call, monkeypatch):
 
 def test_export_of_something_else_attaches_nothing(monkeypatch):
     exported = {}
-    monkeypatch.setitem(sys.modules, "aos_ota_plugin.scons.aos", SimpleNamespace(attach=lambda _: pytest.fail("attached")))
+    monkeypatch.setitem(
+        sys.modules, "aos_ota_plugin.scons.aos", SimpleNamespace(attach=lambda _: pytest.fail("attached"))
+    )
     name = "value"
     hooked(exported.update)("name")
     assert exported == {"name": name}

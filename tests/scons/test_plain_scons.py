@@ -16,8 +16,14 @@ from aos_ota_plugin.images import diff
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.workspace.component_files import package_folder
 
-SITE_TOOLS = next(folder for folder in (package_folder() / "site_scons" / "site_tools",
-                                        package_folder().parent / "site_scons" / "site_tools") if folder.is_dir())
+SITE_TOOLS = next(
+    folder
+    for folder in (
+        package_folder() / "site_scons" / "site_tools",
+        package_folder().parent / "site_scons" / "site_tools",
+    )
+    if folder.is_dir()
+)
 SCONS_4 = "scons>=4.5,<5"
 
 SCONSTRUCT = """
@@ -46,12 +52,12 @@ def build(name, **changes):
 
 SOURCES = {
     "otaappdemo.c": '/* 版本 */\n#define MY_APP_VER "app-0"\nextern void report(const char *);\n'
-                    'void app(void)\n{\n    char *device_secret = "";\n    report(MY_APP_VER);\n    report(device_secret);\n}\n',
+    'void app(void)\n{\n    char *device_secret = "";\n    report(MY_APP_VER);\n    report(device_secret);\n}\n',
     "ota_hal_digest.c": "const unsigned char ota_pubn_buf[256] = {0};\nconst unsigned char ota_pube_buf[3] = {1, 0, 1};\n",
     "main.c": "extern void app(void);\nextern const unsigned char ota_pubn_buf[256], ota_pube_buf[3];\n"
-              "volatile unsigned char out;\nvoid report(const char *text) { while (*text) out = *text++; }\n"
-              "int aos_kv_get(const char *key, void *buffer, int *length) { (void)key; (void)buffer; (void)length; return -1; }\n"
-              "int main(void) { app(); out = ota_pubn_buf[out]; out = ota_pube_buf[out % 3]; return 0; }\n",
+    "volatile unsigned char out;\nvoid report(const char *text) { while (*text) out = *text++; }\n"
+    "int aos_kv_get(const char *key, void *buffer, int *length) { (void)key; (void)buffer; (void)length; return -1; }\n"
+    "int main(void) { app(); out = ota_pubn_buf[out]; out = ota_pube_buf[out % 3]; return 0; }\n",
 }
 
 
@@ -59,10 +65,18 @@ SOURCES = {
 def scons_4(tmp_path_factory, require_tool):
     """SCons 4 in a folder of its own, beside the SCons 3 of this environment."""
     folder = tmp_path_factory.mktemp("scons4") / "packages"
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, SCONS_4],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, SCONS_4],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     require_tool(SCONS_4, done.returncode == 0, f"pip cannot install it: {done.stderr[-500:]}")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}, [sys.executable, "-m", "SCons"], "4."
+    return (
+        {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])},
+        [sys.executable, "-m", "SCons"],
+        "4.",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +105,15 @@ class Project:
         (self.root / "SConstruct").write_text(text + "\n".join(calls or ('build("a")',)) + "\n", encoding="utf-8")
 
     def run(self, *arguments: str, env=None):
-        done = subprocess.run([*self.command, *arguments], cwd=self.root, check=False, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                              env={**os.environ, **self.environment, **(env or {})})
+        done = subprocess.run(
+            [*self.command, *arguments],
+            cwd=self.root,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment, **(env or {})},
+        )
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
     def steps(self, *arguments: str, env=None):
@@ -109,8 +129,11 @@ class Project:
         return steps
 
     def look(self):
-        return {path.relative_to(self.root).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
-                for path in sorted((self.root / "out").rglob("*")) if path.is_file()}
+        return {
+            path.relative_to(self.root).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
+            for path in sorted((self.root / "out").rglob("*"))
+            if path.is_file()
+        }
 
     def manifest(self, name="a"):
         return json.loads((self.root / "out" / name / "ota_rtos_ota.json").read_bytes())
@@ -119,8 +142,17 @@ class Project:
         return (self.root / "out" / folder / name).read_bytes()
 
 
-ALL = {"OTA otaappdemo.c", "OTA ota_hal_digest.c", "CC otaappdemo.o", "CC ota_hal_digest.o", "CC main.o", "CC ota_identity.o",
-       "LINK firmware.elf", "OBJCOPY firmware.bin", "image a"}
+ALL = {
+    "OTA otaappdemo.c",
+    "OTA ota_hal_digest.c",
+    "CC otaappdemo.o",
+    "CC ota_hal_digest.o",
+    "CC main.o",
+    "CC ota_identity.o",
+    "LINK firmware.elf",
+    "OBJCOPY firmware.bin",
+    "image a",
+}
 BUMP = ["OTA otaappdemo.c", "CC otaappdemo.o", "LINK firmware.elf", "OBJCOPY firmware.bin", "image a"]
 
 
@@ -139,7 +171,7 @@ def test_the_whole_chain_and_what_each_change_redoes(project):
     assert f"v{project.scons_version}" in project.run("--version")[1]
     assert set(project.steps()) == ALL
     image, payload = project.out("ota_rtos_ota.bin"), project.out("firmware.bin")
-    assert image[:len(payload)] == payload
+    assert image[: len(payload)] == payload
     assert project.manifest()["version"] == "app-1.0.0"
     assert project.manifest()["images"][0]["sha256"] == hashlib.sha256(image).hexdigest()
     assert b"app-1.0.0\0" in payload
@@ -157,13 +189,20 @@ def test_the_whole_chain_and_what_each_change_redoes(project):
     assert project.out("ota_rtos_ota.bin") == image
 
     project.write_key(generate_private_pem(None))
-    assert project.steps() == ["OTA ota_hal_digest.c", "CC ota_hal_digest.o", "LINK firmware.elf", "OBJCOPY firmware.bin", "image a"]
+    assert project.steps() == [
+        "OTA ota_hal_digest.c",
+        "CC ota_hal_digest.o",
+        "LINK firmware.elf",
+        "OBJCOPY firmware.bin",
+        "image a",
+    ]
     assert project.out("ota_rtos_ota.bin") != image
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_the_users_own_targets_are_decided_as_before(project, place):
     """A project that decides by time stamps goes on to, and ours still see every change of a value."""
+
     def age(seconds):
         # Time stamps count by the second there.
         for path in [*(project.root / "out" / "a").iterdir(), project.root / "main.c"]:
@@ -196,11 +235,15 @@ def test_two_firmwares_in_one_project(project):
 
 
 def test_settings_changed_between_two_calls(project):
-    project.set_up('env = Environment(tools=[])', f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
-                   'env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNING_KEY="key.pem")',
-                   'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")',
-                   'env["OTA_APP_VERSION"] = "app-2"', 'env.OtaSource("out/2/otaappdemo.c", "otaappdemo.c")',
-                   'env.OtaSource("out/3/otaappdemo.c", "otaappdemo.c", OTA_APP_VERSION="app-3")')
+    project.set_up(
+        "env = Environment(tools=[])",
+        f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
+        'env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNING_KEY="key.pem")',
+        'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")',
+        'env["OTA_APP_VERSION"] = "app-2"',
+        'env.OtaSource("out/2/otaappdemo.c", "otaappdemo.c")',
+        'env.OtaSource("out/3/otaappdemo.c", "otaappdemo.c", OTA_APP_VERSION="app-3")',
+    )
     assert project.steps() == ["OTA otaappdemo.c"] * 3
     for number in "123":
         assert f'#define MY_APP_VER "app-{number}"'.encode() in project.out("otaappdemo.c", number)
@@ -214,14 +257,22 @@ def test_embedded_identity_and_its_secret(project):
     assert "the device secret" in output
     # The application has a place for the secret only.
     text = (project.root / "otaappdemo.c").read_text(encoding="utf-8")
-    (project.root / "otaappdemo.c").write_text(text.replace(
-        "{\n", '{\n    char *product_key = "", *device_name = "";\n    report(product_key);\n    report(device_name);\n'),
-        encoding="utf-8")
+    (project.root / "otaappdemo.c").write_text(
+        text.replace(
+            "{\n",
+            '{\n    char *product_key = "", *device_name = "";\n    report(product_key);\n    report(device_name);\n',
+        ),
+        encoding="utf-8",
+    )
     assert set(project.steps(env={"AOS_OTA_DEVICE_SECRET": secret})) == ALL
     assert secret.encode() in project.out("firmware.bin")
     assert project.steps(env={"AOS_OTA_DEVICE_SECRET": secret}) == []
     assert project.steps(env={"AOS_OTA_DEVICE_SECRET": other}) == [
-        "CC ota_identity.o", "LINK firmware.elf", "OBJCOPY firmware.bin", "image a"]
+        "CC ota_identity.o",
+        "LINK firmware.elf",
+        "OBJCOPY firmware.bin",
+        "image a",
+    ]
     assert other.encode() in project.out("firmware.bin")
     for path in project.root.rglob("*"):
         if path.is_file() and path.name not in ("ota_identity.o", "firmware.elf", "firmware.bin", "ota_rtos_ota.bin"):
@@ -229,18 +280,24 @@ def test_embedded_identity_and_its_secret(project):
             assert other.encode() not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize(("call", "says"), [
-    ('build("a", OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1")', "OTA_UPGRADE_WRITE_FAIL"),
-    ('build("a", OTA_BASE_RELEASE="base.json")', "app-1.0.0"),
-    ('build("a", OTA_SIGNING_KEY="none.pem", OTA_APP_VERSION="app-1.0.1")', "none.pem"),
-    ('build("a", OTA_APP_VERSION="1.0 beta")', "OTA_APP_VERSION"),
-    ('build("a", OTA_PUBLIC_KEY="other.pem", OTA_APP_VERSION="app-1.0.1")', "is not the public half"),
-], ids=["too large", "not newer", "no key", "no version", "another key"])
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ('build("a", OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1")', "OTA_UPGRADE_WRITE_FAIL"),
+        ('build("a", OTA_BASE_RELEASE="base.json")', "app-1.0.0"),
+        ('build("a", OTA_SIGNING_KEY="none.pem", OTA_APP_VERSION="app-1.0.1")', "none.pem"),
+        ('build("a", OTA_APP_VERSION="1.0 beta")', "OTA_APP_VERSION"),
+        ('build("a", OTA_PUBLIC_KEY="other.pem", OTA_APP_VERSION="app-1.0.1")', "is not the public half"),
+    ],
+    ids=["too large", "not newer", "no key", "no version", "another key"],
+)
 def test_failing_proof_leaves_the_old_image(project, call, says):
     project.steps()
     images = {name: project.look()[f"out/a/{name}"] for name in ("ota_rtos_ota.bin", "ota_rtos_ota.json")}
     (project.root / "base.json").write_bytes(project.out("ota_rtos_ota.json"))
-    other = subprocess.run(["openssl", "pkey", "-pubout"], input=generate_private_pem(None), check=True, capture_output=True)
+    other = subprocess.run(
+        ["openssl", "pkey", "-pubout"], input=generate_private_pem(None), check=True, capture_output=True
+    )
     (project.root / "other.pem").write_bytes(other.stdout)
     project.set_up(call)
     status, output = project.run()
@@ -268,7 +325,9 @@ def test_unsigned_and_cloud(project):
     project.steps()
     assert project.manifest()["security"] == "none"
     assert project.out("ota_hal_digest.c") == (project.root / "ota_hal_digest.c").read_bytes()
-    public = subprocess.run(["openssl", "pkey", "-in", project.root / "key.pem", "-pubout"], check=True, capture_output=True)
+    public = subprocess.run(
+        ["openssl", "pkey", "-in", project.root / "key.pem", "-pubout"], check=True, capture_output=True
+    )
     (project.root / "cloud.pem").write_bytes(public.stdout)
     project.set_up('build("a", OTA_CONFIG_CLOUD_RSA=True, OTA_PUBLIC_KEY="cloud.pem")')
     project.steps()
@@ -300,7 +359,9 @@ def test_modules(project):
     (project.root / "子设备").mkdir()
     (project.root / "子设备" / "a").write_bytes(b"1")
     listed = project.root / "ota.modules.yaml"
-    listed.write_text("modules:\n  - {name: panel, version: v-1, folder: 子设备, store_path: /data/panel.pack}\n", encoding="utf-8")
+    listed.write_text(
+        "modules:\n  - {name: panel, version: v-1, folder: 子设备, store_path: /data/panel.pack}\n", encoding="utf-8"
+    )
     project.set_up('build("a", OTA_MODULES="ota.modules.yaml")')
     project.steps()
     image, pack = project.out("ota_rtos_ota.bin"), project.out("ota_module_panel.bin")
@@ -322,22 +383,32 @@ def test_modules(project):
     assert project.look() == before
 
 
-@pytest.mark.parametrize(("line", "says"), [
-    ('env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNIN_KEY="key.pem")', ["OTA_SIGNIN_KEY", "OTA_SIGNING_KEY"]),
-    ('env.Replace(OTA_APP_VERSION="app-1")', ["SConstruct: OTA_SIGNING_KEY: no signing key is set", "give the environment"]),
-    ('env.Replace(OTA_SIGNING_KEY="key.pem")', ["SConstruct: OTA_APP_VERSION: no version is set"]),
-    ('env.Replace(OTA_APP_VERSION="app 1", OTA_SIGNING_KEY="key.pem")', ["OTA_APP_VERSION"]),
-])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNIN_KEY="key.pem")', ["OTA_SIGNIN_KEY", "OTA_SIGNING_KEY"]),
+        (
+            'env.Replace(OTA_APP_VERSION="app-1")',
+            ["SConstruct: OTA_SIGNING_KEY: no signing key is set", "give the environment"],
+        ),
+        ('env.Replace(OTA_SIGNING_KEY="key.pem")', ["SConstruct: OTA_APP_VERSION: no version is set"]),
+        ('env.Replace(OTA_APP_VERSION="app 1", OTA_SIGNING_KEY="key.pem")', ["OTA_APP_VERSION"]),
+    ],
+)
 def test_settings_that_cannot_work_end_in_our_error_alone(project, line, says):
     """No stack of SCons' around it, nothing made; a project's own OTA_ variables are its own."""
-    project.set_up('env = Environment(tools=[], OTA_FLEET_NAME="berlin")', f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
-                   line, 'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")')
+    project.set_up(
+        'env = Environment(tools=[], OTA_FLEET_NAME="berlin")',
+        f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
+        line,
+        'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")',
+    )
     status, output = project.run()
     assert status == 2, output
     assert all(part in output for part in says), output
     assert "fix: " in output
     assert "Traceback" not in output
-    assert "File \"" not in output
+    assert 'File "' not in output
     assert "OTA_FLEET_NAME" not in output
     assert "package.yaml" not in output
     assert not (project.root / "out").exists()

@@ -53,7 +53,9 @@ def project(tmp_path, bin_folder, require_tool):
 
     def start(*arguments):
         (folder / "succeeded").unlink(missing_ok=True)
-        return subprocess.Popen([*command, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            [*command, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     return folder, start
 
@@ -73,9 +75,23 @@ def test_a_build_that_succeeds(project, arguments):
         assert (status, succeeded) == (0, True), output
 
 
-@pytest.mark.parametrize("arguments", [
-    ["END=fails"], ["END=fails", "-j3"], ["END=fails", "-k"], ["END=fails", "-i"], ["END=leaves"], ["END=leaves", "-k"],
-    ["END=raises"], ["nowhere"], ["-q"], ["-n"], ["-h"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["END=fails"],
+        ["END=fails", "-j3"],
+        ["END=fails", "-k"],
+        ["END=fails", "-i"],
+        ["END=leaves"],
+        ["END=leaves", "-k"],
+        ["END=raises"],
+        ["nowhere"],
+        ["-q"],
+        ["-n"],
+        ["-h"],
+    ],
+    ids=" ".join,
+)
 def test_what_is_no_success(project, arguments):
     """Whatever the status is: with -i, and after an action that called sys.exit(0), SCons ends with 0."""
     _, output, succeeded = run(project, *arguments)
@@ -112,15 +128,20 @@ def test_what_was_built_is_listed(project):
     script = folder / "SConstruct"
     run(project)
     run(project, "END=fails")
-    script.write_text("from aos_ota_plugin.scons import sconsign\n"
-                      "print(sorted(sconsign.recorded_targets(Dir('#').abspath)))\n" + SCONSTRUCT, encoding="utf-8")
+    script.write_text(
+        "from aos_ota_plugin.scons import sconsign\n"
+        "print(sorted(sconsign.recorded_targets(Dir('#').abspath)))\n" + SCONSTRUCT,
+        encoding="utf-8",
+    )
     listed = [os.path.normcase(folder / "out" / name) for name in ("deep/last.bin", "first.o")]
     assert str(listed) in run(project, "-n")[1]
     (folder / ".sconsign.dblite").write_bytes(b"no record")
     assert "\n[]\n" in "\n" + run(project, "-n")[1]
     (folder / ".sconsign.dblite").unlink()
     assert "\n[]\n" in "\n" + run(project, "-n")[1]
-    script.write_text("SConsignFile(None)\n" + script.read_text(encoding="utf-8").replace("sorted(", "repr("), encoding="utf-8")
+    script.write_text(
+        "SConsignFile(None)\n" + script.read_text(encoding="utf-8").replace("sorted(", "repr("), encoding="utf-8"
+    )
     assert "\nNone\n" in "\n" + run(project, "-n")[1]
 
 

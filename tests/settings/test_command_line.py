@@ -23,7 +23,9 @@ def asked(**ways):
 
 def test_what_scons_did_not_get_is_taken_from_make():
     assert asked(scons=[("LWIP_DEBUG", "1")], makeflags=r"w -j2 -- OTA_SIGNING_KEY=my\ key LWIP_DEBUG=2 V=1") == {
-        "LWIP_DEBUG": "1", "OTA_SIGNING_KEY": "my key"}
+        "LWIP_DEBUG": "1",
+        "OTA_SIGNING_KEY": "my key",
+    }
 
 
 def test_makes_own_record_counts_before_what_a_shell_has_left_behind_the_hyphens():
@@ -43,21 +45,28 @@ def test_another_value_on_scons_line_is_refused(way):
     assert "app-" not in str(error.value)  # a value may be a path with a PIN in it
 
 
-@pytest.mark.parametrize("way", [
-    {"scons": [("OTA_DEVICE_SECRET", "hush0hush")]}, {"behind_hyphens": [("DEVICE_SECRET", "hush0hush")]},
-    {"makeflags": " -- AOS_OTA_PKCS11_PIN=hush0hush"}, {"handed_over": [("product_secret", "hush0hush")]},
-    {"makeflags": r" -- OTA_SIGNING_KEY=pkcs11:token=a?pin-value=hush0hush"},
-    # Before the two values are compared.
-    {"makeflags": " -- OTA_APP_VERSION=a OTA_DEVICE_SECRET=hush0hush", "scons": [(VERSION, "b")]},
-])
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"scons": [("OTA_DEVICE_SECRET", "hush0hush")]},
+        {"behind_hyphens": [("DEVICE_SECRET", "hush0hush")]},
+        {"makeflags": " -- AOS_OTA_PKCS11_PIN=hush0hush"},
+        {"handed_over": [("product_secret", "hush0hush")]},
+        {"makeflags": r" -- OTA_SIGNING_KEY=pkcs11:token=a?pin-value=hush0hush"},
+        # Before the two values are compared.
+        {"makeflags": " -- OTA_APP_VERSION=a OTA_DEVICE_SECRET=hush0hush", "scons": [(VERSION, "b")]},
+    ],
+)
 def test_a_secret_is_refused_on_every_way_and_not_shown(way):
     with pytest.raises(SecretError, match="on the command line") as error:
         asked(**way)
     assert "hush0hush" not in str(error.value)
 
 
-@given(st.lists(st.tuples(st.sampled_from([*NAMES, "OTHER"]), st.sampled_from(["a", "b"])), max_size=6),
-       st.lists(st.tuples(st.sampled_from([*NAMES, "OTHER"]), st.sampled_from(["a", "b"])), max_size=6))
+@given(
+    st.lists(st.tuples(st.sampled_from([*NAMES, "OTHER"]), st.sampled_from(["a", "b"])), max_size=6),
+    st.lists(st.tuples(st.sampled_from([*NAMES, "OTHER"]), st.sampled_from(["a", "b"])), max_size=6),
+)
 def test_a_setting_arrives_with_the_last_value_or_is_refused(scons, handed_over):
     pairs = {name: value for name, value in handed_over if name != "OTHER"}
     try:
@@ -72,8 +81,10 @@ def test_a_setting_arrives_with_the_last_value_or_is_refused(scons, handed_over)
 def test_the_environment_alone_sets_nothing_and_that_is_said():
     environment = {VERSION: "app-7", "OTA_DIFF": "y", "AOS_OTA_DEVICE_SECRET": "hush", "OTA_OTHER": "1"}
     both = environment_warning(environment, [], NAMES)
-    assert both == ("OTA_APP_VERSION, OTA_DIFF stand in the environment, which sets nothing; to set them: "
-                    "`aos make OTA_APP_VERSION=… OTA_DIFF=…`")
+    assert both == (
+        "OTA_APP_VERSION, OTA_DIFF stand in the environment, which sets nothing; to set them: "
+        "`aos make OTA_APP_VERSION=… OTA_DIFF=…`"
+    )
     one = environment_warning(environment, [(VERSION, "app-1")], NAMES)
     assert one == "OTA_DIFF stands in the environment, which sets nothing; to set it: `aos make OTA_DIFF=…`"
     assert environment_warning(environment, [(VERSION, "app-1"), ("OTA_DIFF", "n")], NAMES) is None
@@ -82,15 +93,28 @@ def test_the_environment_alone_sets_nothing_and_that_is_said():
 # --- names that are nearly ours
 
 
-@pytest.mark.parametrize("name", ["OAT_APP_VERSION", "OTAA_APP_VERSION", "OTAAPP_VERSION", "ota_app_version", "OTA_APP_VERSON",
-                                  "APP_VERSION", "CONFIG_OTA_APP_VERSION", "CONFIG_OTA_APP_VERSON"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OAT_APP_VERSION",
+        "OTAA_APP_VERSION",
+        "OTAAPP_VERSION",
+        "ota_app_version",
+        "OTA_APP_VERSON",
+        "APP_VERSION",
+        "CONFIG_OTA_APP_VERSION",
+        "CONFIG_OTA_APP_VERSON",
+    ],
+)
 def test_a_misspelt_name_is_refused(name):
     with pytest.raises(SettingsError, match="did you mean OTA_APP_VERSION"):
         refuse_unknown([read_command_line([(name, "app-1")])], NAMES, ())
     refuse_unknown([read_command_line([(name, "app-1")])], NAMES, {name})
 
 
-@pytest.mark.parametrize("name", ["LWIP_DEBUG", "APP_NAME", "V", "BOARD", "CFLAGS", "DEMO_VENDOR_FLAWS", "SIGNING", "PARTITION"])
+@pytest.mark.parametrize(
+    "name", ["LWIP_DEBUG", "APP_NAME", "V", "BOARD", "CFLAGS", "DEMO_VENDOR_FLAWS", "SIGNING", "PARTITION"]
+)
 def test_other_names_stay_as_they_are(name):
     refuse_unknown([read_command_line([(name, "1")])], NAMES, ())
 

@@ -26,8 +26,16 @@ def test_a_report_arrives_as_it_was_written(report):
     assert parse_report(report_to_json(report), "f") == report
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | ANY, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from(["nonce", "solution", "board", "settings", "state", "manifest"]), inner, max_size=6), max_leaves=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | ANY,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["nonce", "solution", "board", "settings", "state", "manifest"]), inner, max_size=6
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @given(st.one_of(st.binary(), JSON.map(lambda value: json.dumps(value).encode())))

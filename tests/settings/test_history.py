@@ -56,7 +56,8 @@ def test_no_path_shows_a_secret_and_no_odd_path_ends_the_search():
 
 
 def test_what_is_none():
-    assert leaks("""\0aaaa
+    assert (
+        leaks("""\0aaaa
 +++ b/k.pem
 +-----BEGIN ENCRYPTED PRIVATE KEY-----
 +MIIE
@@ -68,7 +69,9 @@ def test_what_is_none():
 +MIIB
 -0123456789abcdef
 +++ /dev/null
- 0123456789abcdef""") == []
+ 0123456789abcdef""")
+        == []
+    )
     assert leaks("\0a\n+++ b/f\n+a short one: abc", {"a short one": b"abc"}) == []
 
 
@@ -76,9 +79,25 @@ def test_no_repository(tmp_path):
     assert search_history(str(tmp_path), {}) is None
 
 
-@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([
-    b"\0abc\n", b'+++ "b/\\3', b"+++ b/x\n", b'+++ "b/\\400\\"\n', b"+-----BEGIN PRIVATE KEY-----\n", b"+0123456789abcdef\n", b'+++ "'])),
-    max_size=12))
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [
+                    b"\0abc\n",
+                    b'+++ "b/\\3',
+                    b"+++ b/x\n",
+                    b'+++ "b/\\400\\"\n',
+                    b"+-----BEGIN PRIVATE KEY-----\n",
+                    b"+0123456789abcdef\n",
+                    b'+++ "',
+                ]
+            ),
+        ),
+        max_size=12,
+    )
+)
 def test_any_lines(lines):
     for leak in find_leaks(lines, SECRETS):
         assert leak.what

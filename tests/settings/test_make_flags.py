@@ -13,11 +13,29 @@ from hypothesis import strategies as st
 from aos_ota_plugin.settings.make_flags import command_line_variables
 
 # Whatever an argument can hold; make's own signs, and what looks like its words, come often.
-CHARACTERS = st.text(st.one_of(st.sampled_from(" \t\\$=:;'\"-#%()中"), st.characters(exclude_characters="\0", exclude_categories=("Cs",))))
-PIECES = st.sampled_from([" -- ", "OTA_X=1", "-j4", "--", "\\ ", "\\\\", "$$", "$(", "\n", " w", "a", "--jobserver-auth=3,4"])
-VALUES = st.one_of(CHARACTERS, st.lists(PIECES, max_size=8).map("".join), st.text(st.sampled_from("\\$ \t"), max_size=12))
-FLAGS = st.sampled_from(["", "w", "kw", "-j2 --jobserver-auth=3,4", "w -j --jobserver-fds=3,4", "s -j8 --jobserver-auth=fifo:/tmp/a=b",
-                         "kw -Ix\\ y -l2.5 -Otarget --debug=b --eval=A=b\\ c", "--no-print-directory"])
+CHARACTERS = st.text(
+    st.one_of(
+        st.sampled_from(" \t\\$=:;'\"-#%()中"), st.characters(exclude_characters="\0", exclude_categories=("Cs",))
+    )
+)
+PIECES = st.sampled_from(
+    [" -- ", "OTA_X=1", "-j4", "--", "\\ ", "\\\\", "$$", "$(", "\n", " w", "a", "--jobserver-auth=3,4"]
+)
+VALUES = st.one_of(
+    CHARACTERS, st.lists(PIECES, max_size=8).map("".join), st.text(st.sampled_from("\\$ \t"), max_size=12)
+)
+FLAGS = st.sampled_from(
+    [
+        "",
+        "w",
+        "kw",
+        "-j2 --jobserver-auth=3,4",
+        "w -j --jobserver-fds=3,4",
+        "s -j8 --jobserver-auth=fifo:/tmp/a=b",
+        "kw -Ix\\ y -l2.5 -Otarget --debug=b --eval=A=b\\ c",
+        "--no-print-directory",
+    ]
+)
 
 
 def written(word):
@@ -25,7 +43,10 @@ def written(word):
     return "".join("\\" + sign if sign in " \t\\" else "$$" if sign == "$" else sign for sign in word)
 
 
-@given(FLAGS, st.lists(st.tuples(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.sampled_from(["=", ":="]), VALUES)))
+@given(
+    FLAGS,
+    st.lists(st.tuples(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.sampled_from(["=", ":="]), VALUES)),
+)
 def test_what_make_writes_is_read_back(flags, variables):
     words = [written(f"{name}{sign}{value}") for name, sign, value in variables]
     assert command_line_variables(f"{flags} -- {' '.join(words)}") == [(name, value) for name, _, value in variables]
@@ -49,7 +70,7 @@ def test_any_text_is_read_without_an_error(text):
         assert "=" not in name
 
 
-MAKEFILE = "unexport\n{names}\nall:\n\t@printf %s \"$$MAKEFLAGS\" > record\n"
+MAKEFILE = 'unexport\n{names}\nall:\n\t@printf %s "$$MAKEFLAGS" > record\n'
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +84,14 @@ def real_make(tmp_path_factory, require_tool):
         names = "\n".join(f"unexport K{number}" for number in range(len(values)))
         (folder / "Makefile").write_text(MAKEFILE.format(names=names))
         arguments = [name.format(number) + value for number, value in enumerate(values)]
-        subprocess.run(["make", *flags, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60,
-                       env={"PATH": os.environ["PATH"], **(environment or {})})
+        subprocess.run(
+            ["make", *flags, *arguments],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], **(environment or {})},
+        )
         return (folder / "record").read_bytes().decode("utf-8", "surrogateescape")
 
     return run
@@ -72,8 +99,13 @@ def real_make(tmp_path_factory, require_tool):
 
 @pytest.mark.programs
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(VALUES, min_size=1, max_size=60), st.sampled_from([(), ("-j2",), ("-k", "-w"), ("--no-print-directory", "-Ix y")]))
-@example([" -- OTA_X=1", "a b", "a\\ b", "$$$", "\\", "a\\", "中文 版本", "x\ny", "\t", "'\"", "a;id #", "$(error no)"], ())
+@given(
+    st.lists(VALUES, min_size=1, max_size=60),
+    st.sampled_from([(), ("-j2",), ("-k", "-w"), ("--no-print-directory", "-Ix y")]),
+)
+@example(
+    [" -- OTA_X=1", "a b", "a\\ b", "$$$", "\\", "a\\", "中文 版本", "x\ny", "\t", "'\"", "a;id #", "$(error no)"], ()
+)
 def test_every_value_of_the_real_make_arrives(real_make, values, flags):
     """All but the blanks in front, which make takes away."""
     read = dict(command_line_variables(real_make(values, *flags)))
@@ -88,5 +120,7 @@ def test_other_ways_to_set_a_variable(real_make, sign):
 
 @pytest.mark.programs
 def test_a_make_above_hands_its_variables_down_and_a_nearer_one_wins(real_make):
-    record = real_make(["near"], "-j2", environment={"MAKEFLAGS": "w -j --jobserver-auth=3,4 -- K0=far L=a\\ b", "MAKELEVEL": "1"})
+    record = real_make(
+        ["near"], "-j2", environment={"MAKEFLAGS": "w -j --jobserver-auth=3,4 -- K0=far L=a\\ b", "MAKELEVEL": "1"}
+    )
     assert dict(command_line_variables(record)) == {"K0": "near", "L": "a b"}

@@ -46,7 +46,9 @@ def test_defaults():
 
 
 def test_later_layers_win_and_say_so():
-    saved = read_ota_config('CONFIG_OTA_APP_VERSION="a-1"\nCONFIG_OTA_DEVICE_NAME="d1"\nOTA_PRODUCT_KEY="k1"\n', "ota.config")
+    saved = read_ota_config(
+        'CONFIG_OTA_APP_VERSION="a-1"\nCONFIG_OTA_DEVICE_NAME="d1"\nOTA_PRODUCT_KEY="k1"\n', "ota.config"
+    )
     board, solution = package("OTA_APP_VERSION: a-2\nOTA_DEVICE_NAME: d2", "board.yaml"), package(BASE)
     line = read_command_line([("OTA_APP_VERSION", "1.10")])
     got = run(saved, board, solution, line)
@@ -58,10 +60,26 @@ def test_later_layers_win_and_say_so():
     assert run(saved, board, package("OTA_SIGNING_KEY: k")).app_version == "a-2"
 
 
-@pytest.mark.parametrize("written, value", [
-    ("y", True), ("n", False), ("yes", True), ("no", False), ("1", True), ("0", False), ("true", True), ("false", False),
-    ("'1'", True), ("'n'", False), ("Y", True), ("TRUE", True), ("on", True), ("off", False), ('"yes"', True),
-])
+@pytest.mark.parametrize(
+    "written, value",
+    [
+        ("y", True),
+        ("n", False),
+        ("yes", True),
+        ("no", False),
+        ("1", True),
+        ("0", False),
+        ("true", True),
+        ("false", False),
+        ("'1'", True),
+        ("'n'", False),
+        ("Y", True),
+        ("TRUE", True),
+        ("on", True),
+        ("off", False),
+        ('"yes"', True),
+    ],
+)
 def test_bool_spellings(written, value):
     assert one(BASE + f"OTA_ALLOW_NEW_KEY: {written}").allow_new_key is value
 
@@ -71,51 +89,92 @@ def test_sizes(written, value):
     assert one(BASE + f"OTA_PARTITION_SIZE: {written}").partition_size == value
 
 
-@pytest.mark.parametrize("body, message", [
-    ("OTA_APP_VERSON: a-1", "p.yaml:4:19: OTA_APP_VERSON: there is no such setting\n  fix: did you mean OTA_APP_VERSION?"),
-    ("OTA_CONFIG_CLOUD_RAS: y", "p.yaml:4:25: OTA_CONFIG_CLOUD_RAS: there is no such setting\n  fix: did you mean "
-                                "OTA_CONFIG_CLOUD_RSA?"),
-    ("ota_app_version: a-1", "p.yaml:4:20: ota_app_version: there is no such setting\n  fix: did you mean OTA_APP_VERSION?"),
-    ("OTA_XYZZY_QUUX_123: 1", "p.yaml:4:23: OTA_XYZZY_QUUX_123: there is no such setting\n  fix: `aos-ota config` lists"),
-    ("OTA_CONFIG_RSA: maybe", "p.yaml:4:19: OTA_CONFIG_RSA: maybe is neither y nor n\n  fix: write OTA_CONFIG_RSA: y"),
-    ("OTA_CONFIG_RSA: 2", "p.yaml:4:19: OTA_CONFIG_RSA: 2 is neither y nor n"),
-    ("OTA_CONFIG_RSA: 1.0", "p.yaml:4:19: OTA_CONFIG_RSA: 1.0 is neither y nor n"),
-    ("OTA_CONFIG_RSA:", "p.yaml:4:18: OTA_CONFIG_RSA: an empty value is neither y nor n"),
-    ("OTA_CONFIG_RSA: [y]", "p.yaml:4:19: OTA_CONFIG_RSA: [y] is neither y nor n"),
-    ("OTA_CONFIG_LOCAL_RSA: y\nOTA_CONFIG_CLOUD_RSA: y", "p.yaml:5:25: OTA_CONFIG_CLOUD_RSA: OTA_CONFIG_LOCAL_RSA and "
-     "OTA_CONFIG_CLOUD_RSA are both y, and only one can be\n  fix: keep one of them; OTA_CONFIG_LOCAL_RSA stands at p.yaml:4:25"),
-    ("OTA_IDENTITY_KV: 1\nOTA_IDENTITY_EMBEDDED: yes", "p.yaml:5:26: OTA_IDENTITY_EMBEDDED: OTA_IDENTITY_KV and "),
-    ("OTA_CONFIG_LOCAL_RSA: n", "p.yaml:4:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA is n, but nothing stands in its "
-     "place\n  fix: set OTA_CONFIG_CLOUD_RSA to y, or OTA_CONFIG_RSA to n"),
-    ("OTA_IDENTITY_KV: n", "p.yaml:4:20: OTA_IDENTITY_KV: OTA_IDENTITY_KV is n, but nothing stands in its place\n  fix: set "
-     "OTA_IDENTITY_EMBEDDED to y"),
-    ("OTA_CONFIG_RSA: n\nOTA_CONFIG_LOCAL_RSA: y", "p.yaml:5:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA asks for signed "
-     "images, and OTA_CONFIG_RSA at p.yaml:4:19 is n\n  fix: set OTA_CONFIG_RSA to y"),
-    ("OTA_CONFIG_CLOUD_RSA: y", "p.yaml:4:25: OTA_PUBLIC_KEY: no public key is set"),
-    ("OTA_SIGNING_KEY: ''", "w s/方案/package.yaml: OTA_SIGNING_KEY: no signing key is set"),
-    ("OTA_PRODUCT_KEY: 123", "p.yaml:4:20: OTA_PRODUCT_KEY: YAML reads 123 as the number 123, not as text\n  fix: quotes help "
-     'only until `aos make -b` rewrites package.yaml without them; write OTA_PRODUCT_KEY="…" into ota.config'),
-    ("OTA_DEVICE_NAME: 007", "p.yaml:4:20: OTA_DEVICE_NAME: YAML reads 007 as the number 7, not as text"),
-    ("OTA_DEVICE_NAME: on", "p.yaml:4:20: OTA_DEVICE_NAME: YAML reads on as true, not as text"),
-    ("OTA_SIGNING_KEY: 12", "p.yaml:4:20: OTA_SIGNING_KEY: YAML reads 12 as the number 12, not as text"),
-    (f"OTA_PRODUCT_KEY: {'k' * 21}", "p.yaml:4:20: OTA_PRODUCT_KEY: the product key has 21 characters; a device keeps 20"),
-    (f"OTA_DEVICE_NAME: {'d' * 33}", "p.yaml:4:20: OTA_DEVICE_NAME: the device name has 33 characters; a device keeps 32"),
-    ("OTA_PRODUCT_KEY: a\"b", "p.yaml:4:20: OTA_PRODUCT_KEY: the product key cannot have '\"' in it"),
-    ("OTA_DEVICE_NAME: a\\b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '\\\\' in it"),
-    ("OTA_DEVICE_NAME: \"a\\nb\"", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '\\n' in it"),
-    ("OTA_DEVICE_NAME: 设备", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '设' in it"),
-    ("OTA_DEVICE_NAME: a/b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '/' in it"),
-    ("OTA_DEVICE_NAME: a b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have ' ' in it"),
-    ("OTA_PARTITION_SIZE: -1", "p.yaml:4:23: OTA_PARTITION_SIZE: -1 is no size in bytes\n  fix: write it in hexadecimal"),
-    ("OTA_PARTITION_SIZE: 0x100000000", "p.yaml:4:23: OTA_PARTITION_SIZE: 0x100000000 is no size in bytes"),
-    ("OTA_PARTITION_SIZE: '578000'", "p.yaml:4:23: OTA_PARTITION_SIZE: '578000' is no size in bytes"),
-    ("OTA_PARTITION_SIZE: 010", "p.yaml:4:23: OTA_PARTITION_SIZE: 010 is no size in bytes"),
-    ("OTA_PARTITION_SIZE: 1:30", "p.yaml:4:23: OTA_PARTITION_SIZE: 1:30 is no size in bytes"),
-    ("OTA_PARTITION_SIZE: yes", "p.yaml:4:23: OTA_PARTITION_SIZE: yes is no size in bytes"),
-    ("OTA_PARTITION_SIZE: 5.6M", "p.yaml:4:23: OTA_PARTITION_SIZE: 5.6M is no size in bytes"),
-    ("OTA_PUBLIC_KEY: \"a\\0b\"", "p.yaml:4:19: OTA_PUBLIC_KEY: this is no path: a control character is in it"),
-    ("OTA_PUBLIC_KEY: '-----BEGIN PUBLIC KEY----- x'", "p.yaml:4:19: OTA_PUBLIC_KEY: the key itself stands here"),
-])
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        (
+            "OTA_APP_VERSON: a-1",
+            "p.yaml:4:19: OTA_APP_VERSON: there is no such setting\n  fix: did you mean OTA_APP_VERSION?",
+        ),
+        (
+            "OTA_CONFIG_CLOUD_RAS: y",
+            "p.yaml:4:25: OTA_CONFIG_CLOUD_RAS: there is no such setting\n  fix: did you mean OTA_CONFIG_CLOUD_RSA?",
+        ),
+        (
+            "ota_app_version: a-1",
+            "p.yaml:4:20: ota_app_version: there is no such setting\n  fix: did you mean OTA_APP_VERSION?",
+        ),
+        (
+            "OTA_XYZZY_QUUX_123: 1",
+            "p.yaml:4:23: OTA_XYZZY_QUUX_123: there is no such setting\n  fix: `aos-ota config` lists",
+        ),
+        (
+            "OTA_CONFIG_RSA: maybe",
+            "p.yaml:4:19: OTA_CONFIG_RSA: maybe is neither y nor n\n  fix: write OTA_CONFIG_RSA: y",
+        ),
+        ("OTA_CONFIG_RSA: 2", "p.yaml:4:19: OTA_CONFIG_RSA: 2 is neither y nor n"),
+        ("OTA_CONFIG_RSA: 1.0", "p.yaml:4:19: OTA_CONFIG_RSA: 1.0 is neither y nor n"),
+        ("OTA_CONFIG_RSA:", "p.yaml:4:18: OTA_CONFIG_RSA: an empty value is neither y nor n"),
+        ("OTA_CONFIG_RSA: [y]", "p.yaml:4:19: OTA_CONFIG_RSA: [y] is neither y nor n"),
+        (
+            "OTA_CONFIG_LOCAL_RSA: y\nOTA_CONFIG_CLOUD_RSA: y",
+            "p.yaml:5:25: OTA_CONFIG_CLOUD_RSA: OTA_CONFIG_LOCAL_RSA and "
+            "OTA_CONFIG_CLOUD_RSA are both y, and only one can be\n  fix: keep one of them; OTA_CONFIG_LOCAL_RSA stands at p.yaml:4:25",
+        ),
+        ("OTA_IDENTITY_KV: 1\nOTA_IDENTITY_EMBEDDED: yes", "p.yaml:5:26: OTA_IDENTITY_EMBEDDED: OTA_IDENTITY_KV and "),
+        (
+            "OTA_CONFIG_LOCAL_RSA: n",
+            "p.yaml:4:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA is n, but nothing stands in its "
+            "place\n  fix: set OTA_CONFIG_CLOUD_RSA to y, or OTA_CONFIG_RSA to n",
+        ),
+        (
+            "OTA_IDENTITY_KV: n",
+            "p.yaml:4:20: OTA_IDENTITY_KV: OTA_IDENTITY_KV is n, but nothing stands in its place\n  fix: set "
+            "OTA_IDENTITY_EMBEDDED to y",
+        ),
+        (
+            "OTA_CONFIG_RSA: n\nOTA_CONFIG_LOCAL_RSA: y",
+            "p.yaml:5:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA asks for signed "
+            "images, and OTA_CONFIG_RSA at p.yaml:4:19 is n\n  fix: set OTA_CONFIG_RSA to y",
+        ),
+        ("OTA_CONFIG_CLOUD_RSA: y", "p.yaml:4:25: OTA_PUBLIC_KEY: no public key is set"),
+        ("OTA_SIGNING_KEY: ''", "w s/方案/package.yaml: OTA_SIGNING_KEY: no signing key is set"),
+        (
+            "OTA_PRODUCT_KEY: 123",
+            "p.yaml:4:20: OTA_PRODUCT_KEY: YAML reads 123 as the number 123, not as text\n  fix: quotes help "
+            'only until `aos make -b` rewrites package.yaml without them; write OTA_PRODUCT_KEY="…" into ota.config',
+        ),
+        ("OTA_DEVICE_NAME: 007", "p.yaml:4:20: OTA_DEVICE_NAME: YAML reads 007 as the number 7, not as text"),
+        ("OTA_DEVICE_NAME: on", "p.yaml:4:20: OTA_DEVICE_NAME: YAML reads on as true, not as text"),
+        ("OTA_SIGNING_KEY: 12", "p.yaml:4:20: OTA_SIGNING_KEY: YAML reads 12 as the number 12, not as text"),
+        (
+            f"OTA_PRODUCT_KEY: {'k' * 21}",
+            "p.yaml:4:20: OTA_PRODUCT_KEY: the product key has 21 characters; a device keeps 20",
+        ),
+        (
+            f"OTA_DEVICE_NAME: {'d' * 33}",
+            "p.yaml:4:20: OTA_DEVICE_NAME: the device name has 33 characters; a device keeps 32",
+        ),
+        ('OTA_PRODUCT_KEY: a"b', "p.yaml:4:20: OTA_PRODUCT_KEY: the product key cannot have '\"' in it"),
+        ("OTA_DEVICE_NAME: a\\b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '\\\\' in it"),
+        ('OTA_DEVICE_NAME: "a\\nb"', "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '\\n' in it"),
+        ("OTA_DEVICE_NAME: 设备", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '设' in it"),
+        ("OTA_DEVICE_NAME: a/b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have '/' in it"),
+        ("OTA_DEVICE_NAME: a b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have ' ' in it"),
+        (
+            "OTA_PARTITION_SIZE: -1",
+            "p.yaml:4:23: OTA_PARTITION_SIZE: -1 is no size in bytes\n  fix: write it in hexadecimal",
+        ),
+        ("OTA_PARTITION_SIZE: 0x100000000", "p.yaml:4:23: OTA_PARTITION_SIZE: 0x100000000 is no size in bytes"),
+        ("OTA_PARTITION_SIZE: '578000'", "p.yaml:4:23: OTA_PARTITION_SIZE: '578000' is no size in bytes"),
+        ("OTA_PARTITION_SIZE: 010", "p.yaml:4:23: OTA_PARTITION_SIZE: 010 is no size in bytes"),
+        ("OTA_PARTITION_SIZE: 1:30", "p.yaml:4:23: OTA_PARTITION_SIZE: 1:30 is no size in bytes"),
+        ("OTA_PARTITION_SIZE: yes", "p.yaml:4:23: OTA_PARTITION_SIZE: yes is no size in bytes"),
+        ("OTA_PARTITION_SIZE: 5.6M", "p.yaml:4:23: OTA_PARTITION_SIZE: 5.6M is no size in bytes"),
+        ('OTA_PUBLIC_KEY: "a\\0b"', "p.yaml:4:19: OTA_PUBLIC_KEY: this is no path: a control character is in it"),
+        ("OTA_PUBLIC_KEY: '-----BEGIN PUBLIC KEY----- x'", "p.yaml:4:19: OTA_PUBLIC_KEY: the key itself stands here"),
+    ],
+)
 def test_bad_settings(body, message):
     with pytest.raises(SettingsError) as caught:
         one((BASE if "OTA_SIGNING_KEY" not in body else NO_KEY) + body)
@@ -124,28 +183,43 @@ def test_bad_settings(body, message):
     assert "\n  fix: " in shown
 
 
-@pytest.mark.parametrize("written, message", [
-    ("1.10", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1.10 as the number 1.1, so this is no version\n  fix: begin it with "
-     "letters, for example OTA_APP_VERSION: app-1.10. Quotes are not enough: `aos make -b` rewrites package.yaml without them"),
-    ("2", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2 as the number 2, so this is no version\n  fix: begin it with letters, "
-     "for example OTA_APP_VERSION: app-2"),
-    ("1e3", None),
-    ("1_0", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1_0 as the number 10"),
-    ("yes", "p.yaml:2:20: OTA_APP_VERSION: YAML reads yes as true"),
-    ("2026-01-31", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2026-01-31 as a date"),
-    ("1:30", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1:30 as the number 90, so this is no version\n  fix: begin it with "
-     "letters, for example OTA_APP_VERSION: app-1-30"),
-    (".inf", "p.yaml:2:20: OTA_APP_VERSION: YAML reads .inf as the number inf"),
-    ("[1, 2]", "p.yaml:2:20: OTA_APP_VERSION: YAML reads [1, 2] as a list or mapping"),
-    ("", "p.yaml:2:19: OTA_APP_VERSION: no version is set"),
-    ("''", "p.yaml:2:20: OTA_APP_VERSION: no version is set"),
-    ("'a b'", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'a b' as a version"),
-    ("v1.0+2", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'v1.0+2' as a version"),
-    ("版本1", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take '版本1' as a version"),
-    ('"a\\n"', "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'a\\n' as a version"),
-    ("v" * 64, "p.yaml:2:20: OTA_APP_VERSION: the version has 64 characters; a device keeps 63"),
-    ("v" * 63, None), ("1.0.1", None), ("'1.10'", None), ("app-1.0.1_rc.2", None),
-])
+@pytest.mark.parametrize(
+    "written, message",
+    [
+        (
+            "1.10",
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1.10 as the number 1.1, so this is no version\n  fix: begin it with "
+            "letters, for example OTA_APP_VERSION: app-1.10. Quotes are not enough: `aos make -b` rewrites package.yaml without them",
+        ),
+        (
+            "2",
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2 as the number 2, so this is no version\n  fix: begin it with letters, "
+            "for example OTA_APP_VERSION: app-2",
+        ),
+        ("1e3", None),
+        ("1_0", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1_0 as the number 10"),
+        ("yes", "p.yaml:2:20: OTA_APP_VERSION: YAML reads yes as true"),
+        ("2026-01-31", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2026-01-31 as a date"),
+        (
+            "1:30",
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1:30 as the number 90, so this is no version\n  fix: begin it with "
+            "letters, for example OTA_APP_VERSION: app-1-30",
+        ),
+        (".inf", "p.yaml:2:20: OTA_APP_VERSION: YAML reads .inf as the number inf"),
+        ("[1, 2]", "p.yaml:2:20: OTA_APP_VERSION: YAML reads [1, 2] as a list or mapping"),
+        ("", "p.yaml:2:19: OTA_APP_VERSION: no version is set"),
+        ("''", "p.yaml:2:20: OTA_APP_VERSION: no version is set"),
+        ("'a b'", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'a b' as a version"),
+        ("v1.0+2", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'v1.0+2' as a version"),
+        ("版本1", "p.yaml:2:20: OTA_APP_VERSION: the platform does not take '版本1' as a version"),
+        ('"a\\n"', "p.yaml:2:20: OTA_APP_VERSION: the platform does not take 'a\\n' as a version"),
+        ("v" * 64, "p.yaml:2:20: OTA_APP_VERSION: the version has 64 characters; a device keeps 63"),
+        ("v" * 63, None),
+        ("1.0.1", None),
+        ("'1.10'", None),
+        ("app-1.0.1_rc.2", None),
+    ],
+)
 def test_versions(written, message):
     body = f"OTA_APP_VERSION: {written}\nOTA_SIGNING_KEY: k"
     if message is None:
@@ -184,12 +258,14 @@ def test_a_higher_layers_choice_wins():
     assert got.security == "cloud"
     assert str(got.origins["OTA_CONFIG_LOCAL_RSA"]) == str(got.origins["OTA_CONFIG_CLOUD_RSA"]) == "p.yaml:4:25"
     assert run(package(BASE + CLOUD), read_command_line([("OTA_CONFIG_LOCAL_RSA", "1")])).security == "local"
-    saved = read_ota_config('OTA_CONFIG_LOCAL_RSA=y\n# OTA_CONFIG_CLOUD_RSA is not set\n', "ota.config")
+    saved = read_ota_config("OTA_CONFIG_LOCAL_RSA=y\n# OTA_CONFIG_CLOUD_RSA is not set\n", "ota.config")
     assert run(saved, package(BASE + CLOUD)).security == "cloud"
 
 
 def test_a_higher_layers_no_without_a_replacement_is_an_error():
-    with pytest.raises(SettingsError, match=r"OTA_CONFIG_CLOUD_RSA is n, but nothing stands in its place \(on the command"):
+    with pytest.raises(
+        SettingsError, match=r"OTA_CONFIG_CLOUD_RSA is n, but nothing stands in its place \(on the command"
+    ):
         run(package(BASE + CLOUD), read_command_line([("OTA_CONFIG_CLOUD_RSA", "n")]))
 
 
@@ -212,12 +288,20 @@ def test_an_embedded_identity_is_whole():
     assert "zq81" not in repr(got)
 
 
-@pytest.mark.parametrize("body, secrets, needs, remedy", [
-    ("", Secrets(), "OTA_PRODUCT_KEY, OTA_DEVICE_NAME and the device secret", "OTA_PRODUCT_KEY under def_config, "),
-    ("OTA_PRODUCT_KEY: a", Secrets(), "OTA_DEVICE_NAME and the device secret", "AOS_OTA_DEVICE_SECRET"),
-    ("OTA_PRODUCT_KEY: a\nOTA_DEVICE_NAME: b", Secrets(), "the device secret", "device_secret in ota.secrets.yaml"),
-    ("OTA_PRODUCT_KEY: a", Secrets(device_secret=Secret("zq81")), "OTA_DEVICE_NAME", "OTA_DEVICE_NAME under def_config"),
-])
+@pytest.mark.parametrize(
+    "body, secrets, needs, remedy",
+    [
+        ("", Secrets(), "OTA_PRODUCT_KEY, OTA_DEVICE_NAME and the device secret", "OTA_PRODUCT_KEY under def_config, "),
+        ("OTA_PRODUCT_KEY: a", Secrets(), "OTA_DEVICE_NAME and the device secret", "AOS_OTA_DEVICE_SECRET"),
+        ("OTA_PRODUCT_KEY: a\nOTA_DEVICE_NAME: b", Secrets(), "the device secret", "device_secret in ota.secrets.yaml"),
+        (
+            "OTA_PRODUCT_KEY: a",
+            Secrets(device_secret=Secret("zq81")),
+            "OTA_DEVICE_NAME",
+            "OTA_DEVICE_NAME under def_config",
+        ),
+    ],
+)
 def test_an_embedded_identity_lists_what_is_missing(body, secrets, needs, remedy):
     with pytest.raises(SettingsError) as caught:
         one(BASE + EMBEDDED + body, secrets=secrets)
@@ -229,7 +313,10 @@ def test_an_embedded_identity_lists_what_is_missing(body, secrets, needs, remedy
 
 
 def test_foreign_names_are_left_alone():
-    body = BASE + "OTA_CONFIG_SECURE_DL_MODE: 1\nOTA_DOWNLOAD_TIMEOUT: 9\nOTA_SW_VERSION: x\nOTA_DEMO_SW_VERSION: x\nOTHER: 1"
+    body = (
+        BASE
+        + "OTA_CONFIG_SECURE_DL_MODE: 1\nOTA_DOWNLOAD_TIMEOUT: 9\nOTA_SW_VERSION: x\nOTA_DEMO_SW_VERSION: x\nOTHER: 1"
+    )
     assert one(body).app_version == "app-1.0.0"
     assert one(BASE + "OTA_DEMO_LOOP: 1", known_foreign={"OTA_DEMO_LOOP"}).app_version == "app-1.0.0"
     with pytest.raises(SettingsError, match="OTA_DEMO_LOOP: there is no such setting"):
@@ -268,7 +355,9 @@ def test_a_command_needs_the_public_key():
 
 
 def test_report_shows_a_uri_and_no_pin():
-    secrets = Secrets(pkcs11_pin=Secret("zq81"), origins={"pkcs11_pin": Origin("environment")}, ask=lambda question: "zq82")
+    secrets = Secrets(
+        pkcs11_pin=Secret("zq81"), origins={"pkcs11_pin": Origin("environment")}, ask=lambda question: "zq82"
+    )
     settings = one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: pkcs11:object=k?pin-source=keys/pin", secrets=secrets)
     table = {row.name: (row.value, row.origin) for row in rows(settings)}
     assert table["OTA_SIGNING_KEY"][0] == "pkcs11:object=k?pin-source=keys/pin"
@@ -279,7 +368,7 @@ def test_report_shows_a_uri_and_no_pin():
 def test_report_shows_origins_and_no_secret():
     secrets = Secrets(device_secret=Secret("zq81"), origins={"device_secret": Origin("environment")})
     table = {row.name: (row.value, row.origin) for row in rows(one(BASE + "OTA_PARTITION_SIZE: 0x10", secrets=secrets))}
-    assert list(table)[:len(SCHEMA.symbols)] == list(SCHEMA.symbols)
+    assert list(table)[: len(SCHEMA.symbols)] == list(SCHEMA.symbols)
     assert table["OTA_APP_VERSION"] == ("app-1.0.0", "p.yaml:2:20")
     assert table["OTA_CONFIG_LOCAL_RSA"] == ("y", "default")
     assert table["OTA_PARTITION_SIZE"] == ("0x10", "p.yaml:4:23")
@@ -289,12 +378,19 @@ def test_report_shows_origins_and_no_secret():
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30), st.lists(st.integers(), max_size=2),
-    st.dates(), st.sampled_from(["y", "n", "0x10", "app-1.0", "keys/a.pem"]),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=30),
+    st.lists(st.integers(), max_size=2),
+    st.dates(),
+    st.sampled_from(["y", "n", "0x10", "app-1.0", "keys/a.pem"]),
 )
 RAWS = st.builds(
     lambda name, value: RawSetting(name, value, str(value), Origin("package.yaml")),
-    st.sampled_from([*SCHEMA.symbols, "OTA_X", "DEVICE_SECRET", "FOO"]), VALUES,
+    st.sampled_from([*SCHEMA.symbols, "OTA_X", "DEVICE_SECRET", "FOO"]),
+    VALUES,
 )
 
 
@@ -342,7 +438,9 @@ def test_the_image_magic_is_one_of_five():
     for name in ("ALL", "APP", "KERNEL", "FS", "MCU"):
         got = one(f"{BASE}OTA_IMAGE_{name}: y")
         assert got.image_magic == name
-        assert [key for key, value in got.values().items() if key.startswith("OTA_IMAGE_") and value == "y"] == [f"OTA_IMAGE_{name}"]
+        assert [key for key, value in got.values().items() if key.startswith("OTA_IMAGE_") and value == "y"] == [
+            f"OTA_IMAGE_{name}"
+        ]
     with pytest.raises(SettingsError, match="OTA_IMAGE_APP and OTA_IMAGE_FS are both y"):
         one(f"{BASE}OTA_IMAGE_APP: y\nOTA_IMAGE_FS: y")
     with pytest.raises(SettingsError, match="OTA_IMAGE_ALL is n, but nothing stands in its place"):
@@ -354,15 +452,18 @@ ROTATION = BASE + "OTA_EMBED_NEXT_KEY: y\n"
 APPROVED = BASE + "OTA_SECOND_APPROVAL: a.json\n"
 
 
-@pytest.mark.parametrize("body, says", [
-    (ROTATION, "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no key ring is set"),
-    (ROTATION + "OTA_KEY_RING: r.yaml\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no base release is set"),
-    (ROTATION + "OTA_CONFIG_CLOUD_RSA: y\nOTA_PUBLIC_KEY: p\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: in cloud mode"),
-    (APPROVED, "p.yaml:4:24: OTA_SECOND_APPROVAL: no OTA_SECOND_PUBLIC_KEY is set"),
-    (APPROVED + "OTA_SECOND_SIGNER: k\n", "are both set"),
-    (BASE + "OTA_SECOND_SIGNER: command:sign\n", "OTA_SECOND_SIGNER: no OTA_SECOND_PUBLIC_KEY is set"),
-    (BASE + "OTA_SECOND_PUBLIC_KEY: k\nOTA_CONFIG_RSA: n\n", "p.yaml:4:26: OTA_SECOND_PUBLIC_KEY: in none mode"),
-])
+@pytest.mark.parametrize(
+    "body, says",
+    [
+        (ROTATION, "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no key ring is set"),
+        (ROTATION + "OTA_KEY_RING: r.yaml\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: no base release is set"),
+        (ROTATION + "OTA_CONFIG_CLOUD_RSA: y\nOTA_PUBLIC_KEY: p\n", "p.yaml:4:23: OTA_EMBED_NEXT_KEY: in cloud mode"),
+        (APPROVED, "p.yaml:4:24: OTA_SECOND_APPROVAL: no OTA_SECOND_PUBLIC_KEY is set"),
+        (APPROVED + "OTA_SECOND_SIGNER: k\n", "are both set"),
+        (BASE + "OTA_SECOND_SIGNER: command:sign\n", "OTA_SECOND_SIGNER: no OTA_SECOND_PUBLIC_KEY is set"),
+        (BASE + "OTA_SECOND_PUBLIC_KEY: k\nOTA_CONFIG_RSA: n\n", "p.yaml:4:26: OTA_SECOND_PUBLIC_KEY: in none mode"),
+    ],
+)
 def test_half_a_rotation_and_half_an_approval(body, says):
     with pytest.raises(SettingsError) as caught:
         one(body)

@@ -73,7 +73,10 @@ def test_choices():
     choices = load_schema().choices
     assert {name: (choice.members, choice.default) for name, choice in choices.items()} == {
         "OTA_IDENTITY": (("OTA_IDENTITY_KV", "OTA_IDENTITY_EMBEDDED"), "OTA_IDENTITY_KV"),
-        "OTA_IMAGE": (("OTA_IMAGE_ALL", "OTA_IMAGE_APP", "OTA_IMAGE_KERNEL", "OTA_IMAGE_FS", "OTA_IMAGE_MCU"), "OTA_IMAGE_ALL"),
+        "OTA_IMAGE": (
+            ("OTA_IMAGE_ALL", "OTA_IMAGE_APP", "OTA_IMAGE_KERNEL", "OTA_IMAGE_FS", "OTA_IMAGE_MCU"),
+            "OTA_IMAGE_ALL",
+        ),
         "OTA_SIGNER": (("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA"), "OTA_CONFIG_LOCAL_RSA"),
     }
 
@@ -82,8 +85,13 @@ def test_another_projects_environment_changes_nothing(monkeypatch, tmp_path, cap
     (tmp_path / "evil_functions.py").write_text("raise SystemExit('imported')\n")
     (tmp_path / "kconfigfunctions.py").write_text("raise SystemExit('imported')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    strange = {"KCONFIG_FUNCTIONS": "evil_functions", "CONFIG_": "BR2_", "srctree": str(tmp_path),
-               "KCONFIG_STRICT": "y", "KCONFIG_WARN_UNDEF": "y"}
+    strange = {
+        "KCONFIG_FUNCTIONS": "evil_functions",
+        "CONFIG_": "BR2_",
+        "srctree": str(tmp_path),
+        "KCONFIG_STRICT": "y",
+        "KCONFIG_WARN_UNDEF": "y",
+    }
     for name, value in strange.items():
         monkeypatch.setenv(name, value)
     kconfig = load_kconfig()
@@ -110,11 +118,14 @@ def test_what_kconfiglib_saves_is_what_we_read(tmp_path):
     assert read["OTA_ALLOW_NEW_KEY"] == "n"
 
 
-@pytest.mark.parametrize("text, part", [
-    ("config A\n\tstring\n\tbogus\n", "couldn't parse"),
-    ("config A\n\tstring \"x\"\n\tdefault 5\n\nconfig A\n\tbool \"y\"\n", "doubtful"),
-    ("source \"nowhere\"\n", "not found"),
-])
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        ("config A\n\tstring\n\tbogus\n", "couldn't parse"),
+        ('config A\n\tstring "x"\n\tdefault 5\n\nconfig A\n\tbool "y"\n', "doubtful"),
+        ('source "nowhere"\n', "not found"),
+    ],
+)
 def test_a_broken_kconfig_file_is_an_error_of_ours(tmp_path, capfd, text, part):
     file = tmp_path / "Kconfig"
     file.write_text(text)
@@ -129,11 +140,14 @@ def test_a_missing_kconfig_file_is_an_error_of_ours(tmp_path):
         load_schema(str(tmp_path / "Kconfig"))
 
 
-@pytest.mark.parametrize("module, part", [
-    ("from nowhere_at_all import *\n", "cannot be imported: No module named 'nowhere_at_all'"),
-    ("class Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
-    ("VERSION = (99, 0, 0)\nclass Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
-])
+@pytest.mark.parametrize(
+    "module, part",
+    [
+        ("from nowhere_at_all import *\n", "cannot be imported: No module named 'nowhere_at_all'"),
+        ("class Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
+        ("VERSION = (99, 0, 0)\nclass Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
+    ],
+)
 def test_an_impostor_is_named(tmp_path, module, part):
     (tmp_path / "kconfiglib").mkdir()
     (tmp_path / "kconfiglib" / "__init__.py").write_text(module)

@@ -79,35 +79,56 @@ def test_bytes_that_are_no_text(tmp_path):
         load_secrets(str(tmp_path), {})
 
 
-@pytest.mark.parametrize("name, text, message", [
-    ("number", "device_secret: 12345678\n", "s:1:16: device_secret: YAML does not read this value as text"),
-    ("float", "product_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
-    ("boolean", "product_secret: yes\n", "s:1:17: product_secret: YAML does not read this value as text"),
-    ("date", "device_secret: 2020-01-01\n", "s:1:16: device_secret: YAML does not read this value as text"),
-    ("nothing", "device_secret:\n", "s:1:15: device_secret: YAML does not read this value as text"),
-    ("list", "device_secret: [zq81]\n", "s:1:16: device_secret: YAML does not read this value as text"),
-    ("empty", "device_secret: ''\n", "s:1:16: device_secret: the value is empty"),
-    ("too long", f"device_secret: {'zq81' * 17}\n", "s:1:16: device_secret: the value is longer than 64 characters"),
-    ("too long", f"product_secret: {'zq81' * 17}\n", "s:1:17: product_secret: the value is longer than 64"),
-    ("NUL", 'device_secret: "zq81\\0"\n', "s:1:16: device_secret: the value has a line break or another control"),
-    ("newline", 'device_secret: "zq81\\n"\n', "s:1:16: device_secret: the value has a line break or another control"),
-    ("newline", 'key_passphrase: "zq81\\n"\n', "s:1:17: key_passphrase: the value has a line break or another"),
-    ("quote", "device_secret: zq81\"x\n", "s:1:16: device_secret: the value has a quote or a backslash in it"),
-    ("quote", "device_secret: zq81'x\n", "s:1:16: device_secret: the value has a quote or a backslash in it"),
-    ("backslash", "product_secret: zq81\\x\n", "s:1:17: product_secret: the value has a quote or a backslash in it"),
-    ("Chinese", "device_secret: zq81版\n", "s:1:16: device_secret: the value has a character outside ASCII in it"),
-    ("misspelt", "device_secert: zq81\n", "s:1: no secret has this name\n  fix: did you mean device_secret?"),
-    ("variable", "AOS_OTA_PRODUCT_SECRET: zq81\n", "s:1: no secret has this name\n  fix: did you "
-                                                   "mean product_secret?"),
-    ("unknown", "# x\nzq81: x\n", "s:2: no secret has this name\n  fix: the names are device_secret, product_secret, "
-                                  "key_passphrase"),
-    ("a list", "- zq81\n", "s:1: a secrets file is a mapping"),
-    ("a text", "zq81\n", "s:1: a secrets file is a mapping"),
-    ("a key that is no text", "81: zq81\n", "s: a secrets file is a mapping"),
-    ("no YAML", "device_secret: 'zq81\n", "s:2:1: this is not YAML\n"),
-    ("no YAML", "device_secret: *zq81\n", "s:1:16: this is not YAML\n"),
-    ("no YAML", "device_secret: !zq81 x\n", "s:1:16: this is not YAML\n"),
-])
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("number", "device_secret: 12345678\n", "s:1:16: device_secret: YAML does not read this value as text"),
+        ("float", "product_secret: 1234e5.1\ndevice_secret: 12.5\n", "s:2:16: device_secret: YAML does not read"),
+        ("boolean", "product_secret: yes\n", "s:1:17: product_secret: YAML does not read this value as text"),
+        ("date", "device_secret: 2020-01-01\n", "s:1:16: device_secret: YAML does not read this value as text"),
+        ("nothing", "device_secret:\n", "s:1:15: device_secret: YAML does not read this value as text"),
+        ("list", "device_secret: [zq81]\n", "s:1:16: device_secret: YAML does not read this value as text"),
+        ("empty", "device_secret: ''\n", "s:1:16: device_secret: the value is empty"),
+        (
+            "too long",
+            f"device_secret: {'zq81' * 17}\n",
+            "s:1:16: device_secret: the value is longer than 64 characters",
+        ),
+        ("too long", f"product_secret: {'zq81' * 17}\n", "s:1:17: product_secret: the value is longer than 64"),
+        ("NUL", 'device_secret: "zq81\\0"\n', "s:1:16: device_secret: the value has a line break or another control"),
+        (
+            "newline",
+            'device_secret: "zq81\\n"\n',
+            "s:1:16: device_secret: the value has a line break or another control",
+        ),
+        ("newline", 'key_passphrase: "zq81\\n"\n', "s:1:17: key_passphrase: the value has a line break or another"),
+        ("quote", 'device_secret: zq81"x\n', "s:1:16: device_secret: the value has a quote or a backslash in it"),
+        ("quote", "device_secret: zq81'x\n", "s:1:16: device_secret: the value has a quote or a backslash in it"),
+        (
+            "backslash",
+            "product_secret: zq81\\x\n",
+            "s:1:17: product_secret: the value has a quote or a backslash in it",
+        ),
+        ("Chinese", "device_secret: zq81版\n", "s:1:16: device_secret: the value has a character outside ASCII in it"),
+        ("misspelt", "device_secert: zq81\n", "s:1: no secret has this name\n  fix: did you mean device_secret?"),
+        (
+            "variable",
+            "AOS_OTA_PRODUCT_SECRET: zq81\n",
+            "s:1: no secret has this name\n  fix: did you mean product_secret?",
+        ),
+        (
+            "unknown",
+            "# x\nzq81: x\n",
+            "s:2: no secret has this name\n  fix: the names are device_secret, product_secret, key_passphrase",
+        ),
+        ("a list", "- zq81\n", "s:1: a secrets file is a mapping"),
+        ("a text", "zq81\n", "s:1: a secrets file is a mapping"),
+        ("a key that is no text", "81: zq81\n", "s: a secrets file is a mapping"),
+        ("no YAML", "device_secret: 'zq81\n", "s:2:1: this is not YAML\n"),
+        ("no YAML", "device_secret: *zq81\n", "s:1:16: this is not YAML\n"),
+        ("no YAML", "device_secret: !zq81 x\n", "s:1:16: this is not YAML\n"),
+    ],
+)
 def test_bad_secrets_file(name, text, message):
     with pytest.raises(SettingsError) as caught:
         read_secrets_yaml(text, "s")
@@ -117,12 +138,15 @@ def test_bad_secrets_file(name, text, message):
     assert "zq81" not in shown + repr(caught.value)
 
 
-@pytest.mark.parametrize("value, message", [
-    ("x" * 65, "AOS_OTA_DEVICE_SECRET: the value is longer than 64 characters"),
-    ("a\nb", "AOS_OTA_DEVICE_SECRET: the value has a line break"),
-    ('a"b', "AOS_OTA_DEVICE_SECRET: the value has a quote"),
-    ("版", "AOS_OTA_DEVICE_SECRET: the value has a character outside ASCII"),
-])
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        ("x" * 65, "AOS_OTA_DEVICE_SECRET: the value is longer than 64 characters"),
+        ("a\nb", "AOS_OTA_DEVICE_SECRET: the value has a line break"),
+        ('a"b', "AOS_OTA_DEVICE_SECRET: the value has a quote"),
+        ("版", "AOS_OTA_DEVICE_SECRET: the value has a character outside ASCII"),
+    ],
+)
 def test_bad_environment(value, message):
     with pytest.raises(SettingsError) as caught:
         read_environment({"AOS_OTA_DEVICE_SECRET": value})
@@ -131,14 +155,39 @@ def test_bad_environment(value, message):
 
 
 def test_longest_secrets_fit():
-    raws = read_secrets_yaml(f"device_secret: {'d' * 64}\nproduct_secret: {'p' * 64}\nkey_passphrase: {'k' * 500}\n", "s")
+    raws = read_secrets_yaml(
+        f"device_secret: {'d' * 64}\nproduct_secret: {'p' * 64}\nkey_passphrase: {'k' * 500}\n", "s"
+    )
     assert [raw.value.reveal() for raw in raws] == [b"d" * 64, b"p" * 64, b"k" * 500]
     assert {raw.text for raw in raws} == {"<secret>"}
 
 
-@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(
-    ["device_secret", "key_passphrase", ": ", "\n", "'", '"', "zq", "1", "[", "\\", "&a ", "*a", "!x ", "- "]), max_size=15
-).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(
+            st.sampled_from(
+                [
+                    "device_secret",
+                    "key_passphrase",
+                    ": ",
+                    "\n",
+                    "'",
+                    '"',
+                    "zq",
+                    "1",
+                    "[",
+                    "\\",
+                    "&a ",
+                    "*a",
+                    "!x ",
+                    "- ",
+                ]
+            ),
+            max_size=15,
+        ).map("".join),
+    )
+)
 def test_any_text_is_secrets_or_our_error(text):
     try:
         raws = read_secrets_yaml(text, "s")
@@ -150,8 +199,13 @@ def test_any_text_is_secrets_or_our_error(text):
 
 def git(folder, *arguments):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], cwd=folder, check=True,
-                   capture_output=True, env=environ)
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env=environ,
+    )
 
 
 @needs_git

@@ -53,26 +53,31 @@ def test_merge_keys_and_anchors_count_as_aos_counts_them():
     assert {raw.name: raw.origin.place.line for raw in raws} == {"A": 1, "B": 4}
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "name: x\n", "def_config:\n", "def_config: []\n", "def_config: ''\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "name: x\n", "def_config:\n", "def_config: []\n", "def_config: ''\n"]
+)
 def test_no_section_no_settings(text):
     assert read_def_config(text, "p.yaml") == []
 
 
-@pytest.mark.parametrize("name, text, message", [
-    ("unclosed", "a: [1\nb: 2\n", "p.yaml:2:2: this is not YAML"),
-    ("tab", "a:\n\tb: 1\n", "p.yaml:2:1: this is not YAML: found character"),
-    ("two colons", "a: b: c\n", "p.yaml:1:5: this is not YAML: mapping values are not allowed"),
-    ("no such date", "a: 1\nv: 2020-99-99\n", "p.yaml:2:4: this is not YAML: YAML takes 2020-99-99 for a value"),
-    ("control character", "a: 1\nb: \x01\n", "p.yaml:2:4: this is not YAML: a character stands here"),
-    ("two documents", "a: 1\n---\nb: 2\n", "p.yaml:2:1: this is not YAML"),
-    ("alias to nothing", "a: *b\n", "p.yaml:1:4: this is not YAML: found undefined alias"),
-    ("python object", "a: !!python/object:os.system {}\n", "p.yaml:1:4: this is not YAML: could not determine"),
-    ("too deep", "a: " + "[" * 100_000, "p.yaml:1:1"),
-    ("too deep by lines", "- " * 50_000, "p.yaml:1:201: this is not YAML: more than 100 collections"),
-    ("a list", "- a\n", "p.yaml:1: a package.yaml is a mapping"),
-    ("section a list", "name: x\ndef_config:\n  - A: 1\n", "p.yaml:3:3: def_config is a mapping"),
-    ("section a text", "def_config: A=1\n", "p.yaml:1:13: def_config is a mapping"),
-])
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("unclosed", "a: [1\nb: 2\n", "p.yaml:2:2: this is not YAML"),
+        ("tab", "a:\n\tb: 1\n", "p.yaml:2:1: this is not YAML: found character"),
+        ("two colons", "a: b: c\n", "p.yaml:1:5: this is not YAML: mapping values are not allowed"),
+        ("no such date", "a: 1\nv: 2020-99-99\n", "p.yaml:2:4: this is not YAML: YAML takes 2020-99-99 for a value"),
+        ("control character", "a: 1\nb: \x01\n", "p.yaml:2:4: this is not YAML: a character stands here"),
+        ("two documents", "a: 1\n---\nb: 2\n", "p.yaml:2:1: this is not YAML"),
+        ("alias to nothing", "a: *b\n", "p.yaml:1:4: this is not YAML: found undefined alias"),
+        ("python object", "a: !!python/object:os.system {}\n", "p.yaml:1:4: this is not YAML: could not determine"),
+        ("too deep", "a: " + "[" * 100_000, "p.yaml:1:1"),
+        ("too deep by lines", "- " * 50_000, "p.yaml:1:201: this is not YAML: more than 100 collections"),
+        ("a list", "- a\n", "p.yaml:1: a package.yaml is a mapping"),
+        ("section a list", "name: x\ndef_config:\n  - A: 1\n", "p.yaml:3:3: def_config is a mapping"),
+        ("section a text", "def_config: A=1\n", "p.yaml:1:13: def_config is a mapping"),
+    ],
+)
 def test_bad_package_yaml(name, text, message):
     with pytest.raises(WorkspaceError) as caught:
         read_def_config(text, "p.yaml")
@@ -105,14 +110,17 @@ def test_ota_config():
     ]
 
 
-@pytest.mark.parametrize("line, message", [
-    ("OTA_APP_VERSION", "o:2:1: this line is no setting"),
-    ("  some words", "o:2:3: this line is no setting"),
-    ("OTA_APP_VERSION=1.10", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-    ('OTA_APP_VERSION="a', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-    ('OTA_APP_VERSION="a"b"', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-    ("OTA_APP_VERSION=", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("OTA_APP_VERSION", "o:2:1: this line is no setting"),
+        ("  some words", "o:2:3: this line is no setting"),
+        ("OTA_APP_VERSION=1.10", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
+        ('OTA_APP_VERSION="a', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
+        ('OTA_APP_VERSION="a"b"', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
+        ("OTA_APP_VERSION=", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
+    ],
+)
 def test_bad_ota_config(line, message):
     with pytest.raises(SettingsError) as caught:
         read_ota_config(f"# first\n{line}\n", "o")
@@ -122,14 +130,26 @@ def test_bad_ota_config(line, message):
 def test_command_line_values_are_text():
     raws = read_command_line([("OTA_APP_VERSION", "1.10"), ("N", "007")])
     assert [(raw.name, raw.value, str(raw.origin)) for raw in raws] == [
-        ("OTA_APP_VERSION", "1.10", "command line"), ("N", "007", "command line"),
+        ("OTA_APP_VERSION", "1.10", "command line"),
+        ("N", "007", "command line"),
     ]
 
 
 SPELLINGS = [
-    "DEVICE_SECRET", "OTA_DEVICE_SECRET", "AOS_OTA_DEVICE_SECRET", "device_secret", "ota_product_secret",
-    "PRODUCT_SECRET", "KEY_PASSPHRASE", "OTA_KEY_PASSPHRASE", "OTA_SIGNING_KEY_PASSPHRASE", "DEVICESECRET",
-    "OTA_DEMO_DEVICE_SECRET", "PKCS11_PIN", "OTA_PKCS11_PIN", "AOS_OTA_PKCS11_PIN",
+    "DEVICE_SECRET",
+    "OTA_DEVICE_SECRET",
+    "AOS_OTA_DEVICE_SECRET",
+    "device_secret",
+    "ota_product_secret",
+    "PRODUCT_SECRET",
+    "KEY_PASSPHRASE",
+    "OTA_KEY_PASSPHRASE",
+    "OTA_SIGNING_KEY_PASSPHRASE",
+    "DEVICESECRET",
+    "OTA_DEMO_DEVICE_SECRET",
+    "PKCS11_PIN",
+    "OTA_PKCS11_PIN",
+    "AOS_OTA_PKCS11_PIN",
 ]
 
 
@@ -170,13 +190,16 @@ def test_a_flag_about_secrets_is_no_secret(name):
     assert [raw.name for raw in read_def_config(f"def_config:\n  {name}: y\n", "p")] == [name]
 
 
-@pytest.mark.parametrize("value", [
-    "|\n    -----BEGIN PRIVATE KEY-----\n    MIIEzq81\n    -----END PRIVATE KEY-----",
-    "'-----BEGIN RSA PRIVATE KEY----- MIIEzq81'",
-    "pkcs11:token=t;object=k?pin-value=MIIEzq81",
-    "pkcs11:token=t;object=k?PIN_value=MIIEzq81",
-    "pkcs11:token=t;object=k?pin-source=|MIIEzq81",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "|\n    -----BEGIN PRIVATE KEY-----\n    MIIEzq81\n    -----END PRIVATE KEY-----",
+        "'-----BEGIN RSA PRIVATE KEY----- MIIEzq81'",
+        "pkcs11:token=t;object=k?pin-value=MIIEzq81",
+        "pkcs11:token=t;object=k?PIN_value=MIIEzq81",
+        "pkcs11:token=t;object=k?pin-source=|MIIEzq81",
+    ],
+)
 @pytest.mark.parametrize("name, column", [("OTA_SIGNING_KEY", 20), ("OTA_SECOND_SIGNER", 22)])
 def test_a_key_or_a_pin_in_the_place_of_a_path(value, name, column):
     with pytest.raises(SecretError) as caught:
@@ -194,8 +217,30 @@ def test_repr_of_a_raw_setting_does_not_show_its_value():
 YAMLISH = st.one_of(
     st.text(max_size=80),
     st.text(alphabet="abc:-[]{}#&*!|>'\"%@`,? \n\t0x1.", max_size=80),
-    st.lists(st.sampled_from(["def_config:", "\n", "  ", "- ", "A: 1", "<<: *x", "&x", "? ", "!!int ", "{", "}", "2020-13-01",
-                              "OTA_APP_VERSION: ", '"', "'", ": ", "|\n"]), max_size=25).map("".join),
+    st.lists(
+        st.sampled_from(
+            [
+                "def_config:",
+                "\n",
+                "  ",
+                "- ",
+                "A: 1",
+                "<<: *x",
+                "&x",
+                "? ",
+                "!!int ",
+                "{",
+                "}",
+                "2020-13-01",
+                "OTA_APP_VERSION: ",
+                '"',
+                "'",
+                ": ",
+                "|\n",
+            ]
+        ),
+        max_size=25,
+    ).map("".join),
     st.binary(max_size=60).map(lambda data: data.decode("utf-8", "surrogateescape")),
 )
 
@@ -210,14 +255,21 @@ def test_any_text_is_settings_or_our_error(text):
             assert error.remedy
             assert error.place.file == "f"
         else:
-            lines = text.count("\n") + text.count("\r") + text.count("\x85") + text.count("\u2028") + text.count("\u2029")
+            lines = (
+                text.count("\n") + text.count("\r") + text.count("\x85") + text.count("\u2028") + text.count("\u2029")
+            )
             assert all(1 <= raw.origin.place.line <= lines + 1 for raw in raws)
 
 
-@given(st.dictionaries(
-    st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True).filter(lambda name: name not in ("ON", "OFF", "YES", "NO", "Y", "N")),
-    st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), st.booleans(), st.none()), min_size=1,
-))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True).filter(
+            lambda name: name not in ("ON", "OFF", "YES", "NO", "Y", "N")
+        ),
+        st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), st.booleans(), st.none()),
+        min_size=1,
+    )
+)
 def test_what_yaml_writes_we_read(values):
     text = yaml.safe_dump({"name": "x", "def_config": values}, allow_unicode=True)
     raws = read_def_config(text, "p")

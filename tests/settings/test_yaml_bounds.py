@@ -17,24 +17,46 @@ from aos_ota_plugin.files.yaml_text import parse_foreign_yaml, parse_yaml
 
 def laughs(levels, width, line):
     """Every line stands for `width` of the one before."""
-    lines = ["a0: &a0 {x: 1}"] + [line.format(n=n, before=n - 1, many=", ".join([f"*a{n - 1}"] * width)) for n in range(1, levels)]
+    lines = ["a0: &a0 {x: 1}"] + [
+        line.format(n=n, before=n - 1, many=", ".join([f"*a{n - 1}"] * width)) for n in range(1, levels)
+    ]
     return "\n".join(lines)
 
 
 # text; place; what the message says
 ODD = {
-    "a key twice": ("name: a\ndef_config:\n  X: 1\n  Y: 2\n  X: 1\n", "5:3", "the key 'X' stands in one mapping twice, in lines 3 and 5"),
+    "a key twice": (
+        "name: a\ndef_config:\n  X: 1\n  Y: 2\n  X: 1\n",
+        "5:3",
+        "the key 'X' stands in one mapping twice, in lines 3 and 5",
+    ),
     "at the top": ("name: a\n\nname: a\n", "3:1", "the key 'name' stands in one mapping twice, in lines 1 and 3"),
     "in brackets": ("a: {b: 1, 'b': 2}", "1:11", "the key 'b' stands in one mapping twice, in lines 1 and 1"),
     "written differently": ("0x10: a\n16: b\n", "2:1", "the key '16' stands in one mapping twice, in lines 1 and 2"),
     "yes and on": ("yes: a\non: b\n", "2:1", "the key 'on' stands in one mapping twice"),
-    "two merges": ("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n", "4:3", "the key '<<' stands in one mapping twice, in lines 3 and 4"),
+    "two merges": (
+        "x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n",
+        "4:3",
+        "the key '<<' stands in one mapping twice, in lines 3 and 4",
+    ),
     "in a list in a key": ("? [{a: 1, a: 2}]\n: b\n", "1:11", "the key 'a' stands"),
-    "a billion laughs": (laughs(12, 10, "a{n}: &a{n} [{many}]"), "6:5", "more than 100000 values stand here, aliases counted"),
+    "a billion laughs": (
+        laughs(12, 10, "a{n}: &a{n} [{many}]"),
+        "6:5",
+        "more than 100000 values stand here, aliases counted",
+    ),
     "laughs in keys": (laughs(12, 10, "a{n}: &a{n} {{? [{many}] : 1}}"), "6:12", "more than 100000 values"),
     "merges that multiply": (laughs(12, 10, "a{n}: &a{n} {{<<: [{many}]}}"), "6:14", "more than 100000 values"),
-    "deep by aliases": (laughs(2000, 1, "a{n}: &a{n} [{many}]"), "101:7", "more than 100 collections stand inside one another"),
-    "deep by merges": (laughs(2000, 1, "a{n}: &a{n} {{<<: {many}}}"), "101:7", "more than 100 collections stand inside one another"),
+    "deep by aliases": (
+        laughs(2000, 1, "a{n}: &a{n} [{many}]"),
+        "101:7",
+        "more than 100 collections stand inside one another",
+    ),
+    "deep by merges": (
+        laughs(2000, 1, "a{n}: &a{n} {{<<: {many}}}"),
+        "101:7",
+        "more than 100 collections stand inside one another",
+    ),
     "an alias in itself": ("a: &a [*a]\n", "1:4", "an alias stands inside of what it stands for"),
     "a merge of itself": ("a: &a {<<: *a}\n", "1:4", "an alias stands inside of what it stands for"),
     "a decimal number": (f"a: {'9' * 1_000_000}", "1:4", "a number of 1000000 characters is for nobody"),
@@ -73,15 +95,18 @@ def test_a_secret_used_as_a_key_is_not_shown():
     assert "8f4a" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [
-    "a: &x {b: 1}\nc: {<<: *x, b: 2}\n",          # a merge, and a value of its own
-    "a: &x {b: 1}\nc: {<<: [*x, *x]}\n",
-    "2: a\n'2': b\ntrue: c\n'true': d\n",          # a number and a text are two keys
-    "a: [{b: 1}, {b: 1}]\nc: {b: 1}\n",
-    f"a: {'9' * NUMBER_MAX}\nb: '{'9' * 1000}'\n",
-    "- &a x\n- *a\n- *a\n",
-    "'<<': x\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x {b: 1}\nc: {<<: *x, b: 2}\n",  # a merge, and a value of its own
+        "a: &x {b: 1}\nc: {<<: [*x, *x]}\n",
+        "2: a\n'2': b\ntrue: c\n'true': d\n",  # a number and a text are two keys
+        "a: [{b: 1}, {b: 1}]\nc: {b: 1}\n",
+        f"a: {'9' * NUMBER_MAX}\nb: '{'9' * 1000}'\n",
+        "- &a x\n- *a\n- *a\n",
+        "'<<': x\n",
+    ],
+)
 def test_what_is_meant_is_read_as_ever(text):
     assert parse_yaml(text, "p").value == yaml.safe_load(text)
 
@@ -89,10 +114,25 @@ def test_what_is_meant_is_read_as_ever(text):
 # --- other people's files
 
 
-@pytest.mark.parametrize("name", [
-    "a key twice", "at the top", "in brackets", "written differently", "yes and on", "two merges", "a billion laughs", "laughs in keys",
-    "deep by aliases", "an alias in itself", "a float", "a number for a key", "a tag that makes it one", "in a list in a key",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a key twice",
+        "at the top",
+        "in brackets",
+        "written differently",
+        "yes and on",
+        "two merges",
+        "a billion laughs",
+        "laughs in keys",
+        "deep by aliases",
+        "an alias in itself",
+        "a float",
+        "a number for a key",
+        "a tag that makes it one",
+        "in a list in a key",
+    ],
+)
 def test_what_aos_tools_takes_is_taken(name):
     text = ODD[name][0]
     try:
@@ -108,18 +148,27 @@ def repr_bounded(value):
     return reprlib.repr(value)
 
 
-MANY = "a: &a {" + ", ".join(f"k{n}: 1" for n in range(20_000)) + "}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(10_000))
+MANY = (
+    "a: &a {"
+    + ", ".join(f"k{n}: 1" for n in range(20_000))
+    + "}\n"
+    + "".join(f"b{n}: {{<<: *a}}\n" for n in range(10_000))
+)
 
 
-@pytest.mark.parametrize("text, says", [
-    (ODD["merges that multiply"][0], "more than 100000 keys stand here, aliases counted"),
-    (MANY, "more than 100000 keys stand here, aliases counted"),
-    (ODD["deep by merges"][0], "more than 100 collections stand inside one another"),
-    (ODD["a merge of itself"][0], "an alias stands inside of what it stands for"),
-    (ODD["a decimal number"][0], "a number of 1000000 characters is for nobody"),
-    (ODD["base 60"][0], "a number of 30001 characters is for nobody"),
-    ("a: " + "[" * 600 + "]" * 600, "more than 100 collections stand inside one another"),
-], ids=["multiplying merges", "many merges", "deep merges", "a merge of itself", "a number", "base 60", "deep"])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (ODD["merges that multiply"][0], "more than 100000 keys stand here, aliases counted"),
+        (MANY, "more than 100000 keys stand here, aliases counted"),
+        (ODD["deep by merges"][0], "more than 100 collections stand inside one another"),
+        (ODD["a merge of itself"][0], "an alias stands inside of what it stands for"),
+        (ODD["a decimal number"][0], "a number of 1000000 characters is for nobody"),
+        (ODD["base 60"][0], "a number of 30001 characters is for nobody"),
+        ("a: " + "[" * 600 + "]" * 600, "more than 100 collections stand inside one another"),
+    ],
+    ids=["multiplying merges", "many merges", "deep merges", "a merge of itself", "a number", "base 60", "deep"],
+)
 def test_what_has_no_bound_is_refused_there_too(text, says):
     tracemalloc.start()
     try:
@@ -130,8 +179,47 @@ def test_what_has_no_bound_is_refused_there_too(text, says):
         tracemalloc.stop()
 
 
-PIECES = ["a", "b: 1", ": ", "- ", "\n", "\n  ", "[", "]", "{", "}", ",", "'", '"', " #c", "? ", "|\n  ", "&x ", "*x", "<<: *x", "!!str ", "! ", "!t ",
-          "---\n", "...\n", "%", "\\x41", "\x85", "\u00a0", "组", "0x10", "1:30", "yes", "~", "=", "KEY : 1", "\r\n", "\t", "|#", "a: &x {b: 1}\n"]
+PIECES = [
+    "a",
+    "b: 1",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "'",
+    '"',
+    " #c",
+    "? ",
+    "|\n  ",
+    "&x ",
+    "*x",
+    "<<: *x",
+    "!!str ",
+    "! ",
+    "!t ",
+    "---\n",
+    "...\n",
+    "%",
+    "\\x41",
+    "\x85",
+    "\u00a0",
+    "组",
+    "0x10",
+    "1:30",
+    "yes",
+    "~",
+    "=",
+    "KEY : 1",
+    "\r\n",
+    "\t",
+    "|#",
+    "a: &x {b: 1}\n",
+]
 
 
 @settings(max_examples=500)

@@ -23,6 +23,7 @@ Shared = Callable[[str], ContextManager[Path]]
 @pytest.fixture(scope="session")
 def fetch(shared_folder: Shared, require_tool) -> Callable[[Tuple[Library, ...]], None]:
     """``fetch(libraries)``: they are in the cache, which all workers use."""
+
     def in_cache(libraries: Tuple[Library, ...]) -> None:
         try:
             with shared_folder("libraries"):

@@ -39,7 +39,9 @@ class Authority:
         """A new one, or the one of this key and certificate."""
         if not key_pem:
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            key_pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key_pem = key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
             pem = self._root(key).public_bytes(serialization.Encoding.PEM).decode("ascii")
         self.key_pem, self.pem = key_pem, pem
         self._key = serialization.load_pem_private_key(key_pem, None)
@@ -61,28 +63,39 @@ class Authority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test root")])
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
-            x509.CertificateBuilder().subject_name(name).issuer_name(name)
-            .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=900)).not_valid_after(now + datetime.timedelta(days=900))
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=900))
+            .not_valid_after(now + datetime.timedelta(days=900))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256()))
+            .sign(key, hashes.SHA256())
+        )
 
     def server(self, folder: Path, name: str, *, days: Tuple[int, int] = (-1, 30), elliptic: bool = False) -> Path:
         """A file of key and certificate for that name, valid from and until so many days from now."""
         now = datetime.datetime.now(datetime.timezone.utc)
         key = ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
         certificate = (
-            x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(self._name).public_key(key.public_key()).serial_number(x509.random_serial_number())
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
             .not_valid_before(now + datetime.timedelta(days=days[0]))
             .not_valid_after(now + datetime.timedelta(days=days[1]))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign(self._key, hashes.SHA256()))
+            .sign(self._key, hashes.SHA256())
+        )
         path = folder / f"server-{certificate.serial_number}.pem"
         path.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                              serialization.NoEncryption())
-            + certificate.public_bytes(serialization.Encoding.PEM))
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
         path.chmod(0o600)
         return path
 
@@ -97,8 +110,14 @@ class Broker:
 
     def __init__(self, folder: Path, certificate: Optional[Path] = None) -> None:
         self.folder, self.port, self.own_port = folder, free_port(), free_port()
-        lines = ["allow_anonymous true", "persistence false", "user root", "log_dest none",
-                 f"listener {self.own_port} 127.0.0.1", f"listener {self.port} 127.0.0.1"]
+        lines = [
+            "allow_anonymous true",
+            "persistence false",
+            "user root",
+            "log_dest none",
+            f"listener {self.own_port} 127.0.0.1",
+            f"listener {self.port} 127.0.0.1",
+        ]
         if certificate is not None:
             lines += [f"certfile {certificate}", f"keyfile {certificate}"]
         self._configuration = folder / "mosquitto.conf"
@@ -110,13 +129,31 @@ class Broker:
     def start(self) -> None:
         assert MOSQUITTO
         self._output = self.folder / f"messages-{len(self._processes)}.txt"
-        self._processes.append(subprocess.Popen([MOSQUITTO, "-c", str(self._configuration)],
-                                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        self._processes.append(
+            subprocess.Popen(
+                [MOSQUITTO, "-c", str(self._configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        )
         until(lambda: _listens(self.own_port), "mosquitto does not listen")
         with self._output.open("wb") as stream:
-            self._processes.append(subprocess.Popen(
-                ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.own_port), "-v", "-q", "1", "-t", "/ota/device/#"],
-                stdout=stream, stderr=subprocess.DEVNULL))
+            self._processes.append(
+                subprocess.Popen(
+                    [
+                        "mosquitto_sub",
+                        "-h",
+                        "127.0.0.1",
+                        "-p",
+                        str(self.own_port),
+                        "-v",
+                        "-q",
+                        "1",
+                        "-t",
+                        "/ota/device/#",
+                    ],
+                    stdout=stream,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
 
     def stop(self) -> None:
         for process in reversed(self._processes):
@@ -125,20 +162,40 @@ class Broker:
 
     def push(self, data: dict) -> None:
         message = json.dumps({"code": "1000", "message": "success", "data": data}, separators=(",", ":"))
-        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.own_port), "-q", "1", "-t",
-                        f"/ota/device/upgrade/{OF_DEVICE}", "-m", message], check=True)
+        subprocess.run(
+            [
+                "mosquitto_pub",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.own_port),
+                "-q",
+                "1",
+                "-t",
+                f"/ota/device/upgrade/{OF_DEVICE}",
+                "-m",
+                message,
+            ],
+            check=True,
+        )
 
     def messages(self) -> List[Message]:
         lines = self._output.read_text(encoding="utf-8").split("\n")[:-1]
         return [Message(topic, json.loads(text)) for topic, _, text in (line.partition(" ") for line in lines)]
 
     def versions(self) -> List[str]:
-        return [message.data["params"]["version"] for message in self.messages()
-                if message.topic == f"/ota/device/inform/{OF_DEVICE}"]
+        return [
+            message.data["params"]["version"]
+            for message in self.messages()
+            if message.topic == f"/ota/device/inform/{OF_DEVICE}"
+        ]
 
     def steps(self) -> List[int]:
-        return [int(message.data["params"]["step"]) for message in self.messages()
-                if message.topic == f"/ota/device/progress/{OF_DEVICE}"]
+        return [
+            int(message.data["params"]["step"])
+            for message in self.messages()
+            if message.topic == f"/ota/device/progress/{OF_DEVICE}"
+        ]
 
     def wait_for_version(self, version: str) -> None:
         until(lambda: version in self.versions(), f"{version} was not reported")
@@ -150,8 +207,18 @@ class Broker:
 class Server:
     """One file by HTTP or HTTPS, in parts; every `cut_after` bytes the connection breaks, if that is given."""
 
-    def __init__(self, image: bytes, certificate: Optional[Path] = None, *, cut_after: int = 0, status: int = 0,
-                 whole_only: bool = False, extra: str = "", slow: float = 0.0, port: int = 0) -> None:
+    def __init__(
+        self,
+        image: bytes,
+        certificate: Optional[Path] = None,
+        *,
+        cut_after: int = 0,
+        status: int = 0,
+        whole_only: bool = False,
+        extra: str = "",
+        slow: float = 0.0,
+        port: int = 0,
+    ) -> None:
         lab = self
         self.image, self.ranges, self.cuts_left = image, [], 3 if cut_after else 0
         self.stopped = False
@@ -169,7 +236,7 @@ class Server:
             def do_GET(self) -> None:
                 asked = self.headers.get("Range", "bytes=0-")
                 lab.ranges.append((self.path, asked))
-                start = 0 if whole_only else int(asked[len("bytes="):].rstrip("-"))
+                start = 0 if whole_only else int(asked[len("bytes=") :].rstrip("-"))
                 body = lab.image[start:]
                 if status:
                     body = b""
@@ -186,7 +253,7 @@ class Server:
                 for at in range(0, len(body), 8192):
                     if lab.stopped:
                         break
-                    self.wfile.write(body[at:at + 8192])
+                    self.wfile.write(body[at : at + 8192])
                     time.sleep(slow)
                 self.close_connection = True
 
@@ -202,13 +269,20 @@ class Server:
         port = port or free_port()
         self._server = Quiet(("127.0.0.1", port), Handler)
         self.port = port
-        self.url = f"http{'s' if certificate else ''}://{SERVER_NAME}:{port}/images/ota_rtos_ota.bin?Expires=1&Signature=a%2Bb"
+        self.url = (
+            f"http{'s' if certificate else ''}://{SERVER_NAME}:{port}/images/ota_rtos_ota.bin?Expires=1&Signature=a%2Bb"
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def offer(self, version: str) -> dict:
-        return {"size": len(self.image), "version": version, "url": self.url, "signMethod": "SHA256",
-                "sign": hashlib.sha256(self.image).hexdigest()}
+        return {
+            "size": len(self.image),
+            "version": version,
+            "url": self.url,
+            "signMethod": "SHA256",
+            "sign": hashlib.sha256(self.image).hexdigest(),
+        }
 
     def stop(self) -> None:
         self.stopped = True
@@ -281,8 +355,8 @@ class LoginBroker:
         assert packet[:8] == b"\x00\x04MQTT\x04\xc2"
         texts, at = [], 10
         while at < length:
-            end = at + 2 + int.from_bytes(packet[at:at + 2], "big")
-            texts.append(packet[at + 2:end].decode("utf-8"))
+            end = at + 2 + int.from_bytes(packet[at : at + 2], "big")
+            texts.append(packet[at + 2 : end].decode("utf-8"))
             at = end
         client, user, password = texts
         return client, user, password

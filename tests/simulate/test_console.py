@@ -34,24 +34,30 @@ def answer(console, line):
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("line, says", [
-    ("version", "version: app-1.0.9\n"),
-    ("  version  ", "version: app-1.0.9\n"),
-    ("versiom\x7fn", "version: app-1.0.9\n"),
-    ("\b\bversion", "version: app-1.0.9\n"),
-    ("", ""),
-    ("   ", ""),
-    ("Version", "cli: there is no command 'Version'; help lists them\n"),
-    ("a b c d e f g h i", "cli: more than 8 words\n"),
-    ("x" * 127, f"cli: there is no command '{'x' * 127}'; help lists them\n"),
-    ("x" * 128, "cli: more than 127 letters\n"),
-    ("x" * 1000, "cli: more than 127 letters\n"),
-    ("网络", "cli: there is no command '网络'; help lists them\n"),
-    ("netmgr", "[E] netmgr: usage: netmgr -t wifi -c ssid password\n"),
-    ("netmgr -t eth -c home x", "[E] netmgr: usage: netmgr -t wifi -c ssid password\n"),
-    (f"netmgr -t wifi -c {'s' * 33} x", "[E] netmgr: a network's name has 1 to 32 bytes, its password up to 63\n"),
-    (f"netmgr -t wifi -c home {'x' * 64}", "[E] netmgr: a network's name has 1 to 32 bytes, its password up to 63\n"),
-])
+@pytest.mark.parametrize(
+    "line, says",
+    [
+        ("version", "version: app-1.0.9\n"),
+        ("  version  ", "version: app-1.0.9\n"),
+        ("versiom\x7fn", "version: app-1.0.9\n"),
+        ("\b\bversion", "version: app-1.0.9\n"),
+        ("", ""),
+        ("   ", ""),
+        ("Version", "cli: there is no command 'Version'; help lists them\n"),
+        ("a b c d e f g h i", "cli: more than 8 words\n"),
+        ("x" * 127, f"cli: there is no command '{'x' * 127}'; help lists them\n"),
+        ("x" * 128, "cli: more than 127 letters\n"),
+        ("x" * 1000, "cli: more than 127 letters\n"),
+        ("网络", "cli: there is no command '网络'; help lists them\n"),
+        ("netmgr", "[E] netmgr: usage: netmgr -t wifi -c ssid password\n"),
+        ("netmgr -t eth -c home x", "[E] netmgr: usage: netmgr -t wifi -c ssid password\n"),
+        (f"netmgr -t wifi -c {'s' * 33} x", "[E] netmgr: a network's name has 1 to 32 bytes, its password up to 63\n"),
+        (
+            f"netmgr -t wifi -c home {'x' * 64}",
+            "[E] netmgr: a network's name has 1 to 32 bytes, its password up to 63\n",
+        ),
+    ],
+)
 def test_each_line_has_its_answer_and_the_next_one_is_heard(device, line, says):
     assert answer(device, line) == says
     assert answer(device, "version") == "version: app-1.0.9\n"
@@ -87,7 +93,13 @@ def test_lines_from_a_pipe_are_typed(firmware, tmp_path):
     done = simulate(str(tmp_path), "--console", typed="version\nnetmgr -t wifi -c home x\nversion\n")
     assert done.exit_code == 0, done.output
     shown = [line for line in done.output.splitlines() if line.startswith(("version: ", "[I] netmgr", "boot: bank"))]
-    assert shown == ["boot: bank A", "version: app-1.0.9", "[I] netmgr: wifi home: link up, address 127.0.0.1", "boot: bank B", "version: app-1.1.0"]
+    assert shown == [
+        "boot: bank A",
+        "version: app-1.0.9",
+        "[I] netmgr: wifi home: link up, address 127.0.0.1",
+        "boot: bank B",
+        "version: app-1.1.0",
+    ]
 
 
 @pytest.mark.qemu
@@ -95,7 +107,9 @@ def test_a_wrong_answer_fails_the_scenario(firmware, tmp_path, monkeypatch):
     scenario = SCENARIOS["console"]
 
     def case(built):
-        return scenario.case(built)._replace(typed=(Typed("version", ("version: app-1.0.9\n",)), Typed("reboot", ("switched off",))))
+        return scenario.case(built)._replace(
+            typed=(Typed("version", ("version: app-1.0.9\n",)), Typed("reboot", ("switched off",)))
+        )
 
     monkeypatch.setattr("aos_ota_plugin.lab.simulate.console.Console.shows.__kwdefaults__", {"seconds": 2})
     monkeypatch.setitem(SCENARIOS, "console", scenario._replace(case=case))

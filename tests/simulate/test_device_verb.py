@@ -31,6 +31,7 @@ def identity(tmp_path):
 @pytest.fixture
 def no_build(monkeypatch):
     """Nothing may be built, and the emulator is there."""
+
     def built(*given, **options):
         raise AssertionError("something was built")
 
@@ -107,7 +108,9 @@ def test_the_mcu_that_is_connected(network_built, identity, tmp_path, monkeypatc
 @pytest.mark.aos
 def test_a_device_that_goes_off_by_itself_is_an_error(network_built, identity, tmp_path, monkeypatch):
     """Nothing that starts stands in this flash, and the boot stage says so."""
-    nothing = network_built._replace(firmware={network.NETWORK_OLD: network_built.firmware[network.NETWORK_OLD]._replace(payload=b"")})
+    nothing = network_built._replace(
+        firmware={network.NETWORK_OLD: network_built.firmware[network.NETWORK_OLD]._replace(payload=b"")}
+    )
     monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: nothing)
     done = run("mqtt://broker.example:1883", "--identity", identity, "--directory", tmp_path / "out")
     assert isinstance(done.exception, BuildError)
@@ -115,7 +118,9 @@ def test_a_device_that_goes_off_by_itself_is_an_error(network_built, identity, t
     assert "boot: " in done.output
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"product_key": 1, "device_name": "d", "device_secret": "s"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "not JSON", '{"product_key": 1, "device_name": "d", "device_secret": "s"}']
+)
 def test_identity_that_is_none(no_build, tmp_path, text):
     path = tmp_path / "identity.json"
     path.write_text(text, encoding="utf-8")
@@ -126,10 +131,17 @@ def test_identity_that_is_none(no_build, tmp_path, text):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("field, value", [
-    ("product_key", "x" * 21), ("product_key", ""), ("device_name", "../../x"), ("device_name", "x" * 33),
-    ("device_secret", "x" * 65), ("device_secret", "with space"),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("product_key", "x" * 21),
+        ("product_key", ""),
+        ("device_name", "../../x"),
+        ("device_name", "x" * 33),
+        ("device_secret", "x" * 65),
+        ("device_secret", "with space"),
+    ],
+)
 def test_identity_that_no_device_holds(no_build, tmp_path, field, value):
     path = tmp_path / "identity.json"
     path.write_text(json.dumps({**lab.IDENTITY._asdict(), field: value}), encoding="utf-8")

@@ -24,20 +24,36 @@ from aos_ota_plugin.lab.simulate.flash import (
 )
 
 LIST = Path(aos_ota_plugin.__file__).parent / (
-    "demo/workspace/hardware/chip/mps2_an505/release/write_flash_gui/mps2_dld_cfg.yaml")
+    "demo/workspace/hardware/chip/mps2_an505/release/write_flash_gui/mps2_dld_cfg.yaml"
+)
 
 
 def test_the_board_has_the_haas100s_map():
     rows = [(row.name, row.address, row.size) for row in partitions(LIST.read_text(encoding="utf-8"), LIST.name)]
-    assert rows == [("BOOT", 0, 0x2A000), ("RTOSA", 0x2A000, 0x578000), ("RTOSB", 0x5BA000, 0x578000),
-                    ("LITTLEFS", 0xB32000, 0x4AE000), ("PARAMETER", 0xFE0000, 0x2000), ("KV", 0xFF1000, 0xD000)]
+    assert rows == [
+        ("BOOT", 0, 0x2A000),
+        ("RTOSA", 0x2A000, 0x578000),
+        ("RTOSB", 0x5BA000, 0x578000),
+        ("LITTLEFS", 0xB32000, 0x4AE000),
+        ("PARAMETER", 0xFE0000, 0x2000),
+        ("KV", 0xFF1000, 0xD000),
+    ]
 
 
-@pytest.mark.parametrize("rows, says", [
-    ("\n- A: {ADDR: 0x0, SIZE: 0x2000}\n- B: {ADDR: 0x1000, SIZE: 0x1000}\n", "partition A ends at 0x2000, behind 0x1000, where B starts"),
-    ("\n- A: {ADDR: 0xFFF000, SIZE: 0x2000}\n", "partition A ends at 0x1001000, behind 0x1000000, where the flash ends"),
-    (" []", "no partition with an address and a length"),
-])
+@pytest.mark.parametrize(
+    "rows, says",
+    [
+        (
+            "\n- A: {ADDR: 0x0, SIZE: 0x2000}\n- B: {ADDR: 0x1000, SIZE: 0x1000}\n",
+            "partition A ends at 0x2000, behind 0x1000, where B starts",
+        ),
+        (
+            "\n- A: {ADDR: 0xFFF000, SIZE: 0x2000}\n",
+            "partition A ends at 0x1001000, behind 0x1000000, where the flash ends",
+        ),
+        (" []", "no partition with an address and a length"),
+    ],
+)
 def test_a_list_that_is_no_flash_map(rows, says):
     with pytest.raises(WorkspaceError, match=says):
         partitions(f"FILE_LIST:{rows}", "x_dld_cfg.yaml")
@@ -45,7 +61,9 @@ def test_a_list_that_is_no_flash_map(rows, says):
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), min_size=1, max_size=4))
 def test_only_a_map_without_overlaps_is_read(rows):
-    text = "".join(f"- P{number}: {{ADDR: {start << 20}, SIZE: {size << 20}}}\n" for number, (start, size) in enumerate(rows))
+    text = "".join(
+        f"- P{number}: {{ADDR: {start << 20}, SIZE: {size << 20}}}\n" for number, (start, size) in enumerate(rows)
+    )
     used = [block for start, size in rows for block in range(start, start + size)]
     fits = len(set(used)) == len(used) and max(used) < 16
     try:
@@ -62,8 +80,8 @@ def test_a_partition_holds_what_was_written_last_and_others_stay(first, second, 
     write_partition(flash, row, first)
     write_partition(flash, row, second)
     assert read_partition(flash, row) == second.rstrip(b"\xff")
-    assert flash[address:address + 300] == second + b"\xff" * (300 - len(second))
-    assert flash[:address] + flash[address + 300:] == b"\x55" * (8192 - 300)
+    assert flash[address : address + 300] == second + b"\xff" * (300 - len(second))
+    assert flash[:address] + flash[address + 300 :] == b"\x55" * (8192 - 300)
 
 
 def test_a_file_that_does_not_fit():
@@ -134,10 +152,10 @@ def test_show_writes_nothing(gui):
     assert (gui / "flash.bin").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["--write", "NONE"], "there is no partition 'NONE'"),
-    (["--write", "BOOT"], "cannot read partition BOOT's file"),
-])
+@pytest.mark.parametrize(
+    "arguments, says",
+    [(["--write", "NONE"], "there is no partition 'NONE'"), (["--write", "BOOT"], "cannot read partition BOOT's file")],
+)
 def test_what_cannot_be_written_leaves_no_flash(gui, arguments, says):
     done = flash(gui, *arguments)
     assert says in str(done.exception)

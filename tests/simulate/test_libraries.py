@@ -27,9 +27,12 @@ def archive(files):
 @pytest.fixture
 def one_library(monkeypatch):
     """A library of our own in place of the two."""
-    data = archive({"a.c": b"int a;", "include/a.h": b"A", "include/deep/b.h": b"B", "../escape": b"no", "LICENSE": b"L"})
-    library = Library("thing", "thing.orig.tar.gz", hashlib.sha256(data).hexdigest(),
-                      (("a.c", "src/a.c"), ("include/", "include/")))
+    data = archive(
+        {"a.c": b"int a;", "include/a.h": b"A", "include/deep/b.h": b"B", "../escape": b"no", "LICENSE": b"L"}
+    )
+    library = Library(
+        "thing", "thing.orig.tar.gz", hashlib.sha256(data).hexdigest(), (("a.c", "src/a.c"), ("include/", "include/"))
+    )
     monkeypatch.setattr(libraries, "LIBRARIES", (library,))
     return data
 
@@ -48,10 +51,13 @@ def test_another_archive_is_not_used(one_library, tmp_path):
     assert "remove it" in caught.value.remedy
 
 
-@pytest.mark.parametrize("arrives, says", [
-    (None, "has another version than thing.orig.tar.gz now"),
-    (b"forged", "the thing.orig.tar.gz that arrived is not the one that was checked"),
-])
+@pytest.mark.parametrize(
+    "arrives, says",
+    [
+        (None, "has another version than thing.orig.tar.gz now"),
+        (b"forged", "the thing.orig.tar.gz that arrived is not the one that was checked"),
+    ],
+)
 def test_what_does_not_arrive_as_it_was_checked_is_not_kept(one_library, tmp_path, monkeypatch, arrives, says):
     def apt(command, scratch, folder):
         if "source" in command and arrives is not None:

@@ -33,7 +33,9 @@ MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 def published(folder, name):
     """What the device has published to a topic, in order."""
     lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
-    return [json.loads(text)["params"] for topic, _, text in (line.partition(" ") for line in lines) if f"/{name}/" in topic]
+    return [
+        json.loads(text)["params"] for topic, _, text in (line.partition(" ") for line in lines) if f"/{name}/" in topic
+    ]
 
 
 def steps(folder):
@@ -95,10 +97,20 @@ def test_rb_takes_the_image(built, tmp_path):
         device = pool.submit(switch_on, tmp_path, module="mcu", mcu=listener.getsockname()[1])
         line = listener.accept()[0]
         with line:
-            done = subprocess.run(["rb", "--ymodem", "-q"], cwd=folder, stdin=line, stdout=line, stderr=subprocess.PIPE,
-                                  timeout=HANGS, check=False)
+            done = subprocess.run(
+                ["rb", "--ymodem", "-q"],
+                cwd=folder,
+                stdin=line,
+                stdout=line,
+                stderr=subprocess.PIPE,
+                timeout=HANGS,
+                check=False,
+            )
             seen = device.result()
-    assert (done.returncode, seen.verdict, seen.version) == (0, DeviceVerdict.OTA_SUCCESS, MCU_NEW), (done.stderr, seen.log)
+    assert (done.returncode, seen.verdict, seen.version) == (0, DeviceVerdict.OTA_SUCCESS, MCU_NEW), (
+        done.stderr,
+        seen.log,
+    )
     assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("mcu.bin", case.offer.image[:20_004])]
 
 
@@ -123,11 +135,17 @@ def test_an_image_that_is_not_for_an_mcu(built, tmp_path, magic):
 def test_in_cloud_mode_the_push_brings_the_signature(built, tmp_path, signer):
     image = full.build(bytes(3000), sign=None, magic=ImageMagic.MCU)
     case = mcu(built, Manner.TAKES, image)
-    case = case._replace(firmware=built.firmware[CLOUD].payload, local=False,
-                         offer=case.offer._replace(digestsign=digestsign(image, getattr(built, signer))))
+    case = case._replace(
+        firmware=built.firmware[CLOUD].payload,
+        local=False,
+        offer=case.offer._replace(digestsign=digestsign(image, getattr(built, signer))),
+    )
     seen = play(tmp_path, built, case)
-    assert seen.verdict == judged(case).verdict == (
-        DeviceVerdict.OTA_SUCCESS if signer == "key" else DeviceVerdict.OTA_VERIFY_RSA_FAIL), seen.log
+    assert (
+        seen.verdict
+        == judged(case).verdict
+        == (DeviceVerdict.OTA_SUCCESS if signer == "key" else DeviceVerdict.OTA_VERIFY_RSA_FAIL)
+    ), seen.log
     assert seen.mcu == (image[:3004] if signer == "key" else b"")
 
 

@@ -20,8 +20,22 @@ OK, SILENT, REFUSED, TRIES, SOURCE = range(5)
 @pytest.fixture(scope="module")
 def sender(tmp_path_factory):
     program = tmp_path_factory.mktemp("sender") / "sender"
-    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-std=gnu11", "-I", YMODEM / "include", "-o", program,
-                    YMODEM / "ymodem.c", Path(__file__).with_name("ymodem_host.c")], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-std=gnu11",
+            "-I",
+            YMODEM / "include",
+            "-o",
+            program,
+            YMODEM / "ymodem.c",
+            Path(__file__).with_name("ymodem_host.c"),
+        ],
+        check=True,
+    )
     return program
 
 
@@ -30,7 +44,9 @@ def started(sender, folder, data, size=None):
     file.write_bytes(data)
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen([sender, file, str(len(data) if size is None else size)], stdin=theirs, stdout=theirs)
+        process = subprocess.Popen(
+            [sender, file, str(len(data) if size is None else size)], stdin=theirs, stdout=theirs
+        )
     return process, ours
 
 
@@ -43,7 +59,15 @@ def test_rb_receives_what_was_sent(sender, tmp_path, size):
     folder = tmp_path / "mcu"
     folder.mkdir()
     with line:
-        done = subprocess.run(["rb", "--ymodem", "-q"], cwd=folder, stdin=line, stdout=line, stderr=subprocess.PIPE, timeout=HANGS, check=False)
+        done = subprocess.run(
+            ["rb", "--ymodem", "-q"],
+            cwd=folder,
+            stdin=line,
+            stdout=line,
+            stderr=subprocess.PIPE,
+            timeout=HANGS,
+            check=False,
+        )
     assert (process.wait(HANGS), done.returncode) == (OK, 0), done.stderr
     assert (folder / "mcu.bin").read_bytes() == data
 
@@ -59,16 +83,27 @@ def answered(line, answers):
     sent += b"".join(iter(lambda: line.recv(65536), b""))
     blocks = 0
     while sent.strip(b"\x18"):
-        sent, blocks = sent[{1: 133, 2: 1029, 4: 1}[sent[0]]:], blocks + 1
+        sent, blocks = sent[{1: 133, 2: 1029, 4: 1}[sent[0]] :], blocks + 1
     return blocks
 
 
-@pytest.mark.parametrize("answers, verdict, blocks", [
-    ([b""], SILENT, 0), ([b"\x18\x18"], REFUSED, 0), ([b"C\x18\x18"], REFUSED, 0), ([b"C", b"\x18\x18\x18"], REFUSED, 1),
-    ([b"C", b"\x06C", b"\x06", b"\x18\x18"], REFUSED, 3), ([b"C"] + [b"\x15"] * 10, TRIES, 10),
-    ([b"CC\x18\x18\x18?C", b"\x18\x18"], REFUSED, 1), ([b"C" * 40, b"\x06C"] + [b"\x15"] * 10, TRIES, 11), ([b"C"], SILENT, 10), ([b"C", b"\x06C", b"\x06"], SILENT, 12),
-    ([b"C", b"\x06C", b"\x06", b"\x06", b"\x06"], SILENT, 14),
-], ids=lambda one: repr(one)[:60])
+@pytest.mark.parametrize(
+    "answers, verdict, blocks",
+    [
+        ([b""], SILENT, 0),
+        ([b"\x18\x18"], REFUSED, 0),
+        ([b"C\x18\x18"], REFUSED, 0),
+        ([b"C", b"\x18\x18\x18"], REFUSED, 1),
+        ([b"C", b"\x06C", b"\x06", b"\x18\x18"], REFUSED, 3),
+        ([b"C"] + [b"\x15"] * 10, TRIES, 10),
+        ([b"CC\x18\x18\x18?C", b"\x18\x18"], REFUSED, 1),
+        ([b"C" * 40, b"\x06C"] + [b"\x15"] * 10, TRIES, 11),
+        ([b"C"], SILENT, 10),
+        ([b"C", b"\x06C", b"\x06"], SILENT, 12),
+        ([b"C", b"\x06C", b"\x06", b"\x06", b"\x06"], SILENT, 14),
+    ],
+    ids=lambda one: repr(one)[:60],
+)
 def test_a_receiver_that_goes_wrong_ends_it(sender, tmp_path, answers, verdict, blocks):
     process, line = started(sender, tmp_path, bytes(3000))
     with line:

@@ -20,7 +20,10 @@ from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, module, panel_pack
 
 def raw_pack(entries):
     """A pack of these (name bytes, content), made by hand and unchecked."""
-    body = b"".join(struct.pack("<II", 24 + len(name), len(data)) + hashlib.md5(data).digest() + name + data for name, data in entries)
+    body = b"".join(
+        struct.pack("<II", 24 + len(name), len(data)) + hashlib.md5(data).digest() + name + data
+        for name, data in entries
+    )
     return struct.pack("<HHI", len(entries), 1, 8 + len(body)) + body
 
 
@@ -81,9 +84,14 @@ def test_more_files_than_the_device_unpacks(built, tmp_path):
 def verdicts(built, folder, images):
     """Each image offered with a newer version than the last one; the device's verdict beside the model's."""
     case = module(built, panel_pack())
-    offers = [case.offer._replace(image=image, version=f"panel-2.{number}", digestsign=digestsign(image, built.key))
-              for number, image in enumerate(images)]
-    return [(offer.image, verdict, judged(case._replace(offer=offer))) for offer, verdict in batch(folder, built, case, offers)]
+    offers = [
+        case.offer._replace(image=image, version=f"panel-2.{number}", digestsign=digestsign(image, built.key))
+        for number, image in enumerate(images)
+    ]
+    return [
+        (offer.image, verdict, judged(case._replace(offer=offer)))
+        for offer, verdict in batch(folder, built, case, offers)
+    ]
 
 
 def damaged(image, rng):
@@ -92,21 +100,33 @@ def damaged(image, rng):
     if kind == 0:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     elif kind == 1:
-        del data[rng.randrange(1, len(data)):]
+        del data[rng.randrange(1, len(data)) :]
     elif kind == 2:
         data += rng.randbytes(rng.randrange(1, 60))
     elif kind == 3:
         data[rng.choice([0, 1, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15])] ^= 1 << rng.randrange(8)
     elif kind == 4:
-        struct.pack_into("<I", data, rng.choice([4, 8, 12]), rng.choice([0, 23, 24, len(data), 0x7FFFFFFF, 0xFFFFFFE8, 0xFFFFFFFF]))
+        struct.pack_into(
+            "<I", data, rng.choice([4, 8, 12]), rng.choice([0, 23, 24, len(data), 0x7FFFFFFF, 0xFFFFFFE8, 0xFFFFFFFF])
+        )
     return bytes(data)
 
 
 @pytest.mark.qemu
 def test_device_and_model_agree_on_damaged_packs(built, tmp_path):
     rng = random.Random(20240303)
-    images = [damaged(raw_pack([(b"a/%d.bin" % number, rng.randbytes(rng.choice([0, 1, 300, 3000]))) for number in range(rng.randrange(1, 5))]), rng)
-              for _ in range(300)]
+    images = [
+        damaged(
+            raw_pack(
+                [
+                    (b"a/%d.bin" % number, rng.randbytes(rng.choice([0, 1, 300, 3000])))
+                    for number in range(rng.randrange(1, 5))
+                ]
+            ),
+            rng,
+        )
+        for _ in range(300)
+    ]
     seen = set()
     for number, (image, verdict, judgement) in enumerate(verdicts(built, tmp_path, [*images, b"x", b"1234567"])):
         assert verdict == judgement.verdict, (number, image[:100], judgement.findings[-1])
@@ -127,7 +147,12 @@ def test_device_and_model_agree_on_names(built, tmp_path):
     plain = [b"a", b"A", b"b", b"B.txt", b"b.txt", "字".encode(), b"a.b"]
     for _ in range(250):
         pieces = plain if rng.randrange(2) else PIECES
-        packs.append([b"/".join(rng.choice(pieces) for _ in range(rng.choice([1, 1, 2, 3]))) for _ in range(rng.choice([1, 2, 3]))])
+        packs.append(
+            [
+                b"/".join(rng.choice(pieces) for _ in range(rng.choice([1, 1, 2, 3])))
+                for _ in range(rng.choice([1, 2, 3]))
+            ]
+        )
     accepted = 0
     images = [raw_pack([(name, b"x") for name in names]) for names in packs]
     for names, (_, verdict, judgement) in zip(packs, verdicts(built, tmp_path, images)):

@@ -26,6 +26,7 @@ Device = Callable[[str], network.NetworkDevice]
 def device(network_built: NetworkBuilt, tmp_path: Path) -> Iterator[Device]:
     """``device(broker)``: a device that runs the old version, switched on."""
     with ExitStack() as stack:
+
         def start(broker: str, identity: network.Identity = lab.IDENTITY) -> network.NetworkDevice:
             folder = tmp_path / "设 备"
             network.prepare(folder, network_built, network_built.firmware[NETWORK_OLD].payload, identity, broker)
@@ -78,16 +79,19 @@ def test_download_goes_on_after_cuts(device, running, network_built, authority, 
     broker.wait_for_version(NETWORK_NEW)
     cuts = [int(at) for at in re.findall(r"cut off at (\d+) of", one.log)]
     assert len(cuts) >= 2
-    asked = [int(asked[len("bytes="):-1]) for _, asked in server.ranges]
+    asked = [int(asked[len("bytes=") : -1]) for _, asked in server.ranges]
     assert set(cuts) <= set(asked)
 
 
-@pytest.mark.parametrize("kind, why", [
-    ("stranger", "not correctly signed by the trusted CA"),
-    ("expired", "validity has expired"),
-    ("future", "starts in the future"),
-    ("other host", "does not match with the expected CN"),
-])
+@pytest.mark.parametrize(
+    "kind, why",
+    [
+        ("stranger", "not correctly signed by the trusted CA"),
+        ("expired", "validity has expired"),
+        ("future", "starts in the future"),
+        ("other host", "does not match with the expected CN"),
+    ],
+)
 def test_server_that_does_not_prove_who_it_is(device, running, network_built, authority, tmp_path, kind, why) -> None:
     broker = started(running, lab.Broker(tmp_path))
     server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image, wrong(authority, tmp_path, kind)))
@@ -122,11 +126,15 @@ def wrong(authority: lab.Authority, folder: Path, kind: str, name: str = lab.SER
     return authority.server(folder, f"not-{name}")
 
 
-@pytest.mark.parametrize("options, says", [
-    ({"status": 404}, "http: the server answers 404"),
-    ({"status": 302, "extra": "Location: http://10.0.2.2/"}, "http: the server answers 302"),
-    ({"extra": "Transfer-Encoding: chunked"}, "an answer in another coding"),
-], ids=["missing", "redirected", "chunked"])
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"status": 404}, "http: the server answers 404"),
+        ({"status": 302, "extra": "Location: http://10.0.2.2/"}, "http: the server answers 302"),
+        ({"extra": "Transfer-Encoding: chunked"}, "an answer in another coding"),
+    ],
+    ids=["missing", "redirected", "chunked"],
+)
 def test_answers_that_are_no_part_of_a_file(device, running, network_built, tmp_path, options, says) -> None:
     broker = started(running, lab.Broker(tmp_path))
     server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image, **options))
@@ -139,12 +147,21 @@ def test_answers_that_are_no_part_of_a_file(device, running, network_built, tmp_
 
 _HEAD = b"HTTP/1.1 206 Partial Content\r\n"
 _NONSENSE = [
-    b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 206 " + b"x" * 600 + b"\r\n\r\n", _HEAD + b"X: " + b"y" * 600 + b"\r\n\r\n",
-    _HEAD + b"X: y\r\n" * 200 + b"\r\n", _HEAD + b"\r\n", _HEAD + b"Content-Range: bytes 0-9/4294967296\r\n\r\n",
-    _HEAD + b"Content-Range: bytes 9-0/10\r\n\r\n", _HEAD + b"Content-Range: bytes 0-10/10\r\n\r\n",
-    _HEAD + b"Content-Range: bytes 1-9/10\r\n\r\n", _HEAD + b"Content-Range: bytes -5/10\r\n\r\n",
-    _HEAD + b"Content-Range: bytes 0-9/*\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 \r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"HTTP/1.1 206 " + b"x" * 600 + b"\r\n\r\n",
+    _HEAD + b"X: " + b"y" * 600 + b"\r\n\r\n",
+    _HEAD + b"X: y\r\n" * 200 + b"\r\n",
+    _HEAD + b"\r\n",
+    _HEAD + b"Content-Range: bytes 0-9/4294967296\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 9-0/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 0-10/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 1-9/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes -5/10\r\n\r\n",
+    _HEAD + b"Content-Range: bytes 0-9/*\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"HTTP/2 200\r\n\r\n",
+    b"HTTP/1.1 \r\n\r\n",
 ]
 
 
@@ -170,8 +187,16 @@ def test_messages_of_nonsense(device, running, network_built, tmp_path) -> None:
     one = device(broker.url)
     broker.wait_for_version(NETWORK_OLD)
     good = server.offer(NETWORK_NEW)
-    for count, change in enumerate([{"url": "http://" + "a" * 260}, {"size": -1}, {"version": "v" * 64}, {"sign": "00"},
-                                    {"extData": "x" * 1400, "size": 0}], 1):
+    for count, change in enumerate(
+        [
+            {"url": "http://" + "a" * 260},
+            {"size": -1},
+            {"version": "v" * 64},
+            {"sign": "00"},
+            {"extData": "x" * 1400, "size": 0},
+        ],
+        1,
+    ):
         broker.push({**good, **change})
         one.wait_for("the push is refused: -3", times=count)
     broker.push({**good, "extData": "x" * 3000})  # more than a packet holds: the client connects anew
@@ -193,7 +218,7 @@ def test_server_restarts_in_mid_download(device, running, network_built, authori
     one.wait_for("http: cut off at")
     again = started(running, lab.Server(image, certificate, port=server.port))
     broker.wait_for_version(NETWORK_NEW)
-    assert int(again.ranges[0][1][len("bytes="):-1]) > len(image) // 4
+    assert int(again.ranges[0][1][len("bytes=") : -1]) > len(image) // 4
 
 
 def test_server_without_parts(device, running, network_built, tmp_path) -> None:
@@ -210,8 +235,16 @@ def test_push_with_addresses_of_no_use(device, running, network_built, tmp_path)
     server = started(running, lab.Server(network_built.firmware[NETWORK_NEW].image))
     one = device(broker.url)
     broker.wait_for_version(NETWORK_OLD)
-    urls = ["ftp://ota.example/a", "http://user@ota.example/a", "http://:80/a", "http://ota.example:0/a",
-            "http://ota.example:99999/a", "http://ota.example/a b", "http://ota.example/a\r\nX: y", "https://"]
+    urls = [
+        "ftp://ota.example/a",
+        "http://user@ota.example/a",
+        "http://:80/a",
+        "http://ota.example:0/a",
+        "http://ota.example:99999/a",
+        "http://ota.example/a b",
+        "http://ota.example/a\r\nX: y",
+        "https://",
+    ]
     for count, url in enumerate(urls, 1):
         broker.push({**server.offer(NETWORK_NEW), "url": url})
         one.wait_for("the upgrade is refused: -7", times=count)
@@ -261,8 +294,9 @@ def test_login_is_what_the_platform_derives(device, running) -> None:
     assert found
     assert found[1] == f"{lab.IDENTITY.product_key}.{lab.IDENTITY.device_name}"
     assert user == f"{lab.IDENTITY.device_name}&{lab.IDENTITY.product_key}"
-    content = (f"clientId{found[1]}deviceName{lab.IDENTITY.device_name}productKey{lab.IDENTITY.product_key}"
-               f"timestamp{found[2]}")
+    content = (
+        f"clientId{found[1]}deviceName{lab.IDENTITY.device_name}productKey{lab.IDENTITY.product_key}timestamp{found[2]}"
+    )
     secret = lab.IDENTITY.device_secret.encode("ascii")
     assert password == hmac.new(secret, content.encode("ascii"), hashlib.sha256).hexdigest()
 
@@ -275,8 +309,17 @@ def test_refused_login_is_tried_again_and_keeps_its_secret(device, running) -> N
         assert secret not in log
 
 
-@pytest.mark.parametrize("broker", ["", "broker.example:1883", "http://broker.example:80", "mqtt://broker.example",
-                                    "mqtt://:1883", "mqtts://a b:1883"])
+@pytest.mark.parametrize(
+    "broker",
+    [
+        "",
+        "broker.example:1883",
+        "http://broker.example:80",
+        "mqtt://broker.example",
+        "mqtt://:1883",
+        "mqtts://a b:1883",
+    ],
+)
 def test_broker_address_that_is_none(tmp_path, broker) -> None:
     with pytest.raises(FormatError, match="is no broker's address"):
         network.prepare(tmp_path / "device", NetworkBuilt(b"", {}, b"", b"", ""), b"", lab.IDENTITY, broker)

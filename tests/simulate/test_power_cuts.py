@@ -25,7 +25,9 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("ours, vendors", [("power-cut-bare", "power-cut-vendor"), ("flash-error", "flash-error-vendor")])
+@pytest.mark.parametrize(
+    "ours, vendors", [("power-cut-bare", "power-cut-vendor"), ("flash-error", "flash-error-vendor")]
+)
 def test_what_breaks_the_vendors_boot_stage_does_not_break_ours(built, tmp_path, ours, vendors):
     case, trouble = SCENARIOS[ours].case(built), SCENARIOS[ours].trouble
     total = operations(tmp_path, built, case)
@@ -81,8 +83,9 @@ def test_an_empty_bank_is_not_started(built, tmp_path):
     assert "boot: there is nothing to start: 0" in seen.log
 
 
-@pytest.mark.parametrize("total, cuts, expected", [
-    (5, 9, [1, 2, 3, 4, 5]), (5, 5, [1, 2, 3, 4, 5]), (101, 3, [1, 51, 101]), (100, 1, [1]), (9, 2, [1, 9]),
-])
+@pytest.mark.parametrize(
+    "total, cuts, expected",
+    [(5, 9, [1, 2, 3, 4, 5]), (5, 5, [1, 2, 3, 4, 5]), (101, 3, [1, 51, 101]), (100, 1, [1]), (9, 2, [1, 9])],
+)
 def test_cuts_are_spread_over_all_of_it(total, cuts, expected):
     assert spread(total, cuts) == expected

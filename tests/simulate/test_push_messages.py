@@ -15,9 +15,17 @@ TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME} "
 
 def message(**changes):
     """A push like the platform's, with other values; None leaves one out."""
-    data = {"size": 1000, "version": "app-1.1.0", "url": "https://ota.example/none.bin", "signMethod": "SHA256",
-            "sign": "0" * 64, **changes}
-    return json.dumps({"code": "1000", "message": "success", "data": {key: value for key, value in data.items() if value is not None}})
+    data = {
+        "size": 1000,
+        "version": "app-1.1.0",
+        "url": "https://ota.example/none.bin",
+        "signMethod": "SHA256",
+        "sign": "0" * 64,
+        **changes,
+    }
+    return json.dumps(
+        {"code": "1000", "message": "success", "data": {key: value for key, value in data.items() if value is not None}}
+    )
 
 
 BAD = [
@@ -39,16 +47,22 @@ def test_each_is_refused_and_the_next_one_heard(built, tmp_path):
     (tmp_path / "platform.txt").write_text("".join(f"{TOPIC}{text}\n" for text in BAD) + good, encoding="ascii")
     seen = switch_on(tmp_path)
     verdicts = verdicts_of(seen.log)
-    assert verdicts[:-1] == [DeviceVerdict.OTA_TRANSPORT_PAR_FAIL if "1e+300" not in text else DeviceVerdict.OTA_DOWNLOAD_CON_FAIL
-                             for text in BAD], seen.log
+    assert verdicts[:-1] == [
+        DeviceVerdict.OTA_TRANSPORT_PAR_FAIL if "1e+300" not in text else DeviceVerdict.OTA_DOWNLOAD_CON_FAIL
+        for text in BAD
+    ], seen.log
     assert (verdicts[-1], seen.version) == (DeviceVerdict.OTA_SUCCESS, "app-1.1.0")
     assert "\nfault: " not in seen.log
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("url, verdict", [
-    ("https://ota.example/none.bin", DeviceVerdict.OTA_DOWNLOAD_CON_FAIL), ("https://ota.example/", DeviceVerdict.OTA_DOWNLOAD_CON_FAIL),
-])
+@pytest.mark.parametrize(
+    "url, verdict",
+    [
+        ("https://ota.example/none.bin", DeviceVerdict.OTA_DOWNLOAD_CON_FAIL),
+        ("https://ota.example/", DeviceVerdict.OTA_DOWNLOAD_CON_FAIL),
+    ],
+)
 def test_a_file_that_is_not_there(built, tmp_path, url, verdict):
     prepare(tmp_path, built, SCENARIOS["upgrade"].case(built))
     (tmp_path / "platform.txt").write_text(f"{TOPIC}{message(url=url)}\n", encoding="ascii")

@@ -33,8 +33,11 @@ def test_a_device_takes_the_transition_and_then_the_next_key(built, tmp_path):
     }
     seen = {name: play(tmp_path / name, built, case) for name, case in steps.items()}
     assert {name: (one.verdict, one.version) for name, one in seen.items()} == {
-        "transition": (DeviceVerdict.OTA_SUCCESS, NEW), "next": (DeviceVerdict.OTA_SUCCESS, LAST),
-        "skipped": (DeviceVerdict.OTA_VERIFY_RSA_FAIL, OLD), "old key again": (DeviceVerdict.OTA_VERIFY_RSA_FAIL, NEW),
+        "transition": (DeviceVerdict.OTA_SUCCESS, NEW),
+        "next": (DeviceVerdict.OTA_SUCCESS, LAST),
+        "skipped": (DeviceVerdict.OTA_VERIFY_RSA_FAIL, OLD),
+        "old key again": (DeviceVerdict.OTA_VERIFY_RSA_FAIL, NEW),
     }, {name: one.log for name, one in seen.items()}
     assert {name: judged(case).verdict for name, case in steps.items()} == {
-        name: one.verdict for name, one in seen.items()}
+        name: one.verdict for name, one in seen.items()
+    }

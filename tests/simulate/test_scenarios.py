@@ -54,7 +54,11 @@ def test_a_version_that_hangs_is_started_three_times(built, tmp_path, deaf):
     case = SCENARIOS["hang"].case(built)
     payload = hanging(built.firmware[NEW])
     if deaf:
-        start = next(place for place in range(0, len(payload), 2) if payload[place:place + 2] != built.firmware[NEW].payload[place:place + 2])
+        start = next(
+            place
+            for place in range(0, len(payload), 2)
+            if payload[place : place + 2] != built.firmware[NEW].payload[place : place + 2]
+        )
         payload = payload[:8] + struct.pack("<I", 0x80000000 + start + 1) + payload[12:]
     seen = play(tmp_path, built, case._replace(offer=Offer(signed(payload, built.key), NEW)))
     assert (seen.version, seen.status) == (OLD, 0), seen.log
@@ -84,17 +88,21 @@ def damaged(image, rng):
         place = rng.randrange(trailer, len(data))
         data[place] ^= 1 << rng.randrange(8)
     elif kind == 2:
-        del data[rng.randrange(1, len(data)):]
+        del data[rng.randrange(1, len(data)) :]
     elif kind == 3:
         data += rng.randbytes(rng.randrange(1, 500))
     elif kind == 4:
         start = rng.randrange(len(data))
-        data[start:start + rng.randrange(1, 64)] = rng.randbytes(rng.randrange(1, 64))
+        data[start : start + rng.randrange(1, 64)] = rng.randbytes(rng.randrange(1, 64))
     elif kind == 5:
         struct.pack_into("<I", data, len(data) - 24, rng.choice([0, 4, 416, len(data) - 420, len(data), 0xFFFFFFFF]))
     elif kind == 6:
-        struct.pack_into("<I", data, len(data) - 28, rng.choice(
-            [0xEFEFEFEF, 0xABABABAB, 0xCDCDCDCD, 0xEFCDEFCD, 0xABCDABCD, 0, rng.getrandbits(32)]))
+        struct.pack_into(
+            "<I",
+            data,
+            len(data) - 28,
+            rng.choice([0xEFEFEFEF, 0xABABABAB, 0xCDCDCDCD, 0xEFCDEFCD, 0xABCDABCD, 0, rng.getrandbits(32)]),
+        )
     return bytes(data)
 
 
@@ -111,7 +119,9 @@ def test_device_and_model_agree_on_damaged_images(built, tmp_path):
     for number in range(400):
         size = rng.choice([1, 100, 415, 416, 417, 900, 2048, 3000, 8191])
         head = rng.choice([b"", b"\xfd7zXZ\x00", b"BSDIFF40"])
-        image = damaged(signed((head + rng.randbytes(size))[:size], built.stranger if number % 20 == 7 else built.key), rng)
+        image = damaged(
+            signed((head + rng.randbytes(size))[:size], built.stranger if number % 20 == 7 else built.key), rng
+        )
         claimed = len(image) + rng.choice([-1, 1, 300]) if number % 16 == 3 else None
         offers.append(Offer(image, rng.choice([NEW, NEW, NEW, NEW, "app-1.0.8", OLD, "app-1.0.10"]), claimed))
     case = offered(built, built.firmware[NEW].image)
@@ -120,9 +130,15 @@ def test_device_and_model_agree_on_damaged_images(built, tmp_path):
         judgement = judged(case._replace(offer=offer))
         assert verdict == judgement.verdict, (number, offer.version, len(offer.image), judgement.findings[-1])
     verdicts = {verdict for _, verdict in answers}
-    assert verdicts >= {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
-                        DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, DeviceVerdict.OTA_VERIFY_SHA2_FAIL,
-                        DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}
+    assert verdicts >= {
+        DeviceVerdict.OTA_SUCCESS,
+        DeviceVerdict.OTA_TRANSPORT_VER_FAIL,
+        DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
+        DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
+        DeviceVerdict.OTA_VERIFY_SHA2_FAIL,
+        DeviceVerdict.OTA_VERIFY_RSA_FAIL,
+        DeviceVerdict.OTA_VERIFY_IMAGE_FAIL,
+    }
 
 
 @pytest.mark.parametrize("firmware", [CLOUD, VENDOR_CLOUD])
@@ -133,13 +149,18 @@ def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmwar
         image = unsigned(rng.randbytes(rng.choice([1, 24, 25, 500, 3000])))
         if number % 3 == 0:
             image = damaged_body(image, rng)  # signed and pushed as it is
-        signature = rng.choice([
-            lambda image: digestsign(image, built.key), lambda image: digestsign(image, built.stranger), lambda image: None,
-            lambda image: "", lambda image: base64.b64encode(bytes(rng.randrange(1, 256))).decode(),
-            lambda image: base64.b64encode(b"\0" + rng.randbytes(255)).decode(),
-            lambda image: base64.b64encode(rng.randbytes(rng.choice([1, 128, 255, 256, 258]))).decode(),
-            lambda image: "not base64!!",
-        ])(image)
+        signature = rng.choice(
+            [
+                lambda image: digestsign(image, built.key),
+                lambda image: digestsign(image, built.stranger),
+                lambda image: None,
+                lambda image: "",
+                lambda image: base64.b64encode(bytes(rng.randrange(1, 256))).decode(),
+                lambda image: base64.b64encode(b"\0" + rng.randbytes(255)).decode(),
+                lambda image: base64.b64encode(rng.randbytes(rng.choice([1, 128, 255, 256, 258]))).decode(),
+                lambda image: "not base64!!",
+            ]
+        )(image)
         offers.append(Offer(image, NEW, digestsign=signature))
     case = SCENARIOS["cloud" if firmware == CLOUD else "cloud-unsigned-vendor"].case(built)
     answers = batch(tmp_path, built, case, offers)
@@ -147,20 +168,39 @@ def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmwar
         judgement = judged(case._replace(offer=offer))
         assert verdict == judgement.verdict, (number, offer.digestsign, len(offer.image), judgement.findings[-1])
     verdicts = {verdict for _, verdict in answers}
-    assert verdicts == {DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL, DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
-                        DeviceVerdict.OTA_VERIFY_RSA_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL}
+    assert verdicts == {
+        DeviceVerdict.OTA_SUCCESS,
+        DeviceVerdict.OTA_TRANSPORT_PAR_FAIL,
+        DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
+        DeviceVerdict.OTA_VERIFY_RSA_FAIL,
+        DeviceVerdict.OTA_VERIFY_IMAGE_FAIL,
+    }
 
 
 @pytest.mark.parametrize("firmware", [OLD, VENDOR])
 def test_device_and_model_agree_on_the_order_of_versions(built, tmp_path, firmware):
     rng = random.Random(20240302)
     case = offered(built, b"an image too short to be one", NEW, firmware)
-    versions = [OLD, "app-1.0.10", "app-1.0.09", "app-1.0.9.0", "app-1.0.9-", "app-1.0", "app-01.0.10", "a", "b", "9" * 63, "0" * 63]
+    versions = [
+        OLD,
+        "app-1.0.10",
+        "app-1.0.09",
+        "app-1.0.9.0",
+        "app-1.0.9-",
+        "app-1.0",
+        "app-01.0.10",
+        "a",
+        "b",
+        "9" * 63,
+        "0" * 63,
+    ]
     for _ in range(200):
         text = list(OLD)
         for _ in range(rng.randrange(1, 4)):
             place = rng.randrange(len(text) + 1)
-            text[place:place + rng.randrange(2)] = rng.choice(["", "0", "1", "9", "10", "00", ".", "-", "_", "a", "z", "A"])
+            text[place : place + rng.randrange(2)] = rng.choice(
+                ["", "0", "1", "9", "10", "00", ".", "-", "_", "a", "z", "A"]
+            )
         versions.append("".join(text) or "x")
     offers = [Offer(case.offer.image, version) for version in versions]
     newer = 0

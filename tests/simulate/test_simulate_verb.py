@@ -36,7 +36,8 @@ def test_the_log_and_a_line_of_expected_and_seen(firmware, tmp_path):
     assert done.output.splitlines()[-2:] == [
         "ok: expected OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; seen OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; "
         "the model says OTA_VERIFY_RSA_FAIL (-12)",
-        "1 of 1 scenarios ended as expected"]
+        "1 of 1 scenarios ended as expected",
+    ]
 
 
 @pytest.mark.qemu
@@ -64,10 +65,15 @@ def test_the_vendors_flaws_are_shown_beside_the_hardened_device(firmware, tmp_pa
     done = simulate(str(tmp_path), "--scenario", "vendor", "--quiet")
     assert done.exit_code == 0, done.output
     assert [line.split("  ")[0] for line in done.output.splitlines()[-4:]] == [
-        "the vendor's flaw", "the order of versions", "a push without a signature", "4 of 4 scenarios ended as expected"]
+        "the vendor's flaw",
+        "the order of versions",
+        "a push without a signature",
+        "4 of 4 scenarios ended as expected",
+    ]
     assert [re.split(" {2,}", line)[1:] for line in done.output.splitlines()[-3:-1]] == [
         ["OTA_SUCCESS (0) and then app-1.0.10", "OTA_TRANSPORT_VER_FAIL (-4) and then app-1.0.9"],
-        ["OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9", "OTA_SUCCESS (0) and then app-1.1.0"]]
+        ["OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9", "OTA_SUCCESS (0) and then app-1.1.0"],
+    ]
 
 
 @pytest.mark.qemu

@@ -36,12 +36,19 @@ def test_the_whole_story(told):
     assert done.output.splitlines()[-3:] == [
         "ok: first: expected SUCCEEDED and app-1.0.1; seen SUCCEEDED and app-1.0.1",
         "ok: second: expected SUCCEEDED and app-1.0.1; seen SUCCEEDED and app-1.0.1",
-        "ok: keyless: expected FAILED and app-1.0.0; seen FAILED and app-1.0.0"]
+        "ok: keyless: expected FAILED and app-1.0.0; seen FAILED and app-1.0.0",
+    ]
     lines = done.output.splitlines()
-    for line in ("   cloud │ first reports app-1.0.0", "   first │ boot: bank B", "   cloud │ second SUCCEEDED 100",
-                 " keyless │ [E] ota: the upgrade is refused: -12"):
+    for line in (
+        "   cloud │ first reports app-1.0.0",
+        "   first │ boot: bank B",
+        "   cloud │ second SUCCEEDED 100",
+        " keyless │ [E] ota: the upgrade is refused: -12",
+    ):
         assert any(found.startswith(line) for found in lines), line
-    assert lines.index("   cloud │ verify: app-1.0.1 to first") < lines.index("   cloud │ batch: app-1.0.1 to second, keyless")
+    assert lines.index("   cloud │ verify: app-1.0.1 to first") < lines.index(
+        "   cloud │ batch: app-1.0.1 to second, keyless"
+    )
 
 
 @pytest.mark.qemu

@@ -36,8 +36,20 @@ DEFAULT = "default"
 class Both:
     """A cloud, which signs with the firmware's key, with one registered device, which is switched on."""
 
-    def __init__(self, stack, folder, built, context, ca, *, firmware=NETWORK_OLD, secure=False, scheme="https", secret=None,
-                 mcu=False):
+    def __init__(
+        self,
+        stack,
+        folder,
+        built,
+        context,
+        ca,
+        *,
+        firmware=NETWORK_OLD,
+        secure=False,
+        scheme="https",
+        secret=None,
+        mcu=False,
+    ):
         self.built, self.context, self.scheme, self.stack = built, context, scheme, stack
         home.prepare(folder / "云")
         (folder / "云" / home.CA).write_text(ca, encoding="ascii")
@@ -50,9 +62,13 @@ class Both:
         self.client.add_product("demo", secure=secure)
         (identity,) = self.client.add_devices("demo", ["one"])
         self.folder = folder / "设 备"
-        network.prepare(self.folder, built, built.firmware[firmware].payload,
-                        network.Identity(**{**identity, "device_secret": secret or identity["device_secret"]}),
-                        f"mqtts://{HOST}:{self.cloud.config.mqtt_port}")
+        network.prepare(
+            self.folder,
+            built,
+            built.firmware[firmware].payload,
+            network.Identity(**{**identity, "device_secret": secret or identity["device_secret"]}),
+            f"mqtts://{HOST}:{self.cloud.config.mqtt_port}",
+        )
         self.mcu = stack.enter_context(Mcu(Manner.TAKES)) if mcu else None
         self.device = stack.enter_context(network.NetworkDevice(self.folder, self.mcu.port if self.mcu else None))
 
@@ -64,10 +80,14 @@ class Both:
         return self.versions.get(DEFAULT) == NETWORK_OLD
 
     def upload(self, image, version=NETWORK_NEW, **values):
-        return self.client.upload(image, {"product_key": "demo", "version": version, "file": "ota_rtos_ota.bin", **values})["package"]
+        return self.client.upload(
+            image, {"product_key": "demo", "version": version, "file": "ota_rtos_ota.bin", **values}
+        )["package"]
 
     def push(self, image, version=NETWORK_NEW, **values):
-        return self.client.start_job(package=self.upload(image, version, **values), kind="verify", device_names=["one"])["job"]
+        return self.client.start_job(
+            package=self.upload(image, version, **values), kind="verify", device_names=["one"]
+        )["job"]
 
     def forge(self, image, **values):
         """What somebody who has the broker says to the device: an image for it, in the platform's own words."""
@@ -113,6 +133,7 @@ def started(network_built, authority, tmp_path, require_tool):
 @pytest.fixture
 def online(started):
     """``online(**options)``: the same, once the device has reported its version."""
+
     def begin(**options):
         made = started(**options)
         until(made.is_online)
@@ -246,8 +267,19 @@ def test_a_push_without_digestsign_is_refused_by_a_hardened_device_in_cloud_mode
 def test_a_module_is_pushed_installed_and_reported(online, network_built, tmp_path):
     both = online(secure=True)
     (tmp_path / "面板.bin").write_bytes(panel_pack())
-    done = aos_ota(both, "upload", tmp_path / "面板.bin", "--product", "demo", "--module", "panel", "--version", "panel-1.1.0",
-                   "--file-name", "panel.bin")
+    done = aos_ota(
+        both,
+        "upload",
+        tmp_path / "面板.bin",
+        "--product",
+        "demo",
+        "--module",
+        "panel",
+        "--version",
+        "panel-1.1.0",
+        "--file-name",
+        "panel.bin",
+    )
     assert done.exit_code == 0, done.output
     done = aos_ota(both, "push", 1, "--verify-on", "one")
     assert done.exit_code == 0, done.output
@@ -261,8 +293,22 @@ def test_a_module_is_pushed_installed_and_reported(online, network_built, tmp_pa
     assert found["/.ota/panel"] == b"panel-1.1.0"
     both.lose_power()  # it reports the module's version when it starts, too
     (tmp_path / "面板.bin").write_bytes(panel_pack("more.txt"))
-    assert aos_ota(both, "upload", tmp_path / "面板.bin", "--product", "demo", "--module", "panel", "--version", "panel-1.0.9",
-                   "--file-name", "panel.bin").exit_code == 0
+    assert (
+        aos_ota(
+            both,
+            "upload",
+            tmp_path / "面板.bin",
+            "--product",
+            "demo",
+            "--module",
+            "panel",
+            "--version",
+            "panel-1.0.9",
+            "--file-name",
+            "panel.bin",
+        ).exit_code
+        == 0
+    )
     done = aos_ota(both, "push", 2, "--verify-on", "one")
     assert done.exit_code == 1
     assert "status -4" in done.output
@@ -282,11 +328,16 @@ def test_power_fails_while_a_device_gets_its_first_files_of_a_module(online, net
     assert files_of(both.folder, network_built)["/data/panel/layout.json"] == b'{"rows": 4}'
 
 
-@pytest.mark.parametrize("secure, image", [(False, panel_pack()), (True, panel_pack("../js/app.bin"))], ids=["unsigned", "escaping"])
+@pytest.mark.parametrize(
+    "secure, image", [(False, panel_pack()), (True, panel_pack("../js/app.bin"))], ids=["unsigned", "escaping"]
+)
 def test_a_module_that_is_refused_changes_no_file(online, network_built, secure, image):
     both = online(secure=secure)
     task = both.ended(both.push(image, "panel-1.1.0", module="panel"))
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", *((-4, "status -15") if secure else (-3, "status -12")))
+    assert (task["state"], task["step"], task["desc"]) == (
+        "FAILED",
+        *((-4, "status -15") if secure else (-3, "status -12")),
+    )
     assert both.versions == {DEFAULT: NETWORK_OLD}
     assert files_of(both.folder, network_built) == {}
 
@@ -295,7 +346,9 @@ def test_a_module_that_is_refused_changes_no_file(online, network_built, secure,
 def test_links_of_every_kind_and_the_device_goes_on_where_it_was_cut_off(online, network_built, link):
     both = online(secure=True)
     image = panel_pack()
-    seed = next(seed for seed in range(1000) if (fate_of(replace(LINKS[link], seed=seed), 0, len(image)).cut_after or 0) > 3000)
+    seed = next(
+        seed for seed in range(1000) if (fate_of(replace(LINKS[link], seed=seed), 0, len(image)).cut_after or 0) > 3000
+    )
     both.client.set_faults(link=link, seed=seed)
     assert both.ended(both.push(image, "panel-1.1.0", module="panel"))["state"] == "SUCCEEDED"
     cut = re.search(r"cut off at (\d+) of (\d+) bytes: going on from there", both.device.log)

@@ -209,10 +209,7 @@ def _octal(value: bytes) -> str:
 
 
 def store(**values: bytes) -> str:
-    rows = (
-        f'{{ "hal_devinfo_{key}", "{_octal(value)}", {len(value)} }}'
-        for key, value in values.items()
-    )
+    rows = (f'{{ "hal_devinfo_{key}", "{_octal(value)}", {len(value)} }}' for key, value in values.items())
     return KV_STORE % ", ".join(rows)
 
 

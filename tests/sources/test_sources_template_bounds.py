@@ -21,7 +21,9 @@ FULL = "it makes more than 64 MiB, or goes round without end"
 
 def render(text: str, **others: str) -> str:
     names = {"otaappdemo.c.j2": text, **{f"{name}.j2": other for name, other in others.items()}}
-    return render_app(KV, templates={name: Template(body, f"s/templates/{name}") for name, body in names.items()}).decode()
+    return render_app(
+        KV, templates={name: Template(body, f"s/templates/{name}") for name, body in names.items()}
+    ).decode()
 
 
 LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
@@ -29,20 +31,35 @@ GROWS = "{% set n = namespace(s='x') %}{% for a in range(60) %}{% set n.s = GROW
 ENDLESS = {
     "range": ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
     "loops in loops": (LOOPS, FULL),
-    "loops over text": ("{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}{% for c in 'x' * 9999 %}a{% endfor %}{% endfor %}{% endfor %}", FULL),
-    "macros that double": ("{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}", FULL),
-    "a loop that calls itself": ("{% for a in range(9) recursive %}{{ loop(range(9)) }}{% endfor %}", "loops that call themselves"),
+    "loops over text": (
+        "{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}{% for c in 'x' * 9999 %}a{% endfor %}{% endfor %}{% endfor %}",
+        FULL,
+    ),
+    "macros that double": (
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+        FULL,
+    ),
+    "a loop that calls itself": (
+        "{% for a in range(9) recursive %}{{ loop(range(9)) }}{% endfor %}",
+        "loops that call themselves",
+    ),
     "times": ("{{ 'x' * 10**9 }}", FULL),
     "times, the other way": ("{{ 10**9 * 'x' }}", FULL),
     "a list": ("{% set a = [0] * 10**9 %}", FULL),
     "doubled by ~": (GROWS.replace("GROW", "n.s ~ n.s"), FULL),
     "doubled by +": (GROWS.replace("GROW", "n.s + n.s"), FULL),
-    "doubled by a block": ("{% set n = namespace(s='x') %}{% for a in range(60) %}{% set t %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = t %}{% endfor %}", FULL),
+    "doubled by a block": (
+        "{% set n = namespace(s='x') %}{% for a in range(60) %}{% set t %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = t %}{% endfor %}",
+        FULL,
+    ),
     "doubled by join": (GROWS.replace("GROW", "[n.s, n.s] | join"), FULL),
     "doubled by format": (GROWS.replace("GROW", "'%s%s' % (n.s, n.s)"), FULL),
     "doubled by the filter": (GROWS.replace("GROW", "'%s%s' | format(n.s, n.s)"), FULL),
     "doubled by replace": (GROWS.replace("GROW", "n.s | replace('x', 'xx')"), FULL),
-    "kept slices": ("{% set s = 'x' * 8000000 %}{% set n = namespace(l=[]) %}{% for i in range(9999) %}{% set n.l = n.l + [s[1:]] %}{% endfor %}", FULL),
+    "kept slices": (
+        "{% set s = 'x' * 8000000 %}{% set n = namespace(l=[]) %}{% for i in range(9999) %}{% set n.l = n.l + [s[1:]] %}{% endfor %}",
+        FULL,
+    ),
     "shown again and again": ("{% set s = 'x' * 1000000 %}" + "{{ s }}" * 100, FULL),
     "put together at once": ("{% set s = 'x' * 1000000 %}{{ " + " ~ ".join("s" * 100) + " }}", FULL),
     "mapped": ("{% set s = 'x' * 1000000 %}{{ range(9999) | map('replace', '1', s) | list | length }}", FULL),
@@ -55,7 +72,10 @@ ENDLESS = {
     "replace": ("{{ 'x'.replace('', 'y') }}", "the method replace is not for templates"),
     "format": ("{{ '{:1000000000}'.format(1) }}", "the method format is not for templates"),
     "power": ("{{ 9**9999 }}", "a number of more than 4096 bits"),
-    "product": ("{% set n = namespace(i=9) %}{% for a in range(60) %}{% set n.i = n.i * n.i %}{% endfor %}", "a number of more than 4096 bits"),
+    "product": (
+        "{% set n = namespace(i=9) %}{% for a in range(60) %}{% set n.i = n.i * n.i %}{% endfor %}",
+        "a number of more than 4096 bits",
+    ),
     "digits": ("{{ ('9' * 1000000) | int }}", "a number of more than 100 characters"),
     "nonsense text": ("{{ lipsum(n=10**6) }}", "'lipsum' is undefined"),
 }
@@ -86,8 +106,11 @@ def test_none_of_them_takes_much_memory() -> None:
         "for name in t.ENDLESS:\n"
         "    t.test_what_has_no_end(name)\n"
         # Not ru_maxrss: that begins with what the process had that started this one.
-        "print(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1])\n")
-    done = subprocess.run([sys.executable, "-c", script, os.path.dirname(__file__)], capture_output=True, text=True, check=True)
+        "print(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, os.path.dirname(__file__)], capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) < 400 << 10  # KiB
 
 
@@ -129,8 +152,28 @@ def test_what_templates_do_is_done() -> None:
 {{ 2 ** 10 + 3 * 4 }} {{ "ab" * 2 }} {{ "a-b" | replace("-", "_") }} {{ "0x10" | int(base=16) }} {{ version[:3] }}
 """
     assert render(text).split("\n", 1)[1].split() == [
-        "#define", "A0", "00", "#define", "A1", "01", "#define", "A2", "02", "3", "1,", "3", "['b']", "x", "y", "app-1.2.3-7",
-        "1036", "abab", "a_b", "16", "app"]
+        "#define",
+        "A0",
+        "00",
+        "#define",
+        "A1",
+        "01",
+        "#define",
+        "A2",
+        "02",
+        "3",
+        "1,",
+        "3",
+        "['b']",
+        "x",
+        "y",
+        "app-1.2.3-7",
+        "1036",
+        "abab",
+        "a_b",
+        "16",
+        "app",
+    ]
 
 
 # --- the folder they are read from

@@ -42,7 +42,7 @@ class Board:
 
     def partition(self, letter):
         start, size = self.banks[letter]
-        return bytes(self.flash[start:start + size])
+        return bytes(self.flash[start : start + size])
 
     def run(self, now):
         while True:
@@ -137,7 +137,7 @@ class Board:
         room = 0
         for start, size in self.banks.values():
             if start <= address <= start + size:  # the end counts too: at a common border it erases both
-                self.flash[start:start + size] = b"\xff" * size
+                self.flash[start : start + size] = b"\xff" * size
                 room = size
         if not room:
             self._say(f"\r\naddr 0x{address:x} is err \n")
@@ -178,7 +178,11 @@ class Board:
                 continue
             raw = yield from self._bytes({1: 132, 2: 1028}[byte], 1.0)
             fields = raw[2:-2].split(b"\0")
-            sound = len(raw) in (132, 1028) and raw[:2] == b"\x00\xff" and crc16(raw[2:-2]) == int.from_bytes(raw[-2:], "big")
+            sound = (
+                len(raw) in (132, 1028)
+                and raw[:2] == b"\x00\xff"
+                and crc16(raw[2:-2]) == int.from_bytes(raw[-2:], "big")
+            )
             if not sound or not fields[0] or not re.match(rb"[1-9]", fields[1]):
                 self.outbox += b"\x06"
                 yield from self._sleep(0.2)
@@ -199,9 +203,13 @@ class Board:
                 if state == "data" and byte in (1, 2):
                     size = {1: 128, 2: 1024}[byte]
                     raw = yield from self._bytes(size + 4, 1.0)
-                    if len(raw) == size + 4 and raw[0] + raw[1] == 255 and crc16(raw[2:-2]) == int.from_bytes(raw[-2:], "big"):
+                    if (
+                        len(raw) == size + 4
+                        and raw[0] + raw[1] == 255
+                        and crc16(raw[2:-2]) == int.from_bytes(raw[-2:], "big")
+                    ):
                         keep = max(0, min(size, address + length - position))
-                        self.flash[position:position + keep] = raw[2:2 + keep]
+                        self.flash[position : position + keep] = raw[2 : 2 + keep]
                         position += size
                         yield from self._sleep(0.002)
                         self.outbox += b"\x06"

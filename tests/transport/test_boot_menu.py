@@ -63,13 +63,14 @@ def test_bank_switch_and_reboot():
     assert board.resets == 2
 
 
-@pytest.mark.parametrize("board, address", [
-    (Board(ab=False), None), (Board(announces=False), 0xA000), (Board(), 0xB000), (Board(bank_size=0xCB000), 0xCD000),
-])
+@pytest.mark.parametrize(
+    "board, address",
+    [(Board(ab=False), None), (Board(announces=False), 0xA000), (Board(), 0xB000), (Board(bank_size=0xCB000), 0xCD000)],
+)
 def test_other_boards_and_explicit_addresses(board, address):
     line = entered(board)
     written = write(line, "f", DATA, address=address)
-    assert board.flash[written.address:written.address + len(DATA)] == DATA
+    assert board.flash[written.address : written.address + len(DATA)] == DATA
 
 
 def test_the_menu_is_found_from_anywhere():
@@ -83,13 +84,23 @@ def test_the_menu_is_found_from_anywhere():
     assert board.resets == 1
 
 
-@pytest.mark.parametrize("call, message, remedy", [
-    (lambda line: write(line, "f", DATA, address=0x20000),
-     "0x20000 is in none of the board's firmware partitions: A 0x1000 to 0x9000, B 0xa000 to 0x12000", "--address"),
-    (lambda line: write(line, "f", bytes(0x8001)), "the file has 32769 bytes; at 0xa000 there is room for 32768", "ota_rtos.bin"),
-    (lambda line: write(line, "f", DATA, address=0x11FFF), "at 0x11fff there is room for 1", "ota_rtos.bin"),
-    (lambda line: write(line, "f", b""), "the file is empty", "another file"),
-])
+@pytest.mark.parametrize(
+    "call, message, remedy",
+    [
+        (
+            lambda line: write(line, "f", DATA, address=0x20000),
+            "0x20000 is in none of the board's firmware partitions: A 0x1000 to 0x9000, B 0xa000 to 0x12000",
+            "--address",
+        ),
+        (
+            lambda line: write(line, "f", bytes(0x8001)),
+            "the file has 32769 bytes; at 0xa000 there is room for 32768",
+            "ota_rtos.bin",
+        ),
+        (lambda line: write(line, "f", DATA, address=0x11FFF), "at 0x11fff there is room for 1", "ota_rtos.bin"),
+        (lambda line: write(line, "f", b""), "the file is empty", "another file"),
+    ],
+)
 def test_refused_before_anything_is_erased(call, message, remedy):
     board = Board()
     line = entered(board)
@@ -129,7 +140,8 @@ def test_a_silent_board_is_a_clear_error():
         boot_menu.enter(line, seconds=5)
     assert str(caught.value) == (
         "the board did not show its boot menu within 5 s\n"
-        "  fix: reset the board while this command waits, and check the port and its --baud")
+        "  fix: reset the board while this command waits, and check the port and its --baud"
+    )
     assert 5 <= line.now() - start < 8
 
 
@@ -140,8 +152,9 @@ class Once:
         self.place, self.count, self.seen = place, count, 0
 
     def __call__(self, data):
-        kept = bytes(byte for index, byte in enumerate(data, self.seen)
-                     if not self.place <= index < self.place + self.count)
+        kept = bytes(
+            byte for index, byte in enumerate(data, self.seen) if not self.place <= index < self.place + self.count
+        )
         self.seen += len(data)
         return kept
 
@@ -151,12 +164,15 @@ def test_a_lost_answer_is_never_answered_by_the_same_block_again():
     board = Board()
     line = entered(board)
     line._from = lambda data, lose=[3]: (
-        b"" if data == b"\x06" and board.sessions == 1 and (lose.append(lose.pop() - 1) or lose[0] == 0) else data)
+        b"" if data == b"\x06" and board.sessions == 1 and (lose.append(lose.pop() - 1) or lose[0] == 0) else data
+    )
     told = []
     written = write(line, "f", DATA, tell=told.append)
     assert (written.attempts, board.sessions) == (2, 2)
     assert board.partition("B")[:5000] == DATA
-    assert told == ["no answer came while waiting for the answer to a block, after 1024 of 5000 bytes; starting again (2 of 5)"]
+    assert told == [
+        "no answer came while waiting for the answer to a block, after 1024 of 5000 bytes; starting again (2 of 5)"
+    ]
 
 
 @pytest.mark.parametrize("place", [0, 3, 10, 20, 140, 141, 145, 600, 1170, 1180, 3000, 6300])
@@ -166,7 +182,7 @@ def test_lost_bytes_on_the_way_there(place, count):
     line = entered(board)
     line._to = Once(place, count)
     written = write(line, "f", DATA)
-    assert board.flash[written.address:written.address + 5000] == DATA
+    assert board.flash[written.address : written.address + 5000] == DATA
 
 
 @pytest.mark.parametrize("place", range(0, 420, 7))
@@ -175,7 +191,7 @@ def test_lost_bytes_on_the_way_back(place):
     line = entered(board)
     line._from = Once(place)
     written = write(line, "f", DATA)
-    assert board.flash[written.address:written.address + 5000] == DATA
+    assert board.flash[written.address : written.address + 5000] == DATA
 
 
 @pytest.mark.parametrize("rate, least", [(0.00002, 48), (0.0001, 42), (0.0005, 3), (0.002, 0)])
@@ -192,7 +208,7 @@ def test_success_means_that_the_flash_is_right(rate, least):
             assert error.remedy
         else:
             successes += 1
-            assert board.flash[written.address:written.address + 5000] == DATA
+            assert board.flash[written.address : written.address + 5000] == DATA
             assert line._to.done + line._from.done or written.attempts == 1
     assert successes >= least
 

@@ -106,7 +106,10 @@ def test_what_sb_sends_we_receive(lrzsz, line, other_program, tmp_path, options)
     with other_program("sb", "-b", *options, "a.bin", "b.bin") as other:
         report = json.loads(run(receive_verb.command, "--port", line[1], "-d", tmp_path / "got", "--json"))
         assert other.wait(HANGS) == 0, other.stderr.read()
-    assert report["files"] == [{"name": "a.bin", "size": 70_001, "exact": True}, {"name": "b.bin", "size": 6, "exact": True}]
+    assert report["files"] == [
+        {"name": "a.bin", "size": 70_001, "exact": True},
+        {"name": "b.bin", "size": 6, "exact": True},
+    ]
     assert (tmp_path / "got" / "a.bin").read_bytes() == DATA
     assert (tmp_path / "got" / "b.bin").read_bytes() == b"second"
 
@@ -151,7 +154,7 @@ class LiveBoard(threading.Thread):
                 time.sleep(0.001)
             self.board.run(now)
             if self.board.outbox:
-                self.board.outbox = self.board.outbox[os.write(self.master, self.board.outbox):]
+                self.board.outbox = self.board.outbox[os.write(self.master, self.board.outbox) :]
 
 
 @pytest.fixture
@@ -166,8 +169,17 @@ def test_send_writes_a_boards_flash(line, live_board, tmp_path):
     image = tmp_path / "ota_rtos.bin"
     image.write_bytes(DATA[:20_000])
     live_board.start()
-    report = json.loads(run(send_verb.command, "--port", line[1], "--switch", "--reboot", "--json", "--address", "0xa000", image))
-    assert report == {"file": str(image), "size": 20_000, "address": "0xa000", "attempts": 1, "confirmed": True, "boots": "B"}
+    report = json.loads(
+        run(send_verb.command, "--port", line[1], "--switch", "--reboot", "--json", "--address", "0xa000", image)
+    )
+    assert report == {
+        "file": str(image),
+        "size": 20_000,
+        "address": "0xa000",
+        "attempts": 1,
+        "confirmed": True,
+        "boots": "B",
+    }
     assert live_board.board.partition("B")[:20_000] == DATA[:20_000]
     assert (live_board.board.active, live_board.board.sessions) == ("B", 1)
 
@@ -182,7 +194,9 @@ def test_send_refuses_what_no_board_boots(tmp_path, content, kind):
 
 def test_a_port_that_is_not_there(tmp_path):
     (tmp_path / "f").write_bytes(b"x")
-    with pytest.raises(TransferError, match=f"cannot open the port {re.escape(str(tmp_path / 'no port'))}: No such file or directory") as caught:
+    with pytest.raises(
+        TransferError, match=f"cannot open the port {re.escape(str(tmp_path / 'no port'))}: No such file or directory"
+    ) as caught:
         run(send_verb.command, "--port", tmp_path / "no port", tmp_path / "f")
     assert "dialout" in caught.value.remedy
     assert CliRunner().invoke(send_verb.command, ["--plain", "--switch", "--port", "x", "f"]).exit_code == 2

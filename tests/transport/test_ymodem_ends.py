@@ -38,18 +38,24 @@ def test_blocks_are_as_written_by_hand(number, data):
     assert not is_sound(raw[:-1] + bytes((raw[-1] ^ 1,)))
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30),
-       st.one_of(st.none(), st.integers(0, 2**32)))
+@given(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30),
+    st.one_of(st.none(), st.integers(0, 2**32)),
+)
 def test_announcement_round_trip(name, size):
     raw = announcement(Announced(name, size))
     assert read_announcement(raw[3:-2]) == Announced(name, size)
     assert raw == header(name.encode() + b"\0" + (b"" if size is None else str(size).encode()) + b"\0")
 
 
-@pytest.mark.parametrize("name, message", [
-    ("", "the name '' cannot be sent"), ("a\0b", r"the name 'a\x00b' cannot be sent"),
-    ("n" * 124, "too long for Ymodem's first block of 128 bytes"),
-])
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("", "the name '' cannot be sent"),
+        ("a\0b", r"the name 'a\x00b' cannot be sent"),
+        ("n" * 124, "too long for Ymodem's first block of 128 bytes"),
+    ],
+)
 def test_names_that_cannot_be_announced(name, message):
     with pytest.raises(FormatError) as caught:
         Sender(name, bytes(100))
@@ -58,7 +64,9 @@ def test_names_that_cannot_be_announced(name, message):
 
 
 def test_lrzsz_announces_more_than_a_size():
-    assert read_announcement(b"f.bin\x0012345 14663212351 100644 0 1 0\0".ljust(128, b"\0")) == Announced("f.bin", 12345)
+    assert read_announcement(b"f.bin\x0012345 14663212351 100644 0 1 0\0".ljust(128, b"\0")) == Announced(
+        "f.bin", 12345
+    )
     assert read_announcement(bytes(128)) is None
     assert read_announcement(bytes(127) + b"\x01") is None
 
@@ -135,8 +143,20 @@ def test_the_senders_whole_conversation():
     sender = Sender("f", DATA)
     out = fed(sender, b"noise", C, ACK, C, ACK, NAK, ACK, ACK, NAK, ACK, C, ACK)
     last = DATA[2048:].ljust(1024, b"\x1a")
-    assert out == [b"", header(b"f\x003000\0"), b"", by_hand(1, DATA[:1024]), by_hand(2, DATA[1024:2048]),
-                   by_hand(2, DATA[1024:2048]), by_hand(3, last), EOT, EOT, b"", GOODBYE, b""]
+    assert out == [
+        b"",
+        header(b"f\x003000\0"),
+        b"",
+        by_hand(1, DATA[:1024]),
+        by_hand(2, DATA[1024:2048]),
+        by_hand(2, DATA[1024:2048]),
+        by_hand(3, last),
+        EOT,
+        EOT,
+        b"",
+        GOODBYE,
+        b"",
+    ]
     assert sender.done
     assert sender.feed(b"\r\nthanks") == b""
     assert sender.leftover == b"\r\nthanks"
@@ -197,8 +217,24 @@ def test_the_receivers_whole_conversation():
     receiver = Receiver()
     assert receiver.start() == C
     one, two = by_hand(1, DATA[:1024]), by_hand(2, DATA[1024:2048])
-    out = fed(receiver, header(b"a\x001100 7 8\0"), header(b"a\x001100\0"), one, one, two[:500], two[500:], EOT, EOT,
-              EOT, header(b"b\0"), by_hand(1, bytes(128)), EOT, EOT, GOODBYE, GOODBYE)
+    out = fed(
+        receiver,
+        header(b"a\x001100 7 8\0"),
+        header(b"a\x001100\0"),
+        one,
+        one,
+        two[:500],
+        two[500:],
+        EOT,
+        EOT,
+        EOT,
+        header(b"b\0"),
+        by_hand(1, bytes(128)),
+        EOT,
+        EOT,
+        GOODBYE,
+        GOODBYE,
+    )
     assert out == [ACK + C, ACK + C, ACK, ACK, b"", ACK, NAK, ACK + C, ACK + C, ACK + C, ACK, NAK, ACK + C, ACK, ACK]
     assert receiver.files == [Received("a", DATA[:1100]), Received("b", bytes(128), exact=False)]
     assert receiver.done
@@ -218,14 +254,17 @@ def test_damage_is_asked_for_again_when_the_line_is_quiet():
     assert receiver.files[0].data == DATA[:1024]
 
 
-@pytest.mark.parametrize("pieces, message", [
-    ([header(b"a\x005000\0"), by_hand(2, bytes(1024))], "block 2 came where 1 was expected"),
-    ([header(b"a\x0010\0"), by_hand(1, bytes(128)), by_hand(2, bytes(128))], "more bytes of 'a' than it announced"),
-    ([header(b"a\x005000\0"), by_hand(1, bytes(1024)), EOT, EOT], "'a' ended after 1024 of 5000 bytes"),
-    ([header(b"a\0" + str(FILE_MAX + 1).encode())], "'a' has 67108865 bytes; at most 67108864 are taken"),
-    ([CAN + CAN], "the sender gave up"),
-    ([bytes(1000)] * 66, "the line carries bytes, but no Ymodem"),
-])
+@pytest.mark.parametrize(
+    "pieces, message",
+    [
+        ([header(b"a\x005000\0"), by_hand(2, bytes(1024))], "block 2 came where 1 was expected"),
+        ([header(b"a\x0010\0"), by_hand(1, bytes(128)), by_hand(2, bytes(128))], "more bytes of 'a' than it announced"),
+        ([header(b"a\x005000\0"), by_hand(1, bytes(1024)), EOT, EOT], "'a' ended after 1024 of 5000 bytes"),
+        ([header(b"a\0" + str(FILE_MAX + 1).encode())], "'a' has 67108865 bytes; at most 67108864 are taken"),
+        ([CAN + CAN], "the sender gave up"),
+        ([bytes(1000)] * 66, "the line carries bytes, but no Ymodem"),
+    ],
+)
 def test_bad_senders(pieces, message):
     receiver = Receiver()
     with pytest.raises(OtaError, match=message) as caught:
@@ -241,9 +280,29 @@ def test_a_sender_that_stays_away():
 
 
 @settings(max_examples=300)
-@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(
-    [ACK, NAK, EOT, CAN, C, header(b"a\x00999\0"), by_hand(1, bytes(1024)), by_hand(0, bytes(1024)), GOODBYE, None])), max_size=25),
-    st.sampled_from(["receiver", "sender", "careful"]))
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [
+                    ACK,
+                    NAK,
+                    EOT,
+                    CAN,
+                    C,
+                    header(b"a\x00999\0"),
+                    by_hand(1, bytes(1024)),
+                    by_hand(0, bytes(1024)),
+                    GOODBYE,
+                    None,
+                ]
+            ),
+        ),
+        max_size=25,
+    ),
+    st.sampled_from(["receiver", "sender", "careful"]),
+)
 def test_any_input_is_survived(pieces, which):
     end = Receiver() if which == "receiver" else Sender("f", DATA, resend=which == "sender")
     try:
@@ -292,8 +351,10 @@ def test_sessions_over_a_line():
 
 
 def test_an_interrupted_end_tells_the_other():
-    for run, answers in ((lambda line: send(line, Sender("f", b"x"), print), [KeyboardInterrupt]),
-                         (lambda line: receive(line, Receiver(), print), [KeyboardInterrupt])):
+    for run, answers in (
+        (lambda line: send(line, Sender("f", b"x"), print), [KeyboardInterrupt]),
+        (lambda line: receive(line, Receiver(), print), [KeyboardInterrupt]),
+    ):
         line = Script(answers)
         with pytest.raises(KeyboardInterrupt):
             run(line)

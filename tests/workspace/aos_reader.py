@@ -32,6 +32,7 @@ def read(tools, task):
         try:
             package.set_specified_board("")
             from aostools.subcmds.make import Make
+
             Make.saveSolutionAndBoardParams(None, yoc.Configure().yoc_path, task["board"])
         except BaseException as trouble:
             return {"not rewritten": f"{type(trouble).__name__}: {trouble}"}
@@ -65,11 +66,15 @@ def described(read_in):
     return {
         "components": [component.name for component in read_in.components],
         "types": {component.name: component.type for component in read_in.components},
-        "depends": {component.name: sorted({str(name) for one in component.depends for name in one})
-                    for component in read_in.components},
+        "depends": {
+            component.name: sorted({str(name) for one in component.depends for name in one})
+            for component in read_in.components
+        },
         "defines": {name: repr(value) for name, value in read_in.org_defines.items()},
-        "def_config": {component.name: {name: repr(value) for name, value in component.defconfig.items()}
-                       for component in read_in.components},
+        "def_config": {
+            component.name: {name: repr(value) for name, value in component.defconfig.items()}
+            for component in read_in.components
+        },
         "waiting": [component.name for component in read_in.cond_components],
         "board": read_in.board_component.name if read_in.board_component else None,
         "chip": read_in.chip_component.name if read_in.chip_component else None,

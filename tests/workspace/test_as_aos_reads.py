@@ -29,12 +29,22 @@ READER = Path(__file__).with_name("aos_reader.py")
 @pytest.fixture(scope="module")
 def aos_reads(aos):
     """``read(folder, board, arguments)``: what aos-tools makes of a solution, in one process for all examples."""
-    with subprocess.Popen([aos.with_name("python"), READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, encoding="utf-8") as process:
+    with subprocess.Popen(
+        [aos.with_name("python"), READER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+
         def read(folder, board="", arguments=()):
-            process.stdin.write(json.dumps({"folder": str(folder), "board": board, "arguments": list(arguments)}) + "\n")
+            process.stdin.write(
+                json.dumps({"folder": str(folder), "board": board, "arguments": list(arguments)}) + "\n"
+            )
             process.stdin.flush()
             return json.loads(process.stdout.readline())
+
         yield read
         process.stdin.close()
 
@@ -62,7 +72,13 @@ def ours(view, arguments):
 
 
 # Not shrunk: that takes minutes, and an example is small enough to be read.
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(workspaces())
 def test_as_aos_tools_reads_it(aos_reads, tmp_path_factory, workspace):
     files, board, arguments = workspace
@@ -76,11 +92,15 @@ def test_as_aos_tools_reads_it(aos_reads, tmp_path_factory, workspace):
 def test_board_that_only_another_component_depends_on(aos_reads, tmp_path):
     """Found by a run of the test above."""
     hardware = "hw_info:\n  cpu_name: cortex-m4\n  arch_name: arm\n  ld_script: a.ld\n"
-    files = {".aos": "", "solutions/s/package.yaml": "name: s\nversion: v1\ndescription: x\ntype: solution\nsolution:\n  board_name: b1\n"
-             "depends:\n- ca: v1\n", "components/ca/package.yaml": "name: ca\nversion: v1\ndescription: x\ntype: common\ndepends:\n- b1: v1\n",
-             "hardware/board/b1/package.yaml": "name: b1\nversion: v1\ndescription: x\ntype: board\ndepends: [{k1: v1}]\n"
-             "hw_info:\n  chip_name: k1\n",
-             "hardware/chip/k1/package.yaml": f"name: k1\nversion: v1\ndescription: x\ntype: chip\n{hardware}"}
+    files = {
+        ".aos": "",
+        "solutions/s/package.yaml": "name: s\nversion: v1\ndescription: x\ntype: solution\nsolution:\n  board_name: b1\n"
+        "depends:\n- ca: v1\n",
+        "components/ca/package.yaml": "name: ca\nversion: v1\ndescription: x\ntype: common\ndepends:\n- b1: v1\n",
+        "hardware/board/b1/package.yaml": "name: b1\nversion: v1\ndescription: x\ntype: board\ndepends: [{k1: v1}]\n"
+        "hw_info:\n  chip_name: k1\n",
+        "hardware/chip/k1/package.yaml": f"name: k1\nversion: v1\ndescription: x\ntype: chip\n{hardware}",
+    }
     folder = write(tmp_path, files)
     assert "fails" in aos_reads(folder, "", [])
     with pytest.raises(OtaError, match="does not depend on its board b1"):
@@ -92,20 +112,48 @@ def as_in_a_build(view, theirs, arguments):
     symbols = load_schema().symbols
     packages = {package.name: package for package in view.components}
     paths = {Path(path).name: path for path in find_components(view.root).values()}
-    members = [_member(SimpleNamespace(
-        name=name, type=packages[name].type, path=packages[name].path,
-        defconfig={raw.name: raw.value for raw in packages[name].def_config}), True, symbols) for name in theirs["components"]]
+    members = [
+        _member(
+            SimpleNamespace(
+                name=name,
+                type=packages[name].type,
+                path=packages[name].path,
+                defconfig={raw.name: raw.value for raw in packages[name].def_config},
+            ),
+            True,
+            symbols,
+        )
+        for name in theirs["components"]
+    ]
     for name, path in paths.items():
         if name in theirs["waiting"] and name not in packages:
             package = load_package(Path(path))
-            members.append(_member(SimpleNamespace(
-                name=name, type=package.type, path=path, defconfig={raw.name: raw.value for raw in package.def_config}), False, symbols))
+            members.append(
+                _member(
+                    SimpleNamespace(
+                        name=name,
+                        type=package.type,
+                        path=path,
+                        defconfig={raw.name: raw.value for raw in package.def_config},
+                    ),
+                    False,
+                    symbols,
+                )
+            )
     built = read_members(members, view.solution.name, read_command_line(arguments), symbols)
-    assert ([[raw for raw in layer if raw.name in symbols] for layer in built.layers if any(raw.name in symbols for raw in layer)]
-            == [[raw for raw in layer if raw.name in symbols] for layer in view.layers if any(raw.name in symbols for raw in layer)])
+    assert [
+        [raw for raw in layer if raw.name in symbols]
+        for layer in built.layers
+        if any(raw.name in symbols for raw in layer)
+    ] == [
+        [raw for raw in layer if raw.name in symbols]
+        for layer in view.layers
+        if any(raw.name in symbols for raw in layer)
+    ]
     assert built.notices == view.notices
     assert {name for name in built.foreign if name.startswith("OTA_")} == {
-        name for name in view.known_foreign if name.startswith("OTA_")}
+        name for name in view.known_foreign if name.startswith("OTA_")
+    }
 
 
 def compare(aos_reads, folder, board, arguments):

@@ -33,19 +33,22 @@ def test_fields_may_be_missing():
     assert parse_chip(HEAD + "payload: {}\n", "newchip.yaml").may_change == 0
 
 
-@pytest.mark.parametrize("text, problem", [
-    ("", "c.yaml:1: a chip's description is a mapping"),
-    ("- a\n", "c.yaml:1: a chip's description is a mapping"),
-    ("payload: {}\n", "c.yaml:1: this is no description of a chip"),
-    ("schema: aos-ota-chip/2\n", "c.yaml:1:9: this is no description of a chip"),
-    (HEAD + "payload: 4\n", "c.yaml:2:10: payload: a mapping belongs here"),
-    (HEAD + "payload:\n  may_chnage: 4\n", "c.yaml:3:15: may_chnage: a chip's description has no such field"),
-    (HEAD + "other: 4\n", "c.yaml:2:8: other: a chip's description has no such field"),
-    (HEAD + "payload:\n  may_change: -1\n", "c.yaml:3:15: may_change: '-1' is not a number of bytes from 0"),
-    (HEAD + "payload:\n  may_change: yes\n", "c.yaml:3:15: may_change: 'yes' is not a number of bytes"),
-    (HEAD + "payload:\n  may_change: 0x200000\n", "c.yaml:3:15: may_change: '0x200000' is not a number of bytes"),
-    (HEAD + "payload: [\n", "c.yaml:3:1: this is not YAML"),
-])
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("", "c.yaml:1: a chip's description is a mapping"),
+        ("- a\n", "c.yaml:1: a chip's description is a mapping"),
+        ("payload: {}\n", "c.yaml:1: this is no description of a chip"),
+        ("schema: aos-ota-chip/2\n", "c.yaml:1:9: this is no description of a chip"),
+        (HEAD + "payload: 4\n", "c.yaml:2:10: payload: a mapping belongs here"),
+        (HEAD + "payload:\n  may_chnage: 4\n", "c.yaml:3:15: may_chnage: a chip's description has no such field"),
+        (HEAD + "other: 4\n", "c.yaml:2:8: other: a chip's description has no such field"),
+        (HEAD + "payload:\n  may_change: -1\n", "c.yaml:3:15: may_change: '-1' is not a number of bytes from 0"),
+        (HEAD + "payload:\n  may_change: yes\n", "c.yaml:3:15: may_change: 'yes' is not a number of bytes"),
+        (HEAD + "payload:\n  may_change: 0x200000\n", "c.yaml:3:15: may_change: '0x200000' is not a number of bytes"),
+        (HEAD + "payload: [\n", "c.yaml:3:1: this is not YAML"),
+    ],
+)
 def test_refused(text, problem):
     with pytest.raises(WorkspaceError) as caught:
         parse_chip(text, "c.yaml")

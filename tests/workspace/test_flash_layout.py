@@ -23,8 +23,10 @@ const hal_logic_partition_t hal_partitions[] = {
 
 
 def test_the_boards_table():
-    assert read_layout(TABLE, "p.c") == [("HAL_PARTITION_BOOTLOADER", 0, 0x10000, Place("p.c", 2)),
-                                         ("HAL_PARTITION_APPLICATION", 0x2A000, 0x578000, Place("p.c", 4))]
+    assert read_layout(TABLE, "p.c") == [
+        ("HAL_PARTITION_BOOTLOADER", 0, 0x10000, Place("p.c", 2)),
+        ("HAL_PARTITION_APPLICATION", 0x2A000, 0x578000, Place("p.c", 4)),
+    ]
 
 
 def test_the_flashers_list():
@@ -38,8 +40,30 @@ def test_files_that_say_nothing(text, file):
         read_layout(text, file)
 
 
-@given(st.lists(st.sampled_from(["[A] = {", ".partition_start_addr = ", ".partition_length = ", "0x10", "0", ",", "}", "FILE_LIST: ", "- X: {ADDR: 1, ",
-                                 "SIZE: 2}", "\n", "9" * 30, "/*", "true"]), max_size=15).map("".join), st.sampled_from(["p.c", "f.yaml"]))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "[A] = {",
+                ".partition_start_addr = ",
+                ".partition_length = ",
+                "0x10",
+                "0",
+                ",",
+                "}",
+                "FILE_LIST: ",
+                "- X: {ADDR: 1, ",
+                "SIZE: 2}",
+                "\n",
+                "9" * 30,
+                "/*",
+                "true",
+            ]
+        ),
+        max_size=15,
+    ).map("".join),
+    st.sampled_from(["p.c", "f.yaml"]),
+)
 def test_any_text(text, file):
     try:
         rows = read_layout(text, file)

@@ -65,7 +65,9 @@ def test_fields():
     assert package.depends[1].place == Place(FILE, 8, 5)
     assert package.depends[2].place == Place(FILE, 9, 5)
     assert package.hardware == Hardware(
-        chip_name="haas1000", toolchain_prefix="arm-none-eabi", toolchain_path="/usr",
+        chip_name="haas1000",
+        toolchain_prefix="arm-none-eabi",
+        toolchain_path="/usr",
         cpus={"cpu0": {"cpu_name": "cortex-m4"}},
         values={"chip_name": "haas1000", "toolchain_prefix": "arm-none-eabi", "toolchain_path": "/usr"},
     ), "the last hardware section replaces the earlier one whole"
@@ -76,33 +78,53 @@ def test_fields():
     assert set(package.condition_names) == {"WITH_LWIP", "NO_NET", "ESP_PLATFORM"}
 
 
-@pytest.mark.parametrize("text, conditions", [
-    ("master", None), ("master ? <A>", ("A",)), ("? <A,!B , C>", ("A", "!B", "C")), ("? A", None), ("<A> master", None),
-    ("master ? <A> ? <B>", ("A",)), ("master ? <>", None), ("? < , >", ()),
-])
+@pytest.mark.parametrize(
+    "text, conditions",
+    [
+        ("master", None),
+        ("master ? <A>", ("A",)),
+        ("? <A,!B , C>", ("A", "!B", "C")),
+        ("? A", None),
+        ("<A> master", None),
+        ("master ? <A> ? <B>", ("A",)),
+        ("master ? <>", None),
+        ("? < , >", ()),
+    ],
+)
 def test_conditions(text, conditions):
     assert read_conditions(text) == conditions
 
 
-@pytest.mark.parametrize("name, text, message", [
-    ("no name", "type: common\n", f"{FILE}:1: the component has no name"),
-    ("Chinese name", "name: 组件 x\ntype: common\n", f"{FILE}:1:7: '组件 x' is no name for a component"),
-    ("long name", f"name: {'n' * 65}\ntype: common\n", f"{FILE}:1:7: '{'n' * 65}' is no name for a component"),
-    ("no type", "name: x\n", f"{FILE}:1: the component has no type"),
-    ("no such type", "name: x\ntype: soluton\n", f"{FILE}:2:7: 'soluton' is no type of component"),
-    ("empty", "", f"{FILE}:1: the component has no name"),
-    ("a list", "- name: x\n", f"{FILE}:1: a package.yaml is a mapping"),
-    ("no YAML", "name: x\ntype: [\n", f"{FILE}:3:1: this is not YAML"),
-    ("no description", "name: x\ntype: common\n", f"{FILE}:1: the component has no description"),
-    ("a number for one", "name: x\ntype: common\ndescription: 5\n", f"{FILE}:3:14: the component has no description"),
-    ("no hardware", "name: x\ntype: board\ndescription: d\n", f"{FILE}:1: this board has no section `hw_info`"),
-    ("a name that is yes", "name: yes\ntype: common\n", f"{FILE}:1:7: 'True' is no name for a component"),
-    ("dependencies a number", HEAD + "depends: 5\n", f"{FILE}:4:10: depends is a list of components"),
-    ("build_config a text", HEAD + "build_config: text\n", f"{FILE}:4:15: build_config is a mapping"),
-    ("hardware a text", HEAD + "hw_info: text\n", f"{FILE}:4:10: hw_info is a mapping"),
-    ("a path that is a number", HEAD + "hw_info:\n  ld_script: 5\n", f"{FILE}:5:14: ld_script is a path"),
-    ("a script in a CPU", HEAD + "hw_info:\n  cpu0:\n    ld_script: a.ld\n", f"{FILE}:6:16: aos-tools fails on ld_script"),
-])
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("no name", "type: common\n", f"{FILE}:1: the component has no name"),
+        ("Chinese name", "name: 组件 x\ntype: common\n", f"{FILE}:1:7: '组件 x' is no name for a component"),
+        ("long name", f"name: {'n' * 65}\ntype: common\n", f"{FILE}:1:7: '{'n' * 65}' is no name for a component"),
+        ("no type", "name: x\n", f"{FILE}:1: the component has no type"),
+        ("no such type", "name: x\ntype: soluton\n", f"{FILE}:2:7: 'soluton' is no type of component"),
+        ("empty", "", f"{FILE}:1: the component has no name"),
+        ("a list", "- name: x\n", f"{FILE}:1: a package.yaml is a mapping"),
+        ("no YAML", "name: x\ntype: [\n", f"{FILE}:3:1: this is not YAML"),
+        ("no description", "name: x\ntype: common\n", f"{FILE}:1: the component has no description"),
+        (
+            "a number for one",
+            "name: x\ntype: common\ndescription: 5\n",
+            f"{FILE}:3:14: the component has no description",
+        ),
+        ("no hardware", "name: x\ntype: board\ndescription: d\n", f"{FILE}:1: this board has no section `hw_info`"),
+        ("a name that is yes", "name: yes\ntype: common\n", f"{FILE}:1:7: 'True' is no name for a component"),
+        ("dependencies a number", HEAD + "depends: 5\n", f"{FILE}:4:10: depends is a list of components"),
+        ("build_config a text", HEAD + "build_config: text\n", f"{FILE}:4:15: build_config is a mapping"),
+        ("hardware a text", HEAD + "hw_info: text\n", f"{FILE}:4:10: hw_info is a mapping"),
+        ("a path that is a number", HEAD + "hw_info:\n  ld_script: 5\n", f"{FILE}:5:14: ld_script is a path"),
+        (
+            "a script in a CPU",
+            HEAD + "hw_info:\n  cpu0:\n    ld_script: a.ld\n",
+            f"{FILE}:6:16: aos-tools fails on ld_script",
+        ),
+    ],
+)
 def test_bad_packages(name, text, message):
     with pytest.raises(WorkspaceError) as caught:
         parse_package(text, "/w/x")
@@ -110,17 +132,20 @@ def test_bad_packages(name, text, message):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("section, place", [
-    ("def_config:\n  A: 1\n  DEVICE_SECRET: zq81", "6:18"),
-    ("build_config:\n  define:\n    - A=1\n    - DEVICE_SECRET=\"zq81\"", "7:7"),
-    ("build_config:\n  define:\n    - OTA_PRODUCT_SECRET: zq81", "6:7"),
-    ("build_config:\n  define:\n    DEVICE_SECRET: zq81", "6:20"),
-    ("build_config:\n  cflag: -Wall -DDEVICE_SECRET=\\\"zq81\\\"", "5:10"),
-    ("build_config:\n  define: DEVICE_SECRET=zq81", "5:11"),
-    ("def_config: {DEVICE_SECRET: zq81}\ndef_config: {A: 1}", "4:29"),
-    ("def_config:\n  DEVICE_SECRET: zq81\n  DEVICE_SECRET: y", "6:18"),
-    ("define:\n  PRODUCT_SECRET: zq81", "5:19"),
-])
+@pytest.mark.parametrize(
+    "section, place",
+    [
+        ("def_config:\n  A: 1\n  DEVICE_SECRET: zq81", "6:18"),
+        ('build_config:\n  define:\n    - A=1\n    - DEVICE_SECRET="zq81"', "7:7"),
+        ("build_config:\n  define:\n    - OTA_PRODUCT_SECRET: zq81", "6:7"),
+        ("build_config:\n  define:\n    DEVICE_SECRET: zq81", "6:20"),
+        ('build_config:\n  cflag: -Wall -DDEVICE_SECRET=\\"zq81\\"', "5:10"),
+        ("build_config:\n  define: DEVICE_SECRET=zq81", "5:11"),
+        ("def_config: {DEVICE_SECRET: zq81}\ndef_config: {A: 1}", "4:29"),
+        ("def_config:\n  DEVICE_SECRET: zq81\n  DEVICE_SECRET: y", "6:18"),
+        ("define:\n  PRODUCT_SECRET: zq81", "5:19"),
+    ],
+)
 def test_a_secret_on_the_compile_line(section, place):
     with pytest.raises(SecretError) as caught:
         read_members([member_of(parse_package(f"{HEAD}{section}\n", "/w/x"), True)], "s", [], [])
@@ -128,17 +153,47 @@ def test_a_secret_on_the_compile_line(section, place):
     assert "zq81" not in str(caught.value)
 
 
-@pytest.mark.parametrize("section", [
-    "depends: 0", "depends:\n  a: master\n  b: v1", "depends: [[x], null, 7]", "build_config: []", "hw_info: []",
-    "source_file: one.c", "build_config:\n  define: A=1", "supported_boards: x", "depends:\n  - {a: {b: c}}",
-])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "depends: 0",
+        "depends:\n  a: master\n  b: v1",
+        "depends: [[x], null, 7]",
+        "build_config: []",
+        "hw_info: []",
+        "source_file: one.c",
+        "build_config:\n  define: A=1",
+        "supported_boards: x",
+        "depends:\n  - {a: {b: c}}",
+    ],
+)
 def test_odd_sections_are_survived(section):
     assert parse_package(f"{HEAD}{section}\n", "/w/x").name == "x"
 
 
-PIECES = ["name: x\n", "type: common\n", "depends:\n", "  - a: master\n", "  - b ? <C>\n", "build_config:\n",
-          "  define:\n", "    - A=1\n", "hw_info:\n", "  cpu0: {cpu_name: m}\n", "def_config:\n", "  A: 1\n", "  <<: *x\n",
-          "x: &x {a: *x}\n", "? ", "!!set ", "[", "}", "null", "source_file:\n", "  - a.c\n"]
+PIECES = [
+    "name: x\n",
+    "type: common\n",
+    "depends:\n",
+    "  - a: master\n",
+    "  - b ? <C>\n",
+    "build_config:\n",
+    "  define:\n",
+    "    - A=1\n",
+    "hw_info:\n",
+    "  cpu0: {cpu_name: m}\n",
+    "def_config:\n",
+    "  A: 1\n",
+    "  <<: *x\n",
+    "x: &x {a: *x}\n",
+    "? ",
+    "!!set ",
+    "[",
+    "}",
+    "null",
+    "source_file:\n",
+    "  - a.c\n",
+]
 
 
 @settings(max_examples=300)

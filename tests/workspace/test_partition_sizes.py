@@ -46,30 +46,37 @@ def test_a_remapped_window_is_not_exact():
     assert not flash_list_size(text, "f").exact
 
 
-@pytest.mark.parametrize("text", [
-    "FILE_LIST: [{name: ota_rtos.bin, ADDR: 0, SIZE: 0x10}]",
-    "FILE_LIST: {RTOS: {FILE_NAME: bin/ota_rtos.bin, size: '0x10'}}",
-    "ota_rtos.bin: {SIZE: 16}",
-    "FILE_LIST:\n- ota_rtos.bin:\n  - SIZE: 0x1_0",
-    "a: [[[{FILE: 'ota_bin\\ota_rtos.bin', SIZE: 16}]]]",
-    "- {FILE: ota_rtos.bin}\n- {FILE: ota_rtos.bin, SIZE: 16}",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FILE_LIST: [{name: ota_rtos.bin, ADDR: 0, SIZE: 0x10}]",
+        "FILE_LIST: {RTOS: {FILE_NAME: bin/ota_rtos.bin, size: '0x10'}}",
+        "ota_rtos.bin: {SIZE: 16}",
+        "FILE_LIST:\n- ota_rtos.bin:\n  - SIZE: 0x1_0",
+        "a: [[[{FILE: 'ota_bin\\ota_rtos.bin', SIZE: 16}]]]",
+        "- {FILE: ota_rtos.bin}\n- {FILE: ota_rtos.bin, SIZE: 16}",
+    ],
+)
 def test_other_nestings(text):
     assert ota_partition_size(text, "f") == 16
 
 
-@pytest.mark.parametrize("text, message", [
-    ("", "f: this file list has no entry with a SIZE for ota_rtos.bin"),
-    ("FILE_LIST: [{FILE_NAME: ota_boot1.bin, SIZE: 1}]", "f: this file list has no entry"),
-    ("a: {FILE_NAME: my_ota_rtos.bin, SIZE: 1}", "f: this file list has no entry"),
-    ("a: {FILE_NAME: ota_rtos.bin, ADDR: 1}", "f: this file list has no entry"),
-    ("a: {FILE_NAME: ota_rtos.bin, SIZE: }", "f:1:3"), ("a: {FILE_NAME: ota_rtos.bin, SIZE: ''}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: ''"),
-    ("a: {FILE_NAME: ota_rtos.bin, SIZE: 5.5M}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '5.5M'"),
-    ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '0'"),
-    ("a: {FILE_NAME: ota_rtos.bin, SIZE: -4}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '-4'"),
-    ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0x100000000}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes"),
-    ("a: b: c", "f:1:5: this is not YAML"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "f: this file list has no entry with a SIZE for ota_rtos.bin"),
+        ("FILE_LIST: [{FILE_NAME: ota_boot1.bin, SIZE: 1}]", "f: this file list has no entry"),
+        ("a: {FILE_NAME: my_ota_rtos.bin, SIZE: 1}", "f: this file list has no entry"),
+        ("a: {FILE_NAME: ota_rtos.bin, ADDR: 1}", "f: this file list has no entry"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: }", "f:1:3"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: ''}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: ''"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 5.5M}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '5.5M'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '0'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: -4}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '-4'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0x100000000}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes"),
+        ("a: b: c", "f:1:5: this is not YAML"),
+    ],
+)
 def test_bad_flash_lists(text, message):
     with pytest.raises(WorkspaceError) as caught:
         flash_list_size(text, "f")
@@ -96,8 +103,16 @@ def test_the_partition_table_wins_over_its_comments():
     assert (size.size, size.place, size.exact) == (0x578000, Place("p.c", 8, 31), True)
 
 
-@pytest.mark.parametrize("text", ["", "[HAL_PARTITION_OTA_TEMP] = {}", "[HAL_PARTITION_OTA_TEMP] = { .partition_length = SIZE }",
-                                  "[HAL_PARTITION_APPLICATION] = { .partition_length = 5 }", "[HAL_PARTITION_OTA_TEMP] = { "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[HAL_PARTITION_OTA_TEMP] = {}",
+        "[HAL_PARTITION_OTA_TEMP] = { .partition_length = SIZE }",
+        "[HAL_PARTITION_APPLICATION] = { .partition_length = 5 }",
+        "[HAL_PARTITION_OTA_TEMP] = { ",
+    ],
+)
 def test_a_table_that_does_not_say(text):
     assert partition_table_size(text, "p.c") is None
 
@@ -121,14 +136,43 @@ def test_where_they_are_looked_for(tmp_path):
 def test_the_demo_workspace_has_one():
     chip = Path(aos_ota_plugin.__file__).parent / "demo" / "workspace" / "hardware" / "chip" / "haas1000"
     path = find_flash_list(str(chip))
-    expected = [entry["RTOS"]["SIZE"] for entry in yaml.safe_load(Path(path).read_text("utf-8"))["FILE_LIST"] if "RTOS" in entry]
+    expected = [
+        entry["RTOS"]["SIZE"] for entry in yaml.safe_load(Path(path).read_text("utf-8"))["FILE_LIST"] if "RTOS" in entry
+    ]
     assert [ota_partition_size(Path(path).read_text("utf-8"), path)] == expected
 
 
 @settings(max_examples=200)
-@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(
-    ["ota_rtos.bin", ": ", "{", "}", "SIZE", "[", "]", ", ", "\n", "- ", "0x10", "&a ", "*a", "/*", "[HAL_PARTITION_OTA_TEMP]",
-     " = {", ".partition_length = ", "9" * 30]), max_size=20).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=80),
+        st.lists(
+            st.sampled_from(
+                [
+                    "ota_rtos.bin",
+                    ": ",
+                    "{",
+                    "}",
+                    "SIZE",
+                    "[",
+                    "]",
+                    ", ",
+                    "\n",
+                    "- ",
+                    "0x10",
+                    "&a ",
+                    "*a",
+                    "/*",
+                    "[HAL_PARTITION_OTA_TEMP]",
+                    " = {",
+                    ".partition_length = ",
+                    "9" * 30,
+                ]
+            ),
+            max_size=20,
+        ).map("".join),
+    )
+)
 def test_any_text_is_a_size_or_our_error(text):
     table = partition_table_size(text, "f")
     assert table is None or 0 < table.size < 2**32
@@ -146,5 +190,7 @@ def test_keys_that_stand_twice_matter_in_the_payloads_own_entry():
     assert ota_partition_size(other, "l.yaml") == 0x1000
     dropped = "ota_rtos.bin: {SIZE: 0x1000}\nota_rtos.bin: {SIZE: 0x2000}\n"
     assert ota_partition_size(dropped, "l.yaml") == 0x2000
-    with pytest.raises(WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' stands twice in the entry of ota_rtos\.bin, in lines 2 and 2"):
+    with pytest.raises(
+        WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' stands twice in the entry of ota_rtos\.bin, in lines 2 and 2"
+    ):
         ota_partition_size("FILE_LIST:\n- ota_rtos.bin: {SIZE: 0x1, SIZE: 0x578000}\n", "l.yaml")

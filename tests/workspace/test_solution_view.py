@@ -23,7 +23,12 @@ class Workspace:
         self.root = root
         root.mkdir(parents=True)
         (root / ".aos").write_text("")
-        self.add("hardware/chip/chip1", "chip", "hw_info: {cpu_name: cortex-m4, arch_name: arm, ld_script: a.ld}", def_config="FROM: chip")
+        self.add(
+            "hardware/chip/chip1",
+            "chip",
+            "hw_info: {cpu_name: cortex-m4, arch_name: arm, ld_script: a.ld}",
+            def_config="FROM: chip",
+        )
         self.add("hardware/board/b1", "board", "hw_info: {chip_name: chip1}", ["chip1"], "FROM: b1")
         self.add("hardware/board/b2", "board", "hw_info: {chip_name: chip1}", ["chip1"], "FROM: b2")
 
@@ -129,7 +134,9 @@ def test_order_conditions_and_layers(ws):
     ws.add("components/zz", "sdk", def_config="FROM: zz")
     ws.add("components/q", "common", def_config="FROM: q")
     ws.add("components/never", "common", def_config="FROM: never\nOTA_NEVER: 1")
-    folder = ws.solution(["x", "never: master ? <NEVER>", "q: master ? <WITH_Q, !NEVER>", "b1", "b2"], "FROM: sol\nOTA_DEMO_LOOP: 1")
+    folder = ws.solution(
+        ["x", "never: master ? <NEVER>", "q: master ? <WITH_Q, !NEVER>", "b1", "b2"], "FROM: sol\nOTA_DEMO_LOOP: 1"
+    )
     view = load_solution(folder)
     # never, zz, z and q hang on conditions; q's is turned on by z, which stands before it.
     assert names(view) == ["x", "y", "b1", "chip1", "ota_demo", "z", "zz", "q"]
@@ -162,17 +169,39 @@ def test_a_circle_of_dependencies_ends(ws):
     assert names(load_solution(ws.solution(["x", "b1"]))) == ["x", "y", "ota_demo", "b1", "chip1"]
 
 
-@pytest.mark.parametrize("depends, extra, board, message", [
-    (["nope: m ? <FROM>", "b1"], "hw_info: {board_name: b1}", None, "package.yaml:6:5: there is no component nope in this "
-     "workspace\n  fix: install it with `aos install nope`"),
-    (["b1"], "hw_info: {board_name: b9}", None, "package.yaml: there is no board b9 in this workspace"),
-    (["b1"], "hw_info: {board_name: b1}", "chip1", "package.yaml: there is no board chip1 in this workspace"),
-    (["b1"], "hw_info: {}", None, "package.yaml: the solution ota_demo has no board\n  fix: set `board_name:` under hw_info"),
-    (["b1"], "hw_info: {chip_name: c9}", None, "package.yaml: the solution ota_demo has no board"),
-    (["x"], "hw_info: {chip_name: c9}", None, "package.yaml: the chip c9 is not in this workspace, or nothing in use depends on it"),
-    (["x"], "hw_info: {board_name: b1}", None, "package.yaml: the solution ota_demo does not depend on its board b1"),
-    (["b1"], "", None, "package.yaml:1: this solution has no section `hw_info`"),
-])
+@pytest.mark.parametrize(
+    "depends, extra, board, message",
+    [
+        (
+            ["nope: m ? <FROM>", "b1"],
+            "hw_info: {board_name: b1}",
+            None,
+            "package.yaml:6:5: there is no component nope in this workspace\n  fix: install it with `aos install nope`",
+        ),
+        (["b1"], "hw_info: {board_name: b9}", None, "package.yaml: there is no board b9 in this workspace"),
+        (["b1"], "hw_info: {board_name: b1}", "chip1", "package.yaml: there is no board chip1 in this workspace"),
+        (
+            ["b1"],
+            "hw_info: {}",
+            None,
+            "package.yaml: the solution ota_demo has no board\n  fix: set `board_name:` under hw_info",
+        ),
+        (["b1"], "hw_info: {chip_name: c9}", None, "package.yaml: the solution ota_demo has no board"),
+        (
+            ["x"],
+            "hw_info: {chip_name: c9}",
+            None,
+            "package.yaml: the chip c9 is not in this workspace, or nothing in use depends on it",
+        ),
+        (
+            ["x"],
+            "hw_info: {board_name: b1}",
+            None,
+            "package.yaml: the solution ota_demo does not depend on its board b1",
+        ),
+        (["b1"], "", None, "package.yaml:1: this solution has no section `hw_info`"),
+    ],
+)
 def test_what_is_missing_is_named(ws, depends, extra, board, message):
     ws.add("components/x", "common")
     with pytest.raises(WorkspaceError) as caught:
@@ -227,10 +256,22 @@ def test_any_bytes_are_text_or_our_error(tmp_path_factory, data):
         assert error.remedy
 
 
-@pytest.mark.parametrize("value, true, false", [
-    ("y", True, False), ("n", False, True), (1, True, False), (0, False, True), ("1", True, False), ("t", True, False),
-    (None, False, True), ("2", False, False), (True, False, False), (False, False, False), ("Y", False, False),
-])
+@pytest.mark.parametrize(
+    "value, true, false",
+    [
+        ("y", True, False),
+        ("n", False, True),
+        (1, True, False),
+        (0, False, True),
+        ("1", True, False),
+        ("t", True, False),
+        (None, False, True),
+        ("2", False, False),
+        (True, False, False),
+        (False, False, False),
+        ("Y", False, False),
+    ],
+)
 def test_aos_own_idea_of_true(value, true, false):
     assert holds(["A"], {"A": value}) is true
     assert holds(["!A"], {"A": value}) is false

@@ -30,11 +30,7 @@ _WRONG_BASE = "apply the diff to exactly the payload it was made from"
 
 
 def apply(
-    old: BytesLike,
-    patch: BytesLike,
-    *,
-    limits: Limits = DEVICE_3X,
-    progress: Optional[Progress] = None,
+    old: BytesLike, patch: BytesLike, *, limits: Limits = DEVICE_3X, progress: Optional[Progress] = None
 ) -> bytes:
     """Return the payload that `patch`, signed or not, makes of `old`.
 
@@ -68,8 +64,9 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         try:
             streams.append(xz.decompress(stream, section.new_size, dict_limit=section.dict_size))
         except FormatError as error:
-            raise STREAM_ERRORS[name](f"{where}: {name}: {error.problem}",
-                                      remedy=error.remedy or "the diff is damaged: get the file anew") from None
+            raise STREAM_ERRORS[name](
+                f"{where}: {name}: {error.problem}", remedy=error.remedy or "the diff is damaged: get the file anew"
+            ) from None
     diff, extra = streams
     base = memoryview(flash).cast("B")
     parts = []

@@ -24,6 +24,9 @@ def _operands(left: BytesLike, right: BytesLike) -> tuple[int, int, int, int]:
     if len(right) != size:
         raise ValueError(f"{size} and {len(right)} bytes")
     low = int.from_bytes(b"\x7f" * size, "little")
-    return int.from_bytes(left, "little"), int.from_bytes(right, "little"), low, low + int.from_bytes(
-        b"\x01" * size, "little"
+    return (
+        int.from_bytes(left, "little"),
+        int.from_bytes(right, "little"),
+        low,
+        low + int.from_bytes(b"\x01" * size, "little"),
     )

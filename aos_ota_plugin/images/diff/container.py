@@ -117,8 +117,9 @@ class Section:
         try:
             control = xz.decompress(self.ctrl, TRIPLE_SIZE * (self.new_size + 1), dict_limit=self.dict_size)
         except FormatError as error:
-            raise CtrlError(f"section at byte {self.offset}: ctrl: {error.problem}",
-                            remedy=error.remedy or _REMEDY) from None
+            raise CtrlError(
+                f"section at byte {self.offset}: ctrl: {error.problem}", remedy=error.remedy or _REMEDY
+            ) from None
         made = 0
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))
@@ -202,9 +203,7 @@ def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEV
     return section
 
 
-def build(
-    patch: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL
-) -> bytes:
+def build(patch: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL) -> bytes:
     """Return the diff image: with `sign`, its last section covers the trailer that follows; without, `patch` as it is.
 
     (In cloud mode a diff has no trailer.) Raises FormatError when `patch` is none, or has a trailer already.

@@ -50,13 +50,7 @@ _BRISK = _Effort(window=0x20000, backwards=False, patience=8, neighbours=0, pass
 _THOROUGH_UP_TO = 0x100000  # bytes of the new payload
 
 
-def create(
-    old: BytesLike,
-    new: BytesLike,
-    *,
-    limits: Limits = DEVICE_3X,
-    progress: Optional[Progress] = None,
-) -> bytes:
+def create(old: BytesLike, new: BytesLike, *, limits: Limits = DEVICE_3X, progress: Optional[Progress] = None) -> bytes:
     """Return the diff that makes `new` of `old` on a device with these limits, proven by applying it.
 
     The new payload is padded with ff to whole sectors, and a dummy section of 16 bytes ff follows in the next one:

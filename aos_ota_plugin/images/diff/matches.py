@@ -112,9 +112,7 @@ def _backward(base: bytes, new: bytes, match: Match, patience: int) -> int:
     """Return where `match` starts when it is followed back as far as it resembles the base."""
     limit = max(0, -match.shift)
     spans = ((max(end - _CHUNK, limit), end) for end in range(match.start, limit, -_CHUNK))
-    pieces = (
-        subtract(new[start:end], base[start + match.shift : end + match.shift])[::-1] for start, end in spans
-    )
+    pieces = (subtract(new[start:end], base[start + match.shift : end + match.shift])[::-1] for start, end in spans)
     return match.start - _follow(pieces, patience)
 
 

@@ -64,8 +64,10 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     for macros, target in ((_VENDOR_FAULTS, root / KEPT / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):
         make_boot_stage(aos, root, macros, target, quiet=quiet, say=say)
     run_make(aos, root / _BY_HAND, [], quiet=quiet, say=say)
-    for file, source in (("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
-                         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf")):
+    for file, source in (
+        ("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
+        ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf"),
+    ):
         write_file(root / KEPT / BY_HAND / file, source.read_bytes())
     make_versions(aos, root, VERSIONS, quiet=quiet, say=say)
 
@@ -79,7 +81,7 @@ def make_keys(root: Path, say: Say = silent) -> None:
 
 
 def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
-    aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool, say: Say = silent,
+    aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool, say: Say = silent
 ) -> None:
     """Build the boot stage, with these macros set to 1, into `target`; BuildError when that fails."""
     with _defining(root / _BOOT, macros):
@@ -123,14 +125,20 @@ def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str
     ours = package_folder() / "demo" / "libraries"
     folders: Dict[str, Dict[str, bytes]] = {}
     for name, files in libraries.items():
-        own = {path.relative_to(ours / name).as_posix(): path.read_bytes()
-               for path in sorted((ours / name).rglob("*")) if path.is_file()}
+        own = {
+            path.relative_to(ours / name).as_posix(): path.read_bytes()
+            for path in sorted((ours / name).rglob("*"))
+            if path.is_file()
+        }
         folders[f"components/{name}"] = {**files, **own}
     solution = package_folder() / "demo" / "workspace" / _DEMO
     described = (solution / "package.yaml").read_text(encoding="utf-8")
-    described = _edited(described, ("  board_name: haas100\n", "  board_name: mps2\n"),
-                        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
-                        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"))
+    described = _edited(
+        described,
+        ("  board_name: haas100\n", "  board_name: mps2\n"),
+        ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
+        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"),
+    )
     files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
     folders[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}
     folders[_BY_HAND.as_posix()] = {**files, **_by_hand(described, files["otaappdemo.c"].decode("utf-8"))}
@@ -140,14 +148,22 @@ def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str
 def _by_hand(described: str, source: str) -> Dict[str, bytes]:
     """The demo as one who has no plugin edits it, and forgets the public key."""
     depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
-    described = (described[:depends] + described[described.index("\n", depends) + 1:settings]
-                 + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n")
-    source = _edited(source, ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
-                     ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
-                     ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
-                     ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'))
-    return {"package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
-            "otaappdemo.c": source.encode("utf-8")}
+    described = (
+        described[:depends]
+        + described[described.index("\n", depends) + 1 : settings]
+        + "def_config:\n  OTA_CONFIG_RSA: 1\n  OTA_CONFIG_LOCAL_RSA: 1\n"
+    )
+    source = _edited(
+        source,
+        ('#define MY_APP_VER "app-1.0.0"', f'#define MY_APP_VER "{OLD}"'),
+        ('char *product_key       = "";', f'char *product_key       = "{PRODUCT_KEY}";'),
+        ('char *device_name       = "";', f'char *device_name       = "{DEVICE_NAME}";'),
+        ('char *device_secret     = "";', 'char *device_secret     = "of-no-use";'),
+    )
+    return {
+        "package.yaml": _edited(described, ("name: ota_demo\n", "name: ota_demo_by_hand\n")).encode("utf-8"),
+        "otaappdemo.c": source.encode("utf-8"),
+    }
 
 
 def _edited(text: str, *edits: Tuple[str, str]) -> str:
@@ -178,5 +194,8 @@ def kept_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
 
 def keys_and_flash_list(root: Path) -> Tuple[bytes, bytes, str]:
     """Return the key that signs, a stranger's, and the flasher's file list."""
-    return ((root / _KEY).read_bytes(), (root / KEPT / "stranger.pem").read_bytes(),
-            (root / _FLASH_LIST).read_text(encoding="utf-8"))
+    return (
+        (root / _KEY).read_bytes(),
+        (root / KEPT / "stranger.pem").read_bytes(),
+        (root / _FLASH_LIST).read_text(encoding="utf-8"),
+    )

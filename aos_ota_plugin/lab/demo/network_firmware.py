@@ -31,8 +31,9 @@ _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 
 
-def built_network_firmware(root: Path, ca: str, *, quiet: bool, say: Say = silent,
-                           versions: Mapping[str, Variant] = NETWORK_VERSIONS) -> NetworkBuilt:
+def built_network_firmware(
+    root: Path, ca: str, *, quiet: bool, say: Say = silent, versions: Mapping[str, Variant] = NETWORK_VERSIONS
+) -> NetworkBuilt:
     """Build everything in `root`, unless it stands there already; devices trust the root certificate `ca` (PEM).
     `versions` are what is built, and how.
 
@@ -48,8 +49,9 @@ def built_network_firmware(root: Path, ca: str, *, quiet: bool, say: Say = silen
     return NetworkBuilt(boot_stage(root), kept_firmware(root, versions), *keys_and_flash_list(root))
 
 
-def _build(root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Variant], *,
-           quiet: bool, say: Say = silent) -> None:
+def _build(
+    root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent
+) -> None:
     aos = find_aos()
     # The boot stage knows nothing of a network: it is built with the chip as it is without one.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
@@ -73,8 +75,11 @@ def _network_folders(libraries: Dict[str, Dict[str, bytes]], ca: str) -> Dict[st
 
 
 def _files(folder: Path) -> Dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def _header(ca: str) -> str:

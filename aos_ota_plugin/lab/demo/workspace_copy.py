@@ -31,12 +31,16 @@ def find_aos() -> str:
     path = folder + os.pathsep + os.environ.get("PATH", "")
     aos = shutil.which("aos", path=path)
     if aos is None:
-        raise BuildError("the demo runs the real `aos make`, and there is no `aos` here",
-                         remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"')
+        raise BuildError(
+            "the demo runs the real `aos make`, and there is no `aos` here",
+            remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"',
+        )
     find_launcher(path)
     if not os.access(COMPILER, os.X_OK):
-        raise BuildError(f"the demo's chip is compiled with {COMPILER}, which is not there",
-                         remedy="apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi")
+        raise BuildError(
+            f"the demo's chip is compiled with {COMPILER}, which is not there",
+            remedy="apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+        )
     return aos
 
 
@@ -48,8 +52,9 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
     instead = replaced or {}
     recover(root, {MARKER}.__contains__)  # else what a killed one left here would count as somebody else's
     if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
-        raise OutputError(f"{root} holds other files than a demo's",
-                          remedy="name a folder that is empty or not there yet")
+        raise OutputError(
+            f"{root} holds other files than a demo's", remedy="name a folder that is empty or not there yet"
+        )
     source = package_folder() / "demo" / "workspace"
     write_file(root / MARKER, b"made by `aos-ota demo`, which may overwrite this folder\n")
     for path in sorted(source.rglob("*")):
@@ -89,9 +94,14 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool, say
     process: Optional[subprocess.Popen[bytes]] = None
     try:
         with uninterrupted():
-            process = subprocess.Popen(command, cwd=solution, env=environment, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL if quiet else None,
-                                       **own_group())  # type: ignore[call-overload]
+            process = subprocess.Popen(
+                command,
+                cwd=solution,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if quiet else None,
+                **own_group(),
+            )  # type: ignore[call-overload]
         status = process.wait()
     except BaseException:
         if process is not None:
@@ -99,5 +109,6 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool, say
             process.wait()
         raise
     if status:
-        raise BuildError(f"`{' '.join(['aos', *command[1:]])}` ended with status {status}",
-                         remedy="its messages stand above")
+        raise BuildError(
+            f"`{' '.join(['aos', *command[1:]])}` ended with status {status}", remedy="its messages stand above"
+        )

@@ -98,8 +98,14 @@ class DeviceModel:
     that of `versions`, {module: version}. `subs` are {identity: versions} of sub-devices.
     """
 
-    def __init__(self, identity: Identity, device: Device, versions: Mapping[str, str], settings: Settings,
-                 subs: Optional[Mapping[Identity, Mapping[str, str]]] = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        device: Device,
+        versions: Mapping[str, str],
+        settings: Settings,
+        subs: Optional[Mapping[Identity, Mapping[str, str]]] = None,
+    ) -> None:
         self.identity = identity
         self.state = State(dict(versions))
         self.subs = {sub: State(dict(own)) for sub, own in (subs or {}).items()}
@@ -217,8 +223,14 @@ class DeviceModel:
         self._client.publish(topic, progress_message(step, desc), qos=1)
 
     def _pushed(self, topic: str, payload: bytes) -> None:
-        found = next(((identity, state) for identity, state in self._all()
-                      if topic == topics.upgrade_topic(identity.product_key, identity.device_name)), None)
+        found = next(
+            (
+                (identity, state)
+                for identity, state in self._all()
+                if topic == topics.upgrade_topic(identity.product_key, identity.device_name)
+            ),
+            None,
+        )
         if found is None:
             return
         identity, state = found
@@ -262,7 +274,7 @@ class DeviceModel:
         """Get the whole file, with as many connections as it takes. Raises _Download or _PowerCut."""
         url = message.url
         if not self._settings.secure_download and url.startswith("https://"):
-            url = "http://" + url[len("https://"):]
+            url = "http://" + url[len("https://") :]
         data = bytearray()
         left, shown = self._settings.attempts, 0
         trailer = min(limits.IMAGE_INFO_SIZE + limits.SIGN_INFO_SIZE, message.size)

@@ -58,8 +58,9 @@ def kinds(key: PublicKey, other: PublicKey) -> Tuple[Kind, ...]:
         Kind("loses power in downloads", 3, right, power_cut=0.3),
         Kind("trusts another key", 1, right._replace(public_key=other), verdict=refused),
         Kind("has no key", 1, right._replace(public_key=PublicKey(0)), verdict=refused),
-        Kind("partition too small", 1, right._replace(partition_size=1024),
-             verdict=DeviceVerdict.OTA_UPGRADE_WRITE_FAIL),
+        Kind(
+            "partition too small", 1, right._replace(partition_size=1024), verdict=DeviceVerdict.OTA_UPGRADE_WRITE_FAIL
+        ),
         Kind("runs a newer version", 1, right, version=BEYOND, verdict=DeviceVerdict.OTA_TRANSPORT_VER_FAIL),
     )
 
@@ -109,13 +110,25 @@ class Fleet:
         client = Client(folder)
         client.add_product(PRODUCT)
         names = [f"device{number:05d}" for number in range(len(fleet))]
-        identities = [Identity(**one) for start in range(0, len(names), _REGISTER_AT_ONCE)
-                      for one in client.add_devices(PRODUCT, names[start : start + _REGISTER_AT_ONCE])]
+        identities = [
+            Identity(**one)
+            for start in range(0, len(names), _REGISTER_AT_ONCE)
+            for one in client.add_devices(PRODUCT, names[start : start + _REGISTER_AT_ONCE])
+        ]
         port = read_config(folder).mqtt_port
         before = memory_used()
-        self.members = [Member(kind, DeviceModel(identity, kind.device, {"default": kind.version}, Settings(
-            port, context, secure_download=kind.secure_download, power_cut=kind.power_cut, seed=seed)))
-            for kind, identity in zip(fleet, identities)]
+        self.members = [
+            Member(
+                kind,
+                DeviceModel(
+                    identity,
+                    kind.device,
+                    {"default": kind.version},
+                    Settings(port, context, secure_download=kind.secure_download, power_cut=kind.power_cut, seed=seed),
+                ),
+            )
+            for kind, identity in zip(fleet, identities)
+        ]
         began = time.monotonic()
         for member in self.members:
             member.model.start()
@@ -142,8 +155,9 @@ class Fleet:
         `events` are (share of ended devices, what to do then). Raises ProofError when the first device refuses.
         """
         client = Client(self._folder)
-        first = client.start_job(package=package, kind="verify", device_names=[self.members[0].name], retries=5,
-                                 retry_after=1.0)["job"]
+        first = client.start_job(
+            package=package, kind="verify", device_names=[self.members[0].name], retries=5, retry_after=1.0
+        )["job"]
         self._ended(first, [], time.monotonic())
         if client.counts(first)["SUCCEEDED"] != 1:
             raise ProofError("the first device did not take the package", remedy="look at `aos-ota status`")
@@ -154,9 +168,17 @@ class Fleet:
         ended = time.monotonic() - began
         right, lost = self._judge(first, job)
         states = [member.model.state for member in self.members]
-        return Outcome(right, lost, self._online_seconds, notified, ended, self._memory,
-                       sum(state.resumed for state in states), sum(state.power_cuts for state in states),
-                       sum(state.connections for state in states))
+        return Outcome(
+            right,
+            lost,
+            self._online_seconds,
+            notified,
+            ended,
+            self._memory,
+            sum(state.resumed for state in states),
+            sum(state.power_cuts for state in states),
+            sum(state.connections for state in states),
+        )
 
     def _wait_online(self) -> None:
         client = Client(self._folder)
@@ -167,8 +189,10 @@ class Fleet:
             if names <= known:
                 return
             if time.monotonic() > until:
-                raise ProofError(f"{len(names - known)} of {len(names)} devices are not online",
-                                 remedy="try fewer, or look at `aos-ota status`")
+                raise ProofError(
+                    f"{len(names - known)} of {len(names)} devices are not online",
+                    remedy="try fewer, or look at `aos-ota status`",
+                )
             time.sleep(_POLL_SECONDS)
 
     def _ended(self, job: int, events: List[Tuple[float, Any]], began: float) -> float:

@@ -32,8 +32,9 @@ class Console:
         command = [*prepared(find_qemu(), self._folder, [STAYS_ON]), "-monitor", "none", "-serial", "stdio"]
         try:
             with uninterrupted():
-                self._process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.PIPE,
-                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                self._process = subprocess.Popen(
+                    command, cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                )
                 self._reader = threading.Thread(target=self._read, daemon=True)
                 self._reader.start()
         except OSError as error:
@@ -43,8 +44,9 @@ class Console:
             raise
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self._end()
 
     def _end(self) -> None:

@@ -28,8 +28,11 @@ PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
 _INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
 # One of the three ends what the device says of each push.
-_VERDICT = re.compile(r"(?:the push|the upgrade) is refused: (-\d+)$|"
-                      r"version \S+ is (accepted): (?:the boot loader|module )", re.MULTILINE)
+_VERDICT = re.compile(
+    r"(?:the push|the upgrade) is refused: (-\d+)$|"
+    r"version \S+ is (accepted): (?:the boot loader|module )",
+    re.MULTILINE,
+)
 
 
 class Offer(NamedTuple):
@@ -121,8 +124,12 @@ def prepare(folder: Path, built: Built, case: Case) -> None:
         identity.update({"wifi_ssid": "home", "wifi_password": "of-no-use"})
     boot = built.vendor_boot if case.vendor_boot else built.boot
     store = files.build(case.files) if case.files else b""
-    for name, data in (("BOOT", boot), ("RTOSA", case.firmware), ("KV", flash.kv_records(identity)),
-                       ("LITTLEFS", store)):
+    for name, data in (
+        ("BOOT", boot),
+        ("RTOSA", case.firmware),
+        ("KV", flash.kv_records(identity)),
+        ("LITTLEFS", store),
+    ):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / machine.FLASH).write_bytes(contents)
@@ -140,8 +147,14 @@ def send(folder: Path, offers: Sequence[Offer]) -> None:
     (folder / machine.POSITION).unlink(missing_ok=True)
 
 
-def switch_on(folder: Path, words: Sequence[str] = (), *, module: Optional[str] = None, seconds: float = 60,
-              mcu: Optional[int] = None) -> Seen:
+def switch_on(
+    folder: Path,
+    words: Sequence[str] = (),
+    *,
+    module: Optional[str] = None,
+    seconds: float = 60,
+    mcu: Optional[int] = None,
+) -> Seen:
     """Run the device until it is off; the version is what it reports from now on, of the firmware or of a module.
 
     `mcu` and errors as `machine.run`.
@@ -161,8 +174,7 @@ def play(folder: Path, built: Built, case: Case) -> Seen:
     first = _offered(folder, case)
     send(folder, [])
     last = switch_on(folder, module=module)
-    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log,
-                mcu=first.mcu)
+    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log, mcu=first.mcu)
 
 
 def _offered(folder: Path, case: Case) -> Seen:
@@ -202,8 +214,9 @@ def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> Li
     seen = switch_on(folder, ["batch"], seconds=300)
     verdicts = verdicts_of(seen.log)
     if len(verdicts) != len(offers):
-        raise BuildError(f"the device gave {len(verdicts)} verdicts on {len(offers)} images; it last showed:\n"
-                         f"{seen.log[-2000:]}")
+        raise BuildError(
+            f"the device gave {len(verdicts)} verdicts on {len(offers)} images; it last showed:\n{seen.log[-2000:]}"
+        )
     return list(zip(offers, verdicts))
 
 
@@ -215,8 +228,13 @@ def _push(offer: Offer) -> Push:
 
 def _message(offer: Offer, name: str) -> str:
     push = _push(offer)
-    data: Dict[str, object] = {"size": push.size, "version": offer.version, "url": f"https://ota.example/{name}",
-            "signMethod": push.sign_method, "sign": push.sign}
+    data: Dict[str, object] = {
+        "size": push.size,
+        "version": offer.version,
+        "url": f"https://ota.example/{name}",
+        "signMethod": push.sign_method,
+        "sign": push.sign,
+    }
     if push.digestsign is not None:
         data["digestsign"] = push.digestsign
     if offer.module is not None:
@@ -233,12 +251,12 @@ def files_after(case: Case) -> Dict[str, bytes]:
 def files_of(folder: Path, built: Built) -> Dict[str, bytes]:
     """Return the files of the device in `folder`, by their paths."""
     row = next(row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME) if row.name == "LITTLEFS")
-    return files.read((folder / machine.FLASH).read_bytes()[row.address:row.address + row.size])
+    return files.read((folder / machine.FLASH).read_bytes()[row.address : row.address + row.size])
 
 
 def _version(folder: Path, module: Optional[str] = None) -> Optional[str]:
     """The version that the device reported last, of the firmware or of a module."""
     lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
-    reports = [json.loads(line[len(_INFORM):])["params"] for line in lines if line.startswith(_INFORM)]
+    reports = [json.loads(line[len(_INFORM) :])["params"] for line in lines if line.startswith(_INFORM)]
     versions = [str(report["version"]) for report in reports if report.get("module") == module]
     return versions[-1] if versions else None

@@ -33,22 +33,26 @@ def build(files: Mapping[str, bytes]) -> bytes:
 def read(partition: Union[bytes, bytearray]) -> Dict[str, bytes]:
     """Return the files of a partition, by path; none where no half is whole."""
     size = len(partition) // 2 // SECTOR * SECTOR
-    halves = [one for one in (_half(bytes(partition[start:start + size])) for start in (0, size)) if one]
+    halves = [one for one in (_half(bytes(partition[start : start + size])) for start in (0, size)) if one]
     return max(halves, key=lambda half: half[0])[1] if halves else {}
 
 
 def _half(data: bytes) -> Optional[Tuple[int, Dict[str, bytes]]]:
     magic, sequence, length, checksum, head_checksum = _HEAD.unpack_from(data)
-    records = data[SECTOR:SECTOR + length]
-    if (magic != _MAGIC or head_checksum != zlib.crc32(data[:_HEAD.size - 4]) or len(records) != length
-            or checksum != zlib.crc32(records)):
+    records = data[SECTOR : SECTOR + length]
+    if (
+        magic != _MAGIC
+        or head_checksum != zlib.crc32(data[: _HEAD.size - 4])
+        or len(records) != length
+        or checksum != zlib.crc32(records)
+    ):
         return None
     files, at = {}, 0
     while at < length:
         path_length, _, size = _RECORD.unpack_from(records, at)
         at += _RECORD.size
-        path = records[at:at + path_length].decode("utf-8", "replace")
+        path = records[at : at + path_length].decode("utf-8", "replace")
         at += path_length
-        files[path] = records[at:at + size]
+        files[path] = records[at : at + size]
         at += size
     return sequence, files

@@ -79,7 +79,7 @@ def patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
 def bare_patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
     """Return the same without the section behind the image, by which `patch` keeps off a fault of the vendor's."""
     whole = diff.create(old, new)
-    return diff.build(whole[:diff.parse(whole)[-1].offset], sign=_sign(private_pem))
+    return diff.build(whole[: diff.parse(whole)[-1].offset], sign=_sign(private_pem))
 
 
 def unsigned(payload: bytes) -> bytes:
@@ -123,4 +123,4 @@ def _starting_with(firmware: Firmware, instruction: bytes) -> bytes:
     if not symbols or text is None:
         raise FormatError("the linked firmware has no symbol aos_maintask")
     place = (symbols[0]["st_value"] & ~1) - text["sh_addr"]
-    return firmware.payload[:place] + instruction + firmware.payload[place + len(instruction):]
+    return firmware.payload[:place] + instruction + firmware.payload[place + len(instruction) :]

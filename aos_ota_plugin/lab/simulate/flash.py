@@ -40,9 +40,12 @@ def partitions(flash_list: str, file: str) -> List[Partition]:
     for row, following in zip(rows, [*rows[1:], None]):
         end = following.address if following else FLASH_SIZE
         if row.address + row.size > end:
-            raise WorkspaceError(f"partition {row.name} ends at 0x{row.address + row.size:x}, behind 0x{end:x}, where "
-                                 f"{following.name if following else 'the flash'} {'starts' if following else 'ends'}",
-                                 place=Place(file), remedy="mend ADDR and SIZE")
+            raise WorkspaceError(
+                f"partition {row.name} ends at 0x{row.address + row.size:x}, behind 0x{end:x}, where "
+                f"{following.name if following else 'the flash'} {'starts' if following else 'ends'}",
+                place=Place(file),
+                remedy="mend ADDR and SIZE",
+            )
     return rows
 
 
@@ -56,12 +59,12 @@ def write_partition(flash: bytearray, partition: Partition, data: bytes) -> None
     if len(data) > partition.size:
         raise FormatError(f"{len(data)} bytes do not fit the {partition.size} of partition {partition.name}")
     end = partition.address + partition.size
-    flash[partition.address:end] = data + bytes([ERASED]) * (partition.size - len(data))
+    flash[partition.address : end] = data + bytes([ERASED]) * (partition.size - len(data))
 
 
 def read_partition(flash: Union[bytes, bytearray], partition: Partition) -> bytes:
     """Return what stands in the partition, without the erased bytes at its end."""
-    return bytes(flash[partition.address:partition.address + partition.size]).rstrip(bytes([ERASED]))
+    return bytes(flash[partition.address : partition.address + partition.size]).rstrip(bytes([ERASED]))
 
 
 def kv_records(values: Mapping[str, str]) -> bytes:

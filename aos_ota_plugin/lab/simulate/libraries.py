@@ -38,44 +38,102 @@ class Library(NamedTuple):
 
 
 _MBEDTLS = (
-    "asn1parse", "bignum", "constant_time", "md", "md5", "oid", "platform_util", "rsa", "rsa_internal", "sha256",
+    "asn1parse",
+    "bignum",
+    "constant_time",
+    "md",
+    "md5",
+    "oid",
+    "platform_util",
+    "rsa",
+    "rsa_internal",
+    "sha256",
 )
 
 _TLS = (
-    "aes", "asn1write", "base64", "cipher", "cipher_wrap", "ctr_drbg", "ecdh", "ecdsa", "ecp", "ecp_curves", "entropy",
-    "entropy_poll", "gcm", "pem", "pk", "pk_wrap", "pkparse", "platform", "sha512", "ssl_ciphersuites", "ssl_cli",
-    "ssl_msg", "ssl_tls", "x509", "x509_crt",
+    "aes",
+    "asn1write",
+    "base64",
+    "cipher",
+    "cipher_wrap",
+    "ctr_drbg",
+    "ecdh",
+    "ecdsa",
+    "ecp",
+    "ecp_curves",
+    "entropy",
+    "entropy_poll",
+    "gcm",
+    "pem",
+    "pk",
+    "pk_wrap",
+    "pkparse",
+    "platform",
+    "sha512",
+    "ssl_ciphersuites",
+    "ssl_cli",
+    "ssl_msg",
+    "ssl_tls",
+    "x509",
+    "x509_crt",
 )
 _MBEDTLS_ARCHIVE = ("mbedtls_2.28.3.orig.tar.gz", "3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d")
 
 LIBRARIES = (
-    Library("mbedtls", *_MBEDTLS_ARCHIVE, (
-        *((f"library/{name}.c", f"library/{name}.c") for name in _MBEDTLS),
-        *((f"library/{name}.h", f"library/{name}.h")
-          for name in ("common", "constant_time_internal", "constant_time_invasive")),
-        ("include/mbedtls/", "include/mbedtls/"),
-        ("LICENSE", "LICENSE"),
-    )),
-    Library("cjson", "cjson_1.7.15.orig.tar.gz",
-            "5308fd4bd90cef7aa060558514de6a1a4a0819974a26e6ed13973c5f624c24b2", (
-        ("cJSON.c", "cJSON.c"), ("cJSON.h", "include/cJSON.h"), ("LICENSE", "LICENSE"),
-    )),
+    Library(
+        "mbedtls",
+        *_MBEDTLS_ARCHIVE,
+        (
+            *((f"library/{name}.c", f"library/{name}.c") for name in _MBEDTLS),
+            *(
+                (f"library/{name}.h", f"library/{name}.h")
+                for name in ("common", "constant_time_internal", "constant_time_invasive")
+            ),
+            ("include/mbedtls/", "include/mbedtls/"),
+            ("LICENSE", "LICENSE"),
+        ),
+    ),
+    Library(
+        "cjson",
+        "cjson_1.7.15.orig.tar.gz",
+        "5308fd4bd90cef7aa060558514de6a1a4a0819974a26e6ed13973c5f624c24b2",
+        (("cJSON.c", "cJSON.c"), ("cJSON.h", "include/cJSON.h"), ("LICENSE", "LICENSE")),
+    ),
 )
 
 NETWORK_LIBRARIES = (
-    Library("mbedtls", *_MBEDTLS_ARCHIVE, (
-        *((f"library/{name}.c", f"library/{name}.c") for name in (*_MBEDTLS, *_TLS)),
-        *LIBRARIES[0].files[len(_MBEDTLS):], ("library/ecp_invasive.h", "library/ecp_invasive.h"),
-        ("library/ssl_tls13_keys.h", "library/ssl_tls13_keys.h"),
-    )),
+    Library(
+        "mbedtls",
+        *_MBEDTLS_ARCHIVE,
+        (
+            *((f"library/{name}.c", f"library/{name}.c") for name in (*_MBEDTLS, *_TLS)),
+            *LIBRARIES[0].files[len(_MBEDTLS) :],
+            ("library/ecp_invasive.h", "library/ecp_invasive.h"),
+            ("library/ssl_tls13_keys.h", "library/ssl_tls13_keys.h"),
+        ),
+    ),
     LIBRARIES[1],
-    Library("lwip", "lwip_2.1.3+dfsg1.orig.tar.xz",
-            "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24", (
-        *((f"src/{folder}", f"src/{folder}")
-          for folder in ("core/", "core/ipv4/", "include/lwip/", "include/lwip/priv/", "include/lwip/prot/",
-                         "include/netif/", "include/netif/ppp/", "netif/ethernet.c")),
-        ("COPYING", "COPYING"),
-    )),
+    Library(
+        "lwip",
+        "lwip_2.1.3+dfsg1.orig.tar.xz",
+        "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24",
+        (
+            *(
+                (f"src/{folder}", f"src/{folder}")
+                for folder in (
+                    "core/",
+                    "core/ipv4/",
+                    "include/lwip/",
+                    "include/lwip/priv/",
+                    "include/lwip/prot/",
+                    "include/netif/",
+                    "include/netif/ppp/",
+                    "netif/ethernet.c",
+                )
+            ),
+            ("COPYING", "COPYING"),
+        ),
+    ),
 )
 """What a device with a network of its own is made of."""
 
@@ -89,8 +147,9 @@ def cache_folder() -> Path:
     return Path(base) / "aos_ota_plugin"
 
 
-def library_files(say: Callable[[str], None], folder: Path,
-                  libraries: Optional[Tuple[Library, ...]] = None) -> Dict[str, Dict[str, bytes]]:
+def library_files(
+    say: Callable[[str], None], folder: Path, libraries: Optional[Tuple[Library, ...]] = None
+) -> Dict[str, Dict[str, bytes]]:
     """Return the files of these libraries by name and their place in the component; `folder` is the cache.
 
     What is missing there is fetched, `say` being told first. Raises BuildError when it cannot be, or when an archive is
@@ -112,8 +171,10 @@ def _unpack(library: Library, path: Path) -> Dict[str, bytes]:
     data = path.read_bytes()
     actual = hashlib.sha256(data).hexdigest()
     if actual != library.sha256:
-        raise BuildError(f"{path} is not the archive that was checked: its SHA-256 is {actual}, not {library.sha256}",
-                         remedy="remove it, and it is fetched again")
+        raise BuildError(
+            f"{path} is not the archive that was checked: its SHA-256 is {actual}, not {library.sha256}",
+            remedy="remove it, and it is fetched again",
+        )
     found: Dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
@@ -129,8 +190,8 @@ def _place(library: Library, name: str) -> Optional[str]:
     for source, target in library.files:
         if name == source:
             return target
-        if source.endswith("/") and name.startswith(source) and "/" not in name[len(source):]:
-            return target + name[len(source):]
+        if source.endswith("/") and name.startswith(source) and "/" not in name[len(source) :]:
+            return target + name[len(source) :]
     return None
 
 
@@ -154,8 +215,11 @@ def _fetch(libraries: list[Library], folder: Path) -> None:
 
 def _mirror(scratch: str, folder: Path) -> str:
     """Where this system gets Debian's packages from."""
-    targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
-                    "Identifier: Packages"], scratch, folder)
+    targets = _run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"],
+        scratch,
+        folder,
+    )
     mirrors = [line.split()[0] for line in targets.splitlines() if line.split()[1:] == [SUITE, "main"]]
     if not mirrors:
         raise _cannot(f"this system's apt does not know Debian {SUITE}", folder)
@@ -168,16 +232,21 @@ def _apt(scratch: Path, mirror: str) -> list[str]:
         (scratch / name).mkdir(parents=True)
     (scratch / "parts" / "source.sources").write_text(_SOURCES.format(mirror=mirror), encoding="utf-8")
     scratch.chmod(0o755)  # apt's own user reads there
-    options = {"Dir::Etc::sourcelist": os.devnull, "Dir::Etc::sourceparts": str(scratch / "parts"),
-               "Dir::State::lists": str(scratch / "lists"), "Dir::Cache": str(scratch / "cache"),
-               "APT::Sandbox::User": ""}
+    options = {
+        "Dir::Etc::sourcelist": os.devnull,
+        "Dir::Etc::sourceparts": str(scratch / "parts"),
+        "Dir::State::lists": str(scratch / "lists"),
+        "Dir::Cache": str(scratch / "cache"),
+        "APT::Sandbox::User": "",
+    }
     return ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
 
 
 def _run(command: list[str], scratch: str, folder: Path) -> str:
     try:
-        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, errors="replace", check=False,
-                              timeout=600)
+        done = subprocess.run(
+            command, cwd=scratch, capture_output=True, text=True, errors="replace", check=False, timeout=600
+        )
     except OSError:
         raise _cannot("there is no apt-get here to fetch them with", folder) from None
     except subprocess.TimeoutExpired:
@@ -191,5 +260,7 @@ def _run(command: list[str], scratch: str, folder: Path) -> str:
 def _cannot(why: str, folder: Path) -> BuildError:
     archives = {library.archive: library.sha256 for library in (*LIBRARIES, *NETWORK_LIBRARIES)}
     names = " and ".join(f"{archive} (SHA-256 {sha256})" for archive, sha256 in archives.items())
-    return BuildError(f"the emulated device's libraries are missing, and {why}",
-                      remedy=f"put {names}, from Debian's source packages or their authors, into {folder}")
+    return BuildError(
+        f"the emulated device's libraries are missing, and {why}",
+        remedy=f"put {names}, from Debian's source packages or their authors, into {folder}",
+    )

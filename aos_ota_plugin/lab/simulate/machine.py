@@ -48,8 +48,10 @@ def find_qemu() -> str:
     """Return the emulator's path. Raises BuildError when there is none."""
     path = shutil.which(QEMU)
     if path is None:
-        raise BuildError(f"there is no {QEMU} on PATH, which emulates the device",
-                         remedy="apt-get install qemu-system-arm, or install QEMU your system's way")
+        raise BuildError(
+            f"there is no {QEMU} on PATH, which emulates the device",
+            remedy="apt-get install qemu-system-arm, or install QEMU your system's way",
+        )
     return path
 
 
@@ -58,9 +60,17 @@ def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
     with (folder / FLASH).open("rb") as stream:
         (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
     arguments = "".join(f",arg={word}" for word in ("device", *words))
-    return [qemu, "-M", "mps2-an505", "-display", "none", "-semihosting-config",
-            f"enable=on,target=native{arguments}",
-            "-device", f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on"]
+    return [
+        qemu,
+        "-M",
+        "mps2-an505",
+        "-display",
+        "none",
+        "-semihosting-config",
+        f"enable=on,target=native{arguments}",
+        "-device",
+        f"loader,file={_BOOT},addr=0x{_BOOT_ADDRESS:x},force-raw=on",
+    ]
 
 
 def second_uart(port: int) -> List[str]:
@@ -79,8 +89,9 @@ def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Op
     around = _STEADY_CLOCK if mcu is None else second_uart(mcu)
     command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *around]
     try:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                              timeout=seconds)
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
+        )
     except subprocess.TimeoutExpired as error:
         shown = (error.stdout or b"").decode("utf-8", "replace")
         raise StillOnError(f"the device is still on after {seconds:g} s; it last showed:\n{shown[-2000:]}") from None
@@ -91,6 +102,7 @@ def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Op
     if done.returncode < 0 and "Lockup:" in complaint:
         return Run(shown, LOCKED_UP)
     if done.returncode < 0 or complaint:
-        raise BuildError(f"{QEMU} ended with status {done.returncode}: {complaint}",
-                         remedy="QEMU 7.2 or newer emulates the board")
+        raise BuildError(
+            f"{QEMU} ended with status {done.returncode}: {complaint}", remedy="QEMU 7.2 or newer emulates the board"
+        )
     return Run(shown, done.returncode)

@@ -51,8 +51,9 @@ class Mcu:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self._ended.set()
         if self._connected is not None:
             with contextlib.suppress(OSError):

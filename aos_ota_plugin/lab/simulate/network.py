@@ -63,14 +63,19 @@ class NetworkBuilt(NamedTuple):
 def check(identity: Identity, broker: str) -> None:
     """Raise FormatError when the broker is no mqtt[s]://name:port, or the identity none that a device can hold."""
     if not _BROKER.fullmatch(broker):
-        raise FormatError(f"{broker!a} is no broker's address",
-                          remedy="write mqtts://name:port, or mqtt:// without TLS")
-    for name, value, most in (("product_key", identity.product_key, PRODUCT_KEY_MAX),
-                              ("device_name", identity.device_name, DEVICE_NAME_MAX),
-                              ("device_secret", identity.device_secret, DEVICE_SECRET_MAX)):
+        raise FormatError(
+            f"{broker!a} is no broker's address", remedy="write mqtts://name:port, or mqtt:// without TLS"
+        )
+    for name, value, most in (
+        ("product_key", identity.product_key, PRODUCT_KEY_MAX),
+        ("device_name", identity.device_name, DEVICE_NAME_MAX),
+        ("device_secret", identity.device_secret, DEVICE_SECRET_MAX),
+    ):
         if not (0 < len(value) <= most and _WORD.fullmatch(value)):
-            raise FormatError(f"this device's {name} is none", remedy=f"it has 1 to {most} letters, digits and "
-                              "-_.:@ and begins with a letter or digit")
+            raise FormatError(
+                f"this device's {name} is none",
+                remedy=f"it has 1 to {most} letters, digits and -_.:@ and begins with a letter or digit",
+            )
 
 
 def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
@@ -81,8 +86,12 @@ def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identi
     check(identity, broker)
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
-    values = {"hal_devinfo_pk": identity.product_key, "hal_devinfo_dn": identity.device_name,
-              "hal_devinfo_ds": identity.device_secret, "net_broker": broker}
+    values = {
+        "hal_devinfo_pk": identity.product_key,
+        "hal_devinfo_dn": identity.device_name,
+        "hal_devinfo_ds": identity.device_secret,
+        "net_broker": broker,
+    }
     for name, data in (("BOOT", built.boot), ("RTOSA", firmware), ("KV", flash.kv_records(values))):
         flash.write_partition(contents, rows[name], data)
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,15 +122,27 @@ class NetworkDevice:
     def __enter__(self) -> NetworkDevice:
         """Switch it on. Raises BuildError when there is no emulator, or it cannot start."""
         (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
-        command = [*machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
-                   "-monitor", "none", "-serial", "stdio", *self._mcu, *_NIC]
+        command = [
+            *machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+            *self._mcu,
+            *_NIC,
+        ]
         self._stream = (self.folder / LOG).open("wb")
         try:
             with uninterrupted():
-                self._process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                                 stdout=self._stream, stderr=subprocess.STDOUT,
-                                                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
-                                                 start_new_session=True)  # Ctrl-C is ours to answer
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._stream,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prctl
+                    start_new_session=True,
+                )  # Ctrl-C is ours to answer
         except OSError as error:
             self._stream.close()
             raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from None
@@ -130,8 +151,9 @@ class NetworkDevice:
             raise
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         """Switch it off."""
         self._end()
 

@@ -126,4 +126,4 @@ def whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
         return None
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     start = rows[f"RTOS{banks[-1]}"].address
-    return seen.version if (folder / machine.FLASH).read_bytes()[start:start + len(payload)] == payload else None
+    return seen.version if (folder / machine.FLASH).read_bytes()[start : start + len(payload)] == payload else None

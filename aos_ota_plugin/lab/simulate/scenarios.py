@@ -67,8 +67,14 @@ def device_key(built: Built) -> PublicKey:
 
 def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
     """Return the case of this image offered as `version` to a device that runs that build."""
-    return Case(built.firmware[firmware].payload, OLD, device_key(built), Offer(image, version),
-                built.firmware[NEW].payload, hardened=firmware != VENDOR)
+    return Case(
+        built.firmware[firmware].payload,
+        OLD,
+        device_key(built),
+        Offer(image, version),
+        built.firmware[NEW].payload,
+        hardened=firmware != VENDOR,
+    )
 
 
 def _upgrade(built: Built) -> Case:
@@ -127,8 +133,7 @@ def _xz(built: Built) -> Case:
 
 
 def _diff(base: str) -> Callable[[Built], Case]:
-    return lambda built: offered(
-        built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
+    return lambda built: offered(built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
 
 
 def _bare_diff(built: Built) -> Case:
@@ -170,7 +175,8 @@ def _cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Call
         image = unsigned(built.firmware[NEW].payload)
         offer = Offer(image, NEW, digestsign=make(built, image))
         return offered(built, image)._replace(
-            firmware=built.firmware[firmware].payload, offer=offer, hardened=firmware != VENDOR_CLOUD, local=False)
+            firmware=built.firmware[firmware].payload, offer=offer, hardened=firmware != VENDOR_CLOUD, local=False
+        )
 
     return case
 
@@ -203,14 +209,22 @@ def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
     """Return the case of a module's new files, signed by the platform, offered to a device that has old ones."""
     case = offered(built, image, _PANEL_NEW, firmware)
     offer = case.offer._replace(module=MODULE, digestsign=digestsign(image, built.key))
-    return case._replace(offer=offer, module_version=_PANEL_OLD, files={
-        f"{MODULE_FOLDER}/layout.json": b"{}", _ELSEWHERE: b"start();", f"/.ota/{MODULE}": _PANEL_OLD.encode()})
+    return case._replace(
+        offer=offer,
+        module_version=_PANEL_OLD,
+        files={f"{MODULE_FOLDER}/layout.json": b"{}", _ELSEWHERE: b"start();", f"/.ota/{MODULE}": _PANEL_OLD.encode()},
+    )
 
 
 def panel_pack(also: str = "about.txt") -> bytes:
     """Return the module's new pack with one more file in it, whose name is not checked."""
-    names = {"layout.json": b'{"rows": 4}', "img/logo.bin": bytes(range(256)) * 40, "img/empty": b"",
-             "\u5b57\u4f53.bin": b"\x5a" * 3000, "_" * len(also): b"evil();"}
+    names = {
+        "layout.json": b'{"rows": 4}',
+        "img/logo.bin": bytes(range(256)) * 40,
+        "img/empty": b"",
+        "\u5b57\u4f53.bin": b"\x5a" * 3000,
+        "_" * len(also): b"evil();",
+    }
     packed = pack.build([pack.PackFile(name, data) for name, data in names.items()])
     return packed.replace(b"_" * len(also), also.encode("ascii"))
 
@@ -261,8 +275,12 @@ def mcu(built: Built, manner: Optional[Manner], image: Optional[bytes] = None) -
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
     case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, _MCU_NEW)
     return case._replace(
-        offer=case.offer._replace(module=MCU), module_version=_MCU_OLD, files={f"/.ota/{MCU}": _MCU_OLD.encode()},
-        mcu=manner, installs=firmware + full.PADDING if manner is Manner.TAKES else b"")
+        offer=case.offer._replace(module=MCU),
+        module_version=_MCU_OLD,
+        files={f"/.ota/{MCU}": _MCU_OLD.encode()},
+        mcu=manner,
+        installs=firmware + full.PADDING if manner is Manner.TAKES else b"",
+    )
 
 
 def _mcu(manner: Optional[Manner]) -> Callable[[Built], Case]:
@@ -285,18 +303,23 @@ _STARTED = "ota_demo on mps2\n"
 
 def _console(built: Built) -> Case:
     """The demo as its documentation has it: told its network by hand, upgraded, and started anew."""
-    return _upgrade(built)._replace(knows_wifi=False, typed=(
-        Typed("", (_STARTED, "(ash)# ")),
-        Typed("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
-        Typed("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
-        Typed("version", (f"version: {OLD}\n", "(ash)# ")),
-        Typed(_CONNECT, ("wifi home: link up", "(ash)# ", f"version {NEW} is accepted", "boot: bank B\n", _STARTED)),
-        Typed("version", (f"version: {NEW}\n", "(ash)# ")),
-        Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-        Typed("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
-        Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-        Typed("version", (f"version: {NEW}\n", "(ash)# ")),
-    ))
+    return _upgrade(built)._replace(
+        knows_wifi=False,
+        typed=(
+            Typed("", (_STARTED, "(ash)# ")),
+            Typed("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
+            Typed("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
+            Typed("version", (f"version: {OLD}\n", "(ash)# ")),
+            Typed(
+                _CONNECT, ("wifi home: link up", "(ash)# ", f"version {NEW} is accepted", "boot: bank B\n", _STARTED)
+            ),
+            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            Typed("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
+            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+        ),
+    )
 
 
 _EVERY, _SOME = 1 << 30, 25
@@ -326,8 +349,13 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("cloud-wrong-key", "the push's signature is by another key", _cloud(CLOUD, _by_stranger), _RSA, OLD),
     Scenario("cloud-unsigned", "the push brings no signature", _cloud(CLOUD, _nothing), _RSA, OLD),
     Scenario("cloud-zeros", "the push's signature begins with a zero byte", _cloud(CLOUD, _zeros), _RSA, OLD),
-    Scenario("cloud-unsigned-vendor", "without a signature, the vendor's agent takes anyone's image",
-             _cloud(VENDOR_CLOUD, _nothing), _OK, NEW),
+    Scenario(
+        "cloud-unsigned-vendor",
+        "without a signature, the vendor's agent takes anyone's image",
+        _cloud(VENDOR_CLOUD, _nothing),
+        _OK,
+        NEW,
+    ),
     Scenario("cloud-zeros-vendor", "with a zero byte first, too", _cloud(VENDOR_CLOUD, _zeros), _OK, NEW),
     Scenario("xz", "a compressed image is unpacked over the old version", _xz, _OK, NEW),
     Scenario("diff", "a diff is applied over the old version", _diff(OLD), _OK, NEW),
@@ -335,8 +363,7 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("module", "a module's data pack is unpacked, and its version reported", _module, _OK, _PANEL_NEW),
     Scenario("module-first", "so is the first one", _first, _OK, _PANEL_NEW),
     Scenario("module-traversal", "a name in the pack leads out of its folder", _escaping(OLD), _PARAM, _PANEL_OLD),
-    Scenario("module-traversal-vendor", "the vendor's agent writes where it leads", _escaping(VENDOR), _OK,
-             _PANEL_NEW),
+    Scenario("module-traversal-vendor", "the vendor's agent writes where it leads", _escaping(VENDOR), _OK, _PANEL_NEW),
     Scenario("module-cut-short", "the pack was cut short before it was signed", _pack_cut_short, _PARAM, _PANEL_OLD),
     Scenario("module-file-bit", "a file in the pack is not what was packed", _pack_bit, _MD5, _PANEL_OLD),
     Scenario("module-size", "the file is longer than the push says", _too_short, _HEAD, _PANEL_OLD),
@@ -344,25 +371,53 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("module-unsigned", "the push brings no signature", _unsigned_pack, _RSA, _PANEL_OLD),
     Scenario("module-wrong-key", "the push's signature is by another key", _strangers_pack, _RSA, _PANEL_OLD),
     Scenario("module-older", "an older version of the module is offered", _older_pack, _VERSION, _PANEL_OLD),
-    Scenario("mcu", "the connected MCU takes its image over Ymodem, then its version is reported", _mcu(Manner.TAKES),
-             _OK, _MCU_NEW),
-    Scenario("mcu-refuses", "an MCU that refuses is tried three times", _mcu(Manner.REFUSES), _WRITE, _MCU_OLD,
-             at_mcu=True),
+    Scenario(
+        "mcu",
+        "the connected MCU takes its image over Ymodem, then its version is reported",
+        _mcu(Manner.TAKES),
+        _OK,
+        _MCU_NEW,
+    ),
+    Scenario(
+        "mcu-refuses", "an MCU that refuses is tried three times", _mcu(Manner.REFUSES), _WRITE, _MCU_OLD, at_mcu=True
+    ),
     Scenario("mcu-silent", "so is one that never answers", _mcu(None), _WRITE, _MCU_OLD, at_mcu=True),
-    Scenario("mcu-wrong-key", "an image for the MCU that a stranger signed never reaches it", _mcu_stranger, _RSA,
-             _MCU_OLD),
+    Scenario(
+        "mcu-wrong-key", "an image for the MCU that a stranger signed never reaches it", _mcu_stranger, _RSA, _MCU_OLD
+    ),
     Scenario("power-cut", "power fails in every flash operation of an upgrade", _upgrade, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-xz", "the same with a compressed image", _xz, _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-diff", "the same with a diff", _diff(OLD), _OK, NEW, cuts=_EVERY),
     Scenario("power-cut-module", "the same with a module's data pack", _module, _OK, _PANEL_NEW, cuts=_EVERY),
     Scenario("power-cut-bare", "the same with a diff that ends with the image", _bare_diff, _OK, NEW, cuts=_EVERY),
-    Scenario("power-cut-vendor", "the vendor's boot stage leaves half of the last section",
-             _with_vendor_boot(_bare_diff), _OK, NEW, cuts=_SOME, breaks=True),
-    Scenario("flash-error", "an operation of the flash fails once while a diff is installed", _diff(OLD), _OK, NEW,
-             cuts=_EVERY, trouble=Trouble.ERROR),
-    Scenario("flash-error-vendor", "the vendor's boot stage begins anew on flash that has changed",
-             _with_vendor_boot(_diff(OLD)), _OK, NEW, cuts=_SOME, trouble=Trouble.ERROR,
-             breaks=True),
+    Scenario(
+        "power-cut-vendor",
+        "the vendor's boot stage leaves half of the last section",
+        _with_vendor_boot(_bare_diff),
+        _OK,
+        NEW,
+        cuts=_SOME,
+        breaks=True,
+    ),
+    Scenario(
+        "flash-error",
+        "an operation of the flash fails once while a diff is installed",
+        _diff(OLD),
+        _OK,
+        NEW,
+        cuts=_EVERY,
+        trouble=Trouble.ERROR,
+    ),
+    Scenario(
+        "flash-error-vendor",
+        "the vendor's boot stage begins anew on flash that has changed",
+        _with_vendor_boot(_diff(OLD)),
+        _OK,
+        NEW,
+        cuts=_SOME,
+        trouble=Trouble.ERROR,
+        breaks=True,
+    ),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
     Scenario("power-cut-large-xz", "the same with a compressed image", _large_xz, _OK, NEW, cuts=10),
     Scenario("power-cut-large-diff", "the same with a diff", _large_diff, _OK, NEW, cuts=10),
@@ -370,6 +425,7 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario("hang", "a signed version that hangs is found by the watchdog, and rolled back", _hang, _OK, OLD),
     Scenario("console", "commands typed on the console: version, netmgr, reboot, others", _console, _OK, NEW),
 )
+
 
 class Flaw(NamedTuple):
     """What the vendor's device does otherwise, and the scenarios that show it: on ours, on one built with the flaw."""
