@@ -159,6 +159,7 @@ def test_what_devices_say():
         (PROGRESS, b'{"params":{"step":-5}}'),
         ("/ota/device/upgrade/pk/dn", b'{"params":{}}'),
         ("x", b'{"params":{}}'),
+        (INFORM + "/more", b'{"params":{"version":"a"}}'),
         ("/ext/session/pk/dn/combine/login", b'{"params":{"productKey":"pk"}}'),
         (INFORM, b'{"params":{"version":"a"}}' + b" " * 5000),
     ],

@@ -228,3 +228,9 @@ def test_sign_value_that_does_not_fit(name):
     }
     with pytest.raises(FormatError, match=message):
         SignInfo(**{**good, **change}).to_bytes()
+
+
+@pytest.mark.parametrize("size", [391, 393])
+def test_sign_info_of_another_size(size):
+    with pytest.raises(FormatError, match=f"ota_sign_info_t has 392 bytes, not {size}"):
+        SignInfo.from_bytes(bytes(size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 
 import pytest
 from hypothesis import given as over
@@ -173,6 +174,12 @@ def test_image_cut_short_is_no_payload(signer, missing):
     with pytest.raises(FormatError, match="end is missing"):
         full.check_payload(image)
     assert not full.is_cut_short(image[: len(PAYLOAD)])
+
+
+def test_a_payload_with_the_magic_of_a_signature_is_no_image_cut_short():
+    magic = struct.pack("<I", 0xAABBCCDD)
+    assert full.is_cut_short(bytes(900) + magic + bytes(3 + 97 + 60))
+    assert not full.is_cut_short(bytes(900) + magic + bytes(3 + 96) + b"\1" + bytes(60))
 
 
 @over(st.binary(min_size=1, max_size=300), st.booleans())

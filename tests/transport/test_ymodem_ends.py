@@ -254,6 +254,22 @@ def test_damage_is_asked_for_again_when_the_line_is_quiet():
     assert receiver.files[0].data == DATA[:1024]
 
 
+def test_a_block_whose_number_is_damaged_is_asked_for_again():
+    receiver = Receiver()
+    receiver.feed(header(b"a\x001024\0"))
+    damaged = bytearray(by_hand(1, DATA[:1024]))
+    damaged[1] ^= 4  # the CRC does not cover it, its complement behind it does
+    assert receiver.feed(bytes(damaged)) == b""
+    assert receiver.time_out() == NAK
+    assert receiver.feed(by_hand(1, DATA[:1024])) == ACK
+
+
+def test_a_single_cancel_is_noise():
+    receiver = Receiver()
+    assert receiver.feed(CAN + b"x") == b""
+    assert receiver.time_out() == C
+
+
 @pytest.mark.parametrize(
     "pieces, message",
     [
