@@ -1,4 +1,4 @@
-"""Processes that we start end with us, with all that they have started."""
+"""Start processes that end with us, together with all that they have started."""
 
 from __future__ import annotations
 
@@ -12,44 +12,47 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional
 
 
 def ending_signals() -> List[int]:
-    """Return Ctrl-C, `kill`, and a terminal that is closed, where this system has them."""
+    """Return the numbers of the signals for Ctrl-C, `kill` and a closed terminal that this system has."""
     return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off the answer to a signal that ends us until the end of this block, in which a process is started.
+    """Delay ending signals until the end of this block, in which a process is started.
 
-    Popen itself, interrupted when the program runs already, would leave a process that nobody ends.
+    Popen interrupted when the program runs already would leave a process that nothing ends.
     """
-    if threading.current_thread() is not threading.main_thread():  # Python answers signals in the main thread alone
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield
         return
-    came: List[int] = []
+    received: List[int] = []
     handlers = {number: signal.getsignal(number) for number in ending_signals()}
-    answered = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in answered:
-        signal.signal(number, lambda number, _frame: came.append(number))
+    replaced = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in replaced:
+        signal.signal(number, lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        for number, handler in answered.items():
+        for number, handler in replaced.items():
             signal.signal(number, handler)
-        for number in came:
+        for number in received:
             signal.raise_signal(number)
 
 
 def own_group() -> Mapping[str, object]:
-    """Arguments of Popen by which the process and all that it starts can be ended together, and Ctrl-C is ours."""
+    """Return Popen's arguments for a process group of its own.
+
+    The process and all that it starts can then be ended together, and Ctrl-C reaches only us.
+    """
     if os.name == "posix":
         return {"start_new_session": True}
     return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
-    """Kill a process that was started with `own_group` and nobody has waited for, and all that it started."""
+    """Kill a process started with `own_group` and not waited for yet, and all that it started."""
     if os.name == "posix":
-        # While the program is not waited for, or one of its children lives, its group's number is no one else's.
+        # The group's number is not reused while the program is not waited for, or one of its children lives.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     elif process.poll() is None:
@@ -63,9 +66,9 @@ def kill_group(process: subprocess.Popen[Any]) -> None:
 
 
 def die_with_parent() -> Optional[Callable[[], None]]:
-    """On Linux: Popen's preexec_fn by which the kernel ends the process when we are killed; elsewhere None.
+    """Return Popen's preexec_fn that makes Linux end the process when we are killed; None elsewhere.
 
-    The kernel looks at the thread that starts the process: that one must not end earlier.
+    The kernel watches the thread that starts the process: that thread must not end earlier.
     """
     if not sys.platform.startswith("linux"):
         return None
@@ -74,9 +77,9 @@ def die_with_parent() -> Optional[Callable[[], None]]:
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
-    def arrange() -> None:
+    def set_death_signal() -> None:
         prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # killed in between
+        if os.getppid() != parent:  # the parent was killed before prctl
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return arrange
+    return set_death_signal

@@ -1,7 +1,11 @@
-"""Every error this project raises on purpose.
+"""The errors that this project raises on purpose.
 
-One root, ``OtaError``. Its text has three parts: what is wrong, where (``file:line:column`` when it came from a
-file) and what to do about it. Whoever shows an error prints ``str(error)`` and nothing else.
+All derive from ``OtaError``. The text of one has three parts: what is wrong, where (``file:line:column`` when it came
+from a file) and what to do about it. To show an error, print ``str(error)`` and nothing else.
+
+>>> print(SettingsError("no version is set", place=Place("ota.config", 3), remedy="set OTA_APP_VERSION"))
+ota.config:3: no version is set
+  fix: set OTA_APP_VERSION
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import Iterator, NamedTuple, Optional
 
 
 class Place(NamedTuple):
-    """Where in the user's input something stands; line and column count from 1, 0 means unknown."""
+    """A place in the user's input; line and column count from 1, 0 means unknown."""
 
     file: str
     line: int = 0
@@ -42,7 +46,7 @@ class OtaError(Exception):
 
 @contextmanager
 def placed(file: str) -> Iterator[None]:
-    """Say which file an error is about, when what raised it only saw the bytes."""
+    """Add the file's name to an error from code that only saw the file's bytes."""
     try:
         yield
     except OtaError as error:
@@ -64,7 +68,7 @@ class WorkspaceError(OtaError):
 
 
 class SigningKeyError(OtaError):
-    """A key cannot be read, or is not of the one kind that devices accept."""
+    """A key cannot be read, or is not RSA-2048 with the exponent 65537, which devices accept."""
 
 
 class SourceError(OtaError):
@@ -72,7 +76,7 @@ class SourceError(OtaError):
 
 
 class FormatError(OtaError):
-    """These bytes are not what they should be: an image, a trailer, a manifest, an ELF."""
+    """Bytes are not in the format that they should have: an image, a trailer, a manifest, an ELF."""
 
 
 class ProofError(OtaError):

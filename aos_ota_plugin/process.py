@@ -1,8 +1,7 @@
-"""What a process that holds secrets owes them: no core dump, and no word of theirs when it fails inside.
+"""Protect the secrets in a process's memory: no core dumps, no values in reports of internal errors.
 
-``PR_SET_DUMPABLE`` would go further where the kernel pipes cores to a program, and is left out: with ctypes it costs
-every command 3 ms, it ends with the exec of whatever is started, and it would keep a user's debugger off his own
-`aos make`.
+``PR_SET_DUMPABLE`` would go further where the kernel pipes cores to a program, but is not used: with ctypes it costs
+every command 3 ms, it ends with the exec of whatever is started, and users could not debug their own `aos make`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ import os
 from types import TracebackType
 from typing import List, Optional
 
-_HOME = os.path.dirname(os.path.abspath(__file__))
-_SHOWN = 12
+_PACKAGE_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_LINES_MAX = 12
 
 
-def no_core_dumps() -> None:
-    """A crash of this process, or of one that it starts, leaves no picture of its memory on the disk.
+def disable_core_dumps() -> None:
+    """Switch off core dumps of this process and of those that it starts.
 
     Systems without such limits (Windows) are left as they are.
     """
@@ -30,18 +29,18 @@ def no_core_dumps() -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Where something failed inside, for a report: kinds of errors, files and lines.
+    """Return a report of an internal error: kinds of errors, files and lines.
 
-    Never a message, a source line or a value: any of them may hold a secret.
+    It holds no message, no source line and no value: any of them may hold a secret.
     """
     if isinstance(error, MemoryError):
         return "there is not enough memory\n  fix: end other programs, or check that the files are what they should be"
     kinds: List[str] = []
     cause: Optional[BaseException] = error
-    while cause is not None and len(kinds) < _SHOWN:
+    while cause is not None and len(kinds) < _LINES_MAX:
         kinds.append(type(cause).__name__)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    places = _places(error.__traceback__)[-_SHOWN:]
+    places = _places(error.__traceback__)[-_LINES_MAX:]
     return (
         f"internal error: {', from '.join(kinds)}\n    at "
         + "\n    at ".join(places or ["?"])
@@ -55,7 +54,11 @@ def _places(traceback: Optional[TracebackType]) -> List[str]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         file = code.co_filename
-        shown = os.path.relpath(file, _HOME) if file.startswith(_HOME + os.sep) else os.path.basename(file)
+        shown = (
+            os.path.relpath(file, _PACKAGE_FOLDER)
+            if file.startswith(_PACKAGE_FOLDER + os.sep)
+            else os.path.basename(file)
+        )
         places.append(f"{shown.replace(os.sep, '/')}:{traceback.tb_lineno} in {code.co_name}")
         traceback = traceback.tb_next
     return places

@@ -29,9 +29,9 @@ def _discreet_hook(kind: Type[BaseException], error: BaseException, traceback: O
 def entry() -> None:
     """Run the command, and end the process with its status."""
     gc.set_threshold(_GARBAGE_WORTH_A_LOOK)
-    from aos_ota_plugin.process import no_core_dumps
+    from aos_ota_plugin.process import disable_core_dumps
 
-    no_core_dumps()
+    disable_core_dumps()
     sys.excepthook = _discreet_hook
     from aos_ota_plugin.cli.main import main
 

@@ -1,4 +1,4 @@
-"""What every outer room shows in the same way: progress and prompts.
+"""Progress and prompts on the terminal, shown by all outer rooms in the same way.
 
 From outside: ``progress.WorkProgress``, ``prompt.ask_secret``.
 """

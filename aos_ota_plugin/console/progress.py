@@ -1,4 +1,10 @@
-"""Progress of long work: a bar on a terminal; elsewhere a line when it begins, and one now and then while it lasts."""
+"""Progress of long work: a bar on a terminal; elsewhere a line at the start and every 10 seconds.
+
+>>> import sys
+>>> with WorkProgress(sys.stdout, prefix="aos-ota: ") as progress:
+...     progress("the diff image", 0, 20)
+aos-ota: making the diff image
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,10 @@ INTERVAL = 10
 
 
 class WorkProgress:
-    """Called with (what is being made, steps done, steps in all); shows that on `stream` while it is entered."""
+    """A display of progress on `stream`; use it in a ``with``.
+
+    Call it with the name of what is made, the number of steps done, and the number of all steps.
+    """
 
     def __init__(self, stream: TextIO, *, prefix: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -22,7 +31,7 @@ class WorkProgress:
         self._clock = clock
         self._bar: Optional[Progress] = None
         self._tasks: Dict[str, Any] = {}
-        self._said: Dict[str, float] = {}
+        self._shown_at: Dict[str, float] = {}
 
     def __enter__(self) -> WorkProgress:
         return self
@@ -35,7 +44,7 @@ class WorkProgress:
             self._bar = None
 
     def __call__(self, name: str, done: int, steps: int) -> None:
-        """Tell of a step."""
+        """Show that `done` of `steps` steps are done."""
         if self._stream.isatty():
             self._draw(name, done, steps)
         else:
@@ -61,12 +70,12 @@ class WorkProgress:
 
     def _say(self, name: str, done: int, steps: int) -> None:
         now = self._clock()
-        if name not in self._said:
+        if name not in self._shown_at:
             self._line(f"making {name}", name, now)
-        elif done < steps and now - self._said[name] >= INTERVAL:
+        elif done < steps and now - self._shown_at[name] >= INTERVAL:
             self._line(f"{name}: {100 * done // steps} %", name, now)
 
     def _line(self, text: str, name: str, now: float) -> None:
-        self._said[name] = now
+        self._shown_at[name] = now
         self._stream.write(f"{self._prefix}{text}\n")
         self._stream.flush()

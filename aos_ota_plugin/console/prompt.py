@@ -1,4 +1,4 @@
-"""Asking for a secret on the terminal, without showing it."""
+"""Prompts for secrets on the terminal, which do not show the answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Optional
 
 @functools.cache
 def ask_secret(question: str) -> Optional[str]:
-    """The answer, None where nobody can be asked; one process asks each question once.
+    """Return the user's answer, or None without a terminal; a process asks each question once.
 
-    Nobody can where standard input or standard error is no terminal: a build server must fail, not wait.
+    Standard input and standard error have to be terminals: a build server must fail, not wait.
     """
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None

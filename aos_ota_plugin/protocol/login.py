@@ -1,9 +1,15 @@
-"""How a device logs in to the platform's broker: client id, user name, and a password derived from its secret.
+"""A device's login at the platform's broker: client id, user name, and password made with its secret.
 
 Client id ``{id}|securemode=2,signmethod=hmacsha256,timestamp={t}|``, user name ``{device name}&{product key}``,
 password = hexadecimal HMAC with the device secret over
 ``clientId{id}deviceName{dn}productKey{pk}timestamp{t}``; without a timestamp in the client id the last part is left
-out. Other fields between the bars are passed over.
+out. Other fields between the bars are ignored.
+
+>>> login = login_of(Identity("a1", "lamp", "secret"), timestamp="1")
+>>> login.client_id
+'a1.lamp|securemode=2,signmethod=hmacsha256,timestamp=1|'
+>>> login.user
+'lamp&a1'
 """
 
 from __future__ import annotations
@@ -13,11 +19,11 @@ from typing import Dict, NamedTuple, Optional
 
 SIGN_METHODS = {"hmacsha1": "sha1", "hmacsha256": "sha256", "hmacmd5": "md5"}
 DEFAULT_METHOD = "hmacmd5"
-"""Of a client id that names none; the oldest of the three."""
+"""The method where the client id names none: the oldest of the three."""
 
 
 class Identity(NamedTuple):
-    """What makes a device this one device. Its repr has no secret."""
+    """The names and the secret of one device. Its repr has no secret."""
 
     product_key: str
     device_name: str
@@ -28,12 +34,12 @@ class Identity(NamedTuple):
 
     @property
     def user(self) -> str:
-        """The user name of its login."""
+        """Return the user name of its login."""
         return f"{self.device_name}&{self.product_key}"
 
 
 class Login(NamedTuple):
-    """What CONNECT carries. Its repr has no password."""
+    """The client id, user name and password of a CONNECT packet. Its repr has no password."""
 
     client_id: str
     user: str
@@ -49,12 +55,15 @@ def login_of(
     """Return a device's login; `client` is the free part of the client id, by default ``{pk}.{dn}``."""
     client = f"{identity.product_key}.{identity.device_name}" if client is None else client
     fields = {"securemode": "2", "signmethod": method, "timestamp": timestamp}
-    password = signed(identity, client, method, timestamp)
+    password = login_password(identity, client, method, timestamp)
     return Login(f"{client}|{','.join(f'{key}={value}' for key, value in fields.items())}|", identity.user, password)
 
 
-def signed(identity: Identity, client: str, method: str, timestamp: Optional[str]) -> str:
-    """Return the lower-case hex HMAC; raises KeyError for a method that is none of SIGN_METHODS."""
+def login_password(identity: Identity, client: str, method: str, timestamp: Optional[str]) -> str:
+    """Return the password of a login: the HMAC in lower-case hex.
+
+    Raises KeyError for a method that is none of SIGN_METHODS.
+    """
     content = f"clientId{client}deviceName{identity.device_name}productKey{identity.product_key}"
     if timestamp is not None:
         content += f"timestamp{timestamp}"
@@ -62,7 +71,7 @@ def signed(identity: Identity, client: str, method: str, timestamp: Optional[str
 
 
 def problem_of(login: Login, identity: Optional[Identity]) -> Optional[str]:
-    """Return None when this is the login of `identity`, else a sentence, without secrets, that says what is wrong."""
+    """Return what is wrong with a login, without its secrets; None when it is that of `identity`."""
     if identity is None or login.user != identity.user:
         return "no such device is registered"
     client, bar, rest = login.client_id.partition("|")
@@ -74,7 +83,7 @@ def problem_of(login: Login, identity: Optional[Identity]) -> Optional[str]:
     method = fields.get("signmethod", DEFAULT_METHOD).lower()
     if method not in SIGN_METHODS:
         return f"signmethod {method[:20]!a} is none of {', '.join(SIGN_METHODS)}"
-    expected = signed(identity, client, method, fields.get("timestamp"))
+    expected = login_password(identity, client, method, fields.get("timestamp"))
     if not hmac.compare_digest(expected.encode(), login.password.lower().encode("utf-8", "replace")):
         return "the password is not the one of this device's secret, client id and timestamp"
     return None

@@ -1,4 +1,9 @@
-"""The platform's upgrade message to a device."""
+"""The platform's upgrade message to a device.
+
+>>> message = PushMessage(size=1, version="app-1.0.1", url="https://example.com/a", sign_method="Md5", sign="0" * 32)
+>>> parse_push(message.to_json()) == message
+True
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.protocol.module_names import check_module_name
 
 SIGN_METHODS = {"Md5": 32, "SHA256": 64}
-"""The platform's signMethod, and how many hex digits its sign has."""
+"""The values of signMethod, and the number of hex digits of sign for each."""
 SIZE_MAX = 0xFFFF_FFFF
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _SIGNATURE_SIZE = 256
@@ -24,10 +29,10 @@ _REMEDY = "give the message as the platform sent it to the device"
 
 @dataclass(frozen=True)
 class PushMessage:
-    """The upgrade message of the platform (topic ``/ota/device/upgrade/{pk}/{dn}``).
+    """The platform's upgrade message (topic ``/ota/device/upgrade/{pk}/{dn}``).
 
     `size` in bytes; `sign` is the whole file's digest in hex, of the length that `sign_method` has; `digestsign` a
-    base64 RSA signature of 256 bytes. Raises FormatError when a value is not of its form or over the device's limits.
+    base64 RSA signature of 256 bytes. Raises FormatError when a value is malformed or over the device's limits.
     """
 
     size: int
@@ -58,7 +63,7 @@ class PushMessage:
             _check_signature(self.digestsign)
 
     def to_json(self) -> bytes:
-        """The message's bytes, without spaces, keys in the platform's order."""
+        """Return the message's bytes: JSON without spaces, keys in the platform's order."""
         data = {
             "size": self.size,
             "version": self.version,
@@ -78,10 +83,10 @@ class PushMessage:
 
 
 def parse_push(data: bytes, *, file: str = "") -> PushMessage:
-    """Read a push message; fields of its data that devices do not read are passed over.
+    """Read a push message; fields of its data that devices do not read are ignored.
 
-    Devices (cJSON's ``cJSON_GetObjectItem``) take the first of fields of one name, and do not see case in names; so no
-    two may be alike.
+    Devices (cJSON's ``cJSON_GetObjectItem``) use the first of several fields of one name, and ignore the case of names;
+    so names that differ only in case are refused.
 
     Raises:
         FormatError: not JSON, two fields of one name, another code, a field missing, of the wrong type or out of its
@@ -107,16 +112,23 @@ def _push(document: object) -> PushMessage:
     size = data.get("size")
     if not isinstance(size, int) or isinstance(size, bool):
         raise _bad('"size" is not a number')
-    texts: Dict[str, Any] = {}
+    fields: Dict[str, Any] = {}
     for key in ("version", "url", "signMethod", "sign", "md5", "digestsign", "module"):
         value = data.get(key)
         if not isinstance(value, str) and (value is not None or key in ("version", "url", "sign")):
             raise _bad(f'"{key}" is not a text')
-        texts[key] = value
-    method = texts["signMethod"] or "Md5"
-    known = next((name for name in SIGN_METHODS if name.lower() == method.lower()), method)
+        fields[key] = value
+    method = fields["signMethod"] or "Md5"
+    sign_method = next((name for name in SIGN_METHODS if name.lower() == method.lower()), method)
     return PushMessage(
-        size, texts["version"], texts["url"], known, texts["sign"], texts["md5"], texts["digestsign"], texts["module"]
+        size,
+        fields["version"],
+        fields["url"],
+        sign_method,
+        fields["sign"],
+        fields["md5"],
+        fields["digestsign"],
+        fields["module"],
     )
 
 

@@ -1,4 +1,8 @@
-"""What a device publishes: which version it runs, and how far an upgrade is."""
+"""The messages that a device publishes: the version it runs, and how far an upgrade is.
+
+>>> inform_message("app-1.0.0")
+b'{"id":0,"params":{"version":"app-1.0.0"}}'
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from aos_ota_plugin.protocol.module_names import check_module_name
 
 
 def inform_message(version: str, module: Optional[str] = None) -> bytes:
-    """What a device reports of itself or a module (topic ``/ota/device/inform/{pk}/{dn}``).
+    """Return a device's report of its version, or of a module's (topic ``/ota/device/inform/{pk}/{dn}``).
 
     Raises SettingsError for a version or name out of its limits.
     """
@@ -25,9 +29,10 @@ def inform_message(version: str, module: Optional[str] = None) -> bytes:
 
 
 def progress_message(step: int, desc: str = "") -> bytes:
-    """How far an upgrade is: 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed.
+    """Return the report of an upgrade's progress (topic ``/ota/device/progress/{pk}/{dn}``).
 
-    Raises FormatError for another step, or a text that the device's buffer has no room for.
+    `step` is 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed. Raises FormatError for another step, or
+    for a text that is longer than the device's buffer.
     """
     if not -4 <= step <= 100:
         raise FormatError(f"the step {step} is not -4 to 100", remedy="use 0 to 100, or -1 to -4 for a failure")

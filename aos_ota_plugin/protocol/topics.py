@@ -4,10 +4,13 @@ A device's own topics end in ``{product key}/{device name}``:
 
 =============================  ========  ===============================================================
 ``/ota/device/inform``         device →  ``{"id":0,"params":{"version":"…"[,"module":"…"]}}``
-``/ota/device/upgrade``        → device  the push (``release.module.PushMessage``)
+``/ota/device/upgrade``        → device  the push (``protocol.push.PushMessage``)
 ``/ota/device/progress``       device →  ``{"id":0,"params":{"step":"0…100 or -1…-4","desc":"…"[,"module":"…"]}}``
 ``/ext/session/…/combine/…``   both      a gateway logs a sub-device in: ``login``, ``login_reply``
 =============================  ========  ===============================================================
+
+>>> read_message(inform_topic("a1", "lamp"), b'{"id":0,"params":{"version":"app-1.0.0"}}')
+Inform(product_key='a1', device_name='lamp', module='default', version='app-1.0.0')
 """
 
 from __future__ import annotations
@@ -18,17 +21,17 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from aos_ota_plugin.device.version import is_valid
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.protocol.login import SIGN_METHODS, Identity, signed
+from aos_ota_plugin.protocol.login import SIGN_METHODS, Identity, login_password
 from aos_ota_plugin.protocol.module_names import DEFAULT
 
 MESSAGE_MAX = 4096
-"""Bytes of a message that the platform reads; devices' own have up to 255, a gateway's login more."""
+"""Bytes of the longest message that the platform reads; devices' own have up to 255, a gateway's login more."""
 _TOPIC_PARTS = 6  # "", ota, device, verb, product key, device name
 _SESSION_PARTS = 7  # "", ext, session, product key, device name, combine, verb
 
 
 class Inform(NamedTuple):
-    """A device reports what it runs."""
+    """A device's report of the version of one module."""
 
     product_key: str
     device_name: str
@@ -37,9 +40,10 @@ class Inform(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a device is: `step` is 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed.
+    """A device's report of how far an upgrade is.
 
-    `module` is None where the device does not say which; the vendor's agent never does.
+    `step` is 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed. `module` is None where the device does
+    not say which one; the vendor's agent never does.
     """
 
     product_key: str
@@ -50,7 +54,7 @@ class Progress(NamedTuple):
 
 
 class SubLogin(NamedTuple):
-    """A gateway logs a sub-device in. `sign` is the sub-device's password, made as for a login of its own."""
+    """A gateway's login of a sub-device; `sign` is the password of the sub-device's own login."""
 
     product_key: str
     device_name: str
@@ -66,22 +70,22 @@ class SubLogin(NamedTuple):
 
 
 def inform_topic(product_key: str, device_name: str) -> str:
-    """Where a device reports versions."""
+    """Return the topic on which a device reports versions."""
     return f"/ota/device/inform/{product_key}/{device_name}"
 
 
 def upgrade_topic(product_key: str, device_name: str) -> str:
-    """Where a device is pushed to."""
+    """Return the topic on which a device receives push messages."""
     return f"/ota/device/upgrade/{product_key}/{device_name}"
 
 
 def progress_topic(product_key: str, device_name: str) -> str:
-    """Where a device reports progress."""
+    """Return the topic on which a device reports progress."""
     return f"/ota/device/progress/{product_key}/{device_name}"
 
 
 def session_topic(product_key: str, device_name: str, verb: str) -> str:
-    """Where a gateway and the platform speak of sub-devices; `verb` is ``login`` or ``login_reply``."""
+    """Return the topic of a gateway's logins of sub-devices; `verb` is ``login`` or ``login_reply``."""
     return f"/ext/session/{product_key}/{device_name}/combine/{verb}"
 
 
@@ -89,9 +93,9 @@ READ_BY_PLATFORM = ("/ota/device/inform/+/+", "/ota/device/progress/+/+", "/ext/
 
 
 def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
-    """Return the lines of mosquitto's access list that let a device at its own topics and its sub-devices', no others.
+    """Return the lines of mosquitto's access list for one device: its own topics and its sub-devices'.
 
-    `subs` are its sub-devices' topics' ends, ``{product key}/{device name}``.
+    `subs` are the ends of its sub-devices' topics, ``{product key}/{device name}``.
     """
     own = f"{product_key}/{device_name}"
     lines = [f"user {device_name}&{product_key}"]
@@ -107,7 +111,11 @@ def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
 
 
 def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin]:
-    """Read what a device published. Raises FormatError, whatever the bytes, when it is none of the three."""
+    """Read what a device published.
+
+    Raises:
+        FormatError: topic or bytes are not those of an inform, a progress or a sub-device's login.
+    """
     parts = topic.split("/")
     params, request = _params(payload)
     if len(parts) == _SESSION_PARTS and parts[1:3] == ["ext", "session"] and parts[5:] == ["combine", "login"]:
@@ -126,16 +134,16 @@ def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin
 
 
 def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:
-    """Return the answer to a gateway; `identity` is the sub-device's, None where it is not this gateway's."""
-    good = (
+    """Return the answer to a gateway; `identity` is None where the sub-device is not one of the gateway's."""
+    accepted = (
         identity is not None
         and login.method in SIGN_METHODS
         and hmac.compare_digest(
-            login.sign.lower().encode(), signed(identity, login.client, login.method, login.timestamp).encode()
+            login.sign.lower().encode(), login_password(identity, login.client, login.method, login.timestamp).encode()
         )
     )
-    wrong = "the sub-device is not one of this gateway's, or its sign is wrong"
-    code, text = (200, "success") if good else (460, wrong)
+    refusal = "the sub-device is not one of this gateway's, or its sign is wrong"
+    code, text = (200, "success") if accepted else (460, refusal)
     return json.dumps({"id": login.request, "code": code, "message": text, "data": ""}).encode()
 
 

@@ -21,7 +21,7 @@ from aos_ota_plugin.pipeline.build import recover, remembered_modules, shared_lo
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.unfinished import BuildMark, Healing
 from aos_ota_plugin.pipeline.workplace import Workplace
-from aos_ota_plugin.process import no_core_dumps
+from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.scons import builders, sconsign
@@ -43,7 +43,7 @@ def attach(defconfig: Any) -> None:
     if defconfig.build_env is None or defconfig.build_env.env.get("OTA_ATTACHED"):
         return
     defconfig.build_env.env["OTA_ATTACHED"] = True
-    no_core_dumps()
+    disable_core_dumps()
     try:
         _Hook(defconfig).run()
     except OtaError as error:

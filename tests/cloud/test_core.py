@@ -17,7 +17,7 @@ from aos_ota_plugin.cloud.image_url import Span, make_url, read_range, read_url
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task, TaskState
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
 from aos_ota_plugin.protocol import topics
-from aos_ota_plugin.protocol.login import Identity, Login, login_of, problem_of, signed
+from aos_ota_plugin.protocol.login import Identity, Login, login_of, login_password, problem_of
 
 # --- logins
 
@@ -25,7 +25,7 @@ VECTOR = Identity("pk", "device", "secret")
 
 
 def test_the_platforms_own_test_vector():
-    assert signed(VECTOR, "12345", "hmacsha1", "789") == "fafd82a3d602b37fb0fa8b7892f24a477f851a14"
+    assert login_password(VECTOR, "12345", "hmacsha1", "789") == "fafd82a3d602b37fb0fa8b7892f24a477f851a14"
     login = Login(
         "12345|securemode=2,signmethod=hmacsha1,timestamp=789|", "device&pk", "FAFD82A3D602B37FB0FA8B7892F24A477F851A14"
     )
@@ -195,7 +195,7 @@ def sub_login(**change):
         "clientId": "c",
         "timestamp": "1",
         "signMethod": "hmacSha1",
-        "sign": signed(sub, "c", "hmacsha1", "1").upper(),
+        "sign": login_password(sub, "c", "hmacsha1", "1").upper(),
         **change,
     }
     message = topics.read_message(
