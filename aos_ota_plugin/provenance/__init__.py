@@ -1,4 +1,4 @@
-"""What a release says of where it comes from: components, statement and envelope, bytes in and bytes out.
+"""Documents on a release's origin: components, statement and envelope, bytes in and bytes out.
 
 From outside: ``statement``, ``dsse``, ``cyclonedx``, ``component``.
 """

@@ -1,4 +1,8 @@
-"""What a firmware is built from, as its package.yaml files and git say."""
+"""The components that a firmware is built from, from their package.yaml files and git.
+
+>>> Component("cjson", "V1.0.0", "common", "components/cjson").purl
+'pkg:generic/cjson@V1.0.0'
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from urllib.parse import quote
 
 
 class Component(NamedTuple):
-    """One component in use. ``folder`` is relative to the workspace, with forward slashes; ``depends`` are names."""
+    """A component in use.
+
+    ``folder`` is relative to the workspace, with forward slashes; ``depends`` are names of components.
+    """
 
     name: str
     version: str
@@ -18,20 +25,29 @@ class Component(NamedTuple):
 
     @property
     def purl(self) -> str:
-        """The package URL (https://github.com/package-url/purl-spec): AliOS Things has no type of its own there."""
+        """Return the package URL (https://github.com/package-url/purl-spec).
+
+        Its type is ``generic``: AliOS Things has none of its own there.
+        """
         version = f"@{quote(self.version, safe='')}" if self.version else ""
         return f"pkg:generic/{quote(self.name, safe='')}{version}"
 
 
 class Revision(NamedTuple):
-    """The commit (lower-case hex) that a folder's repository has checked out; whether tracked files differ from it."""
+    """The commit that a folder's repository has checked out, in lower-case hex.
+
+    ``modified`` tells whether tracked files differ from it.
+    """
 
     commit: str
     modified: bool
 
 
 class Product(NamedTuple):
-    """The firmware: the solution's name, the version that devices report, board, and SHA-256 of the payload (hex)."""
+    """The firmware: the solution's name, the version that devices report, and the board.
+
+    ``payload_sha256`` is in hex.
+    """
 
     name: str
     version: str

@@ -1,7 +1,12 @@
 """The list of components in CycloneDX 1.5 JSON (https://cyclonedx.org/docs/1.5/json/).
 
-It holds no time and no path of the machine; its serial number is a digest of what is in it. So the same inputs give the
-same bytes.
+It holds no time and no path of the machine; its serial number is a digest of the other fields. So the same inputs
+give the same bytes.
+
+>>> components = [Component("cjson", "V1.0.0", "common", "components/cjson")]
+>>> data = bill_of_materials(Product("ota_demo", "app-1.0.0", "haas100", "00" * 32), components)
+>>> components_in(data, file="sbom.json")
+{'cjson': 'V1.0.0'}
 """
 
 from __future__ import annotations
@@ -22,11 +27,13 @@ _REMEDY = "keep the release's files together, as the build wrote them"
 
 
 def bill_of_materials(product: Product, components: Sequence[Component]) -> bytes:
-    """Return the document of a firmware and what it is built from; the solution itself is the firmware."""
-    others = sorted((one for one in components if one.type != "solution"), key=lambda one: one.name)
-    known = {one.name for one in others}
+    """Return the document of a firmware and its components; the solution stands for the firmware."""
+    others = sorted(
+        (component for component in components if component.type != "solution"), key=lambda component: component.name
+    )
+    names = {component.name for component in others}
     firmware = _ref(product.name, "firmware")
-    own = next((one for one in components if one.type == "solution"), None)
+    solution = next((component for component in components if component.type == "solution"), None)
     document: Dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": SPEC_VERSION,
@@ -42,10 +49,10 @@ def bill_of_materials(product: Product, components: Sequence[Component]) -> byte
                 "properties": [{"name": "aos:board", "value": product.board}] if product.board else [],
             },
         },
-        "components": [_component(one) for one in others],
+        "components": [_component(component) for component in others],
         "dependencies": [
-            _dependency(firmware, own, known),
-            *(_dependency(_ref(one.name), one, known) for one in others),
+            _dependency(firmware, solution, names),
+            *(_dependency(_ref(component.name), component, names) for component in others),
         ],
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode("utf-8")).digest()
@@ -53,23 +60,26 @@ def bill_of_materials(product: Product, components: Sequence[Component]) -> byte
     return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 
-def _component(one: Component) -> Dict[str, Any]:
+def _component(component: Component) -> Dict[str, Any]:
     entry: Dict[str, Any] = {
-        "type": "operating-system" if one.type == "kernel" else "library",
-        "bom-ref": _ref(one.name),
-        "name": one.name,
-        "purl": one.purl,
-        "properties": [{"name": "aos:type", "value": one.type}, {"name": "aos:folder", "value": one.folder}],
+        "type": "operating-system" if component.type == "kernel" else "library",
+        "bom-ref": _ref(component.name),
+        "name": component.name,
+        "purl": component.purl,
+        "properties": [
+            {"name": "aos:type", "value": component.type},
+            {"name": "aos:folder", "value": component.folder},
+        ],
     }
-    if one.version:
-        entry["version"] = one.version
-    if one.license:
-        entry["licenses"] = [{"license": {"name": one.license}}]
+    if component.version:
+        entry["version"] = component.version
+    if component.license:
+        entry["licenses"] = [{"license": {"name": component.license}}]
     return entry
 
 
-def _dependency(ref: str, owner: Optional[Component], known: set[str]) -> Dict[str, Any]:
-    names: List[str] = sorted(set(owner.depends) & known) if owner else sorted(known)
+def _dependency(ref: str, owner: Optional[Component], all_names: set[str]) -> Dict[str, Any]:
+    names: List[str] = sorted(set(owner.depends) & all_names) if owner else sorted(all_names)
     return {"ref": ref, "dependsOn": [_ref(name) for name in names]}
 
 
@@ -78,7 +88,7 @@ def _ref(name: str, kind: str = "component") -> str:
 
 
 def parse_bill(data: bytes, *, file: str) -> Product:
-    """Read which firmware a document of ours is about. Raises FormatError."""
+    """Return the product that a document of ours describes. Raises FormatError."""
     try:
         document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
@@ -90,20 +100,20 @@ def parse_bill(data: bytes, *, file: str) -> Product:
         raise _bad(file, f'"specVersion" {str(version)[:20]!r} is none that we know ({", ".join(_READ)})')
     try:
         firmware = document["metadata"]["component"]
-        hashes = {one["alg"]: one["content"] for one in firmware.get("hashes", ())}
-        found = (firmware["name"], firmware["version"], hashes.get("SHA-256", ""))
+        hashes = {item["alg"]: item["content"] for item in firmware.get("hashes", ())}
+        texts = (firmware["name"], firmware["version"], hashes.get("SHA-256", ""))
     except (KeyError, TypeError, AttributeError):
         raise _bad(file, '"metadata" names no firmware with name, version and hashes') from None
-    if not all(isinstance(one, str) for one in found):
+    if not all(isinstance(text, str) for text in texts):
         raise _bad(file, '"metadata" gives a name, version or hash that is no text')
-    return Product(found[0], found[1], None, found[2])
+    return Product(texts[0], texts[1], None, texts[2])
 
 
 def components_in(data: bytes, *, file: str) -> Dict[str, str]:
-    """The components' versions by name in a document of ours. Raises FormatError."""
+    """Return the components' versions by name in a document of ours. Raises FormatError."""
     parse_bill(data, file=file)
     try:
-        return {str(one["name"]): str(one.get("version", "")) for one in json.loads(data)["components"]}
+        return {str(item["name"]): str(item.get("version", "")) for item in json.loads(data)["components"]}
     except (KeyError, TypeError, AttributeError):
         raise _bad(file, '"components" is not a list of names and versions') from None
 

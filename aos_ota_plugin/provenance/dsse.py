@@ -1,8 +1,12 @@
-"""A signed envelope: DSSE 1.0.2 (https://github.com/secure-systems-lab/dsse), one JSON object on one line.
+"""Signed envelopes, DSSE 1.0.2: one JSON object on one line.
 
-What is signed is the pre-authentication encoding of type and payload, with RSASSA-PKCS1-v1_5 and SHA-256. It begins
-with ``DSSEv1`` and is longer than any digest, so no signature of an envelope is one of an image, and none of an image
-is one of an envelope. ``keyid`` is the key's fingerprint, a hint that nothing rests on.
+Source: https://github.com/secure-systems-lab/dsse. The signature is over the pre-authentication encoding of type and
+payload, with RSASSA-PKCS1-v1_5 and SHA-256. The encoding begins with ``DSSEv1`` and is longer than any digest, so no
+signature of an envelope is one of an image, nor the other way round. ``keyid`` is the key's fingerprint, a hint that
+nothing relies on.
+
+>>> pae("text/plain", b"hello")
+b'DSSEv1 10 text/plain 5 hello'
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ class Envelope(NamedTuple):
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Return the pre-authentication encoding: the bytes that are signed. Lengths are in decimal digits."""
+    """Return the pre-authentication encoding, which is signed; its lengths are decimal."""
     name = payload_type.encode("utf-8")
     return b"DSSEv1 %d %s %d %s" % (len(name), name, len(payload), payload)
 
@@ -47,7 +51,7 @@ def seal(payload: bytes, sign: Callable[[bytes], bytes], key: PublicKey) -> byte
 
 
 def parse_envelope(data: bytes, *, file: str) -> Envelope:
-    """Read an envelope; unknown fields are left out. Raises FormatError."""
+    """Read an envelope; unknown fields are ignored. Raises FormatError."""
     try:
         document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
@@ -57,12 +61,12 @@ def parse_envelope(data: bytes, *, file: str) -> Envelope:
     kind = document.get("payloadType")
     if kind != PAYLOAD_TYPE:
         raise _bad(file, f'"payloadType" is not "{PAYLOAD_TYPE}"')
-    found = document.get("signatures")
-    if not isinstance(found, list) or not 1 <= len(found) <= _SIGNATURES_MAX:
+    entries = document.get("signatures")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= _SIGNATURES_MAX:
         raise _bad(file, f'"signatures" is not a list of 1 to {_SIGNATURES_MAX}')
     signatures: List[bytes] = []
-    for one in found:
-        signatures.append(_decoded(file, one if isinstance(one, dict) else {}, "sig"))
+    for entry in entries:
+        signatures.append(_decoded(file, entry if isinstance(entry, dict) else {}, "sig"))
     return Envelope(PAYLOAD_TYPE, _decoded(file, document, "payload"), tuple(signatures))
 
 
@@ -70,8 +74,8 @@ def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
     """Return the payload of an envelope that ``key`` signed.
 
     Raises:
-        FormatError: this is no envelope.
-        ProofError: no signature in it is this key's, or the payload is not what was signed.
+        FormatError: the bytes are not an envelope.
+        ProofError: no signature in it is this key's, or the payload is not the signed one.
     """
     envelope = parse_envelope(data, file=file)
     message = pae(envelope.payload_type, envelope.payload)
@@ -85,8 +89,8 @@ def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
     return envelope.payload
 
 
-def _decoded(file: str, holder: Dict[str, Any], name: str) -> bytes:
-    value = holder.get(name)
+def _decoded(file: str, fields: Dict[str, Any], name: str) -> bytes:
+    value = fields.get(name)
     try:
         return base64.b64decode(value.encode("ascii"), validate=True) if isinstance(value, str) else _no_text()
     except (UnicodeEncodeError, binascii.Error, ValueError):

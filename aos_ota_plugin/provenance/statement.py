@@ -1,9 +1,9 @@
-"""The statement of where a release comes from: in-toto Statement v1 with an SLSA provenance v1 predicate.
+"""Statements of a release's origin: in-toto Statement v1 with an SLSA provenance v1 predicate.
 
 Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, https://slsa.dev/spec/v1.0/provenance.
-``subject`` are the release's files, manifest and list of components among them, by SHA-256. It holds no secret, no path
-of the machine, no user and no time, so the same inputs give the same bytes; the predicate's optional ``metadata`` is
-left out for that.
+``subject`` lists the release's files, manifest and list of components among them, by SHA-256. A statement holds no
+secret, no path of the machine, no user and no time, so the same inputs give the same bytes; the predicate's optional
+``metadata`` is left out for that.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:x-aos-ota-plugin:build:1"
 BUILDER = "urn:x-aos-ota-plugin:builder:signing-key-holder"
-"""Nobody else vouches for the build: who holds the signing key says what it was made from."""
+"""The holder of the signing key states the build's inputs; no build service confirms them."""
 _HEX = set("0123456789abcdef")
 
 
 class Tool(NamedTuple):
-    """A program that took part: its name, its version, and the line in which it says so."""
+    """A program used by the build: its name, its version, and the line in which it prints that."""
 
     name: str
     version: str
@@ -32,10 +32,10 @@ class Tool(NamedTuple):
 
 
 class Build(NamedTuple):
-    """How a release was made.
+    """The inputs of a release.
 
-    ``settings`` by name, without secrets and paths; ``revisions`` by a component's name, where git knows them;
-    ``compiler`` is None where nothing is known of it; ``base`` is version and payload SHA-256 of the base release.
+    ``settings`` by name, without secrets and paths; ``revisions`` by a component's name, where git has them;
+    ``compiler`` is None where it could not be asked; ``base`` is version and payload SHA-256 of the base release.
     """
 
     solution: Optional[str]
@@ -50,7 +50,10 @@ class Build(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What a statement claims: SHA-256 by file name, the settings, and the key that was to sign the images."""
+    """The claims of a statement.
+
+    ``subjects`` has the SHA-256 by file name, ``key_fingerprint`` is that of the key for the images.
+    """
 
     subjects: Mapping[str, str]
     settings: Mapping[str, str]
@@ -84,10 +87,10 @@ def statement(subjects: Mapping[str, str], build: Build) -> bytes:
 
 
 def _dependencies(build: Build) -> List[Dict[str, Any]]:
-    listed = [_component(one, build.revisions.get(one.name)) for one in sorted(build.components)]
+    entries = [_component(component, build.revisions.get(component.name)) for component in sorted(build.components)]
     if build.compiler:
         name, version, description = build.compiler
-        listed.append(
+        entries.append(
             {
                 "name": name,
                 "uri": Component(name, version, "", "").purl,
@@ -95,19 +98,19 @@ def _dependencies(build: Build) -> List[Dict[str, Any]]:
             }
         )
     if build.base:
-        listed.append(
+        entries.append(
             {
                 "name": f"base release {build.base[0]}",
                 "digest": {"sha256": build.base[1]},
                 "annotations": {"type": "payload", "version": build.base[0]},
             }
         )
-    return listed
+    return entries
 
 
-def _component(one: Component, revision: Optional[Revision]) -> Dict[str, Any]:
-    annotations: Dict[str, Any] = {"type": one.type, "version": one.version, "folder": one.folder}
-    entry: Dict[str, Any] = {"name": one.name, "uri": one.purl, "annotations": annotations}
+def _component(component: Component, revision: Optional[Revision]) -> Dict[str, Any]:
+    annotations: Dict[str, Any] = {"type": component.type, "version": component.version, "folder": component.folder}
+    entry: Dict[str, Any] = {"name": component.name, "uri": component.purl, "annotations": annotations}
     if revision:
         entry["digest"] = {"gitCommit": revision.commit}
         annotations["modified"] = revision.modified
@@ -125,12 +128,12 @@ def parse_statement(data: bytes, *, file: str) -> Statement:
         raise _bad(file, f'"_type" is not "{STATEMENT_TYPE}"')
     if document.get("predicateType") != PREDICATE_TYPE:
         raise _bad(file, f'"predicateType" is not "{PREDICATE_TYPE}"')
-    definition = _inside(_inside(document.get("predicate")).get("buildDefinition"))
+    definition = _mapping(_mapping(document.get("predicate")).get("buildDefinition"))
     if definition.get("buildType") != BUILD_TYPE:
         raise _bad(file, f'"buildType" is not "{BUILD_TYPE}"; a newer aos_ota_plugin may know it')
-    parameters = _inside(definition.get("externalParameters"))
+    parameters = _mapping(definition.get("externalParameters"))
     settings, key = parameters.get("settings"), parameters.get("signingKey")
-    if not isinstance(settings, dict) or not all(isinstance(one, str) for one in settings.values()):
+    if not isinstance(settings, dict) or not all(isinstance(text, str) for text in settings.values()):
         raise _bad(file, '"settings" is not an object of texts')
     if not isinstance(key, str):
         raise _bad(file, '"signingKey" is not a text')
@@ -144,9 +147,9 @@ def _subjects(value: object, file: str) -> Dict[str, str]:
     if not isinstance(value, list) or not value:
         raise _bad(file, '"subject" is not a list of files')
     subjects: Dict[str, str] = {}
-    for one in value:
-        name = _inside(one).get("name")
-        digest = _inside(_inside(one).get("digest")).get("sha256")
+    for item in value:
+        name = _mapping(item).get("name")
+        digest = _mapping(_mapping(item).get("digest")).get("sha256")
         if not isinstance(name, str) or not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
             raise _bad(file, "a subject has no name, or no SHA-256 of 64 lower-case hex digits")
         if name in subjects:
@@ -155,7 +158,7 @@ def _subjects(value: object, file: str) -> Dict[str, str]:
     return subjects
 
 
-def _inside(value: object) -> Dict[str, Any]:
+def _mapping(value: object) -> Dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
