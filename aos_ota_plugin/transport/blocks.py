@@ -3,6 +3,12 @@
 A block: SOH (128 bytes of data) or STX (1024), its number mod 256, 255 minus the number, the data, and the
 CRC-16/XMODEM of the data (poly 0x1021, init 0), big-endian. Short data is filled up with 0x1a. Block 0 announces a
 file, ``name NUL size-in-decimal NUL``, filled up with NUL; one with an empty name ends the session.
+
+>>> raw = announcement(Announced("ota_rtos.bin", 5000))
+>>> len(raw), is_sound(raw)
+(133, True)
+>>> read_announcement(raw[3:-2])
+Announced(name='ota_rtos.bin', size=5000)
 """
 
 from __future__ import annotations
@@ -20,21 +26,21 @@ HEADER_SIZE = 128
 DATA_SIZE = 1024
 PAD = b"\x1a"
 OVERHEAD = 5
-"""Bytes of a block that are no data."""
+"""Bytes of a block beside its data."""
 SIZES = {SOH: HEADER_SIZE, STX: DATA_SIZE}
 _SIZE = re.compile(rb"[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
 class Announced:
-    """What block 0 says of a file; `size` in bytes, None when the sender does not know."""
+    """The file that block 0 announces; `size` in bytes, None when the sender does not tell it."""
 
     name: str
     size: Optional[int]
 
 
 def block(number: int, data: bytes) -> bytes:
-    """Return the whole block for 128 or 1024 bytes of data."""
+    """Return the whole block for 128 or 1024 bytes of data. Raises FormatError for another size."""
     start = SOH if len(data) == HEADER_SIZE else STX
     if len(data) != SIZES[start]:
         raise FormatError(f"a Ymodem block holds {HEADER_SIZE} or {DATA_SIZE} bytes, not {len(data)}")
@@ -43,7 +49,10 @@ def block(number: int, data: bytes) -> bytes:
 
 
 def announcement(file: Optional[Announced]) -> bytes:
-    """Return block 0 for a file, or the one that ends the session. Raises FormatError for a name that cannot stand."""
+    """Return block 0 for a file, or with None the one that ends the session.
+
+    Raises FormatError for a name that is empty, holds NUL or is too long.
+    """
     if file is None:
         return block(0, bytes(HEADER_SIZE))
     name = file.name.encode("utf-8", "surrogateescape")
@@ -60,7 +69,10 @@ def announcement(file: Optional[Announced]) -> bytes:
 
 
 def read_announcement(data: bytes) -> Optional[Announced]:
-    """Read the data of block 0; None when it ends the session: an empty name does, whatever follows (sb: a count)."""
+    """Read the data of block 0; return None when it ends the session.
+
+    An empty name does, whatever follows it: lrzsz's sb sends a count there.
+    """
     name, _, rest = data.partition(b"\0")
     if not name:
         return None
@@ -69,10 +81,10 @@ def read_announcement(data: bytes) -> Optional[Announced]:
 
 
 def block_size(start: int) -> int:
-    """Bytes of a whole block that starts with SOH or STX."""
+    """Return the size in bytes of a whole block that starts with SOH or STX."""
     return SIZES[start] + OVERHEAD
 
 
 def is_sound(raw: bytes) -> bool:
-    """Return whether number, complement and CRC of a whole block fit."""
+    """Return whether the number, its complement and the CRC of a whole block are right."""
     return raw[1] + raw[2] == 0xFF and crc_hqx(raw[3:-2], 0).to_bytes(2, "big") == raw[-2:]

@@ -1,7 +1,7 @@
-"""The serial menu of the vendor's second boot stage: write a file to flash, show or switch the bank, reboot.
+"""The serial menu of the vendor's second boot stage: write a file, show or switch the bank, reboot.
 
 Within 100 ms of a reset the boot stage listens for ``w`` and then shows ``aos boot#``. ``1`` names the partitions and
-asks ``Please input flash addr:``; after an address and a carriage return it erases, sends ``C`` again and again, and
+asks ``Please input flash addr:``; after an address and a carriage return it erases, sends ``C`` repeatedly, and
 receives one file with Ymodem. ``3`` shows the A/B bank, ``4`` switches it, ``2`` reboots. ``w`` does nothing inside
 the menu.
 
@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Pattern, Tuple
 
+from aos_ota_plugin.transport.errors import LostBytesError, TransferError
 from aos_ota_plugin.transport.line import Line, send
 from aos_ota_plugin.transport.sender import Sender
-from aos_ota_plugin.transport.trouble import LostBytesError, TransferError
 
 PROMPT = re.compile(r"aos boot#")
 ATTEMPTS = 5
@@ -31,11 +31,11 @@ _QUIET = 0.3
 _BLOCK_GIVES_UP = 4.0
 _TEXT_MAX = 64 * 1024
 
-_REQUESTS = re.compile(r"CC")  # two, and addresses are sent in lower case: an echoed one is never taken for requests
+_REQUESTS = re.compile(r"CC")  # two: an echoed address, which is sent in lower case, is not mistaken for requests
 _ASKS = re.compile(r"input flash addr:")
 _PARTITION = re.compile(r"(\w+)\s+part addr:\s*0x([0-9a-fA-F]{8}),\s*len:\s*0x([0-9a-fA-F]{8})\b")
 _BACKUP = re.compile(r"Backup part addr:\s*0x([0-9a-fA-F]{8})\b")
-_TAKEN = re.compile(r"\nflash addr: (\S*)")
+_ECHOED_ADDRESS = re.compile(r"\nflash addr: (\S*)")
 _REFUSAL = re.compile(r"addr is invalid|addr 0x[0-9a-fA-F]+ is err|erase err|Get Flash info err")
 _VERDICT_TEXT = re.compile(r"Recv flash addr: 0x([0-9a-fA-F]{1,8}), len:0x([0-9a-fA-F]{1,8}) OK")
 _FAILED = re.compile(r"file too big|recv file Err")
@@ -45,7 +45,10 @@ _SWITCHED = re.compile(r"Switch [AB] to ([AB]) Boot")
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to write: at `address`, by default the bank that does not run; sent at most `attempts` times."""
+    """A file to write at `address`; None is the bank that does not run.
+
+    It is sent at most `attempts` times.
+    """
 
     name: str
     data: bytes = field(repr=False)
@@ -55,7 +58,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class Written:
-    """What the boot stage took: where, how often it had to be sent, and whether it confirmed address and length."""
+    """The result of a transfer: the address, and the attempts it took.
+
+    `confirmed` tells whether the boot stage reported the same address and length.
+    """
 
     address: int
     attempts: int
@@ -63,7 +69,10 @@ class Written:
 
 
 def enter(line: Line, *, seconds: float = ENTER_SECONDS) -> None:
-    """Get to the menu's prompt; the user resets the board meanwhile. Raises TransferError after `seconds`."""
+    """Reach the menu's prompt; the user resets the board meanwhile.
+
+    Raises TransferError after `seconds`.
+    """
     end = line.now() + seconds
     next_return = line.now()
     text = ""
@@ -92,10 +101,12 @@ def write_file(
     on_progress: Callable[[int], None] = lambda sent: None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Written:
-    """From the prompt: write a file to flash. `tell` gets a sentence when bytes got lost and it starts again.
+    """Write a file to flash, from the menu's prompt.
+
+    `on_progress` gets the number of bytes sent, `tell` a sentence when bytes got lost and the transfer starts again.
 
     Raises:
-        TransferError: the board refuses the address or the size, is silent, or bytes got lost in every attempt.
+        TransferError: the board refuses the address or the size, does not answer, or lost bytes in every attempt.
         FormatError: the name is too long for Ymodem.
     """
     data, attempts = upload.data, upload.attempts
@@ -138,9 +149,9 @@ def reboot(line: Line) -> None:
 def _ask(line: Line, key: bytes, answer: Pattern[str], what: str) -> str:
     _drain(line)
     line.write(key)
-    text, found = _until(line, (answer, PROMPT), _REPLY)
+    text, pattern = _until(line, (answer, PROMPT), _REPLY)
     letter = answer.search(text)
-    if not found or not letter:
+    if not pattern or not letter:
         raise TransferError(
             f"the board did not say {what}",
             remedy="this boot stage may have no A/B banks; choose by hand in a terminal program",
@@ -150,7 +161,7 @@ def _ask(line: Line, key: bytes, answer: Pattern[str], what: str) -> str:
 
 
 def _begin(line: Line, address: Optional[int], size: int, tell: Callable[[str], None]) -> int:
-    """Choose ``1``, give the address, and wait until the board asks for the file; return the address."""
+    """Choose ``1``, send the address, and wait until the board requests the file; return the address."""
     text = _question(line)
     try:
         target = _target(text, address, size, tell)
@@ -158,29 +169,32 @@ def _begin(line: Line, address: Optional[int], size: int, tell: Callable[[str], 
         _leave_question(line)
         raise
     line.write(b"0x%x\r" % target)
-    text, found = _until(line, (_REFUSAL, _REQUESTS), _ERASE)
-    taken = _TAKEN.search(text)
-    if taken and taken[1] != f"0x{target:x}":
-        raise LostBytesError(f"the board understood {taken[1][:20]!a} instead of the address 0x{target:x}")
-    if found is _REFUSAL:
+    text, pattern = _until(line, (_REFUSAL, _REQUESTS), _ERASE)
+    echo = _ECHOED_ADDRESS.search(text)
+    if echo and echo[1] != f"0x{target:x}":
+        raise LostBytesError(f"the board understood {echo[1][:20]!a} instead of the address 0x{target:x}")
+    if pattern is _REFUSAL:
         refusal = _REFUSAL.search(text)
         raise TransferError(
             f"the board refuses 0x{target:x}: {refusal[0] if refusal else ''}",
             remedy="give the start of a firmware partition with --address",
         )
-    if not found:
+    if not pattern:
         raise LostBytesError(f"the board did not get ready for the file within {_ERASE:.0f} s")
     return target
 
 
 def _question(line: Line) -> str:
-    """Choose ``1`` and return what the board says of its partitions, heard twice the same: an address depends on it."""
+    """Choose ``1`` and return the board's list of partitions.
+
+    It has to arrive twice alike, as the address depends on it.
+    """
     before = ""
     for _ in range(ATTEMPTS):
         _drain(line)
         line.write(b"1")
-        text, found = _until(line, (_ASKS,), _REPLY)
-        if not found:
+        text, pattern = _until(line, (_ASKS,), _REPLY)
+        if not pattern:
             raise LostBytesError("the board did not ask for an address")
         text = text[: text.index(":", text.index("input flash addr"))]
         if text == before:
@@ -191,14 +205,17 @@ def _question(line: Line) -> str:
 
 
 def _leave_question(line: Line) -> None:
-    """No address: back to the menu."""
+    """Answer the question with no address, which leads back to the menu."""
     _drain(line)
     line.write(b"\r")
     _until(line, (PROMPT,), _REPLY)
 
 
 def _target(text: str, address: Optional[int], size: int, tell: Callable[[str], None]) -> int:
-    """Check the wanted address against the partitions that the board names, or take its own proposal."""
+    """Return the address to write to, by default the board's proposal.
+
+    Raises TransferError when it lies in none of the board's partitions or the file does not fit.
+    """
     partitions: Dict[str, Tuple[int, int]] = {
         name: (int(start, 16), int(length, 16)) for name, start, length in _PARTITION.findall(text)
     }
@@ -224,30 +241,32 @@ def _target(text: str, address: Optional[int], size: int, tell: Callable[[str], 
             remedy="send the payload of this board (ota_rtos.bin)",
         )
     for name, (start, length) in partitions.items():
-        if address == start + length:  # the boot stage takes a partition's end for a part of it
+        if address == start + length:  # the boot stage counts a partition's end as part of it
             tell(f"0x{address:x} is also where {name} ends, and this boot stage then erases both: do not interrupt it")
     return address
 
 
-def _verdict(line: Line, begun: bytes, address: int, size: int) -> bool:
-    """Read what the board says after the transfer; True when it confirms address and length."""
-    text, found = _until(line, (PROMPT,), _VERDICT, _text(begun))
+def _verdict(line: Line, received: bytes, address: int, size: int) -> bool:
+    """Read the board's report after the transfer; return True when it confirms address and length."""
+    text, pattern = _until(line, (PROMPT,), _VERDICT, _text(received))
     if _FAILED.search(text):
         raise LostBytesError("the board reports a failed transfer")
-    said = _VERDICT_TEXT.search(text)
-    if said:
-        if (int(said[1], 16), int(said[2], 16)) != (address, size):
-            raise LostBytesError(f"the board reports {said[2]} bytes (hexadecimal) at {said[1]}, which is not the file")
+    report = _VERDICT_TEXT.search(text)
+    if report:
+        if (int(report[1], 16), int(report[2], 16)) != (address, size):
+            raise LostBytesError(
+                f"the board reports {report[2]} bytes (hexadecimal) at {report[1]}, which is not the file"
+            )
         return True
-    if not found:
+    if not pattern:
         raise LostBytesError("the board did not return to its menu")
     return False
 
 
 def _recover(line: Line) -> None:
-    """Get back to the prompt from wherever the board is.
+    """Return to the prompt from any state of the board.
 
-    Two EOT end a transfer, ctrl+c then leaves its waiting, and a return ends the pause after it; in the menu each of
+    Two EOT end a transfer, Ctrl-C then leaves its waiting, and a return ends the pause after it; in the menu each of
     them at most shows the prompt. A board in the middle of a block first has to give up on it.
     """
     end = line.now() + _RECOVER
@@ -257,8 +276,8 @@ def _recover(line: Line) -> None:
         for key in (b"\x04", b"\x04", b"\x03", b"\r"):
             line.write(key)
             text += _text(line.read(_QUIET))
-        more, found = _until(line, (PROMPT,), 1.0, text)
-        if found:
+        more, pattern = _until(line, (PROMPT,), 1.0, text)
+        if pattern:
             _drain(line)
             return
         text = more[-100:]
@@ -271,12 +290,12 @@ def _recover(line: Line) -> None:
 def _until(
     line: Line, patterns: Tuple[Pattern[str], ...], seconds: float, text: str = ""
 ) -> Tuple[str, Optional[Pattern[str]]]:
-    """Read until one of the patterns is found; return all that was read, and which it was, None after `seconds`."""
+    """Read until a pattern matches; return the text, and the pattern, None after `seconds`."""
     end = line.now() + seconds
     while True:
-        found: List[Pattern[str]] = [pattern for pattern in patterns if pattern.search(text)]
-        if found:
-            return text, found[0]
+        matching: List[Pattern[str]] = [pattern for pattern in patterns if pattern.search(text)]
+        if matching:
+            return text, matching[0]
         left = end - line.now()
         if left <= 0:
             return text, None
@@ -284,7 +303,7 @@ def _until(
 
 
 def _drain(line: Line, seconds: float = _QUIET) -> None:
-    """Read until the line has been quiet for so long, at most ten times as long."""
+    """Read until nothing came for `seconds`, at most ten times as long."""
     end = line.now() + 10 * seconds
     while line.read(seconds) and line.now() < end:
         pass

@@ -1,4 +1,4 @@
-"""What goes wrong on a line."""
+"""Errors of transfers over a serial line."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class TransferError(OtaError):
 
 
 class LostBytesError(TransferError):
-    """Bytes were lost or damaged on the way, and only starting again is safe."""
+    """Bytes were lost or damaged on the way; only a new start from the first byte is safe."""

@@ -1,4 +1,4 @@
-"""A line with a clock, and taking one of Ymodem's ends through a whole session over it."""
+"""A serial line with a clock, and the loops that run a Ymodem sender or receiver over it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from aos_ota_plugin.transport.receiver import CANCEL, Receiver
 from aos_ota_plugin.transport.sender import Sender, State
 
 _LINGER = 1.0
-_SETTLE = 0.05
-"""Receivers (rb) throw away what comes right behind their request, as they take it for an echo."""
+_REQUEST_PAUSE = 0.05
+"""Seconds: lrzsz's rb discards bytes that follow its request at once, as an echo."""
 _REQUESTED = (State.START, State.GO, State.NEXT)
 
 
 class Line(Protocol):
-    """What a transfer needs of a serial port; simulated in tests."""
+    """The functions of a serial port that a transfer uses; tests simulate it."""
 
     def read(self, seconds: float) -> bytes:
-        """Return what came in, waiting up to so many seconds for the first byte; empty when nothing came."""
+        """Return the bytes that came in, after at most `seconds` of waiting; empty when none came."""
 
     def write(self, data: bytes) -> None:
-        """Send; what came in before and was not read is forgotten, as it cannot be an answer."""
+        """Send `data`; discard bytes that came in before and were not read, as they cannot be an answer."""
 
     def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for `seconds`."""
 
     def now(self) -> float:
-        """Seconds, from any start."""
+        """Return the time in seconds, from any start."""
 
 
 def send(line: Line, sender: Sender, on_progress: Callable[[int], None]) -> None:
@@ -39,9 +39,9 @@ def send(line: Line, sender: Sender, on_progress: Callable[[int], None]) -> None
             state = sender.state
             answer = sender.feed(received) if received else b""
             if not answer and sender.state is state and line.now() >= deadline:
-                answer = sender.time_out()  # also when all that came was no answer
+                answer = sender.time_out()  # also when bytes came, but no answer
             if answer and state in _REQUESTED:
-                line.pause(_SETTLE)
+                line.pause(_REQUEST_PAUSE)
             if answer:
                 line.write(answer)
             if answer or sender.state is not state:
@@ -53,7 +53,7 @@ def send(line: Line, sender: Sender, on_progress: Callable[[int], None]) -> None
 
 
 def receive(line: Line, receiver: Receiver, on_progress: Callable[[int], None]) -> None:
-    """Run a receiver to its end; `on_progress` gets the number of bytes of the file at hand."""
+    """Run a receiver to its end; `on_progress` gets the number of bytes of the current file."""
     try:
         line.write(receiver.start())
         while not receiver.done:
@@ -61,7 +61,7 @@ def receive(line: Line, receiver: Receiver, on_progress: Callable[[int], None]) 
             answer = receiver.feed(received) if received else receiver.time_out()
             if answer:
                 line.write(answer)
-                on_progress(receiver.taken)
+                on_progress(receiver.received_size)
         # The sender may not have heard our last answer.
         while True:
             received = line.read(_LINGER)

@@ -1,7 +1,7 @@
 """Ymodem's receiving end as a state machine: bytes in, bytes out, no clock and no port.
 
-It checks block numbers: a block that comes again is acknowledged and dropped. After a damaged block it takes nothing
-until the line is quiet, so that the rest of the damage is not read as something else, and then asks again.
+It checks block numbers: a repeated block is acknowledged and dropped. After a damaged block it ignores all bytes
+until the line is quiet, so that the rest of the damaged block is not read as another one, and then asks again.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from aos_ota_plugin.transport.blocks import (
     is_sound,
     read_announcement,
 )
-from aos_ota_plugin.transport.trouble import TransferError
+from aos_ota_plugin.transport.errors import TransferError
 
 TRIES = 20
 FILE_MAX = 64 * 1024 * 1024
-"""Bytes of the largest file that is taken: four times the largest flash of the vendor's boards."""
+"""Bytes of the largest file that is received: four times the largest flash of the vendor's boards."""
 FILES_MAX = 256
 NOISE_MAX = 64 * 1024
-"""Bytes in a row without one sound block, after which the line carries something else."""
+"""Bytes without a sound block after which the line is taken to carry something else."""
 CANCEL = bytes((CAN,)) * 5
 _QUIET = 0.5
 _REQUEST_EVERY = 3.0
@@ -37,7 +37,10 @@ _BLOCK = 10.0
 
 @dataclass(frozen=True)
 class Received:
-    """A file as it came. Without an announced size, padding cannot be told from data: not `exact`."""
+    """A received file.
+
+    Without an announced size padding cannot be told from data, and `exact` is False.
+    """
 
     name: str
     data: bytes = field(repr=False)
@@ -45,10 +48,10 @@ class Received:
 
 
 class Receiver:
-    """Receives the files of one session; send what `start`, `feed` and `time_out` return.
+    """The receiver of the files of one session; send the bytes that `start`, `feed` and `time_out` return.
 
-    `patience` is the number of seconds of silence after which `time_out` is to be called. TransferError when the
-    sender gives up, stays away, sends blocks out of turn, or more than FILE_MAX bytes.
+    `patience` is the number of seconds of silence after which to call `time_out`. Raises TransferError when the sender
+    gives up, does not answer, sends blocks out of turn, or more than FILE_MAX bytes.
     """
 
     def __init__(self) -> None:
@@ -57,25 +60,25 @@ class Receiver:
         self._file: Optional[Announced] = None
         self._data = bytearray()
         self._expected = 0
-        self._end_seen = False
+        self._end_requested = False
         self._buffer = bytearray()
         self._purging = False
         self._noise = 0
         self._tries = 0
 
     @property
-    def taken(self) -> int:
-        """Bytes of the file at hand."""
+    def received_size(self) -> int:
+        """Return the number of bytes of the current file."""
         return len(self._data)
 
     @property
     def announced(self) -> Optional[Announced]:
-        """The file at hand, None between files."""
+        """Return the current file's announcement, None between files."""
         return self._file
 
     @property
     def patience(self) -> float:
-        """Seconds of silence to wait for."""
+        """Return the seconds of silence to wait for."""
         if self._purging or self._buffer:
             return _QUIET
         return _BLOCK if self._file and self._expected > 1 else _REQUEST_EVERY
@@ -85,7 +88,7 @@ class Receiver:
         return bytes((REQUEST,))
 
     def feed(self, received: bytes) -> bytes:
-        """Take what came in; return what to send, often nothing."""
+        """Process received bytes; return the bytes to send, often none."""
         self._noise += len(received)
         if self._noise > NOISE_MAX:
             raise TransferError(
@@ -117,7 +120,7 @@ class Receiver:
         return answer
 
     def time_out(self) -> bytes:
-        """The line was quiet for `patience`; return what to send now."""
+        """Answer a silence of `patience` seconds; return the bytes to send."""
         damaged = self._purging or bool(self._buffer)
         self._buffer.clear()
         self._purging = False
@@ -141,7 +144,7 @@ class Receiver:
             raise TransferError(
                 f"block {number} came where {self._expected & 0xFF} was expected", remedy="send the file again"
             )
-        self._end_seen = False
+        self._end_requested = False
         self._data += data
         self._expected += 1
         size = FILE_MAX if self._file.size is None else self._file.size
@@ -162,17 +165,17 @@ class Receiver:
             return bytes((ACK,))
         if self._file.size is not None and self._file.size > FILE_MAX:
             raise TransferError(
-                f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are taken",
+                f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are received",
                 remedy="copy a file of this size another way",
             )
-        self._data, self._expected, self._end_seen = bytearray(), 1, False
+        self._data, self._expected, self._end_requested = bytearray(), 1, False
         return bytes((ACK, REQUEST))
 
     def _take_end(self) -> bytes:
         if self._file is None:
             return bytes((ACK, REQUEST)) if self.files else b""
-        if not self._end_seen:
-            self._end_seen = True  # asked for twice: a damaged block must not end a file
+        if not self._end_requested:
+            self._end_requested = True  # the end has to come twice: a damaged block must not end a file
             return bytes((NAK,))
         size = self._file.size
         if size is not None and len(self._data) < size:

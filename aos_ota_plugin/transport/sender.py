@@ -4,11 +4,11 @@ Two kinds of receiver exist:
 
 * One that checks block numbers (lrzsz, terminal programs, our own). A block whose answer got lost is sent again.
 * The second boot stage of the vendor's boards. It writes every sound block behind the one before, **without looking at
-  its number**, and says nothing when a block is damaged. So a lost answer cannot be told from a lost block, and to
-  send a block again may write it twice: then the flash holds a wrong firmware, and the boot stage reports success.
+  its number**, and does not answer a damaged block. So a lost answer cannot be told from a lost block, and sending a
+  block again may write it twice: then the flash holds a wrong firmware, and the boot stage reports success.
   For it (``resend=False``) every doubt raises LostBytesError, and the caller starts again from the first byte.
 
-What came in before our answer left cannot be an answer to it, so the rest of a piece of input is dropped whenever
+Bytes that came in before our answer left cannot be an answer to it, so the rest of a piece of input is dropped whenever
 something is sent: an ACK that the line doubled does not count for the next block.
 """
 
@@ -18,20 +18,20 @@ from enum import Enum
 from typing import Callable, Dict
 
 from aos_ota_plugin.transport.blocks import ACK, CAN, DATA_SIZE, EOT, NAK, PAD, REQUEST, Announced, announcement, block
-from aos_ota_plugin.transport.trouble import LostBytesError, TransferError
+from aos_ota_plugin.transport.errors import LostBytesError, TransferError
 
 TRIES = 10
 STALE_REQUESTS = 3
-"""So many requests after block 0 mean that the receiver still waits for it."""
+"""Requests after block 0 that show that the receiver still waits for it."""
 _FIRST_REQUEST = 60.0
 _PREPARATION = 180.0
 _ANSWER = 10.0
 _CLOSING = 3.0
-_FAREWELL = 1.0
+_LAST_ANSWER = 1.0
 
 
 class State(Enum):
-    """What the sender waits for."""
+    """The answer that the sender waits for."""
 
     START = "the receiver's request"
     HEADER = "the answer to the file's name"
@@ -44,10 +44,10 @@ class State(Enum):
 
 
 class Sender:
-    """Sends one file. Feed it what comes in and send what it returns; call ``time_out`` when `patience` ran out.
+    """The sender of one file: feed it received bytes, and send the bytes that it returns.
 
-    `patience` is the number of seconds to wait, counted from the last bytes it returned. Raises FormatError for a name
-    that does not fit, TransferError when the receiver gives up or does not answer, LostBytesError as told above.
+    Call `time_out` after `patience` seconds, counted from the last bytes it returned. Raises FormatError for a name
+    that does not fit, TransferError when the receiver gives up or does not answer, LostBytesError as the module says.
     """
 
     def __init__(self, name: str, data: bytes, *, resend: bool = True) -> None:
@@ -60,7 +60,7 @@ class Sender:
         self._cancels = 0
         self.state = State.START
         self.leftover = b""
-        """What came after the last answer: the receiver's own text."""
+        """Bytes after the last answer: the receiver's own text."""
         self._answers: Dict[State, Callable[[int], bytes]] = {
             State.START: self._in_start,
             State.HEADER: self._in_header,
@@ -73,29 +73,29 @@ class Sender:
 
     @property
     def done(self) -> bool:
-        """True when the receiver has everything and the session is over."""
+        """Return whether the receiver has everything and the session is over."""
         return self.state is State.DONE
 
     @property
     def acknowledged(self) -> int:
-        """Bytes of the file that the receiver has."""
+        """Return the number of bytes of the file that the receiver has."""
         if self.state in (State.START, State.HEADER, State.GO):
             return 0
         return min((self._number - (self.state is State.DATA)) * DATA_SIZE, len(self._data))
 
     @property
     def patience(self) -> float:
-        """Seconds to wait for the other side; it may erase flash before it answers block 0."""
+        """Return the seconds to wait for an answer; block 0's may need the flash to be erased."""
         if self.state is State.START:
             return _FIRST_REQUEST
         if self.state is State.HEADER and not self._resend:
             return _PREPARATION
         if self.state is State.END:
-            return _FAREWELL
+            return _LAST_ANSWER
         return _CLOSING if self.state in (State.EOT, State.NEXT) else _ANSWER
 
     def feed(self, received: bytes) -> bytes:
-        """Take what came in; return what to send, often nothing."""
+        """Process received bytes; return the bytes to send, often none."""
         if self.state is State.DATA and not self._resend and received.strip(bytes((ACK,))):
             raise self._lost(f"{received[:8].hex(' ')} came back")
         for index, byte in enumerate(received):
@@ -109,13 +109,13 @@ class Sender:
         return b""
 
     def time_out(self) -> bytes:
-        """Nothing came within `patience`; return what to send now."""
+        """Answer a silence of `patience` seconds; return the bytes to send."""
         if self.state in (State.START, State.GO) and not (self._resend and self.state is State.GO):
             raise self._silent()
         if self.state in (State.HEADER, State.DATA) and not self._resend:
             raise self._lost("no answer came")
         if self.state is State.END and self._tries:
-            # Everything was acknowledged, the end of the file too. Only the farewell got lost, or rb is gone already.
+            # All is acknowledged, the end of the file too: only the last answer got lost, or the receiver has ended.
             self.state = State.DONE
             return b""
         if self.state is State.NEXT:
@@ -164,7 +164,7 @@ class Sender:
             self.state = State.DONE
         elif byte in (REQUEST, NAK):
             return self._again()
-        elif byte in b"\r\n":  # the receiver goes on to talk; its ACK got lost
+        elif byte in b"\r\n":  # the receiver's next output; its ACK got lost
             self.leftover = bytes((byte,))
             self.state = State.DONE
         return b""
@@ -186,7 +186,7 @@ class Sender:
         return self._message()
 
     def _message(self) -> bytes:
-        """Return what the state sends on entering it, and again when asked to."""
+        """Return the bytes that a state sends on entering it, and again on request."""
         if self.state is State.HEADER:
             return self._header
         if self.state is State.DATA:

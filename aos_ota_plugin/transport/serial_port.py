@@ -1,7 +1,7 @@
-"""A serial port as a ``Line``: a thin edge over pyserial.
+"""A serial port as a ``Line``, made of pyserial.
 
-When the port goes away (a pulled plug, an adapter that resets itself) it is opened again for a while; what was on
-the way is lost, which the protocols above notice and mend.
+When the port goes away (a pulled plug, an adapter that resets itself) it is opened again for a while; bytes on the way
+are lost, which the protocols above notice and repair.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
 
-from aos_ota_plugin.transport.trouble import TransferError
+from aos_ota_plugin.transport.errors import TransferError
 
 if TYPE_CHECKING:
     from serial import Serial
 
 BAUD = 1500000
-"""Bits a second: what the vendor's boards print at."""
+"""Bits per second: the rate of the vendor's boards."""
 REOPEN_SECONDS = 30.0
 _RETRY = 0.5
 _WRITE_SECONDS = 30.0
 
 
 class SerialPort:
-    """One open port, 8 data bits, no parity, 1 stop bit, no flow control. Use it in a ``with``.
+    """An open port: 8 data bits, no parity, 1 stop bit, no flow control. Use it in a ``with``.
 
-    Raises TransferError when it cannot be opened, another program has it, or it stays away.
+    Raises TransferError when it cannot be opened, another program has it, or it went away for `reopen_seconds`.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class SerialPort:
         self._close()
 
     def now(self) -> float:
-        """Seconds of a clock that nobody sets."""
+        """Return the seconds of a clock that is never set."""
         return time.monotonic()
 
     def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for `seconds`."""
         time.sleep(seconds)
 
     def read(self, seconds: float) -> bytes:
-        """Return what came in, waiting up to so many seconds for the first byte."""
+        """Return the bytes that came in, after at most `seconds` of waiting for the first one."""
         try:
             serial = self._usable()
             serial.timeout = seconds
@@ -72,7 +72,7 @@ class SerialPort:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Send, after forgetting what came in before."""
+        """Send `data`, after discarding bytes that came in before."""
         try:
             serial = self._usable()
             serial.reset_input_buffer()

@@ -22,10 +22,10 @@ from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, signed
 from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu, _SocketLine
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, mcu
 from aos_ota_plugin.transport.blocks import Announced, announcement
+from aos_ota_plugin.transport.errors import TransferError
 from aos_ota_plugin.transport.line import send as send_over
 from aos_ota_plugin.transport.receiver import CANCEL
 from aos_ota_plugin.transport.sender import Sender
-from aos_ota_plugin.transport.trouble import TransferError
 
 MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 

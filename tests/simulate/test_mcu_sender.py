@@ -141,7 +141,7 @@ def test_our_receiver_asks_again_for_a_damaged_block(sender, tmp_path):
             except socket.timeout:
                 line.sendall(receiver.time_out())
                 continue
-            if len(receiver.files) == 0 and receiver.taken == 2048 and not damaged:
+            if len(receiver.files) == 0 and receiver.received_size == 2048 and not damaged:
                 received[-1] ^= 1
                 damaged = True
             line.sendall(receiver.feed(bytes(received)))

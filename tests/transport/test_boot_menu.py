@@ -8,7 +8,7 @@ import pytest
 from boot_board import Board, BoardLine, Noise
 
 from aos_ota_plugin.transport import boot_menu
-from aos_ota_plugin.transport.trouble import TransferError
+from aos_ota_plugin.transport.errors import TransferError
 
 DATA = random.Random(1).randbytes(5000)
 

@@ -21,8 +21,8 @@ from waiting import HANGS
 from aos_ota_plugin.cli import receive as receive_verb
 from aos_ota_plugin.cli import send as send_verb
 from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.transport.errors import TransferError
 from aos_ota_plugin.transport.serial_port import SerialPort
-from aos_ota_plugin.transport.trouble import TransferError
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a POSIX thing")
 tty = pytest.importorskip("tty", reason="pseudo-terminals are a POSIX thing")

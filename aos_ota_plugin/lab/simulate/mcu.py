@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import List, Optional, Type
 
 from aos_ota_plugin.transport.blocks import Announced
+from aos_ota_plugin.transport.errors import TransferError
 from aos_ota_plugin.transport.line import receive
 from aos_ota_plugin.transport.receiver import Receiver
-from aos_ota_plugin.transport.trouble import TransferError
 
 _REST = 0.5
 """Seconds between a session that failed and the next."""
