@@ -1,5 +1,5 @@
-"""C sources for the device: values injected into the user's own files, or whole files rendered from templates.
+"""C sources for the device: values injected into the user's sources, and sources from templates.
 
-``inject`` changes a copy of a source, ``render`` makes one; both are bytes in, bytes out. ``template_files``
+``inject`` changes a copy of a source, ``render`` makes a new one; both are bytes in, bytes out. ``template_files``
 is the only module here that reads files.
 """

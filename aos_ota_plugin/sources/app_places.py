@@ -1,9 +1,9 @@
-"""Where an application's source holds its version and its identity (the quadruple).
+"""The places of version and identity (the quadruple) in an application's source.
 
 The version is the macro ``MY_APP_VER``. A field of the quadruple is the initialiser of a ``char`` variable
 with the field's name, as in the vendor's ``otaappdemo.c``, or a macro with its name in capitals, as in other
-vendor solutions. Only plain values are places: what calls a function or copies another variable is the user's
-own way to an identity.
+vendor solutions. Only plain values are places: a call of a function or a copy of another variable is the user's
+own source of the identity.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(
 
 
 class ValuePlace(NamedTuple):
-    """One place for a value."""
+    """A place for a value in a source."""
 
     field: str  # "version" or one of FIELDS
     kind: str  # macro, pointer or array
@@ -49,26 +49,30 @@ def version_places(code: CSource) -> List[ValuePlace]:
 
 
 def field_places(code: CSource, field: str) -> List[ValuePlace]:
-    """Return every place of one field; a variable whose value is the field's macro stands behind that macro."""
+    """Return every place of one field.
+
+    A variable whose value is the field's macro is left out: the macro is the place.
+    """
     name = field.upper()
-    found = [_macro_place(code, field, macro) for macro in code.macros if macro.name.text == name]
-    plain = _PLAIN_WORDS | {name}
+    places = [_macro_place(code, field, macro) for macro in code.macros if macro.name.text == name]
+    plain_words = _PLAIN_WORDS | {name}
     for variable in code.variables:
-        if variable.name.text == field and "char" in variable.specifiers and _is_plain(variable.value, plain):
-            behind = bool(found) and any(token.text == name for token in variable.value)
+        if variable.name.text == field and "char" in variable.specifiers and _is_plain(variable.value, plain_words):
+            from_macro = bool(places) and any(token.text == name for token in variable.value)
             place = _variable_place(field, variable)
-            if place is not None and not behind:
-                found.append(place)
-    return found
+            if place is not None and not from_macro:
+                places.append(place)
+    return places
 
 
 def refuse_secrets(code: CSource) -> None:
-    """Raise SecretError if a secret stands in the source; placeholders are none.
+    """Raise SecretError if the source holds a secret; placeholders are allowed.
 
-    Looks at assignments and members too (``.device_secret = "..."``), wherever live code gives one a string.
+    Assignments and members count, too (``.device_secret = "..."``): every string that live code gives to a secret
+    field.
     """
     for field in SECRET_FIELDS:
-        for name, value in _given_values(code, field):
+        for name, value in _assigned_values(code, field):
             text = "".join(_content(token) for token in value)
             if text.isascii() and not _PLACEHOLDER.fullmatch(text):
                 raise SecretError(
@@ -80,9 +84,9 @@ def refuse_secrets(code: CSource) -> None:
 
 
 def refuse_unusable_macro(code: CSource, place: ValuePlace, *, call: bool) -> None:
-    """Raise SourceError where a macro is used in a way that a pointer (or a call) in its place would break.
+    """Raise SourceError where a macro's use would break with a pointer or a function call in its place.
 
-    ``sizeof`` would silently give the size of a pointer; the others would not compile, far from their cause.
+    ``sizeof`` would silently return the size of a pointer; the others would not compile, far from their cause.
     """
     if place.kind != "macro":
         return
@@ -92,12 +96,12 @@ def refuse_unusable_macro(code: CSource, place: ValuePlace, *, call: bool) -> No
     for index, token in enumerate(tokens):
         if token.kind == "word" and token.text == name and token.start != place.name.start:
             before = [other.text for other in tokens[max(0, index - 2) : index]]
-            beside = tokens[max(0, index - 1) : index] + tokens[index + 1 : index + 2]
+            neighbours = tokens[max(0, index - 1) : index] + tokens[index + 1 : index + 2]
             if before[-1:] == ["sizeof"] or before == ["sizeof", "("]:
                 raise SourceError(
                     problem + "measured with sizeof", place=code.place(token.start), remedy=f"use strlen({name}) + 1"
                 )
-            if any(other.kind == "string" and other.directive == token.directive for other in beside):
+            if any(other.kind == "string" and other.directive == token.directive for other in neighbours):
                 raise SourceError(
                     problem + "joined with a string",
                     place=code.place(token.start),
@@ -143,7 +147,7 @@ def _needs_constant(variable: Variable) -> bool:
 
 
 def _is_plain(value: Sequence[Token], words: FrozenSet[str]) -> bool:
-    """Say whether a value is a string, a macro's name, zero or nothing, maybe with a cast or braces around."""
+    """Return whether a value is a string, a macro's name, zero or empty, maybe with a cast or braces."""
     return bool(value) and all(
         token.kind in ("string", "char")
         or (token.kind == "number" and number(token) == 0)
@@ -153,8 +157,8 @@ def _is_plain(value: Sequence[Token], words: FrozenSet[str]) -> bool:
     )
 
 
-def _given_values(code: CSource, field: str) -> Iterator[Tuple[str, List[Token]]]:
-    """Yield the names that stand for a field with the string literals they are given."""
+def _assigned_values(code: CSource, field: str) -> Iterator[Tuple[str, List[Token]]]:
+    """Yield each name of a field that gets string literals, with these literals."""
     for macro in code.macros:
         if macro.name.text == field.upper():
             strings = [token for token in macro.body if token.kind == "string"]
@@ -169,7 +173,7 @@ def _given_values(code: CSource, field: str) -> Iterator[Tuple[str, List[Token]]
 
 
 def _assigned_strings(tokens: Sequence[Token], index: int) -> List[Token]:
-    """Return the string literals of ``[...] = (...) { "..." "..."``, where it starts at this index."""
+    """Return the string literals of ``[...] = (...) { "..." "..."`` that starts at `index`."""
     if index < len(tokens) and tokens[index].is_punct("["):
         while index < len(tokens) and not tokens[index].is_punct("]"):
             index += 1

@@ -1,7 +1,7 @@
-"""Finds what a C source defines: macros, and variables with their initialisers.
+"""The macros and variables that a C source defines, found without a C parser.
 
-Not a C parser. It cuts the live tokens into statements at ``;`` and at the braces of blocks, and reads those
-that have the shape of a declaration; whatever else there is, it skips.
+The live tokens are cut into statements at ``;`` and at the braces of blocks; statements that have the shape of a
+declaration are read, all others are skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Macro(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """One declared variable."""
+    """A declared variable."""
 
     name: Token
     specifiers: Tuple[str, ...]  # the words before the name: static, const, unsigned, char, ...
@@ -50,7 +50,7 @@ def macros(tokens: Sequence[Token]) -> Iterator[Macro]:
 def variables(tokens: Sequence[Token]) -> Iterator[Variable]:
     """Yield every variable declaration, at file scope and in blocks."""
     for statement, depth in _statements(tokens):
-        yield from _declared(statement, depth)
+        yield from _declared_variables(statement, depth)
 
 
 def _statements(tokens: Sequence[Token]) -> Iterator[Tuple[List[Token], int]]:
@@ -82,7 +82,7 @@ def _statements(tokens: Sequence[Token]) -> Iterator[Tuple[List[Token], int]]:
 
 
 def _follow_condition(name: str, braces: List[str], at_if: List[List[str]]) -> None:
-    """Let every branch of an ``#if`` start with the braces that were open before it."""
+    """Start every branch of an ``#if`` with the braces that were open before it."""
     if name in ("if", "ifdef", "ifndef"):
         at_if.append(list(braces))
     elif name in ("elif", "elifdef", "elifndef", "else") and at_if:
@@ -103,22 +103,22 @@ def _is_label(statement: List[Token]) -> bool:
     return len(statement) == 1 or (bool(statement) and statement[0].text == "case")
 
 
-def _declared(statement: List[Token], depth: int) -> Iterator[Variable]:
+def _declared_variables(statement: List[Token], depth: int) -> Iterator[Variable]:
     if not statement or statement[0].kind != "word" or statement[0].text in _NOT_A_DECLARATION:
         return
     specifiers: Tuple[str, ...] = ()
     for number, part in enumerate(_split(statement, ",")):
         left, value = _split_value(part)
         shape = _without_attributes(left)
-        at = _name_index(shape)
-        if at is None or any(token.kind != "word" and not token.is_punct("*") for token in shape[:at]):
+        name = _name_index(shape)
+        if name is None or any(token.kind != "word" and not token.is_punct("*") for token in shape[:name]):
             return
         if number == 0:
-            specifiers = tuple(token.text for token in shape[:at] if token.kind == "word")
+            specifiers = tuple(token.text for token in shape[:name] if token.kind == "word")
         if not specifiers:
             return
-        stars = sum(token.is_punct("*") for token in shape[:at])
-        yield Variable(shape[at], specifiers, stars, _brackets(shape, at), value, left[-1].end, depth)
+        stars = sum(token.is_punct("*") for token in shape[:name])
+        yield Variable(shape[name], specifiers, stars, _brackets(shape, name), value, left[-1].end, depth)
 
 
 def _split(tokens: Sequence[Token], separator: str) -> Iterator[List[Token]]:
@@ -140,7 +140,7 @@ def _split_value(part: List[Token]) -> Tuple[List[Token], Tuple[Token, ...]]:
 
 
 def _nesting(tokens: Sequence[Token]) -> Iterator[Tuple[Token, bool]]:
-    """Yield each token with whether it stands in parentheses, brackets or braces; those themselves do."""
+    """Yield each token, and whether it is in or part of parentheses, brackets or braces."""
     depth = 0
     for token in tokens:
         punct = token.kind == "punct"
@@ -152,8 +152,8 @@ def _nesting(tokens: Sequence[Token]) -> Iterator[Tuple[Token, bool]]:
 
 
 def _without_attributes(left: List[Token]) -> List[Token]:
-    """Leave out words with parentheses behind them, and those: attributes, and macros that stand for one."""
-    kept: List[Token] = []
+    """Return the tokens without attributes: words followed by parentheses, and these parentheses."""
+    shape: List[Token] = []
     parentheses = 0
     for index, token in enumerate(left):
         if token.is_punct("("):
@@ -163,8 +163,8 @@ def _without_attributes(left: List[Token]) -> List[Token]:
         elif not parentheses:
             called = index + 1 < len(left) and left[index + 1].is_punct("(")
             if token.kind != "word" or not called:
-                kept.append(token)
-    return kept
+                shape.append(token)
+    return shape
 
 
 def _name_index(shape: List[Token]) -> Optional[int]:

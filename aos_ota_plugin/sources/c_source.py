@@ -1,4 +1,4 @@
-"""One C source with what it defines, and the places of it that an edit or a message needs."""
+"""A C source with its macros and variables, and the places that edits and messages need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _NEWLINE = re.compile(rb"\r?\n")
 
 
 class CSource:
-    """A source, read once. Raises SourceError for a file no compiler can read."""
+    """A source that is read once.
+
+    Raises SourceError for UTF-16, which no C compiler reads.
+    """
 
     def __init__(self, source: bytes, *, file: str) -> None:
         self.source = source
@@ -25,7 +28,7 @@ class CSource:
         self.variables = list(variables(self.tokens))
 
     def line(self, offset: int) -> int:
-        """Return the line of an offset, from 1."""
+        """Return the line number of an offset, from 1."""
         return self.source.count(b"\n", 0, offset) + 1
 
     def place(self, offset: int) -> Place:
@@ -33,11 +36,10 @@ class CSource:
         return Place(self.file, self.line(offset), offset - self.source.rfind(b"\n", 0, offset))
 
     def replace(self, tokens: Sequence[Token], text: str, *, what: str, declaration: str = "") -> Edit:
-        """Return the edit that puts ``text`` in place of these neighbouring tokens.
+        """Return the edit that puts ``text`` in place of adjacent tokens.
 
-        The line ends among them come again behind the text, so that later lines keep their numbers. Raises
-        SourceError if there are preprocessor lines among them: replacing them could part an #if from its
-        #endif.
+        The line ends among the tokens follow the text, so that later lines keep their numbers. Raises SourceError if
+        preprocessor lines are among them: replacing them could part an #if from its #endif.
         """
         first, last = tokens[0], tokens[-1]
         between = (token for token in self.tokens if first.start < token.start < last.start)

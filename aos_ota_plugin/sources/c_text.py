@@ -1,4 +1,10 @@
-"""Values as C source text: string literals, array bodies and the file name of a ``#line``."""
+r"""Values as C source text: string literals, array bodies and the file name of a ``#line``.
+
+>>> c_string("app-1.0.1")
+'"app-1.0.1"'
+>>> c_byte_list(b"\x01\x00\x01")
+'0x01, 0x00, 0x01'
+"""
 
 from __future__ import annotations
 
@@ -10,9 +16,9 @@ _REFUSED_IN_STRING = '"\\'
 def c_string(value: str, what: str = "this value") -> str:
     r"""Return ``value`` as a C string literal, quotes included.
 
-    Printable ASCII only: anything that needs an escape is refused rather than escaped, because none of the
-    values that go into a device may hold it, and a value that does is either a mistake or an attempt to write
-    C code. Two question marks in a row are written ``?\?``, so that no compiler mode reads them as a trigraph.
+    Only printable ASCII without quotes and backslashes is allowed: no value of a device needs an escape, so a value
+    with one is a mistake or an attempt to write C code. Two question marks in a row are written ``?\?``, so that no
+    compiler mode reads them as a trigraph.
 
     Raises SourceError; its text never holds the value, which may be a secret.
     """
@@ -39,7 +45,7 @@ def c_byte_list(data: bytes) -> str:
 def c_file_name(file: str) -> str:
     """Return a path as the string of a ``#line``: forward slashes, quotes and control characters escaped.
 
-    A path is not ours to refuse, unlike a value: it says only what compiler messages will show.
+    Any path is allowed, unlike in values: it appears in compiler messages only.
     """
     escaped = []
     for character in file.replace("\\", "/"):

@@ -1,9 +1,9 @@
-"""A C lexer that knows just enough to tell live code from look-alikes.
+"""A C lexer that tells live code from comments, strings and branches that are switched off.
 
-It joins continued lines, leaves out comments and what stands in ``#if 0`` (and the other half of ``#if 1``),
-keeps string and character literals whole, and knows where each token stands in the file. Conditions it cannot
-decide count as live. It follows GCC where C leaves things open: a literal without its closing quote ends with
-its line, a backslash may have spaces between it and the line end. It never fails: any text at all has tokens.
+It joins continued lines, leaves out comments and the code in ``#if 0`` (and the other half of ``#if 1``), keeps
+string and character literals whole, and records where each token is in the file. Conditions that it cannot decide
+count as live. Where C leaves the choice it follows GCC: a literal without its closing quote ends with its line, a
+backslash may have spaces between it and the line end. It never fails: any text has tokens.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _NUMBER = re.compile(r"[0-9][0-9a-fA-FxX]*[uUlL]*\Z")
 
 
 class Token(NamedTuple):
-    """One token; ``start`` and ``end`` are offsets in the scanned text, ``text`` has its lines joined."""
+    """A token.
+
+    ``start`` and ``end`` are offsets in the scanned text; ``text`` has continued lines joined.
+    """
 
     kind: str  # word, number, string, char or punct (always one character)
     text: str
@@ -41,7 +44,7 @@ class Token(NamedTuple):
     directive: int = 0  # 0: code; else the number of the preprocessor line it belongs to
 
     def is_punct(self, text: str) -> bool:
-        """Say whether this is that punctuation character, not a literal that looks like it."""
+        """Return whether this is that punctuation character, not a literal that looks like it."""
         return self.kind == "punct" and self.text == text
 
 
@@ -59,7 +62,7 @@ def live_tokens(text: str) -> List[Token]:
 
 
 def _lines(text: str) -> Iterator[List[Token]]:
-    joined = _Joined(text)
+    joined = _JoinedText(text)
     line: List[Token] = []
     for match in _TOKEN.finditer(joined.text):
         kind = str(match.lastgroup)
@@ -74,8 +77,8 @@ def _lines(text: str) -> Iterator[List[Token]]:
         yield line
 
 
-class _Joined:
-    """A text with its continued lines joined, and the way back to the original offsets."""
+class _JoinedText:
+    """A text with its continued lines joined, and the original offset of each character."""
 
     def __init__(self, text: str) -> None:
         pieces: List[str] = []
@@ -103,7 +106,7 @@ class _Condition(NamedTuple):
 
 
 class _Conditions:
-    """The ``#if`` lines around the current one."""
+    """The ``#if`` lines that enclose the current line."""
 
     def __init__(self) -> None:
         self._stack: List[_Condition] = []
@@ -113,7 +116,7 @@ class _Conditions:
         return not self._stack or self._stack[-1].live
 
     def directive(self, line: List[Token]) -> bool:
-        """Take a preprocessor line into account; return whether it is live itself."""
+        """Process a preprocessor line; return whether it is live itself."""
         name = line[1].text if len(line) > 1 else ""
         value = _literal_truth(line[2:]) if name in ("if", "elif") else None
         if name in ("if", "ifdef", "ifndef"):
@@ -131,7 +134,7 @@ class _Conditions:
 
 
 def _literal_truth(condition: List[Token]) -> Optional[bool]:
-    """Return the truth of a condition that is just a number, None for any other."""
+    """Return the truth of a condition that is a single number, None for any other condition."""
     texts: Tuple[str, ...] = tuple(token.text for token in condition)
     while len(texts) > 2 and texts[0] == "(" and texts[-1] == ")":
         texts = texts[1:-1]

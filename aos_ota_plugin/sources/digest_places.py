@@ -1,8 +1,8 @@
-"""The public key's two arrays in the device's ``ota_hal_digest.c``.
+"""The places of the public key's two arrays in the device's ``ota_hal_digest.c``.
 
-They came in many spellings: static or not, const or not, with a section attribute, n before e or after it,
-filled, zero or without an initialiser, on one line or forty. All of them are one place: the initialiser, or
-where one goes.
+They have many spellings: static or not, const or not, with a section attribute, n before e or after it,
+filled, zero or without an initialiser, on one line or forty. In all of them the place is the initialiser, or the
+point where one is added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ E_NAME, E_SIZE = "ota_pube_buf", 3
 
 
 def check_public_key(n: bytes, e: bytes) -> None:
-    """Raise SigningKeyError unless n and e fit the device's arrays (RSA-2048, e in three bytes)."""
+    """Raise SigningKeyError unless n and e fit the device's arrays: 256 and 3 bytes."""
     if (len(n), len(e)) != (N_SIZE, E_SIZE):
         raise SigningKeyError(
             f"the public key has a modulus of {len(n)} and an exponent of {len(e)} bytes;"
@@ -49,18 +49,18 @@ def _edit(code: CSource, name: str, data: bytes) -> Edit:
 
 
 def _only_array(code: CSource, name: str, size: int) -> Variable:
-    found = [variable for variable in code.variables if variable.name.text == name and _holds_bytes(variable)]
-    if not found:
+    arrays = [variable for variable in code.variables if variable.name.text == name and _holds_bytes(variable)]
+    if not arrays:
         raise SourceError(
             f"{code.file} has no array {name}, so there is no place for the public key",
             remedy=f"declare it as the component does: static const unsigned char {name}[{size}];",
         )
-    array = found[0]
-    if len(found) > 1:
-        lines = " and ".join(str(code.line(other.name.start)) for other in found)
+    array = arrays[0]
+    if len(arrays) > 1:
+        lines = " and ".join(str(code.line(other.name.start)) for other in arrays)
         raise SourceError(
             f"{name} is declared more than once, in lines {lines}",
-            place=code.place(found[1].name.start),
+            place=code.place(arrays[1].name.start),
             remedy="keep one of them, or put the other inside #if 0",
         )
     declared = number(array.array[0]) if array.array and len(array.array) == 1 else -1

@@ -1,4 +1,4 @@
-"""Replacements in a C source, and the copy of the source that has them."""
+"""Edits of a C source, and the edited copy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import List, Sequence
 from .c_text import c_file_name
 from .encoding import UTF8_BOM, newline_of
 
-MADE_BY = "/* Made by aos_ota_plugin from the file named below; edits here are lost. */"
+GENERATED_COMMENT = "/* Made by aos_ota_plugin from the file named below; edits here are lost. */"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One replacement: bytes ``start`` to ``end`` of the source give way to ``replacement``."""
+    """A replacement: ``replacement`` takes the place of the bytes ``start`` to ``end`` of the source."""
 
     start: int
     end: int
@@ -24,14 +24,14 @@ class Edit:
 
 
 def apply(source: bytes, edits: Sequence[Edit], *, file: str) -> bytes:
-    """Return the copy: a comment, the declarations the edits need, a ``#line``, and the source with its edits.
+    """Return the edited copy: a comment, the edits' declarations, a ``#line``, the edited source.
 
     Outside the edits every byte stays as it is. A byte order mark stays in front of everything. ``#line`` and
-    the edits keep the numbers of the lines, so compiler messages name the user's file and line.
+    the edits keep the line numbers, so compiler messages name the user's file and line.
     """
     newline = newline_of(source)
     bom = UTF8_BOM if source.startswith(UTF8_BOM) else b""
-    prologue = [MADE_BY, *dict.fromkeys(edit.declaration for edit in edits if edit.declaration)]
+    prologue = [GENERATED_COMMENT, *dict.fromkeys(edit.declaration for edit in edits if edit.declaration)]
     prologue.append(f"#line 1 {c_file_name(file)}")
     pieces: List[bytes] = [bom, *(line.encode("utf-8", "surrogateescape") + newline for line in prologue)]
     position = len(bom)

@@ -1,9 +1,9 @@
-"""C source files as text, whatever their encoding, without changing a byte of them.
+"""C source files as text, without changing a byte of them, whatever their encoding.
 
-Vendor and user files come as UTF-8, with or without a byte order mark, and as GBK. Nothing here needs to know
-which: every byte becomes the character of the same number (Latin-1), so offsets in the text are offsets in the
-file, and what is not replaced goes back as it was. The compiler reads bytes too, so both see the same tokens,
-even where the second byte of a GBK character is a backslash.
+Vendor and user files are UTF-8, with or without a byte order mark, or GBK. The encoding need not be known: every byte
+becomes the character of the same number (Latin-1), so offsets in the text are offsets in the file, and all that is
+not replaced is written back unchanged. The compiler reads bytes, too, so both see the same tokens, even where the
+second byte of a GBK character is a backslash.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def to_text(source: bytes, *, file: str) -> str:
-    """Return one character a byte; a byte order mark becomes spaces, so that it is no part of the first word.
+    """Return the source with one character per byte; a byte order mark becomes spaces.
 
     Raises SourceError for UTF-16, which the compiler cannot read either.
     """
@@ -28,6 +28,6 @@ def to_text(source: bytes, *, file: str) -> str:
 
 
 def newline_of(source: bytes) -> bytes:
-    r"""Return the line end for lines added to this source: that of its first line, ``\n`` if it has none."""
+    r"""Return the line end of the source's first line, ``\n`` if it has none."""
     end = source.find(b"\n")
     return b"\r\n" if end > 0 and source[end - 1 : end] == b"\r" else b"\n"

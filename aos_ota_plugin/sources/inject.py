@@ -1,8 +1,16 @@
-"""Puts version, identity and public key into copies of the user's own sources.
+r"""Inject version, identity and public key into copies of the user's own sources.
 
-``plan_*`` finds the places and says what each gets; ``inject_*`` returns the finished copy. A source without a
-place for a value, or with two, is an error that names them: a build that quietly leaves a value out would ship
-a device with the wrong version, or one that takes no update.
+``plan_*`` finds the places and returns the edits; ``inject_*`` returns the edited copy. A source without a place for
+a value, or with two, is an error that names them: a build that quietly left a value out would ship a device with the
+wrong version, or one that accepts no update.
+
+>>> from aos_ota_plugin.sources.values import Kv
+>>> source = b'#define MY_APP_VER "app-1.0.0"\n'
+>>> print(inject_app(source, "app.c", AppValues("app-1.0.1", Kv())).decode())
+/* Made by aos_ota_plugin from the file named below; edits here are lost. */
+#line 1 "app.c"
+#define MY_APP_VER "app-1.0.1"
+<BLANKLINE>
 """
 
 from __future__ import annotations
@@ -23,20 +31,20 @@ IDENTITY_DECLARATION = "extern const char *aos_ota_identity(const char *field);"
 
 
 def inject_app(source: bytes, file: str, values: AppValues) -> bytes:
-    """Return a copy of an application's source with these values. Raises as ``plan_app`` does."""
+    """Return a copy of an application's source with these values. Raises like ``plan_app``."""
     return apply(source, plan_app(source, file, values), file=file)
 
 
 def inject_digest(source: bytes, file: str, public_key_n: bytes, public_key_e: bytes) -> bytes:
-    """Return a copy of ``ota_hal_digest.c`` with this public key. Raises as ``plan_digest`` does."""
+    """Return a copy of ``ota_hal_digest.c`` with this public key. Raises like ``plan_digest``."""
     return apply(source, plan_digest(source, file, public_key_n, public_key_e), file=file)
 
 
 def plan_app(source: bytes, file: str, values: AppValues) -> List[Edit]:
-    """Return the edits that give an application's source its version and identity, in the order of the source.
+    """Return the edits that set version and identity in an application's source, in the source's order.
 
-    Raises SecretError if the source holds a secret of its own; SourceError if a place is missing, is there
-    twice or cannot hold its value, or if a value cannot be written in C.
+    Raises SecretError if the source holds a secret of its own; SourceError if a place is missing, exists twice or
+    cannot hold its value, or if a value cannot be written in C.
     """
     code = CSource(source, file=file)
     refuse_secrets(code)
@@ -75,7 +83,7 @@ def _field_edit(code: CSource, field: str, values: AppValues) -> Optional[Edit]:
 
 
 def _field_value(code: CSource, place: ValuePlace, values: AppValues) -> Tuple[str, str]:
-    """Return what to write at a field's place, and the declaration that needs."""
+    """Return the text for a field's place, and the declaration that this text needs."""
     field, identity = place.field, values.identity
     if isinstance(identity, Embedded) and field not in SECRET_FIELDS:
         text = identity.product_key if field == "product_key" else identity.device_name

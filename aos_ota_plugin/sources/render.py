@@ -1,8 +1,8 @@
-"""Renders whole C files from Jinja templates: for a solution without a source of its own, and for the secrets.
+"""Render whole C files from Jinja templates: sources for solutions without their own, and secrets.
 
-Templates are data, not code: they run in Jinja's sandbox and within a budget (``template_sandbox``), see only the
-values named here and the other templates of the set, and a name that is not defined is an error. Text in, text out;
-``template_files`` reads the files.
+Templates are data, not code: they run in Jinja's sandbox (``template_sandbox``), see only the values named here and
+the other templates of the set, and a name that is not defined is an error. Text in, text out; ``template_files``
+reads the files.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ APP_TEMPLATE = "otaappdemo.c.j2"
 DIGEST_TEMPLATE = "ota_hal_digest.c.j2"
 IDENTITY_TEMPLATE = "ota_identity.c.j2"
 
-# What each field is called in the KV partition (as AliOS Things' own components and its documents call it), and
-# the number of characters the device's ota_service_t has room for.
+# Each field's key in the KV partition (that of AliOS Things' own components and documents), and the number of
+# characters that the device's ota_service_t has room for.
 KV_FIELDS = (
     ("product_key", "hal_devinfo_pk", 20),
     ("product_secret", "hal_devinfo_ps", 64),
@@ -63,10 +63,10 @@ def render_digest(n: bytes, e: bytes, *, templates: TemplateSet) -> bytes:
 
 
 def render_identity(identity: Union[EmbeddedSecrets, Kv], *, templates: TemplateSet) -> str:
-    """Return the C text of the one object that knows the secrets: as constants, or read from the KV partition.
+    """Return the C text of the object with the secrets: as constants, or read from the KV partition.
 
-    It holds secrets and goes from here to the compiler's standard input, never into a file. No error text
-    holds them. Raises SecretError if there is nothing to embed, SourceError for a bad template or value.
+    The text goes to the compiler's standard input, never into a file, and no error text holds a secret. Raises
+    SecretError if there is no secret to embed, SourceError for a bad template or value.
     """
     if isinstance(identity, Kv):
         return _render(IDENTITY_TEMPLATE, templates, {"identity": "kv", "fields": KV_FIELDS})
@@ -83,11 +83,11 @@ def _render(name: str, templates: TemplateSet, context: Mapping[str, object], hi
     environment = _environment(templates)
     try:
         text = environment.get_template(name).render(context)
-    except Exception as error:  # a template can fail in any way; all of them become one kind of error
+    except Exception as error:  # a template can fail in any way
         failure = _failure(error, name, templates, hidden)
     else:
         return f"/* Made by aos_ota_plugin from {name}; edits here are lost. */\n{text}"
-    raise failure  # outside the handler, so that what failed, which may hold a secret, is not shown with it
+    raise failure  # outside the handler: the template's own error may hold a secret and must not be shown
 
 
 def _environment(templates: TemplateSet) -> BoundedEnvironment:
@@ -113,12 +113,12 @@ def _always_current() -> bool:
 
 
 def _fail(message: object) -> NoReturn:
-    """Let a template refuse values it cannot work with."""
+    """Refuse values that a template cannot work with."""
     raise SourceError(str(message))
 
 
 def _failure(error: Exception, name: str, templates: TemplateSet, hidden: Sequence[str]) -> OtaError:
-    """Return the error to raise for a template that failed, with the template's file and line."""
+    """Return the error for a template that failed, with the template's file and line."""
     from jinja2 import TemplateNotFound, TemplateSyntaxError
 
     files = {template.file for template in templates.values()}

@@ -1,4 +1,4 @@
-"""Reads the templates: the plugin's own, and those of a solution, which take their place."""
+"""Read the templates: the plugin's own, and a solution's, which take their place."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..files.bounded import read_bounded
 from .template_set import Template, TemplateSet
 
 SUFFIX = ".j2"
-# Under this prefix the plugin's own templates can be reached from one that takes their place, to extend it.
+# A template that replaces one of the plugin's own can extend that one by its name with this prefix.
 OWN = "aos_ota_plugin/"
 
 
 def load_templates(user_dir: Optional[str] = None) -> TemplateSet:
-    """Return the templates by name, those in ``user_dir`` (a solution's ``templates`` folder) before our own.
+    """Return the templates by name; those in ``user_dir`` replace our own of the same name.
 
-    A folder that does not exist counts as empty. Raises SourceError for a file that cannot be read or is not
-    UTF-8.
+    ``user_dir`` is a solution's ``templates`` folder; a folder that does not exist counts as empty. Raises SourceError
+    for a file that cannot be read or is not UTF-8.
     """
     own = _read(own_folder())
     templates = dict(own)
@@ -29,7 +29,7 @@ def load_templates(user_dir: Optional[str] = None) -> TemplateSet:
 
 
 def own_folder() -> Path:
-    """Return the folder of the plugin's own templates: inside an installed package, beside it in a checkout."""
+    """Return the folder of our own templates: in an installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "templates"
     return installed if installed.is_dir() else package.parent / "templates"

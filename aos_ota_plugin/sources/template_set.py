@@ -1,4 +1,4 @@
-"""Templates by name, as whoever reads them hands them to whoever renders them."""
+"""A set of templates by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Mapping, NamedTuple
 
 
 class Template(NamedTuple):
-    """The text of a template and the file it came from."""
+    """The text of a template and its file."""
 
     text: str
     file: str

@@ -1,4 +1,4 @@
-"""What goes into an application's source: its version, and how it comes by its identity."""
+"""The values for an application's source: its version, and the source of its identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECRET_FIELDS = ("product_secret", "device_secret")
 
 @dataclass(frozen=True)
 class Embedded:
-    """The identity stands in the firmware; its secrets only as symbols, so that no source holds them."""
+    """An identity in the firmware; its secrets are symbols only, so that no source holds them."""
 
     product_key: str
     device_name: str
@@ -19,7 +19,7 @@ class Embedded:
     has_device_secret: bool = True
 
     def has(self, name: str) -> bool:
-        """Say whether the firmware holds this field of ``FIELDS``."""
+        """Return whether the firmware holds this field of ``FIELDS``."""
         if name in SECRET_FIELDS:
             return self.has_product_secret if name == "product_secret" else self.has_device_secret
         return True
@@ -27,12 +27,12 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Kv:
-    """The identity is read from the device's KV partition when it runs: one image fits the whole fleet."""
+    """An identity that the device reads from its KV partition: one image fits the whole fleet."""
 
 
 @dataclass(frozen=True)
 class EmbeddedSecrets:
-    """The secrets of an embedded identity, for the one object that holds them; never shown."""
+    """The secrets of an embedded identity; their repr is hidden."""
 
     product_secret: Optional[str] = field(default=None, repr=False)
     device_secret: Optional[str] = field(default=None, repr=False)
@@ -40,7 +40,7 @@ class EmbeddedSecrets:
 
 @dataclass(frozen=True)
 class AppValues:
-    """What an application's source is given."""
+    """The values for an application's source."""
 
     version: str
     identity: Union[Embedded, Kv]
