@@ -18,7 +18,7 @@ from aos_ota_plugin.files.reading import read, read_document
 from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.images.multi import Part, Partition, Placed, firmware, join, place, runs
+from aos_ota_plugin.images.multi import Part, Partition, PlacedPart, firmware, join, place, runs
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.workspace.flash_layout import read_layout
@@ -154,7 +154,7 @@ def _partitions(table: str) -> List[Partition]:
 
 
 def _images(
-    placed: Tuple[Placed, ...], mcu: Optional[bytes], sign: Optional[Callable[[bytes], bytes]]
+    placed: Tuple[PlacedPart, ...], mcu: Optional[bytes], sign: Optional[Callable[[bytes], bytes]]
 ) -> Dict[str, bytes]:
     files = {f"ota_{one.magic.name.lower()}.bin": build(one.data, sign=sign, magic=one.magic) for one in placed}
     inside = firmware(placed)
@@ -165,7 +165,7 @@ def _images(
     return {**files, **{name: join(run) for name, run in _flash(placed).items()}}
 
 
-def _flash(placed: Tuple[Placed, ...]) -> Dict[str, Tuple[Placed, ...]]:
+def _flash(placed: Tuple[PlacedPart, ...]) -> Dict[str, Tuple[PlacedPart, ...]]:
     """The flasher's files: one, or one for each stretch of flash, named after its address."""
     groups = runs(placed)
     if len(groups) == 1:

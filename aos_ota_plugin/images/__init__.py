@@ -1,4 +1,4 @@
-"""The image formats, bytes in and bytes out, builder and parser side by side.
+"""The image formats: bytes in and bytes out, builder and parser of a format side by side.
 
-From outside: ``full``, ``info``, ``xz``, ``diff``, ``pack``, ``multi``, and ``inspect`` for what an image holds.
+From outside: ``full``, ``info``, ``xz``, ``diff``, ``pack``, ``multi``, and ``inspect`` for the content of an image.
 """

@@ -1,7 +1,7 @@
-"""CRC-16/XMODEM (polynomial 0x1021, start 0), as image_info and the sections of a diff hold it.
+"""CRC-16/XMODEM (polynomial 0x1021, start 0), as in image_info and in the sections of a diff.
 
-``binascii.crc_hqx`` goes byte by byte. Modulo this polynomial the powers of x repeat after 32767 bits, so bytes that
-lie a multiple of 32767 bytes apart weigh the same: they are XORed first, by big integers, and the rest is short.
+``binascii.crc_hqx`` processes byte by byte. Modulo this polynomial the powers of x repeat after 32767 bits, so bytes
+at a distance of 32767 bytes have the same weight: they are XORed first, as big integers, and the rest is short.
 """
 
 from __future__ import annotations

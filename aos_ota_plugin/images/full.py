@@ -1,7 +1,11 @@
 """A whole OTA image: ``payload ‖ ff ff ff ff ‖ [ota_sign_info_t] ‖ ota_image_info_t``.
 
-The four ``ff`` are appended by the vendor's packer; both digests and image_size count them. The payload may be
-plain firmware, an xz stream or a diff: the device tells them apart by their first bytes, as `kind_of` does.
+The vendor's packer appends the four ``ff``; both digests and image_size count them. The payload may be plain firmware,
+an xz stream or a diff: the device tells them apart by their first bytes, as `kind_of` does.
+
+>>> image = build(b"firmware", sign=None)
+>>> [(field.name, field.offset, field.size) for field in parse(image).fields()][:3]
+[('payload', 0, 8), ('padding', 8, 4), ('image_magic', 12, 4)]
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ _WHICH_FILE = "use the OTA file (ota_rtos_ota.bin), not the flashing file"
 
 
 class Field(NamedTuple):
-    """One field of an image: where it stands (bytes from the start), how long it is, what it says."""
+    """A field of an image: its offset from the start and its size in bytes, and its value as text."""
 
     name: str
     offset: int
@@ -34,10 +38,10 @@ class Field(NamedTuple):
 
 
 class FullImage(NamedTuple):
-    """What an image's trailer says; the digests in it are read, not checked.
+    """The trailer of an image as it was read; its digests are not checked.
 
-    `payload_size` leaves the padding out. A payload made without padding that happens to end in ``ff ff ff ff``
-    cannot be told from a padded one.
+    `payload_size` is without the padding. A payload without padding that happens to end in ``ff ff ff ff`` cannot be
+    told from a padded one.
     """
 
     kind: str
@@ -48,21 +52,21 @@ class FullImage(NamedTuple):
 
     @property
     def body_size(self) -> int:
-        """Bytes before the trailer: payload and padding."""
+        """Return the number of bytes before the trailer: payload and padding."""
         return self.payload_size + (len(PADDING) if self.padded else 0)
 
     @property
     def info_offset(self) -> int:
-        """Where image_info starts, in bytes."""
+        """Return the offset of image_info in bytes."""
         return self.body_size + (SIGN_INFO_SIZE if self.sign_info else 0)
 
     @property
     def size(self) -> int:
-        """Bytes of the whole file."""
+        """Return the number of bytes of the whole file."""
         return self.info_offset + IMAGE_INFO_SIZE
 
     def fields(self) -> List[Field]:
-        """Every field in file order, without gaps: offsets and sizes add up to the file."""
+        """Return every field in file order, without gaps: offsets and sizes add up to the file."""
         rows = [("payload", self.payload_size, self.kind)]
         if self.padded:
             rows.append(("padding", len(PADDING), PADDING.hex(" ")))
@@ -78,7 +82,7 @@ class FullImage(NamedTuple):
 
 
 def kind_of(head: BytesLike) -> str:
-    """Say what a payload is by its first 8 bytes, as devices do: "diff", "xz" or "full"."""
+    """Return the kind of a payload by its first 8 bytes, as devices do: "diff", "xz" or "full"."""
     start = bytes(head[:8])
     if start == DIFF_MAGIC:
         return "diff"
@@ -92,10 +96,10 @@ class Digests(NamedTuple):
     sha256: str
 
 
-class Sealed(NamedTuple):
-    """What has to follow a payload, and the digests of the payload, of it with its padding, and of the image.
+class SealedPayload(NamedTuple):
+    """The bytes that follow a payload to make an image, with digests.
 
-    They come from the same single pass.
+    The digests are those of the payload, of payload and padding, and of the image; all come from one pass.
     """
 
     trailer: bytes
@@ -105,9 +109,9 @@ class Sealed(NamedTuple):
 
 
 class Digesting:
-    """MD5 and SHA-256 of a payload, made side by side while the caller does something else.
+    """MD5 and SHA-256 of a payload, computed in threads of their own.
 
-    hashlib lets other threads run while it works; whoever knows the payload early need not wait for it later.
+    hashlib releases the interpreter while it works; started early, the digests are ready when they are needed.
     """
 
     def __init__(self, payload: BytesLike) -> None:
@@ -118,7 +122,7 @@ class Digesting:
             thread.start()
 
     def copies(self) -> Tuple[hashlib._Hash, hashlib._Hash]:
-        """Return the MD5 and the SHA-256 of the whole payload, to go on with."""
+        """Return copies of the MD5 and the SHA-256 of the payload, which may be updated further."""
         for thread in self._threads:
             thread.join()
         md5, sha256 = self._digests
@@ -126,7 +130,7 @@ class Digesting:
 
 
 def check_payload(payload: BytesLike) -> None:
-    """Raise FormatError when `payload` is an image already, or a stream that has its own way to become one."""
+    """Raise FormatError when `payload` is an image, an xz stream or a diff instead of firmware."""
     kind = kind_of(payload)
     if kind != "full":
         name = "a diff" if kind == "diff" else "an xz stream"
@@ -151,11 +155,14 @@ def check_payload(payload: BytesLike) -> None:
 
 
 def is_cut_short(data: BytesLike) -> bool:
-    """Whether `data` ends in the beginning of an ota_sign_info_t: encrypto_magic, and its reserved bytes all zero."""
+    """Return whether `data` ends inside an ota_sign_info_t.
+
+    It does if encrypto_magic is near its end and the reserved bytes behind that are all zero.
+    """
     end = bytes(data[-SIGN_INFO_SIZE - IMAGE_INFO_SIZE :])
     at = end.rfind(struct.pack("<I", ENCRYPTO_MAGIC_RSA))
     reserved = end[at + 7 : at + 7 + RESERVED_SIZE]
-    # A whole trailer starts where `end` does.
+    # A whole trailer starts where `end` does: at 0.
     return at > 0 and len(reserved) == RESERVED_SIZE and not any(reserved)
 
 
@@ -165,11 +172,11 @@ def seal(
     sign: Optional[Callable[[bytes], bytes]],
     magic: ImageMagic = ImageMagic.ALL,
     digesting: Optional[Digesting] = None,
-) -> Sealed:
-    """Return what has to follow `payload`: padding, sign_info when there is a `sign`, image_info.
+) -> SealedPayload:
+    """Return the bytes that follow `payload`: padding, sign_info when there is a `sign`, image_info.
 
     `sign` is called once with the 32-byte SHA-256 of payload and padding, and returns the 256-byte signature
-    over those 32 bytes. `digesting` is that of this very payload, where it was begun before. The payload is read once
+    over those 32 bytes. `digesting` is that of this very payload, where it was started before. The payload is read once
     by each digest and not copied. Raises FormatError when it is empty or over 4 GiB, or when the signature has another
     size.
     """
@@ -191,26 +198,27 @@ def seal(
     for digest in (md5, sha256):
         digest.update(signed)
         digest.update(info)
-    return Sealed(PADDING + signed + info, of_payload, of_padded, Digests(md5.hexdigest(), sha256.hexdigest()))
+    return SealedPayload(PADDING + signed + info, of_payload, of_padded, Digests(md5.hexdigest(), sha256.hexdigest()))
 
 
 def build_trailer(
     payload: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL
 ) -> bytes:
-    """Return the trailer alone; see `seal`, which also names the errors."""
+    """Return the trailer alone; arguments and errors as for `seal`."""
     return seal(payload, sign=sign, magic=magic).trailer
 
 
 def build(payload: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL) -> bytes:
-    """Return the whole image; see `build_trailer`, which also names the errors."""
+    """Return the whole image; arguments and errors as for `seal`."""
     return b"".join((payload, build_trailer(payload, sign=sign, magic=magic)))
 
 
 def parse(image: BytesLike, *, local: Optional[bool] = None) -> FullImage:
-    """Read an image's trailer; `local` says whether it has a sign_info, None finds out by encrypto_magic.
+    """Read an image's trailer.
 
-    Raises FormatError when the last 28 bytes are no ota_image_info_t (a flashing file or a cloud-mode diff has
-    none), or when `local` is true and no ota_sign_info_t stands before them.
+    `local` tells whether it has a sign_info; with None encrypto_magic decides. Raises FormatError when the last 28
+    bytes are no ota_image_info_t (a flashing file or a cloud-mode diff has none), or when `local` is true and no
+    ota_sign_info_t is before them.
     """
     view = memoryview(image).cast("B")
     if len(view) < IMAGE_INFO_SIZE:

@@ -26,7 +26,7 @@ _U32_MAX = 0xFFFFFFFF
 
 
 class ImageMagic(IntEnum):
-    """The values of image_magic that a device takes (``OTA_BIN_MAGIC_*``)."""
+    """The values of image_magic that a device accepts (``OTA_BIN_MAGIC_*``)."""
 
     ALL = 0xEFEFEFEF
     APP = 0xABABABAB
@@ -36,7 +36,7 @@ class ImageMagic(IntEnum):
 
 
 class ImageInfo(NamedTuple):
-    """One ``ota_image_info_t``."""
+    """The fields of an ``ota_image_info_t``."""
 
     image_magic: ImageMagic
     image_size: int
@@ -64,13 +64,13 @@ class ImageInfo(NamedTuple):
 
     @classmethod
     def from_bytes(cls, data: BytesLike) -> ImageInfo:
-        """Read exactly 28 bytes. Raises FormatError on another length or an image_magic no device knows."""
+        """Read exactly 28 bytes. Raises FormatError on another length or an unknown image_magic."""
         if len(data) != IMAGE_INFO_SIZE:
             raise FormatError(f"ota_image_info_t has {IMAGE_INFO_SIZE} bytes, not {len(data)}")
         magic, size, md5, num, res, crc16 = _LAYOUT.unpack(data)
         try:
-            known = ImageMagic(magic)
+            image_magic = ImageMagic(magic)
         except ValueError:
-            names = ", ".join(f"{one.name} 0x{one:08x}" for one in ImageMagic)
+            names = ", ".join(f"{item.name} 0x{item:08x}" for item in ImageMagic)
             raise FormatError(f"image_magic 0x{magic:08x} is none of {names}") from None
-        return cls(known, size, md5, num, res, crc16)
+        return cls(image_magic, size, md5, num, res, crc16)

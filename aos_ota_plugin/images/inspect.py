@@ -1,7 +1,12 @@
-"""What a binary file is, all the way in: images, xz streams, diffs, data-file packs, and these inside one another.
+"""The content of a binary file: images, xz streams, diffs, data-file packs, also inside one another.
 
-Nothing is judged but what the bytes themselves say: a digest, a checksum, a structure. Whatever the bytes are, the
-work is bounded: `DEPTH_MAX` levels, `PARTS_MAX` parts, `DECODED_MAX` bytes of one xz stream, three times that of all.
+Only the bytes themselves are judged: a digest, a checksum, a structure. The work is bounded for any bytes:
+`DEPTH_MAX` levels, `PARTS_MAX` parts, `DECODED_MAX` bytes of one xz stream, three times that of all.
+
+>>> from aos_ota_plugin.images import pack
+>>> part = inspect(pack.build([pack.PackFile("main.py", b"print()")]))
+>>> part.kind, part.size, part.parts[0].name
+('data pack', 46, 'main.py')
 """
 
 from __future__ import annotations
@@ -29,20 +34,20 @@ _MCU = "devices hand it on to the second chip"
 
 
 def inspect(data: BytesLike) -> Part:
-    """Return what `data` is. Raises FormatError when it is none of our binary files."""
+    """Return the content of `data` as a tree. Raises FormatError when it is in none of our formats."""
     return _Walk().part(memoryview(data).cast("B"), 0, 0)
 
 
 class _Walk:
-    """One pass over a file; counts down what it may still do."""
+    """One pass over a file, with the parts and bytes that it may still process."""
 
     def __init__(self) -> None:
         self._parts = PARTS_MAX
         self._bytes = 3 * DECODED_MAX
 
     def part(self, view: memoryview, offset: int, depth: int) -> Part:
-        """Return what `view` is. Raises FormatError when nothing says so."""
-        # A pack first: it may end in an image, an image never starts like a pack of the whole file's size.
+        """Return the content of `view`. Raises FormatError when it is in none of our formats."""
+        # A pack first: it may end in an image, but no image starts like a pack of the whole file's size.
         if pack.is_pack(view):
             return self._pack(view, offset, depth)
         try:
@@ -150,7 +155,7 @@ class _Walk:
         return (Part("payload", 0, len(content), facts=facts, decoded=True, parts=inner),)
 
     def _inside(self, view: memoryview, offset: int, depth: int, notes: List[str]) -> Tuple[Part, ...]:
-        """Return what is inside what was just told about, if it is anything and there is leave to say so."""
+        """Return the content of a part as a tuple: empty if unknown or too deep."""
         if depth >= DEPTH_MAX:
             notes.append(f"what is inside is not told: it lies {depth + 1} levels deep")
             return ()
@@ -215,24 +220,24 @@ class _Walk:
         )
 
     def _diff(self, view: memoryview, offset: int) -> Part:
-        told: List[Part] = []
+        parts: List[Part] = []
         notes: List[str] = []
         faults: List[str] = []
         last: Optional[container.Section] = None
-        makes = 0
+        new_size = 0
         try:
             for section in container.sections(view, limits=_ANY_DEVICE):
                 last = section
-                makes += section.new_size
+                new_size += section.new_size
                 if self._take():
-                    told.append(_section(view, section, offset))
+                    parts.append(_section(view, section, offset))
                 elif not notes:
                     notes.append("more sections are not told about")
             container.parse(view)
         except FormatError as error:
             whole = last is not None and last.offset + last.size == len(view)
             faults.append(f"devices of 3.x do not apply it: {error.problem}" if whole else error.problem)
-        facts = [("makes", f"{makes} bytes, with the padding to whole sectors")]
+        facts = [("makes", f"{new_size} bytes, with the padding to whole sectors")]
         if last is not None and not faults:
             facts.append(
                 (
@@ -243,17 +248,17 @@ class _Walk:
                 )
             )
         return Part(
-            "diff", offset, len(view), facts=tuple(facts), faults=tuple(faults), notes=tuple(notes), parts=tuple(told)
+            "diff", offset, len(view), facts=tuple(facts), faults=tuple(faults), notes=tuple(notes), parts=tuple(parts)
         )
 
     def _take(self) -> bool:
-        """Whether one more part may be told about."""
+        """Count one more part; return whether it may be reported."""
         self._parts -= 1
         return self._parts >= 0
 
 
 def _is_true(name: str, view: memoryview, image: full.FullImage) -> Optional[bool]:
-    """Whether a field of the trailer is true of the bytes; None for those that state nothing about them."""
+    """Return whether a field of the trailer fits the bytes; None for fields without such a claim."""
     info = image.image_info
     covered = view[: info.image_size]
     if name == "hash" and image.sign_info:
@@ -277,13 +282,13 @@ def _section(view: memoryview, section: container.Section, base: int) -> Part:
     at += container.HEADER_SIZE
     for name, stream in (("ctrl", section.ctrl), ("diff", section.diff), ("extra", section.extra)):
         info = xz.outline(stream)
-        what = (
+        content = (
             f"{info.uncompressed_size // container.TRIPLE_SIZE} triples"
             if name == "ctrl"
             else (f"{info.uncompressed_size} bytes")
         )
         marks.append(
-            Mark(name, at, len(stream), f"xz stream of {what}, dictionary {info.dict_size}, check {info.check}")
+            Mark(name, at, len(stream), f"xz stream of {content}, dictionary {info.dict_size}, check {info.check}")
         )
         at += len(stream)
     if section.tail_size:
@@ -296,7 +301,7 @@ def _section(view: memoryview, section: container.Section, base: int) -> Part:
 
 
 def _is_dummy(section: container.Section) -> bool:
-    """Whether a section makes 16 bytes ff and nothing of the base, as ours end."""
+    """Return whether a section makes 16 bytes ff without reading the base, as our last ones do."""
     if section.new_size != len(container.DUMMY):
         return False
     try:

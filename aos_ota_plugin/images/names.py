@@ -1,8 +1,11 @@
-"""Names of files inside a data-file pack: which ones are safe on every device and every developer's machine.
+"""Names of files inside a data-file pack, and the checks that they are safe on devices and computers.
 
-A device joins its target folder and the name into one buffer and opens what that says, ``../x`` included; Windows
-and macOS see one file where a device sees ``a`` and ``A``. So a name that means different things in different places
-is refused when a pack is made and when one is read.
+A device joins its target folder and the name into one buffer and opens that path, ``../x`` included; Windows and macOS
+see one file where a device sees ``a`` and ``A``. So a name that means different things in different places is refused
+when a pack is made and when one is read.
+
+>>> check_name("scripts/main.py")
+b'scripts/main.py'
 """
 
 from __future__ import annotations
@@ -14,18 +17,18 @@ from typing import Dict, Iterable
 from aos_ota_plugin.errors import FormatError
 
 FOLDER_MAX = 64
-"""Bytes of the longest target folder that a device takes (``data_file_unpack``)."""
+"""Bytes of the longest target folder that a device accepts (``data_file_unpack``)."""
 PATH_BUFFER = 128
 """Bytes of the device's buffer for folder, slash, name and NUL."""
 NAME_MAX = PATH_BUFFER - FOLDER_MAX - 2
-"""Bytes of the longest name that fits behind the longest folder: 62. One more would push out the closing NUL."""
+"""Bytes of the longest name that fits behind the longest folder: 62, as slash and NUL take two."""
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", re.IGNORECASE)
 
 
 def check_name(name: str) -> bytes:
-    """Return a name's bytes in a pack; folders are separated by ``/``. Raises FormatError when it is not safe."""
+    """Return a name's bytes; folders are separated by ``/``. Raises FormatError when it is not safe."""
     shown = f"{name[:80]!a}"
     try:
         encoded = name.encode("utf-8")
@@ -51,7 +54,7 @@ def check_name(name: str) -> bytes:
 
 
 def check_together(names: Iterable[str]) -> None:
-    """Raise FormatError when two of these names are one file, or a file and a folder, on some file system."""
+    """Raise FormatError when two names are one file, or a file and a folder, on some file system."""
     files: Dict[str, str] = {}
     folders: Dict[str, str] = {}
     for name in names:
@@ -62,9 +65,9 @@ def check_together(names: Iterable[str]) -> None:
         components = name.split("/")
         for depth in range(1, len(components)):
             folder = "/".join(components[:depth])
-            known = folders.setdefault(_key(folder), folder)
-            if known != folder:
-                raise _collision(f"{folder}/", f"{known}/", "the same folder")
+            first = folders.setdefault(_key(folder), folder)
+            if first != folder:
+                raise _collision(f"{folder}/", f"{first}/", "the same folder")
     for key, folder in folders.items():
         if key in files:
             raise _collision(files[key], f"{folder}/", "a file and a folder of one name")
@@ -83,11 +86,12 @@ def _component_problem(component: str) -> str:
 
 
 def _key(name: str) -> str:
-    """What is left of a name on a file system that ignores case and composes characters."""
+    """Return a name as file systems compare it that ignore case and compose characters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _collision(one: str, other: str, what: str) -> FormatError:
+def _collision(name: str, other: str, what: str) -> FormatError:
     return FormatError(
-        f"{one!a} and {other!a} are {what} where case or composition of letters is ignored", remedy="rename one of them"
+        f"{name!a} and {other!a} are {what} where case or composition of letters is ignored",
+        remedy="rename one of them",
     )

@@ -1,4 +1,4 @@
-"""A data-file pack: scripts, resources or a sub-device's files in one file that a device unpacks into a folder.
+"""Data-file packs: scripts, resources or a sub-device's files that a device unpacks into a folder.
 
 Layout (all integers little-endian; device header ``upack_data_file.h``)::
 
@@ -8,7 +8,11 @@ Layout (all integers little-endian; device header ``upack_data_file.h``)::
       4  u32     pack_size  whole file      8  u8[16]   md5_vale    MD5 of the bytes; devices do not check it
 
 Names are UTF-8 without NUL. Devices do not check them either, and do not make folders, so ``check_name`` refuses
-what is not safe, and folders have to be there already.
+unsafe names, and folders have to exist on the device.
+
+>>> pack = build([PackFile("main.py", b"print()")])
+>>> [(file.name, file.data) for file in parse(pack)]
+[('main.py', b'print()')]
 """
 
 from __future__ import annotations
@@ -33,14 +37,14 @@ PACK_MAX = 0xFFFF_FFFF
 
 @dataclass(frozen=True)
 class PackFile:
-    """One file: its path below the target folder, with ``/`` between folders, and its bytes."""
+    """A file: its path below the target folder, with ``/`` between folders, and its bytes."""
 
     name: str
     data: bytes = field(repr=False)
 
 
 def build(files: Sequence[PackFile]) -> bytes:
-    """Return the pack; files stand in the order of their names' bytes, so the same files give the same pack.
+    """Return the pack of `files`, sorted by their names' bytes, so the same files give the same pack.
 
     Raises:
         FormatError: no files or too many, a name that is not safe, two that collide, or a pack over 4 GiB.
@@ -65,7 +69,7 @@ def build(files: Sequence[PackFile]) -> bytes:
 
 
 class Entry(NamedTuple):
-    """One file as it stands in a pack, nothing about it checked; `offset` and sizes in bytes."""
+    """A file as it is in a pack, not checked; `offset` in bytes."""
 
     offset: int
     raw_name: bytes
@@ -74,17 +78,17 @@ class Entry(NamedTuple):
 
     @property
     def data_offset(self) -> int:
-        """Where the file's bytes start."""
+        """Return the offset of the file's bytes."""
         return self.offset + INFOR_SIZE + len(self.raw_name)
 
     @property
     def is_intact(self) -> bool:
-        """Whether the MD5 is that of the bytes."""
+        """Return whether the MD5 is that of the bytes."""
         return hashlib.md5(self.data, usedforsecurity=False).digest() == self.digest
 
 
 def parse(data: BytesLike) -> Tuple[PackFile, ...]:
-    """Read a pack; the files in the order they stand in.
+    """Return the files of a pack, in its order.
 
     Raises:
         FormatError: bytes missing or left over, an MD5 that does not match, or a name that ``build`` would refuse.
@@ -95,10 +99,10 @@ def parse(data: BytesLike) -> Tuple[PackFile, ...]:
 
 
 def entries(data: BytesLike) -> Iterator[Entry]:
-    """Yield a pack's files without a look at their names, digests or bytes: what is sound enough to be shown.
+    """Yield a pack's files without checking their names, digests or bytes.
 
     Raises:
-        FormatError: bytes missing or left over, as late as that is found.
+        FormatError: bytes missing or left over, when the iteration reaches them.
     """
     view = memoryview(data).cast("B")
     if len(view) < HEAD_SIZE:
@@ -120,7 +124,7 @@ def entries(data: BytesLike) -> Iterator[Entry]:
 
 
 def is_pack(data: BytesLike) -> bool:
-    """Whether this is a whole data-file pack by its sizes: they lead from file to file to the very end."""
+    """Return whether the sizes make a whole pack: they lead from file to file to the very end."""
     try:
         for _ in entries(data):
             pass

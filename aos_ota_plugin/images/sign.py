@@ -32,7 +32,7 @@ _LAYOUT = struct.Struct("<IBBB97s32s256s")
 
 
 class SignInfo(NamedTuple):
-    """One ``ota_sign_info_t``."""
+    """The fields of an ``ota_sign_info_t``."""
 
     encrypto_magic: int
     padding_mode: int
@@ -44,7 +44,7 @@ class SignInfo(NamedTuple):
 
     @classmethod
     def rsa(cls, image_hash: bytes, signature: bytes) -> SignInfo:
-        """Return what we write: RSA, PKCS#1 v1.5, SHA-256 for both hashes, reserved all zero."""
+        """Return the structure that we write: RSA, PKCS#1 v1.5, SHA-256 for both hashes, reserved all zero."""
         return cls(
             ENCRYPTO_MAGIC_RSA, PADDING_MODE_PKCS1, HASH_TYPE_SHA256, HASH_TYPE_SHA256,
             bytes(RESERVED_SIZE), image_hash, signature,

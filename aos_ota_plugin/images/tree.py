@@ -1,4 +1,4 @@
-"""How a file is told about: a tree of parts, each with its fields and their places."""
+"""The content of a file as a tree of parts, each with its fields and their places."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 
 class Mark(NamedTuple):
-    """One field: where it stands (bytes), how long it is, what it says, and whether that is true of the bytes."""
+    """A field of a part: its offset and size in bytes, and its value as text.
+
+    `ok` tells whether the value fits the bytes; None for a field without such a claim.
+    """
 
     name: str
     offset: int
@@ -18,9 +21,9 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Something inside a file. Offsets count from the file's start, or from that of the next `decoded` part around it.
+    """A part of a file; offsets count from the file's start, or from that of the `decoded` part around it.
 
-    `facts` are what follows from several fields or stands in text; `faults` what is wrong; `notes` what was not told.
+    `facts` follow from several fields or are in text; `faults` say what is wrong; `notes` what was left out.
     """
 
     kind: str
@@ -35,7 +38,7 @@ class Part:
     decoded: bool = False
 
     def to_document(self) -> Dict[str, Any]:
-        """The part as JSON says it; `name` only where there is one, the parts' own parts inside."""
+        """Return the part as a JSON object with its inner parts; `name` only where there is one."""
         document = {key: getattr(self, key) for key in ("kind", "name", "offset", "size", "decoded", "faults", "notes")}
         if not self.name:
             del document["name"]
@@ -48,5 +51,5 @@ class Part:
 
 
 def shown(text: str) -> str:
-    """Return text that does nothing to a terminal: what cannot be printed is escaped."""
+    """Return text that is safe on a terminal: characters that cannot be printed are escaped."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

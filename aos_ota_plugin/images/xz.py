@@ -1,8 +1,15 @@
 """xz streams as devices decode them, and the image made of one: ``xz stream ‖ padding ‖ trailer``.
 
 The second boot stage decodes with XZ Embedded: one stream, LZMA2 alone (no BCJ, no delta), CRC32 or no check, and a
-dictionary no larger than it was told: 32 KiB for images, 16 KiB in a diff's sections. `parse` reads that out of the
-bytes without decoding them; the format is that of tukaani.org/xz/xz-file-format.txt.
+dictionary of at most 32 KiB for images, 16 KiB in a diff's sections. `parse` reads these from the bytes without
+decoding them; the format is that of tukaani.org/xz/xz-file-format.txt.
+
+>>> stream = compress(b"firmware" * 1000)
+>>> info = parse(stream)
+>>> info.dict_size, info.check, info.uncompressed_size
+(32768, 'crc32', 8000)
+>>> decompress(stream, 8000) == b"firmware" * 1000
+True
 """
 
 from __future__ import annotations
@@ -37,8 +44,8 @@ _FILTERS = {
     11: "riscv",
     _FILTER_LZMA2: "lzma2",
 }
-_BLOCKS_MAX = 1 << 16  # XZ Embedded counts on; what makes images writes one, and no firmware holds so many
-_REGION_BLOCKS = 16  # blocks whose places are kept
+_BLOCKS_MAX = 1 << 16  # XZ Embedded has no limit; images have one block, and no firmware needs so many
+_REGION_BLOCKS = 16  # blocks that are listed in regions
 _DECODER_MEMORY = 72 << 20  # bytes; xz's largest preset has a dictionary of 64 MiB, devices' streams one of 32 KiB
 _SAMPLE = 64 * 1024
 _PARALLEL_FROM = 64 * 1024  # bytes; below it a thread costs more than it saves
@@ -48,7 +55,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Coder:
-    """LZMA settings that no decoder has to be told: the stream says them, or they only steer the search."""
+    """LZMA settings that the stream states itself, or that only guide the encoder's search."""
 
     lc: int = 3
     lp: int = 0
@@ -57,13 +64,13 @@ class Coder:
     nice_len: int = 273
 
 
-# What ``preset=9e`` means. It is always among those tried, so the result is never larger.
+# The settings of ``preset=9e``, which are always among those tried: so the result is never larger.
 PRESET_9E = Coder()
 _MODELS = ((3, 0, 2), (3, 0, 1), (3, 0, 0), (4, 0, 0), (4, 0, 1), (3, 1, 1), (3, 1, 2), (2, 1, 1), (2, 2, 2), (0, 2, 2))
 
 
 class Region(NamedTuple):
-    """A piece of a stream: bytes from the stream's start."""
+    """A piece of a stream; the offset counts in bytes from the stream's start."""
 
     name: str
     offset: int
@@ -72,10 +79,10 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class XzInfo:
-    """What an xz stream says of itself. Sizes in bytes; `dict_size` is 0 in a stream without a block.
+    """The properties of an xz stream. Sizes in bytes; `dict_size` is 0 in a stream without a block.
 
-    `filters` are those of all blocks, without repetition, in the order they stand in. `regions` are the stream's
-    pieces, those of the first 16 blocks only.
+    `filters` are those of all blocks, without repetition, in their order. `regions` are the stream's pieces, those of
+    the first 16 blocks only.
     """
 
     stream_size: int
@@ -90,8 +97,8 @@ class XzInfo:
 def compress(payload: BytesLike, *, dict_size: int = IMAGE_DICT_SIZE, progress: Optional[Progress] = None) -> bytes:
     """Return one xz stream of `payload` with LZMA2, CRC32 and a dictionary of `dict_size` bytes.
 
-    Never larger than what ``xz --check=crc32 --lzma2=preset=9e,dict=…`` makes: a few other settings are tried, found
-    on a sample. `progress` is told (attempts done, attempts in all). Same input, same bytes (for one liblzma).
+    Never larger than the stream of ``xz --check=crc32 --lzma2=preset=9e,dict=…``: a few other settings are tried, too,
+    chosen on a sample. `progress` gets (attempts done, all attempts). Same input, same bytes (for one liblzma).
     """
     sample = _sample_of(payload)
     models = sorted((len(encode(sample, Coder(*model), dict_size)), index) for index, model in enumerate(_MODELS))
@@ -105,7 +112,7 @@ def compress(payload: BytesLike, *, dict_size: int = IMAGE_DICT_SIZE, progress: 
 def smallest(
     payload: BytesLike, coders: Iterable[Coder], dict_size: int, *, progress: Optional[Progress] = None
 ) -> bytes:
-    """Return the shortest of the streams that `coders` make; of equals the first."""
+    """Return the shortest of the streams that `coders` make; of equal ones the first."""
     todo = list(dict.fromkeys(coders))
     if len(payload) < _PARALLEL_FROM or len(todo) == 1:
         return min((encode(payload, coder, dict_size) for coder in todo), key=len)
@@ -142,21 +149,21 @@ def build(
     magic: ImageMagic = ImageMagic.ALL,
     progress: Optional[Progress] = None,
 ) -> bytes:
-    """Return the compressed image: the stream of `payload`, then what `full.build_trailer` says of the stream."""
+    """Return the compressed image: the stream of `payload` with its trailer; errors as for `full.build`."""
     return full.build(compress(payload, progress=progress), sign=sign, magic=magic)
 
 
 def decompress(stream: BytesLike, limit: int, *, dict_limit: int = IMAGE_DICT_SIZE) -> bytes:
-    """Return what `stream` holds, at most `limit` bytes of it.
+    """Return the decoded bytes of `stream`, at most `limit`.
 
-    Raises FormatError for what `parse` refuses, for damaged data, and for more than `limit` bytes: that is found
-    before anything is decoded, and no more than `limit` bytes are ever held.
+    Raises FormatError for streams that `parse` refuses, for damaged data, and for more than `limit` bytes: that is
+    found before anything is decoded, and no more than `limit` bytes are ever in memory.
     """
     return decode(stream, parse(stream, dict_limit=dict_limit), limit)
 
 
 def decode(stream: BytesLike, info: XzInfo, limit: int) -> bytes:
-    """Return what the stream holds whose `info` this is, as `decompress` does, whether devices would decode it or not.
+    """Return the decoded bytes of a stream with this `info`, even if devices would not decode it.
 
     Raises FormatError like `decompress`, and for a dictionary over 64 MiB.
     """
@@ -185,15 +192,15 @@ def parse(stream: BytesLike, *, dict_limit: int = IMAGE_DICT_SIZE, more: bool = 
 
 
 def outline(stream: BytesLike) -> XzInfo:
-    """Read a stream like `parse`, whether devices would decode it or not; anything may follow it.
+    """Read a stream like `parse`, even if devices would not decode it; bytes may follow it.
 
-    Raises FormatError when it is not xz, damaged, or made with filters alone.
+    Raises FormatError when it is not xz, is damaged, or has no LZMA2 as its last filter.
     """
     return _Reader(memoryview(stream).cast("B")).stream(more=True)
 
 
 def check_decodable(info: XzInfo, *, dict_limit: int = IMAGE_DICT_SIZE) -> None:
-    """Raise FormatError when XZ Embedded would refuse a stream for its check, its filters or its dictionary."""
+    """Raise FormatError when XZ Embedded would refuse a stream's check, filters or dictionary."""
     if info.check not in ("none", "crc32"):
         raise FormatError(f"the xz stream has check {info.check}; devices know CRC32 and none", remedy=_REMEDY)
     if info.filters not in ((), ("lzma2",)):
@@ -208,7 +215,7 @@ def check_decodable(info: XzInfo, *, dict_limit: int = IMAGE_DICT_SIZE) -> None:
 
 
 class _Reader:
-    """One pass over a stream; `at` is how far it has come, in bytes."""
+    """One pass over a stream; `at` is the current offset in bytes."""
 
     def __init__(self, data: memoryview) -> None:
         self.data = data
@@ -260,7 +267,7 @@ class _Reader:
         return _CHECKS.get(number, f"number {number}")
 
     def block(self, number: int) -> Tuple[int, int]:
-        """Pass one block; return its unpadded size and what it decodes to, in bytes."""
+        """Read one block; return its unpadded size and its decoded size in bytes."""
         start = self.at
         stated = self.block_header()
         data_at = self.at
@@ -270,8 +277,8 @@ class _Reader:
                 Region(f"block {number}: header", start, data_at - start),
                 Region(f"block {number}: LZMA2 data of {size} bytes", data_at, self.at - data_at),
             ]
-        found = (self.at - data_at, size)
-        if any(said not in (None, real) for said, real in zip(stated, found)):
+        actual = (self.at - data_at, size)
+        if any(size_stated not in (None, size_actual) for size_stated, size_actual in zip(stated, actual)):
             raise FormatError("the xz stream is damaged: a block's header states other sizes than the block has")
         unpadded = self.at - start + self.check_size
         self.zeros(-(self.at - start) % 4, "a block's padding")
@@ -294,7 +301,10 @@ class _Reader:
         return compressed, uncompressed
 
     def take_filters(self, header: _Reader, count: int) -> None:
-        """Read a block's filters; the last one is LZMA2 in every stream that can be passed without decoding it."""
+        """Read a block's filters.
+
+        The last one has to be LZMA2: no other filter's data can be skipped without decoding it.
+        """
         for left in range(count - 1, -1, -1):
             number = header.number("a block header")
             name = _FILTERS.get(number, f"0x{number:x}")
@@ -315,31 +325,31 @@ class _Reader:
         self.dict_size = 0xFFFFFFFF if bits == 40 else (2 | bits & 1) << (bits // 2 + 11)
 
     def chunks(self) -> int:
-        """Pass the LZMA2 chunks of a block by their headers; return how many bytes they decode to.
+        """Skip the LZMA2 chunks of a block by their headers; return the number of bytes they decode to.
 
-        A chunk may be as small as four bytes, so this is spelt out: a stream of 16 MiB has to be passed in seconds.
+        A chunk may have only four bytes, so the loop uses local variables: 16 MiB have to take no more than seconds.
         """
         data, at, end = self.data, self.at, len(self.data)
         size = 0
-        fresh = True
+        first_chunk = True
         while at < end:
             control = data[at]
             if not control:
                 self.at = at + 1
                 return size
-            if 2 < control < 0x80 or (fresh and 1 < control < 0xE0):
+            if 2 < control < 0x80 or (first_chunk and 1 < control < 0xE0):
                 raise FormatError(f"the xz stream is damaged: LZMA2 chunk 0x{control:02x} cannot stand here")
-            fresh = False
+            first_chunk = False
             header = 3 if control < 0x80 else 5 if control < 0xC0 else 6
             if at + header > end:
                 break
-            low = (data[at + 1] << 8 | data[at + 2]) + 1
+            decoded = (data[at + 1] << 8 | data[at + 2]) + 1
             if control < 0x80:
-                packed = low
+                packed = decoded
             else:
                 packed = (data[at + 3] << 8 | data[at + 4]) + 1
-                low += (control & 0x1F) << 16
-            size += low
+                decoded += (control & 0x1F) << 16
+            size += decoded
             at += header + packed
         raise FormatError("the xz stream is cut short in an LZMA2 chunk")
 
@@ -380,7 +390,7 @@ class _Reader:
             raise FormatError(f"the xz stream is damaged: {what} is not zero")
 
     def number(self, what: str) -> int:
-        """Read a variable-length integer: 7 bits a byte, low ones first, 9 bytes at most."""
+        """Read a variable-length integer: 7 bits per byte, low ones first, 9 bytes at most."""
         value = 0
         for shift in range(0, 63, 7):
             byte = self.take(1, what)[0]
@@ -398,7 +408,7 @@ def _check_crc(data: Any, crc: Any, what: str) -> None:
 
 
 def _sample_of(payload: BytesLike) -> bytes:
-    """Four pieces from all over the payload, or all of it when it is small."""
+    """Return four pieces from all over the payload, or all of it when it is small."""
     if len(payload) <= 4 * _SAMPLE:
         return bytes(payload)
     step = (len(payload) - _SAMPLE) // 3

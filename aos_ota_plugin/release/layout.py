@@ -11,7 +11,7 @@ from typing import Any, Dict, Mapping, Sequence
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.images.info import ImageMagic
-from aos_ota_plugin.images.multi import Placed
+from aos_ota_plugin.images.multi import PlacedPart
 
 SCHEMA = "aos-ota-layout/1"
 LAYOUT_NAME = "layout.json"
@@ -20,7 +20,7 @@ _HEX = set("0123456789abcdef")
 
 
 def layout_document(
-    placed: Sequence[Placed], files: Mapping[str, bytes], *, flash: Mapping[str, int]
+    placed: Sequence[PlacedPart], files: Mapping[str, bytes], *, flash: Mapping[str, int]
 ) -> Dict[str, Any]:
     """Return the layout of these parts, of the files made of them by name, and the addresses of those to flash."""
     return {

@@ -12,10 +12,10 @@ from aos_ota_plugin.images.diff import Limits, apply, create, parse
 from aos_ota_plugin.images.diff import create as create_function
 from aos_ota_plugin.images.diff.arithmetic import add, subtract
 from aos_ota_plugin.images.diff.container import control_bytes
-from aos_ota_plugin.images.diff.create import _still_there
+from aos_ota_plugin.images.diff.create import _unwritten_matches
 from aos_ota_plugin.images.diff.cuts import choose_cuts, lost_at
 from aos_ota_plugin.images.diff.matches import Match, _triples, matches_of, reversed_matches_of
-from aos_ota_plugin.images.diff.path import Problem, learned, runs_of
+from aos_ota_plugin.images.diff.path import Problem, estimate_costs, runs_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("xz"), reason="no xz")
 
@@ -192,8 +192,8 @@ def test_bytes_lost_at_a_cut(rows):
 def test_old_matches_count_as_far_as_they_are_not_overwritten():
     whole = [Match(0, 0x1800, 0), Match(0x1800, 0x4000, -0x600)]
     # In the section [0x2000, 0x4000), old bytes from 0x2000 on are left: they make the new ones from 0x2600 on.
-    assert _still_there(whole, 0x2000, 0x4000) == [Match(0x600, 0x2000, 0x1A00)]
-    assert _still_there(whole, 0, 0x2000) == [Match(0, 0x1800, 0), Match(0x1800, 0x2000, -0x600)]
+    assert _unwritten_matches(whole, 0x2000, 0x4000) == [Match(0x600, 0x2000, 0x1A00)]
+    assert _unwritten_matches(whole, 0, 0x2000) == [Match(0, 0x1800, 0), Match(0x1800, 0x2000, -0x600)]
 
 
 def test_cuts_avoid_what_an_insertion_costs():
@@ -208,7 +208,7 @@ def test_the_way_found_costs_no_more_than_the_greedy_one():
     greedy = matches_of(OLD, NEW)
     problem = Problem(OLD, NEW, sorted(greedy))
     streams = problem.streams(runs_of(greedy, len(NEW)))
-    runs = problem.cheapest(learned(streams))
+    runs = problem.cheapest(estimate_costs(streams))
     assert [run.start for run in runs] == [0, *(run.end for run in runs[:-1])]
     assert runs[-1].end == len(NEW)
     found = problem.streams(runs)

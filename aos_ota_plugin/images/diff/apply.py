@@ -1,4 +1,4 @@
-"""Applying a diff as devices do: in place, over the old payload."""
+"""Apply a diff as devices do: in place, over the old payload."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def apply(
 ) -> bytes:
     """Return the payload that `patch`, signed or not, makes of `old`.
 
-    Sections are written over the old payload as they are rebuilt, and read as ff behind it. A dummy last section and
-    the padding before it, as `create` makes them, are left out. `progress` is told (sections done, sections in all).
+    Rebuilt sections are written over the old payload; behind it the flash is ff. A dummy last section and the padding
+    before it, as `create` makes them, are left out. `progress` gets (sections done, all sections).
     Raises FormatError for a patch that devices would refuse or that does not belong to `old`.
     """
     sections = parse(patch, limits=limits)
@@ -44,8 +44,8 @@ def apply(
     flash += b"\xff" * (end - len(flash))
     triple = Triple(0, 0, 0)
     for done, section in enumerate(sections, 1):
-        made, triple = rebuild(section, flash)
-        flash[section.new_offset : section.new_offset + section.new_size] = made
+        rebuilt, triple = rebuild(section, flash)
+        flash[section.new_offset : section.new_offset + section.new_size] = rebuilt
         if progress:
             progress(done, len(sections))
     padding = _padding(sections[-1], triple, flash)
@@ -53,12 +53,12 @@ def apply(
 
 
 def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
-    """Return the bytes that a section makes from the flash as it is, and the last triple.
+    """Return the bytes that a section makes of the flash as it is, and the last triple.
 
     Raises FormatError when a triple reads outside the flash, a stream is too short, or the CRC-16 differs.
     """
     where = f"section at byte {section.offset}"
-    # A stream may hold more than is used; nobody's holds more than the section.
+    # A stream may hold more bytes than are used, but never more than the section has.
     streams = []
     for name, stream in (("diff", section.diff), ("extra", section.extra)):
         try:
@@ -86,14 +86,14 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
         diff_at += triple.add
         extra_at += triple.copy
         base_at += triple.add + triple.seek
-    made = b"".join(parts)
-    if crc16(made) != section.crc16:
+    rebuilt = b"".join(parts)
+    if crc16(rebuilt) != section.crc16:
         raise CrcError(f"{where}: the bytes it makes have another CRC-16 than it states", remedy=_WRONG_BASE)
-    return made, triple
+    return rebuilt, triple
 
 
 def _padding(last: Section, triple: Triple, flash: BytesLike) -> Optional[int]:
-    """How many ff stand between payload and dummy section; None when the last section is no dummy."""
+    """Return the number of ff between payload and dummy section; None when the last one is no dummy."""
     if last.new_size != len(DUMMY) or triple != (0, len(DUMMY), triple.seek) or not last.new_offset:
         return None
     if flash[last.new_offset : last.new_offset + len(DUMMY)] != DUMMY or not 0 <= triple.seek < SECTOR_SIZE:

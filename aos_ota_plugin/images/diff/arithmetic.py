@@ -1,4 +1,4 @@
-"""Sums and differences of byte strings, byte by byte modulo 256, at the speed of big integers."""
+"""Sums and differences of byte strings, byte by byte modulo 256, computed with big integers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from aos_ota_plugin.images.info import BytesLike
 
 
 def add(left: BytesLike, right: BytesLike) -> bytes:
-    """Return ``left[i] + right[i]`` modulo 256 for every i; both are equally long."""
-    one, two, low, high = _operands(left, right)
+    """Return ``left[i] + right[i]`` modulo 256 for every i; both have the same length."""
+    first, second, low, high = _operands(left, right)
     # Without their top bits no byte carries into its neighbour; the top bits add without carry, which is xor.
-    return (((one & low) + (two & low)) ^ ((one ^ two) & high)).to_bytes(len(left), "little")
+    return (((first & low) + (second & low)) ^ ((first ^ second) & high)).to_bytes(len(left), "little")
 
 
 def subtract(left: BytesLike, right: BytesLike) -> bytes:
-    """Return ``left[i] - right[i]`` modulo 256 for every i; both are equally long."""
-    one, two, low, high = _operands(left, right)
-    # A set top bit is there to be borrowed from; whether the real one is set follows from the three.
-    return (((one | high) - (two & low)) ^ ((one ^ two ^ high) & high)).to_bytes(len(left), "little")
+    """Return ``left[i] - right[i]`` modulo 256 for every i; both have the same length."""
+    first, second, low, high = _operands(left, right)
+    # A set top bit is there to be borrowed from; the real one follows from the three.
+    return (((first | high) - (second & low)) ^ ((first ^ second ^ high) & high)).to_bytes(len(left), "little")
 
 
 def _operands(left: BytesLike, right: BytesLike) -> tuple[int, int, int, int]:

@@ -10,8 +10,8 @@ A section (integers: 8 bytes little-endian magnitude, sign in the top bit of the
     40  int      CRC-16/XMODEM of those
     48  three xz streams: ctrl (triples of such integers: add, copy, seek), diff, extra
 
-The device reads sections until the file ends, so nothing may stand behind the last one. Where a trailer has to, the
-last section's extra length covers it: the device reads no more of that stream than it needs.
+The device reads sections until the file ends, so nothing may follow the last one. For a trailer the last section's
+extra length covers it: the device reads no more of that stream than it needs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ HEADER_SIZE = 48
 SECTOR_SIZE = 0x1000
 TRIPLE_SIZE = 24
 TRAILER_SIZE = len(full.PADDING) + SIGN_INFO_SIZE + IMAGE_INFO_SIZE
-DUMMY = b"\xff" * 16  # what the last section makes; see `create`
+DUMMY = b"\xff" * 16  # the content of the last section; see `create`
 
 _SIGN = 1 << 63
 _REMEDY = "make the diff with this project's `aos-ota diff`, for this kind of device"
 
 
 class CtrlError(FormatError):
-    """The ctrl stream cannot be read, or its triples make no sense."""
+    """The ctrl stream cannot be read, or its triples are invalid."""
 
 
 class DiffStreamError(FormatError):
@@ -52,18 +52,18 @@ class ExtraError(FormatError):
 
 
 class CrcError(FormatError):
-    """A section's bytes are not those that its CRC-16 is of."""
+    """A section's bytes do not have the CRC-16 that it states."""
 
 
 class RoomError(FormatError):
-    """The diff or what it makes is larger than the device has room for."""
+    """The diff or its result is larger than the device has room for."""
 
 
 STREAM_ERRORS = {"ctrl": CtrlError, "diff": DiffStreamError, "extra": ExtraError}
 
 
 class Triple(NamedTuple):
-    """Add `add` diff bytes to the base, copy `copy` extra bytes, go `seek` bytes on in the base."""
+    """Add `add` diff bytes to the base, copy `copy` extra bytes, move on by `seek` bytes in the base."""
 
     add: int
     copy: int
@@ -72,11 +72,11 @@ class Triple(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What the applier can take, in bytes.
+    """The limits of a device's applier, in bytes.
 
     `section_size`: its buffer (DIFF_BLOCK_SIZE: 0x40000 in 3.x, 0x10000 in 2.x, 0x4000 on ESP8266). `dict_size`: its
     decoders' dictionary (16 KiB; 4 KiB on ESP8266). `file_size`: the OTA partition without its last section_size
-    bytes, where a rebuilt section is kept. `flash_size`: the application's partition.
+    bytes, where a rebuilt section is stored. `flash_size`: the application's partition.
     """
 
     section_size: int = 0x40000
@@ -91,7 +91,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Section:
-    """One section as it stands in the file: `offset` and sizes in bytes, the streams still compressed."""
+    """A section as it is in the file: `offset` and sizes in bytes, the streams still compressed."""
 
     offset: int
     new_offset: int
@@ -105,7 +105,7 @@ class Section:
 
     @property
     def size(self) -> int:
-        """Bytes of the section in the file, the covered trailer included."""
+        """Return the bytes of the section in the file, the covered trailer included."""
         return HEADER_SIZE + len(self.ctrl) + len(self.diff) + len(self.extra) + self.tail_size
 
     def triples(self) -> Iterator[Triple]:
@@ -113,38 +113,38 @@ class Section:
 
         Raises FormatError when they do not make exactly `new_size` bytes.
         """
-        # A triple that makes nothing only seeks; more of them than bytes to make is nobody's patch.
+        # A triple may make no bytes and only seek; but no real patch has more triples than bytes.
         try:
             control = xz.decompress(self.ctrl, TRIPLE_SIZE * (self.new_size + 1), dict_limit=self.dict_size)
         except FormatError as error:
             raise CtrlError(
                 f"section at byte {self.offset}: ctrl: {error.problem}", remedy=error.remedy or _REMEDY
             ) from None
-        made = 0
+        produced = 0
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))
             if triple.add < 0 or triple.copy < 0:
                 raise CtrlError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
-            made += triple.add + triple.copy
-            if made > self.new_size:
+            produced += triple.add + triple.copy
+            if produced > self.new_size:
                 raise CtrlError(f"section at byte {self.offset}: its triples make more than {self.new_size} bytes")
             yield triple
-            if made == self.new_size:
+            if produced == self.new_size:
                 return
-        raise CtrlError(f"section at byte {self.offset}: its triples make {made} of {self.new_size} bytes")
+        raise CtrlError(f"section at byte {self.offset}: its triples make {produced} of {self.new_size} bytes")
 
 
 DEVICE_3X = Limits()
 
 
 def section_bytes(new_size: int, crc16: int, ctrl: bytes, diff: bytes, extra: bytes) -> bytes:
-    """Return a section of three xz streams."""
+    """Return the bytes of a section with these three xz streams."""
     numbers = (len(ctrl), len(diff), len(extra), new_size, crc16)
     return b"".join((full.DIFF_MAGIC, struct.pack("<5Q", *numbers), ctrl, diff, extra))
 
 
 def control_bytes(triples: Iterable[Triple]) -> bytes:
-    """Return the triples as the ctrl stream holds them."""
+    """Return the triples in the encoding of the ctrl stream."""
     return b"".join(struct.pack("<3Q", *(_encoded(number) for number in triple)) for triple in triples)
 
 
@@ -152,13 +152,13 @@ def parse(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Tuple[Section, ...
     """Read a patch's headers and its streams' structure, and check them against the device's limits.
 
     A signed diff is read with its trailer, which the last section covers. Raises FormatError with the section's place
-    in the file. Whether the triples stay inside the flash is for `apply` to say.
+    in the file. Whether the triples stay inside the flash is checked by `apply`.
     """
     return tuple(sections(patch, limits=limits))
 
 
 def sections(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Iterator[Section]:
-    """Yield the sections that `parse` returns, each as soon as it is read. Raises FormatError like `parse`."""
+    """Yield the sections that `parse` returns, each when it is read. Raises FormatError like `parse`."""
     view = memoryview(patch).cast("B")
     if not len(view):
         raise FormatError("the diff is empty", remedy=_REMEDY)
@@ -177,9 +177,9 @@ def sections(patch: BytesLike, *, limits: Limits = DEVICE_3X) -> Iterator[Sectio
 
 
 def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEVICE_3X) -> Section:
-    """Read the section at byte `at`, whose new bytes start at `new_at`; what follows has to be a section or the end.
+    """Read the section at byte `at`, whose new bytes start at `new_at`.
 
-    Raises FormatError with the section's place in the file.
+    Another section has to follow it, or the end of the patch. Raises FormatError with the section's place in the file.
     """
     view = memoryview(patch).cast("B")
     try:
@@ -204,9 +204,9 @@ def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEV
 
 
 def build(patch: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: ImageMagic = ImageMagic.ALL) -> bytes:
-    """Return the diff image: with `sign`, its last section covers the trailer that follows; without, `patch` as it is.
+    """Return the diff image: with `sign` a trailer follows, which the last section covers; else `patch`.
 
-    (In cloud mode a diff has no trailer.) Raises FormatError when `patch` is none, or has a trailer already.
+    In cloud mode a diff has no trailer. Raises FormatError when `patch` is no diff, or has a trailer already.
     """
     last = parse(patch)[-1]
     if last.tail_size:
@@ -219,7 +219,7 @@ def build(patch: BytesLike, *, sign: Optional[Callable[[bytes], bytes]], magic: 
 
 
 def patch_of(image: BytesLike) -> bytes:
-    """Return the patch that `build` made a diff image of. Raises FormatError when this is no diff."""
+    """Return the patch from which `build` made a diff image. Raises FormatError when it is no diff."""
     last = parse(image)[-1]
     patch = bytearray(image)[: len(image) - last.tail_size]
     struct.pack_into("<Q", patch, last.offset + 24, len(last.extra))

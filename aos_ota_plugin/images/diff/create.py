@@ -1,4 +1,4 @@
-"""Making a diff."""
+"""Make a diff from the old and the new payload."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from aos_ota_plugin.images.diff.container import (
 )
 from aos_ota_plugin.images.diff.cuts import choose_cuts
 from aos_ota_plugin.images.diff.matches import Match, matches_of, reversed_matches_of, stretch
-from aos_ota_plugin.images.diff.path import Problem, Streams, learned, runs_of
+from aos_ota_plugin.images.diff.path import Problem, Streams, estimate_costs, runs_of
 from aos_ota_plugin.images.info import BytesLike
 from aos_ota_plugin.images.xz import Coder, smallest
 
 Progress = Callable[[int, int], None]
 
-# Found on firmware: triples are numbers of 8 bytes, the others bytes without alignment. The quickest first.
+# Measured on firmware: triples are numbers of 8 bytes, the others bytes without alignment. The fastest first.
 _CTRL_CODERS = (Coder(0, 2, 3, nice_len=32), Coder(0, 1, 2, nice_len=32), Coder(0, 0, 0))
 _DIFF_CODERS = (Coder(1, 0, 0, nice_len=128), Coder(1, 0, 0), Coder(2, 0, 0), Coder(0, 0, 0))
 _EXTRA_CODERS = (Coder(0, 0, 0, lzma.MF_BT2, 32), Coder(1, 0, 0, nice_len=32), Coder(0, 1, 1, lzma.MF_BT2, 32))
@@ -34,13 +34,13 @@ _EXTRA_CODERS = (Coder(0, 0, 0, lzma.MF_BT2, 32), Coder(1, 0, 0, nice_len=32), C
 
 @dataclass(frozen=True)
 class _Effort:
-    """How hard to look. `window`: bytes of the base, to each side of a section, that its own search covers."""
+    """The effort of a search; `window`: bytes of the base to each side of a section that it covers."""
 
     window: int
     backwards: bool  # search the reversed bytes too
     patience: int
     neighbours: int
-    passes: int  # ways looked for, each with costs learned from the last
+    passes: int  # paths computed, each with costs estimated from the one before
     coders: int  # settings tried for each stream
 
 
@@ -54,12 +54,12 @@ def create(old: BytesLike, new: BytesLike, *, limits: Limits = DEVICE_3X, progre
     """Return the diff that makes `new` of `old` on a device with these limits, proven by applying it.
 
     The new payload is padded with ff to whole sectors, and a dummy section of 16 bytes ff follows in the next one:
-    devices forget the last section when power fails while it is written, so that one must not matter. Its triple's
-    seek, which no device uses, says how long the padding is. Nothing behind the old payload is read.
+    devices forget the last section when power fails while it is written, so its content must not matter. Its triple's
+    seek, which no device uses, is the length of the padding. Nothing behind the old payload is read.
 
-    `progress` is told (steps done, steps in all). Same input, same bytes (for one liblzma). Raises FormatError when a
+    `progress` gets (steps done, all steps). Same input, same bytes (for one liblzma). Raises FormatError when a
     payload is empty or does not fit the flash with the dummy's sector, or the diff (without a trailer) is larger than
-    the limits allow; ProofError when the proof fails.
+    the limits allow; ProofError when applying it does not give `new`.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -73,25 +73,25 @@ def create(old: BytesLike, new: BytesLike, *, limits: Limits = DEVICE_3X, progre
             f"{limits.flash_size} bytes of the application's partition"
         )
     effort = _THOROUGH if len(new) <= _THOROUGH_UP_TO else _BRISK
-    whole = matches_of(old, new)
+    payload_matches = matches_of(old, new)
     padded = new + b"\xff" * padding
-    cuts = choose_cuts(whole, len(new), limits.section_size)
-    works = [_Work(old, padded, start, end, effort) for start, end in zip(cuts, [*cuts[1:], len(padded)])]
-    steps = 2 * len(works) + 2
+    cuts = choose_cuts(payload_matches, len(new), limits.section_size)
+    jobs = [_SectionJob(old, padded, start, end, effort) for start, end in zip(cuts, [*cuts[1:], len(padded)])]
+    steps = 2 * len(jobs) + 2
     _tell(progress, 1, steps)
     with ThreadPoolExecutor(2) as pool:
-        # C does the searching and the packing, Python the rest. They are kept apart, but for the packing that goes on
-        # beside it: the search asks for the interpreter so often that it would wait all the time.
-        found = []
-        for matches in pool.map(_Work.search, works):
-            found.append(matches)
-            _tell(progress, len(found) + 1, steps)
+        # Searching and packing are C, the rest is Python. Only packing runs beside Python code: the search needs the
+        # interpreter so often that it would wait for it all the time.
+        searches = []
+        for matches in pool.map(_SectionJob.search, jobs):
+            searches.append(matches)
+            _tell(progress, len(searches) + 1, steps)
         packing = []
-        for work, matches in zip(works, found):
-            streams = work.solve(matches, whole)
-            packing.append(pool.submit(_packed, streams, work.section, limits.dict_size, effort))
-            _tell(progress, len(found) + len(packing) + 1, steps)
-        patch = [one.result() for one in packing]
+        for job, matches in zip(jobs, searches):
+            streams = job.solve(matches, payload_matches)
+            packing.append(pool.submit(_packed, streams, job.section, limits.dict_size, effort))
+            _tell(progress, len(searches) + len(packing) + 1, steps)
+        patch = [future.result() for future in packing]
     dummy = Streams([Triple(0, len(DUMMY), padding)], b"", DUMMY)
     patch.append(_packed(dummy, DUMMY, limits.dict_size, _THOROUGH))
     result = b"".join(patch)
@@ -101,8 +101,8 @@ def create(old: BytesLike, new: BytesLike, *, limits: Limits = DEVICE_3X, progre
     return result
 
 
-class _Work:
-    """The section new[start:end], against the flash as it is when the device comes to it."""
+class _SectionJob:
+    """The section new[start:end], made from the flash's content when the device reaches it."""
 
     def __init__(self, old: bytes, new: bytes, start: int, end: int, effort: _Effort) -> None:
         self._old = old
@@ -113,7 +113,7 @@ class _Work:
         self.section = new[start:end]
 
     def search(self) -> Tuple[List[Match], List[Match]]:
-        """Return what bsdiff finds near the section, front to back and (when that is worth it) back to front."""
+        """Return bsdiff's matches near the section, front to back, and back to front where that pays."""
         low = max(0, self._start - self._effort.window)
         window = self._base()[low : self._end + self._effort.window]
         forwards = _moved(matches_of(window, self.section), low)
@@ -121,17 +121,17 @@ class _Work:
             return forwards, []
         return forwards, _moved(reversed_matches_of(window, self.section), low)
 
-    def solve(self, found: Tuple[List[Match], List[Match]], whole: Sequence[Match]) -> Streams:
-        """Return the section's content by the cheapest way through what was found."""
+    def solve(self, search: Tuple[List[Match], List[Match]], payload_matches: Sequence[Match]) -> Streams:
+        """Return the section's streams by the cheapest path through the matches."""
         base = self._base()
-        forwards, backwards = found
-        matches = [*forwards, *backwards, *_still_there(whole, self._start, self._end)]
+        forwards, backwards = search
+        matches = [*forwards, *backwards, *_unwritten_matches(payload_matches, self._start, self._end)]
         effort = self._effort
         matches = stretch(matches, base, self.section, patience=effort.patience, neighbours=effort.neighbours)
         problem = Problem(base, self.section, matches)
         streams = problem.streams(runs_of(forwards, len(self.section)))
         for _ in range(effort.passes):
-            streams = problem.streams(problem.cheapest(learned(streams)))
+            streams = problem.streams(problem.cheapest(estimate_costs(streams)))
         return streams
 
     def _base(self) -> bytes:
@@ -142,18 +142,18 @@ def _moved(matches: Sequence[Match], by: int) -> List[Match]:
     return [Match(start, end, shift + by) for start, end, shift in matches]
 
 
-def _still_there(whole: Sequence[Match], start: int, end: int) -> List[Match]:
-    """Return the whole payload's matches within a section, as far as the old bytes are not yet overwritten."""
-    still = []
-    for match in whole:
+def _unwritten_matches(payload_matches: Sequence[Match], start: int, end: int) -> List[Match]:
+    """Return the payload's matches in a section whose old bytes are not overwritten yet."""
+    unwritten = []
+    for match in payload_matches:
         first = max(match.start, start, start - match.shift)
         last = min(match.end, end)
         if first < last:
-            still.append(Match(first - start, last - start, match.shift + start))
-    return still
+            unwritten.append(Match(first - start, last - start, match.shift + start))
+    return unwritten
 
 
-def _packed(streams: Streams, made: bytes, dict_size: int, effort: _Effort) -> bytes:
+def _packed(streams: Streams, section: bytes, dict_size: int, effort: _Effort) -> bytes:
     ctrl, diff, extra = (
         smallest(data, coders[: effort.coders], dict_size)
         for data, coders in (
@@ -162,7 +162,7 @@ def _packed(streams: Streams, made: bytes, dict_size: int, effort: _Effort) -> b
             (streams.extra, _EXTRA_CODERS),
         )
     )
-    return section_bytes(len(made), crc16(made), ctrl, diff, extra)
+    return section_bytes(len(section), crc16(section), ctrl, diff, extra)
 
 
 def _tell(progress: Optional[Progress], done: int, steps: int) -> None:

@@ -1,8 +1,8 @@
-"""Where to cut the new payload into sections.
+"""The places where the new payload is cut into sections.
 
-Behind a cut the old payload's bytes before it are gone, overwritten by the new payload. What a firmware update inserts
-moves all that follows, so a section's first bytes stand just before the cut in the old payload: as many are lost as
-were inserted up to there. A cut where little is lost makes a smaller patch.
+Behind a cut the old payload's bytes before it are lost: the new payload has overwritten them. Bytes that an update
+inserts move all that follows, so a section's first bytes are just before the cut in the old payload: as many are lost
+as were inserted up to there. A cut where few bytes are lost makes a smaller patch.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Iterable, List
 from aos_ota_plugin.images.diff.container import SECTOR_SIZE
 from aos_ota_plugin.images.diff.matches import Match
 
-_SECTION_COST = 600  # bytes lost that another section is worth: its header, its streams' headers, their fresh start
+_SECTION_COST = 600  # lost bytes that weigh as much as another section: headers and untrained models
 
 
 def choose_cuts(matches: Iterable[Match], size: int, section_size: int) -> List[int]:
-    """Return the offsets at which sections start, 0 first: whole sectors, none longer than `section_size`.
+    """Return the offsets where sections start, 0 first: whole sectors, none longer than `section_size`.
 
-    `matches` say where in the old payload the new one's bytes are found; `size` is the new payload's, in bytes.
+    `matches` say where the new payload's bytes are in the old one; `size` is the new payload's, in bytes.
     """
     lost = lost_at(matches, size)
     sectors = -(-size // SECTOR_SIZE)
@@ -39,7 +39,7 @@ def choose_cuts(matches: Iterable[Match], size: int, section_size: int) -> List[
 
 
 def lost_at(matches: Iterable[Match], size: int) -> List[int]:
-    """Return, for a cut at each sector of the new payload, how many bytes behind it match old ones before it."""
+    """Return, for a cut at each sector, the number of bytes behind it that match old ones before it."""
     # A match [start, end) that stands `moved` bytes earlier in the old payload loses at cut c the length of
     # [start, end) within [c, c + moved): as c moves on that rises, stays, falls. A change of slope by d at p adds
     # d * (c - p) to every cut c from p on, so sums of d and of d * p say it for all.

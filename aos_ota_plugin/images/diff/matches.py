@@ -1,7 +1,7 @@
-"""Where the new payload's bytes may be found in the base: matches by bsdiff4's C core, stretched to both sides.
+"""Matches between the new payload and the base, by bsdiff4's C core, then extended to both sides.
 
-bsdiff takes the first good match, front to back, and settles there. Its answer for the reversed bytes is another one,
-and near a match the neighbours' shifts often fit as well. All of them together are what `path` chooses from.
+bsdiff takes the first good match, front to back, and keeps to it. The search over the reversed bytes gives other
+matches, and near a match the neighbours' shifts often fit as well. `path` chooses from all of them together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DIFFERENT = re.compile(rb"[^\0]+")
 
 
 class Match(NamedTuple):
-    """New bytes [start, end) stand `shift` bytes further on in the base, with some of them changed."""
+    """New bytes [start, end) that are `shift` bytes further on in the base, some of them changed."""
 
     start: int
     end: int
@@ -29,23 +29,23 @@ class Match(NamedTuple):
 
 
 def matches_of(base: bytes, new: bytes) -> List[Match]:
-    """Return the matches that bsdiff's greedy search finds, in order and without overlap."""
+    """Return the matches of bsdiff's greedy search, in order and without overlap."""
     from bsdiff4 import core  # type: ignore[import-untyped]
 
     if not base or not new:
         return []
-    found = []
+    matches = []
     start = at = 0
     for triple in _triples(core.diff(base, new)[0]):
         if triple.add:
-            found.append(Match(start, start + triple.add, at - start))
+            matches.append(Match(start, start + triple.add, at - start))
         start += triple.add + triple.copy
         at += triple.add + triple.seek
-    return found
+    return matches
 
 
 def reversed_matches_of(base: bytes, new: bytes) -> List[Match]:
-    """Return the matches that the same search finds from back to front."""
+    """Return the matches of the same search from back to front."""
     end, base_end = len(new), len(base)
     return [
         Match(end - match.end, end - match.start, base_end - end - match.shift)
@@ -54,20 +54,20 @@ def reversed_matches_of(base: bytes, new: bytes) -> List[Match]:
 
 
 def stretch(matches: Iterable[Match], base: bytes, new: bytes, *, patience: int, neighbours: int) -> List[Match]:
-    """Return the matches, and neighbours' shifts where they fit, each as far as it still resembles the base.
+    """Return the matches, with fitting shifts of neighbours, extended as far as they resemble the base.
 
-    A match is followed until it has lost `patience` bytes more than it won. The shifts of `neighbours` matches to each
-    side are tried. The results overlap: each byte's best one is for `path` to choose. Matches of one shift are joined.
+    A match is extended until it has lost `patience` bytes more than it won. The shifts of `neighbours` matches to each
+    side are tried. The results overlap; `path` chooses the best for each byte. Matches of one shift are joined.
     """
     ordered = sorted(set(matches))
     seeds = set(ordered)
     for index, match in enumerate(ordered):
-        nearby = {one.shift for one in ordered[max(0, index - neighbours) : index + neighbours + 1]}
+        nearby = {neighbour.shift for neighbour in ordered[max(0, index - neighbours) : index + neighbours + 1]}
         for at in (match.start, match.end):
             seeds.update(Match(at, at, shift) for shift in nearby - {match.shift} if _fits(base, new, at, shift))
-    known: Dict[int, List[Match]] = {}
+    by_shift: Dict[int, List[Match]] = {}
     for match in sorted(seeds):
-        of_shift = known.setdefault(match.shift, [])
+        of_shift = by_shift.setdefault(match.shift, [])
         reached = of_shift[-1].end if of_shift else -1
         if match.end <= reached:
             continue
@@ -75,11 +75,11 @@ def stretch(matches: Iterable[Match], base: bytes, new: bytes, *, patience: int,
         if start <= reached:
             start = of_shift.pop().start
         of_shift.append(Match(start, _forward(base, new, match, patience), match.shift))
-    return sorted(match for of_shift in known.values() for match in of_shift if match.start < match.end)
+    return sorted(match for of_shift in by_shift.values() for match in of_shift if match.start < match.end)
 
 
 def _triples(control: object) -> Iterator[Triple]:
-    """Read bsdiff4's control: the encoded stream since 1.3, a list of tuples before."""
+    """Yield the triples of bsdiff4's control: an encoded stream since 1.3, a list of tuples before."""
     if not isinstance(control, (bytes, bytearray)):
         yield from (Triple(*numbers) for numbers in control)  # type: ignore[attr-defined]
         return
@@ -89,7 +89,7 @@ def _triples(control: object) -> Iterator[Triple]:
 
 
 def _fits(base: bytes, new: bytes, at: int, shift: int) -> bool:
-    """Whether the bytes around `at` resemble those of the base, behind it or before it."""
+    """Return whether the bytes around `at` resemble those of the base, behind it or before it."""
     for start, end in ((at, min(at + _PROBE, len(new))), (max(0, at - _PROBE), at)):
         if start + shift < 0 or end + shift > len(base) or end - start < _PROBE_EQUAL:
             continue
@@ -99,7 +99,7 @@ def _fits(base: bytes, new: bytes, at: int, shift: int) -> bool:
 
 
 def _forward(base: bytes, new: bytes, match: Match, patience: int) -> int:
-    """Return where `match` ends when it is followed as far as it resembles the base."""
+    """Return the end of `match` extended as far as it resembles the base."""
     limit = min(len(new), len(base) - match.shift)
     pieces = (
         subtract(new[at : min(at + _CHUNK, limit)], base[at + match.shift : min(at + _CHUNK, limit) + match.shift])
@@ -109,7 +109,7 @@ def _forward(base: bytes, new: bytes, match: Match, patience: int) -> int:
 
 
 def _backward(base: bytes, new: bytes, match: Match, patience: int) -> int:
-    """Return where `match` starts when it is followed back as far as it resembles the base."""
+    """Return the start of `match` extended back as far as it resembles the base."""
     limit = max(0, -match.shift)
     spans = ((max(end - _CHUNK, limit), end) for end in range(match.start, limit, -_CHUNK))
     pieces = (subtract(new[start:end], base[start + match.shift : end + match.shift])[::-1] for start, end in spans)
@@ -117,8 +117,8 @@ def _backward(base: bytes, new: bytes, match: Match, patience: int) -> int:
 
 
 def _follow(differences: Iterable[bytes], patience: int) -> int:
-    """Return how many bytes to go along: a 0 wins one, another byte loses one, down to `patience`."""
-    score = best = gone = 0
+    """Return the number of bytes to extend: a 0 wins one, another byte loses one, down to `patience`."""
+    score = best = followed = 0
     for piece in differences:
         at = 0
         for run in _DIFFERENT.finditer(piece):
@@ -127,8 +127,8 @@ def _follow(differences: Iterable[bytes], patience: int) -> int:
             at = run.end()
             score -= at - run.start()
             if score < best - patience:
-                return gone + at
+                return followed + at
         score += len(piece) - at
         best = max(best, score)
-        gone += len(piece)
-    return gone
+        followed += len(piece)
+    return followed

@@ -1,8 +1,8 @@
-"""Which match, or none, each byte of a section comes from: the cheapest way through, by estimated bits.
+"""The cheapest choice, by estimated bits, of a match or none for each byte of a section.
 
-The three streams are compressed apart from one another, so what a byte costs is known only roughly: nothing much for
-one that equals the base, some bits for a changed one, some more where a run of changes starts, some for a byte sent as
-it is, and a triple's worth for every change of match. The estimates are taken from the streams of a first way.
+The three streams are compressed apart from one another, so the cost of a byte is known only roughly: almost nothing
+if it equals the base, some bits if it is changed, some more where a run of changes starts, some if it is sent as it
+is, and the cost of a triple for every change of match. The estimates are taken from the streams of a first path.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from aos_ota_plugin.images.diff.arithmetic import subtract
 from aos_ota_plugin.images.diff.container import Triple
 from aos_ota_plugin.images.diff.matches import Match
 
-_CHANGED = re.compile(rb"[^\0]{1,4}")  # a long run is left and entered every four bytes
+_CHANGED = re.compile(rb"[^\0]{1,4}")  # at most four bytes at once: a path may leave a long run in between
 _START, _CHANGES, _CHANGES_ON, _END = range(4)  # in this order at one place
 _cost_of = itemgetter(0)
 
-_Way = Tuple[int, Optional[int], Any]  # where a run starts, its shift, the way before
+_Path = Tuple[int, Optional[int], Any]  # start of a run, its shift, the path before it
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Estimates in bits. `changed` and `sent` are by the byte's value, the latter below 16."""
+    """Estimates in bits; `changed` and `sent` are indexed by the byte's value, the latter below 16."""
 
     changed: Sequence[float]
     sent: Sequence[float]
     equal: float = 0.03
     run: float = 9.0  # a run of changed bytes, beside those
     triple: float = 36.0
-    leave: float = 4.0  # to go over to sent bytes within a triple
+    leave: float = 4.0  # to change to sent bytes within a triple
 
 
 class Streams(NamedTuple):
-    """A section's content, not compressed yet."""
+    """A section's three streams before compression."""
 
     triples: List[Triple]
     diff: bytes
@@ -47,7 +47,7 @@ class Streams(NamedTuple):
 
 
 class Run(NamedTuple):
-    """New bytes [start, end) come from the base `shift` bytes further on, or are sent when it is None."""
+    """New bytes [start, end) taken from the base `shift` bytes further on, or sent when `shift` is None."""
 
     start: int
     end: int
@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 
 class Problem:
-    """A section, its base and the matches; solved for one set of costs after another."""
+    """A section, its base and its matches, to be solved for several sets of costs."""
 
     def __init__(self, base: bytes, new: bytes, matches: Sequence[Match]) -> None:
         self.base = base
@@ -64,7 +64,7 @@ class Problem:
         self.events = sorted(_events(base, new, matches))
 
     def streams(self, runs: Iterable[Run]) -> Streams:
-        """Return what the runs put into the three streams."""
+        """Return the three streams of these runs."""
         triples: List[Triple] = []
         diff: List[bytes] = []
         extra: List[bytes] = []
@@ -84,54 +84,52 @@ class Problem:
     def cheapest(self, costs: Costs) -> List[Run]:
         """Return the runs that cost least, from the section's start to its end.
 
-        One state for each match and one for sending, each with its cost so far and the way that led there. Only where
-        a match starts, ends or differs from the new bytes can it be worth to change states, so those places are all
-        that is visited.
+        There is one state for each match and one for sending, each with its cost so far and the path to it. Changing
+        states can pay only where a match starts, ends or differs from the new bytes, so only these places are visited.
         """
         matches = self.matches
-        equal, triple, leave, fresh = costs.equal, costs.triple, costs.leave, costs.run
+        equal, triple, leave, run_cost = costs.equal, costs.triple, costs.leave, costs.run
         changed = _PieceCosts(costs)
-        # A translated byte string adds up much faster than a list of floats does.
+        # A translated byte string adds up much faster than a list of floats.
         sixteenths = bytes(min(255, round(16 * cost)) for cost in costs.sent)
         sent = [0, *accumulate(self.new.translate(sixteenths))]
-        # Costs lack what sending everything up to here, or equal bytes up to here, costs: they only change where
-        # something happens.
+        # Costs are relative to sending, or matching, all bytes up to here: so they change only at events.
         sending = 0.0
-        sending_way: Optional[_Way] = None
-        active: Dict[int, Tuple[float, Optional[_Way]]] = {}
+        sending_path: Optional[_Path] = None
+        active: Dict[int, Tuple[float, Optional[_Path]]] = {}
         place = -1
         enter = 0.0
-        way: Optional[_Way] = None
+        path: Optional[_Path] = None
         for at, kind, index, piece in self.events:
             if at != place:
                 place = at
                 passed = equal * at - sent[at] / 16
-                enter, way = sending, sending_way
+                enter, path = sending, sending_path
                 if active:
                     states = active.values()
-                    cost, match_way = min(states, key=_cost_of) if len(active) > 1 else next(iter(states))
+                    cost, match_path = min(states, key=_cost_of) if len(active) > 1 else next(iter(states))
                     cost += passed
                     if cost < enter:
-                        enter, way = cost, match_way
+                        enter, path = cost, match_path
                         if cost + leave < sending:
-                            sending, sending_way = cost + leave, (at, None, match_way)
+                            sending, sending_path = cost + leave, (at, None, match_path)
                 enter += triple - passed
             if kind == _END:
                 del active[index]
                 continue
             state = active.get(index)
             if state is None or enter < state[0]:
-                state = (enter, (at, matches[index].shift, way))
+                state = (enter, (at, matches[index].shift, path))
             if kind:
                 more = changed[piece]
-                state = (state[0] + (more + fresh if kind == _CHANGES else more), state[1])
+                state = (state[0] + (more + run_cost if kind == _CHANGES else more), state[1])
             active[index] = state
-        # Matches that reach the end have ended there, and those cheaper than sending have left for it.
-        return _runs(sending_way, len(self.new))
+        # Matches that reach the end have ended there; the cheapest path has changed to sending.
+        return _runs(sending_path, len(self.new))
 
 
 def runs_of(matches: Iterable[Match], size: int) -> List[Run]:
-    """Return matches that stand in order and do not overlap, and what is sent between them, as runs."""
+    """Return matches, in order and without overlap, and the bytes sent between them as runs."""
     runs = []
     at = 0
     for start, end, shift in matches:
@@ -144,8 +142,8 @@ def runs_of(matches: Iterable[Match], size: int) -> List[Run]:
     return runs
 
 
-def learned(streams: Streams) -> Costs:
-    """Return costs by how often each value stands in the streams, drawn towards the first estimates."""
+def estimate_costs(streams: Streams) -> Costs:
+    """Return costs by the frequency of each value in the streams, blended with the first estimates."""
     changed = Counter(streams.diff.translate(None, b"\0"))
     total = sum(changed.values()) + 256
     sent = Counter(streams.extra)
@@ -157,26 +155,26 @@ def learned(streams: Streams) -> Costs:
 
 
 def _events(base: bytes, new: bytes, matches: Sequence[Match]) -> Iterable[Tuple[int, int, int, bytes]]:
-    """Yield (place, kind, match, changed bytes): where matches start, end, change, and are equal again."""
+    """Yield (place, kind, match, changed bytes): where matches start, end, change, are equal again."""
     for index, (start, end, shift) in enumerate(matches):
         yield start, _START, index, b""
         yield end, _END, index, b""
         before = -1
-        for found in _CHANGED.finditer(subtract(new[start:end], base[start + shift : end + shift])):
-            at = start + found.start()
+        for change in _CHANGED.finditer(subtract(new[start:end], base[start + shift : end + shift])):
+            at = start + change.start()
             if before == at:
-                yield at, _CHANGES_ON, index, found[0]
+                yield at, _CHANGES_ON, index, change[0]
             else:
                 if before >= 0:
                     yield before, _START, index, b""
-                yield at, _CHANGES, index, found[0]
-            before = start + found.end()
+                yield at, _CHANGES, index, change[0]
+            before = start + change.end()
         if 0 <= before < end:
             yield before, _START, index, b""
 
 
 class _PieceCosts(Dict[bytes, float]):
-    """What a few changed bytes cost more than equal ones, remembered."""
+    """The extra cost of a few changed bytes over equal ones, cached."""
 
     def __init__(self, costs: Costs) -> None:
         super().__init__()
@@ -188,10 +186,10 @@ class _PieceCosts(Dict[bytes, float]):
         return cost
 
 
-def _runs(way: Optional[_Way], size: int) -> List[Run]:
+def _runs(path: Optional[_Path], size: int) -> List[Run]:
     runs: List[Run] = []
-    while way:
-        start, shift, way = way
+    while path:
+        start, shift, path = path
         if start < size:
             runs.append(Run(start, size, shift))
             size = start
