@@ -1,4 +1,4 @@
-"""What a device accepts: versions, sizes, hashes, signatures under the key in its firmware; and what an ELF file holds.
+"""The rules by which a device accepts an image, and the reading of ELF files.
 
 From outside: ``acceptance.judge``, ``updater.judge_update``, ``version``, ``elf``, ``flat_binary``, ``limits``.
 """

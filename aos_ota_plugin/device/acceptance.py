@@ -1,6 +1,6 @@
-"""What a device does with an image, rule by rule, without a device.
+"""The rules by which a device accepts or refuses an image, checked without a device.
 
-The rules, in the device's own order. It stops at the first that refuses.
+They are in the device's own order; it stops at the first that refuses.
 
 ==========  =======================================================================  =======================
 rule        accepted when                                                            else
@@ -18,8 +18,13 @@ signature   local: always; cloud: only if digestsign is there and does not      
 image_info  not for diffs: known magic, image_size not 0, MD5 of image_size bytes    OTA_VERIFY_IMAGE_FAIL
 ==========  =======================================================================  =======================
 
-Nothing reads padding_mode, the hash types, reserved, image_num, image_res or image_crc16; so neither does this.
-The structures are taken apart here anew, not with the code that builds them: a slip there must not hide itself.
+Devices do not read padding_mode, the hash types, reserved, image_num, image_res or image_crc16; so these are not
+checked. The structures are parsed here anew, not with the code that builds them: a mistake there must not hide itself.
+
+>>> from aos_ota_plugin.images.full import build
+>>> image = build(b"firmware" * 100, sign=None)
+>>> judge(Device(public_key=None, local_rsa=False), image).accepted
+True
 """
 
 from __future__ import annotations
@@ -60,9 +65,10 @@ class DeviceVerdict(IntEnum):
 
 
 class Device(NamedTuple):
-    """A device as the rules see it: the key in its firmware, mode, version, OTA partition in bytes.
+    """The properties of a device that the rules use: key in its firmware, mode, version, OTA partition.
 
-    A `hardened` one compares numbers in versions as numbers, and in cloud mode takes no push without a signature.
+    `partition_size` is in bytes. A `hardened` device compares numbers in versions as numbers, and in cloud mode refuses
+    a push without a signature.
     """
 
     public_key: Optional[PublicKey]
@@ -73,7 +79,7 @@ class Device(NamedTuple):
 
 
 class Push(NamedTuple):
-    """What the cloud's upgrade message says of the file; `sign` is hex, `digestsign` base64 or absent."""
+    """The platform's upgrade message, as far as the rules use it; `sign` is hex, `digestsign` base64."""
 
     size: int
     sign_method: str
@@ -82,7 +88,7 @@ class Push(NamedTuple):
 
 
 class Hashed(NamedTuple):
-    """Pieces of bytes, one after another, and the digests that hashlib gave of them all (lower-case hex)."""
+    """Consecutive pieces of bytes, and the digests of them all together (lower-case hex)."""
 
     pieces: Tuple[bytes, ...]
     md5: str
@@ -90,9 +96,9 @@ class Hashed(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What one rule found. `verdict` is 0 when `ok`, else a DeviceVerdict or the boot stage's UpdaterVerdict.
+    """The result of one rule; `verdict` is 0 when `ok`.
 
-    Not `judged` means that the rule lacked its input.
+    Else it is a DeviceVerdict or the boot stage's UpdaterVerdict. `judged` is False if the rule lacked its input.
     """
 
     rule: str
@@ -114,11 +120,13 @@ class Judgement(NamedTuple):
 
     @property
     def accepted(self) -> bool:
-        """Whether the device installs the image."""
+        """Return whether the device installs the image."""
         return self.verdict == DeviceVerdict.OTA_SUCCESS
 
 
-class _Case(NamedTuple):
+class _Update(NamedTuple):
+    """An update offered to a device: image, published version, push message."""
+
     device: Device
     image: memoryview
     version: Optional[str]
@@ -152,28 +160,34 @@ def judge(
     push: Optional[Push] = None,
     hashed: Optional[Hashed] = None,
 ) -> Judgement:
-    """Take `image` through the device's rules; `version` is the one it is published as, `push` the message.
+    """Judge `image` by the device's rules.
 
-    A rule that lacks its input (no version, no push) passes and says "not judged". `hashed` spares hashing the image's
-    beginning again, where it is these very bytes: they are compared. Never raises, whatever the bytes.
+    `version` is the one it is published as, `push` the message. A rule that lacks its input (no version, no push)
+    passes and says "not judged". `hashed` saves hashing the image's beginning again if its pieces are these very bytes,
+    which is checked. Never raises, whatever the bytes.
     """
-    return _judged(_RULES, _Case(device, memoryview(image).cast("B"), version, push, hashed))
+    return _judged(_RULES, _Update(device, memoryview(image).cast("B"), version, push, hashed))
 
 
 def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None) -> Judgement:
-    """Take a file for the device's file system, which has no trailer, through its rules: see `device.module_file`."""
-    return _judged(_FILE_RULES, _Case(device, memoryview(data).cast("B"), version, push))
+    """Judge a file for the device's file system, which has no trailer, by its rules.
+
+    They are those of `device.module_file` without the last three. Never raises.
+    """
+    return _judged(_FILE_RULES, _Update(device, memoryview(data).cast("B"), version, push))
 
 
-def _judged(rules: Tuple[Callable[[_Case], Finding], ...], case: _Case) -> Judgement:
+def _judged(rules: Tuple[Callable[[_Update], Finding], ...], update: _Update) -> Judgement:
     findings = []
     for rule in rules:
-        finding = rule(case)
+        finding = rule(update)
         findings.append(finding)
         if not finding.ok:
             break
     last = findings[-1]
-    checked = any(one.rule == "signature" and (not one.ok or one.detail.startswith(_CHECKED)) for one in findings)
+    checked = any(
+        finding.rule == "signature" and (not finding.ok or finding.detail.startswith(_CHECKED)) for finding in findings
+    )
     return Judgement(last.verdict, tuple(findings), checked)
 
 
@@ -189,8 +203,8 @@ def _refuse(rule: str, verdict: DeviceVerdict, detail: str) -> Finding:
     return Finding(rule, False, verdict, detail)
 
 
-def _push(case: _Case) -> Finding:
-    push, fail = case.push, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL
+def _push(update: _Update) -> Finding:
+    push, fail = update.push, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL
     if push is None:
         return _unjudged("push", "not judged: no push message given")
     if _hash_of(push) is None:
@@ -202,48 +216,48 @@ def _push(case: _Case) -> Finding:
     return _pass("push", f"{push.sign_method}, {'with' if push.digestsign else 'without'} digestsign")
 
 
-def _version(case: _Case) -> Finding:
-    if case.version is None or case.device.version is None:
+def _version(update: _Update) -> Finding:
+    if update.version is None or update.device.version is None:
         return _unjudged("version", "not judged: the new or the device's version is not known")
     # The push's version is copied into a buffer before it is compared.
-    received = case.version.encode("utf-8", "surrogatepass")[: limits.VERSION_MAX].decode("utf-8", "replace")
-    if case.device.hardened:
-        newer = newer_by_numbers(received, case.device.version)
-        problem = None if newer else f"{received!a} is not newer than {case.device.version}"
+    received = update.version.encode("utf-8", "surrogatepass")[: limits.VERSION_MAX].decode("utf-8", "replace")
+    if update.device.hardened:
+        newer = newer_by_numbers(received, update.device.version)
+        problem = None if newer else f"{received!a} is not newer than {update.device.version}"
     else:
-        problem = explain_order(received, case.device.version)
+        problem = explain_order(received, update.device.version)
     if problem:
         return _refuse("version", DeviceVerdict.OTA_TRANSPORT_VER_FAIL, problem)
-    return _pass("version", f"{received} is newer than {case.device.version}")
+    return _pass("version", f"{received} is newer than {update.device.version}")
 
 
-def _size(case: _Case) -> Finding:
-    actual = len(case.image)
-    if case.push is None or case.push.size == actual:
+def _size(update: _Update) -> Finding:
+    actual = len(update.image)
+    if update.push is None or update.push.size == actual:
         return _pass("size", f"{actual} bytes")
     return _refuse(
         "size",
         DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
-        f"the push says {case.push.size} bytes, the file has {actual}: the trailer is read from the wrong place"
-        + (", and past the end of its buffer" if case.push.size < actual else ""),
+        f"the push says {update.push.size} bytes, the file has {actual}: the trailer is read from the wrong place"
+        + (", and past the end of its buffer" if update.push.size < actual else ""),
     )
 
 
-def _header(case: _Case) -> Finding:
-    least = limits.MIN_FILE if case.device.local_rsa else limits.MIN_FILE_CLOUD
-    if len(case.image) < least:
+def _header(update: _Update) -> Finding:
+    least = limits.MIN_FILE if update.device.local_rsa else limits.MIN_FILE_CLOUD
+    if len(update.image) < least:
         return _refuse(
             "header",
             DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
-            f"{len(case.image)} bytes: the header reader refuses files under {least}",
+            f"{len(update.image)} bytes: the header reader refuses files under {least}",
         )
-    return _pass("header", f"the last {case.trailer_size} bytes can be read")
+    return _pass("header", f"the last {update.trailer_size} bytes can be read")
 
 
-def _sign_info(case: _Case) -> Finding:
-    if not case.device.local_rsa:
+def _sign_info(update: _Update) -> Finding:
+    if not update.device.local_rsa:
         return _pass("sign_info", "cloud mode: none is looked for")
-    magic = struct.unpack_from("<I", case.sign_info)[0]
+    magic = struct.unpack_from("<I", update.sign_info)[0]
     if magic != _RSA_MAGIC:
         return _refuse(
             "sign_info",
@@ -254,47 +268,47 @@ def _sign_info(case: _Case) -> Finding:
     return _pass("sign_info", "encrypto_magic is that of RSA")
 
 
-def _partition(case: _Case) -> Finding:
-    size, room = len(case.image), case.device.partition_size
+def _partition(update: _Update) -> Finding:
+    size, room = len(update.image), update.device.partition_size
     if room is None:
         return _unjudged("partition", "not judged: the OTA partition's size is not known")
-    if case.is_diff:
+    if update.is_diff:
         room -= limits.DIFF_BLOCK_SIZE  # the applier rebuilds sections there
     if size > room:
         return _refuse(
             "partition",
             DeviceVerdict.OTA_UPGRADE_WRITE_FAIL,
             f"{size} bytes do not fit the {max(room, 0)} of the OTA partition"
-            + (" that a diff may take" if case.is_diff else ""),
+            + (" that a diff may take" if update.is_diff else ""),
         )
     return _pass("partition", f"{room - size} of {room} bytes stay free")
 
 
-def _hash(case: _Case) -> Finding:
-    if not case.device.local_rsa:
-        return _hash_of_file(case)
-    stated = bytes(case.sign_info[104:136]).hex()
-    return _compared("sha256", _digest(case, "sha256", len(case.image) - case.trailer_size), stated)
+def _hash(update: _Update) -> Finding:
+    if not update.device.local_rsa:
+        return _hash_of_file(update)
+    stated = bytes(update.sign_info[104:136]).hex()
+    return _compared("sha256", _digest(update, "sha256", len(update.image) - update.trailer_size), stated)
 
 
-def _hash_of_file(case: _Case) -> Finding:
-    if case.push is None:
+def _hash_of_file(update: _Update) -> Finding:
+    if update.push is None:
         return _unjudged("hash", "not judged: no push message given")
-    name = _hash_of(case.push) or ""
-    actual = _digest(case, name, len(case.image))
-    return _compared(name, actual, case.push.sign[: len(actual)].lower())
+    name = _hash_of(update.push) or ""
+    actual = _digest(update, name, len(update.image))
+    return _compared(name, actual, update.push.sign[: len(actual)].lower())
 
 
-def _digest(case: _Case, name: str, size: int) -> str:
-    """Hash the first `size` bytes of the image, unless they are known."""
-    image, known = case.image.obj, case.hashed
-    if known is not None and isinstance(image, bytes) and _starts_with(image, known.pieces) == size:
-        return known.md5 if name == "md5" else known.sha256
-    return hashlib.new(name, case.image[:size], usedforsecurity=False).hexdigest()
+def _digest(update: _Update, name: str, size: int) -> str:
+    """Return the digest of the first `size` bytes of the image, from `hashed` where it has it."""
+    image, hashed = update.image.obj, update.hashed
+    if hashed is not None and isinstance(image, bytes) and _starts_with(image, hashed.pieces) == size:
+        return hashed.md5 if name == "md5" else hashed.sha256
+    return hashlib.new(name, update.image[:size], usedforsecurity=False).hexdigest()
 
 
 def _starts_with(image: bytes, pieces: Tuple[bytes, ...]) -> Optional[int]:
-    """Return how long the pieces are, None when the image does not start with them."""
+    """Return the length of all pieces, None when the image does not start with them."""
     at = 0
     for piece in pieces:
         if not image.startswith(piece, at):
@@ -311,45 +325,45 @@ def _compared(name: str, actual: str, stated: str) -> Finding:
     return _refuse("hash", verdict, f"{name} of the image is {actual}, but {stated!a} is stated")
 
 
-def _signature(case: _Case) -> Finding:
-    if not case.device.local_rsa:
-        return _signature_of_push(case)
-    key = case.device.public_key
-    digest = bytes(case.sign_info[104:136])
-    return _verified(key, key is not None and key.verify_hash(digest, bytes(case.sign_info[136:392])))
+def _signature(update: _Update) -> Finding:
+    if not update.device.local_rsa:
+        return _signature_of_push(update)
+    key = update.device.public_key
+    digest = bytes(update.sign_info[104:136])
+    return _verified(key, key is not None and key.verify_hash(digest, bytes(update.sign_info[136:392])))
 
 
-def _signature_of_push(case: _Case) -> Finding:
-    if case.push is None:
+def _signature_of_push(update: _Update) -> Finding:
+    if update.push is None:
         return _unjudged("signature", "RSA check not judged: no push message given")
-    signature = decode_digestsign(case.push.digestsign) if case.push.digestsign else None
-    if case.device.hardened and not signature:
+    signature = decode_digestsign(update.push.digestsign) if update.push.digestsign else None
+    if update.device.hardened and not signature:
         return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, "the push has no digestsign")
-    if not case.push.digestsign:
+    if not update.push.digestsign:
         return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
-    if not case.device.hardened and (not signature or not signature[0]):
+    if not update.device.hardened and (not signature or not signature[0]):
         return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
-    return _verified(case.device.public_key, _is_signed(case, signature or b""))
+    return _verified(update.device.public_key, _is_signed(update, signature or b""))
 
 
-def _signature_of_file(case: _Case) -> Finding:
-    if not case.device.local_rsa or case.push is None:
-        return _signature_of_push(case)
-    if not case.push.digestsign:
+def _signature_of_file(update: _Update) -> Finding:
+    if not update.device.local_rsa or update.push is None:
+        return _signature_of_push(update)
+    if not update.push.digestsign:
         return _refuse(
             "signature",
             DeviceVerdict.OTA_VERIFY_RSA_FAIL,
             "the push has no digestsign, which a local-mode device needs for a file without a trailer",
         )
-    return _verified(case.device.public_key, _is_signed(case, decode_digestsign(case.push.digestsign) or b""))
+    return _verified(update.device.public_key, _is_signed(update, decode_digestsign(update.push.digestsign) or b""))
 
 
-def _is_signed(case: _Case, signature: bytes) -> bool:
-    if case.push is None or case.device.public_key is None:
+def _is_signed(update: _Update, signature: bytes) -> bool:
+    if update.push is None or update.device.public_key is None:
         return False
-    # The hash rule has found this to be the file's own.
-    digest = bytes.fromhex(case.push.sign[: 32 if _hash_of(case.push) == "md5" else 64])
-    return case.device.public_key.verify_digest_of_file(digest, signature)
+    # The hash rule has checked that this is the file's own.
+    digest = bytes.fromhex(update.push.sign[: 32 if _hash_of(update.push) == "md5" else 64])
+    return update.device.public_key.verify_digest_of_file(digest, signature)
 
 
 def _verified(key: Optional[PublicKey], valid: bool) -> Finding:
@@ -366,36 +380,36 @@ def _why_rsa_fails(key: Optional[PublicKey]) -> str:
     return f"the signature was not made over this image by the firmware's key {key.short_fingerprint}"
 
 
-def _image_info(case: _Case) -> Finding:
+def _image_info(update: _Update) -> Finding:
     fail = DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
-    if case.is_diff:
+    if update.is_diff:
         return _pass("image_info", "not checked by the device: this is a diff")
-    magic, size, md5 = struct.unpack_from("<II16s", case.image, len(case.image) - limits.IMAGE_INFO_SIZE)
+    magic, size, md5 = struct.unpack_from("<II16s", update.image, len(update.image) - limits.IMAGE_INFO_SIZE)
     if magic not in _MAGICS:
         return _refuse("image_info", fail, f"image_magic 0x{magic:08x} is unknown: image magic error")
-    if not 0 < size <= len(case.image):
+    if not 0 < size <= len(update.image):
         # Past the file's end the device would read erased flash; no MD5 in this very file can be that of it.
-        return _refuse("image_info", fail, f"image_size is {size}; the file has {len(case.image)} bytes")
-    actual = _digest(case, "md5", size)
+        return _refuse("image_info", fail, f"image_size is {size}; the file has {len(update.image)} bytes")
+    actual = _digest(update, "md5", size)
     if actual != md5.hex():
         return _refuse("image_info", fail, f"MD5 of {size} bytes is {actual}, but image_md5 is {md5.hex()}")
     return _pass("image_info", f"magic 0x{magic:08x}, MD5 of {size} bytes matches")
 
 
-_RULES: Tuple[Callable[[_Case], Finding], ...] = (
+_RULES: Tuple[Callable[[_Update], Finding], ...] = (
     _push, _version, _size, _header, _sign_info, _partition, _hash, _signature, _image_info,
 )  # fmt: skip
-_FILE_RULES: Tuple[Callable[[_Case], Finding], ...] = (_push, _version, _size, _hash_of_file, _signature_of_file)
+_FILE_RULES: Tuple[Callable[[_Update], Finding], ...] = (_push, _version, _size, _hash_of_file, _signature_of_file)
 
 
 def _hash_of(push: Push) -> Optional[str]:
-    """Name the push's hash; the device compares the start of signMethod without regard to case."""
+    """Return the name of the push's hash; the device compares the start of signMethod, ignoring case."""
     method = push.sign_method.upper()
     return "md5" if method.startswith("MD5") else "sha256" if method.startswith("SHA256") else None
 
 
 def decode_digestsign(text: str) -> Optional[bytes]:
-    """Decode a push's digestsign as the device does; None where the device refuses the message.
+    """Decode a push's digestsign as the device does; return None where the device refuses the message.
 
     Line feeds are ignored, a carriage return only before one. Padding is required: without it a whole signature
     counts as 257 bytes and is refused. Characters after the last whole group of four are dropped.

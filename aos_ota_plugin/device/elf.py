@@ -1,6 +1,6 @@
-"""Reading a linked firmware: the public key it will verify with, and whether some bytes made it in.
+"""Reading of a linked firmware: the public key that it verifies with, and a search for bytes in it.
 
-Symbols are looked up by the two arrays' names of ``ota_hal_digest.c``. Arbitrary bytes give FormatError, never
+Symbols are looked up by the names of the two arrays of ``ota_hal_digest.c``. Arbitrary bytes raise FormatError, never
 another exception.
 """
 
@@ -32,7 +32,10 @@ _SYMBOL_LAYOUTS = {32: "IIIBBH", 64: "IBBHQQ"}
 
 @dataclass(frozen=True)
 class Section:
-    """One section header; ``address`` is where it runs, ``offset`` where it stands in the file, sizes in bytes."""
+    """A section header; sizes in bytes.
+
+    ``address`` is where the section runs, ``offset`` where it is in the file.
+    """
 
     name: str
     type: int
@@ -45,7 +48,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Segment:
-    """One program header: ``address`` is where it runs, ``load_address`` where it is stored; sizes in bytes."""
+    """A program header; sizes in bytes.
+
+    ``address`` is where the segment runs, ``load_address`` where it is stored.
+    """
 
     type: str
     offset: int
@@ -57,7 +63,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Elf:
-    """A parsed ELF file: ``data`` is the whole file, ``bits`` 32 or 64, ``byte_order`` struct's "<" or ">"."""
+    """A parsed ELF file.
+
+    ``data`` is the whole file, ``bits`` 32 or 64, ``byte_order`` struct's "<" or ">".
+    """
 
     data: bytes
     bits: int
@@ -67,7 +76,7 @@ class Elf:
     segments: Tuple[Segment, ...]
 
     def content(self, section: Section) -> memoryview:
-        """Return a section's bytes in the file; raises FormatError when they are not all there."""
+        """Return a section's bytes in the file. Raises FormatError when they are not all there."""
         if section.offset + section.size > len(self.data):
             raise FormatError("a section of the ELF file reaches past its end", remedy="link again: the file is cut")
         return memoryview(self.data)[section.offset : section.offset + section.size]
@@ -82,32 +91,34 @@ class _Symbol:
 
 
 def read_public_key(elf: bytes) -> PublicKey:
-    """Return the key in ``ota_pubn_buf`` and ``ota_pube_buf`` as devices will hold it, even all zero (`is_empty`).
+    """Return the key in ``ota_pubn_buf`` and ``ota_pube_buf``, even if it is all zero (`is_empty`).
 
-    Raises FormatError when this is no sound ELF, SigningKeyError when the arrays are missing, doubled, or of
+    Raises FormatError when the bytes are no sound ELF, SigningKeyError when the arrays are missing, doubled, or of
     the wrong size, or when the symbols were stripped.
     """
     image = parse_elf(elf)
-    found = _symbols(image, (MODULUS_SYMBOL, EXPONENT_SYMBOL))
-    modulus = _array(image, found[MODULUS_SYMBOL], MODULUS_SYMBOL, MODULUS_SIZE)
-    exponent = _array(image, found[EXPONENT_SYMBOL], EXPONENT_SYMBOL, EXPONENT_SIZE)
+    symbols = _symbols(image, (MODULUS_SYMBOL, EXPONENT_SYMBOL))
+    modulus = _array(image, symbols[MODULUS_SYMBOL], MODULUS_SYMBOL, MODULUS_SIZE)
+    exponent = _array(image, symbols[EXPONENT_SYMBOL], EXPONENT_SYMBOL, EXPONENT_SIZE)
     return PublicKey(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
 
 
 def elf_contains(elf: bytes, needle: bytes) -> bool:
-    """Return whether `needle` stands in a section that is loaded from the file (allocated PROGBITS).
+    """Return whether `needle` is in a section that is loaded from the file (allocated PROGBITS).
 
     Debug sections and symbol names do not count. Raises FormatError on an unsound ELF or an empty needle.
     """
     if not needle:
         raise FormatError("nothing to look for in the ELF file")
     image = parse_elf(elf)
-    loaded = (one for one in image.sections if one.type == _SHT_PROGBITS and one.flags & SHF_ALLOC)
-    return any(image.data.find(needle, one.offset, one.offset + len(image.content(one))) >= 0 for one in loaded)
+    loaded = (section for section in image.sections if section.type == _SHT_PROGBITS and section.flags & SHF_ALLOC)
+    return any(
+        image.data.find(needle, section.offset, section.offset + len(image.content(section))) >= 0 for section in loaded
+    )
 
 
 def parse_elf(data: bytes) -> Elf:
-    """Read section and program headers; raises FormatError when this is no sound ELF file."""
+    """Read section and program headers. Raises FormatError when the bytes are no sound ELF file."""
     if data[:8] == b"!<arch>\n":
         raise FormatError("this is a static library, not a linked ELF file", remedy="give the firmware's .elf")
     if data[:4] != b"\x7fELF":
@@ -115,28 +126,30 @@ def parse_elf(data: bytes) -> Elf:
     from elftools.elf.elffile import ELFFile
 
     try:
-        return _sections_of(ELFFile(io.BytesIO(data)), data)
+        return _headers_of(ELFFile(io.BytesIO(data)), data)
     except OtaError:
         raise
     except Exception as error:  # pyelftools lets construct's, struct's and Python's own errors through
         raise FormatError(f"the ELF file is damaged ({type(error).__name__})", remedy="link it again") from None
 
 
-def _sections_of(elf: ELFFile, data: bytes) -> Elf:
+def _headers_of(elf: ELFFile, data: bytes) -> Elf:
     header = elf.header
     count, entry = elf.num_sections(), header["e_shentsize"]
     if count and (entry < _MIN_SECTION_HEADER or header["e_shoff"] + count * entry > len(data)):
         raise FormatError("the section headers of the ELF file are cut off", remedy="link again")
     sections = []
-    for one in elf.iter_sections():
-        raw = one.header
-        known = _SECTION_TYPES.get(raw["sh_type"], 0)
+    for section in elf.iter_sections():
+        raw = section.header
+        kind = _SECTION_TYPES.get(raw["sh_type"], 0)
         sections.append(
-            Section(one.name, known, raw["sh_flags"], raw["sh_addr"], raw["sh_offset"], raw["sh_size"], raw["sh_link"])
+            Section(
+                section.name, kind, raw["sh_flags"], raw["sh_addr"], raw["sh_offset"], raw["sh_size"], raw["sh_link"]
+            )
         )
     segments = []
-    for each in elf.iter_segments():
-        raw = each.header
+    for segment in elf.iter_segments():
+        raw = segment.header
         segments.append(
             Segment(
                 str(raw["p_type"]), raw["p_offset"], raw["p_vaddr"], raw["p_paddr"], raw["p_filesz"], raw["p_memsz"]
@@ -147,25 +160,25 @@ def _sections_of(elf: ELFFile, data: bytes) -> Elf:
 
 
 def _symbols(image: Elf, names: Tuple[str, ...]) -> Dict[str, List[_Symbol]]:
-    """Return the defined symbols of each name, with or without the suffix that link-time optimisation adds."""
-    tables = [one for one in image.sections if one.type == _SHT_SYMTAB]
+    """Return the defined symbols of each name, with or without the suffix of link-time optimisation."""
+    tables = [section for section in image.sections if section.type == _SHT_SYMTAB]
     if not tables:
         raise SigningKeyError(
             "the ELF file has no symbols, so the public key in it cannot be found",
             remedy="give the linker's own .elf; do not strip it, and link without -s",
         )
-    found: Dict[str, List[_Symbol]] = {name: [] for name in names}
+    symbols: Dict[str, List[_Symbol]] = {name: [] for name in names}
     for table in tables:
         if table.link >= len(image.sections):
             raise FormatError("the ELF file's symbol table has no names", remedy="link it again")
         strings = bytes(image.content(image.sections[table.link]))
         for symbol in _entries(image, table, _offsets(strings, names)):
-            found[symbol.name.split(".")[0]].append(symbol)
-    return found
+            symbols[symbol.name.split(".")[0]].append(symbol)
+    return symbols
 
 
 def _offsets(strings: bytes, names: Tuple[str, ...]) -> Dict[int, str]:
-    """Find where in a string table the wanted names start; a linker may let one name end inside another's."""
+    """Return where names start in a string table; a linker may let one name end inside another's."""
     pattern = b"(?=((?:" + b"|".join(name.encode() for name in names) + rb")(?:\.lto_priv\.[0-9]{1,9})?)\x00)"
     return {match.start(): match.group(1).decode() for match in re.finditer(pattern, strings)}
 
@@ -188,13 +201,13 @@ def _entries(image: Elf, table: Section, wanted: Dict[int, str]) -> Iterator[_Sy
 
 
 def _array(image: Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
-    """Return the bytes of the one array called `name`."""
+    """Return the bytes of the single array called `name`."""
     if not symbols:
         raise SigningKeyError(
             f"the firmware has no {name}: the code that verifies signatures is not linked into it",
             remedy="check that the component ota is built, with its ota_hal_digest.c and an RSA setting",
         )
-    if len({(one.section, one.value) for one in symbols}) > 1:
+    if len({(symbol.section, symbol.value) for symbol in symbols}) > 1:
         raise SigningKeyError(
             f"the firmware has {len(symbols)} arrays called {name}; which one it verifies with is not clear",
             remedy="keep one definition: look for a second copy of ota_hal_digest.c in the build",

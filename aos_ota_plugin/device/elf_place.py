@@ -1,4 +1,4 @@
-"""What stands at a place of a linked firmware: section, symbol, and the source file that the symbol came from."""
+"""Places in a linked firmware: section, symbol, and the source file that the symbol comes from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAPPING = ("$a", "$d", "$t", "$x")  # marks of the ARM ABI, not names
 
 
 class ElfPlace(NamedTuple):
-    """A place in an ELF: section, address, and what the symbol table knows of it ("" where it knows nothing)."""
+    """A place in an ELF: section, address, symbol and source file; "" where the symbol table has none."""
 
     section: str
     address: int
@@ -22,26 +22,26 @@ class ElfPlace(NamedTuple):
 
 
 def find_place(elf: bytes, data: bytes, offset: int, *, window: int = 48) -> Optional[ElfPlace]:
-    """Return where in ``elf`` the byte at ``offset`` of ``data`` comes from: a payload holds the ELF's sections.
+    """Return the place in ``elf`` that the byte at ``offset`` of ``data`` comes from.
 
-    It is looked for by the bytes around it. None where they are in no loaded section or in several places, and where
-    this is no sound ELF.
+    ``data`` is a payload, which holds the ELF's sections; the byte is searched with up to ``window`` bytes to each
+    side. None where these are in no loaded section or in several places, and where ``elf`` is no sound ELF.
     """
     from elftools.elf.elffile import ELFFile
 
     try:
         image = ELFFile(io.BytesIO(elf))
-        found = list(_found(image, data, offset, window))
-        if len(found) != 1:
+        places = list(_matching_places(image, data, offset, window))
+        if len(places) != 1:
             return None
-        index, name, address = found[0]
+        index, name, address = places[0]
         symbol, source = _symbol(image, index, address)
         return ElfPlace(name, address, symbol, source)
     except Exception:  # pyelftools lets construct's, struct's and Python's own errors through; this only explains
         return None
 
 
-def _found(image: ELFFile, data: bytes, offset: int, window: int) -> Iterator[Tuple[int, str, int]]:
+def _matching_places(image: ELFFile, data: bytes, offset: int, window: int) -> Iterator[Tuple[int, str, int]]:
     start = max(offset - window, 0)
     needle = data[start : offset + window]
     for index, section in enumerate(image.iter_sections()):
@@ -55,7 +55,7 @@ def _found(image: ELFFile, data: bytes, offset: int, window: int) -> Iterator[Tu
 
 
 def _symbol(image: ELFFile, section: int, address: int) -> Tuple[str, str]:
-    """The nearest symbol at or below an address, and the source file that the table names before it."""
+    """Return the nearest symbol at or below an address, and the source file named before it."""
     from elftools.elf.sections import SymbolTableSection
 
     best: List[Tuple[int, str, str]] = []

@@ -1,13 +1,12 @@
-"""The flat binary of a linked firmware: what ``objcopy -O binary`` writes, computed from the ELF.
+"""The flat binary of a linked firmware: the output of ``objcopy -O binary``, computed from the ELF.
 
 It holds the sections that are allocated, have contents in the file (not NOBITS) and are not empty, each at its load
-address, counted from the lowest one; what lies between them is zero or the byte of ``--gap-fill``. Sections are taken,
-not load segments: a segment may begin with the ELF's own headers. A section's load address comes from the segment
-that holds it. Source: the System V ABI, and GNU objcopy 2.40, against which the tests compare.
+address, counted from the lowest one; the gaps between them are zero or the byte of ``--gap-fill``. Sections are
+copied, not load segments: a segment may begin with the ELF's own headers. A section's load address comes from the
+segment that holds it. Source: the System V ABI, and GNU objcopy 2.40, against which the tests compare.
 
-Example:
-    >>> parse_objcopy(["-R", ".noinit", "--gap-fill", "0xff", "-O", "binary"])
-    ObjcopyOptions(only=(), removed=('.noinit',), gap_fill=255)
+>>> parse_objcopy(["-R", ".noinit", "--gap-fill", "0xff", "-O", "binary"])
+ObjcopyOptions(only=(), removed=('.noinit',), gap_fill=255)
 """
 
 from __future__ import annotations
@@ -33,20 +32,23 @@ _WITH_VALUE = {
     "--output-target": _FORMAT,
 }
 _WITHOUT_EFFECT = {"-S", "--strip-all", "-g", "--strip-debug", "-p", "--preserve-dates", "-v", "--verbose"}
-"""Options that change symbols, debug information or messages: nothing that a flat binary has."""
+"""Options that change symbols, debug information or messages, which are not in a flat binary."""
 _PATTERN = re.compile(r"[^\[\]\\!]+")
 _BYTE = re.compile(r"0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*)")
 
 
 class ObjcopyOptions(NamedTuple):
-    """The options of objcopy that decide a flat binary; sections are named by patterns with ``*`` and ``?``."""
+    """The options of objcopy that affect a flat binary.
+
+    Sections are named by patterns with ``*`` and ``?``.
+    """
 
     only: Tuple[str, ...] = ()
     removed: Tuple[str, ...] = ()
     gap_fill: Optional[int] = None  # a byte, 0 to 255
 
     def takes(self, name: str) -> bool:
-        """Tell whether a section of this name is copied."""
+        """Return whether a section of this name is copied."""
         if any(fnmatchcase(name, pattern) for pattern in self.removed):
             return False
         return not self.only or any(fnmatchcase(name, pattern) for pattern in self.only)
@@ -57,7 +59,10 @@ PLAIN = ObjcopyOptions()
 
 
 class _Part(NamedTuple):
-    """One section's place in the flat binary; ``size`` in bytes, with the gap behind it where gaps are filled."""
+    """A section's place in the flat binary.
+
+    ``size`` in bytes, with the gap behind it where gaps are filled.
+    """
 
     load_address: int
     size: int
@@ -65,7 +70,7 @@ class _Part(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The load address behind it."""
+        """Return the load address behind it."""
         return self.load_address + self.size
 
 
@@ -73,7 +78,7 @@ def parse_objcopy(arguments: Sequence[str]) -> ObjcopyOptions:
     """Read objcopy's options, without its name and the two files.
 
     Raises:
-        BuildError: an option whose effect is not understood, or another format than ``binary``.
+        BuildError: an option with an unknown effect, or another format than ``binary``.
     """
     values: Dict[str, List[str]] = {_ONLY: [], _REMOVED: [], _GAP_FILL: [], _FORMAT: []}
     waiting = list(reversed(arguments))
@@ -108,9 +113,9 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
     """
     image = parse_elf(elf)
     parts = [
-        _Part(_load_address(image, one), one.size, one)
-        for one in image.sections
-        if one.flags & SHF_ALLOC and one.type != SHT_NOBITS and options.takes(one.name)
+        _Part(_load_address(image, section), section.size, section)
+        for section in image.sections
+        if section.flags & SHF_ALLOC and section.type != SHT_NOBITS and options.takes(section.name)
     ]
     parts.sort(key=lambda part: (part.load_address, part.size))
     _refuse_overlap([part for part in parts if part.size])
@@ -138,7 +143,7 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
 
 
 def _split(word: str) -> Tuple[str, bool, str]:
-    """Split ``--name=value`` and ``-nVALUE``; a word with its value in the next one has no separator."""
+    """Split ``--name=value`` and ``-nVALUE``; a word with its value in the next word has no separator."""
     if word.startswith("--"):
         name, separator, value = word.partition("=")
         return name, bool(separator), value
@@ -178,9 +183,9 @@ def _with_gaps(ordered: Sequence[_Part]) -> List[_Part]:
 
 
 def _load_address(image: Elf, section: Section) -> int:
-    """Return where a section with contents is stored: its place in the segment that holds it, else where it runs."""
-    loads = [one for one in image.segments if one.type == "PT_LOAD" and one.memory_size]
-    if len(loads) > 1 and not any(one.load_address for one in image.segments):
+    """Return where a section is stored: its place in the segment that holds it, else where it runs."""
+    loads = [segment for segment in image.segments if segment.type == "PT_LOAD" and segment.memory_size]
+    if len(loads) > 1 and not any(segment.load_address for segment in image.segments):
         return section.address  # a linker that does not fill in p_paddr
     address = section.address
     for segment in image.segments:

@@ -1,12 +1,12 @@
-"""A model of the device that applies a diff in place: its flash, its steps, and what a power cut leaves behind.
+"""A model of a device that applies a diff in place: its flash, its steps, the effect of a power cut.
 
-One boot goes through the sections. Each is rebuilt from the application's partition into the last section_size bytes
-of the OTA partition, a record is stored that says so, the rebuilt bytes are copied over the application, and a record
-is stored again. After a power cut the next boot goes on from the record. As in the device's code, the record of a
-rebuilt section already points behind it: **a boot that finds nothing left to rebuild reports success, though the last
-section may be half copied**. That is why `images.diff.create` ends in a section that does not matter.
+One boot processes the sections in turn. Each is rebuilt from the application's partition into the last section_size
+bytes of the OTA partition, a record of that is stored, the rebuilt bytes are copied over the application, and a record
+is stored again. After a power cut the next boot continues from the record. As in the device's code, the record of a
+rebuilt section already points behind it: **a boot that has nothing left to rebuild reports success, though the last
+section may be half copied**. That is why `images.diff.create` ends in a section whose content does not matter.
 
-Records are stored whole or not at all: the sector they lie in is no part of this model.
+Records are stored whole or not at all: their sector is not part of this model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ERASED = 0xFF
 
 @dataclass(frozen=True)
 class Record:
-    """What the device knows after a reset (``ota_boot_param_t``): offsets and sizes in bytes."""
+    """The device's state after a reset (``ota_boot_param_t``): offsets and sizes in bytes."""
 
     patch_off: int = 0  # behind the sections that are rebuilt
     new_off: int = 0  # behind the sections that are copied
@@ -33,7 +33,7 @@ class Record:
 
 
 class _PowerCut(Exception):  # noqa: N818 - never leaves this module, and is no error
-    """The power failed in the middle of an operation."""
+    """A power failure in the middle of an operation."""
 
 
 class Flash:
@@ -69,7 +69,7 @@ class Flash:
 
 
 class Power:
-    """Counts operations, and fails in the middle of the one after `lasts` of them."""
+    """A counter of operations, which fails in the middle of the one after `lasts` of them."""
 
     def __init__(self) -> None:
         self.operations = 0
@@ -77,7 +77,7 @@ class Power:
 
     @property
     def failing(self) -> bool:
-        """Whether the operation under way is the one that fails."""
+        """Return whether the current operation is the one that fails."""
         return self.lasts is not None and self.operations > self.lasts
 
     def spend(self, size: int) -> int:
@@ -86,7 +86,7 @@ class Power:
         return size // 2 if self.failing else size
 
     def check(self) -> None:
-        """End an operation."""
+        """End an operation, with the power failure if it is the one that fails."""
         if self.failing:
             raise _PowerCut
 
@@ -94,8 +94,8 @@ class Power:
 class InPlaceDevice:
     """A device with `old` in its application's partition and `patch` at the start of its OTA partition.
 
-    Partition sizes are in bytes; they take the place of the limits' own file_size and flash_size. Raises FormatError
-    when they do not hold that, or the patch breaks the limits.
+    Partition sizes are in bytes; they replace file_size and flash_size of `limits`. Raises FormatError when `old` or
+    `patch` does not fit them, or the patch breaks the limits.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class InPlaceDevice:
 
     @property
     def application(self) -> bytes:
-        """The application's partition as it is."""
+        """Return the current content of the application's partition."""
         return bytes(self._application.data)
 
     def boot(self, power_lasts: Optional[int] = None) -> bool:
-        """Run the upgrade; say whether the device reports success. False: power failed.
+        """Run the upgrade; return whether the device reports success. False: power failed.
 
         `power_lasts` is the number of operations (erasing or writing a sector, storing a record) that this boot
         completes; the next is left half done. None: power does not fail. Raises FormatError where the device would
@@ -137,11 +137,11 @@ class InPlaceDevice:
         record = self.record
         patch = memoryview(self._ota.data)[: self._patch_size]
         section = read_section(patch, record.patch_off, record.new_off, limits=self._limits)
-        made, _ = rebuild(section, self._application.data)
+        rebuilt, _ = rebuild(section, self._application.data)
         start = len(self._ota.data) - self._section_size
-        for at in range(0, len(made), SECTOR_SIZE):
+        for at in range(0, len(rebuilt), SECTOR_SIZE):
             self._ota.erase(start + at)
-            self._ota.write(start + at, made[at : at + SECTOR_SIZE])
+            self._ota.write(start + at, rebuilt[at : at + SECTOR_SIZE])
         self._store(Record(section.offset + section.size, record.new_off, section.new_size, patch_status=1))
 
     def _copy_rebuilt(self) -> None:

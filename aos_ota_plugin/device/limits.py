@@ -1,4 +1,4 @@
-"""How much fits where on a device: buffers of the OTA component, and the flash of a HaaS100.
+"""The limits of a device: buffers of the OTA component, and the flash of a HaaS100.
 
 Lengths are characters without the closing NUL; sizes and addresses are bytes. From ``ota_agent.h``,
 ``ota_import.h`` and the partition table of the board ``haas100``.
@@ -23,9 +23,9 @@ PACK_FOLDER_MAX = 64
 IMAGE_INFO_SIZE = 28
 SIGN_INFO_SIZE = 392
 MIN_FILE = 2 * (IMAGE_INFO_SIZE + SIGN_INFO_SIZE)
-"""840: a local-mode device's header reader wants as much before the trailer as in it."""
+"""840: a local-mode device's header reader needs as many bytes before the trailer as in it."""
 MIN_PAYLOAD = MIN_FILE - IMAGE_INFO_SIZE - SIGN_INFO_SIZE - 4
-"""416: the shortest payload, before the four ff, that reaches MIN_FILE."""
+"""416: the shortest payload, without the four ff, that reaches MIN_FILE."""
 MIN_FILE_CLOUD = 2 * IMAGE_INFO_SIZE
 """56: the same for a cloud-mode device, whose trailer is image_info alone."""
 DOWNLOAD_BLOCK_SIZE = 2048

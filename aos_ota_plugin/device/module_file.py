@@ -1,4 +1,4 @@
-"""What a device does with a file for its file system: a module's image, or a data-file pack that it unpacks.
+"""The rules for a file for a device's file system: a module's image, or a data-file pack to unpack.
 
 ==========  ============================================================================  =======================
 rule        accepted when                                                                 else
@@ -13,11 +13,14 @@ names       of a pack: every name is one that stays inside the target folder    
 md5         of a pack: each file's bytes are those it was packed with                     **see below**
 ==========  ============================================================================  =======================
 
-**Names are where we differ from the vendor's device on purpose.** It joins folder and name in 128 bytes and writes
-there, `../x` included: a pack with such a name can replace any file of the device. A hardened device refuses it, and
-so does this, as OTA_UPGRADE_PARAM_FAIL, saying what the vendor's device would do; and what is no whole pack.
-The MD5 in a pack is not checked by the vendor's devices: a wrong one is said, and does not change the verdict. A
-hardened one answers OTA_VERIFY_MD5_FAIL.
+**The rule for names differs from the vendor's device on purpose.** It joins folder and name in 128 bytes and writes
+to that path, `../x` included: a pack with such a name can replace any file of the device. A hardened device refuses
+it, and so does this module, with OTA_UPGRADE_PARAM_FAIL and a text on the vendor's device; likewise a pack that is not
+whole. The vendor's devices do not check the MD5 in a pack: a wrong one is reported, and does not change the verdict. A
+hardened device answers OTA_VERIFY_MD5_FAIL.
+
+>>> judge_module(Device(public_key=None, local_rsa=False), b"no pack", unpacked=True).verdict.name
+'OTA_UPGRADE_PARAM_FAIL'
 """
 
 from __future__ import annotations
@@ -35,10 +38,10 @@ _SHOWN = 5  # findings about single files
 def judge_module(
     device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None, unpacked: bool = False
 ) -> Judgement:
-    """Take a module's file through the device's rules; without `push` hash and signature are not judged.
+    """Judge a module's file by the device's rules; without `push` hash and signature are not judged.
 
-    Whether the file is a pack that is `unpacked` or a file that is kept is for the module's settings to say; the names
-    of whatever is a pack are judged. Never raises.
+    `unpacked` tells whether the module's settings have the device unpack the file; the names in any pack are judged.
+    Never raises.
     """
     judgement = judge_file(device, data, version=version, push=push)
     if not judgement.accepted:
@@ -49,20 +52,20 @@ def judge_module(
         findings = (Finding("pack", False, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL, "this is no whole data-file pack"),)
     else:
         return judgement
-    last = next((one for one in findings if not one.ok), judgement.findings[-1])
+    last = next((finding for finding in findings if not finding.ok), judgement.findings[-1])
     return Judgement(last.verdict, (*judgement.findings, *findings), judgement.signature_checked)
 
 
 def judge_packed_payload(image: bytes) -> Tuple[Finding, ...]:
-    """Judge the names of a data-file pack that is the payload of an image; nothing for other payloads. Never raises."""
+    """Judge the names of a pack that is an image's payload; () for other payloads. Never raises."""
     try:
         parsed = full.parse(image)
     except FormatError:
         return ()
     view = memoryview(image)
-    # A pack that ends in ff ff ff ff itself may have got no padding.
+    # An image of a pack that ends in ff ff ff ff itself may have no padding.
     packs = (view[:size] for size in (parsed.payload_size, parsed.body_size) if pack.is_pack(view[:size]))
-    return next((_names(one) for one in packs), ())
+    return next((_names(data) for data in packs), ())
 
 
 def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
@@ -85,7 +88,7 @@ def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
             check_together(names)
         except FormatError as error:
             unsafe.append(error.problem)
-    ok, fail = DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
+    success, fail = DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
     findings = [
         Finding(
             "names",
@@ -95,7 +98,9 @@ def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
         )
         for problem in unsafe[:_SHOWN]
     ]
-    findings = findings or [Finding("names", True, ok, "every file stays inside the folder that it is unpacked into")]
+    findings = findings or [
+        Finding("names", True, success, "every file stays inside the folder that it is unpacked into")
+    ]
     if damaged:
         more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
         if hardened and not unsafe:
@@ -112,7 +117,7 @@ def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
             Finding(
                 "md5",
                 True,
-                ok,
+                success,
                 f"WARNING: not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}; devices do not check it",
                 judged=False,
             )

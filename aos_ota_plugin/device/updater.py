@@ -1,4 +1,4 @@
-"""What the second boot stage does with an image that the agent has accepted: it decodes xz, and applies diffs in place.
+"""The rules of the second boot stage for an accepted image: it decodes xz, and applies diffs in place.
 
 ==========  =====================================================================  ===========================
 rule        goes well when                                                         else
@@ -9,9 +9,14 @@ diff        every section and its three streams can be read, and fit the buffers
 in place    every section is rebuilt from what the flash holds by then             OTA_NB_…, by what fails
 ==========  =====================================================================  ===========================
 
-Which OTA_NB code belongs to which fault follows the open 3.x applier. Of the xz codes only the names are known: every
-stream that cannot be used is the one that says so. A section over 0x40000 bytes is not refused by devices: they
-erase past the OTA partition with it. It is refused here.
+The OTA_NB code of each fault is that of the open 3.x applier. Of the xz codes only the names are public: every stream
+that cannot be used gets OTA_XZ_UNCOMP_FAIL. Devices do not refuse a section over 0x40000 bytes, but erase past the OTA
+partition with it. It is refused here.
+
+>>> from aos_ota_plugin.images import xz
+>>> image = xz.build(b"firmware" * 100, sign=None)
+>>> [(finding.rule, finding.ok) for finding in judge_update(image, partition_size=0x1000)]
+[('xz', True), ('xz result', True)]
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.images.info import ImageMagic
 
 UNPACKED_MAX = 16 << 20
-"""Bytes that are decoded when the partition's size is not known: the whole flash of the largest board."""
+"""Bytes that are decoded at most when the partition's size is unknown: the whole flash of the largest board."""
 
 
 class UpdaterVerdict(IntEnum):
@@ -48,7 +53,7 @@ class UpdaterVerdict(IntEnum):
     OTA_XZ_UNCOMP_FAIL = -12
 
 
-_OF_ERROR = {
+_VERDICTS = {
     container.CtrlError: UpdaterVerdict.OTA_NB_READ_CTRL_FAIL,
     container.DiffStreamError: UpdaterVerdict.OTA_NB_READ_DIFF_FAIL,
     container.OldDataError: UpdaterVerdict.OTA_NB_READ_OLD_FAIL,
@@ -61,11 +66,11 @@ _OF_ERROR = {
 def judge_update(
     image: bytes, *, partition_size: Optional[int] = None, base: Optional[bytes] = None
 ) -> Tuple[Finding, ...]:
-    """Take an image, with its trailer, through the boot stage's rules up to the first that fails.
+    """Judge an image, with its trailer, by the boot stage's rules up to the first that fails.
 
-    `partition_size`: bytes of the OTA partition and of the application's, which are alike; `base`: the payload that
-    the device runs. A rule that lacks its input passes and says "not judged". A full image has no rules, but for what
-    is said of one for a second chip. Never raises.
+    `partition_size`: bytes of the OTA partition and of the application's, which are alike; `base`: the payload that the
+    device runs. A rule that lacks its input passes and says "not judged". A full image has no rules; one for a second
+    chip is reported as not judged. Never raises.
     """
     kind = kind_of(image)
     if kind == "full":
@@ -144,7 +149,7 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
 
 
 def _failed(rule: str, error: FormatError) -> Finding:
-    return Finding(rule, False, _OF_ERROR.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL), error.problem)
+    return Finding(rule, False, _VERDICTS.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL), error.problem)
 
 
 def _pass(rule: str, detail: str) -> Finding:

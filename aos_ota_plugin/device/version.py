@@ -1,7 +1,12 @@
-"""Version order as devices see it: plain bytes, not numbers.
+"""The order of versions on devices: they compare bytes, not numbers.
 
-``ota_demo`` takes a new version only if ``strncmp(new, current, strlen(new)) > 0``. So app-1.0.10 is older than
+``ota_demo`` accepts a new version only if ``strncmp(new, current, strlen(new)) > 0``. So app-1.0.10 is older than
 app-1.0.9, and a version that is a prefix of the current one is never newer.
+
+>>> newer("app-1.0.10", "app-1.0.9")
+False
+>>> suggest_version("app-1.0.9", "app-1.0.10")
+'app-1.1.0'
 """
 
 from __future__ import annotations
@@ -19,13 +24,16 @@ _ALLOWED = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 def newer(new: str, current: str) -> bool:
-    """Return whether devices on `current` take `new`: strncmp(new, current, strlen(new)) > 0 on UTF-8."""
+    """Return whether devices on `current` accept `new`: strncmp(new, current, strlen(new)) > 0 on UTF-8."""
     new_bytes, current_bytes = _c_string(new), _c_string(current)
     return new_bytes > current_bytes[: len(new_bytes)]
 
 
 def newer_by_numbers(new: str, current: str) -> bool:
-    """Return whether a hardened device on `current` takes `new`: numbers compare as numbers, all else byte by byte."""
+    """Return whether a hardened device on `current` accepts `new`.
+
+    It compares numbers as numbers, and all other characters byte by byte.
+    """
     for left, right in zip_longest(_tokens(new), _tokens(current), fillvalue=b""):
         if left.isdigit() and right.isdigit():
             ours, theirs = left.lstrip(b"0"), right.lstrip(b"0")
@@ -41,12 +49,12 @@ def _tokens(version: str) -> List[bytes]:
 
 
 def is_valid(version: str) -> bool:
-    """Return whether platform and device can hold this version: 1..63 of letters, digits, ``.-_``."""
+    """Return whether platform and device accept this version: 1 to 63 of letters, digits, ``.-_``."""
     return len(version) <= VERSION_MAX and _ALLOWED.fullmatch(version) is not None
 
 
 def check_version(version: str, *, field: str = "OTA_APP_VERSION", place: Optional[Place] = None) -> None:
-    """Raise SettingsError, naming `field`, unless `version` is one that platform and devices can hold."""
+    """Raise SettingsError, naming `field`, unless platform and devices accept this version."""
     remedy = f"use 1 to {VERSION_MAX} letters, digits, '.', '-' and '_', like app-1.0.1"
     if not version:
         raise SettingsError(f"{field} is empty", place=place, remedy=remedy)
@@ -54,13 +62,13 @@ def check_version(version: str, *, field: str = "OTA_APP_VERSION", place: Option
         raise SettingsError(
             f"{field} has {len(version)} characters; devices keep {VERSION_MAX}", place=place, remedy=remedy
         )
-    strange = next((char for char in version if not _ALLOWED.fullmatch(char)), None)
-    if strange is not None:
-        raise SettingsError(f"{field} contains {strange!a}", place=place, remedy=remedy)
+    wrong = next((char for char in version if not _ALLOWED.fullmatch(char)), None)
+    if wrong is not None:
+        raise SettingsError(f"{field} contains {wrong!a}", place=place, remedy=remedy)
 
 
 def explain_order(new: str, base: str) -> Optional[str]:
-    """Return None when devices on `base` take `new`, else a sentence that says why they refuse it."""
+    """Return the reason why devices on `base` refuse `new`, in a sentence; None when they accept it."""
     if newer(new, base):
         return None
     refuse = f"devices on {base} refuse {new or 'an empty version'}"
@@ -76,10 +84,11 @@ def explain_order(new: str, base: str) -> Optional[str]:
 
 
 def suggest_version(base: str, wanted: str) -> str:
-    """Return a version that devices on `base` take, as close to `wanted` as can be, at most 63 characters.
+    """Return a version that devices on `base` accept, as close to `wanted` as possible.
 
-    `wanted` itself if it works; else a number in it, or in `base`, counted up, the last possible one; else
-    something longer or higher. Raises SettingsError when nothing can follow `base` (63 times ``z``).
+    It has at most 63 characters: `wanted` itself if it works; else with a number in it, or in `base`, increased, the
+    last possible one; else something longer or higher. Raises SettingsError when nothing can follow `base` (63 times
+    ``z``).
     """
     for candidate in _candidates(base, wanted):
         if is_valid(candidate) and newer(candidate, base):
@@ -91,9 +100,9 @@ def suggest_version(base: str, wanted: str) -> str:
 
 
 def _candidates(base: str, wanted: str) -> Iterator[str]:
-    """Yield candidates, best first; they still have to be valid and newer."""
+    """Yield candidates, best first; they may be invalid or not newer."""
     yield wanted
-    of_wanted, of_base = _counted_up(wanted), _counted_up(base)
+    of_wanted, of_base = _increased(wanted), _increased(base)
     for depth in range(max(len(of_wanted), len(of_base))):
         yield from of_wanted[depth : depth + 1]
         yield from of_base[depth : depth + 1]
@@ -105,8 +114,8 @@ def _candidates(base: str, wanted: str) -> Iterator[str]:
             yield base[: end - 1] + higher
 
 
-def _counted_up(version: str) -> List[str]:
-    """Return `version` with its last number plus 1, then its last but one plus 1 and the last 0, and so on.
+def _increased(version: str) -> List[str]:
+    """Return `version` with its last number plus 1, then the last but one plus 1 and the last 0, etc.
 
     Numbers keep their leading zeros.
     """
