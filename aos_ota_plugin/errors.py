@@ -60,7 +60,7 @@ class SettingsError(OtaError):
 
 
 class SecretError(OtaError):
-    """A secret is missing, or stands where others can read it."""
+    """A secret is missing, or is where others can read it."""
 
 
 class WorkspaceError(OtaError):

@@ -36,7 +36,7 @@ from aos_ota_plugin.sources.render import render_app, render_identity
 from aos_ota_plugin.sources.template_set import Template
 from aos_ota_plugin.sources.values import AppValues, Embedded, EmbeddedSecrets, Kv
 from aos_ota_plugin.transport import boot_menu
-from aos_ota_plugin.workspace.find import configured
+from aos_ota_plugin.workspace.find import read_configuration
 from aos_ota_plugin.workspace.packages import parse_package
 
 _HERE = Path(__file__).resolve().parent
@@ -230,7 +230,7 @@ def check_package(data: bytes) -> bool:
 
 def check_configured(data: bytes) -> bool:
     _file(".config", data)
-    return configured(_folder()) == ("ota_demo", "haas100")
+    return read_configuration(_folder()) == ("ota_demo", "haas100")
 
 
 def check_secrets(data: bytes) -> bool:

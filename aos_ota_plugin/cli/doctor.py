@@ -21,7 +21,7 @@ from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.component_files import NAME
 from aos_ota_plugin.workspace.disk import load_package
-from aos_ota_plugin.workspace.find import configured, find_components, find_root, find_solution
+from aos_ota_plugin.workspace.find import find_components, find_root, find_solution, read_configuration
 from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_launcher
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
@@ -133,7 +133,7 @@ def _workspace(patient: _Patient, name: str) -> Iterator[Check]:
     root = find_root(patient.solution)
     board = patient.board
     if board is None and os.path.realpath(patient.start) == os.path.realpath(root):
-        board = configured(root)[1] or None
+        board = read_configuration(root)[1] or None
     view = patient.view = load_solution(patient.solution, board=board)
     yield Check(name, True, f"{view.solution.name} for {view.board.name if view.board else 'its chip'} in {view.root}")
     for missing in missing_of(view):

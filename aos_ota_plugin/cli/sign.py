@@ -233,9 +233,9 @@ def show_outcomes(passed: Mapping[str, str], excused: Mapping[str, str], not_jud
 def _source(chip: Optional[str], *, allow_any: bool) -> PayloadSource:
     if chip is None:
         return PayloadSource(allow_any=allow_any)
-    from aos_ota_plugin.workspace.chip import chip_named
+    from aos_ota_plugin.workspace.chip import load_named_chip
 
-    described = chip_named(chip)
+    described = load_named_chip(chip)
     return PayloadSource(
         may_change=described.may_change, allowed_by=f"the description of the chip {described.name}", allow_any=allow_any
     )

@@ -1,4 +1,4 @@
-"""The topics between devices and the platform, and what devices say on them.
+"""The topics between devices and the platform, and the messages that devices publish on them.
 
 A device's own topics end in ``{product key}/{device name}``:
 
@@ -111,7 +111,7 @@ def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
 
 
 def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin]:
-    """Read what a device published.
+    """Read a message that a device published.
 
     Raises:
         FormatError: topic or bytes are not those of an inform, a progress or a sub-device's login.

@@ -88,7 +88,7 @@ def _ref(name: str, kind: str = "component") -> str:
 
 
 def parse_bill(data: bytes, *, file: str) -> Product:
-    """Return the product that a document of ours describes. Raises FormatError."""
+    """Return the product in a document that `bill_of_materials` made. Raises FormatError."""
     try:
         document = unique_json.loads(data, file)
     except (UnicodeDecodeError, ValueError, RecursionError):
@@ -110,7 +110,7 @@ def parse_bill(data: bytes, *, file: str) -> Product:
 
 
 def components_in(data: bytes, *, file: str) -> Dict[str, str]:
-    """Return the components' versions by name in a document of ours. Raises FormatError."""
+    """Return the components' versions by name from a `bill_of_materials`. Raises FormatError."""
     parse_bill(data, file=file)
     try:
         return {str(item["name"]): str(item.get("version", "")) for item in json.loads(data)["components"]}

@@ -118,7 +118,7 @@ def _component(component: Component, revision: Optional[Revision]) -> Dict[str, 
 
 
 def parse_statement(data: bytes, *, file: str) -> Statement:
-    """Read a statement of ours. Raises FormatError."""
+    """Read a statement that `statement` made. Raises FormatError."""
     try:
         with placed(file):  # no line: the payload of an envelope has none of its own there
             document = unique_json.loads(data)

@@ -16,7 +16,7 @@ from aos_ota_plugin.settings.schema import Schema, load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.depends import condition_names
-from aos_ota_plugin.workspace.disk import PACKAGE_FILE, read_text, with_saved
+from aos_ota_plugin.workspace.disk import PACKAGE_FILE, all_layers, read_text
 from aos_ota_plugin.workspace.layers import Member, Notice, read_members
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
@@ -49,7 +49,7 @@ def settings_from_aos(
     members = [_member(component, component in used, schema.symbols) for component in [*used, *waiting]]
     reading = read_members(members, solution.solution_component.name, arguments, schema.symbols)
     settings = resolve(
-        with_saved(folder, reading.layers, arguments),
+        all_layers(folder, reading.layers, arguments),
         schema=schema,
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ, ask_secret),

@@ -32,7 +32,7 @@ class Variable(NamedTuple):
     name: Token
     specifiers: Tuple[str, ...]  # the words before the name: static, const, unsigned, char, ...
     stars: int
-    array: Optional[Tuple[Token, ...]]  # what stands between the first brackets; None: no array
+    array: Optional[Tuple[Token, ...]]  # the tokens between the first brackets; None: no array
     value: Tuple[Token, ...]  # the initialiser, empty if there is none
     end: int  # where an initialiser can be added
     depth: int  # the number of blocks around it; 0: file scope

@@ -141,7 +141,7 @@ def switch(line: Line) -> str:
 
 
 def reboot(line: Line) -> None:
-    """Leave the menu by a reset."""
+    """Reset the board, which leaves the menu."""
     line.write(b"2")
     _until(line, (re.compile("Reboot"),), _REPLY)
 

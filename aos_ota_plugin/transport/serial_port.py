@@ -108,7 +108,7 @@ class SerialPort:
 
     def _close(self) -> None:
         if self._serial is not None:
-            with contextlib.suppress(OSError):  # it is gone anyway
+            with contextlib.suppress(OSError):  # the port has gone away already
                 self._serial.close()
             self._serial = None
 

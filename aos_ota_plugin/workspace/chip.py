@@ -1,4 +1,4 @@
-"""Descriptions of chips: what a chip's image step may change in the linked firmware.
+r"""Descriptions of chips: the changes that a chip's image step may make to the linked firmware.
 
 One YAML file a chip, ``chips/NAME.yaml`` beside this module, NAME being the chip component's::
 
@@ -7,6 +7,9 @@ One YAML file a chip, ``chips/NAME.yaml`` beside this module, NAME being the chi
       may_change: 0x1000    # bytes at the beginning that the image step may change; 0 without this line
 
 A chip without a file changes nothing: its payload holds the firmware as it was linked.
+
+>>> parse_chip("schema: aos-ota-chip/1\npayload:\n  may_change: 0x1000\n", "chips/haas1000.yaml")
+Chip(name='haas1000', may_change=4096, file='chips/haas1000.yaml')
 """
 
 from __future__ import annotations
@@ -19,12 +22,15 @@ from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_yaml
 
 SCHEMA = "aos-ota-chip/1"
 MAY_CHANGE_MAX = 1 << 20
-"""Bytes; more than that would leave little to prove."""
+"""Bytes; a larger part of the payload could not be proven."""
 _FOLDER = Path(__file__).with_name("chips")
 
 
 class Chip(NamedTuple):
-    """What a chip's image step does; ``may_change`` bytes at the payload's beginning may differ from the firmware's."""
+    """The description of a chip.
+
+    Its image step may change the first ``may_change`` bytes of the payload.
+    """
 
     name: str = ""
     may_change: int = 0
@@ -49,8 +55,8 @@ def load_chip(name: Optional[str]) -> Chip:
     return parse_chip(path.read_text(encoding="utf-8"), str(path)) if path else Chip(name or "")
 
 
-def chip_named(name: str) -> Chip:
-    """Read the description of a chip that somebody named.
+def load_named_chip(name: str) -> Chip:
+    """Read the description of a chip that the user names.
 
     Raises:
         WorkspaceError: there is none, or it is not as this module says.
@@ -112,15 +118,15 @@ def _may_change(entry: Optional[Entry]) -> int:
     return value
 
 
-def _refuse_unknown(yaml_text: YamlText, known: Tuple[str, ...]) -> None:
+def _refuse_unknown(yaml_text: YamlText, names: Tuple[str, ...]) -> None:
     for entry in yaml_text.top().values():
-        _refuse_field(entry, known)
+        _refuse_field(entry, names)
 
 
-def _refuse_field(entry: Entry, known: Tuple[str, ...]) -> None:
-    if entry.key not in known:
+def _refuse_field(entry: Entry, names: Tuple[str, ...]) -> None:
+    if entry.key not in names:
         raise WorkspaceError(
             f"{entry.key}: a chip's description has no such field",
             place=entry.place,
-            remedy=f"the fields here are {', '.join(known)}",
+            remedy=f"the fields here are {', '.join(names)}",
         )

@@ -1,4 +1,4 @@
-"""The files that make an aos component of an installed package: in a checkout they stand at its top."""
+"""The files of the aos component that an installed package sets up; in a checkout they are at its top."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _README = "The OTA plugin's hook for `aos make`; the plugin itself is the instal
 
 
 def package_folder() -> Path:
-    """Where the Python package lies."""
+    """Return the folder of the Python package."""
     return Path(aos_ota_plugin.__file__).resolve().parent
 
 
 def component_files() -> Dict[str, bytes]:
-    """The component's files by name."""
+    """Return the component's files by name."""
     folder = package_folder() / "component"
     if not folder.is_dir():
         folder = package_folder().parent
@@ -26,7 +26,7 @@ def component_files() -> Dict[str, bytes]:
 
 
 def site_files() -> Dict[str, bytes]:
-    """The files of ``site_scons/``, by their paths below it."""
+    """Return the files of ``site_scons/``, by their paths below it."""
     folder = package_folder() / "site_scons"
     if not folder.is_dir():
         folder = package_folder().parent / "site_scons"

@@ -1,4 +1,8 @@
-"""Which conditions hold, by aos's own idea of true and false."""
+"""The evaluation of conditions, by aos's own rules for true and false.
+
+>>> holds(["WITH_OTA", "!DEBUG"], {"WITH_OTA": 1})
+True
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ _FALSE = frozenset(("n", "no", "f", "false", "0", "None"))
 
 
 def holds(conditions: Iterable[str], variables: Mapping[str, object]) -> bool:
-    """Tell whether every condition holds; ``!NAME`` holds for a name that is false or not set at all."""
+    """Return whether every condition holds; ``!NAME`` holds for a name that is false or not set."""
     for condition in conditions:
         if condition.startswith("!"):
             if str(variables.get(condition[1:])) not in _FALSE:
@@ -20,6 +24,9 @@ def holds(conditions: Iterable[str], variables: Mapping[str, object]) -> bool:
     return True
 
 
-def stays(conditions: Optional[Sequence[str]], variables: Mapping[str, object]) -> bool:
-    """Tell whether aos keeps a dependency in a component's own list; a condition without any name never holds there."""
+def keeps_dependency(conditions: Optional[Sequence[str]], variables: Mapping[str, object]) -> bool:
+    """Return whether aos keeps a dependency in a component's own list.
+
+    A condition without any name never holds there.
+    """
     return conditions is None or (bool(conditions) and holds(conditions, variables))

@@ -1,4 +1,4 @@
-"""The list ``depends`` of a package.yaml, as aos-tools reads it."""
+"""The list ``depends`` of a package.yaml, read as aos-tools reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CONDITION = re.compile(r"<(.+?)>")
 
 
 class Depend(NamedTuple):
-    """Another component that this one needs, with the names that must hold for it (all of them; ``!`` negates).
+    """A dependency on a component, and the names that all must hold for it (``!`` negates).
 
     ``conditions`` is None without a condition, and for one that aos cannot read (``optional`` tells the two apart).
     """
@@ -23,18 +23,21 @@ class Depend(NamedTuple):
     conditions: Optional[Tuple[str, ...]]
     place: Place
     text: Optional[str] = ""
-    """What stands behind the name; None for what is no text, which aos-tools fails on."""
+    """The text behind the name; None for a value that is no text, on which aos-tools fails."""
 
 
 def read_conditions(text: str) -> Optional[Tuple[str, ...]]:
-    """Return the names of a ``… ? <A, !B>`` condition; None when there is none, or none that aos can read."""
+    """Return the names of a ``… ? <A, !B>`` condition.
+
+    None when there is no condition, or one that aos cannot read.
+    """
     parts = text.split("?")
     match = _CONDITION.search(parts[1]) if len(parts) > 1 else None
     return tuple(name.strip() for name in match[1].split(",") if name.strip()) if match else None
 
 
 def condition_names(text: str) -> Tuple[str, ...]:
-    """Return every name between < and > in the text of a package.yaml, outside of its comments."""
+    """Return every name between < and > in the text of a package.yaml, outside of comments."""
     names: Dict[str, None] = {}
     for line in text.splitlines() if "<" in text else ():
         if "<" in line and not line.lstrip().startswith("#"):
@@ -45,9 +48,10 @@ def condition_names(text: str) -> Tuple[str, ...]:
 
 
 def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, ...]:
-    """Read a list of names or of one-entry mappings; of one mapping aos drops the values, of a text it takes letters.
+    """Read a list of names or of one-entry mappings.
 
-    Raises WorkspaceError for a value that aos-tools fails on.
+    Of a single mapping aos uses the names only, of a text its letters. Raises WorkspaceError for a value that aos-tools
+    fails on.
     """
     if entry is None or not entry.value:
         return ()
@@ -71,7 +75,10 @@ def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, .
 
 
 def refuse_unusable(depend: Depend) -> None:
-    """Raise WorkspaceError for a dependency whose version is no text: aos-tools ends with a traceback there."""
+    """Raise WorkspaceError for a dependency whose version is no text.
+
+    aos-tools ends with a traceback there.
+    """
     if depend.text is None:
         raise WorkspaceError(
             f"the version of {depend.name or 'this component'} is no text to YAML, and aos-tools fails on it",

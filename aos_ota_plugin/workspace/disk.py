@@ -1,4 +1,4 @@
-"""Reads the files of this room."""
+"""Reading of the files of this room."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ PACKAGE_FILE = "package.yaml"
 
 
 def read_text(path: Path) -> str:
-    """Return a UTF-8 file's text; raises WorkspaceError when it cannot be read."""
+    """Return a UTF-8 file's text. Raises WorkspaceError when it cannot be read."""
     try:
         data = read_bounded(path)
-    except OSError as trouble:
+    except OSError as error:
         raise WorkspaceError(
-            f"the file cannot be read: {trouble.strerror}",
+            f"the file cannot be read: {error.strerror}",
             place=Place(str(path)),
             remedy="check that it is a file and that you may open it",
         ) from None
     try:
         return data.decode("utf-8")
-    except UnicodeDecodeError as trouble:
+    except UnicodeDecodeError as error:
         raise WorkspaceError(
             "this file is not UTF-8 text",
-            place=Place(str(path), data.count(b"\n", 0, trouble.start) + 1),
+            place=Place(str(path), data.count(b"\n", 0, error.start) + 1),
             remedy="save it as UTF-8, as aos needs it",
         ) from None
 
 
 def load_package(folder: Path) -> Package:
-    """Read the component in a folder; errors as ``read_text`` and ``parse_package``."""
+    """Read the component in a folder; raises like ``read_text`` and ``parse_package``."""
     return parse_package(read_text(folder / PACKAGE_FILE), str(folder))
 
 
-def with_saved(
+def all_layers(
     folder: str, layers: Sequence[Sequence[RawSetting]], arguments: Sequence[RawSetting]
 ) -> List[Sequence[RawSetting]]:
-    """Return all layers of a solution's settings, lowest first: its ota.config, ``layers`` and the command line.
+    """Return a solution's settings, lowest layer first: ota.config, ``layers``, the command line.
 
     Raises:
         WorkspaceError, SettingsError, SecretError: as ``read_text`` and ``read_ota_config`` do.

@@ -1,4 +1,4 @@
-"""Finds the workspace, the solution and the components on disk, where aos-tools would."""
+"""The search for the workspace, the solution and the components on disk, as aos-tools does it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _TOPS = ("hardware", "kernel", "components", "examples", "test", "documentation"
 
 
 def find_root(start: str) -> str:
-    """Return the workspace around a folder: the nearest ``.aos``, else ``kernel/rhino/package.yaml``, marks it."""
+    """Return the workspace around a folder.
+
+    The nearest ``.aos`` marks it, else ``kernel/rhino/package.yaml``. Raises WorkspaceError when there is none.
+    """
     here = Path(start).resolve()
     for marks in ((".aos",), ("kernel", "rhino", PACKAGE_FILE)):
         for folder in (here, *here.parents):
@@ -28,12 +31,15 @@ def find_root(start: str) -> str:
 
 
 def find_solution(start: str) -> str:
-    """Return the folder of the solution here, or, in a workspace root, of the one its ``.config`` names."""
+    """Return the folder of the solution in `start`.
+
+    In a workspace's root it is the one that ``.config`` names. Raises WorkspaceError when there is none.
+    """
     here = Path(start).resolve()
     if (here / PACKAGE_FILE).is_file() and load_package(here).type == "solution":
         return str(here)
     root = Path(find_root(str(here)))
-    solution, _ = configured(str(root))
+    solution, _ = read_configuration(str(root))
     if here != root or not solution:
         raise WorkspaceError(
             "there is no solution in this folder",
@@ -52,7 +58,7 @@ def find_solution(start: str) -> str:
 
 
 def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
-    """Return the folder of the solution to build, and the board that scons has to be told, "" for its package.yaml's.
+    """Return the folder of the solution to build, and its board if it is not that of its package.yaml.
 
     `named` is ``SOLUTION@BOARD``, or "" for the solution in `start`, or the one that the workspace's ``.config`` names.
     Raises WorkspaceError.
@@ -63,7 +69,7 @@ def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
         folder = find_solution(start)
         root = find_root(folder)
         if os.path.realpath(start) == os.path.realpath(root):
-            board = board or configured(root)[1]
+            board = board or read_configuration(root)[1]
     package = load_package(Path(folder))
     if board in ("", package.board_name):
         return folder, ""
@@ -96,8 +102,8 @@ def _named_solution(start: str, named: str) -> Tuple[str, str]:
     return path, board
 
 
-def configured(root: str) -> Tuple[str, str]:
-    """Return the solution and board in a workspace's ``.config``; "" for what it does not say."""
+def read_configuration(root: str) -> Tuple[str, str]:
+    """Return the solution and board in a workspace's ``.config``; "" for one that it does not name."""
     path = Path(root, ".config")
     if not os.path.lexists(path):
         return "", ""
@@ -110,18 +116,18 @@ def configured(root: str) -> Tuple[str, str]:
 def find_components(root: str) -> Dict[str, str]:
     """Return the folders of all components by name (a component's folder has its name).
 
-    Below a folder with a package.yaml nothing more is looked for. Raises WorkspaceError for a name found twice.
+    Folders below one with a package.yaml are not searched. Raises WorkspaceError for a name that exists twice.
     """
-    found: Dict[str, str] = {}
+    folders: Dict[str, str] = {}
     for folder in _package_folders(Path(root)):
-        if folder.name in found:
+        if folder.name in folders:
             raise WorkspaceError(
                 f"the component {folder.name} is in this workspace twice",
                 place=Place(str(folder / PACKAGE_FILE)),
-                remedy=f"remove or rename one; the other is {found[folder.name]}",
+                remedy=f"remove or rename one; the other is {folders[folder.name]}",
             )
-        found[folder.name] = str(folder)
-    return found
+        folders[folder.name] = str(folder)
+    return folders
 
 
 def _package_folders(root: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""All partitions of a board's flash, out of its C partition table or its flasher's file list."""
+"""All partitions of a board's flash, from its C partition table or its flasher's file list."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _START = re.compile(_FIELD.format("partition_start_addr"))
 _LENGTH = re.compile(_FIELD.format("partition_length"))
 
 Row = Tuple[str, int, int, Place]
-"""Name, first address and length in bytes, and where that stands."""
+"""Name, first address and length in bytes, and their place in the file."""
 
 
 def read_layout(text: str, file: str) -> List[Row]:
-    """Return the partitions of a ``partition_conf*.c`` or of a ``*dld_cfg*.yaml``, told apart by the file's name.
+    """Return the partitions of a ``partition_conf*.c`` or of a ``*dld_cfg*.yaml``.
 
-    Entries whose address or length is no plain number are left out. Raises WorkspaceError when none is left.
+    The file's name decides which it is. Entries whose address or length is no plain number are left out. Raises
+    WorkspaceError when none is left.
     """
     rows = _flash_list(text, file) if file.lower().endswith((".yaml", ".yml")) else _table(text, file)
     if not rows:
@@ -36,11 +37,11 @@ def _table(text: str, file: str) -> List[Row]:
     code = _COMMENT.sub(_blank, text)
     rows: List[Row] = []
     for entry in _ENTRY.finditer(code):
-        found = _START.search(entry[2]), _LENGTH.search(entry[2])
-        if found[0] and found[1]:
-            start_text = found[0][1].strip().rstrip("uUlL")
+        start_match, length_match = _START.search(entry[2]), _LENGTH.search(entry[2])
+        if start_match and length_match:
+            start_text = start_match[1].strip().rstrip("uUlL")
             start = 0 if start_text in ("0", "0x0", "0x00000000") else _size(start_text)
-            length = _size(found[1][1].strip().rstrip("uUlL"))
+            length = _size(length_match[1].strip().rstrip("uUlL"))
             if start is not None and length:
                 line = code.count("\n", 0, entry.start()) + 1
                 rows.append((entry[1], start, length, Place(file, line)))

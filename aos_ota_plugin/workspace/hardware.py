@@ -1,4 +1,4 @@
-"""The section ``hw_info`` (also ``board``, ``chip``, ``solution``) of components, and how aos-tools adds them up."""
+"""The section ``hw_info`` (also ``board``, ``chip``, ``solution``), merged as aos-tools merges it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FIELDS = (
 _PATHS = ("ld_script", "uspace_app_ld_script", "flash_program", "debug_server")
 _SPELT = ("cpu_id", "cpu_name", "arch_name", "vendor_name", "chip_name", "board_name")  # aos puts them in capitals
 _ARCHITECTURES = ("CSKY", "ARM", "RISCV", "XTENSA", "MIPS")
-# Of two architectures aos-tools knows these CPUs; for another it ends, with status 0.
+# aos-tools has a list of CPUs for two architectures; for a CPU that is not in it it ends, with status 0.
 _CPUS = {
     "RISCV": (
         "rv32emc",
@@ -50,7 +50,10 @@ _CPUS = {
 
 
 class Hardware(NamedTuple):
-    """The last section with content: aos lets it replace the earlier ones whole; "" for what it leaves open."""
+    """A component's hardware section; "" for a field that is not set.
+
+    Of several sections aos uses only the last one with content.
+    """
 
     board_name: str = ""
     chip_name: str = ""
@@ -66,7 +69,7 @@ class Hardware(NamedTuple):
 
 
 def read_hardware(yaml_text: YamlText, top: Mapping[str, Entry]) -> Hardware:
-    """Read a component's hardware section; raises WorkspaceError for one that aos-tools fails on."""
+    """Read a component's hardware section. Raises WorkspaceError for one that aos-tools fails on."""
     sections = [entry for key, entry in top.items() if key in SECTIONS and entry.value]
     for section in sections:
         if not isinstance(section.value, dict):
@@ -122,10 +125,10 @@ def _refuse_other_path(item: Entry) -> None:
         )
 
 
-def add_up(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
-    """Return the fields in effect of a chip, its board and the solution (in this order), "" left out.
+def merge_hardware(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
+    """Return the fields in effect of chip, board and solution (in this order), without empty ones.
 
-    Raises WorkspaceError, with the solution's ``file`` for its place, for what aos-tools ends with.
+    Raises WorkspaceError, with the solution's ``file`` as its place, where aos-tools would end.
     """
     merged: Dict[str, object] = {}
     cpus: Mapping[str, Mapping[str, object]] = {}
@@ -158,12 +161,12 @@ def add_up(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
 
 
 def variables_from(fields: Mapping[str, str]) -> Dict[str, object]:
-    """Return what aos sets from the fields in effect, as conditions test it; the text of paths is left out."""
+    """Return the variables that aos sets from the fields in effect, for conditions; without paths."""
     cpu, arch = fields["cpu_name"], fields.get("arch_name", "")
-    named: List[Optional[str]] = [cpu, arch if arch.upper() not in ("", "CSKY") else "CSKY"]
-    named += [fields.get(name) for name in ("vendor_name", "chip_name", "board_name")]
+    values: List[Optional[str]] = [cpu, arch if arch.upper() not in ("", "CSKY") else "CSKY"]
+    values += [fields.get(name) for name in ("vendor_name", "chip_name", "board_name")]
     variables: Dict[str, object] = {"compiler": "gcc", "cpu_num": "a number"}
-    for name, text in zip(("CPU", "ARCH", "VENDOR", "CHIP", "BOARD"), named):
+    for name, text in zip(("CPU", "ARCH", "VENDOR", "CHIP", "BOARD"), values):
         if text:
             variables.update({name: text.upper() if name != "ARCH" else text, name.lower(): text.lower()})
     if fields.get("cpu_id"):

@@ -1,6 +1,6 @@
-"""The settings of a build out of the components in use: for `aos make`, `config`, `doctor` and `sbom` alike.
+"""The settings of a build from its components, for `aos make`, `config`, `doctor` and `sbom` alike.
 
-Pure. The build gives the components as aos-tools has them, the commands as ``solution`` reads them.
+No I/O. The build passes the components as aos-tools has them, the commands as ``solution`` reads them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Member(NamedTuple):
     in_use: bool
     setting_names: Collection[str]  # of its def_config
     condition_names: Collection[str]
-    package: Optional[Package]  # None where nothing in its package.yaml could be for us
+    package: Optional[Package]  # None where its package.yaml has nothing for us
 
 
 class Notice(NamedTuple):
-    """Something odd that counts all the same: where it stands, and what it is."""
+    """A warning about something in a file that does not stop the build, with its place."""
 
     place: Place
     text: str
@@ -39,8 +39,11 @@ class Notice(NamedTuple):
         return f"{self.place}: {self.text}"
 
 
-class Reading(NamedTuple):
-    """What the components set: ``def_config`` in layers, lowest first, the names that are others', and notices."""
+class ComponentSettings(NamedTuple):
+    """The settings of the components.
+
+    ``layers`` are their ``def_config``, lowest first; ``foreign`` the names that are not ours; ``notices`` warnings.
+    """
 
     layers: Tuple[Layer, ...]
     foreign: FrozenSet[str]
@@ -49,12 +52,14 @@ class Reading(NamedTuple):
 
 def read_members(
     members: Sequence[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str]
-) -> Reading:
-    """Return what the components in use set; ``members`` are in aos's order, ``symbols`` the names of our settings.
+) -> ComponentSettings:
+    """Return the settings of the components in use.
+
+    ``members`` are in aos's order, ``symbols`` the names of our settings.
 
     Raises:
-        SecretError: a secret stands in a component in use.
-        SettingsError: a setting of ours stands there twice, so that YAML would drop one.
+        SecretError: a secret is in a component in use.
+        SettingsError: a setting of ours is there twice, so that YAML would drop one.
         WorkspaceError: aos-tools fails on a name in def_config.
     """
     packages = [member.package for member in members if member.in_use and member.package is not None]
@@ -63,11 +68,13 @@ def read_members(
         _refuse_unusable(package)
         _refuse_dropped(package, symbols)
     notices = [_notice(package) for package in packages if package.repeats]
-    return Reading(merge_layers(packages), _foreign(members, solution_name, arguments, symbols), tuple(notices))
+    return ComponentSettings(
+        merge_layers(packages), _foreign(members, solution_name, arguments, symbols), tuple(notices)
+    )
 
 
 def member_of(package: Package, in_use: bool) -> Member:
-    """Return a component that was read whole as a member."""
+    """Return a member for a component that was read whole."""
     return Member(
         package.name, package.type, in_use, [raw.name for raw in package.def_config], package.condition_names, package
     )
@@ -88,10 +95,10 @@ def _refuse_unusable(package: Package) -> None:
 
 
 def _refuse_dropped(package: Package, symbols: Collection[str]) -> None:
-    """Raise SettingsError where YAML drops a setting of ours, or what was meant to be one."""
-    to_us = package.type in ("solution", "board", "chip")
+    """Raise SettingsError where YAML drops a setting of ours, or a misspelt one."""
+    may_set_ours = package.type in ("solution", "board", "chip")
     for raw, key, again in package.dropped:
-        slip = to_us and raw.name.upper().startswith("OTA_") and nearest(raw.name, symbols, _ALIKE)
+        slip = may_set_ours and raw.name.upper().startswith("OTA_") and nearest(raw.name, symbols, _ALIKE)
         if raw.name in symbols or slip:
             line = raw.origin.place.line if raw.origin.place else 0
             what = (
@@ -120,7 +127,7 @@ def _notice(package: Package) -> Notice:
 def _foreign(
     members: Iterable[Member], solution_name: str, arguments: Sequence[RawSetting], symbols: Collection[str]
 ) -> FrozenSet[str]:
-    """Return the names that are someone else's: other components' settings, conditions, the solution's own."""
+    """Return the names that are not ours: other components' settings, conditions, the solution's own."""
     names: Set[str] = set()
     own = f"{solution_name.upper()}_"
     written: List[str] = [raw.name for raw in arguments]
@@ -129,13 +136,13 @@ def _foreign(
         if member.type == "solution":
             written += member.setting_names
         elif member.type != "board":
-            # A chip sets ours, too, for its boards: what is nearly one of them is a slip.
+            # A chip sets ours, too, for its boards: a name close to one of ours is a misspelling.
             names.update(
                 name
                 for name in map(str, member.setting_names)
                 if member.type != "chip" or not nearest(name, symbols, _ALIKE)
             )
     if own != "OTA_":
-        # In a solution called ota_app, OTA_APP_VERSON is a slip of ours rather than a macro of its own.
+        # In a solution called ota_app, OTA_APP_VERSON is a misspelt setting rather than a macro of its own.
         names.update(name for name in map(str, written) if name.startswith(own) and not nearest(name, symbols, _ALIKE))
     return frozenset(names)

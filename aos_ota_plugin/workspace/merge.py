@@ -1,8 +1,8 @@
-"""Which components a solution uses, in which order, and how their ``def_config`` sections add up.
+"""The components that a solution uses, their order, and how their ``def_config`` sections merge.
 
-All of it pure: components come from a function that returns one by name. The rules are aos-tools' own, read in its
-sources and compared with it: dependencies depth first, the solution after them; what hangs on a condition goes behind
-the solution, one by one, each judged with the settings of those before it; settings merge by type, not by order.
+No I/O: components come from a function that returns one by name. The rules are those of aos-tools, read in its
+sources and compared with it: dependencies depth first, the solution after them; those with conditions follow the
+solution, one by one, each judged with the settings of those before it; settings merge by type, not by order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, 
 
 from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.settings.raw import RawSetting
-from aos_ota_plugin.workspace.conditions import holds, stays
+from aos_ota_plugin.workspace.conditions import holds, keeps_dependency
 from aos_ota_plugin.workspace.depends import Depend, refuse_unusable
 from aos_ota_plugin.workspace.packages import Package
 
@@ -31,21 +31,21 @@ MERGE_ORDER: Tuple[Tuple[str, ...], ...] = (
     ("board",),
     ("solution",),
 )
-"""The types of component in the order in which aos-tools takes their def_config; of the others it takes none."""
+"""The types of component in the order in which aos-tools merges their def_config; it ignores other types."""
 
 
 @dataclass(frozen=True)
 class Closure:
-    """Everything a solution may use: its components depth first, itself behind them, and what was not there."""
+    """All components that a solution may use: depth first, the solution last, and those that are missing."""
 
     packages: Tuple[Package, ...]
     missing: Tuple[Depend, ...]
     excluded: Tuple[str, ...]
     circular: bool
-    """Whether something depends on the solution."""
+    """Whether a component depends on the solution."""
 
 
-def close(solution: Package, board_name: str, lookup: Lookup) -> Closure:
+def find_closure(solution: Package, board_name: str, lookup: Lookup) -> Closure:
     """Follow every dependency of a solution, conditional ones too, but none to a board other than its own.
 
     Raises WorkspaceError for a dependency that aos-tools fails on.
@@ -56,27 +56,27 @@ def close(solution: Package, board_name: str, lookup: Lookup) -> Closure:
         if (package := lookup(depend.name)) is not None and package.type == "board"
     ]
     excluded = tuple(name for name in boards if name != board_name)
-    found: Dict[int, Package] = {}
+    packages: Dict[int, Package] = {}
     missing: Dict[str, Depend] = {}
     waiting: List[Depend] = list(reversed(solution.depends))
     while waiting:
         depend = waiting.pop()
         refuse_unusable(depend)
         package = lookup(depend.name) if depend.name not in excluded else None
-        if depend.name in excluded or (package is not None and id(package) in found):
+        if depend.name in excluded or (package is not None and id(package) in packages):
             continue
         if package is None:
             missing.setdefault(depend.name, depend)
         else:
-            found[id(package)] = package
+            packages[id(package)] = package
             waiting.extend(reversed(package.depends))
-    circular = id(solution) in found
-    found.setdefault(id(solution), solution)
-    return Closure(tuple(found.values()), tuple(missing.values()), excluded, circular)
+    circular = id(solution) in packages
+    packages.setdefault(id(solution), solution)
+    return Closure(tuple(packages.values()), tuple(missing.values()), excluded, circular)
 
 
 class Graph:
-    """Who depends on whom, and on which conditions."""
+    """The dependencies between components, with their conditions."""
 
     def __init__(self, closure: Closure, solution: Package, board_name: str) -> None:
         excluded = set(closure.excluded)
@@ -85,16 +85,16 @@ class Graph:
             for package in closure.packages
         }
         self.certain = self._walk({solution.name, board_name}, lambda depend: not depend.optional)
-        # What only an unreadable condition leads to has no condition in aos's book, and is always in.
+        # A component that only an unreadable condition leads to counts as unconditional for aos, and is always in.
         self.possible = self._walk(self.certain, lambda depend: not depend.optional or depend.conditions is not None)
         self.possible -= self.certain
 
     def conditional(self, name: str) -> bool:
-        """Tell whether a component is in only while conditions hold."""
+        """Return whether a component is in only while conditions hold."""
         return name in self.possible
 
     def reached(self, variables: Mapping[str, object]) -> Set[str]:
-        """Return the components that conditions lead to, the unconditional ones among them."""
+        """Return the components that hold by their conditions, and the unconditional ones."""
         return self._walk(
             self.certain,
             lambda depend: (
@@ -103,66 +103,66 @@ class Graph:
         )
 
     def _walk(self, start: Iterable[str], follow: Callable[[Depend], bool]) -> Set[str]:
-        seen = set(start)
-        waiting = list(seen)
+        visited = set(start)
+        waiting = list(visited)
         while waiting:
             for depend in self.edges.get(waiting.pop(), ()):
-                if depend.name not in seen and follow(depend):
-                    seen.add(depend.name)
+                if depend.name not in visited and follow(depend):
+                    visited.add(depend.name)
                     waiting.append(depend.name)
-        return seen
+        return visited
 
 
 @dataclass(frozen=True)
-class Use:
-    """The components of a build in aos's order, the settings conditions see in the end, and dependencies by name."""
+class Selection:
+    """The components of a build in aos's order, with the final variables and the dependencies in effect."""
 
     packages: Tuple[Package, ...]
     variables: Mapping[str, object]
     depends: Mapping[str, Tuple[str, ...]]
-    """Those whose condition holds."""
+    """By component: the names whose condition holds."""
 
 
-def in_use(
+def select_components(
     closure: Closure,
     graph: Graph,
-    steady: Sequence[Package],
+    unconditional: Sequence[Package],
     base: Mapping[str, object],
     command_line: Sequence[RawSetting],
-) -> Use:
-    """Return what a build uses: ``steady``, which hangs on no condition, then what does and whose condition holds.
+) -> Selection:
+    """Return the components of a build: ``unconditional`` ones, then those whose condition holds.
 
-    ``base`` is what the hardware sets, the command line's digits are numbers already.
+    ``base`` are the hardware's variables; on the ``command_line`` digits are numbers already.
     """
-    used = list(steady)
+    used = list(unconditional)
     remaining: Dict[str, List[Depend]] = {}
     variables: Dict[str, object] = {}
 
-    def judge() -> None:
+    def evaluate() -> None:
         variables.update(variables_of(used, command_line))
         variables.update(base)
         for package in used:
             depends = remaining.get(package.name, list(package.depends))
-            remaining[package.name] = [one for one in depends if stays(one.conditions, variables)]
+            remaining[package.name] = [depend for depend in depends if keeps_dependency(depend.conditions, variables)]
 
-    judge()
+    evaluate()
     for package in closure.packages:
         twice = any(package.name == other.name for other in used)
         if graph.conditional(package.name) and not twice and package.name in graph.reached(variables):
             used.append(package)
-            judge()
+            evaluate()
     names = {name: tuple(depend.name for depend in depends) for name, depends in remaining.items()}
-    return Use(tuple(used), variables, names)
+    return Selection(tuple(used), variables, names)
 
 
 def merge_layers(packages: Sequence[Package]) -> Tuple[Layer, ...]:
-    """Return the ``def_config`` of components as layers, lowest first; components without one have none."""
+    """Return the ``def_config`` of components as layers, lowest first, without empty ones."""
     ordered = [package for types in MERGE_ORDER for package in packages if package.type in types]
     return tuple(package.def_config for package in ordered if package.def_config)
 
 
 def variables_of(packages: Sequence[Package], command_line: Sequence[RawSetting]) -> Dict[str, object]:
-    """Return the merged settings that conditions are judged by, versions of components among them, as aos adds them."""
+    """Return the variables for conditions: the merged settings and the components' versions, as in aos."""
     variables: Dict[str, object] = {}
     for types in MERGE_ORDER:
         for package in packages:
@@ -182,10 +182,10 @@ def _with_version(package: Package) -> Dict[str, object]:
 
 
 def refuse_missing(closure: Closure, solution: Package) -> None:
-    """Raise WorkspaceError for a missing component that aos-tools ends for; it builds without the others.
+    """Raise WorkspaceError for a missing component without which aos-tools ends; it ignores others.
 
-    aos-tools has its own idea of a condition here: it looks for each name in every component, the solution not among
-    them unless something depends on it, and only the last name counts.
+    aos-tools evaluates conditions differently here: it looks for each name in every component, the solution only if a
+    component depends on it, and only the last name counts.
     """
     settings = [_with_version(package) for package in closure.packages if package is not solution or closure.circular]
     for depend in closure.missing:

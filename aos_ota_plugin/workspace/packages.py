@@ -1,4 +1,4 @@
-"""One component as its ``package.yaml`` describes it."""
+"""A component as its ``package.yaml`` describes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DEFINE = re.compile(r"-D\s*([A-Za-z_]\w*)(?:=(\S*))?")
 
 
 class Repeat(NamedTuple):
-    """A key that stands in one mapping again; lines count from 1."""
+    """A key that is in one mapping again; lines count from 1."""
 
     key: str
     first_line: int
@@ -45,7 +45,7 @@ class Repeat(NamedTuple):
 
 
 class Package(NamedTuple):
-    """A component: what it is, what it needs and what it defines. ``path`` is its folder."""
+    """A component: its identity, dependencies and definitions. ``path`` is its folder."""
 
     name: str
     version: str
@@ -58,32 +58,32 @@ class Package(NamedTuple):
     postimage_script: str
     condition_names: Tuple[str, ...]  # every name between < and > anywhere in the file
     license: str = ""
-    macros: Tuple[RawSetting, ...] = ()  # its `-D`: of build_config's define and flags
+    macros: Tuple[RawSetting, ...] = ()  # its `-D` macros: from build_config's define and flags
     repeats: Tuple[Repeat, ...] = ()
-    dropped: Tuple[Dropped, ...] = ()  # what YAML drops of def_config, because it stands again
+    dropped: Tuple[Dropped, ...] = ()  # entries of def_config that YAML drops, because their key comes again
     unusable: Optional[Place] = None  # a name in def_config that is no text
 
     @property
     def file(self) -> str:
-        """The package.yaml itself."""
+        """Return the path of the package.yaml."""
         return os.path.join(self.path, "package.yaml")
 
     @property
     def board_name(self) -> str:
-        """The board a solution is for, or a board's own name for itself."""
+        """Return the board that a solution is for, or a board's own name."""
         return self.hardware.board_name
 
     @property
     def chip_name(self) -> str:
-        """The chip a board has."""
+        """Return the chip that a board has."""
         return self.hardware.chip_name
 
 
 def parse_package(text: str, path: str) -> Package:
     """Parse the package.yaml of the component in folder ``path`` as aos-tools reads it.
 
-    Raises WorkspaceError for what aos-tools ends with, too. Secrets and repeated keys are not judged here: they
-    only matter in a component that is built.
+    Raises WorkspaceError also where aos-tools would end. Secrets and repeated keys are not refused here: they only
+    matter in a component that is built.
     """
     file = os.path.join(path, "package.yaml")
     yaml_text = parse_foreign_yaml(text, file)
@@ -140,7 +140,7 @@ def _type(top: Mapping[str, Entry], file: str) -> str:
 
 
 def _refuse_missing(top: Mapping[str, Entry], kind: str, file: str) -> None:
-    """Raise WorkspaceError for a field without which aos-tools ends."""
+    """Raise WorkspaceError for a missing field without which aos-tools ends."""
     entry = top.get("description")
     if not (entry and entry.value and isinstance(entry.value, str)):
         raise WorkspaceError(
@@ -182,22 +182,22 @@ def _source_files(entry: object) -> Tuple[str, ...]:
 
 
 def _repeats(yaml_text: YamlText) -> List[Repeat]:
-    """Return the repeated keys once each, with the first of their places and the last."""
-    found: Dict[Tuple[int, str], Repeat] = {}
+    """Return each repeated key once, with the first of its places and the last."""
+    repeats: Dict[Tuple[int, str], Repeat] = {}
     for repeated in yaml_text.survey.repeated:
         key = str(repeated.key.value)
         name = (id(repeated.mapping), key)
-        first = found[name].first_line if name in found else repeated.before.start_mark.line + 1
-        found[name] = Repeat(key, first, yaml_text.place(repeated.key))
-    return list(found.values())
+        first = repeats[name].first_line if name in repeats else repeated.before.start_mark.line + 1
+        repeats[name] = Repeat(key, first, yaml_text.place(repeated.key))
+    return list(repeats.values())
 
 
 def _macros(yaml_text: YamlText, top: Mapping[str, Entry]) -> List[RawSetting]:
     """Return the component's ``-D`` macros, which are on every compile line of it."""
-    found: List[RawSetting] = []
+    macros: List[RawSetting] = []
 
     def add(name: str, text: str, place: Place) -> None:
-        found.append(RawSetting(name, text, text, Origin(PACKAGE_YAML, place)))
+        macros.append(RawSetting(name, text, text, Origin(PACKAGE_YAML, place)))
 
     sections = [entry for entry in (top.get("define"),) if entry]
     for entry in _inside(yaml_text, top.get("build_config")):
@@ -214,4 +214,4 @@ def _macros(yaml_text: YamlText, top: Mapping[str, Entry]) -> List[RawSetting]:
                 add(name.split("?")[0], value or "-", place)
         for entry in _inside(yaml_text, section):
             add(entry.key, entry.text, entry.place)
-    return found
+    return macros

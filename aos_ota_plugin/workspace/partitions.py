@@ -1,9 +1,12 @@
-"""How large the partition is that an OTA image is downloaded into.
+"""The size of the partition that an OTA image is downloaded into.
 
-Two of the vendor's files know: the board's partition table (C), with which the device itself compares a
+Two of the vendor's files have it: the board's partition table (C), with which the device itself compares a
 download, and the flasher's file list (YAML). Where the flasher maps the second boot stage and the system as one
-window (``REMAP_SWITCH``), the list's SIZE is that window's, larger than the partition by the boot stage: the
-table, where there is one, is the better witness.
+window (``REMAP_SWITCH``), the list's SIZE is that window's, larger than the partition by the boot stage: so the
+table, where there is one, is preferred.
+
+>>> partition_table_size("[HAL_PARTITION_OTA_TEMP] = { .partition_length = 0x578000 }", "partition_conf.c").size
+5734400
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ _LENGTH = re.compile(r"\.\s*partition_length\s*=\s*([^,}]*)")
 
 
 class PartitionSize(NamedTuple):
-    """Bytes, and where they stand; ``exact`` is False when they may be a little too many (see above)."""
+    """A size in bytes, and its place in the file.
+
+    ``exact`` is False when the size may be a little too large (see above).
+    """
 
     size: int
     place: Place
@@ -35,15 +41,15 @@ class PartitionSize(NamedTuple):
 
 
 def ota_partition_size(flash_list_yaml_text: str, file: str) -> int:
-    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, in bytes; errors as ``flash_list_size``."""
+    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list in bytes; see ``flash_list_size``."""
     return flash_list_size(flash_list_yaml_text, file).size
 
 
 def flash_list_size(text: str, file: str) -> PartitionSize:
-    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, however deep its entry stands.
+    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, however deep its entry is.
 
-    An entry is a mapping with the file's name for a value, or under the file's name for a key. Raises
-    WorkspaceError when there is none, its SIZE is no size, or a key stands twice in it: the image's proof rests on it.
+    An entry is a mapping with the file's name as a value, or under the file's name as its key. Raises WorkspaceError
+    when there is none, its SIZE is no size, or a key is in it twice: the image's proof relies on it.
     """
     yaml_text = parse_foreign_yaml(text, file)
     for fields, place in _entries(yaml_text):
@@ -65,9 +71,9 @@ def flash_list_size(text: str, file: str) -> PartitionSize:
 
 
 def partition_table_size(text: str, file: str) -> Optional[PartitionSize]:
-    """Return the length of the OTA partition in a board's C partition table; None when it cannot be read there.
+    """Return the length of the OTA partition in a board's C partition table; None when it has none.
 
-    Read are entries of the form ``[HAL_PARTITION_OTA_TEMP] = { … .partition_length = NUMBER … }``.
+    Entries of the form ``[HAL_PARTITION_OTA_TEMP] = { … .partition_length = NUMBER … }`` are read.
     """
     code = _COMMENT.sub(_blank, text)
     for entry in _ENTRY.finditer(code):
@@ -81,24 +87,24 @@ def partition_table_size(text: str, file: str) -> Optional[PartitionSize]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Replace a comment or string by spaces, so that every place stays where it was."""
+    """Return a comment or string as spaces, so that all places stay the same."""
     return re.sub(r"[^\n]", " ", match[0])
 
 
 def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
-    """Yield the mappings that are about the payload, as fields by upper-case key."""
+    """Yield the mappings about the payload, as fields by upper-case key, with their places."""
     from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     waiting: List[Tuple[Any, bool]] = [(yaml_text.root, False)]
-    seen = {id(repeated.lost) for repeated in yaml_text.survey.repeated}
+    visited = {id(repeated.lost) for repeated in yaml_text.survey.repeated}
     doubled = {id(repeated.mapping): repeated for repeated in yaml_text.survey.repeated}
     while waiting:
-        node, named = waiting.pop(0)
-        if id(node) in seen:
+        node, of_payload = waiting.pop(0)
+        if id(node) in visited:
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         if isinstance(node, SequenceNode):
-            waiting.extend((child, named) for child in node.value)
+            waiting.extend((child, of_payload) for child in node.value)
         if not isinstance(node, MappingNode):
             continue
         fields = {}
@@ -106,7 +112,7 @@ def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
             if isinstance(key, ScalarNode) and isinstance(value, ScalarNode):
                 fields[key.value.upper()] = (value.value, yaml_text.place(value))
             waiting.append((value, isinstance(key, ScalarNode) and _is_payload(key.value)))
-        if named or any(_is_payload(value) for value, _ in fields.values()):
+        if of_payload or any(_is_payload(value) for value, _ in fields.values()):
             if id(node) in doubled:
                 repeated = doubled[id(node)]
                 raise WorkspaceError(
@@ -127,7 +133,7 @@ def _is_on(text: str) -> bool:
 
 
 def _size(text: str) -> Optional[int]:
-    """Return a positive number of bytes written in C's or YAML's way, None for anything else."""
+    """Return a positive number of bytes in C's or YAML's notation, None for anything else."""
     text = text.strip().replace("_", "")
     if not _NUMBER.fullmatch(text) or len(text) > 20:
         return None
@@ -138,12 +144,12 @@ def _size(text: str) -> Optional[int]:
 def find_flash_list(chip_dir: str) -> Optional[str]:
     """Return the flasher's file list below a chip's folder, None when there is none."""
     gui = Path(chip_dir, "release", "write_flash_gui")
-    found = sorted(gui.glob("*dld_cfg*.yaml")) or sorted(gui.glob("dld_cfg/*dld_cfg*.yaml"))
-    return str(found[0]) if found else None
+    lists = sorted(gui.glob("*dld_cfg*.yaml")) or sorted(gui.glob("dld_cfg/*dld_cfg*.yaml"))
+    return str(lists[0]) if lists else None
 
 
 def partition_files(board_dir: Optional[str], chip_dir: Optional[str]) -> List[str]:
-    """Return the files that `find_partition_size` may read: the board's tables, then the flasher's list."""
+    """Return the files that `find_partition_size` may read: the board's tables, the flasher's list."""
     tables = sorted(Path(board_dir, "config").glob("partition_conf*.c")) if board_dir else []
     flash_list = find_flash_list(chip_dir) if chip_dir else None
     return [*map(str, tables), *([flash_list] if flash_list else [])]
@@ -152,18 +158,18 @@ def partition_files(board_dir: Optional[str], chip_dir: Optional[str]) -> List[s
 def _read_table(file: str) -> bytes:
     try:
         return read_bounded(file, SOURCE_MAX)
-    except OSError as trouble:
+    except OSError as error:
         raise WorkspaceError(
-            f"the partition table cannot be read: {trouble.strerror}",
+            f"the partition table cannot be read: {error.strerror}",
             place=Place(file),
             remedy="check that it is a file and that you may open it, or set OTA_PARTITION_SIZE",
         ) from None
 
 
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
-    """Return the OTA partition's size: from the board's partition table, else from the flasher's file list.
+    """Return the OTA partition's size: from the board's partition table, else from the flasher's list.
 
-    None when neither file is there; errors as ``flash_list_size``.
+    None when neither file exists; raises like ``flash_list_size``.
     """
     for file in partition_files(board_dir, chip_dir):
         if not file.endswith(".c"):

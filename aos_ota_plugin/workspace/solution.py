@@ -1,4 +1,4 @@
-"""A solution with everything it uses, as ``aos make`` in its folder would see it."""
+"""A solution with all components that it uses, as ``aos make`` in its folder reads them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.depends import Depend
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
 from aos_ota_plugin.workspace.find import find_components, find_root
-from aos_ota_plugin.workspace.hardware import add_up, variables_from
+from aos_ota_plugin.workspace.hardware import merge_hardware, variables_from
 from aos_ota_plugin.workspace.layers import Member, Notice, member_of, read_members
-from aos_ota_plugin.workspace.merge import Closure, Graph, Layer, Use, close, in_use, refuse_missing
+from aos_ota_plugin.workspace.merge import (
+    Closure,
+    Graph,
+    Layer,
+    Selection,
+    find_closure,
+    refuse_missing,
+    select_components,
+)
 from aos_ota_plugin.workspace.packages import Package
 
 
 @dataclass(frozen=True)
 class SolutionView:
-    """A solution with all it uses, as a build of it would see them."""
+    """A solution with all components that it uses, as a build reads them."""
 
     root: str
     solution: Package
@@ -30,59 +38,64 @@ class SolutionView:
     chip: Optional[Package]
     hardware: Mapping[str, str]  # the fields of hw_info in effect
     components: Tuple[Package, ...]  # in aos's order
-    depends: Mapping[str, Tuple[str, ...]]  # of each component, those whose condition holds
+    depends: Mapping[str, Tuple[str, ...]]  # of each component: the names whose condition holds
     layers: Tuple[Layer, ...]  # def_config, lowest first; the command line is not among them
-    known_foreign: FrozenSet[str]
-    missing: Tuple[str, ...]  # components that others depend on and that are not there; aos builds without them
+    foreign_names: FrozenSet[str]
+    missing: Tuple[str, ...]  # components that others depend on; aos builds without them
     notices: Tuple[Notice, ...]
 
 
 def load_solution(
     solution_dir: str, board: Optional[str] = None, command_line: Iterable[Tuple[str, str]] = ()
 ) -> SolutionView:
-    """Read a solution and everything it uses, as ``aos make`` in its folder would.
+    """Read a solution and all components that it uses, as ``aos make`` in its folder does.
 
-    ``board`` is another one than the solution's, as for `aos make -b`; ``command_line`` are the `NAME=value`
-    arguments, which turn conditions too.
-    Raises WorkspaceError for what is missing or malformed; SecretError for a secret, and SettingsError for a setting
-    of ours that stands twice, in what is built.
+    ``board`` replaces the solution's own, as in `aos make -b`; ``command_line`` are the `NAME=value` arguments, which
+    conditions use, too.
+
+    Raises:
+        WorkspaceError: a part is missing or malformed.
+        SecretError: a secret is in a component in use.
+        SettingsError: a setting of ours is there twice.
     """
     folder = Path(solution_dir).resolve()
     root = find_root(str(folder))
     lookup, solution = _solution(folder, root, board or "")
     board_name = solution.board_name
     if board_name:
-        _refuse_strange_board(lookup, solution, board_name)
-    closure = close(solution, board_name, lookup)
+        _refuse_unknown_board(lookup, solution, board_name)
+    closure = find_closure(solution, board_name, lookup)
     refuse_missing(closure, solution)
     graph = Graph(closure, solution, board_name)
-    steady = {package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)}
-    board_package = _board(steady, solution)
-    chip = _chip(steady, solution, board_package)
+    unconditional = {
+        package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)
+    }
+    board_package = _board(unconditional, solution)
+    chip = _chip(unconditional, solution, board_package)
     always = [
         package
         for package in closure.packages
-        if steady.get(package.name) is package
+        if unconditional.get(package.name) is package
         and (package.type not in ("board", "chip") or package is board_package or package is chip)
     ]
     owners = [package.hardware for package in (chip, board_package, solution) if package is not None]
-    hardware = add_up(owners, solution.file)
+    hardware = merge_hardware(owners, solution.file)
     arguments = read_command_line(command_line)
-    use = in_use(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
-    members = _members(closure, graph, use)
-    reading = read_members(members, solution.name, arguments, load_schema().symbols)
+    selection = select_components(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
+    members = _members(closure, graph, selection)
+    settings = read_members(members, solution.name, arguments, load_schema().symbols)
     return SolutionView(
         root=root,
         solution=solution,
         board=board_package,
         chip=chip,
         hardware=hardware,
-        components=use.packages,
-        depends=use.depends,
-        layers=reading.layers,
-        known_foreign=reading.foreign,
+        components=selection.packages,
+        depends=selection.depends,
+        layers=settings.layers,
+        foreign_names=settings.foreign,
         missing=tuple(depend.name for depend in closure.missing),
-        notices=reading.notices,
+        notices=settings.notices,
     )
 
 
@@ -100,7 +113,7 @@ class _Lookup:
 
 
 def _solution(folder: Path, root: str, board: str) -> Tuple[_Lookup, Package]:
-    """Return all components of the workspace, and the one in a folder, which must be a solution, for a board."""
+    """Return all components of the workspace, and the solution in `folder`, for `board`."""
     paths = find_components(root)
     other = paths.setdefault(folder.name, str(folder))
     if Path(other).resolve() != folder:
@@ -122,7 +135,7 @@ def _solution(folder: Path, root: str, board: str) -> Tuple[_Lookup, Package]:
 
 
 def _for_board(solution: Package, board: str) -> Package:
-    """Return a solution as `aos make -b` would write it for another board, whose dependency comes last then."""
+    """Return a solution as `aos make -b` writes it for another board, whose dependency comes last."""
     if not board:
         return solution
     depends = [depend for depend in solution.depends if depend.name != solution.board_name]
@@ -131,7 +144,7 @@ def _for_board(solution: Package, board: str) -> Package:
     return solution._replace(depends=tuple(depends), hardware=hardware)
 
 
-def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -> None:
+def _refuse_unknown_board(lookup: _Lookup, solution: Package, board_name: str) -> None:
     package = lookup(board_name)
     if package is not None and package.type == "board":
         return
@@ -143,11 +156,11 @@ def _refuse_strange_board(lookup: _Lookup, solution: Package, board_name: str) -
     )
 
 
-def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package]:
+def _board(unconditional: Mapping[str, Package], solution: Package) -> Optional[Package]:
     board_name = solution.board_name
     # aos-tools looks at the solution's own list first, and fails on a board that only another component depends on.
-    if board_name in steady and any(depend.name == board_name for depend in solution.depends):
-        return steady[board_name]
+    if board_name in unconditional and any(depend.name == board_name for depend in solution.depends):
+        return unconditional[board_name]
     if board_name:
         raise WorkspaceError(
             f"the solution {solution.name} does not depend on its board {board_name}, and aos-tools ends without it",
@@ -157,7 +170,7 @@ def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package
     if (
         solution.hardware.cpu_name
         or solution.hardware.ld_script
-        or (solution.chip_name and all(depend.name in steady for depend in solution.depends))
+        or (solution.chip_name and all(depend.name in unconditional for depend in solution.depends))
     ):
         return None
     raise WorkspaceError(
@@ -167,11 +180,11 @@ def _board(steady: Mapping[str, Package], solution: Package) -> Optional[Package
     )
 
 
-def _chip(steady: Mapping[str, Package], solution: Package, board: Optional[Package]) -> Optional[Package]:
+def _chip(unconditional: Mapping[str, Package], solution: Package, board: Optional[Package]) -> Optional[Package]:
     owner = board or solution
     name = owner.chip_name
-    if name in steady:
-        return steady[name]
+    if name in unconditional:
+        return unconditional[name]
     if not name and board is None:
         return None
     raise WorkspaceError(
@@ -185,11 +198,11 @@ def _chip(steady: Mapping[str, Package], solution: Package, board: Optional[Pack
     )
 
 
-def _members(closure: Closure, graph: Graph, use: Use) -> List[Member]:
-    """Return what is in use in its order, then what would be in use if another condition held."""
-    used = set(map(id, use.packages))
+def _members(closure: Closure, graph: Graph, selection: Selection) -> List[Member]:
+    """Return the components in use, in order, then those that another condition would bring in."""
+    used = set(map(id, selection.packages))
     return [
-        *(member_of(package, True) for package in use.packages),
+        *(member_of(package, True) for package in selection.packages),
         *(
             member_of(package, False)
             for package in closure.packages
@@ -199,5 +212,5 @@ def _members(closure: Closure, graph: Graph, use: Use) -> List[Member]:
 
 
 def _as_aos(raw: RawSetting) -> RawSetting:
-    """Return a command-line argument as aos sees it: digits become a number."""
+    """Return a command-line argument as aos reads it: digits become a number."""
     return RawSetting(raw.name, int(raw.text) if raw.text.isdecimal() else raw.text, raw.text, raw.origin)

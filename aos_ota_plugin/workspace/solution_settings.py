@@ -1,4 +1,4 @@
-"""The settings of a solution as the next ``aos make`` would see them."""
+"""The settings of a solution as the next ``aos make`` would read them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line
-from aos_ota_plugin.workspace.disk import with_saved
-from aos_ota_plugin.workspace.find import configured, find_root, find_solution
+from aos_ota_plugin.workspace.disk import all_layers
+from aos_ota_plugin.workspace.find import find_root, find_solution, read_configuration
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 
 Warn = Callable[[str], None]
-"""Is told what is odd about the workspace, a line each."""
+"""A function that gets the warnings about the workspace, a line each."""
 
 
-def unheard(_line: str) -> None:
-    """Pass a warning over."""
+def ignore_warning(_line: str) -> None:
+    """Ignore a warning."""
 
 
 def load_settings(
-    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard
+    start: str,
+    *,
+    board: Optional[str] = None,
+    command_line: Sequence[Tuple[str, str]] = (),
+    warn: Warn = ignore_warning,
 ) -> OtaSettings:
-    """Resolve the settings of the solution in ``start``, or of the one that the workspace's ``.config`` names.
+    """Resolve the settings of the solution in ``start``, or of the one that ``.config`` names.
 
     Raises:
         OtaError: as a build would.
@@ -33,7 +37,11 @@ def load_settings(
 
 
 def load_view(
-    start: str, *, board: Optional[str] = None, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard
+    start: str,
+    *,
+    board: Optional[str] = None,
+    command_line: Sequence[Tuple[str, str]] = (),
+    warn: Warn = ignore_warning,
 ) -> SolutionView:
     """Read the solution in ``start``, or the one that ``.config`` names with its board.
 
@@ -43,7 +51,7 @@ def load_view(
     folder = find_solution(start)
     root = find_root(folder)
     if board is None and os.path.realpath(start) == os.path.realpath(root):
-        board = configured(root)[1] or None
+        board = read_configuration(root)[1] or None
     view = load_solution(folder, board=board, command_line=command_line)
     for notice in view.notices:
         warn(str(notice))
@@ -56,15 +64,15 @@ def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = (
     """Resolve the settings of a solution that was read with the same command line; errors as in a build."""
     folder = view.solution.path
     return resolve(
-        with_saved(folder, view.layers, read_command_line(command_line)),
+        all_layers(folder, view.layers, read_command_line(command_line)),
         schema=load_schema(),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ),
-        known_foreign=view.known_foreign,
+        known_foreign=view.foreign_names,
     )
 
 
 def missing_of(view: SolutionView) -> Sequence[str]:
-    """Return what the solution itself needs without a condition, and the workspace does not have."""
+    """Return the components that the solution itself needs unconditionally and that are missing."""
     needed = {depend.name for depend in view.solution.depends if not depend.optional}
     return [name for name in view.missing if name in needed]

@@ -152,7 +152,7 @@ def as_in_a_build(view, theirs, arguments):
     ]
     assert built.notices == view.notices
     assert {name for name in built.foreign if name.startswith("OTA_")} == {
-        name for name in view.known_foreign if name.startswith("OTA_")
+        name for name in view.foreign_names if name.startswith("OTA_")
     }
 
 

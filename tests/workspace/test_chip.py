@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aos_ota_plugin.errors import WorkspaceError
-from aos_ota_plugin.workspace.chip import Chip, chip_named, find_description, load_chip, parse_chip
+from aos_ota_plugin.workspace.chip import Chip, find_description, load_chip, load_named_chip, parse_chip
 
 HEAD = "schema: aos-ota-chip/1\n"
 
@@ -22,9 +22,9 @@ def test_other_chips_change_nothing(name):
 
 
 def test_a_chip_that_somebody_names_has_to_be_described():
-    assert chip_named("haas1000").may_change == 0x1000
+    assert load_named_chip("haas1000").may_change == 0x1000
     with pytest.raises(WorkspaceError, match="no chip 'stm32u5' is described here") as caught:
-        chip_named("stm32u5")
+        load_named_chip("stm32u5")
     assert "haas1000" in caught.value.remedy
 
 

@@ -14,7 +14,7 @@ import aos_ota_plugin
 from aos_ota_plugin.errors import SecretError, WorkspaceError
 from aos_ota_plugin.workspace.conditions import holds
 from aos_ota_plugin.workspace.disk import read_text
-from aos_ota_plugin.workspace.find import configured, find_build, find_components, find_root, find_solution
+from aos_ota_plugin.workspace.find import find_build, find_components, find_root, find_solution, read_configuration
 from aos_ota_plugin.workspace.solution import load_solution
 
 
@@ -70,7 +70,7 @@ def test_solution_here_or_configured(ws):
     with pytest.raises(WorkspaceError, match="there is no solution in this folder"):
         find_solution(str(ws.root))
     (ws.root / ".config").write_text("solution: ota_demo\nboard: b1\n")
-    assert configured(str(ws.root)) == ("ota_demo", "b1")
+    assert read_configuration(str(ws.root)) == ("ota_demo", "b1")
     assert find_solution(str(ws.root)) == folder
     with pytest.raises(WorkspaceError, match="there is no solution in this folder"):
         find_solution(str(ws.root / "hardware" / "board" / "b1"))
@@ -143,8 +143,8 @@ def test_order_conditions_and_layers(ws):
     assert [layer[0].value for layer in view.layers] == ["x", "z", "q", "y", "chip", "zz", "b1", "sol"]
     assert (view.board.name, view.chip.name, view.root) == ("b1", "chip1", str(ws.root))
     assert str(view.layers[-1][0].origin) == os.path.join(folder, "package.yaml") + ":12:9"
-    assert {"OTA_DEMO_LOOP", "OTA_NEVER", "WITH_Z", "NEVER"} <= view.known_foreign
-    assert "FROM" in view.known_foreign
+    assert {"OTA_DEMO_LOOP", "OTA_NEVER", "WITH_Z", "NEVER"} <= view.foreign_names
+    assert "FROM" in view.foreign_names
 
 
 def test_the_command_line_turns_conditions(ws):
@@ -223,11 +223,11 @@ def test_a_component_is_no_solution(ws):
 
 def test_a_typo_is_not_excused_by_the_solutions_name(ws):
     folder = ws.solution(["b1"], "OTA_APP_VERSON: a\nOTA_DEMO_X: 1", name="ota")
-    assert "OTA_DEMO_X" not in load_solution(folder).known_foreign
+    assert "OTA_DEMO_X" not in load_solution(folder).foreign_names
     folder = ws.solution(["b1"], "OTA_APP_VERSON: a\nOTA_APP_LED: 1", name="ota_app")
     view = load_solution(folder)
-    assert "OTA_APP_LED" in view.known_foreign
-    assert "OTA_APP_VERSON" not in view.known_foreign
+    assert "OTA_APP_LED" in view.foreign_names
+    assert "OTA_APP_VERSON" not in view.foreign_names
 
 
 def test_a_secret_in_any_component_in_use_is_found(ws):

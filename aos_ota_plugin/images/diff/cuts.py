@@ -40,7 +40,7 @@ def choose_cuts(matches: Iterable[Match], size: int, section_size: int) -> List[
 
 def lost_at(matches: Iterable[Match], size: int) -> List[int]:
     """Return, for a cut at each sector, the number of bytes behind it that match old ones before it."""
-    # A match [start, end) that stands `moved` bytes earlier in the old payload loses at cut c the length of
+    # A match [start, end) that is `moved` bytes earlier in the old payload loses at cut c the length of
     # [start, end) within [c, c + moved): as c moves on that rises, stays, falls. A change of slope by d at p adds
     # d * (c - p) to every cut c from p on, so sums of d and of d * p say it for all.
     sectors = -(-size // SECTOR_SIZE)
