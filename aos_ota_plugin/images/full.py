@@ -141,7 +141,7 @@ def check_payload(payload: BytesLike) -> None:
     if is_cut_short(payload):
         raise FormatError(
             "this is an OTA image whose end is missing",
-            remedy="get the file anew, and give the payload that it was made of (ota_rtos.bin)",
+            remedy="get the file again, and give the payload that it was made of (ota_rtos.bin)",
         )
     try:
         info = parse(payload).image_info

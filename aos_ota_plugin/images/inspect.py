@@ -157,7 +157,7 @@ class _Walk:
     def _inside(self, view: memoryview, offset: int, depth: int, notes: List[str]) -> Tuple[Part, ...]:
         """Return the content of a part as a tuple: empty if unknown or too deep."""
         if depth >= DEPTH_MAX:
-            notes.append(f"what is inside is not told: it lies {depth + 1} levels deep")
+            notes.append(f"the content is not shown: it is {depth + 1} levels deep")
             return ()
         try:
             return (self.part(view, offset, depth + 1),)
@@ -176,7 +176,7 @@ class _Walk:
         faults: List[str] = []
         for entry in pack.entries(view):
             if not self._take():
-                notes.append(f"{count - len(files)} more files are not told about")
+                notes.append(f"{count - len(files)} more files are not listed")
                 break
             files.append(self._file(entry, offset, depth))
         try:
@@ -232,7 +232,7 @@ class _Walk:
                 if self._take():
                     parts.append(_section(view, section, offset))
                 elif not notes:
-                    notes.append("more sections are not told about")
+                    notes.append("more sections are not listed")
             container.parse(view)
         except FormatError as error:
             whole = last is not None and last.offset + last.size == len(view)

@@ -86,7 +86,7 @@ def place(parts: Sequence[Part], partitions: Sequence[Partition]) -> Tuple[Place
             raise FormatError(f"{magic.name} is given twice", remedy="give each part once")
     if ImageMagic.ALL in magics and {ImageMagic.APP, ImageMagic.KERNEL} & set(magics):
         raise FormatError(
-            "ALL is the whole firmware, so APP and KERNEL cannot stand beside it",
+            "ALL is the whole firmware, so APP and KERNEL cannot be given with it",
             remedy="give either the whole or its parts",
         )
     placed = sorted((_place(part, partitions) for part in parts), key=lambda part: part.address)
@@ -200,12 +200,12 @@ def _check_order(placed: Sequence[PlacedPart]) -> None:
     if kernel and app and kernel.address > app.address:
         raise FormatError(
             f"KERNEL (0x{kernel.address:x}) lies behind APP (0x{app.address:x})",
-            remedy="put the kernel first: the boot stage starts what stands at the partition's start",
+            remedy="put the kernel first: the boot stage starts the code at the partition's start",
         )
     if inside and inside[0].address != inside[0].partition.start:
         partition = inside[0].partition
         raise FormatError(
-            f"nothing stands at 0x{partition.start:x}, where {partition.name} starts and the boot stage jumps to",
+            f"there is no part at 0x{partition.start:x}, where {partition.name} starts and the boot stage jumps to",
             remedy="put the first part there",
         )
 

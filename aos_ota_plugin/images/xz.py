@@ -248,7 +248,7 @@ class _Reader:
         ]
         left = len(self.data) - self.at
         if left and not more:
-            raise FormatError(f"{left} bytes stand after the end of the xz stream", remedy=_REMEDY)
+            raise FormatError(f"{left} bytes follow the end of the xz stream", remedy=_REMEDY)
         return XzInfo(
             self.at,
             self.dict_size,
@@ -338,7 +338,7 @@ class _Reader:
                 self.at = at + 1
                 return size
             if 2 < control < 0x80 or (first_chunk and 1 < control < 0xE0):
-                raise FormatError(f"the xz stream is damaged: LZMA2 chunk 0x{control:02x} cannot stand here")
+                raise FormatError(f"the xz stream is damaged: LZMA2 chunk 0x{control:02x} is not allowed here")
             first_chunk = False
             header = 3 if control < 0x80 else 5 if control < 0xC0 else 6
             if at + header > end:
@@ -359,7 +359,7 @@ class _Reader:
         count = self.number("the index")
         if count != len(records) // 2:
             raise FormatError(
-                f"the xz stream is damaged: its index lists {count} blocks, {len(records) // 2} stand there"
+                f"the xz stream is damaged: its index lists {count} blocks, but it has {len(records) // 2}"
             )
         for record in records:
             if self.number("the index") != record:

@@ -153,7 +153,7 @@ def _subjects(value: object, file: str) -> Dict[str, str]:
         if not isinstance(name, str) or not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
             raise _bad(file, "a subject has no name, or no SHA-256 of 64 lower-case hex digits")
         if name in subjects:
-            raise _bad(file, f"the subject {name!r} stands there twice")
+            raise _bad(file, f"the subject {name!r} is there twice")
         subjects[name] = digest
     return subjects
 

@@ -76,10 +76,10 @@ def refuse_secrets(code: CSource) -> None:
             text = "".join(_content(token) for token in value)
             if text.isascii() and not _PLACEHOLDER.fullmatch(text):
                 raise SecretError(
-                    f"a {field.replace('_', ' ')} stands in this source, as the value of {name}",
+                    f"this source holds a {field.replace('_', ' ')}, as the value of {name}",
                     place=code.place(value[0].start),
-                    remedy='put "" in its place and keep the secret outside the source tree; whoever could read'
-                    " this file knows it, so have the platform issue a new one",
+                    remedy='put "" in its place and keep the secret outside the source tree; everyone with access'
+                    " to this file may know it, so have the platform issue a new one",
                 )
 
 

@@ -124,7 +124,7 @@ def _failure(error: Exception, name: str, templates: TemplateSet, hidden: Sequen
     files = {template.file for template in templates.values()}
     file = templates[name].file if name in templates else name
     place = _place_of(error.__traceback__, files) or Place(file)
-    remedy = "mend the template, or remove it to use the plugin's own"
+    remedy = "correct the template, or remove it to use the plugin's own"
     if isinstance(error, OtaError):
         problem, place, remedy = error.problem, error.place or place, error.remedy or remedy
     elif isinstance(error, TemplateSyntaxError):

@@ -79,9 +79,7 @@ def parse_chip(text: str, file: str) -> Chip:
     yaml_text = parse_yaml(text, file)
     if not isinstance(yaml_text.value, dict):
         raise WorkspaceError(
-            "a chip's description is a mapping, this is not",
-            place=Place(file, 1),
-            remedy=f"begin with `schema: {SCHEMA}`",
+            "a chip's description has to be a mapping", place=Place(file, 1), remedy=f"begin with `schema: {SCHEMA}`"
         )
     top = yaml_text.top()
     schema = top.get("schema")

@@ -59,7 +59,7 @@ def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, .
         return tuple(_depend(name, "", entry.place) for name in entry.value if isinstance(name, str))
     if not isinstance(entry.value, list):
         raise WorkspaceError(
-            f"{entry.key} is a list of components, this is not",
+            f"{entry.key} has to be a list of components",
             place=entry.place,
             remedy="write one `- name: version` a line under it",
         )

@@ -74,7 +74,7 @@ def read_hardware(yaml_text: YamlText, top: Mapping[str, Entry]) -> Hardware:
     for section in sections:
         if not isinstance(section.value, dict):
             raise WorkspaceError(
-                f"{section.key} is a mapping of names to values, this is not",
+                f"{section.key} has to be a mapping of names to values",
                 place=section.place,
                 remedy="write one `name: value` a line under it",
             )

@@ -119,7 +119,7 @@ def _name(top: Mapping[str, Entry], file: str) -> str:
     if legal and entry and isinstance(entry.value, str):
         return name
     raise WorkspaceError(
-        f"{name!r} is no name for a component" if name else "the component has no name",
+        f"{name!r} is not a valid name of a component" if name else "the component has no name",
         place=entry.place if entry else Place(file, 1),
         remedy="give it a `name:` like a C identifier, of at most 64 characters",
     )
@@ -160,7 +160,7 @@ def _mapping(entry: Optional[Entry]) -> Optional[Entry]:
     if entry is None or not entry.value or isinstance(entry.value, dict):
         return entry
     raise WorkspaceError(
-        f"{entry.key} is a mapping of names to values, this is not",
+        f"{entry.key} has to be a mapping of names to values",
         place=entry.place,
         remedy="write one `name: value` a line under it",
     )

@@ -119,7 +119,7 @@ def damaged(which):
     "patch, rule, name, code, says",
     [
         (section()[:40], "diff", "OTA_NB_HEADER_FAIL", -2, "cut short"),
-        (section() + b"trailing bytes", "diff", "OTA_NB_HEADER_FAIL", -2, "bytes stand behind the last section"),
+        (section() + b"trailing bytes", "diff", "OTA_NB_HEADER_FAIL", -2, "bytes follow the last section"),
         (b"BSDIFF40" + integer(-1) * 5, "diff", "OTA_NB_HEADER_FAIL", -2, "the file does not"),
         (
             section(compress=lambda data: xz_c(data, "--check=crc64", "--lzma2=dict=16KiB")),

@@ -66,7 +66,7 @@ def lzma2(check="crc32", options="dict=16KiB"):
         (b"", "the diff is empty"),
         (b"BSDIFF41" + bytes(60), "section at byte 0: it does not start with BSDIFF40"),
         (b"BSDIFF40" + bytes(39), "section at byte 0: its header is cut short"),
-        (FIRST + b"\0", "1 bytes stand behind the last section; devices take them for another one"),
+        (FIRST + b"\0", "1 bytes follow the last section; devices read them as another section"),
         (FIRST + SECOND[:-1], f"section at byte {len(FIRST)}: its streams have"),
         (header(1 << 62, 0, 0, 1, 0), "its streams have 4611686018427387904, 0, 0 bytes"),
         (header(1 << 63 | 5, 5, 0, 1, 0), "its streams have -5, 5, 0 bytes"),
@@ -86,7 +86,7 @@ def lzma2(check="crc32", options="dict=16KiB"):
         ),
         (
             section(compress=lambda data: xz_c(data, "--check=crc32", "--lzma2=dict=16KiB") + bytes(4)),
-            "ctrl: 4 bytes stand after the end",
+            "ctrl: 4 bytes follow the end",
         ),
         (
             section(extra_length=40)[:-32] + xz_c(b"") + bytes(8) + FIRST,
@@ -186,7 +186,7 @@ def test_signed_diff():
     with pytest.raises(FormatError, match="has a trailer already"):
         build(image, sign=lambda digest: digest * 8)
     assert build(patch, sign=None) == patch
-    with pytest.raises(FormatError, match="424 bytes stand behind the last section"):
+    with pytest.raises(FormatError, match="424 bytes follow the last section"):
         parse(patch + image[len(patch) :])  # a trailer that the last section does not cover
 
 

@@ -197,7 +197,7 @@ def test_diffs_without_trailer_or_dummy_or_with_faults():
         inspect(large).faults[0].startswith("devices of 3.x do not apply it: section at byte 0: it makes 266240 bytes")
     )
     uncovered = full.build(PATCH, sign=sign)
-    assert "bytes stand behind the last section" in inspect(uncovered).parts[0].faults[0]
+    assert "bytes follow the last section" in inspect(uncovered).parts[0].faults[0]
 
 
 def test_pack_with_images_inside_an_image():
@@ -300,14 +300,14 @@ def test_no_deeper_than_agreed():
     while part.parts:
         part, depth = part.parts[0], depth + 1
     assert depth == 2 * DEPTH_MAX + 1  # a pack and its file at each level
-    assert part.notes == (f"what is inside is not told: it lies {DEPTH_MAX + 1} levels deep",)
+    assert part.notes == (f"the content is not shown: it is {DEPTH_MAX + 1} levels deep",)
 
 
 def test_no_more_parts_than_agreed():
     pack = raw_pack([(b"%d" % number, b"") for number in range(0xFFFF)])
     part = inspect(pack)
     assert len(part.parts) == PARTS_MAX
-    assert part.notes == (f"{0xFFFF - PARTS_MAX} more files are not told about",)
+    assert part.notes == (f"{0xFFFF - PARTS_MAX} more files are not listed",)
     inner = raw_pack([(b"%d" % number, b"") for number in range(100)])
     assert parts_of(inspect(raw_pack([(b"%d" % number, inner) for number in range(100)]))) <= 2 * PARTS_MAX
 

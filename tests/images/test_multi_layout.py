@@ -58,7 +58,7 @@ def test_usual_places_and_the_run_of_flash():
         ),
         ([Part(KERNEL, b"1", 0x2000), Part(APP, b"1")], "overlap"),
         ([Part(KERNEL, b"1", 0x3000), Part(APP, b"1")], "KERNEL (0x3000) lies behind APP (0x2000)"),
-        ([Part(APP, b"1", 0x3000)], "nothing stands at 0x2000, where HAL_PARTITION_APPLICATION starts"),
+        ([Part(APP, b"1", 0x3000)], "there is no part at 0x2000, where HAL_PARTITION_APPLICATION starts"),
     ],
 )
 def test_bad_layouts(parts, message):

@@ -100,7 +100,7 @@ BAD = {
     "only another digest": (changed(["subject"], [{"name": "a", "digest": {"md5": "a" * 32}}]), "no SHA-256"),
     "a subject twice": (
         changed(["subject"], [{"name": "a", "digest": {"sha256": "a" * 64}}] * 2),
-        "'a' stands there twice",
+        "'a' is there twice",
     ),
 }
 

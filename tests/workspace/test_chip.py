@@ -36,8 +36,8 @@ def test_fields_may_be_missing():
 @pytest.mark.parametrize(
     "text, problem",
     [
-        ("", "c.yaml:1: a chip's description is a mapping"),
-        ("- a\n", "c.yaml:1: a chip's description is a mapping"),
+        ("", "c.yaml:1: a chip's description has to be a mapping"),
+        ("- a\n", "c.yaml:1: a chip's description has to be a mapping"),
         ("payload: {}\n", "c.yaml:1: this is no description of a chip"),
         ("schema: aos-ota-chip/2\n", "c.yaml:1:9: this is no description of a chip"),
         (HEAD + "payload: 4\n", "c.yaml:2:10: payload: a mapping belongs here"),

@@ -65,7 +65,7 @@ def rebuild(section: Section, flash: BytesLike) -> tuple[bytes, Triple]:
             streams.append(xz.decompress(stream, section.new_size, dict_limit=section.dict_size))
         except FormatError as error:
             raise STREAM_ERRORS[name](
-                f"{where}: {name}: {error.problem}", remedy=error.remedy or "the diff is damaged: get the file anew"
+                f"{where}: {name}: {error.problem}", remedy=error.remedy or "the diff is damaged: get the file again"
             ) from None
     diff, extra = streams
     base = memoryview(flash).cast("B")

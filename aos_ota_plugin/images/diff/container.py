@@ -189,7 +189,7 @@ def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEV
     end = at + section.size
     if end < len(view) and view[end : end + len(full.DIFF_MAGIC)] != full.DIFF_MAGIC:
         raise FormatError(
-            f"{len(view) - end} bytes stand behind the last section; devices take them for another one",
+            f"{len(view) - end} bytes follow the last section; devices read them as another section",
             remedy="sign a diff with this project, which makes the last section cover the trailer",
         )
     if end < len(view) and (section.tail_size or section.new_size % SECTOR_SIZE):
