@@ -50,3 +50,17 @@ def test_a_wrong_example_is_noticed():
     failures, report = run(wrong)
     assert failures == 1
     assert "Expected:\n    3\nGot:\n    2" in report
+
+
+def public_modules():
+    """The modules of the table in docs/python-api.md."""
+    page = (Path(__file__).parents[1] / "docs" / "python-api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|", page, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in public_modules() if name.split(".")[0] in {"errors", "device", "images", "protocol"}]
+)
+def test_a_public_module_begins_with_an_example(name):
+    assert ">>> " in importlib.import_module(f"aos_ota_plugin.{name}").__doc__
