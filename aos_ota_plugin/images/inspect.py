@@ -155,7 +155,7 @@ class _Walk:
         return (Part("payload", 0, len(content), facts=facts, decoded=True, parts=inner),)
 
     def _inside(self, view: memoryview, offset: int, depth: int, notes: List[str]) -> Tuple[Part, ...]:
-        """Return the content of a part as a tuple: empty if unknown or too deep."""
+        """Return the content of `view` in a tuple, which is empty if the format is unknown or it is too deep."""
         if depth >= DEPTH_MAX:
             notes.append(f"the content is not shown: it is {depth + 1} levels deep")
             return ()

@@ -94,7 +94,7 @@ class Graph:
         return name in self.possible
 
     def reached(self, variables: Mapping[str, object]) -> Set[str]:
-        """Return the components that hold by their conditions, and the unconditional ones."""
+        """Return the unconditional components, and those whose conditions hold."""
         return self._walk(
             self.certain,
             lambda depend: (
