@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from aos_ota_plugin.provenance.statement import Build
     from aos_ota_plugin.release.manifest import Manifest
 
-_PATHS = (
-    "OTA_SIGNING_KEY",
-    "OTA_PUBLIC_KEY",
-    "OTA_BASE_RELEASE",
-    "OTA_MODULES",
-    "OTA_KEY_RING",
-    "OTA_SECOND_SIGNER",
-    "OTA_SECOND_PUBLIC_KEY",
-    "OTA_SECOND_APPROVAL",
-)
-"""Settings that are paths of the machine; what they stand for is said by fingerprints and digests."""
-
 
 def key(site: Site, settings: OtaSettings) -> str:
     """A digest of what only the documents depend on, "" without them.
@@ -91,13 +79,14 @@ def lines(site: Site, changed: Collection[str]) -> List[str]:
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:
     from aos_ota_plugin.pipeline import workplace
     from aos_ota_plugin.provenance.statement import Build
+    from aos_ota_plugin.settings.fields import PATHS
 
     place = site.workplace or workplace.Workplace("", ())
     base: Tuple[str, str] = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else ("", "")
     return Build(
         solution=manifest.solution,
         board=manifest.board,
-        settings={name: value for name, value in settings.values().items() if name not in _PATHS},
+        settings={name: value for name, value in settings.values().items() if name not in PATHS},
         key_fingerprint=manifest.signer or "",
         components=place.components,
         revisions=workplace.revisions(place.root, place.components),

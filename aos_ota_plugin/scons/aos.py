@@ -126,9 +126,7 @@ class _Hook:
     def _settings(self) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
-        settings, notices = settings_from_aos(
-            self.solution, folder=self.folder, command_line=self.request.pairs, schema=self.request.schema
-        )
+        settings, notices = settings_from_aos(self.solution, folder=self.folder, command_line=self.request.pairs)
         for notice in notices:
             _say(f"warning: {notice}")
         return settings

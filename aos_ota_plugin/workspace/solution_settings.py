@@ -6,7 +6,6 @@ import os
 from typing import Callable, Optional, Sequence, Tuple
 
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.disk import with_saved
@@ -57,7 +56,6 @@ def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = (
     folder = view.solution.path
     return resolve(
         with_saved(folder, view.layers, read_command_line(command_line)),
-        schema=load_schema(),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ),
         known_foreign=view.known_foreign,

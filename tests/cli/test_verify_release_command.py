@@ -24,7 +24,6 @@ from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.provenance.dsse import seal
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
 
 TESTS = Path(__file__).parents[1]
@@ -57,7 +56,7 @@ def settings_of(solution, **values):
         **values,
     }
     layer = [RawSetting(name, value, value, Origin("test")) for name, value in values.items()]
-    return resolve([layer], schema=load_schema(), solution_dir=str(solution), secrets=Secrets())
+    return resolve([layer], solution_dir=str(solution), secrets=Secrets())
 
 
 class Release:

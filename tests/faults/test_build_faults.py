@@ -28,7 +28,6 @@ from aos_ota_plugin.pipeline import build as release_build
 from aos_ota_plugin.pipeline import rendering
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.sources import read_def_config
 from aos_ota_plugin.sources.template_files import load_templates
@@ -58,7 +57,6 @@ def build(folder: Path):
         try:
             settings = resolve(
                 [read_def_config((folder / "package.yaml").read_text("utf-8"), "package.yaml")],
-                schema=SCHEMA,
                 solution_dir=str(folder),
                 secrets=Secrets(),
             )
@@ -83,9 +81,6 @@ def build(folder: Path):
         return 0
 
     return work
-
-
-SCHEMA = load_schema()
 
 
 def write_inputs(folder: Path, version: str, number: int, more: str) -> None:

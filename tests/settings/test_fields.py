@@ -1,0 +1,109 @@
+"""The table of settings: all that lists settings has its rows, and each row says truly what it affects."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aos_ota_plugin.settings.fields import PATHS, ROWS, SYMBOLS, OtaSettings, Part
+from aos_ota_plugin.settings.leaks import secret_variable
+from aos_ota_plugin.settings.raw import Origin, RawSetting
+from aos_ota_plugin.settings.report import rows
+from aos_ota_plugin.settings.resolve import resolve
+from aos_ota_plugin.settings.secretfile import VARIABLES, Secrets
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OTHER_VALUES = {str: "other", bool: True, int: 0x1000, type(None): "/other/path"}
+
+
+def settings_of(**values):
+    values = {"OTA_APP_VERSION": "app-1.0.0", "OTA_SIGNING_KEY": "k.pem", **values}
+    layer = [RawSetting(name, value, value, Origin("test")) for name, value in values.items()]
+    return resolve([layer], solution_dir="/w", secrets=Secrets())
+
+
+def changed(settings, row):
+    """The settings with another value for one row, whatever the rules for settings say of it."""
+    value = getattr(settings, row.attribute)
+    other = (
+        row.symbols[-1].on[0] if row.choice else (not value if isinstance(value, bool) else OTHER_VALUES[type(value)])
+    )
+    assert other != value
+    return replace(settings, **{row.attribute: other})
+
+
+each_row = pytest.mark.parametrize("row", ROWS, ids=[row.attribute for row in ROWS])
+
+
+@each_row
+def test_a_row_affects_something_and_says_since_when(row):
+    assert row.affects
+    assert re.fullmatch(r"\d+\.\d+\.\d+", row.since)
+
+
+@each_row
+def test_another_value_is_seen_in_just_the_parts_that_the_row_names(row):
+    before, after = settings_of(), changed(settings_of(), row)
+    assert {part for part in Part if before.values(part) != after.values(part)} == {
+        part for part in Part if part & row.affects
+    }
+
+
+@each_row
+def test_aos_ota_config_shows_it(row):
+    shown = {one.name: one.value for one in rows(settings_of())}
+    for symbol in row.symbols:
+        default = {"OTA_APP_VERSION": "app-1.0.0", "OTA_SIGNING_KEY": "/w/k.pem"}.get(symbol.name, symbol.default)
+        assert shown[symbol.name] == default
+
+
+def test_every_attribute_of_the_settings_is_a_row_or_says_where_settings_are():
+    attributes = set(OtaSettings.__dataclass_fields__)
+    assert attributes - {row.attribute for row in ROWS} == {"secrets", "origins", "solution_dir"}
+
+
+def test_no_setting_is_a_secret():
+    """They have no symbol: what Kconfig names is saved in ota.config, which belongs into version control."""
+    assert [name for name in SYMBOLS if secret_variable(name)] == []
+    assert not set(SYMBOLS) & {*VARIABLES, *VARIABLES.values()}
+
+
+def test_paths_stay_on_this_machine():
+    assert {"OTA_SIGNING_KEY", "OTA_KEY_RING", "OTA_MODULES"} <= PATHS
+    assert not [name for name in settings_of().values(Part.DOCUMENTS) if name in PATHS]
+    assert {*settings_of().values(Part.DOCUMENTS), *PATHS} == set(SYMBOLS)
+
+
+# --- the READMEs
+
+
+def readme_table(file):
+    """{setting: the text in the column of defaults} of the table that begins with OTA_APP_VERSION."""
+    found = {}
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    lines = text[text.index("\n| `OTA_APP_VERSION`") + 1 :].splitlines()
+    for line in lines:
+        if not line.startswith("| `"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        names = re.findall(r"`(\w+)`", cells[0])
+        for name in names:
+            # "`OTA_IMAGE_ALL` / `_APP`" is short for OTA_IMAGE_APP.
+            whole = name if name.startswith("OTA_") else names[0].rpartition("_")[0] + name
+            found[whole] = cells[-1]
+    return found
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.zh-CN.md"])
+def test_the_readme_lists_every_setting_with_its_default(file):
+    table = readme_table(file)
+    assert set(table) == set(SYMBOLS)
+    for row in ROWS:
+        symbol = row.symbols[0]
+        if symbol.kind == "bool" and not row.choice:
+            assert f"`{symbol.default}`" in table[symbol.name], symbol.name
+    for variable in VARIABLES.values():
+        assert variable in (REPOSITORY / file).read_text(encoding="utf-8")
