@@ -120,7 +120,6 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
             _write_state(site.state, key, outputs, excuse_lines(made.manifest))
     lines = _lines(site, settings, release) if release and changed else list(_unchanged(settings, outputs))
     lines += [f"aos_ota_plugin: {line}" for line in excuse_lines(made.manifest)]
-    lines += _shared_key(site, settings, made.manifest) if release else []
     return Outcome(release, (*lines, *modules.lines(made, changed, folder), *documents.lines(site, changed)))
 
 
@@ -342,23 +341,6 @@ def _remembered_warnings(site: Site) -> Tuple[str, ...]:
 def _write_state(state: str, key: str, outputs: Dict[str, str], warnings: Sequence[str] = ()) -> None:
     state_text = json.dumps({"key": key, "outputs": outputs, "warnings": list(warnings)}, sort_keys=True)
     atomic.write_if_changed(state, state_text.encode("utf-8"))
-
-
-def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
-    """A warning when this release's key signs for another product, too."""
-    product = settings.product_key or site.solution
-    if not (settings.warn_shared_key and manifest.signer and product):
-        return []
-    from aos_ota_plugin.pipeline.key_uses import record_use
-
-    others = record_use(manifest.signer, product)
-    if not others:
-        return []
-    return [
-        f"aos_ota_plugin: warning: the key {manifest.signer[:16]} signs {product}, and has signed "
-        f"{', '.join(others)}: devices of each install images of the other",
-        "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n",
-    ]
 
 
 def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:

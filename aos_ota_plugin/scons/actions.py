@@ -58,6 +58,8 @@ def settings_of(env: Any) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_variables
 
         settings = settings_from_variables(env)
+        for notice in settings.notices:
+            sys.stdout.write(f"aos_ota_plugin: warning: {notice}\n")
         env["OTA_SETTINGS"] = settings
     return settings  # type: ignore[no-any-return]
 

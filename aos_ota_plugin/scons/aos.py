@@ -29,6 +29,7 @@ from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_p
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
+from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -127,7 +128,7 @@ class _Hook:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
         settings, notices = settings_from_aos(self.solution, folder=self.folder, command_line=self.request.pairs)
-        for notice in notices:
+        for notice in (*notices, *settings.notices):
             _say(f"warning: {notice}")
         return settings
 
@@ -153,7 +154,7 @@ class _Hook:
     # --- compile lines
 
     def _compile_as_set(self, settings: OtaSettings) -> None:
-        self.components.drop_defines(settings.origins)  # it has every setting's name
+        self.components.drop_defines((*SYMBOLS, *OBSOLETE))
         ota = self._ota()
         flags = " ".join([*self.solution.CFLAGS, ota.build_config.cflag])
         if LOCAL_RSA in flags:

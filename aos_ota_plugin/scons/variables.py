@@ -10,7 +10,7 @@ from typing import Any, Collection, NamedTuple, Sequence, Tuple
 
 from aos_ota_plugin.console.prompt import ask_secret
 from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
-from aos_ota_plugin.settings.fields import SYMBOLS
+from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
 from aos_ota_plugin.settings.secretfile import load_secrets
@@ -104,7 +104,9 @@ def settings_from_variables(env: Any) -> OtaSettings:
     folder = env.Dir("#").abspath
     origin = Origin("SConstruct")
     layer = []
-    for name in sorted(name for name in env.Dictionary() if name in SYMBOLS or _is_slip(name, SYMBOLS)):
+    for name in sorted(
+        name for name in env.Dictionary() if name in SYMBOLS or name in OBSOLETE or _is_slip(name, SYMBOLS)
+    ):
         value = env[name]
         text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
         layer.append(RawSetting(name, text, text, origin))

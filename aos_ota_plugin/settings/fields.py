@@ -150,6 +150,7 @@ class OtaSettings:
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
     solution_dir: str  # where relative paths start; a path inside a signing_key that is no path does, too
+    notices: Tuple[str, ...]  # what is set and does not count: where it stands, and what to do
 
     app_version: str = text("OTA_APP_VERSION", Part.APP | Part.IMAGE, as_version)
     identity: str = choice(
@@ -169,7 +170,6 @@ class OtaSettings:
     key_ring: Optional[str] = path("OTA_KEY_RING", Part.DIGEST | Part.IMAGE)
     embed_next_key: bool = yes_no("OTA_EMBED_NEXT_KEY", Part.DIGEST | Part.IMAGE)
     allow_development_key: bool = yes_no("OTA_ALLOW_DEVELOPMENT_KEY", Part.IMAGE)
-    warn_shared_key: bool = yes_no("OTA_WARN_SHARED_KEY", Part.IMAGE, default="y")
     public_key: Optional[str] = path("OTA_PUBLIC_KEY", Part.DIGEST | Part.IMAGE)
     second_public_key: Optional[str] = path("OTA_SECOND_PUBLIC_KEY", Part.IMAGE)
     second_signer: Optional[str] = path("OTA_SECOND_SIGNER", Part.IMAGE)
@@ -200,3 +200,7 @@ ROWS: Tuple[Row, ...] = tuple(
 SYMBOLS: Mapping[str, Symbol] = {symbol.name: symbol for row in ROWS for symbol in row.symbols}
 PATHS = frozenset(symbol.name for row in ROWS if row.is_path for symbol in row.symbols)
 """Settings whose value says where something is on this machine."""
+OBSOLETE: Mapping[str, str] = {
+    "OTA_WARN_SHARED_KEY": "`aos-ota keys` tells from kept releases which key signed which product"
+}
+"""Settings of earlier versions: they are ignored, with a warning that says what there is in their place."""

@@ -2,7 +2,7 @@
 
 The rules, in the order they are checked:
 1. no secret stands in a layer;
-2. no name beginning with ``OTA_`` is unknown;
+2. no name beginning with ``OTA_`` is unknown; obsolete ones are ignored, and ``notices`` tells of them;
 3. of a choice one member is y;
 4. unsigned means that someone asked for it, and nobody above or beside asked for a signer;
 5. every value is of its setting's kind;
@@ -11,10 +11,10 @@ The rules, in the order they are checked:
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, Mapping, Sequence, Tuple
 
 from aos_ota_plugin.settings.choices import Picked, pick, refuse_denied
-from aos_ota_plugin.settings.fields import ROWS, SYMBOLS, Choice, OtaSettings, Row
+from aos_ota_plugin.settings.fields import OBSOLETE, ROWS, SYMBOLS, Choice, OtaSettings, Row
 from aos_ota_plugin.settings.foreign import refuse_unknown
 from aos_ota_plugin.settings.leaks import refuse_secret
 from aos_ota_plugin.settings.raw import DEFAULT, Origin, RawSetting, complaint
@@ -35,7 +35,7 @@ def resolve(layers: Layers, *, solution_dir: str, secrets: Secrets, known_foreig
     for layer in layers:
         for raw in layer:
             refuse_secret(raw.name, raw.text, raw.origin)
-    refuse_unknown(layers, SYMBOLS, known_foreign)
+    refuse_unknown(layers, SYMBOLS, {*known_foreign, *OBSOLETE})
     raws = _effective(layers)
     origins = {name: raw.origin for name, (_, raw) in raws.items()}
     values: Dict[str, Any] = {}
@@ -46,9 +46,18 @@ def resolve(layers: Layers, *, solution_dir: str, secrets: Secrets, known_foreig
     for row in ROWS:
         if not row.choice:
             values[row.attribute] = row.parse(raws[row.symbols[0].name][1], solution_dir)
-    settings = OtaSettings(secrets=secrets, origins=origins, solution_dir=solution_dir, **values)
+    notices = tuple(_obsolete(layers))
+    settings = OtaSettings(secrets=secrets, origins=origins, solution_dir=solution_dir, notices=notices, **values)
     refuse_unmet(settings)
     return settings
+
+
+def _obsolete(layers: Layers) -> Iterator[str]:
+    """Say of each obsolete setting where it stands and what to do."""
+    for layer in layers:
+        for raw in layer:
+            if raw.name in OBSOLETE:
+                yield f"{raw.origin}: {raw.name} is obsolete and ignored, take it out: {OBSOLETE[raw.name]}"
 
 
 def _effective(layers: Layers) -> Dict[str, Tuple[int, RawSetting]]:

@@ -28,7 +28,7 @@ def load_settings(
     Raises:
         OtaError: as a build would.
     """
-    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn), command_line)
+    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn), command_line, warn)
 
 
 def load_view(
@@ -51,15 +51,18 @@ def load_view(
     return view
 
 
-def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = ()) -> OtaSettings:
+def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = unheard) -> OtaSettings:
     """Resolve the settings of a solution that was read with the same command line; errors as in a build."""
     folder = view.solution.path
-    return resolve(
+    settings = resolve(
         with_saved(folder, view.layers, read_command_line(command_line)),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ),
         known_foreign=view.known_foreign,
     )
+    for notice in settings.notices:
+        warn(notice)
+    return settings
 
 
 def missing_of(view: SolutionView) -> Sequence[str]:

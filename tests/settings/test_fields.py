@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.settings.fields import PATHS, ROWS, SYMBOLS, OtaSettings, Part
+from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.settings.fields import OBSOLETE, PATHS, ROWS, SYMBOLS, OtaSettings, Part
 from aos_ota_plugin.settings.leaks import secret_variable
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.report import rows
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import VARIABLES, Secrets
+from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHER_VALUES = {str: "other", bool: True, int: 0x1000, type(None): "/other/path"}
@@ -62,7 +64,7 @@ def test_aos_ota_config_shows_it(row):
 
 def test_every_attribute_of_the_settings_is_a_row_or_says_where_settings_are():
     attributes = set(OtaSettings.__dataclass_fields__)
-    assert attributes - {row.attribute for row in ROWS} == {"secrets", "origins", "solution_dir"}
+    assert attributes - {row.attribute for row in ROWS} == {"secrets", "origins", "solution_dir", "notices"}
 
 
 def test_no_setting_is_a_secret():
@@ -75,6 +77,36 @@ def test_paths_stay_on_this_machine():
     assert {"OTA_SIGNING_KEY", "OTA_KEY_RING", "OTA_MODULES"} <= PATHS
     assert not [name for name in settings_of().values(Part.DOCUMENTS) if name in PATHS]
     assert {*settings_of().values(Part.DOCUMENTS), *PATHS} == set(SYMBOLS)
+
+
+# --- settings of earlier versions
+
+
+@pytest.mark.parametrize("value", ["y", "n", "", "perhaps"])
+def test_an_obsolete_setting_is_ignored_with_a_warning(value):
+    settings = settings_of(OTA_WARN_SHARED_KEY=value)
+    assert settings.values() == settings_of().values()
+    assert settings.notices == (
+        "test: OTA_WARN_SHARED_KEY is obsolete and ignored, take it out: "
+        "`aos-ota keys` tells from kept releases which key signed which product",
+    )
+    assert settings_of().notices == ()
+
+
+def test_an_obsolete_setting_is_named_with_its_place():
+    saved = read_ota_config("CONFIG_OTA_DIFF=n\nCONFIG_OTA_WARN_SHARED_KEY=y\n", "ota.config")
+    layers = [saved, read_command_line([("OTA_APP_VERSION", "a"), ("OTA_SIGNING_KEY", "k")])]
+    (notice,) = resolve(layers, solution_dir="/w", secrets=Secrets()).notices
+    assert notice.startswith("ota.config:2:28: OTA_WARN_SHARED_KEY is obsolete")
+
+
+def test_an_obsolete_setting_is_none_of_the_table():
+    assert not set(OBSOLETE) & set(SYMBOLS)
+
+
+def test_a_name_that_is_nearly_an_obsolete_one_is_an_error():
+    with pytest.raises(SettingsError, match="OTA_WARN_SHARED_KAY: there is no such setting"):
+        settings_of(OTA_WARN_SHARED_KAY="n")
 
 
 # --- the READMEs

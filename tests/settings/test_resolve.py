@@ -474,5 +474,4 @@ def test_whole_rotation_and_approval():
     got = one(ROTATION + "OTA_KEY_RING: r.yaml\nOTA_BASE_RELEASE: b.json\nOTA_SECOND_SIGNER: pkcs11:object=b\n")
     assert (got.embed_next_key, got.second_signer) == (True, "pkcs11:object=b")
     assert (got.key_ring, got.base_release) == (os.path.join(FOLDER, "r.yaml"), os.path.join(FOLDER, "b.json"))
-    assert one(BASE).warn_shared_key
     assert not one(BASE).allow_development_key
