@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Collection, Dict, List, Tuple
 
@@ -17,18 +16,6 @@ if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.site import Site
     from aos_ota_plugin.provenance.statement import Build
     from aos_ota_plugin.release.manifest import Manifest
-
-
-def key(site: Site, settings: OtaSettings) -> str:
-    """A digest of what only the documents depend on, "" without them.
-
-    Git is not asked: a commit alone makes no release, and the statement is about the build that was.
-    """
-    if not settings.provenance:
-        return ""
-    rows = [list(one) for one in site.workplace.components] if site.workplace else []
-    public = [settings.product_key, settings.device_name]
-    return hashlib.sha256(json.dumps([rows, public]).encode("utf-8")).hexdigest()
 
 
 def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) -> Dict[str, bytes]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Collection, Dict, List, NamedTuple, Tuple
 
@@ -32,25 +30,6 @@ def load(settings: OtaSettings) -> Tuple[Source, ...]:
     from aos_ota_plugin.pipeline.module_sources import load_sources
 
     return load_sources(settings)
-
-
-def key(sources: Tuple[Source, ...]) -> str:
-    """A digest of all that decides the modules' files and entries, "" without modules."""
-    if not sources:
-        return ""
-    rows = [
-        (
-            module.name,
-            module.version,
-            module.is_folder,
-            module.store_path,
-            module.unpacked,
-            module.image_magic,
-            hashlib.sha256(data).hexdigest(),
-        )
-        for module, data in sources
-    ]
-    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
 
 
 def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> Made:

@@ -17,7 +17,7 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.pipeline import inputs
-from aos_ota_plugin.pipeline.build import recover, remembered_modules, shared_lock
+from aos_ota_plugin.pipeline.build import last_modules, recover, shared_lock
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.unfinished import BuildMark, Healing
 from aos_ota_plugin.pipeline.workplace import Workplace
@@ -319,7 +319,7 @@ class _Hook:
                     site.image + XZ_SUFFIX,
                     diff_name(site.image),
                     *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
-                    *remembered_modules(site),
+                    *last_modules(site),
                     site.manifest,
                     site.state,
                     shared_lock(site),

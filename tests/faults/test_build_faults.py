@@ -74,7 +74,7 @@ def build(folder: Path):
                     out / name,
                     rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES),
                 )
-            release_build.settle(site, settings)
+            release_build.build_release(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
             return 1
@@ -147,7 +147,7 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
             f"{where}: no digest of {name}"
             for path, digests in state["outputs"].items()
             for name in [f"release/{Path(path).name}"]
-            if name in left and hashlib.sha256(left[name]).hexdigest() not in digests.split(",")
+            if name in left and hashlib.sha256(left[name]).hexdigest() not in digests
         ]
         problems += [
             f"{where}: {name} is neither old nor new"

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from setting_values import changed, settings_of
 
 from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.settings.fields import OBSOLETE, PATHS, ROWS, SYMBOLS, OtaSettings, Part
 from aos_ota_plugin.settings.leaks import secret_variable
-from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.report import rows
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import VARIABLES, Secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-OTHER_VALUES = {str: "other", bool: True, int: 0x1000, type(None): "/other/path"}
-
-
-def settings_of(**values):
-    values = {"OTA_APP_VERSION": "app-1.0.0", "OTA_SIGNING_KEY": "k.pem", **values}
-    layer = [RawSetting(name, value, value, Origin("test")) for name, value in values.items()]
-    return resolve([layer], solution_dir="/w", secrets=Secrets())
-
-
-def changed(settings, row):
-    """The settings with another value for one row, whatever the rules for settings say of it."""
-    value = getattr(settings, row.attribute)
-    other = (
-        row.symbols[-1].on[0] if row.choice else (not value if isinstance(value, bool) else OTHER_VALUES[type(value)])
-    )
-    assert other != value
-    return replace(settings, **{row.attribute: other})
 
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=[row.attribute for row in ROWS])
