@@ -53,7 +53,7 @@ class _Files(NamedTuple):
     """The files of a release that are to be written, by name, and its manifest."""
 
     manifest: Manifest
-    modules: modules.Made
+    modules: modules.ReleaseModules
     contents: Dict[str, bytes]
 
 
@@ -168,15 +168,15 @@ def _standing_manifest(task: _Task) -> Optional[Manifest]:
 
 def _files(task: _Task, request: ReleaseInput, release: Optional[Release], manifest: Manifest) -> _Files:
     site, settings = task.site, task.settings
-    made = modules.make(request, task.modules, manifest, os.path.dirname(site.image))
+    module_images = modules.make(request, task.modules, manifest, os.path.dirname(site.image))
     contents = {
         **(release.images if release else {}),
-        **made.files,
-        os.path.basename(site.manifest): made.manifest.to_json(),
+        **module_images.files,
+        os.path.basename(site.manifest): module_images.manifest.to_json(),
     }
     if settings.provenance and request.signer:
-        contents.update(documents.make(site, settings, made.manifest, request.signer))
-    return _Files(made.manifest, made, contents)
+        contents.update(documents.make(site, settings, module_images.manifest, request.signer))
+    return _Files(module_images.manifest, module_images, contents)
 
 
 def _put_in_place(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict[str, str], List[str]]:

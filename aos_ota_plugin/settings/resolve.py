@@ -57,7 +57,7 @@ def _obsolete(layers: Layers) -> Iterator[str]:
     for layer in layers:
         for raw in layer:
             if raw.name in OBSOLETE:
-                yield f"{raw.origin}: {raw.name} is obsolete and ignored, take it out: {OBSOLETE[raw.name]}"
+                yield f"{raw.origin}: {raw.name} is obsolete and ignored: take it out; {OBSOLETE[raw.name]}"
 
 
 def _effective(layers: Layers) -> Dict[str, Tuple[int, RawSetting]]:

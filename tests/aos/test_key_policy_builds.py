@@ -184,6 +184,6 @@ def test_what_keys_are_refused_for(built_workspace, dev_key, other_key):
     assert workspace.snapshot() == by_file
 
     # A setting of an earlier version is warned of, and does nothing.
-    warning = "OTA_WARN_SHARED_KEY is obsolete and ignored, take it out: `aos-ota keys` tells"
+    warning = "OTA_WARN_SHARED_KEY is obsolete and ignored: take it out; `aos-ota keys` tells"
     said = workspace.made("OTA_APP_VERSION=app-1.0.4", "OTA_WARN_SHARED_KEY=n").output
     assert f"aos_ota_plugin: warning: command line: {warning}" in said

@@ -69,7 +69,7 @@ def test_an_obsolete_setting_is_ignored_with_a_warning(value):
     settings = settings_of(OTA_WARN_SHARED_KEY=value)
     assert settings.values() == settings_of().values()
     assert settings.notices == (
-        "test: OTA_WARN_SHARED_KEY is obsolete and ignored, take it out: "
+        "test: OTA_WARN_SHARED_KEY is obsolete and ignored: take it out; "
         "`aos-ota keys` tells from kept releases which key signed which product",
     )
     assert settings_of().notices == ()
