@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import itertools
 import os
 import shutil
 import subprocess
@@ -126,34 +125,20 @@ def shared_folder(
     return enter
 
 
-@pytest.fixture(scope="session")
-def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new path every time: pytest's own numbered folders would be counted anew by each of thousands of tests."""
-    root = tmp_path_factory.mktemp("states")
-    return (root / str(number) for number in itertools.count())
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment(state_folders: Iterator[Path]) -> Iterator[None]:
-    """Keep the developer's shell out of all tests: secrets, git's configuration, what builds remember of keys, the
-    terminal's kind and width, the umask, and what the `make` that runs the tests tells those that the tests run."""
+def _own_environment() -> Iterator[None]:
+    """Keep the developer's shell out of all tests: secrets, git's configuration, the terminal's kind and
+    width, the umask, and what the `make` that runs the tests tells those that the tests run."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE")) or name in FOREIGN:
                 patch.delenv(name)
-        patch.setenv("XDG_STATE_HOME", str(next(state_folders)))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
         patch.setenv("TERM", "xterm")
         umask = os.umask(0o022)
         yield
         os.umask(umask)
-
-
-@pytest.fixture(autouse=True)
-def _own_state(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> None:
-    """Let each test's builds remember nothing of the keys of another's."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(next(state_folders)))
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,8 @@ from aos_ota_plugin.provenance import statement
 from aos_ota_plugin.provenance.cyclonedx import components_in, parse_bill
 from aos_ota_plugin.provenance.dsse import PAYLOAD_TYPE, parse_envelope
 from aos_ota_plugin.settings.history import find_leaks
+from aos_ota_plugin.settings.kconfig import load_kconfig
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import Schema, load_schema
 from aos_ota_plugin.settings.secretfile import Secrets, read_secrets_yaml
 from aos_ota_plugin.settings.sources import read_def_config, read_ota_config
 from aos_ota_plugin.sources.inject import inject_app, inject_digest
@@ -186,11 +186,6 @@ N, E = bytes(range(255, -1, -1)), b"\x01\x00\x01"
 
 
 @lru_cache(maxsize=1)
-def _schema() -> Schema:
-    return load_schema()
-
-
-@lru_cache(maxsize=1)
 def _folder() -> str:
     return tempfile.mkdtemp(prefix="aos-ota-text-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 
@@ -254,9 +249,7 @@ def check_settings(data: bytes) -> bool:
     secrets = Secrets(device_secret=Secret(SECRET))
 
     def settings(text: str) -> Dict[str, str]:
-        return resolve(
-            [read_def_config(text, "package.yaml")], schema=_schema(), solution_dir="/w", secrets=secrets
-        ).values()
+        return resolve([read_def_config(text, "package.yaml")], solution_dir="/w", secrets=secrets).values()
 
     found = settings(_text(data))
     assert is_valid(found["OTA_APP_VERSION"])
@@ -264,10 +257,10 @@ def check_settings(data: bytes) -> bool:
 
 
 def check_kconfig(data: bytes) -> bool:
-    schema = load_schema(_file("Kconfig", data))
-    for choice in schema.choices.values():
-        assert choice.default in choice.members
-    return list(schema.symbols) == ["A", "B", "C", "D"]
+    kconfig = load_kconfig(_file("Kconfig", data))
+    for choice in kconfig.unique_choices:
+        assert choice.selection is None or choice.selection in choice.syms
+    return [symbol.name for symbol in kconfig.unique_defined_syms] == ["A", "B", "C", "D"]
 
 
 def check_app(good: bytes, values: AppValues) -> Callable[[bytes], bool]:

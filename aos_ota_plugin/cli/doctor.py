@@ -190,6 +190,8 @@ def _settings(patient: _Patient, name: str) -> Iterator[Check]:
         return
     settings = patient.settings = resolve_view(patient.view)
     yield Check(name, True, f"{settings.app_version}, {settings.security} mode, identity: {settings.identity}")
+    for notice in settings.notices:
+        yield Check(name, None, notice)
     if settings.security == "none":
         yield Check(name, None, "images are not signed: devices take whatever reaches them", "set OTA_CONFIG_RSA to y")
 

@@ -136,6 +136,7 @@ def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None
         rows.append(
             (
                 manifest.version,
+                manifest.solution or "-",
                 base,
                 signer,
                 _named(manifest.key_fingerprint, ring),
@@ -143,7 +144,7 @@ def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None
                 approval,
             )
         )
-    echo_table(("release", "after", "signed by", "its devices trust", "step", "approved by"), rows)
+    echo_table(("release", "product", "after", "signed by", "its devices trust", "step", "approved by"), rows)
     for problem in problems:
         click.echo(f"  NO  {problem}")
     for note in chain.notes:

@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.errors import OutputError, SettingsError
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.settings.schema import load_kconfig
+from aos_ota_plugin.settings.kconfig import load_kconfig
 from aos_ota_plugin.workspace.disk import read_text
 from aos_ota_plugin.workspace.find import find_solution
 

@@ -36,7 +36,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
             raise click.UsageError(f"{one!r} is not NAME=VALUE")
         pairs.append((name, value))
     view = load_view(directory, board=board, command_line=pairs, warn=echo_warning)
-    resolved = resolve_view(view, pairs)
+    resolved = resolve_view(view, pairs, echo_warning)
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
     document = bill_of_materials(product, [component_of(package, view) for package in view.components])
     if output is None:

@@ -25,9 +25,9 @@ from aos_ota_plugin.files import atomic
 from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
 from aos_ota_plugin.pipeline import unfinished
 from aos_ota_plugin.settings import handover
+from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.handover import Order, Report
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
 
 Pairs = Sequence[Tuple[str, str]]
@@ -59,13 +59,13 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
         SettingsError: a key of someone else's has a value that a shell or make might take for something else.
     """
     read_command_line(pairs)
-    ours = load_schema().symbols
+    ours = {*SYMBOLS, *OBSOLETE}
     others = []
     for name, value in pairs:
         if name in ours:
             continue
         if not _NAME.fullmatch(name) or not _HARMLESS.fullmatch(value):
-            near = nearest(name.upper(), ours)
+            near = nearest(name.upper(), SYMBOLS)
             raise SettingsError(
                 f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
                 remedy=(f"did you mean {near}? " if near else "") + "The value of another key may have letters, digits "

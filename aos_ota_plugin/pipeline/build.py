@@ -1,31 +1,31 @@
-"""Bringing what is on the disk in line with what the build made: nothing to do, or a new release put in place.
+"""What a build does after every link: nothing, or a new release made, proven and put in place.
 
-Run after every link. It decides by content, not by time stamps, and looks at the outputs as they are: an image that
-someone else wrote under our name is replaced, an unchanged one is left alone.
+It decides by content, not by time stamps, and looks at the outputs as they are: an image that someone else wrote under
+our name is replaced, an unchanged one is left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files import atomic, reading, transaction
-from aos_ota_plugin.files.bounded import SOURCE_MAX, read_bounded
-from aos_ota_plugin.pipeline import documents, image_step, inputs, key_set, modules
+from aos_ota_plugin.files import reading, transaction
+from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.pipeline import documents, image_step, inputs, key_set, messages, modules
+from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.state import ReleaseState, is_intact, read_state, release_state, write_state
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
-from aos_ota_plugin.settings.resolve import OtaSettings
-from aos_ota_plugin.workspace.partitions import partition_files
+from aos_ota_plugin.settings.fields import OtaSettings
 
 if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.module_file import Source
     from aos_ota_plugin.release.request import PayloadSource, ReleaseInput
 
 _OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
@@ -38,35 +38,66 @@ class Outcome(NamedTuple):
     lines: Tuple[str, ...]
 
 
-def settle(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = None) -> Outcome:
+class _Task(NamedTuple):
+    """One build: what it starts from, and what the last good release left behind."""
+
+    site: Site
+    settings: OtaSettings
+    payload: bytes
+    modules: Tuple[Source, ...]
+    fingerprint: Fingerprint
+    last: ReleaseState
+
+
+class _Files(NamedTuple):
+    """The files of a release that are to be written, by name, and its manifest."""
+
+    manifest: Manifest
+    modules: modules.ReleaseModules
+    contents: Dict[str, bytes]
+
+
+def build_release(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = None) -> Outcome:
     """Make, prove and write the release unless what is there is already it; ``progress`` is told of long work.
 
     Raises:
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
     """
     inputs.refuse_own_manifest(settings, site.manifest)
-    with _alone(site):
-        return _settle(site, settings, progress)
+    with _exclusive(site):
+        _recover(site)
+        _run_image_steps(site, settings)
+        task = _task(site, settings)
+        last = task.last
+        if last.fingerprint == task.fingerprint and _is_whole(task):
+            lines = [*messages.unchanged_lines(settings, last.outputs), *messages.warning_lines(last.warnings)]
+            return Outcome(None, tuple(lines))
+        return _renew(task, progress)
 
 
 def recover(site: Site) -> None:
     """Complete or remove what killed builds of this solution left beside its outputs."""
-    with _alone(site):
+    with _exclusive(site):
         _recover(site)
 
 
-def _alone(site: Site) -> ContextManager[object]:
-    """Keeps out the builds of other solutions of the same chip: they all write to one folder."""
+def shared_lock(site: Site) -> Optional[str]:
+    """Return the path of the lock file in the folder that solutions of a chip share, None without one."""
+    return os.path.join(site.shared, "." + os.path.splitext(MANIFEST_NAME)[0] + ".lock") if site.shared else None
+
+
+def last_modules(site: Site) -> Tuple[str, ...]:
+    """Return the paths of the modules' files that the last good release wrote, for `aos make clean`."""
+    return tuple(path for path in _last_state(site).outputs if modules.is_module(path))
+
+
+def _exclusive(site: Site) -> ContextManager[object]:
+    """Keep out the builds of other solutions of the same chip: they all write to one folder."""
     if not site.shared:
         return contextlib.nullcontext()
     from aos_ota_plugin.files.lock import BuildLock
 
     return BuildLock(Path(shared_lock(site) or "")).waiting()
-
-
-def shared_lock(site: Site) -> Optional[str]:
-    """The lock file in the folder that solutions of a chip share."""
-    return os.path.join(site.shared, "." + os.path.splitext(MANIFEST_NAME)[0] + ".lock") if site.shared else None
 
 
 def _recover(site: Site) -> None:
@@ -76,55 +107,99 @@ def _recover(site: Site) -> None:
         transaction.recover(folder, name.__eq__)
 
 
-def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> Outcome:
-    _recover(site)
+def _run_image_steps(site: Site, settings: OtaSettings) -> None:
     for step in site.steps:
         image_step.run_image_step(
             step, target=str(site.binary), folder=os.path.dirname(site.image), sweep=settings.security == "local"
         )
-    _require_fresh_payload(site)
-    payload = reading.read(site.payload, "the payload", "build the firmware first")
-    before = _state_key(site, settings, payload)
-    sources = modules.load(settings)
-    key = f"{before}/{modules.key(sources)}/{documents.key(site, settings)}"
-    if _is_settled(site, key):
-        return Outcome(None, (*_unchanged(settings, _remembered(site)[1]), *_remembered_warnings(site)))
+    _refuse_stale_payload(site)
 
+
+def _task(site: Site, settings: OtaSettings) -> _Task:
+    payload = reading.read(site.payload, "the payload", "build the firmware first")
+    sources = modules.load(settings)
+    fingerprint = fingerprint_release(site, settings, payload, sources)
+    return _Task(site, settings, payload, sources, fingerprint, _last_state(site))
+
+
+def _last_state(site: Site) -> ReleaseState:
+    return read_state(site.state, os.path.dirname(site.image))
+
+
+def _is_whole(task: _Task, *, with_modules: bool = True) -> bool:
+    """Say whether the files of the last good release are all there as it left them."""
+    outputs = [path for path in task.last.outputs if with_modules or not modules.is_module(path)]
+    return task.site.image in outputs and all(is_intact(task.last, path) for path in outputs)
+
+
+def _renew(task: _Task, progress: Optional[Progress]) -> Outcome:
     from aos_ota_plugin.release.make import make_release
     from aos_ota_plugin.release.proofs import excuse_lines
 
-    given = _release_input(site, settings, payload)
-    folder = os.path.dirname(site.image)
-    # When only modules changed, the firmware's images stay as they are, and nothing is signed again.
+    site, settings = task.site, task.settings
+    request = _release_input(site, settings, task.payload, task.last)
+    # When only modules or documents changed, the firmware's images stay as they are, and nothing is signed again.
     release = None
-    manifest = _settled_manifest(site, before)
+    manifest = _standing_manifest(task)
     if manifest is None:
-        release = make_release(given, progress=progress)
+        release = make_release(request, progress=progress)
         manifest = release.manifest
-    made = modules.make(given, sources, manifest, folder)
-    files = {
+    files = _files(task, request, release, manifest)
+    warnings = excuse_lines(files.manifest)
+    outputs, changed = _put_in_place(task, files, warnings)
+    if release and changed:
+        lines = messages.release_lines(site, settings, release)
+    else:
+        lines = messages.unchanged_lines(settings, outputs)
+    lines += messages.warning_lines(warnings)
+    lines += modules.lines(files.modules, changed, os.path.dirname(site.image))
+    return Outcome(release, (*lines, *documents.lines(site, changed)))
+
+
+def _standing_manifest(task: _Task) -> Optional[Manifest]:
+    """Return the manifest on the disk when all that decides the firmware's images is as in the last good release."""
+    last = task.last.fingerprint
+    if last is None or last.images != task.fingerprint.images or not _is_whole(task, with_modules=False):
+        return None
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    return parse_manifest(read_bounded(task.site.manifest), file=task.site.manifest)
+
+
+def _files(task: _Task, request: ReleaseInput, release: Optional[Release], manifest: Manifest) -> _Files:
+    site, settings = task.site, task.settings
+    module_images = modules.make(request, task.modules, manifest, os.path.dirname(site.image))
+    contents = {
         **(release.images if release else {}),
-        **made.files,
-        os.path.basename(site.manifest): made.manifest.to_json(),
+        **module_images.files,
+        os.path.basename(site.manifest): module_images.manifest.to_json(),
     }
-    if settings.provenance and given.signer:
-        files.update(documents.make(site, settings, made.manifest, given.signer))
-    outputs = {os.path.join(folder, image.file): image.sha256 for image in made.manifest.images}
-    outputs.update({os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.items()})
+    if settings.provenance and request.signer:
+        contents.update(documents.make(site, settings, module_images.manifest, request.signer))
+    return _Files(module_images.manifest, module_images, contents)
+
+
+def _put_in_place(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict[str, str], List[str]]:
+    """Write a release's files; return the SHA-256 of all its outputs by path, and the names of files that changed."""
+    site, last = task.site, task.last
+    folder = os.path.dirname(site.image)
+    outputs = {os.path.join(folder, image.file): image.sha256 for image in files.manifest.images}
+    outputs.update(
+        {os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.contents.items()}
+    )
     if site.state:
         # Written first, as what may be there from now on: a state that cannot be written has to leave the old outputs.
-        _write_state(site.state, "", _either(_remembered(site)[1], outputs))
-    changed = transaction.write_set(folder, files, drop=_outdated(site, outputs))
+        write_state(site.state, last.replaced_by(outputs))
+    # Nobody shall upload by mistake what the last release made and this one does not.
+    outdated = [os.path.basename(path) for path in last.outputs if path not in outputs and is_intact(last, path)]
+    changed = transaction.write_set(folder, files.contents, drop=outdated)
     if site.state:
         with contextlib.suppress(OutputError):  # the next build finds the same out again
-            _write_state(site.state, key, outputs, excuse_lines(made.manifest))
-    lines = _lines(site, settings, release) if release and changed else list(_unchanged(settings, outputs))
-    lines += [f"aos_ota_plugin: {line}" for line in excuse_lines(made.manifest)]
-    lines += _shared_key(site, settings, made.manifest) if release else []
-    return Outcome(release, (*lines, *modules.lines(made, changed, folder), *documents.lines(site, changed)))
+            write_state(site.state, release_state(task.fingerprint, outputs, warnings))
+    return outputs, changed
 
 
-def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> ReleaseInput:
+def _release_input(site: Site, settings: OtaSettings, payload: bytes, last: ReleaseState) -> ReleaseInput:
     from aos_ota_plugin.pipeline.reuse import with_known
     from aos_ota_plugin.release.request import ReleaseInput
 
@@ -162,7 +237,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
             board=site.board,
             source=_payload_source(site, settings),
         ),
-        _remembered(site)[1],
+        last.digests(),
         site.manifest,
     )
 
@@ -186,7 +261,7 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
     )
 
 
-def _require_fresh_payload(site: Site) -> None:
+def _refuse_stale_payload(site: Site) -> None:
     if not site.binary or site.binary == site.payload:
         return
     try:
@@ -203,190 +278,3 @@ def _require_fresh_payload(site: Site) -> None:
             "an image made from it would carry the old firmware",
             remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
         )
-
-
-def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
-    """A digest of all that decides the outputs. Files that may be secret or large count by time stamp and size."""
-    key = {
-        "tool": __version__,
-        "payload": hashlib.sha256(payload).hexdigest(),
-        "version": settings.app_version,
-        "security": settings.security,
-        "identity": settings.identity,
-        "new_key": settings.allow_new_key,
-        "changed_payload": settings.allow_changed_payload,
-        "objcopy": site.objcopy,
-        "magic": settings.image_magic,
-        "xz": settings.compress_xz,
-        "diff": settings.diff,
-        "partition": settings.partition_size
-        or [
-            hashlib.sha256(reading.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
-            for path in partition_files(site.board_folder, site.chip_folder)
-        ],
-        "board": site.board,
-        "next_key": settings.embed_next_key,
-        "development_key": settings.allow_development_key,
-        "files": [
-            _stamp(path)
-            for path in (
-                site.elf,
-                settings.signing_key,
-                settings.second_signer,
-                settings.base_release,
-                *key_set.input_files(settings),
-            )
-        ],
-    }
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode("utf-8")).hexdigest()
-
-
-def _stamp(path: Optional[str]) -> Optional[List[object]]:
-    if not path:
-        return None
-    from aos_ota_plugin.keys.signer import reference_kind
-
-    if reference_kind(path) != "file":
-        return [path]
-    try:
-        status = os.stat(path)
-    except OSError:
-        return [path, "missing"]
-    return [path, status.st_size, status.st_mtime_ns]
-
-
-def _is_settled(site: Site, key: str) -> bool:
-    settled, outputs = _remembered(site)
-    return settled == key and site.image in outputs and all(_holds(path, digest) for path, digest in outputs.items())
-
-
-def _unchanged(settings: OtaSettings, outputs: Mapping[str, str]) -> Tuple[str, ...]:
-    """Say which images stand as they were; ``outputs`` are a release's files."""
-    images = (
-        path for path in sorted(outputs) if not path.endswith((".json", ".jsonl")) and not modules.is_module(path)
-    )
-    return tuple(f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images)
-
-
-def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
-    """The manifest on the disk when all but the modules is as the last good release left it."""
-    key, outputs = _remembered(site)
-    if (
-        key.partition("/")[0] != before
-        or site.image not in outputs
-        or not all(_holds(path, digest) for path, digest in outputs.items() if not modules.is_module(path))
-    ):
-        return None
-    from aos_ota_plugin.release.manifest import parse_manifest
-
-    return parse_manifest(read_bounded(site.manifest), file=site.manifest)
-
-
-def remembered_modules(site: Site) -> Tuple[str, ...]:
-    """The modules' files that the last good release wrote, for `aos make clean`."""
-    return tuple(path for path in _remembered(site)[1] if modules.is_module(path))
-
-
-def _outdated(site: Site, outputs: Dict[str, str]) -> List[str]:
-    """What the last release made and this one does not: nobody shall upload it by mistake."""
-    return [
-        os.path.basename(path)
-        for path, digest in _remembered(site)[1].items()
-        if path not in outputs and _holds(path, digest)
-    ]
-
-
-def _either(before: Mapping[str, str], after: Mapping[str, str]) -> Dict[str, str]:
-    """Outputs of which nobody knows yet whether they are the old or the new ones."""
-    return {
-        path: ",".join(dict.fromkeys(digest for digest in (before.get(path), after.get(path)) if digest))
-        for path in {**before, **after}
-    }
-
-
-def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
-    """The key of the last good release and the digests of its outputs by path; nothing where that cannot be read.
-
-    Several digests, with commas between them, when a build was killed while it put its outputs in place.
-
-    Only outputs beside the site's image count: another board's, or those of the workspace that this one is a copy of,
-    are not ours to look after.
-    """
-    folder = os.path.dirname(site.image)
-    try:
-        remembered = json.loads(read_bounded(site.state or ""))
-        outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
-        return str(remembered["key"]), {
-            path: digest for path, digest in outputs.items() if os.path.dirname(path) == folder
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "", {}
-
-
-def _holds(path: str, digests: str) -> bool:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() in digests.split(",")
-    except OSError:
-        return False
-
-
-def _remembered_warnings(site: Site) -> Tuple[str, ...]:
-    """Return what the last good release was excused, for the builds that leave it as it is."""
-    try:
-        warnings = json.loads(read_bounded(site.state or ""))["warnings"]
-        return tuple(f"aos_ota_plugin: {line}" for line in warnings)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ()
-
-
-def _write_state(state: str, key: str, outputs: Dict[str, str], warnings: Sequence[str] = ()) -> None:
-    state_text = json.dumps({"key": key, "outputs": outputs, "warnings": list(warnings)}, sort_keys=True)
-    atomic.write_if_changed(state, state_text.encode("utf-8"))
-
-
-def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:
-    """A warning when this release's key signs for another product, too."""
-    product = settings.product_key or site.solution
-    if not (settings.warn_shared_key and manifest.signer and product):
-        return []
-    from aos_ota_plugin.pipeline.key_uses import record_use
-
-    others = record_use(manifest.signer, product)
-    if not others:
-        return []
-    return [
-        f"aos_ota_plugin: warning: the key {manifest.signer[:16]} signs {product}, and has signed "
-        f"{', '.join(others)}: devices of each install images of the other",
-        "    give each product a key of its own, or set OTA_WARN_SHARED_KEY to n",
-    ]
-
-
-def _lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
-    from aos_ota_plugin.release.proofs import key_lines, unjudged_lines
-    from aos_ota_plugin.release.transfer import advice
-
-    manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.signer or '')[:16]}", "cloud": "to be signed by the platform"}.get(
-        settings.security, "NOT signed"
-    )
-    lines = []
-    if manifest.image_magic != "ALL":
-        key = f"{manifest.image_magic}, {key}"
-    for image in manifest.images:
-        lines += [
-            f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
-            f"    {manifest.version}, {image.size} bytes, {key}, {_counted(manifest)}",
-        ]
-    return lines + [
-        f"    {line}"
-        for line in (*key_lines(manifest), *unjudged_lines(manifest), *advice(manifest, release.compressed_size))
-    ]
-
-
-def _counted(manifest: Manifest) -> str:
-    counts = (
-        (len(manifest.proofs), "checks passed"),
-        (len(manifest.excused), "excused"),
-        (len(manifest.not_judged), "not judged"),
-    )
-    return ", ".join(f"{count} {what}" for count, what in counts if count)

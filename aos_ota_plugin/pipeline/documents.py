@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Collection, Dict, List, Tuple
 
@@ -17,30 +16,6 @@ if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.site import Site
     from aos_ota_plugin.provenance.statement import Build
     from aos_ota_plugin.release.manifest import Manifest
-
-_PATHS = (
-    "OTA_SIGNING_KEY",
-    "OTA_PUBLIC_KEY",
-    "OTA_BASE_RELEASE",
-    "OTA_MODULES",
-    "OTA_KEY_RING",
-    "OTA_SECOND_SIGNER",
-    "OTA_SECOND_PUBLIC_KEY",
-    "OTA_SECOND_APPROVAL",
-)
-"""Settings that are paths of the machine; what they stand for is said by fingerprints and digests."""
-
-
-def key(site: Site, settings: OtaSettings) -> str:
-    """A digest of what only the documents depend on, "" without them.
-
-    Git is not asked: a commit alone makes no release, and the statement is about the build that was.
-    """
-    if not settings.provenance:
-        return ""
-    rows = [list(one) for one in site.workplace.components] if site.workplace else []
-    public = [settings.product_key, settings.device_name]
-    return hashlib.sha256(json.dumps([rows, public]).encode("utf-8")).hexdigest()
 
 
 def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) -> Dict[str, bytes]:
@@ -91,13 +66,14 @@ def lines(site: Site, changed: Collection[str]) -> List[str]:
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:
     from aos_ota_plugin.pipeline import workplace
     from aos_ota_plugin.provenance.statement import Build
+    from aos_ota_plugin.settings.fields import PATHS
 
     place = site.workplace or workplace.Workplace("", ())
     base: Tuple[str, str] = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else ("", "")
     return Build(
         solution=manifest.solution,
         board=manifest.board,
-        settings={name: value for name, value in settings.values().items() if name not in _PATHS},
+        settings={name: value for name, value in settings.values().items() if name not in PATHS},
         key_fingerprint=manifest.signer or "",
         components=place.components,
         revisions=workplace.revisions(place.root, place.components),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Collection, Dict, List, NamedTuple, Tuple
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.request import ReleaseInput
 
 
-class Made(NamedTuple):
+class ReleaseModules(NamedTuple):
     """The release's manifest with its modules in it, and their files by name."""
 
     manifest: Manifest
@@ -34,29 +32,10 @@ def load(settings: OtaSettings) -> Tuple[Source, ...]:
     return load_sources(settings)
 
 
-def key(sources: Tuple[Source, ...]) -> str:
-    """A digest of all that decides the modules' files and entries, "" without modules."""
-    if not sources:
-        return ""
-    rows = [
-        (
-            module.name,
-            module.version,
-            module.is_folder,
-            module.store_path,
-            module.unpacked,
-            module.image_magic,
-            hashlib.sha256(data).hexdigest(),
-        )
-        for module, data in sources
-    ]
-    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
-
-
-def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> Made:
+def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> ReleaseModules:
     """Make the modules for the release that `manifest` describes; errors as ``module_set.make_modules``."""
     if not sources:
-        return Made(manifest._replace(modules=()), {})
+        return ReleaseModules(manifest._replace(modules=()), {})
     from aos_ota_plugin.release.module_set import make_modules
 
     made = make_modules(given, sources)
@@ -65,7 +44,7 @@ def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, f
             raise OutputError(
                 f"cannot write {os.path.join(folder, name)}: a folder stands there", remedy="move it away"
             )
-    return Made(manifest._replace(modules=made.modules), made.files)
+    return ReleaseModules(manifest._replace(modules=made.modules), made.files)
 
 
 def is_module(path: str) -> bool:
@@ -73,7 +52,7 @@ def is_module(path: str) -> bool:
     return os.path.basename(path).startswith(MODULE_PREFIX)
 
 
-def lines(made: Made, changed: Collection[str], folder: str) -> List[str]:
+def lines(made: ReleaseModules, changed: Collection[str], folder: str) -> List[str]:
     """What to tell the user of the modules whose files changed."""
     if not made.files:
         return []

@@ -58,6 +58,8 @@ def settings_of(env: Any) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_variables
 
         settings = settings_from_variables(env)
+        for notice in settings.notices:
+            sys.stdout.write(f"aos_ota_plugin: warning: {notice}\n")
         env["OTA_SETTINGS"] = settings
     return settings  # type: ignore[no-any-return]
 
@@ -187,7 +189,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
     site = replace(site, objcopy=_objcopy_options(source[0], env))
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
-        outcome = build.settle(site, settings_of(env), progress=progress)
+        outcome = build.build_release(site, settings_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -17,7 +17,7 @@ import SCons.Script
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.pipeline import inputs
-from aos_ota_plugin.pipeline.build import recover, remembered_modules, shared_lock
+from aos_ota_plugin.pipeline.build import last_modules, recover, shared_lock
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.unfinished import BuildMark, Healing
 from aos_ota_plugin.pipeline.workplace import Workplace
@@ -29,6 +29,7 @@ from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_p
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
+from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
@@ -126,10 +127,8 @@ class _Hook:
     def _settings(self) -> OtaSettings:
         from aos_ota_plugin.scons.variables import settings_from_aos
 
-        settings, notices = settings_from_aos(
-            self.solution, folder=self.folder, command_line=self.request.pairs, schema=self.request.schema
-        )
-        for notice in notices:
+        settings, notices = settings_from_aos(self.solution, folder=self.folder, command_line=self.request.pairs)
+        for notice in (*notices, *settings.notices):
             _say(f"warning: {notice}")
         return settings
 
@@ -155,7 +154,7 @@ class _Hook:
     # --- compile lines
 
     def _compile_as_set(self, settings: OtaSettings) -> None:
-        self.components.drop_defines(settings.origins)  # it has every setting's name
+        self.components.drop_defines((*SYMBOLS, *OBSOLETE))
         ota = self._ota()
         flags = " ".join([*self.solution.CFLAGS, ota.build_config.cflag])
         if LOCAL_RSA in flags:
@@ -320,7 +319,7 @@ class _Hook:
                     site.image + XZ_SUFFIX,
                     diff_name(site.image),
                     *(os.path.join(os.path.dirname(site.image), name) for name in DOCUMENTS),
-                    *remembered_modules(site),
+                    *last_modules(site),
                     site.manifest,
                     site.state,
                     shared_lock(site),

@@ -8,20 +8,20 @@ a change touches. Secrets are represented by a salted, slow fingerprint only: SC
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, List, Tuple
 
 from SCons.Action import Action
 from SCons.Builder import Builder
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.pipeline import key_set
+from aos_ota_plugin.pipeline.fingerprint import part_inputs
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
-from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.settings.fields import OtaSettings, Part
 from aos_ota_plugin.sources.template_files import OWN, SUFFIX
 
 Nodes = List[Any]
@@ -66,7 +66,8 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     """``OtaSource("out/otaappdemo.c", "otaappdemo.c")``; without a source the full template is rendered."""
     settings = actions.settings_of(env)
     kind = SourceKind.of(str(target[0]))
-    depends: List[Any] = [env.Value(_source_key(kind, settings)), *_templates(env, kind.value)]
+    part = Part.DIGEST if kind is SourceKind.DIGEST else Part.APP
+    depends: List[Any] = [env.Value(part_inputs(part, settings)), *_templates(env, kind.value)]
     if kind is SourceKind.DIGEST:
         depends += _key_files(env, settings)
     env.Depends(target, depends)
@@ -77,7 +78,7 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
 
 def _emit_identity(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     settings = actions.settings_of(env)
-    depends: List[Any] = [env.Value(_identity_key(settings)), *_templates(env, "ota_identity.c")]
+    depends: List[Any] = [env.Value(part_inputs(Part.IDENTITY, settings)), *_templates(env, "ota_identity.c")]
     env.Depends(target, depends)
     return target, source
 
@@ -87,7 +88,10 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     settings = actions.settings_of(env)
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
-    depends: List[Any] = [env.Value(_image_key(settings))]
+    parts = Part.IMAGE | Part.MODULES
+    if settings.provenance:
+        parts |= Part.DOCUMENTS
+    depends: List[Any] = [env.Value(part_inputs(parts, settings))]
     depends += [_file(env, path) for path in key_set.input_files(settings) if Path(path).is_file()]
     if settings.base_release:
         depends.append(_file(env, settings.base_release))
@@ -120,67 +124,3 @@ def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
 def _file(env: Any, path: str) -> Any:
     """Return the node of a path; SCons would look a ``$name`` in it up in the environment."""
     return env.File(path.replace("$", "$$"))
-
-
-def _reference(settings: OtaSettings) -> Optional[str]:
-    """What stands where the signing key's path does, if it is no path: there is no file to depend on."""
-    from aos_ota_plugin.keys.signer import reference_kind
-
-    reference = settings.signing_key or ""
-    return None if reference_kind(reference) == "file" else reference
-
-
-def _source_key(kind: SourceKind, settings: OtaSettings) -> str:
-    values: Dict[str, object] = {"security": settings.security}
-    if kind is SourceKind.DIGEST and not settings.public_key and _reference(settings):
-        values["signer"] = _reference(settings)
-    if kind is SourceKind.DIGEST and settings.embed_next_key:
-        values["next_key"] = True
-    if kind is SourceKind.APP:
-        values = {"version": settings.app_version, "identity": settings.identity}
-        if settings.identity == "embedded":
-            values.update(
-                product_key=settings.product_key,
-                device_name=settings.device_name,
-                secrets=[settings.secrets.product_secret is not None, settings.secrets.device_secret is not None],
-            )
-    return _stable(values)
-
-
-def _identity_key(settings: OtaSettings) -> str:
-    if settings.identity != "embedded":
-        return _stable({"identity": settings.identity})
-    secrets = settings.secrets
-    return _stable(
-        {
-            "identity": settings.identity,
-            "product_secret": secrets.product_secret.fingerprint("product_secret") if secrets.product_secret else None,
-            "device_secret": secrets.device_secret.fingerprint("device_secret") if secrets.device_secret else None,
-        }
-    )
-
-
-def _image_key(settings: OtaSettings) -> str:
-    return _stable(
-        {
-            "version": settings.app_version,
-            "security": settings.security,
-            "identity": settings.identity,
-            "partition": settings.partition_size,
-            "new_key": settings.allow_new_key,
-            "changed_payload": settings.allow_changed_payload,
-            "xz": settings.compress_xz,
-            "diff": settings.diff,
-            "magic": settings.image_magic,
-            "modules": settings.modules,
-            "provenance": settings.provenance,
-            "next_key": settings.embed_next_key,
-            "development_key": settings.allow_development_key,
-            "second": [settings.second_signer, settings.second_public_key, settings.second_approval],
-            **({"signer": _reference(settings)} if _reference(settings) else {}),
-        }
-    )
-
-
-def _stable(values: Dict[str, object]) -> str:
-    return json.dumps(values, sort_keys=True)

@@ -13,7 +13,7 @@ from aos_ota_plugin.files import atomic
 from aos_ota_plugin.files.bounded import read_bounded
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
-from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.fields import SYMBOLS
 
 
 class BuildRequest:
@@ -29,7 +29,6 @@ class BuildRequest:
                 remedy="the solution's Makefile has to hand its BOARD to scons: `scons --board=$(BOARD)`; where "
                 "aos-tools starts scons without make, choose the board in package.yaml, under hw_info",
             )
-        self.schema = load_schema()
         self.pairs = asked_for(
             Request(
                 scons=SCons.Script.ARGLIST,
@@ -37,12 +36,12 @@ class BuildRequest:
                 makeflags=os.environ.get("MAKEFLAGS", ""),
                 handed_over=order.settings if order else (),
             ),
-            self.schema.symbols,
+            SYMBOLS,
         )
 
     def warning(self) -> Optional[str]:
         """Say which settings stand in the environment alone, where they set nothing."""
-        return environment_warning(os.environ, self.pairs, self.schema.symbols)
+        return environment_warning(os.environ, self.pairs, SYMBOLS)
 
     def report_success(self, manifest: str) -> None:
         """Tell `aos-ota make`, where it started this build, that SCons has built all of it; `manifest` is a path.

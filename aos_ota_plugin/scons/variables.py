@@ -10,9 +10,9 @@ from typing import Any, Collection, NamedTuple, Sequence, Tuple
 
 from aos_ota_plugin.console.prompt import ask_secret
 from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
+from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
-from aos_ota_plugin.settings.schema import Schema, load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.depends import condition_names
@@ -32,9 +32,7 @@ class BuildSettings(NamedTuple):
     notices: Sequence[Notice]
 
 
-def settings_from_aos(
-    solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]], schema: Schema
-) -> BuildSettings:
+def settings_from_aos(solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]]) -> BuildSettings:
     """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
 
     Which components are in use is aos-tools' decision. A package.yaml is parsed again only where aos-tools or its text
@@ -46,11 +44,10 @@ def settings_from_aos(
     arguments = read_command_line(command_line)
     used = list(solution.components)
     waiting = [component for component in solution.cond_components if component not in used]
-    members = [_member(component, component in used, schema.symbols) for component in [*used, *waiting]]
-    reading = read_members(members, solution.solution_component.name, arguments, schema.symbols)
+    members = [_member(component, component in used, SYMBOLS) for component in [*used, *waiting]]
+    reading = read_members(members, solution.solution_component.name, arguments, SYMBOLS)
     settings = resolve(
         all_layers(folder, reading.layers, arguments),
-        schema=schema,
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ, ask_secret),
         known_foreign=reading.foreign,
@@ -105,17 +102,16 @@ def settings_from_variables(env: Any) -> OtaSettings:
         SettingsError, SecretError: as ``resolve`` does, and for a variable that is called almost as a setting is.
     """
     folder = env.Dir("#").abspath
-    schema = load_schema()
     origin = Origin("SConstruct")
     layer = []
-    for name in sorted(name for name in env.Dictionary() if name in schema.symbols or _is_slip(name, schema.symbols)):
+    for name in sorted(
+        name for name in env.Dictionary() if name in SYMBOLS or name in OBSOLETE or _is_slip(name, SYMBOLS)
+    ):
         value = env[name]
         text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
         layer.append(RawSetting(name, text, text, origin))
     try:
-        return resolve(
-            [layer], schema=schema, solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret)
-        )
+        return resolve([layer], solution_dir=folder, secrets=load_secrets(folder, os.environ, ask_secret))
     except SettingsError as error:
         package = os.path.join(folder, PACKAGE_YAML)
         if error.place is None or error.place.file != package:

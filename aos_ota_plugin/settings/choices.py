@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import List, NamedTuple, Optional, Sequence
 
+from aos_ota_plugin.settings.fields import Choice
 from aos_ota_plugin.settings.raw import DEFAULT, Origin, RawSetting, complaint
-from aos_ota_plugin.settings.schema import Choice
 from aos_ota_plugin.settings.values import as_bool
 
 

@@ -23,6 +23,7 @@ from aos_ota_plugin.pipeline.payloads import payload_of_release
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.manifest import Manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
+from aos_ota_plugin.settings.fields import OBSOLETE
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
@@ -38,7 +39,7 @@ _BUILT = ("out", "aos_sdk", "releases", _HELD)
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _ZONES = ("Pacific/Chatham", "America/St_Johns")
 _TAIL = 30
-_RULES = ("OTA_WARN_SHARED_KEY=n", "OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=")
+_RULES = ("OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=")
 """What binds who signs, and changes no image: the second signer is as far away as the first one."""
 _ONE_OF = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
 """Settings of which one is y: the others follow."""
@@ -117,7 +118,7 @@ def _arguments(task: Task) -> List[str]:
     chosen = dict(task.settings) if task.settings else _settings_of(task.manifest)
     arguments = []
     for name, value in sorted(chosen.items()):
-        if name in {"OTA_PROVENANCE", "OTA_WARN_SHARED_KEY"} or not value:
+        if name == "OTA_PROVENANCE" or name in OBSOLETE or not value:
             continue
         if name == "OTA_PARTITION_SIZE" and value == "0x0":
             continue

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.raw import RawSetting
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.depends import Depend
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
@@ -83,7 +83,7 @@ def load_solution(
     arguments = read_command_line(command_line)
     selection = select_components(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
     members = _members(closure, graph, selection)
-    settings = read_members(members, solution.name, arguments, load_schema().symbols)
+    settings = read_members(members, solution.name, arguments, SYMBOLS)
     return SolutionView(
         root=root,
         solution=solution,

@@ -6,7 +6,6 @@ import os
 from typing import Callable, Optional, Sequence, Tuple
 
 from aos_ota_plugin.settings.resolve import OtaSettings, resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import load_secrets
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.disk import all_layers
@@ -33,7 +32,7 @@ def load_settings(
     Raises:
         OtaError: as a build would.
     """
-    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn), command_line)
+    return resolve_view(load_view(start, board=board, command_line=command_line, warn=warn), command_line, warn)
 
 
 def load_view(
@@ -60,16 +59,20 @@ def load_view(
     return view
 
 
-def resolve_view(view: SolutionView, command_line: Sequence[Tuple[str, str]] = ()) -> OtaSettings:
+def resolve_view(
+    view: SolutionView, command_line: Sequence[Tuple[str, str]] = (), warn: Warn = ignore_warning
+) -> OtaSettings:
     """Resolve the settings of a solution that was read with the same command line; errors as in a build."""
     folder = view.solution.path
-    return resolve(
+    settings = resolve(
         all_layers(folder, view.layers, read_command_line(command_line)),
-        schema=load_schema(),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ),
         known_foreign=view.foreign_names,
     )
+    for notice in settings.notices:
+        warn(notice)
+    return settings
 
 
 def missing_of(view: SolutionView) -> Sequence[str]:

@@ -53,7 +53,6 @@ class Scene:
                 if not name.startswith(("AOS_OTA_", "KCONFIG_", "SCONS", "GIT_", "MAKE", "MFLAGS"))
             },
             "PATH": str(aos.parent) + os.pathsep + os.environ["PATH"],
-            "XDG_STATE_HOME": str(folder / "state"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
             "TMPDIR": str(self._temporary),

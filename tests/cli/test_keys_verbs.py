@@ -116,6 +116,20 @@ def test_a_rotation_by_hand(run, folder, names):
     assert f"next: sign with the current key {new[:16]}" in shown.stdout
 
 
+def test_keys_tells_which_key_signed_which_product(run, folder, names):
+    for version, product in (("app-1.0.0", "lamp"), ("app-2.0.0", "灯")):
+        sign(run, version)
+        path = folder / MANIFEST(version)
+        document = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**document, "solution": product}), encoding="utf-8")
+    done = run("keys", "r")
+    key = names["public"][:16]
+    header, *lines = (line.split() for line in done.stdout.splitlines())
+    assert header[:3] == ["release", "product", "after"]
+    assert [line[:4] for line in lines[:2]] == [["app-1.0.0", "lamp", "-", key], ["app-2.0.0", "灯", "-", key]]
+    assert f"the key {key} signs 2 products: lamp, 灯; devices of each install images of the others" in done.stdout
+
+
 def test_keys_finds_the_step_that_devices_refuse(run, folder):
     sign(run, "app-1.0.0")
     (folder / "fw.bin").write_bytes(b"x" * 1000)

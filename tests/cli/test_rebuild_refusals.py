@@ -54,7 +54,6 @@ def test_settings_of_a_manifest():
         "OTA_MODULES=",
         "OTA_BASE_RELEASE=",
         "OTA_KEY_RING=",
-        "OTA_WARN_SHARED_KEY=n",
         "OTA_SECOND_PUBLIC_KEY=",
         "OTA_SECOND_SIGNER=",
         "OTA_SECOND_APPROVAL=",
@@ -77,13 +76,14 @@ def test_settings_of_a_statement():
         "OTA_PROVENANCE": "y",
         "OTA_PARTITION_SIZE": "0x0",
         "OTA_CONFIG_RSA": "y",
+        "OTA_WARN_SHARED_KEY": "y",  # what 0.1.0 had
     }
     found = _arguments(task(settings))
     assert {"OTA_IMAGE_APP=y", "OTA_PROVENANCE=n"} <= set(found)
     assert not [
         one
         for one in found
-        if one.startswith(("OTA_IMAGE_ALL", "OTA_DEVICE_NAME", "OTA_PARTITION", "OTA_PROVENANCE=y"))
+        if one.startswith(("OTA_IMAGE_ALL", "OTA_DEVICE_NAME", "OTA_PARTITION", "OTA_PROVENANCE=y", "OTA_WARN"))
     ]
 
 

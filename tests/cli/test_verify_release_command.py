@@ -17,14 +17,13 @@ from softhsm import PIN
 
 from aos_ota_plugin.errors import OutputError, SigningKeyError
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.pipeline.build import settle
+from aos_ota_plugin.pipeline.build import build_release
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.provenance.dsse import seal
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
 
 TESTS = Path(__file__).parents[1]
@@ -57,11 +56,11 @@ def settings_of(solution, **values):
         **values,
     }
     layer = [RawSetting(name, value, value, Origin("test")) for name, value in values.items()]
-    return resolve([layer], schema=load_schema(), solution_dir=str(solution), secrets=Secrets())
+    return resolve([layer], solution_dir=str(solution), secrets=Secrets())
 
 
 class Release:
-    """A build's site without a toolchain: a payload, an ELF with key and version, and what ``settle`` makes of them."""
+    """A build's site without a toolchain: a payload, an ELF with key and version, and what ``build_release`` makes of them."""
 
     def __init__(self, root, version="app-1.0.0", components=PARTS):
         self.solution = root / "工作 区" / version
@@ -86,8 +85,8 @@ class Release:
             workplace=Workplace(str(root), components),
         )
 
-    def settle(self, **values):
-        return settle(self.site, settings_of(self.solution, OTA_APP_VERSION=self.version, **values))
+    def build(self, **values):
+        return build_release(self.site, settings_of(self.solution, OTA_APP_VERSION=self.version, **values))
 
     def statement(self):
         return json.loads(base64.b64decode(json.loads((self.folder / STATEMENT).read_bytes())["payload"]))
@@ -105,7 +104,7 @@ def folder(tmp_path):
 @pytest.fixture
 def release(tmp_path):
     made = Release(tmp_path)
-    made.settle(OTA_COMPRESS_XZ="y")
+    made.build(OTA_COMPRESS_XZ="y")
     return made
 
 
@@ -409,7 +408,7 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
 def test_a_program_signs_the_statement(tmp_path, release):
     made = Release(tmp_path / "by a program")
     shutil.copy(PUBLIC, made.solution / "public.pem")
-    made.settle(
+    made.build(
         OTA_COMPRESS_XZ="y", OTA_SIGNING_KEY="command:openssl dgst -sha256 -sign key.pem", OTA_PUBLIC_KEY="public.pem"
     )
     assert (made.folder / STATEMENT).read_bytes() == (release.folder / STATEMENT).read_bytes()
@@ -433,7 +432,7 @@ def test_usage(release, run):
 
 def test_chain_of_releases(release, tmp_path, run):
     following = Release(tmp_path, "app-1.0.1")
-    following.settle(OTA_BASE_RELEASE=str(release.folder / MANIFEST))
+    following.build(OTA_BASE_RELEASE=str(release.folder / MANIFEST))
     good = run("verify-release", following.folder, "--public-key", PUBLIC, "--base", release.folder)
     assert good.returncode == 0, good.stderr
     assert "base release: app-1.0.0, payload SHA-256" in good.stdout
@@ -449,7 +448,7 @@ def test_chain_of_releases(release, tmp_path, run):
 
 def test_no_change_writes_nothing(release):
     before = {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()}
-    assert release.settle(OTA_COMPRESS_XZ="y").lines == tuple(
+    assert release.build(OTA_COMPRESS_XZ="y").lines == tuple(
         f"aos_ota_plugin: {release.folder / name}: app-1.0.0, unchanged" for name in (IMAGE, f"{IMAGE}.xz")
     )
     assert {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()} == before
@@ -459,7 +458,7 @@ def test_firmware_that_was_linked_again_to_the_same_bytes(release):
     """The vendor's haas1000 writes its linker script anew on every build, so that every build links."""
     before = {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()}
     os.utime(release.site.elf)
-    lines = release.settle(OTA_COMPRESS_XZ="y").lines
+    lines = release.build(OTA_COMPRESS_XZ="y").lines
     assert f"aos_ota_plugin: {release.folder / IMAGE}: app-1.0.0, unchanged" in lines
     assert {path.name: path.stat().st_mtime_ns for path in release.folder.iterdir()} == before
 
@@ -468,14 +467,14 @@ def test_same_inputs_elsewhere_give_the_same_bytes(release, tmp_path, monkeypatc
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     monkeypatch.setenv("USER", "somebody")
     other = Release(tmp_path / "elsewhere")
-    other.settle(OTA_COMPRESS_XZ="y")
+    other.build(OTA_COMPRESS_XZ="y")
     for name in (STATEMENT, SBOM, MANIFEST, IMAGE):
         assert (other.folder / name).read_bytes() == (release.folder / name).read_bytes()
 
 
 def test_turned_off_the_documents_go_and_the_image_stays(release):
     image = (release.folder / IMAGE).stat().st_mtime_ns
-    release.settle(OTA_COMPRESS_XZ="y", OTA_PROVENANCE="n")
+    release.build(OTA_COMPRESS_XZ="y", OTA_PROVENANCE="n")
     assert not (release.folder / STATEMENT).exists()
     assert not (release.folder / SBOM).exists()
     assert (release.folder / IMAGE).stat().st_mtime_ns == image
@@ -487,7 +486,7 @@ def test_another_version_of_a_component_renews_the_documents_only(release, tmp_p
     from dataclasses import replace
 
     release.site = replace(release.site, workplace=Workplace(str(tmp_path), parts))
-    release.settle(OTA_COMPRESS_XZ="y")
+    release.build(OTA_COMPRESS_XZ="y")
     assert b"v7.5" in (release.folder / SBOM).read_bytes()
     assert [(release.folder / name).stat().st_mtime_ns for name in (IMAGE, MANIFEST)] == [image, manifest]
 
@@ -497,7 +496,7 @@ def test_folder_in_a_document_s_place(tmp_path, name):
     made = Release(tmp_path)
     (made.folder / name).mkdir()
     with pytest.raises(OutputError, match="a folder stands there"):
-        made.settle()
+        made.build()
     assert not (made.folder / IMAGE).exists()
     assert not (made.folder / MANIFEST).exists()
 
@@ -514,7 +513,7 @@ def test_a_key_that_signs_images_only_leaves_the_old_release(release, monkeypatc
 
     monkeypatch.setattr(type(SIGNER), "sign_message", refuse)
     with pytest.raises(SigningKeyError) as caught:
-        release.settle(OTA_COMPRESS_XZ="y")
+        release.build(OTA_COMPRESS_XZ="y")
     assert "the statement of provenance was not signed: the policy of this key" in str(caught.value)
     assert "set OTA_PROVENANCE to n" in caught.value.remedy
     after = {path.name: path.read_bytes() for path in release.folder.iterdir()}
@@ -549,7 +548,7 @@ def test_commits_of_components(tmp_path):
     made = Release(tmp_path)
     (ota / "源 a.c").write_text("int b;")
     (demo / "out.o").write_text("what a build leaves")
-    made.settle()
+    made.build()
     found = {one["name"]: one for one in made.statement()["predicate"]["buildDefinition"]["resolvedDependencies"]}
     for name, folder, modified in (("ota", ota, True), ("ota_demo", demo, False)):
         head = subprocess.run(

@@ -28,7 +28,6 @@ from aos_ota_plugin.pipeline import build as release_build
 from aos_ota_plugin.pipeline import rendering
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.sources import read_def_config
 from aos_ota_plugin.sources.template_files import load_templates
@@ -58,7 +57,6 @@ def build(folder: Path):
         try:
             settings = resolve(
                 [read_def_config((folder / "package.yaml").read_text("utf-8"), "package.yaml")],
-                schema=SCHEMA,
                 solution_dir=str(folder),
                 secrets=Secrets(),
             )
@@ -76,16 +74,13 @@ def build(folder: Path):
                     out / name,
                     rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES),
                 )
-            release_build.settle(site, settings)
+            release_build.build_release(site, settings)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
             return 1
         return 0
 
     return work
-
-
-SCHEMA = load_schema()
 
 
 def write_inputs(folder: Path, version: str, number: int, more: str) -> None:
@@ -152,7 +147,7 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
             f"{where}: no digest of {name}"
             for path, digests in state["outputs"].items()
             for name in [f"release/{Path(path).name}"]
-            if name in left and hashlib.sha256(left[name]).hexdigest() not in digests.split(",")
+            if name in left and hashlib.sha256(left[name]).hexdigest() not in digests
         ]
         problems += [
             f"{where}: {name} is neither old nor new"

@@ -17,7 +17,6 @@ from aos_ota_plugin.keys.approval import Approval, ApprovalSigner, parse_approva
 from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.pipeline.key_uses import record_use
 from aos_ota_plugin.release.make import image_hash, make_release
 
 
@@ -131,20 +130,3 @@ def test_approvals_come_from_elsewhere(change):
     assert isinstance(caught.value, (FormatError, SigningKeyError))
     assert caught.value.place.file == "a.json"
     assert caught.value.remedy
-
-
-def test_what_a_key_signed_for_is_remembered(tmp_path):
-    folder = tmp_path / "状态 1"
-    assert record_use("a" * 64, "lamp", folder) == ()
-    assert record_use("a" * 64, "lamp", folder) == ()
-    assert record_use("a" * 64, "灯", folder) == ("lamp",)
-    assert record_use("a" * 64, "lamp", folder) == ("灯",)
-    assert record_use("b" * 64, "lamp", folder) == ()
-    for junk in (b"[]", b"\xff", b'{"products": 1}', b'{"products": [1, "x\\u001b"]}', b"[" * 100_000):
-        (folder / f"{'a' * 64}.json").write_bytes(junk)
-        assert record_use("a" * 64, "lamp", folder) == ()
-
-
-def test_a_file_in_the_folders_place_ends_no_build(tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    assert record_use("a" * 64, "lamp", tmp_path / "file") == ()

@@ -249,6 +249,18 @@ def test_settings_changed_between_two_calls(project):
         assert f'#define MY_APP_VER "app-{number}"'.encode() in project.out("otaappdemo.c", number)
 
 
+def test_a_setting_of_an_earlier_version_is_warned_of(project):
+    project.set_up(
+        "env = Environment(tools=[])",
+        f'env.Tool("aos_ota", toolpath=[{str(SITE_TOOLS)!r}])',
+        'env.Replace(OTA_APP_VERSION="app-1", OTA_SIGNING_KEY="key.pem", OTA_WARN_SHARED_KEY=False)',
+        'env.OtaSource("out/1/otaappdemo.c", "otaappdemo.c")',
+    )
+    status, output = project.run()
+    assert status == 0
+    assert "aos_ota_plugin: warning: SConstruct: OTA_WARN_SHARED_KEY is obsolete and ignored" in output
+
+
 def test_embedded_identity_and_its_secret(project):
     secret, other = "Zx9plain7Secret", "Zx8other7Secret"
     project.set_up('build("a", OTA_IDENTITY_EMBEDDED=True, OTA_PRODUCT_KEY="a1b2c3", OTA_DEVICE_NAME="device1")')

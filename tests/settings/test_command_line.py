@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SecretError, SettingsError
 from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
+from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.foreign import refuse_unknown
 from aos_ota_plugin.settings.raw import OTA_CONFIG, Origin, RawSetting
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
 
-NAMES = tuple(load_schema().symbols)
+NAMES = tuple(SYMBOLS)
 VERSION = "OTA_APP_VERSION"
 
 

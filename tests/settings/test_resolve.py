@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import OtaError, SecretError, SettingsError
 from aos_ota_plugin.keys.secret import Secret
+from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.report import rows
 from aos_ota_plugin.settings.resolve import resolve
-from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_def_config, read_ota_config
 
-SCHEMA = load_schema()
 FOLDER = os.path.abspath(os.path.join(os.sep, "w s", "方案"))
 BASE = "OTA_APP_VERSION: app-1.0.0\nOTA_SIGNING_KEY: keys/a.pem\n"
 NO_KEY = "OTA_APP_VERSION: app-1.0.0\nOTA_DIFF: n\n"
@@ -28,7 +27,7 @@ def package(body, file="p.yaml"):
 
 
 def run(*layers, secrets=Secrets(), known_foreign=frozenset()):  # noqa: B008
-    return resolve(layers, schema=SCHEMA, solution_dir=FOLDER, secrets=secrets, known_foreign=known_foreign)
+    return resolve(layers, solution_dir=FOLDER, secrets=secrets, known_foreign=known_foreign)
 
 
 def one(body, **more):
@@ -42,7 +41,7 @@ def test_defaults():
     assert got.signing_key == os.path.join(FOLDER, "keys", "a.pem")
     assert str(got.origins["OTA_APP_VERSION"]) == "p.yaml:2:20"
     assert str(got.origins["OTA_CONFIG_RSA"]) == "default"
-    assert set(got.origins) == set(SCHEMA.symbols) == set(got.values())
+    assert set(got.origins) == set(SYMBOLS) == set(got.values())
 
 
 def test_later_layers_win_and_say_so():
@@ -368,7 +367,7 @@ def test_report_shows_a_uri_and_no_pin():
 def test_report_shows_origins_and_no_secret():
     secrets = Secrets(device_secret=Secret("zq81"), origins={"device_secret": Origin("environment")})
     table = {row.name: (row.value, row.origin) for row in rows(one(BASE + "OTA_PARTITION_SIZE: 0x10", secrets=secrets))}
-    assert list(table)[: len(SCHEMA.symbols)] == list(SCHEMA.symbols)
+    assert list(table)[: len(SYMBOLS)] == list(SYMBOLS)
     assert table["OTA_APP_VERSION"] == ("app-1.0.0", "p.yaml:2:20")
     assert table["OTA_CONFIG_LOCAL_RSA"] == ("y", "default")
     assert table["OTA_PARTITION_SIZE"] == ("0x10", "p.yaml:4:23")
@@ -389,7 +388,7 @@ VALUES = st.one_of(
 )
 RAWS = st.builds(
     lambda name, value: RawSetting(name, value, str(value), Origin("package.yaml")),
-    st.sampled_from([*SCHEMA.symbols, "OTA_X", "DEVICE_SECRET", "FOO"]),
+    st.sampled_from([*SYMBOLS, "OTA_X", "DEVICE_SECRET", "FOO"]),
     VALUES,
 )
 
@@ -475,5 +474,4 @@ def test_whole_rotation_and_approval():
     got = one(ROTATION + "OTA_KEY_RING: r.yaml\nOTA_BASE_RELEASE: b.json\nOTA_SECOND_SIGNER: pkcs11:object=b\n")
     assert (got.embed_next_key, got.second_signer) == (True, "pkcs11:object=b")
     assert (got.key_ring, got.base_release) == (os.path.join(FOLDER, "r.yaml"), os.path.join(FOLDER, "b.json"))
-    assert one(BASE).warn_shared_key
     assert not one(BASE).allow_development_key

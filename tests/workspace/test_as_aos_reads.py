@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from aos_ota_plugin.errors import OtaError, SettingsError
 from aos_ota_plugin.scons.variables import _member
-from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.sources import read_command_line
 from aos_ota_plugin.workspace.disk import load_package
 from aos_ota_plugin.workspace.find import find_components
@@ -109,7 +109,6 @@ def test_board_that_only_another_component_depends_on(aos_reads, tmp_path):
 
 def as_in_a_build(view, theirs, arguments):
     """What the build's hook reads of aos-tools' components is what the commands read."""
-    symbols = load_schema().symbols
     packages = {package.name: package for package in view.components}
     paths = {Path(path).name: path for path in find_components(view.root).values()}
     members = [
@@ -121,7 +120,7 @@ def as_in_a_build(view, theirs, arguments):
                 defconfig={raw.name: raw.value for raw in packages[name].def_config},
             ),
             True,
-            symbols,
+            SYMBOLS,
         )
         for name in theirs["components"]
     ]
@@ -137,18 +136,18 @@ def as_in_a_build(view, theirs, arguments):
                         defconfig={raw.name: raw.value for raw in package.def_config},
                     ),
                     False,
-                    symbols,
+                    SYMBOLS,
                 )
             )
-    built = read_members(members, view.solution.name, read_command_line(arguments), symbols)
+    built = read_members(members, view.solution.name, read_command_line(arguments), SYMBOLS)
     assert [
-        [raw for raw in layer if raw.name in symbols]
+        [raw for raw in layer if raw.name in SYMBOLS]
         for layer in built.layers
-        if any(raw.name in symbols for raw in layer)
+        if any(raw.name in SYMBOLS for raw in layer)
     ] == [
-        [raw for raw in layer if raw.name in symbols]
+        [raw for raw in layer if raw.name in SYMBOLS]
         for layer in view.layers
-        if any(raw.name in symbols for raw in layer)
+        if any(raw.name in SYMBOLS for raw in layer)
     ]
     assert built.notices == view.notices
     assert {name for name in built.foreign if name.startswith("OTA_")} == {

@@ -7,11 +7,10 @@ import re
 import pytest
 
 from aos_ota_plugin.errors import SecretError, SettingsError
-from aos_ota_plugin.settings.schema import load_schema
+from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.workspace.layers import member_of, read_members
 from aos_ota_plugin.workspace.packages import parse_package
 
-SYMBOLS = load_schema().symbols
 HEAD = "name: x\ndescription: d\ntype: {}\nhw_info:\n"
 
 

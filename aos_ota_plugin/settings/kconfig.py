@@ -1,11 +1,11 @@
-"""What settings there are: read from our ``Kconfig`` file by kconfiglib."""
+"""Reads our ``Kconfig`` file with kconfiglib, for the menu. Builds go by the table in ``fields`` and need neither."""
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Iterator
 
 from aos_ota_plugin.errors import Place, SettingsError
 
@@ -13,32 +13,6 @@ KCONFIG_FILE = str(Path(__file__).resolve().parent.parent / "Kconfig")
 # kconfiglib reads these; KCONFIG_FUNCTIONS names a Python module that it would import and run.
 _VARIABLES = ("srctree", "CONFIG_", "KCONFIG_STRICT", "KCONFIG_WARN_UNDEF", "KCONFIG_FUNCTIONS")
 _NO_MODULE = "aos_ota_plugin.no_kconfig_functions"
-
-
-class Symbol(NamedTuple):
-    """One setting; its kind is "bool", "string" or "hex", its choice the one it belongs to or ""."""
-
-    name: str
-    kind: str
-    default: str
-    choice: str
-    prompt: str
-    help: str
-
-
-class Choice(NamedTuple):
-    """Settings of which exactly one is y."""
-
-    name: str
-    members: Tuple[str, ...]
-    default: str
-
-
-class Schema(NamedTuple):
-    """All settings and choices by name, in the order of the Kconfig file."""
-
-    symbols: Mapping[str, Symbol]
-    choices: Mapping[str, Choice]
 
 
 def load_kconfig(path: str = KCONFIG_FILE) -> Any:  # a class of an untyped library
@@ -61,40 +35,6 @@ def load_kconfig(path: str = KCONFIG_FILE) -> Any:  # a class of an untyped libr
 
 def _spoilt(path: str, what: str) -> SettingsError:
     return SettingsError(f"the Kconfig file {what}", place=Place(path), remedy="reinstall aos_ota_plugin")
-
-
-def load_schema(path: str = KCONFIG_FILE) -> Schema:
-    """Return our settings' names, kinds, defaults and help texts; errors as ``load_kconfig``."""
-    library = _kconfiglib()
-    kconfig = load_kconfig(path)
-    symbols = {}
-    for symbol in kconfig.unique_defined_syms:
-        node = symbol.nodes[0]
-        symbols[symbol.name] = Symbol(
-            name=symbol.name,
-            kind=library.TYPE_TO_STR[symbol.orig_type],
-            default="n" if symbol.orig_type == library.BOOL else "",
-            choice=symbol.choice.name or "" if symbol.choice else "",
-            prompt=node.prompt[0] if node.prompt else "",
-            help=node.help or "",
-        )
-        if symbol.defaults:
-            default = symbol.defaults[0][0]
-            if not isinstance(default, library.Symbol):
-                raise _spoilt(path, f"has an expression as {symbol.name}'s default")
-            symbols[symbol.name] = _with_default(symbols[symbol.name], default.str_value)
-    choices = {}
-    for choice in kconfig.unique_choices:
-        if not choice.syms:
-            raise _spoilt(path, "has a choice of nothing")
-        default = choice.defaults[0][0].name if choice.defaults else choice.syms[0].name
-        choices[choice.name] = Choice(choice.name, tuple(member.name for member in choice.syms), default)
-        symbols[default] = _with_default(symbols[default], "y")
-    return Schema(symbols, choices)
-
-
-def _with_default(symbol: Symbol, default: str) -> Symbol:
-    return Symbol(symbol.name, symbol.kind, default, symbol.choice, symbol.prompt, symbol.help)
 
 
 def _kconfiglib() -> Any:  # an untyped library

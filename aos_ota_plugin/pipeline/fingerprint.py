@@ -1,0 +1,129 @@
+"""What decides each part of a build: a text for SCons to compare, and the fingerprint of a release.
+
+Both are made from the table of settings (``settings.fields``), which says what each setting affects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence
+
+from aos_ota_plugin import __version__
+from aos_ota_plugin.files.bounded import SOURCE_MAX
+from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.pipeline import key_set
+from aos_ota_plugin.settings.fields import OtaSettings, Part
+from aos_ota_plugin.workspace.partitions import partition_files
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.pipeline.site import Site
+    from aos_ota_plugin.release.module_file import Source
+
+
+class Fingerprint(NamedTuple):
+    """SHA-256 in hexadecimal over all that decides a release's images, its modules, and its documents.
+
+    ``modules`` and ``documents`` are "" where a release has none. Two releases with the same fingerprint have the same
+    files, byte for byte, but for what git says of the sources in the statement of provenance.
+    """
+
+    images: str
+    modules: str
+    documents: str
+
+
+class FileStamp(NamedTuple):
+    """A file that may be secret or large, by its path, size in bytes and time stamp; None where it is missing."""
+
+    path: str
+    size: Optional[int]
+    mtime_ns: Optional[int]
+
+
+def part_inputs(part: Part, settings: OtaSettings) -> str:
+    """Return the settings that decide a part, as JSON for SCons to compare and to store.
+
+    Secrets are in it by a salted, slow fingerprint, and only those that the part holds.
+    """
+    values: Dict[str, object] = dict(settings.values(part))
+    if settings.identity == "embedded":
+        for name in ("product_secret", "device_secret"):
+            secret = getattr(settings.secrets, name)
+            if Part.IDENTITY & part:
+                values[name] = secret.fingerprint(name) if secret else None
+            elif Part.APP & part:
+                values[name] = secret is not None
+    return json.dumps(values, sort_keys=True)
+
+
+def fingerprint_release(
+    site: Site, settings: OtaSettings, payload: bytes, modules: Sequence[Source] = ()
+) -> Fingerprint:
+    """Return the fingerprint of the release that a build would make of ``payload`` and ``modules``.
+
+    Raises:
+        OtaError: the key ring or the partition table cannot be read.
+    """
+    return Fingerprint(_images(site, settings, payload), _modules(modules), _documents(site, settings))
+
+
+def _images(site: Site, settings: OtaSettings, payload: bytes) -> str:
+    tables = [] if settings.partition_size else partition_files(site.board_folder, site.chip_folder)
+    files = (site.elf, settings.base_release, *key_set.input_files(settings))
+    return _digest(
+        {
+            "tool": __version__,
+            "settings": settings.values(Part.IMAGE),
+            "payload": hashlib.sha256(payload).hexdigest(),
+            "objcopy": site.objcopy,
+            "solution": site.solution,
+            "board": site.board,
+            "chip": site.chip,
+            "partition tables": [
+                hashlib.sha256(read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
+                for path in tables
+            ],
+            "files": [_stamp(path) for path in files if path],
+        }
+    )
+
+
+def _modules(modules: Sequence[Source]) -> str:
+    if not modules:
+        return ""
+    return _digest(
+        [
+            (
+                module.name,
+                module.version,
+                module.is_folder,
+                module.store_path,
+                module.unpacked,
+                module.image_magic,
+                hashlib.sha256(data).hexdigest(),
+            )
+            for module, data in modules
+        ]
+    )
+
+
+def _documents(site: Site, settings: OtaSettings) -> str:
+    """Git is not asked: a commit alone makes no release, and the statement is about the build that was."""
+    if not settings.provenance:
+        return ""
+    components = site.workplace.components if site.workplace else ()
+    return _digest({"components": components, "settings": settings.values(Part.DOCUMENTS)})
+
+
+def _stamp(path: str) -> FileStamp:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return FileStamp(path, None, None)
+    return FileStamp(path, status.st_size, status.st_mtime_ns)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8")).hexdigest()

@@ -1,0 +1,97 @@
+"""What the last good release was made of and left behind: one JSON file in the solution's ``out/``, read once a build.
+
+    {"fingerprint": {"images": "<64 hex>", "modules": "", "documents": ""},
+     "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"]}
+
+``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. A file
+that is missing or damaged stands for no release, and one of 0.1.0 has no fingerprint: the next build makes all of it
+anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from aos_ota_plugin.files import atomic
+from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.pipeline.fingerprint import Fingerprint
+
+
+class ReleaseState(NamedTuple):
+    """The last good release: its fingerprint, its files' SHA-256 by path, and the warnings that each build repeats."""
+
+    fingerprint: Optional[Fingerprint] = None
+    outputs: Mapping[str, Tuple[str, ...]] = {}
+    warnings: Tuple[str, ...] = ()
+
+    def digests(self) -> Dict[str, str]:
+        """Return the SHA-256 of each output of which only one is possible, by path."""
+        return {path: possible[0] for path, possible in self.outputs.items() if len(possible) == 1}
+
+    def replaced_by(self, digests: Mapping[str, str]) -> ReleaseState:
+        """Return the state while outputs are being replaced: each may have the old digest or the new one."""
+        outputs = dict(self.outputs)
+        for path, digest in digests.items():
+            outputs[path] = tuple(dict.fromkeys((*outputs.get(path, ()), digest)))
+        return ReleaseState(None, outputs)
+
+
+def release_state(fingerprint: Fingerprint, digests: Mapping[str, str], warnings: List[str]) -> ReleaseState:
+    """Return the state that a good release leaves behind."""
+    return ReleaseState(fingerprint, {path: (digest,) for path, digest in digests.items()}, tuple(warnings))
+
+
+def is_intact(state: ReleaseState, path: str) -> bool:
+    """Say whether a file has the bytes that the last release, or one that was cut short, has put there."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() in state.outputs.get(path, ())
+    except OSError:
+        return False
+
+
+def read_state(path: Optional[str], folder: str) -> ReleaseState:
+    """Read the state of the release whose outputs are in ``folder``; errors mean that there is none.
+
+    Outputs elsewhere do not count: they are another board's, or those of the workspace that this one is a copy of.
+    """
+    try:
+        return parse_state(read_bounded(path or ""), folder)
+    except OSError:
+        return ReleaseState()
+
+
+def parse_state(data: bytes, folder: str) -> ReleaseState:
+    """Take a state file apart; what cannot be understood is no release."""
+    try:
+        document = json.loads(data)
+        parts = document.get("fingerprint")
+        fingerprint = Fingerprint(**{name: _text(parts[name]) for name in Fingerprint._fields}) if parts else None
+        outputs = {
+            # 0.1.0 wrote a text, with a comma between two digests.
+            path: tuple(_text(digest) for digest in (digests.split(",") if isinstance(digests, str) else digests))
+            for path, digests in document["outputs"].items()
+            if os.path.dirname(path) == folder
+        }
+        return ReleaseState(fingerprint, outputs, tuple(map(_text, document.get("warnings", ()))))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ReleaseState()
+
+
+def write_state(path: str, state: ReleaseState) -> None:
+    """Write a state file. Raises OutputError."""
+    document = {
+        "fingerprint": state.fingerprint._asdict() if state.fingerprint else None,
+        "outputs": state.outputs,
+        "warnings": state.warnings,
+    }
+    atomic.write_if_changed(path, json.dumps(document, sort_keys=True).encode("utf-8"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError
