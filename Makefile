@@ -13,7 +13,7 @@ AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 # A worker for each core; a file's tests stay together, in the order of tests/conftest.py. PYTEST_ARGS="-n 0" is none but pytest itself.
 ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults packages simulate-packages cloud-packages story-packages test-packages clean
+.PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults windows-smoke packages simulate-packages cloud-packages story-packages test-packages windows-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -39,7 +39,7 @@ test: test-packages $(VENV)/.ready-test check
 
 # What needs no tool and starts no program, on all cores: a minute or so on two.
 unit: $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest -n auto -m "not (programs or aos or qemu or native or hsm or cloud or pythons or faults)" $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest -n auto -m "not (programs or aos or qemu or native or hsm or cloud or pythons or faults or windows)" $(PYTEST_ARGS)
 
 check: $(VENV)/.ready-test
 	@"$(BIN)/ruff" check .
@@ -57,6 +57,10 @@ fuzz: test-packages $(VENV)/.ready-fuzz
 # tools are interrupted, or find the disk full, in the middle of a write: many minutes.
 faults: test-packages $(VENV)/.ready-test
 	@"$(BIN)/python" -m pytest $(ALL_CORES) -m "faults or not faults" tests/faults tests/aos/test_interrupted_builds.py $(PYTEST_ARGS)
+
+# CPython for Windows under Wine: import, sign, one `aos make` of the demo.
+windows-smoke: windows-packages $(VENV)/.ready-test build/windows/.ready
+	@"$(BIN)/python" -m pytest -m windows tests/windows $(PYTEST_ARGS)
 
 $(VENV)/.ready: pyproject.toml Makefile | packages
 	@echo "setting up $(VENV): this project and $(AOS_TOOLS)"
@@ -83,6 +87,11 @@ $(VENV)/.ready-fuzz: $(VENV)/.ready-test
 		|| echo "no atheris here: inputs are changed at random"
 	@touch "$@"
 
+build/windows/.ready: $(wildcard tests/windows/*.txt tests/windows/*.c) tests/windows/set_up.py tests/windows/wine.py \
+		tests/windows/wine_lacks.py | windows-packages $(VENV)/.ready-test
+	@"$(BIN)/python" tests/windows/set_up.py
+	@touch "$@"
+
 # Debian's packages, each asked for only where what it brings is missing.
 packages:
 	@sh .ci/packages demo
@@ -98,6 +107,9 @@ cloud-packages:
 
 test-packages:
 	@sh .ci/packages test
+
+windows-packages:
+	@sh .ci/packages windows
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from typing import List, Optional
 import click
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError
 
 VERBS = {
@@ -87,10 +88,7 @@ def group() -> None:
 
 def main(arguments: Optional[List[str]] = None) -> None:
     """Run the command; an error of ours is shown without a traceback and ends with status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a character of a path must not end the command.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    escape_unencodable()  # a console that cannot show a character of a path must not end the command
     try:
         group.main(args=arguments, prog_name="aos-ota")
     except OtaError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import re
+import sys
 from typing import Mapping, Optional, Sequence
 
 import click
@@ -13,7 +16,14 @@ from aos_ota_plugin.errors import OutputError
 
 def echo_json(value: Mapping[str, object]) -> None:
     """One JSON object on standard output, for scripts."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    echo_json_text(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def echo_json_text(text: str) -> None:
+    """Print JSON; where standard output is not UTF-8, as a pipe on Windows, in ASCII with JSON's own escapes."""
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
+        text = re.sub(r"[^\x00-\x7f]", lambda character: json.dumps(character[0])[1:-1], text)
+    click.echo(text.rstrip("\n"))
 
 
 def echo_note(line: str) -> None:

@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.output import echo_warning, refuse_overwriting
+from aos_ota_plugin.cli.output import echo_json_text, echo_warning, refuse_overwriting
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline.workplace import component_of
 from aos_ota_plugin.provenance.component import Product
@@ -40,7 +40,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
     document = bill_of_materials(product, [component_of(package, view) for package in view.components])
     if output is None:
-        click.echo(document.decode("utf-8"), nl=False)
+        echo_json_text(document.decode("utf-8"))
         return
     for package in view.components:
         refuse_overwriting(output, package.file)

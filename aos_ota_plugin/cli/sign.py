@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 import click
 
 from aos_ota_plugin.cli.options import Size, access, ask
-from aos_ota_plugin.cli.output import refuse_overwriting
+from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.files.reading import read, read_document
@@ -202,7 +202,7 @@ def command(
     release = _with_progress(given) if diff else make_release(given)
     write_set(folder, {**release.images, manifest_name: release.manifest.to_json()})
     if as_json:
-        click.echo(release.manifest.to_json().decode("utf-8"), nl=False)
+        echo_json_text(release.manifest.to_json().decode("utf-8"))
         return
     for image in release.manifest.images:
         path = os.path.join(os.path.dirname(output), image.file)
@@ -319,7 +319,7 @@ def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> No
     message = _message_name(output)
     write_set(folder, {os.path.basename(output): document, os.path.basename(message): request.hash32})
     if as_json:
-        click.echo(document.decode("utf-8"), nl=False)
+        echo_json_text(document.decode("utf-8"))
         return
     click.echo(f"{output}  what has to be signed, and what for")
     click.echo(f"{message}  the 32 bytes: sign them as any message, RSASSA-PKCS1-v1_5 with SHA-256, e.g.")

@@ -1,4 +1,4 @@
-"""Progress and prompts on the terminal, shown by all outer rooms in the same way.
+"""Progress, prompts and escaped characters on the terminal, shown by all outer rooms in the same way.
 
-From outside: ``progress.WorkProgress``, ``prompt.ask_secret``.
+From outside: ``progress.WorkProgress``, ``prompt.ask_secret``, ``streams.escape_unencodable``.
 """

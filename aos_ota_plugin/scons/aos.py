@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import SCons.Script
 
+from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.pipeline import inputs
@@ -45,6 +46,7 @@ def attach(defconfig: Any) -> None:
         return
     defconfig.build_env.env["OTA_ATTACHED"] = True
     disable_core_dumps()
+    escape_unencodable()
     try:
         _Hook(defconfig).run()
     except OtaError as error:

@@ -7,8 +7,10 @@ from typing import Any
 
 def generate(env: Any) -> None:
     """Add ``OtaSource``, ``OtaIdentity`` and ``OtaImage`` to ``env``."""
+    from aos_ota_plugin.console.streams import escape_unencodable
     from aos_ota_plugin.scons.builders import register
 
+    escape_unencodable()
     register(env)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -78,3 +79,15 @@ def test_output_that_does_not_arrive_is_no_success():
 def test_without_a_console():
     done = run("--version", code=f"import sys; sys.stdout = sys.stderr = None; {ENTRY}")
     assert done.returncode == 0
+
+
+def test_json_is_json_on_a_pipe_that_is_not_utf_8(tmp_path):
+    # Western Windows: ñ is no ASCII, and 密 and 😀 are not in it.
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    (tmp_path / "firmware.bin").write_bytes(bytes(2048))
+    key, image = "ñ密😀.pem", "ñ镜😀.bin"
+    done = run("keygen", "-o", key, "--json", cwd=tmp_path, env=environment)
+    assert json.loads(done.stdout)["private"] == key
+    words = ("sign", "firmware.bin", "--key", key, "--version", "app-1.0.0", "-o", image, "--json")
+    done = run(*words, cwd=tmp_path, env=environment)
+    assert json.loads(done.stdout)["images"][0]["file"] == image

@@ -234,6 +234,12 @@ def test_two_firmwares_in_one_project(project):
     assert b"app-1.0.5\0" not in project.out("firmware.bin", "b")
 
 
+def test_a_console_that_lacks_characters_of_a_path_ends_no_build(project):
+    project.set_up('build("图")')
+    status, output = project.run("out/图/otaappdemo.c", env={"PYTHONIOENCODING": "cp1252"})
+    assert (status, "OTA out/\\u56fe/otaappdemo.c" in output) == (0, True), output
+
+
 def test_settings_changed_between_two_calls(project):
     project.set_up(
         "env = Environment(tools=[])",
