@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signature import decode_signature, require_good
+from aos_ota_plugin.keys.signer import BaseSigner
 
 FORMAT = "aos-ota signing request"
 FORMAT_VERSION = 1
 
 
-class AttachedSigner:
+class AttachedSigner(BaseSigner):
     """A signer that has its one signature already: it is good for one image and no other."""
 
     def __init__(self, public_key: PublicKey, signature: bytes = b"", *, file: str = "") -> None:
-        self._public_key = public_key
+        super().__init__(public_key, place=Place(file) if file else None)
         self._signature = signature
-        self._place: Optional[Place] = Place(file) if file else None
-
-    def __repr__(self) -> str:
-        return f"AttachedSigner({self._public_key.fingerprint})"
-
-    @property
-    def public_key(self) -> PublicKey:
-        """The public half, as devices hold it: the one that was given."""
-        return self._public_key
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the signature when it is this hash's. Raises SigningKeyError."""

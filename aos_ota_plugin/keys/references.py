@@ -38,7 +38,8 @@ def load_reference(reference: str, access: Access, public_key: Optional[PublicKe
     """
     if reference_kind(reference) == "pkcs11":
         from aos_ota_plugin.keys.passwords import pin
-        from aos_ota_plugin.keys.pkcs11 import Pkcs11Signer, find_module
+        from aos_ota_plugin.keys.pkcs11 import Pkcs11Signer
+        from aos_ota_plugin.keys.pkcs11_module import find_module
         from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 
         uri = parse_uri(reference)

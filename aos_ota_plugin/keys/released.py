@@ -5,29 +5,21 @@ An RSASSA-PKCS1-v1_5 signature that verifies is the only one there is, so images
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from typing import Mapping
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import BaseSigner
 
 SCHEME = "release:"
 
 
-class ReleasedSigner:
+class ReleasedSigner(BaseSigner):
     """Returns the signatures of a release by the 32-byte hashes of its images; it can sign nothing else."""
 
     def __init__(self, public_key: PublicKey, signatures: Mapping[bytes, bytes], *, folder: str) -> None:
-        self._public_key = public_key
+        super().__init__(public_key, place=Place(folder))
         self._signatures = signatures
-        self._place: Optional[Place] = Place(folder)
-
-    def __repr__(self) -> str:
-        return f"ReleasedSigner({self._public_key.fingerprint})"
-
-    @property
-    def public_key(self) -> PublicKey:
-        """The public half, as devices hold it: the one that the settings give."""
-        return self._public_key
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the signature that the release has for this hash. Raises SigningKeyError."""

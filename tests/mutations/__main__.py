@@ -21,9 +21,7 @@ _FAILED = 1
 
 def main(words: Sequence[str]) -> int:
     """Run the faults that are asked for, say how each ended, and return the process's status."""
-    mutations = [
-        each for each in load() if not words or any(word in f"{each.file} {each.test}" for word in words)
-    ]
+    mutations = [each for each in load() if not words or any(word in f"{each.file} {each.test}" for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         copy = Path(folder) / "project"
         _copy_project(copy)
@@ -39,7 +37,10 @@ def main(words: Sequence[str]) -> int:
 def _copy_project(copy: Path) -> None:
     """Copy what git knows of, and what is new and not ignored, as it is on disk."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
         source = ROOT / name
@@ -60,7 +61,9 @@ def _is_noticed(copy: Path, mutation: Mutation) -> bool:
         path.write_bytes(sound)
     noticed = done.returncode == _FAILED
     failed = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
-    print(f"{'noticed' if noticed else 'NOT NOTICED'}  {mutation.file}: {mutation.old.strip()} -> {mutation.new.strip()}")
+    print(
+        f"{'noticed' if noticed else 'NOT NOTICED'}  {mutation.file}: {mutation.old.strip()} -> {mutation.new.strip()}"
+    )
     print(f"    {failed[:150] or mutation.test}", flush=True)
     return noticed
 

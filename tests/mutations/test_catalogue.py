@@ -24,5 +24,9 @@ def test_the_fault_is_one_line_of_valid_python_and_its_test_exists(mutation):
         ast.parse(faulty)
     assert "\n" not in mutation.old.strip("\n")
     path, _, name = mutation.test.partition("::")
-    functions = {node.name for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)}
+    functions = {
+        node.name
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
     assert name.partition("[")[0] in functions
