@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
 from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
-from aos_ota_plugin.keys.signature import decode_signature, require_good
-from aos_ota_plugin.keys.signer import BaseSigner
+from aos_ota_plugin.keys.signature import decode_signature
+from aos_ota_plugin.keys.signer import BaseSigner, require_good
 
 FORMAT = "aos-ota approval"
 FORMAT_VERSION = 1

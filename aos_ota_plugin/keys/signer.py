@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import EXPONENT, HASH_SIZE, KEY_BITS, PublicKey
-from aos_ota_plugin.keys.signature import require_good
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -36,6 +35,22 @@ class Signer(HashSigner, Protocol):
 
     def sign_message(self, message: bytes) -> bytes:
         """Return the same kind of signature over what is no image: never 16 or 32 bytes, which devices would take."""
+
+
+def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
+    """Return ``signature`` when it is one that devices with ``key`` take for ``message``; else raise SigningKeyError.
+
+    A faulty signature must never leave: besides being refused, it can give the private key away.
+    """
+    if not key.verify_message(message, signature):
+        raise SigningKeyError(
+            f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
+            "would refuse it (OTA_VERIFY_RSA_FAIL)",
+            place=place,
+            remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
+            "over the 32 bytes of the image's hash",
+        )
+    return signature
 
 
 class BaseSigner:
@@ -90,12 +105,6 @@ class PemSigner(VerifiedSigner):
         from cryptography.hazmat.primitives.hashes import SHA256
 
         return self._key.sign(message, PKCS1v15(), SHA256())
-
-
-def reference_kind(reference: str) -> str:
-    """What stands where a key's path does: "pkcs11", "command", "release" or "file"."""
-    scheme = reference.partition(":")[0].lower()
-    return scheme if scheme in ("pkcs11", "command", "release") else "file"
 
 
 def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:
