@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.settings.fields import OtaSettings, Row
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import Secrets
+from aos_ota_plugin.settings.values import as_key_reference
 
 _OTHER = {str: "other", int: 0x1000, type(None): "/other/path"}
 
@@ -24,6 +26,8 @@ def changed(settings: OtaSettings, row: Row) -> OtaSettings:
     value = getattr(settings, row.attribute)
     if row.choice:
         other = next(symbol.on[0] for symbol in row.symbols if symbol.choice and symbol.on[0] != value)
+    elif row.path_parser is as_key_reference:
+        other = parse_reference("/other/path")
     else:
         other = not value if isinstance(value, bool) else _OTHER[type(value)]
     assert other != value

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "sources": set(),
     "transport": set(),
     "console": set(),
-    "keys": {"children"},
+    "programs": {"children"},
+    "keys": {"programs"},
     "settings": {"device", "keys"},  # device.limits: how long a name may be; keys.secret: values that nobody sees
     "device": {"images", "keys"},
     "workspace": {"settings"},

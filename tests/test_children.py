@@ -11,10 +11,9 @@ import threading
 
 import pytest
 
-from aos_ota_plugin import children
+from aos_ota_plugin import children, programs
 from aos_ota_plugin.cli import fleet
 from aos_ota_plugin.cloud import broker
-from aos_ota_plugin.keys import tool
 from aos_ota_plugin.lab.demo import workspace_copy
 from aos_ota_plugin.lab.simulate import console, machine, network
 
@@ -58,8 +57,8 @@ def start_fleet(folder, monkeypatch):
 
 
 def start_tool(folder, monkeypatch):
-    tool.run_tool(
-        tool.Tool(ENDLESS, folder=str(folder), environment=os.environ, timeout=600, limit=100, what="it"), b""
+    programs.run_tool(
+        programs.Tool(ENDLESS, folder=str(folder), environment=os.environ, timeout=600, limit=100, what="it"), b""
     )
 
 

@@ -13,6 +13,7 @@ from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.full import PADDING, Digesting, check_payload
 from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
 
 
 @click.command("approve", short_help="agree to a payload, as the second of four eyes")
@@ -34,7 +35,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     """
     from aos_ota_plugin.errors import FormatError, placed
     from aos_ota_plugin.keys.approval import Approval
-    from aos_ota_plugin.keys.signature import require_good
+    from aos_ota_plugin.keys.signer import require_good
 
     refuse_overwriting(output, payload, key, public_key_file)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
@@ -44,7 +45,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
             raise FormatError("the payload is empty", remedy="check the build step that makes it")
     _, sha256 = Digesting(data).copies()
     sha256.update(PADDING)
-    signer = load_private_key(key, access(), public_key_file)
+    signer = load_private_key(parse_reference(key), access(), public_key_file)
     signature = require_good(signer.sign_hash(sha256.digest()), signer.public_key, sha256.digest(), who="this signer")
     approval = Approval(sha256.digest(), signer.public_key.fingerprint, signature)
     write_file(output, approval.to_json())

@@ -16,6 +16,7 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.diff import build
 from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.pipeline.payloads import read_payload
 from aos_ota_plugin.release.diffs import check_releases, compressed_size, make_patch, prove_accepted, prove_diff
 
@@ -61,7 +62,7 @@ def command(
     """
     refuse_overwriting(output, old, new, key, public_key_file)
     before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")
-    signer = load_private_key(key, access(), public_key_file) if key else None
+    signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
     public_key = signer.public_key if signer else None
     check_releases(before.manifest, after.manifest, public_key)
     with WorkProgress(sys.stderr) as progress:

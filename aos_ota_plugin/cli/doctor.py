@@ -14,7 +14,8 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
-from aos_ota_plugin.pipeline import inputs, key_set
+from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.history import search_history
@@ -200,8 +201,10 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
     if patient.settings is None:
         return
     settings = patient.settings
-    inputs.check_files(settings)
-    signer, public_key = key_set.load_keys(settings)
+    build_keys = BuildKeys(settings)
+    inputs.check_files(settings, build_keys)
+    keys = build_keys.key_set
+    signer, public_key = keys.signer, keys.public_key
     if signer is not None:
         yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
     if public_key is not None and (signer is None or public_key != signer.public_key):
@@ -211,11 +214,11 @@ def _keys(patient: _Patient, name: str) -> Iterator[Check]:
             f"devices trust {public_key.short_fingerprint}",
             "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY",
         )
-    ring = key_set.load_ring(settings)
+    ring = keys.ring
     if public_key is not None and not settings.allow_development_key:
         policy.refuse_development_key(public_key)
     if public_key is not None and ring is not None:
-        policy.prove_ring(ring, public_key, key_set.next_key(settings, ring), Proofs())
+        policy.prove_ring(ring, public_key, keys.next_key, Proofs())
         following = ring.next.shown if ring.next else "none"
         yield Check(
             name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired"

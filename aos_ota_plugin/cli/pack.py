@@ -20,6 +20,7 @@ from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, PlacedPart, firmware, join, place, runs
 from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
@@ -83,7 +84,7 @@ def command(
         raise click.UsageError("give at least one of --app, --kernel, --all, --fs and --mcu")
     partitions = _partitions(table)
     placed = place(parts, partitions)
-    signer = load_private_key(key, access(), public_key_file) if key else None
+    signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
     sign = signer.sign_hash if signer else None
     files = _images(placed, read(mcu, "the MCU image", "give its file") if mcu else None, sign)
     room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)

@@ -12,6 +12,7 @@ from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.reading import read, read_document
 from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose, push_message, warnings
 
@@ -59,7 +60,7 @@ def command(
         )
     signer = None
     if key is not None:
-        signer = load_private_key(key, access(), public_key_file)
+        signer = load_private_key(parse_reference(key), access(), public_key_file)
     message = push_message(release, artifact, url, signer=signer)
     click.echo(message.to_json().decode("ascii"))
     for warning in warnings(release, message):

@@ -16,17 +16,20 @@ from aos_ota_plugin.files.reading import read, read_document
 from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.keys.load import key_to_embed, load_private_key, load_public_key, load_second_signer, read_ring
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import key_lines
-from aos_ota_plugin.release.request import PayloadSource, ReleaseInput
+from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options, PayloadSource
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import HashSigner, Signer
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
+
+Parts = Tuple[Firmware, KeySet, Base, Options]
 
 
 @click.command("sign", short_help="sign a payload outside a build")
@@ -170,36 +173,42 @@ def command(
     second, second_key = _second(second_signer, second_approval, second_public_key)
     data = read(payload, "the payload", "give the ota_rtos.bin of your build")
     digesting = Digesting(data)  # beside all that follows until the digests are needed
-    given = ReleaseInput(
-        payload=data,
-        payload_name=os.path.basename(payload),
-        image_name=name,
-        version=version,
-        security="local",
-        identity="unknown",
-        partition_size=partition_size,
-        signer=load_private_key(key, access(), public_key_file)
-        if key
-        else _elsewhere(str(public_key_file), attach_signature),
-        elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
-        elf_name=os.path.basename(elf or ""),
-        base=base,
-        base_payload=_base_payload(base, str(base_release), output) if diff and base else None,
-        allow_new_key=allow_new_key,
-        next_key=key_to_embed(ring) if ring and embeds_next_key else None,
-        ring=ring,
-        allow_development_key=allow_development_key,
-        second=second,
-        second_key=second_key,
-        image_magic=magic.upper(),
-        compress_xz=xz,
-        digesting=digesting,
-        source=_source(chip, allow_any=allow_changed_payload),
+    if key:
+        signer = load_private_key(parse_reference(key), access(), public_key_file)
+    else:
+        signer = _elsewhere(str(public_key_file), attach_signature)
+    parts = (
+        Firmware(
+            data,
+            version,
+            payload_name=os.path.basename(payload),
+            elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
+            elf_name=os.path.basename(elf or ""),
+            source=_source(chip, allow_any=allow_changed_payload),
+            digesting=digesting,
+        ),
+        KeySet(
+            "local",
+            signer,
+            next_key=key_to_embed(ring) if ring and embeds_next_key else None,
+            ring=ring,
+            second=second,
+            second_key=second_key,
+        ),
+        Base(base, _base_payload(base, str(base_release), output) if diff and base else None),
+        Options(
+            partition_size,
+            name,
+            image_magic=magic.upper(),
+            compress_xz=xz,
+            allow_new_key=allow_new_key,
+            allow_development_key=allow_development_key,
+        ),
     )
     if emit_digest:
-        _emit(given, folder, emit_digest, as_json=as_json)
+        _emit(parts, folder, emit_digest, as_json=as_json)
         return
-    release = _with_progress(given) if diff else make_release(given)
+    release = _with_progress(parts) if diff else make_release(*parts)
     write_set(folder, {**release.images, manifest_name: release.manifest.to_json()})
     if as_json:
         echo_json_text(release.manifest.to_json().decode("utf-8"))
@@ -290,7 +299,7 @@ def _second(
         from aos_ota_plugin.keys.load import load_approval
 
         return load_approval(approval, wanted), wanted
-    return (load_second_signer(reference, ask, "", public_key) if reference else None), wanted
+    return (load_second_signer(parse_reference(reference), ask, "", wanted) if reference else None), wanted
 
 
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
@@ -309,12 +318,12 @@ def _message_name(name: str) -> str:
     return os.path.splitext(name)[0] + ".bin"
 
 
-def _emit(given: ReleaseInput, folder: str, output: str, *, as_json: bool) -> None:
+def _emit(parts: Parts, folder: str, output: str, *, as_json: bool) -> None:
     from aos_ota_plugin.release.make import signing_request
     from aos_ota_plugin.release.proofs import Proofs
 
     proofs = Proofs()
-    request = signing_request(given, proofs)
+    request = signing_request(*parts, proofs=proofs)
     document = request.to_json()
     message = _message_name(output)
     write_set(folder, {os.path.basename(output): document, os.path.basename(message): request.hash32})
@@ -333,8 +342,8 @@ def _base_payload(base: Manifest, file: str, output: str) -> bytes:
     return payload_of_release(base, file, overwritten=(output,))
 
 
-def _with_progress(given: ReleaseInput) -> Release:
+def _with_progress(parts: Parts) -> Release:
     from aos_ota_plugin.console.progress import WorkProgress
 
     with WorkProgress(sys.stderr) as progress:
-        return make_release(given, progress=progress)
+        return make_release(*parts, progress=progress)

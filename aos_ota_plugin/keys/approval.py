@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
 from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
-from aos_ota_plugin.keys.signature import decode_signature, require_good
+from aos_ota_plugin.keys.signature import decode_signature
+from aos_ota_plugin.keys.signer import BaseSigner, require_good
 
 FORMAT = "aos-ota approval"
 FORMAT_VERSION = 1
@@ -66,21 +67,15 @@ def parse_approval(data: bytes, *, file: str) -> Approval:
     return Approval(hash32, fingerprint, raw)
 
 
-class ApprovalSigner:
-    """A second signer who has agreed already: to one image's hash and no other."""
+class ApprovalSigner(BaseSigner):
+    """A second signer who has agreed already: to one image's hash and no other.
+
+    ``public_key`` is the second signer's as the settings name it; the fingerprint in the approval counts for nothing.
+    """
 
     def __init__(self, public_key: PublicKey, approval: Approval, *, file: str) -> None:
-        self._public_key = public_key
+        super().__init__(public_key, place=Place(file))
         self._approval = approval
-        self._place = Place(file)
-
-    def __repr__(self) -> str:
-        return f"ApprovalSigner({self._public_key.fingerprint})"
-
-    @property
-    def public_key(self) -> PublicKey:
-        """The second signer's, as it was given; the approval's own word for it counts for nothing."""
-        return self._public_key
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the signature when it is this hash's. Raises SigningKeyError."""

@@ -20,8 +20,9 @@ from typing import Dict, Mapping, Tuple
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
-from aos_ota_plugin.keys.signature import MAX_SIZE, decode_signature, require_good
-from aos_ota_plugin.keys.tool import Tool, own_environment, run_tool
+from aos_ota_plugin.keys.signature import MAX_SIZE, decode_signature
+from aos_ota_plugin.keys.signer import VerifiedSigner
+from aos_ota_plugin.programs import Tool, own_environment, run_tool
 
 SCHEME = "command:"
 TIMEOUT_VARIABLE = "AOS_OTA_SIGNER_TIMEOUT"
@@ -85,33 +86,22 @@ def find_program(name: str, folder: str) -> str:
     return os.path.abspath(found)
 
 
-class CommandSigner:
+class CommandSigner(VerifiedSigner):
     """Signs by starting a program in ``folder``. Its repr names the program and the public key only."""
 
+    maker = "the signing command"
+
     def __init__(self, words: Tuple[str, ...], public_key: PublicKey, *, folder: str, timeout: float = TIMEOUT) -> None:
+        super().__init__(public_key, place=Place(f"{SCHEME}{words[0]}"))
         self._words = words
         self._program = find_program(words[0], folder)
-        self._public_key = public_key
         self._folder = folder
         self._timeout = timeout
 
     def __repr__(self) -> str:
         return f"CommandSigner({self._words[0]}, {self._public_key.fingerprint})"
 
-    @property
-    def public_key(self) -> PublicKey:
-        """The public half, as devices hold it: the one that the settings give."""
-        return self._public_key
-
-    def sign_hash(self, hash32: bytes) -> bytes:
-        """Have 32 bytes signed, and verify the result. Raises SigningKeyError."""
-        if len(hash32) != HASH_SIZE:
-            raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
-        return self.sign_message(hash32)
-
-    def sign_message(self, message: bytes) -> bytes:
-        """Have bytes signed in the same way, and verify the result. Raises SigningKeyError."""
-        place = Place(f"{SCHEME}{self._words[0]}")
+    def _make_signature(self, message: bytes) -> bytes:
         values = _values(message)
         # An environment has no room for a long message; that one stands on standard input, as each does.
         short = {"AOS_OTA_SIGN_MESSAGE": values["message_hex"]} if len(message) == HASH_SIZE else {}
@@ -124,14 +114,13 @@ class CommandSigner:
                 environment=environment,
                 timeout=self._timeout,
                 limit=MAX_SIZE,
-                what="the signing command",
-                place=place,
+                what=self.maker,
+                place=self._place,
                 longer=f"give it more seconds with {TIMEOUT_VARIABLE}",
             ),
             message,
         )
-        signature = decode_signature(output, what="what the signing command wrote to standard output", place=place)
-        return require_good(signature, self._public_key, message, who="the signing command", place=place)
+        return decode_signature(output, what="what the signing command wrote to standard output", place=self._place)
 
 
 def _values(message: bytes) -> Dict[str, str]:

@@ -1,10 +1,14 @@
-"""Loading keys, rings and approvals from the files, tokens and programs that stand for them."""
+"""Loading keys, rings and approvals from the files, tokens and programs that stand for them.
+
+signer = load_private_key(parse_reference("keys/ota_key.pem"), Access())
+signature = signer.sign_hash(image_hash)
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Set, Tuple
 
 from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyError
 from aos_ota_plugin.files.reading import read_at_most, read_key
@@ -12,12 +16,38 @@ from aos_ota_plugin.keys.access import Access
 
 # Each function imports what it needs: a build with nothing to do needs little.
 if TYPE_CHECKING:
+    from aos_ota_plugin.keys.reference import KeyReference
     from aos_ota_plugin.keys.ring import KeyRing, RingKey
     from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.keys.secret import Secret
     from aos_ota_plugin.keys.signer import HashSigner, Signer
 
 
-def load_private_key(reference: str, access: Access, public_key: Optional[str] = None) -> Signer:
+class KeyFiles:
+    """Reads files of keys, each at most once; what was read is kept as a secret."""
+
+    def __init__(self) -> None:
+        self._contents: Dict[str, Secret] = {}
+        self._private: Set[str] = set()
+
+    def read(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+        """Return a file's bytes. Raises SigningKeyError with ``place`` and ``remedy`` where it cannot be read."""
+        from aos_ota_plugin.keys.secret import Secret
+
+        if path not in self._contents:
+            self._contents[path] = Secret(read_key(path, what, remedy, place))
+        return self._contents[path].reveal()
+
+    def read_private(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+        """Return a private key's file as ``read`` does. Raises SecretError where others may have it, too."""
+        data = self.read(path, what, remedy, place)
+        if path not in self._private:
+            check_private_file(path, data)
+            self._private.add(path)
+        return data
+
+
+def load_private_key(reference: KeyReference, access: Access, public_key: Optional[str] = None) -> Signer:
     """Load the signer behind ``reference``: a private key's file, which nobody else can read, a token or a program.
 
     ``public_key`` is the file of the public key; a program has to have it, any other signer has to fit it.
@@ -26,19 +56,14 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
         SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
         SecretError: not encrypted, and tracked by git or open to others; a wrong PIN.
     """
-    from aos_ota_plugin.keys.signer import reference_kind
-
     public = load_public_key(public_key) if public_key else None
-    if reference_kind(reference) == "file":
-        signer = load_key_file(
-            reference,
-            read_key(reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"),
-            access,
-        )
+    if reference.file is None:
+        signer = open_signer(reference, access, public)
     else:
-        from aos_ota_plugin.keys.references import load_reference
-
-        signer = load_reference(reference, access, public)
+        remedy = "make one with `aos-ota keygen`, or give the path of yours"
+        data = read_key(reference.file, "the signing key", remedy)
+        check_private_file(reference.file, data)
+        signer = load_key_file(reference.file, data, access)
     if public is not None and signer.public_key != public:
         raise SigningKeyError(
             f"the public key {public.short_fingerprint} is not the other half of the signing key "
@@ -49,23 +74,53 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
     return signer
 
 
-def load_public_key(path: str) -> PublicKey:
+def open_signer(reference: KeyReference, access: Access, public_key: Optional[PublicKey]) -> Signer:
+    """Return the signer behind a reference that is no file; its public key is ``public_key`` where it cannot tell.
+
+    Raises:
+        SigningKeyError, SecretError: as the signers do; a program without a public key, or a kept release.
+    """
+    if reference.uri is not None:
+        from aos_ota_plugin.keys.passwords import pin
+        from aos_ota_plugin.keys.pkcs11 import Pkcs11Signer
+        from aos_ota_plugin.keys.pkcs11_module import find_module
+
+        uri = reference.uri
+        module = find_module(uri, folder=access.folder, environ=os.environ)
+        return Pkcs11Signer(uri, module, lambda: pin(access, uri))
+    if not reference.command:
+        raise SigningKeyError(
+            "a kept release stands for a key only in a build that makes it again",
+            remedy="give a key's file, a token's PKCS#11 URI or a command",
+        )
+    from aos_ota_plugin.keys.command import CommandSigner, timeout_of
+
+    if public_key is None:
+        raise SigningKeyError(
+            "a signing command does not say which public key devices need to trust",
+            remedy="give it with OTA_PUBLIC_KEY, or --public-key",
+        )
+    return CommandSigner(reference.command, public_key, folder=access.folder, timeout=timeout_of(os.environ))
+
+
+def check_signer(reference: KeyReference, folder: str) -> None:
+    """Check a reference that is no file, without opening a token or starting a program; paths start at ``folder``.
+
+    Raises:
+        SigningKeyError: the program is not there.
+    """
+    if reference.command:
+        from aos_ota_plugin.keys.command import find_program
+
+        find_program(reference.command[0], folder)
+
+
+def load_public_key(path: str, files: Optional[KeyFiles] = None) -> PublicKey:
     """Read a public key's file, in any form. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
-    return parse_public_key(read_key(path, "the public key", "give its file"), file=path)
-
-
-def check_private_key(reference: str, folder: str) -> None:
-    """Look at what stands for a private key, as cheaply as every build can afford; errors as ``load_private_key``."""
-    from aos_ota_plugin.keys.signer import reference_kind
-
-    if reference_kind(reference) == "file":
-        check_private_file(reference, read_key(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it"))
-        return
-    from aos_ota_plugin.keys.references import check_reference
-
-    check_reference(reference, folder)
+    read = files.read if files else read_key
+    return parse_public_key(read(path, "the public key", "give its file"), file=path)
 
 
 def check_private_file(path: str, data: bytes) -> None:
@@ -90,30 +145,41 @@ def check_private_file(path: str, data: bytes) -> None:
 
 
 def load_second_signer(
-    reference: str, ask: Optional[Callable[[str], Optional[str]]], folder: str, public_key: Optional[str]
+    reference: KeyReference,
+    ask: Optional[Callable[[str], Optional[str]]],
+    folder: str,
+    public_key: Optional[PublicKey],
+    files: Optional[KeyFiles] = None,
 ) -> Signer:
-    """The second signer in person: two people have two secrets, so the first one's passphrase and PIN are not tried.
+    """Load the second signer's key; ``public_key`` is the one that it has to have, where that is known.
+
+    Two people have two secrets, so the first signer's passphrase and PIN are not tried.
 
     Raises:
         SigningKeyError, SecretError: as ``load_private_key``.
     """
+    access = Access(None, None, ask, folder)
     try:
-        return load_private_key(reference, Access(None, None, ask, folder), public_key)
+        if reference.file is None:
+            return open_signer(reference, access, public_key)
+        return load_key_file(reference.file, read_second_key(reference.file, files or KeyFiles()), access)
     except (SigningKeyError, SecretError) as error:
-        firsts = any(variable in error.remedy for variable in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN"))
-        remedy = (
-            (
+        remedy = error.remedy
+        if any(variable in remedy for variable in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN")):
+            remedy = (
                 "let the second signer type it on the terminal; or name a program with AOS_OTA_PASSPHRASE_COMMAND, a "
                 "PIN's file with pin-source in the URI"
             )
-            if firsts
-            else error.remedy
-        )
         raise type(error)(f"second signer: {error.problem}", place=error.place, remedy=remedy) from None
 
 
+def read_second_key(path: str, files: KeyFiles) -> bytes:
+    """Read the second signer's key file; errors as ``KeyFiles.read_private``."""
+    return files.read_private(path, "the second signer's key", "set OTA_SECOND_SIGNER to it")
+
+
 def load_approval(path: str, public_key: PublicKey) -> HashSigner:
-    """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
+    """Load an approval that was made elsewhere, as a signer. Raises SettingsError, FormatError, SigningKeyError."""
     from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
 
     data = read_at_most(
@@ -123,7 +189,7 @@ def load_approval(path: str, public_key: PublicKey) -> HashSigner:
 
 
 def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
-    """Read a key ring's file; errors as ``load_ring``."""
+    """Read a key ring's file. Raises SettingsError where it cannot be read, or is none."""
     from aos_ota_plugin.keys.ring import RING_MAX, parse_ring
 
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
@@ -136,14 +202,19 @@ def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
 
 
 def ring_files(ring: KeyRing) -> Tuple[str, ...]:
-    """The public keys' files that a ring names, relative to its own folder."""
+    """Return the paths of the public keys' files that a ring names, relative to its own folder."""
     folder = os.path.dirname(os.path.abspath(ring.file))
     keys = (ring.current, *([ring.next] if ring.next else []), *ring.retired)
     return tuple(os.path.normpath(os.path.join(folder, key.public_key)) for key in keys if key.public_key)
 
 
-def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
-    """The ring's next key; errors as ``next_key``."""
+def key_to_embed(ring: KeyRing, files: Optional[KeyFiles] = None, *, place: Optional[Place] = None) -> PublicKey:
+    """Return the ring's next key, which a transition release brings to the fleet; ``place`` is where that was asked.
+
+    Raises:
+        SettingsError: the ring has no next key, or does not say where its public half is.
+        SigningKeyError: that file is no public key, or another one.
+    """
     following = ring.next
     if following is None:
         raise SettingsError(
@@ -158,13 +229,13 @@ def key_to_embed(ring: KeyRing, *, place: Optional[Place] = None) -> PublicKey:
             place=following.place,
             remedy="add `public_key:` with the path of its public half, relative to the ring's folder",
         )
-    return ring_key(ring, following)
+    return ring_key(ring, following, files)
 
 
-def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
-    """The public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
+def ring_key(ring: KeyRing, declared: RingKey, files: Optional[KeyFiles] = None) -> PublicKey:
+    """Return the public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
     path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
-    key = load_public_key(path)
+    key = load_public_key(path, files)
     if key.fingerprint != declared.fingerprint:
         raise SigningKeyError(
             f"{path} holds the key {key.short_fingerprint}, and this fingerprint is {declared.fingerprint[:16]}",
@@ -175,7 +246,7 @@ def ring_key(ring: KeyRing, declared: RingKey) -> PublicKey:
 
 
 def load_key_file(path: str, data: bytes, access: Access) -> Signer:
-    """Load a private key's file, whose bytes are ``data``; errors as ``load_private_key``."""
+    """Load a private key from the bytes of its file, which were checked; errors as ``load_private_key``."""
     from aos_ota_plugin.keys.signer import load_signer
 
     def passphrase() -> Optional[bytes]:
@@ -183,5 +254,4 @@ def load_key_file(path: str, data: bytes, access: Access) -> Signer:
 
         return passwords.passphrase(access, path)
 
-    check_private_file(path, data)
     return load_signer(data, file=path, passphrase=passphrase)

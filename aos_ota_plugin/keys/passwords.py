@@ -84,7 +84,7 @@ def _asked(access: Access, question: str) -> Optional[bytes]:
 def _from_command(command: str, file: str, folder: str) -> bytes:
     """The first line that the program writes; it may ask the user on the terminal."""
     from aos_ota_plugin.keys.command import find_program, parse_command
-    from aos_ota_plugin.keys.tool import Tool, own_environment, run_tool
+    from aos_ota_plugin.programs import Tool, own_environment, run_tool
 
     what, place = "the passphrase command", Place(COMMAND_VARIABLE)
     words = parse_command(command)

@@ -101,11 +101,7 @@ def _from_pem(text: str, file: str) -> List[_Found]:
         place = Place(file, line)
         label, dashes, rest = piece.partition("-----")
         if label == "CERTIFICATE":
-            raise SigningKeyError(
-                "a certificate, where a public key is expected",
-                place=place,
-                remedy="take the key out of it: openssl x509 -in <certificate> -noout -pubkey",
-            )
+            raise _certificate(place)
         if label not in ("PUBLIC KEY", "RSA PUBLIC KEY"):
             name = label if dashes and re.fullmatch(r"[A-Z0-9 ]{1,40}", label) else "something unknown"
             raise SigningKeyError(f"a PEM block of {name}, not of an RSA PUBLIC KEY", place=place, remedy=_FORMS)
@@ -183,11 +179,7 @@ def _from_der(data: bytes, place: Place) -> Tuple[int, int]:
     except FormatError as error:
         raise SigningKeyError(f"not a public key: {error.problem}", place=place, remedy=_FORMS) from None
     if tags == [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
-        raise SigningKeyError(
-            "a certificate, where a public key is expected",
-            place=place,
-            remedy="take the key out of it: openssl x509 -in <certificate> -noout -pubkey",
-        )
+        raise _certificate(place)
     # Private keys start with a version (PKCS#1, PKCS#8, SEC 1); an encrypted PKCS#8 is an algorithm and a blob.
     versioned = len(tags) > 1 and tags[0] == der.INTEGER and tags[1] in (der.INTEGER, der.SEQUENCE, der.OCTET_STRING)
     if versioned or tags == [der.SEQUENCE, der.OCTET_STRING]:
@@ -233,6 +225,11 @@ def _checked(modulus: int, exponent: int, place: Place) -> PublicKey:
 
 def _private(place: Place) -> SigningKeyError:
     return SigningKeyError("a PRIVATE key, where a public key is expected", place=place, remedy=_GIVE_PUBLIC)
+
+
+def _certificate(place: Place) -> SigningKeyError:
+    remedy = "take the key out of it: openssl x509 -in <certificate> -noout -pubkey"
+    return SigningKeyError("a certificate, where a public key is expected", place=place, remedy=remedy)
 
 
 def _line(text: str, offset: int) -> int:

@@ -1,4 +1,4 @@
-"""A signature that came from elsewhere: read in whatever form tools write it, and verified before it is used."""
+"""Reading a signature that was made elsewhere, in whatever form tools write it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import Optional
 
 from aos_ota_plugin.errors import Place, SigningKeyError
-from aos_ota_plugin.keys.rsa import SIGNATURE_SIZE, PublicKey
+from aos_ota_plugin.keys.rsa import SIGNATURE_SIZE
 
 _HEX = re.compile(rb"[0-9A-Fa-f]{%d}" % (2 * SIGNATURE_SIZE))
 _BASE64 = re.compile(rb"[0-9A-Za-z+/]{342}==")
@@ -37,19 +37,3 @@ def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -
         place=place,
         remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64",
     )
-
-
-def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
-    """Return ``signature`` when it is one that devices with ``key`` take for ``message``; else raise SigningKeyError.
-
-    A faulty signature must never leave: besides being refused, it can give the private key away.
-    """
-    if not key.verify_message(message, signature):
-        raise SigningKeyError(
-            f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
-            "would refuse it (OTA_VERIFY_RSA_FAIL)",
-            place=place,
-            remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
-            "over the 32 bytes of the image's hash",
-        )
-    return signature

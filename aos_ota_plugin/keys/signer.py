@@ -1,6 +1,6 @@
-"""Signers: whoever holds the private half and signs an image's hash.
+"""Signers hold the private half of a key and sign images' hashes with it.
 
-`Signer` is all that the rest of the project knows; an HSM or a service is one more class with these names.
+`Signer` is all that the rest of the project knows; an HSM or a service is one more class derived from `VerifiedSigner`.
 """
 
 from __future__ import annotations
@@ -37,44 +37,74 @@ class Signer(HashSigner, Protocol):
         """Return the same kind of signature over what is no image: never 16 or 32 bytes, which devices would take."""
 
 
-class PemSigner:
-    """A signer with its private key in memory. Its repr names the public key only."""
+def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
+    """Return ``signature`` when it is one that devices with ``key`` take for ``message``; else raise SigningKeyError.
 
-    def __init__(self, key: RSAPrivateKey) -> None:
-        numbers = key.public_key().public_numbers()
-        self._key = key
-        self._public_key = PublicKey(numbers.n, numbers.e)
+    A faulty signature must never leave: besides being refused, it can give the private key away.
+    """
+    if not key.verify_message(message, signature):
+        raise SigningKeyError(
+            f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
+            "would refuse it (OTA_VERIFY_RSA_FAIL)",
+            place=place,
+            remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
+            "over the 32 bytes of the image's hash",
+        )
+    return signature
+
+
+class BaseSigner:
+    """The base of signers: whose key it is, in ``public_key`` and in ``repr``, which shows nothing else."""
+
+    def __init__(self, public_key: PublicKey, *, place: Optional[Place] = None) -> None:
+        self._public_key = public_key
+        self._place = place
 
     def __repr__(self) -> str:
-        return f"PemSigner({self._public_key.fingerprint})"
+        return f"{type(self).__name__}({self._public_key.fingerprint})"
 
     @property
     def public_key(self) -> PublicKey:
         """The public half, as devices hold it."""
         return self._public_key
 
+
+class VerifiedSigner(BaseSigner):
+    """The base of signers that make signatures: each one is verified, as a device would, before it leaves."""
+
+    maker = "this signer"
+    """Who made a signature, for the error about one that does not verify."""
+
     def sign_hash(self, hash32: bytes) -> bytes:
-        """Sign 32 bytes and check the result as a device would. Deterministic. Raises SigningKeyError."""
+        """Sign an image's 32-byte hash. Raises SigningKeyError."""
         if len(hash32) != HASH_SIZE:
             raise SigningKeyError(f"a hash of {len(hash32)} bytes cannot be signed; devices check 32 (SHA-256)")
         return self.sign_message(hash32)
 
     def sign_message(self, message: bytes) -> bytes:
-        """Sign bytes and check the result. Deterministic. Raises SigningKeyError."""
+        """Sign bytes that are no image's hash. Raises SigningKeyError."""
+        signature = self._make_signature(message)
+        return require_good(signature, self._public_key, message, who=self.maker, place=self._place)
+
+    def _make_signature(self, message: bytes) -> bytes:
+        raise NotImplementedError
+
+
+class PemSigner(VerifiedSigner):
+    """A signer with its private key in memory. Its signatures are deterministic."""
+
+    maker = "this key"
+
+    def __init__(self, key: RSAPrivateKey) -> None:
+        numbers = key.public_key().public_numbers()
+        super().__init__(PublicKey(numbers.n, numbers.e))
+        self._key = key
+
+    def _make_signature(self, message: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        signature = self._key.sign(message, PKCS1v15(), SHA256())
-        if not self._public_key.verify_message(message, signature):
-            # A faulty signature must never leave: besides being refused, it can give the private key away.
-            raise SigningKeyError("the signature just made does not verify", remedy="check this machine and its key")
-        return signature
-
-
-def reference_kind(reference: str) -> str:
-    """What stands where a key's path does: "pkcs11", "command", "release" or "file"."""
-    scheme = reference.partition(":")[0].lower()
-    return scheme if scheme in ("pkcs11", "command", "release") else "file"
+        return self._key.sign(message, PKCS1v15(), SHA256())
 
 
 def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Option
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.files import reading, transaction
 from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.pipeline import documents, image_step, inputs, key_set, messages, modules
+from aos_ota_plugin.pipeline import documents, image_step, inputs, messages, modules, parts
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.state import ReleaseState, is_intact, read_state, release_state, write_state
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
 from aos_ota_plugin.settings.fields import OtaSettings
 
 if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.make import Progress, Release
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.release.module_file import Source
-    from aos_ota_plugin.release.request import PayloadSource, ReleaseInput
 
 _OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
@@ -43,6 +44,7 @@ class _Task(NamedTuple):
 
     site: Site
     settings: OtaSettings
+    keys: BuildKeys
     payload: bytes
     modules: Tuple[Source, ...]
     fingerprint: Fingerprint
@@ -57,8 +59,12 @@ class _Files(NamedTuple):
     contents: Dict[str, bytes]
 
 
-def build_release(site: Site, settings: OtaSettings, *, progress: Optional[Progress] = None) -> Outcome:
+def build_release(
+    site: Site, settings: OtaSettings, keys: BuildKeys, *, progress: Optional[Progress] = None
+) -> Outcome:
     """Make, prove and write the release unless what is there is already it; ``progress`` is told of long work.
+
+    ``keys`` are those that the settings name.
 
     Raises:
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
@@ -67,7 +73,7 @@ def build_release(site: Site, settings: OtaSettings, *, progress: Optional[Progr
     with _exclusive(site):
         _recover(site)
         _run_image_steps(site, settings)
-        task = _task(site, settings)
+        task = _task(site, settings, keys)
         last = task.last
         if last.fingerprint == task.fingerprint and _is_whole(task):
             lines = [*messages.unchanged_lines(settings, last.outputs), *messages.warning_lines(last.warnings)]
@@ -115,11 +121,11 @@ def _run_image_steps(site: Site, settings: OtaSettings) -> None:
     _refuse_stale_payload(site)
 
 
-def _task(site: Site, settings: OtaSettings) -> _Task:
+def _task(site: Site, settings: OtaSettings, keys: BuildKeys) -> _Task:
     payload = reading.read(site.payload, "the payload", "build the firmware first")
     sources = modules.load(settings)
-    fingerprint = fingerprint_release(site, settings, payload, sources)
-    return _Task(site, settings, payload, sources, fingerprint, _last_state(site))
+    fingerprint = fingerprint_release(site, settings, keys.files, payload, sources)
+    return _Task(site, settings, keys, payload, sources, fingerprint, _last_state(site))
 
 
 def _last_state(site: Site) -> ReleaseState:
@@ -133,18 +139,24 @@ def _is_whole(task: _Task, *, with_modules: bool = True) -> bool:
 
 
 def _renew(task: _Task, progress: Optional[Progress]) -> Outcome:
+    from aos_ota_plugin.pipeline.reuse import reuse_last
     from aos_ota_plugin.release.make import make_release
     from aos_ota_plugin.release.proofs import excuse_lines
 
     site, settings = task.site, task.settings
-    request = _release_input(site, settings, task.payload, task.last)
+    base, options = parts.load_base(site, settings), parts.release_options(site, settings)
+    keys = task.keys.key_set
     # When only modules or documents changed, the firmware's images stay as they are, and nothing is signed again.
     release = None
     manifest = _standing_manifest(task)
     if manifest is None:
-        release = make_release(request, progress=progress)
+        firmware = parts.load_firmware(site, settings, task.payload)
+        release = make_release(
+            *reuse_last(firmware, keys, base, task.last.digests(), site.manifest), options, progress=progress
+        )
         manifest = release.manifest
-    files = _files(task, request, release, manifest)
+    module_images = modules.make(keys, base, options, task.modules, manifest)
+    files = _files(task, release, module_images, keys.signer)
     warnings = excuse_lines(files.manifest)
     outputs, changed = _put_in_place(task, files, warnings)
     if release and changed:
@@ -166,16 +178,18 @@ def _standing_manifest(task: _Task) -> Optional[Manifest]:
     return parse_manifest(read_bounded(task.site.manifest), file=task.site.manifest)
 
 
-def _files(task: _Task, request: ReleaseInput, release: Optional[Release], manifest: Manifest) -> _Files:
+def _files(
+    task: _Task, release: Optional[Release], module_images: modules.ReleaseModules, signer: Optional[Signer]
+) -> _Files:
     site, settings = task.site, task.settings
-    module_images = modules.make(request, task.modules, manifest, os.path.dirname(site.image))
+    modules.refuse_folders(module_images.files, os.path.dirname(site.image))
     contents = {
         **(release.images if release else {}),
         **module_images.files,
         os.path.basename(site.manifest): module_images.manifest.to_json(),
     }
-    if settings.provenance and request.signer:
-        contents.update(documents.make(site, settings, module_images.manifest, request.signer))
+    if settings.provenance and signer:
+        contents.update(documents.make(site, settings, module_images.manifest, signer))
     return _Files(module_images.manifest, module_images, contents)
 
 
@@ -197,68 +211,6 @@ def _put_in_place(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict
         with contextlib.suppress(OutputError):  # the next build finds the same out again
             write_state(site.state, release_state(task.fingerprint, outputs, warnings))
     return outputs, changed
-
-
-def _release_input(site: Site, settings: OtaSettings, payload: bytes, last: ReleaseState) -> ReleaseInput:
-    from aos_ota_plugin.pipeline.reuse import with_known
-    from aos_ota_plugin.release.request import ReleaseInput
-
-    signer, public_key = key_set.load_keys(settings)
-    base = inputs.load_base(settings)
-    ring = key_set.load_ring(settings)
-    second, second_key = key_set.load_second(settings)
-    return with_known(
-        ReleaseInput(
-            payload=payload,
-            payload_name=os.path.basename(site.payload),
-            image_name=os.path.basename(site.image),
-            elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
-            elf_name=os.path.basename(site.elf or "the ELF"),
-            version=settings.app_version,
-            version_place=settings.origins["OTA_APP_VERSION"].place,
-            security=settings.security,
-            identity=settings.identity,
-            partition_size=inputs.partition_size(settings, site.board_folder, site.chip_folder),
-            signer=signer,
-            public_key=public_key,
-            next_key=key_set.next_key(settings, ring),
-            ring=ring,
-            allow_development_key=settings.allow_development_key,
-            second=second,
-            second_key=second_key,
-            base=base,
-            base_payload=inputs.base_payload(settings, base, overwritten=site.overwritten),
-            allow_new_key=settings.allow_new_key,
-            image_magic=settings.image_magic,
-            compress_xz=settings.compress_xz,
-            embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
-            forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
-            solution=site.solution,
-            board=site.board,
-            source=_payload_source(site, settings),
-        ),
-        last.digests(),
-        site.manifest,
-    )
-
-
-def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
-    from aos_ota_plugin.release.request import PayloadSource
-    from aos_ota_plugin.workspace.chip import load_chip
-
-    chip = load_chip(site.chip)
-    # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
-    changed_in_place = site.binary == site.payload and bool(site.steps)
-    return PayloadSource(
-        objcopy=site.objcopy,
-        binary=reading.read(site.binary, "the .bin", "build the firmware first")
-        if site.binary and not changed_in_place
-        else None,
-        binary_name=os.path.basename(site.binary or ""),
-        may_change=chip.may_change,
-        allowed_by=f"the description of the chip {chip.name}",
-        allow_any=settings.allow_changed_payload,
-    )
 
 
 def _refuse_stale_payload(site: Site) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence
 from aos_ota_plugin import __version__
 from aos_ota_plugin.files.bounded import SOURCE_MAX
 from aos_ota_plugin.files.reading import read_at_most
-from aos_ota_plugin.pipeline import key_set
 from aos_ota_plugin.settings.fields import OtaSettings, Part
 from aos_ota_plugin.workspace.partitions import partition_files
 
@@ -59,19 +58,21 @@ def part_inputs(part: Part, settings: OtaSettings) -> str:
 
 
 def fingerprint_release(
-    site: Site, settings: OtaSettings, payload: bytes, modules: Sequence[Source] = ()
+    site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes, modules: Sequence[Source] = ()
 ) -> Fingerprint:
     """Return the fingerprint of the release that a build would make of ``payload`` and ``modules``.
 
+    ``key_files`` are the paths of all files of its keys.
+
     Raises:
-        OtaError: the key ring or the partition table cannot be read.
+        OtaError: the partition table cannot be read.
     """
-    return Fingerprint(_images(site, settings, payload), _modules(modules), _documents(site, settings))
+    return Fingerprint(_images(site, settings, key_files, payload), _modules(modules), _documents(site, settings))
 
 
-def _images(site: Site, settings: OtaSettings, payload: bytes) -> str:
+def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes) -> str:
     tables = [] if settings.partition_size else partition_files(site.board_folder, site.chip_folder)
-    files = (site.elf, settings.base_release, *key_set.input_files(settings))
+    files = (site.elf, settings.base_release, *key_files)
     return _digest(
         {
             "tool": __version__,

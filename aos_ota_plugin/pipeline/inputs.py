@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Collection, Optional, Tuple
 from aos_ota_plugin.errors import ProofError, SettingsError
 from aos_ota_plugin.files.bounded import TEXT_MAX
 from aos_ota_plugin.files.reading import read_at_most
-from aos_ota_plugin.pipeline.key_set import check_key_files
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.settings.resolve import OtaSettings
 
 
-def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> None:
+def check_files(settings: OtaSettings, keys: BuildKeys, *, overwritten: Collection[str] = ()) -> None:
     """Look at every file that settings name, as cheaply as every build can afford.
 
     Raises:
@@ -24,7 +24,7 @@ def check_files(settings: OtaSettings, *, overwritten: Collection[str] = ()) -> 
         FormatError, ProofError: a diff is to be made, and the base release's payload is not kept.
         SettingsError, FormatError: the list of modules, or a file or folder in it.
     """
-    check_key_files(settings)
+    keys.check()
     if settings.base_release:
         _read_base(settings)
     if settings.diff:

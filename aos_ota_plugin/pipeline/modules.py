@@ -13,7 +13,7 @@ from aos_ota_plugin.settings.resolve import OtaSettings
 if TYPE_CHECKING:
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.release.module_file import Source
-    from aos_ota_plugin.release.request import ReleaseInput
+    from aos_ota_plugin.release.request import Base, KeySet, Options
 
 
 class ReleaseModules(NamedTuple):
@@ -32,19 +32,22 @@ def load(settings: OtaSettings) -> Tuple[Source, ...]:
     return load_sources(settings)
 
 
-def make(given: ReleaseInput, sources: Tuple[Source, ...], manifest: Manifest, folder: str) -> ReleaseModules:
+def make(keys: KeySet, base: Base, options: Options, sources: Tuple[Source, ...], manifest: Manifest) -> ReleaseModules:
     """Make the modules for the release that `manifest` describes; errors as ``module_set.make_modules``."""
     if not sources:
         return ReleaseModules(manifest._replace(modules=()), {})
     from aos_ota_plugin.release.module_set import make_modules
 
-    made = make_modules(given, sources)
-    for name in made.files:
-        if os.path.isdir(os.path.join(folder, name)):
-            raise OutputError(
-                f"cannot write {os.path.join(folder, name)}: a folder stands there", remedy="move it away"
-            )
-    return ReleaseModules(manifest._replace(modules=made.modules), made.files)
+    module_set = make_modules(keys, base, options, sources)
+    return ReleaseModules(manifest._replace(modules=module_set.modules), module_set.files)
+
+
+def refuse_folders(names: Collection[str], folder: str) -> None:
+    """Raise OutputError where a folder stands in the place of a module's file."""
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
 
 
 def is_module(path: str) -> bool:

@@ -1,25 +1,56 @@
-"""A kept release in the place of a signing key: ``OTA_SIGNING_KEY=release:FOLDER``."""
+"""A kept release in the place of a signing key: ``OTA_SIGNING_KEY=release:FOLDER``.
+
+It has its images' signatures, for building the same release again without the key. An RSASSA-PKCS1-v1_5 signature that
+verifies is the only one there is, so images have the same bytes, or are refused.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, Mapping, Optional
 
-from aos_ota_plugin.errors import SigningKeyError, placed
+from aos_ota_plugin.errors import Place, SigningKeyError, placed
 from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.images import full
-from aos_ota_plugin.keys.released import SCHEME, ReleasedSigner
+from aos_ota_plugin.keys.signer import BaseSigner
 from aos_ota_plugin.pipeline.payloads import is_plain
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
-    from aos_ota_plugin.keys.signer import Signer
 
 
-def released_signer(reference: str, folder: str, public_key: Optional[PublicKey]) -> Signer:
-    """Return the signer that ``release:FOLDER`` stands for: it knows the signatures of that release's images.
+class ReleasedSigner(BaseSigner):
+    """Returns the signatures of a release by the 32-byte hashes of its images; it can sign nothing else."""
+
+    def __init__(self, public_key: PublicKey, signatures: Mapping[bytes, bytes], *, folder: str) -> None:
+        super().__init__(public_key, place=Place(folder))
+        self._signatures = signatures
+
+    def sign_hash(self, hash32: bytes) -> bytes:
+        """Return the signature that the release has for this hash. Raises SigningKeyError."""
+        signature = self._signatures.get(hash32, b"")
+        if not self._public_key.verify_hash(hash32, signature):
+            raise SigningKeyError(
+                "no image of this release is made of the payload that was built now, signed with the key "
+                f"{self._public_key.short_fingerprint}",
+                place=self._place,
+                remedy="build from the same sources with the same tools; or sign with the key itself (OTA_SIGNING_KEY)",
+            )
+        return signature
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Refuse: a release signs nothing new. Raises SigningKeyError."""
+        raise SigningKeyError(
+            "a kept release in the place of a key cannot sign a statement",
+            place=self._place,
+            remedy="set OTA_PROVENANCE to n, or sign with the key itself (OTA_SIGNING_KEY)",
+        )
+
+
+def released_signer(release: str, folder: str, public_key: Optional[PublicKey]) -> ReleasedSigner:
+    """Return the signer with the signatures of the images of ``release``, a folder's path that starts at ``folder``.
 
     Raises:
         SigningKeyError, SettingsError, FormatError: no public key is given, or the release cannot be read.
@@ -29,7 +60,7 @@ def released_signer(reference: str, folder: str, public_key: Optional[PublicKey]
             "a kept release does not say which public key devices need to trust",
             remedy="give it with OTA_PUBLIC_KEY, or --public-key",
         )
-    kept = os.path.normpath(os.path.join(folder, reference[len(SCHEME) :]))
+    kept = os.path.normpath(os.path.join(folder, release))
     path = os.path.join(kept, MANIFEST_NAME)
     manifest = parse_manifest(read(path, "the release", "name the folder of a release after release:"), file=path)
     signatures: Dict[bytes, bytes] = {}

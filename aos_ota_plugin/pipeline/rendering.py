@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Optional
 from aos_ota_plugin.errors import SigningKeyError, SourceError
 from aos_ota_plugin.files.bounded import SOURCE_MAX
 from aos_ota_plugin.files.reading import read_at_most
-from aos_ota_plugin.pipeline.key_set import trusted_key
 
 # Imported where it is used: a build with nothing to render needs none of it.
 if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.sources.template_set import TemplateSet
     from aos_ota_plugin.sources.values import AppValues
@@ -38,34 +38,47 @@ def read_source(path: str) -> bytes:
     return read_at_most(SOURCE_MAX, path, "the source", "restore it", SourceError)
 
 
-def render_source(
-    name: str, settings: OtaSettings, *, user_file: Optional[str], display: Optional[str], templates: TemplateSet
+def render_app_source(
+    settings: OtaSettings, *, user_file: Optional[str], display: Optional[str], templates: TemplateSet
 ) -> bytes:
-    """``otaappdemo.c`` or ``ota_hal_digest.c``: the user's file with values injected, or the full template.
+    """Return ``otaappdemo.c``: the user's file with version and identity injected, or the full template.
 
     Raises:
         SourceError: no single place for a value, or a template that cannot be rendered.
-        SigningKeyError: no usable key for the digest file.
     """
-    from aos_ota_plugin.sources.inject import inject_app, inject_digest
-    from aos_ota_plugin.sources.render import render_app, render_digest
+    from aos_ota_plugin.sources.inject import inject_app
+    from aos_ota_plugin.sources.render import render_app
 
-    source = read_source(user_file) if user_file else None
-    shown = (display or user_file or name).replace("\\", "/")
-    if name == "ota_hal_digest.c":
-        public_key = trusted_key(settings)
-        if public_key is None:
-            raise SigningKeyError(
-                "there is no public key to put into ota_hal_digest.c",
-                remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)",
-            )
-        if source is None:
-            return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
-        return inject_digest(source, shown, public_key.n_bytes, public_key.e_bytes)
     values = app_values(settings)
-    if source is None:
+    if user_file is None:
         return render_app(values, templates=templates)
-    return inject_app(source, shown, values)
+    return inject_app(read_source(user_file), _shown(display or user_file), values)
+
+
+def render_digest_source(
+    public_key: Optional[PublicKey], *, user_file: Optional[str], display: Optional[str], templates: TemplateSet
+) -> bytes:
+    """Return ``ota_hal_digest.c``: the user's file with the public key injected, or the full template.
+
+    Raises:
+        SourceError: no single place for the key, or a template that cannot be rendered.
+        SigningKeyError: there is no key.
+    """
+    from aos_ota_plugin.sources.inject import inject_digest
+    from aos_ota_plugin.sources.render import render_digest
+
+    if public_key is None:
+        raise SigningKeyError(
+            "there is no public key to put into ota_hal_digest.c",
+            remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)",
+        )
+    if user_file is None:
+        return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
+    return inject_digest(read_source(user_file), _shown(display or user_file), public_key.n_bytes, public_key.e_bytes)
+
+
+def _shown(path: str) -> str:
+    return path.replace("\\", "/")
 
 
 def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> str:

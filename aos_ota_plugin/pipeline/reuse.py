@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from typing import TYPE_CHECKING, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.manifest import Manifest
-    from aos_ota_plugin.release.request import ReleaseInput
+    from aos_ota_plugin.release.request import Base, Firmware, KeySet
 
 
-class KnownSigner:
-    """A signer that is asked only for signatures that are not known yet.
+class ReusingSigner:
+    """A signer that is asked only for signatures that the last release does not have.
 
     A PKCS#1 v1.5 signature that verifies is the only one there is.
     """
@@ -48,32 +48,49 @@ class KnownSigner:
         return self._signer.sign_message(message)
 
 
-def with_known(given: ReleaseInput, outputs: Mapping[str, str], manifest: str) -> ReleaseInput:
-    """``given``, with what the release left of which ``outputs`` are the files' SHA-256 by path; one of them is
-    ``manifest``.
+def reuse_last(
+    firmware: Firmware, keys: KeySet, base: Base, outputs: Mapping[str, str], manifest: str
+) -> Tuple[Firmware, KeySet, Base]:
+    """Return the parts of a release with what the last one made of the same payload: stream, patch, signatures.
+
+    ``outputs`` are the last release's files, their SHA-256 by path; ``manifest`` is the path of one of them.
     """
     from aos_ota_plugin.release.manifest import TOOL
 
     last = _last_manifest(outputs, manifest)
-    if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(given.payload).hexdigest():
-        return given
-    files: Dict[str, bytes] = {}
+    if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(firmware.payload).hexdigest():
+        return firmware, keys, base
+    images: Dict[str, bytes] = {}
     for image in last.images:
         data = _held(os.path.join(os.path.dirname(manifest), image.file), outputs)
         if data is not None:
-            files[image.kind] = data
-    same_base = bool(given.base and last.base and last.base.payload_sha256 == given.base.payload.sha256)
-    return _taken(given, files, local=last.security == "local", same_base=same_base)
+            images[image.kind] = data
+    found = _take_apart(images, local=last.security == "local")
+    same_base = base.manifest and last.base and last.base.payload_sha256 == base.manifest.payload.sha256
+    signer = ReusingSigner(keys.signer, found.signatures) if keys.signer and found.signatures else keys.signer
+    return (
+        firmware._replace(stream=found.stream),
+        keys._replace(signer=signer),
+        base._replace(patch=found.patch if same_base else None),
+    )
 
 
-def _taken(given: ReleaseInput, files: Mapping[str, bytes], *, local: bool, same_base: bool) -> ReleaseInput:
-    """``given`` with what can be read out of images by kind; ``local``: they are signed."""
+class _Reusable(NamedTuple):
+    """What can be read out of images: their signatures by the hash that is signed, the xz stream, the patch."""
+
+    signatures: Dict[bytes, bytes]
+    stream: Optional[bytes]
+    patch: Optional[bytes]
+
+
+def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
+    """Take images apart, given by their kinds; ``local``: they are signed."""
     from aos_ota_plugin.images import diff, full
 
     signatures: Dict[bytes, bytes] = {}
     stream: Optional[bytes] = None
     patch: Optional[bytes] = None
-    for kind, data in files.items():
+    for kind, data in images.items():
         with contextlib.suppress(FormatError):
             # A diff has a trailer in local mode only.
             parsed = full.parse(data, local=local) if local or kind != "diff" else None
@@ -81,10 +98,9 @@ def _taken(given: ReleaseInput, files: Mapping[str, bytes], *, local: bool, same
                 signatures[parsed.sign_info.hash] = parsed.sign_info.signature
             if parsed is not None and kind == "xz":
                 stream = data[: parsed.payload_size]
-            if kind == "diff" and same_base:
+            if kind == "diff":
                 patch = diff.patch_of(data)
-    signer = KnownSigner(given.signer, signatures) if given.signer and signatures else given.signer
-    return given._replace(known_stream=stream, known_patch=patch, signer=signer)
+    return _Reusable(signatures, stream, patch)
 
 
 def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from aos_ota_plugin.errors import FormatError, ProofError
@@ -13,6 +14,7 @@ from aos_ota_plugin.images.info import IMAGE_INFO_SIZE
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.release.manifest import Manifest
+    from aos_ota_plugin.release.request import Base, KeySet
 
 _INSTEAD = "send the whole or the compressed image instead (in a build OTA_DIFF=n), or check the partition's size"
 
@@ -40,6 +42,34 @@ def device_limits(partition_size: int) -> Limits:
             remedy=_INSTEAD,
         )
     return limits
+
+
+def refuse_other_base(keys: KeySet, base: Base) -> None:
+    """Check that devices of the base release take a diff that is signed with these keys and made from its payload.
+
+    Raises:
+        ProofError: they check it with another key or in another mode, or the payload is not the one that they run.
+    """
+    manifest = base.manifest
+    if manifest is None or base.payload is None:
+        return
+    if (manifest.security, manifest.key_fingerprint) != (
+        keys.security,
+        keys.trusted.fingerprint if keys.trusted else None,
+    ):
+        # A diff is for devices of the base release only, and those check it with the key that they have. A transition
+        # release is signed with that one, so a diff to it is taken.
+        raise ProofError(
+            f"only devices on {manifest.version} can apply this diff, and they are in {manifest.security} mode "
+            f"with key {(manifest.key_fingerprint or 'none')[:16]}: they would refuse it",
+            remedy="make no diff (OTA_DIFF=n) for the release that changes key or mode; send the whole image another "
+            "way, as OTA_ALLOW_NEW_KEY says",
+        )
+    if hashlib.sha256(base.payload).hexdigest() != manifest.payload.sha256:
+        raise ProofError(
+            f"the diff would not be made from the payload of {manifest.version}: its SHA-256 differs",
+            remedy="keep the ota_rtos_ota.bin of that release beside its manifest",
+        )
 
 
 def make_patch(

@@ -19,8 +19,8 @@ from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.module import Module
 from aos_ota_plugin.release.module_file import Declared, Source
 from aos_ota_plugin.release.names import module_image
-from aos_ota_plugin.release.proofs import prove_acceptance
-from aos_ota_plugin.release.request import ReleaseInput
+from aos_ota_plugin.release.proofs import device_of, prove_acceptance
+from aos_ota_plugin.release.request import Base, KeySet, Options
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ModuleSet:
     files: Dict[str, bytes] = field(repr=False)
 
 
-def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
-    """Make the modules that go with the release of `given`.
+def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[Source]) -> ModuleSet:
+    """Make the modules that go with a release of these keys after ``base``.
 
     Raises:
         ProofError: devices of the base release would not take a module's version, or would refuse its image.
@@ -40,7 +40,7 @@ def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
     modules: List[Module] = []
     files: Dict[str, bytes] = {}
     for declared, content in sources:
-        image = _image(given, declared, content)
+        image = _image(keys, options, declared, content)
         kind = "full" if declared.image_magic else "pack" if declared.is_folder or declared.unpacked else "file"
         artifact = Artifact(
             module_image(declared.name),
@@ -49,7 +49,7 @@ def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
             hashlib.md5(image, usedforsecurity=False).hexdigest(),
             hashlib.sha256(image).hexdigest(),
         )
-        _prove_version(given, declared, artifact)
+        _prove_version(base, declared, artifact)
         files[artifact.file] = image
         modules.append(
             Module(
@@ -59,18 +59,16 @@ def make_modules(given: ReleaseInput, sources: Sequence[Source]) -> ModuleSet:
     return ModuleSet(tuple(modules), files)
 
 
-def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
+def _image(keys: KeySet, options: Options, declared: Declared, content: bytes) -> bytes:
     if declared.image_magic is None:
         return content
     from aos_ota_plugin.images.full import build
     from aos_ota_plugin.images.info import ImageMagic
 
-    image = build(content, sign=given.sign, magic=ImageMagic[declared.image_magic])
-    trusted = (
-        None if given.security == "none" else given.public_key or (given.signer.public_key if given.signer else None)
-    )
+    image = build(content, sign=keys.sign, magic=ImageMagic[declared.image_magic])
     try:
-        prove_acceptance(given._replace(version=declared.version, base=None), trusted, image)
+        # The device runs any version of the module.
+        prove_acceptance(device_of(keys, Base(), options), declared.version, image)
     except OtaError as error:
         raise type(error)(
             f"module {declared.name}: {error.problem}", place=declared.source_place, remedy=error.remedy
@@ -78,10 +76,10 @@ def _image(given: ReleaseInput, declared: Declared, content: bytes) -> bytes:
     return image
 
 
-def _prove_version(given: ReleaseInput, declared: Declared, artifact: Artifact) -> None:
+def _prove_version(base: Base, declared: Declared, artifact: Artifact) -> None:
     from aos_ota_plugin.device.version import explain_order, suggest_version
 
-    before = _in_base(given, declared.name)
+    before = _in_base(base, declared.name)
     if before is None or (declared.version == before.version and artifact.sha256 == before.image.sha256):
         return
     reason = explain_order(declared.version, before.version)
@@ -99,6 +97,6 @@ def _prove_version(given: ReleaseInput, declared: Declared, artifact: Artifact) 
     )
 
 
-def _in_base(given: ReleaseInput, name: str) -> Optional[Module]:
-    modules = given.base.modules if given.base else ()
+def _in_base(base: Base, name: str) -> Optional[Module]:
+    modules = base.manifest.modules if base.manifest else ()
     return next((module for module in modules if module.name.lower() == name.lower()), None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.device.flat_binary import ObjcopyOptions
     from aos_ota_plugin.keys.rsa import PublicKey
     from aos_ota_plugin.release.proofs import Proofs
-    from aos_ota_plugin.release.request import ReleaseInput
+    from aos_ota_plugin.release.request import Firmware
 
 ALLOW_SETTING = "OTA_ALLOW_CHANGED_PAYLOAD"
 BINARY_RULE = "the .bin is the linked firmware"
@@ -24,67 +24,67 @@ PAYLOAD_RULE = "the payload is the linked firmware"
 _STEP = 4096
 
 
-def prove_payload(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
-    """Prove that the .bin and the payload are the linked firmware.
+def prove_payload(firmware: Firmware, held: Optional[PublicKey], proofs: Proofs) -> None:
+    """Prove that the .bin and the payload are the linked firmware, which holds the key ``held``.
 
     Raises:
         ProofError: one of them is not, or holds a secret that it must not.
         BuildError, FormatError: the flat binary cannot be computed.
     """
-    if any(needle in given.payload for needle in given.forbidden):
+    if any(needle in firmware.payload for needle in firmware.forbidden):
         raise ProofError(
-            f"{given.payload_name} holds a device secret although the identity comes from the KV partition",
+            f"{firmware.payload_name} holds a device secret although the identity comes from the KV partition",
             remedy="look where the chip's image step takes it from; an OTA image must not carry it",
         )
-    if given.elf is None:
+    if firmware.elf is None:
         proofs.not_judged[BINARY_RULE] = proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
         return
     from aos_ota_plugin.device.flat_binary import flat_binary, parse_objcopy
 
-    source = given.source
-    with placed(given.elf_name):
+    source = firmware.source
+    with placed(firmware.elf_name):
         options = parse_objcopy(source.objcopy)
-        flat = flat_binary(given.elf, options)
+        flat = flat_binary(firmware.elf, options)
     if source.binary is not None:
-        _prove_binary(given, flat, source.binary)
+        _prove_binary(firmware, flat, source.binary)
         proofs.passed[BINARY_RULE] = (
-            f"all {len(flat)} bytes of {source.binary_name}, computed from {given.elf_name}{_options(options)}"
+            f"all {len(flat)} bytes of {source.binary_name}, computed from {firmware.elf_name}{_options(options)}"
         )
     else:
         proofs.not_judged[BINARY_RULE] = "no .bin is given"
     if source.allow_any:
-        _refuse_another_version(given, trusted)
+        _refuse_another_version(firmware, held)
         proofs.excused[PAYLOAD_RULE] = f"not compared: allowed by {ALLOW_SETTING}"
         return
-    changed = _prove_beginning(given, flat)
-    appended = len(given.payload) - len(flat)
+    changed = _prove_beginning(firmware, flat)
+    appended = len(firmware.payload) - len(flat)
     tail = f", then {appended} bytes appended" if appended else ""
     if not changed:
-        proofs.passed[PAYLOAD_RULE] = f"all {len(flat)} bytes computed from {given.elf_name}{tail}"
+        proofs.passed[PAYLOAD_RULE] = f"all {len(flat)} bytes computed from {firmware.elf_name}{tail}"
         return
     head = min(source.may_change, len(flat))
     proofs.excused[PAYLOAD_RULE] = (
         f"{changed} of the first {head} bytes changed, allowed by {source.allowed_by}; the other {len(flat) - head} "
-        f"are those of {given.elf_name}{tail}"
+        f"are those of {firmware.elf_name}{tail}"
     )
 
 
-def _prove_binary(given: ReleaseInput, flat: bytes, binary: bytes) -> None:
+def _prove_binary(firmware: Firmware, flat: bytes, binary: bytes) -> None:
     if binary != flat:
         raise ProofError(
-            f"{given.source.binary_name} is not the firmware in {given.elf_name}: {_difference(flat, binary)}",
+            f"{firmware.source.binary_name} is not the firmware in {firmware.elf_name}: {_difference(flat, binary)}",
             remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file",
         )
 
 
-def _prove_beginning(given: ReleaseInput, flat: bytes) -> int:
+def _prove_beginning(firmware: Firmware, flat: bytes) -> int:
     """Return how many of the bytes that may be changed are; raises ProofError for any other change."""
-    payload, head = given.payload, given.source.may_change
+    payload, head = firmware.payload, firmware.source.may_change
     if len(payload) < len(flat) or payload[head : len(flat)] != flat[head:]:
         raise ProofError(
-            f"{given.payload_name} is not the firmware in {given.elf_name}: {_difference(flat, payload, head)}",
+            f"{firmware.payload_name} is not the firmware in {firmware.elf_name}: {_difference(flat, payload, head)}",
             remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
-            f"{given.payload_name} and build again. Where the chip's image step changes the firmware on "
+            f"{firmware.payload_name} and build again. Where the chip's image step changes the firmware on "
             f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow-changed-payload) lets it pass "
             "unproven",
         )
@@ -122,16 +122,15 @@ def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
     )
 
 
-def _refuse_another_version(given: ReleaseInput, trusted: Optional[PublicKey]) -> None:
+def _refuse_another_version(firmware: Firmware, held: Optional[PublicKey]) -> None:
     """Where the firmware's key can be read in the payload, version and identity have to stand there, too."""
-    held = given.next_key or trusted
-    if held is None or held.n_bytes not in given.payload:
+    if held is None or held.n_bytes not in firmware.payload:
         return
-    wanted = (given.version.encode("ascii", "replace") + b"\0", *given.embedded)
-    if not all(needle in given.payload for needle in wanted):
+    wanted = (firmware.version.encode("ascii", "replace") + b"\0", *firmware.embedded)
+    if not all(needle in firmware.payload for needle in wanted):
         raise ProofError(
-            f"{given.payload_name} was not made from {given.elf_name}: it holds the same key, but not the version "
-            f"{given.version}" + (" with its identity" if given.embedded else ""),
+            f"{firmware.payload_name} was not made from {firmware.elf_name}: it holds the same key, but not the "
+            f"version {firmware.version}" + (" with its identity" if firmware.embedded else ""),
             remedy="the chip's image step took another file, or only touched an old one: look for its messages above, "
             "delete the payload and build again",
         )

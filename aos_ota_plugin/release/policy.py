@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import HashSigner
     from aos_ota_plugin.release.manifest import Approval
     from aos_ota_plugin.release.proofs import Proofs
-    from aos_ota_plugin.release.request import ReleaseInput
+    from aos_ota_plugin.release.request import Firmware, KeySet
 
 
 def refuse_development_key(key: PublicKey) -> None:
@@ -45,15 +45,15 @@ def development_reason(key: PublicKey) -> str:
     return f"the key {key.short_fingerprint} is {where}: others may hold its private half" if where else ""
 
 
-def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
-    """The keys are ones that releases may be made with: `trusted`, which checks this image, and the one it brings."""
-    if trusted is None:
+def prove_policy(keys: KeySet, proofs: Proofs, *, allow_development_key: bool) -> None:
+    """Prove that a release may be made with its keys: the one that checks its images, and the one that it brings."""
+    if keys.trusted is None:
         proofs.not_judged["development keys"] = "nobody signs"
         return
     reasons = []
-    for key in (trusted, given.next_key):
+    for key in (keys.trusted, keys.next_key):
         if key is not None:
-            if not given.allow_development_key:
+            if not allow_development_key:
                 refuse_development_key(key)
             reasons.append(development_reason(key))
     excused = "; ".join(reason for reason in reasons if reason)
@@ -61,8 +61,8 @@ def prove_policy(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proo
         proofs.excused["development keys"] = f"{excused}, allowed by OTA_ALLOW_DEVELOPMENT_KEY"
     else:
         proofs.passed["development keys"] = "no key of this release is one"
-    if given.ring is not None:
-        prove_ring(given.ring, trusted, given.next_key, proofs)
+    if keys.ring is not None:
+        prove_ring(keys.ring, keys.trusted, keys.next_key, proofs)
 
 
 def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey], proofs: Proofs) -> None:
@@ -101,23 +101,28 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
         proofs.passed["key ring: next"] = f"{following.short_fingerprint} is the next key"
 
 
-def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], proofs: Proofs) -> Approval:
-    """The second signer's agreement to the image's 32-byte hash.
+def prove_approval(
+    firmware: Firmware, keys: KeySet, proofs: Proofs, *, allow_development_key: bool
+) -> Optional[Approval]:
+    """Return the second signer's agreement to the image's hash; None where no second signer is asked for.
 
     Raises:
         ProofError: there is none.
         SigningKeyError: the second signer is the first one, or another than was named; or the signature is not good.
     """
-    second = _second_signer(given, hash32, given.second_key)
-    if second.public_key in (trusted, given.next_key):
+    if keys.second is None and keys.second_key is None:
+        return None
+    hash32 = firmware.image_hash()
+    second = _second_signer(keys, hash32, firmware.payload_name)
+    if second.public_key in (keys.trusted, keys.next_key):
         shown = second.public_key.short_fingerprint
         raise SigningKeyError(
             f"the second signer's key {shown} is one that devices trust: that is one pair of eyes",
             remedy="give the second signer a key of their own",
         )
-    if not given.allow_development_key:
+    if not allow_development_key:
         refuse_development_key(second.public_key)
-    from aos_ota_plugin.keys.signature import require_good
+    from aos_ota_plugin.keys.signer import require_good
     from aos_ota_plugin.release.manifest import Approval
 
     signature = require_good(second.sign_hash(hash32), second.public_key, hash32, who="the second signer")
@@ -125,17 +130,17 @@ def approved(given: ReleaseInput, hash32: bytes, trusted: Optional[PublicKey], p
     return Approval(second.public_key.fingerprint, hash32.hex(), signature.hex())
 
 
-def _second_signer(given: ReleaseInput, hash32: bytes, wanted: Optional[PublicKey]) -> HashSigner:
-    if given.second is None:
+def _second_signer(keys: KeySet, hash32: bytes, payload_name: str) -> HashSigner:
+    if keys.second is None:
         raise ProofError(
             f"the second signer has not agreed to this image: its hash is {hash32.hex()}",
-            remedy=f"let them run `aos-ota approve {given.payload_name} --key THEIR_KEY -o approval.json` on what they "
+            remedy=f"let them run `aos-ota approve {payload_name} --key THEIR_KEY -o approval.json` on what they "
             "built or checked themselves, and set OTA_SECOND_APPROVAL (--second-approval) to that file",
         )
-    if wanted is not None and given.second.public_key != wanted:
+    if keys.second_key is not None and keys.second.public_key != keys.second_key:
         raise SigningKeyError(
-            f"the second signer is {given.second.public_key.short_fingerprint}, and OTA_SECOND_PUBLIC_KEY names "
-            f"{wanted.short_fingerprint}",
+            f"the second signer is {keys.second.public_key.short_fingerprint}, and OTA_SECOND_PUBLIC_KEY names "
+            f"{keys.second_key.short_fingerprint}",
             remedy="let the named second signer sign, or correct OTA_SECOND_PUBLIC_KEY",
         )
-    return given.second
+    return keys.second

@@ -11,10 +11,9 @@ from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 
 # Each function imports the rooms it needs: a build with nothing to do proves nothing.
 if TYPE_CHECKING:
-    from aos_ota_plugin.device.acceptance import Hashed
-    from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.device.acceptance import Device, Hashed
     from aos_ota_plugin.release.manifest import Manifest
-    from aos_ota_plugin.release.request import ReleaseInput
+    from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
 
 NEW_KEY = "key differs from the base release"
 """The rule that stands for OTA_ALLOW_NEW_KEY."""
@@ -38,120 +37,126 @@ class Proofs:
             ours.update({f"{stage}: {rule}": detail for rule, detail in theirs.items()})
 
 
-def prove_key(given: ReleaseInput, proofs: Proofs) -> Optional[PublicKey]:
-    """The key that devices check this image with, and the next one, too, unless the firmware brings a next key."""
-    if given.security == "none":
+def prove_key(firmware: Firmware, keys: KeySet, proofs: Proofs) -> None:
+    """Prove that the firmware holds the key that devices check images with; in a transition release, the next one."""
+    if keys.security == "none":
         proofs.not_judged["public key in the firmware"] = "nobody signs, and devices check no signature"
-        return None
-    wanted = given.public_key or (given.signer.public_key if given.signer else None)
-    if wanted is None:
-        raise SigningKeyError(
-            "there is no key to make or check this release with",
-            remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)",
-        )
-    if given.security == "local":
-        if given.signer is None:
-            raise SigningKeyError("there is no private key to sign this release with", remedy="set OTA_SIGNING_KEY")
-        if given.signer.public_key != wanted:
-            raise ProofError(
-                f"OTA_PUBLIC_KEY (fingerprint {wanted.fingerprint[:16]}) is not the public half of OTA_SIGNING_KEY "
-                f"(fingerprint {given.signer.public_key.fingerprint[:16]}): every signature would be refused",
-                remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it",
-            )
-    if given.elf is None:
-        if given.next_key is not None:
+        return
+    _require_keys(keys)
+    if firmware.elf is None:
+        if keys.next_key is not None:
             raise ProofError(
                 "without the linked firmware it cannot be proven that it brings the next key, and devices "
                 "that install another one take no update of ours again",
                 remedy="give the ELF with --elf",
             )
         proofs.not_judged["public key in the firmware"] = _NO_ELF
-        return wanted
+        return
     from aos_ota_plugin.device.elf import read_public_key
 
-    with placed(given.elf_name):
-        held = read_public_key(given.elf)
-    embedded = given.next_key or wanted
-    if held != embedded:
+    with placed(firmware.elf_name):
+        held = read_public_key(firmware.elf)
+    if keys.embedded is not None and held != keys.embedded:
         raise ProofError(
-            f"{given.elf_name} holds the public key {held.fingerprint[:16]}, not {embedded.fingerprint[:16]}: devices "
-            "running it would refuse every image signed with this key (OTA_VERIFY_RSA_FAIL)",
+            f"{firmware.elf_name} holds the public key {held.short_fingerprint}, not "
+            f"{keys.embedded.short_fingerprint}: devices running it would refuse every image signed with this key "
+            "(OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf",
         )
-    proofs.passed["public key in the firmware"] = f"read back from the ELF: {held.fingerprint[:16]}" + (
-        ", the next key" if given.next_key else ""
+    proofs.passed["public key in the firmware"] = f"read back from the ELF: {held.short_fingerprint}" + (
+        ", the next key" if keys.next_key else ""
     )
-    return wanted
 
 
-def prove_firmware(given: ReleaseInput, proofs: Proofs) -> None:
+def _require_keys(keys: KeySet) -> None:
+    if keys.trusted is None:
+        raise SigningKeyError(
+            "there is no key to make or check this release with",
+            remedy="set OTA_SIGNING_KEY (local mode) or OTA_PUBLIC_KEY (cloud mode)",
+        )
+    if keys.security != "local":
+        return
+    if keys.signer is None:
+        raise SigningKeyError("there is no private key to sign this release with", remedy="set OTA_SIGNING_KEY")
+    if keys.signer.public_key != keys.trusted:
+        raise ProofError(
+            f"OTA_PUBLIC_KEY (fingerprint {keys.trusted.short_fingerprint}) is not the public half of OTA_SIGNING_KEY "
+            f"(fingerprint {keys.signer.public_key.short_fingerprint}): every signature would be refused",
+            remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it",
+        )
+
+
+def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
     """The firmware holds the version, and of the identity what it should."""
-    if given.elf is None:
+    if firmware.elf is None:
         proofs.not_judged["version in the firmware"] = proofs.not_judged[_FREE_OF_SECRETS] = _NO_ELF
         return
     from aos_ota_plugin.device.elf import elf_contains
 
-    if not elf_contains(given.elf, given.version.encode("ascii", "replace") + b"\0"):
+    if not elf_contains(firmware.elf, firmware.version.encode("ascii", "replace") + b"\0"):
         raise ProofError(
-            f"{given.elf_name} does not hold the version {given.version}: a device running it would report another one",
+            f"{firmware.elf_name} does not hold the version {firmware.version}: a device running it would report "
+            "another one",
             remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again",
         )
-    proofs.passed["version in the firmware"] = f"{given.version} stands in the ELF"
-    if not all(elf_contains(given.elf, needle) for needle in given.embedded):
+    proofs.passed["version in the firmware"] = f"{firmware.version} stands in the ELF"
+    if not all(elf_contains(firmware.elf, needle) for needle in firmware.embedded):
         raise ProofError(
-            f"{given.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
+            f"{firmware.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
             remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`",
         )
-    if given.embedded:
+    if firmware.embedded:
         proofs.passed["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"
-    if any(elf_contains(given.elf, needle) for needle in given.forbidden):
+    if any(elf_contains(firmware.elf, needle) for needle in firmware.forbidden):
         raise ProofError(
-            f"{given.elf_name} holds a device secret although the identity comes from the KV partition",
+            f"{firmware.elf_name} holds a device secret although the identity comes from the KV partition",
             remedy="remove the secret from the sources, or set OTA_IDENTITY_EMBEDDED=y if one device is what you want",
         )
-    if given.forbidden:
+    if firmware.forbidden:
         proofs.passed[_FREE_OF_SECRETS] = "none of those that this build knows"
-    elif not given.embedded:
+    elif not firmware.embedded:
         proofs.not_judged[_FREE_OF_SECRETS] = "no secret is given to look for"
 
 
-def prove_version(given: ReleaseInput, proofs: Proofs) -> None:
-    """Device and platform take the version, and devices of the base release find it newer."""
+def prove_version(firmware: Firmware, base: Base, proofs: Proofs) -> None:
+    """Prove that device and platform take the version, and that devices of the base release find it newer."""
     from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
 
-    check_version(given.version, place=given.version_place)
-    proofs.passed["version"] = f"{given.version}: characters and length fit device and platform"
-    if given.base is None:
+    version = firmware.version
+    check_version(version, place=firmware.version_place)
+    proofs.passed["version"] = f"{version}: characters and length fit device and platform"
+    if base.manifest is None:
         proofs.not_judged["version order"] = NO_BASE
         return
-    reason = explain_order(given.version, given.base.version)
+    before = base.manifest.version
+    reason = explain_order(version, before)
     if reason is not None:
         raise ProofError(
             reason,
-            place=given.version_place,
-            remedy=f"use {suggest_version(given.base.version, given.version)}, which those devices take",
+            place=firmware.version_place,
+            remedy=f"use {suggest_version(before, version)}, which those devices take",
         )
-    proofs.passed["version order"] = f"{given.version} is newer than {given.base.version} by the device's strncmp"
+    proofs.passed["version order"] = f"{version} is newer than {before} by the device's strncmp"
 
 
-def prove_continuity(given: ReleaseInput, trusted: Optional[PublicKey], proofs: Proofs) -> None:
-    """The devices of the base release trust the key that this one is signed with."""
-    if given.base is None:
+def prove_continuity(keys: KeySet, base: Base, proofs: Proofs, *, allow_new_key: bool) -> None:
+    """Prove that the devices of the base release trust the key that this one is signed with."""
+    if base.manifest is None:
         proofs.not_judged["same key as the base release"] = NO_BASE
         return
-    ours = trusted.fingerprint if trusted else None
-    theirs = given.base.key_fingerprint
-    if given.base.security == given.security and ours == theirs:
+    ours = keys.trusted.fingerprint if keys.trusted else None
+    theirs = base.manifest.key_fingerprint
+    if base.manifest.security == keys.security and ours == theirs:
         proofs.passed["same key as the base release"] = (ours or "no key")[:16]
-        if given.base.is_transition:
-            proofs.passed["key rotation"] = skipped(given.base)
+        if base.manifest.is_transition:
+            proofs.passed["key rotation"] = skipped(base.manifest)
         return
-    if given.allow_new_key and given.next_key is None:
+    if allow_new_key and keys.next_key is None:
         proofs.excused[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
         return
     raise ProofError(
-        f"the devices in the field ({given.base.version}) are in {given.base.security} mode and trust key "
-        f"{(theirs or 'none')[:16]}; this release is in {given.security} mode with key {(ours or 'none')[:16]}: they "
+        f"the devices in the field ({base.manifest.version}) are in {base.manifest.security} mode and trust key "
+        f"{(theirs or 'none')[:16]}; this release is in {keys.security} mode with key {(ours or 'none')[:16]}: they "
         "would refuse it (OTA_VERIFY_RSA_FAIL)",
         remedy="use the key and mode of the base release; to change the key, release first with that one and "
         "OTA_EMBED_NEXT_KEY=y, and take that release as the base; or set OTA_ALLOW_NEW_KEY=y if they get this "
@@ -194,40 +199,44 @@ def unjudged_lines(manifest: Manifest) -> List[str]:
     return [f"not judged, as {reason}: {', '.join(names)}" for reason, names in rules.items()]
 
 
-def prove_magic(given: ReleaseInput, proofs: Proofs) -> None:
-    """A device never compares magics, so only we can see an image meant for another part of it, or another chip."""
-    if given.base is None:
+def prove_magic(image_magic: str, base: Base, proofs: Proofs) -> None:
+    """Prove that the image is for the same part of the device as the base release: devices do not compare magics."""
+    if base.manifest is None:
         proofs.not_judged["same image_magic as the base release"] = NO_BASE
         return
-    if given.image_magic == given.base.image_magic:
-        proofs.passed["same image_magic as the base release"] = given.image_magic
+    before = base.manifest.image_magic
+    if image_magic == before:
+        proofs.passed["same image_magic as the base release"] = image_magic
         return
-    magics = given.image_magic, given.base.image_magic
-    if not set(magics) <= _FIRMWARE:
+    if not {image_magic, before} <= _FIRMWARE:
         raise ProofError(
-            f"this image has the magic {magics[0]}, and the base release {given.base.version} is {magics[1]}: its "
+            f"this image has the magic {image_magic}, and the base release {base.manifest.version} is {before}: its "
             "version and key are not those of what this image replaces",
-            remedy=f"set OTA_IMAGE_{magics[1]}=y (--magic {magics[1].lower()}), or take the last release with "
-            f"{magics[0]} as the base release",
+            remedy=f"set OTA_IMAGE_{before}=y (--magic {before.lower()}), or take the last release with "
+            f"{image_magic} as the base release",
         )
     proofs.passed["image_magic differs from the base release"] = (
-        f"{magics[0]} after {magics[1]}: both replace the firmware"
+        f"{image_magic} after {before}: both replace the firmware"
     )
 
 
-def prove_acceptance(
-    given: ReleaseInput, trusted: Optional[PublicKey], image: bytes, *, hashed: Optional[Hashed] = None
-) -> Proofs:
-    """Take an image through the device's own rules; return the outcome of each."""
-    from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+def device_of(keys: KeySet, base: Base, options: Options) -> Device:
+    """Return the device that the images are for: it runs the base release, and any version where none is given."""
+    from aos_ota_plugin.device.acceptance import Device
 
-    device = Device(
-        public_key=trusted,
-        local_rsa=given.security == "local",
-        version=given.base.version if given.base else None,
-        partition_size=given.partition_size,
+    return Device(
+        public_key=keys.trusted,
+        local_rsa=keys.security == "local",
+        version=base.manifest.version if base.manifest else None,
+        partition_size=options.partition_size,
     )
-    judgement = judge(device, image, version=given.version, hashed=hashed)
+
+
+def prove_acceptance(device: Device, version: str, image: bytes, *, hashed: Optional[Hashed] = None) -> Proofs:
+    """Take an image of ``version`` through the device's own rules; return the outcome of each. Raises ProofError."""
+    from aos_ota_plugin.device.acceptance import DeviceVerdict, judge
+
+    judgement = judge(device, image, version=version, hashed=hashed)
     for finding in judgement.findings:
         if not finding.ok:
             raise ProofError(

@@ -1,4 +1,9 @@
-"""What a release is asked to be made of."""
+"""The four parts that decide a release: the firmware, the keys, the base release, and options.
+
+    release = make_release(Firmware(payload, "app-1.0.1"), KeySet("local", signer), Base(), Options(0x578000))
+
+Each rule and each format takes the parts that it reads.
+"""
 
 from __future__ import annotations
 
@@ -34,56 +39,100 @@ class PayloadSource(NamedTuple):
         return f"PayloadSource({self.binary_name!r}, objcopy={self.objcopy!r}, may_change={self.may_change})"
 
 
-class ReleaseInput(NamedTuple):
-    """All that decides a release.
+class Firmware(NamedTuple):
+    """What devices are to run, and what it has to hold.
 
-    ``payload`` is what devices run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from, or None where
-    only a payload exists (``aos-ota sign`` without ``--elf``). ``public_key`` is the key that devices are to trust:
-    the signer's own in local mode, the platform's in cloud mode; ``next_key`` is the one that the firmware brings
-    them in its place, in a transition release. ``second`` agrees to the image's hash, and ``second_key`` says who that
-    has to be. ``embedded`` are byte strings that the firmware must hold (an embedded identity),
-    ``forbidden`` those it must not; neither is ever shown. With ``base_payload``, the
-    payload that ``base`` describes, a diff is made. ``known_stream`` and ``known_patch`` are the xz stream and the
-    patch where an earlier release made them of the same payloads: they are proven anew like new ones.
-    ``digesting`` is the payload's, where it was begun before the rest was known. ``source`` says how the payload was
-    made of the ELF.
+    ``payload`` is what they run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from as ``source`` says,
+    or None where only a payload exists (``aos-ota sign`` without ``--elf``). ``identity`` is "kv", "embedded" or
+    "unknown". ``embedded`` are byte strings that the firmware must hold (an embedded identity), ``forbidden`` those it
+    must not; neither is ever shown. ``stream`` is the payload's xz stream where an earlier release made it: it is
+    proven anew like a new one. ``digesting`` is the payload's, where it was begun before the rest was known.
     """
 
     payload: bytes
     version: str
-    security: str
-    identity: str
-    partition_size: int
+    identity: str = "unknown"
+    payload_name: str = "ota_rtos.bin"
     elf: Optional[bytes] = None
     elf_name: str = "the ELF"
-    payload_name: str = "ota_rtos.bin"
-    image_name: str = IMAGE_NAME
-    signer: Optional[Signer] = None
-    public_key: Optional[PublicKey] = None
-    next_key: Optional[PublicKey] = None
-    ring: Optional[KeyRing] = None
-    allow_development_key: bool = False
-    second: Optional[HashSigner] = None
-    second_key: Optional[PublicKey] = None
-    base: Optional[Manifest] = None
-    allow_new_key: bool = False
-    image_magic: str = "ALL"
-    compress_xz: bool = False
-    base_payload: Optional[bytes] = None
-    known_stream: Optional[bytes] = None
-    known_patch: Optional[bytes] = None
+    version_place: Optional[Place] = None
     embedded: Tuple[bytes, ...] = ()
     forbidden: Tuple[bytes, ...] = ()
     solution: Optional[str] = None
     board: Optional[str] = None
-    version_place: Optional[Place] = None
-    digesting: Optional[Digesting] = None
     source: PayloadSource = PayloadSource()
+    stream: Optional[bytes] = None
+    digesting: Optional[Digesting] = None
 
     def __repr__(self) -> str:  # neither megabytes nor secrets
-        return f"ReleaseInput({self.payload_name!r}, version={self.version!r}, security={self.security!r})"
+        return f"Firmware({self.payload_name!r}, version={self.version!r})"
+
+    def image_hash(self) -> bytes:
+        """Return what is signed: the SHA-256 (32 bytes) of the payload and its padding."""
+        from aos_ota_plugin.images.full import PADDING, Digesting
+
+        _, sha256 = (self.digesting or Digesting(self.payload)).copies()
+        sha256.update(PADDING)
+        return sha256.digest()
+
+
+class KeySet(NamedTuple):
+    """The keys of one release.
+
+    ``security`` says who signs: "local" (``signer``), "cloud" (the platform) or "none". ``public_key`` is the key that
+    devices trust: the signer's own in local mode, where it may be left out, the platform's in cloud mode. ``next_key``
+    is the one that the firmware brings them in its place, in a transition release. ``second`` agrees to the image's
+    hash, and ``second_key`` says who that has to be.
+    """
+
+    security: str
+    signer: Optional[Signer] = None
+    public_key: Optional[PublicKey] = None
+    next_key: Optional[PublicKey] = None
+    ring: Optional[KeyRing] = None
+    second: Optional[HashSigner] = None
+    second_key: Optional[PublicKey] = None
+
+    @property
+    def trusted(self) -> Optional[PublicKey]:
+        """The key that devices check this release's images with; None where they check none, or no key is set."""
+        if self.security == "none":
+            return None
+        return self.public_key or (self.signer.public_key if self.signer else None)
+
+    @property
+    def embedded(self) -> Optional[PublicKey]:
+        """The key that the firmware holds: ``trusted``, but in a transition release the next one."""
+        return self.next_key or self.trusted
 
     @property
     def sign(self) -> Optional[Callable[[bytes], bytes]]:
-        """What signs images' hashes, where this project does (local mode)."""
+        """The function that signs images' hashes, where this project does (local mode)."""
         return self.signer.sign_hash if self.security == "local" and self.signer else None
+
+
+class Base(NamedTuple):
+    """The release that devices run now.
+
+    ``manifest`` is None where none is given. With ``payload``, which that manifest describes, a diff is made.
+    ``patch`` is the diff's patch where an earlier release made it of the same payloads: it is proven anew like a new
+    one.
+    """
+
+    manifest: Optional[Manifest] = None
+    payload: Optional[bytes] = None
+    patch: Optional[bytes] = None
+
+    def __repr__(self) -> str:  # the payload is megabytes
+        return f"Base({self.manifest.version!r})" if self.manifest else "Base()"
+
+
+class Options(NamedTuple):
+    """What is to be made, for a partition of so many bytes, and which rules are excused."""
+
+    partition_size: int
+    image_name: str = IMAGE_NAME
+    image_magic: str = "ALL"
+    compress_xz: bool = False
+    allow_new_key: bool = False
+    allow_development_key: bool = False

@@ -18,6 +18,7 @@ from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.pipeline import build, inputs, rendering
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -64,6 +65,30 @@ def settings_of(env: Any) -> OtaSettings:
     return settings  # type: ignore[no-any-return]
 
 
+class KeyStore:
+    """The keys of each kind of settings in one run of SCons, which has one, or a few in a plain SCons project.
+
+    It is no list: SCons copies lists with the environment. SCons records no construction variable of ours.
+    """
+
+    def __init__(self) -> None:
+        self._pairs: List[Tuple[OtaSettings, BuildKeys]] = []
+
+    def of(self, settings: OtaSettings) -> BuildKeys:
+        """Return the keys that these settings name: the same ones for the emitters and for the actions later."""
+        for other, keys in self._pairs:
+            if other is settings or other == settings:
+                return keys
+        keys = BuildKeys(settings)
+        self._pairs.append((settings, keys))
+        return keys
+
+
+def keys_of(env: Any) -> BuildKeys:
+    """Return the keys that the settings of an environment name."""
+    return env["OTA_KEYS"].of(settings_of(env))  # type: ignore[no-any-return]
+
+
 def templates_of(env: Any) -> Any:
     """The templates in force: the solution's own before ours."""
     from aos_ota_plugin.sources.template_files import load_templates
@@ -106,13 +131,11 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
         # Nobody signs and nobody checks: there is no key to put in.
         rendered = rendering.read_source(user_file)
     else:
-        rendered = rendering.render_source(
-            kind.value,
-            settings,
-            user_file=user_file,
-            display=env.get("OTA_DISPLAY") or user_file,
-            templates=templates_of(env),
-        )
+        where = {"user_file": user_file, "display": env.get("OTA_DISPLAY"), "templates": templates_of(env)}
+        if kind is SourceKind.DIGEST:
+            rendered = rendering.render_digest_source(keys_of(env).trusted, **where)
+        else:
+            rendered = rendering.render_app_source(settings, **where)
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     transaction.write_file(target[0].abspath, rendered)
 
@@ -189,7 +212,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
     site = replace(site, objcopy=_objcopy_options(source[0], env))
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
-        outcome = build.build_release(site, settings_of(env), progress=progress)
+        outcome = build.build_release(site, settings_of(env), keys_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -26,7 +26,7 @@ from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGE_NAME, MANIFEST_NAME, XZ_SUFFIX, diff_name
 from aos_ota_plugin.scons import builders, sconsign
-from aos_ota_plugin.scons.actions import SourceKind, show, show_internal, wait_past
+from aos_ota_plugin.scons.actions import KeyStore, SourceKind, show, show_internal, wait_past
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
@@ -101,7 +101,8 @@ class _Hook:
             return
         settings = self._settings()
         inputs.refuse_own_manifest(settings, self.site.manifest)
-        inputs.check_files(settings, overwritten=self.site.overwritten)
+        self.env["OTA_KEYS"] = KeyStore()
+        inputs.check_files(settings, self.env["OTA_KEYS"].of(settings), overwritten=self.site.overwritten)
         for path in (self.site.image, self.site.manifest):
             if os.path.isdir(path):
                 raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")

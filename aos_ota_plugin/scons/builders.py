@@ -17,11 +17,10 @@ from SCons.Action import Action
 from SCons.Builder import Builder
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.pipeline import key_set
 from aos_ota_plugin.pipeline.fingerprint import part_inputs
 from aos_ota_plugin.scons import actions
 from aos_ota_plugin.scons.actions import SourceKind
-from aos_ota_plugin.settings.fields import OtaSettings, Part
+from aos_ota_plugin.settings.fields import Part
 from aos_ota_plugin.sources.template_files import OWN, SUFFIX
 
 Nodes = List[Any]
@@ -38,6 +37,7 @@ def register(env: Any) -> None:
         ),
         "OtaImage": Builder(action=Action(actions.image, None), emitter=_emit_image),
     }
+    env.SetDefault(OTA_KEYS=actions.KeyStore())
     for name, builder in builders.items():
         env.AddMethod(_by_content(builder), name)
 
@@ -69,7 +69,7 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     part = Part.DIGEST if kind is SourceKind.DIGEST else Part.APP
     depends: List[Any] = [env.Value(part_inputs(part, settings)), *_templates(env, kind.value)]
     if kind is SourceKind.DIGEST:
-        depends += _key_files(env, settings)
+        depends += [_file(env, path) for path in actions.keys_of(env).trust_files if Path(path).is_file()]
     env.Depends(target, depends)
     # Not removed before it is made again: unchanged text keeps its time stamp, and with it every object.
     env.Precious(target)
@@ -92,7 +92,7 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     if settings.provenance:
         parts |= Part.DOCUMENTS
     depends: List[Any] = [env.Value(part_inputs(parts, settings))]
-    depends += [_file(env, path) for path in key_set.input_files(settings) if Path(path).is_file()]
+    depends += [_file(env, path) for path in actions.keys_of(env).files if Path(path).is_file()]
     if settings.base_release:
         depends.append(_file(env, settings.base_release))
     if settings.modules:
@@ -115,10 +115,6 @@ def _templates(env: Any, name: str) -> List[Any]:
         for template, (_, file) in actions.templates_of(env).items()
         if template.removeprefix(OWN) not in others
     ]
-
-
-def _key_files(env: Any, settings: OtaSettings) -> List[Any]:
-    return [_file(env, path) for path in key_set.trust_files(settings) if Path(path).is_file()]
 
 
 def _file(env: Any, path: str) -> Any:

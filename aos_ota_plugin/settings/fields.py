@@ -16,11 +16,13 @@ import enum
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.keys.reference import KeyReference
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.values import (
     as_bool,
     as_device_name,
+    as_key_reference,
     as_path,
     as_product_key,
     as_size,
@@ -80,11 +82,12 @@ class Row:
     since: str
     is_path: bool = False
     parser: Callable[[RawSetting], object] = as_text
+    path_parser: Callable[[RawSetting, str], object] = as_path
     choice: Optional[Choice] = None
 
     def parse(self, raw: RawSetting, folder: str) -> object:
         """Return the value of a setting that is no choice; paths start at ``folder``. Raises SettingsError."""
-        return (as_path(raw, folder) or None) if self.is_path else self.parser(raw)
+        return self.path_parser(raw, folder) if self.is_path else self.parser(raw)
 
     def texts(self, value: Any) -> Dict[str, str]:
         """Return a value as Kconfig writes it, by symbol."""
@@ -94,7 +97,7 @@ class Row:
 def _text(symbol: Symbol, value: Any) -> str:
     if symbol.kind == "bool":
         return "y" if (value in symbol.on if symbol.on else value) else "n"
-    return hex(value) if symbol.kind == "hex" else value or ""
+    return hex(value) if symbol.kind == "hex" else str(value or "")
 
 
 _ROW = "row"
@@ -120,8 +123,14 @@ def size(name: str, affects: Part, *, since: str = "0.1.0") -> Any:
 
 
 def path(name: str, affects: Part, *, since: str = "0.1.0") -> Any:
-    """Define a setting that is the path of a file, None by default; or, for a signer, what stands for one."""
+    """Define a setting that is the path of a file, None by default."""
     return _row(Symbol(name, "string", ""), affects=affects, since=since, is_path=True)
+
+
+def private_key(name: str, affects: Part, *, since: str = "0.1.0") -> Any:
+    """Define a setting that says where a private key is, None by default."""
+    symbol = Symbol(name, "string", "")
+    return _row(symbol, affects=affects, since=since, is_path=True, path_parser=as_key_reference)
 
 
 def choice(name: str, members: Mapping[str, str], affects: Part, *, switch: str = "", since: str = "0.1.0") -> Any:
@@ -143,13 +152,12 @@ _IMAGES = {f"OTA_IMAGE_{magic}": magic for magic in ("ALL", "APP", "KERNEL", "FS
 class OtaSettings:
     """Everything a build needs to know, checked. Paths are absolute; a path that is not set is None.
 
-    ``signing_key`` and ``second_signer`` may also be a PKCS#11 URI or a command (see keys.signer.reference_kind), as
-    they were written. Rows stand in the order of the Kconfig file.
+    Rows stand in the order of the Kconfig file.
     """
 
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
-    solution_dir: str  # where relative paths start; a path inside a signing_key that is no path does, too
+    solution_dir: str  # where relative paths start, those in a KeyReference, too
     notices: Tuple[str, ...]  # what is set and does not count: where it stands, and what to do
 
     app_version: str = text("OTA_APP_VERSION", Part.APP | Part.IMAGE, as_version)
@@ -166,13 +174,13 @@ class OtaSettings:
         Part.DIGEST | Part.FLAGS | Part.IMAGE,
         switch="OTA_CONFIG_RSA",
     )
-    signing_key: Optional[str] = path("OTA_SIGNING_KEY", Part.DIGEST | Part.IMAGE)
+    signing_key: Optional[KeyReference] = private_key("OTA_SIGNING_KEY", Part.DIGEST | Part.IMAGE)
     key_ring: Optional[str] = path("OTA_KEY_RING", Part.DIGEST | Part.IMAGE)
     embed_next_key: bool = yes_no("OTA_EMBED_NEXT_KEY", Part.DIGEST | Part.IMAGE)
     allow_development_key: bool = yes_no("OTA_ALLOW_DEVELOPMENT_KEY", Part.IMAGE)
     public_key: Optional[str] = path("OTA_PUBLIC_KEY", Part.DIGEST | Part.IMAGE)
     second_public_key: Optional[str] = path("OTA_SECOND_PUBLIC_KEY", Part.IMAGE)
-    second_signer: Optional[str] = path("OTA_SECOND_SIGNER", Part.IMAGE)
+    second_signer: Optional[KeyReference] = private_key("OTA_SECOND_SIGNER", Part.IMAGE)
     second_approval: Optional[str] = path("OTA_SECOND_APPROVAL", Part.IMAGE)
     base_release: Optional[str] = path("OTA_BASE_RELEASE", Part.IMAGE)
     allow_new_key: bool = yes_no("OTA_ALLOW_NEW_KEY", Part.IMAGE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.keys.reference import KeyReference
 from aos_ota_plugin.settings.fields import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE, VARIABLES
 
@@ -25,8 +26,8 @@ class Requirement(NamedTuple):
     remedy: str
 
 
-def _starts(reference: object, *schemes: str) -> bool:
-    return str(reference or "").lower().startswith(schemes)
+def _needs_public_key(reference: Optional[KeyReference]) -> bool:
+    return reference is not None and reference.needs_public_key
 
 
 REQUIREMENTS = (
@@ -44,7 +45,7 @@ REQUIREMENTS = (
     ),
     Requirement(
         "OTA_SIGNING_KEY",
-        lambda s: s.security == "local" and s.public_key is None and _starts(s.signing_key, "command:", "release:"),
+        lambda s: s.security == "local" and s.public_key is None and _needs_public_key(s.signing_key),
         "OTA_PUBLIC_KEY: no public key is set, and a signing command does not say which one devices need",
         "set OTA_PUBLIC_KEY to the file of the public key that belongs to what the command signs with",
     ),
@@ -99,9 +100,7 @@ REQUIREMENTS = (
     ),
     Requirement(
         "{second}",
-        lambda s: (
-            s.second_public_key is None and (s.second_approval is not None or _starts(s.second_signer, "command:"))
-        ),
+        lambda s: s.second_public_key is None and (s.second_approval is not None or _needs_public_key(s.second_signer)),
         "{second}: no OTA_SECOND_PUBLIC_KEY is set, so anyone could be the second signer",
         "set OTA_SECOND_PUBLIC_KEY to the file of their public key",
     ),

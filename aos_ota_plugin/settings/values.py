@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Optional
 
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX, VERSION_MAX
+from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.keys.reference import KeyReference, parse_reference
 from aos_ota_plugin.settings.raw import RawSetting, complaint
 
 _TRUE = {"y", "yes", "1", "true"}
@@ -103,19 +106,27 @@ def as_size(raw: RawSetting) -> int:
     return size
 
 
-def as_path(raw: RawSetting, solution_dir: str) -> str:
-    """Return an absolute path, "" when there is none; relative ones start at the solution's folder.
-
-    A URI (``pkcs11:…``) is kept as it is, and so is ``command:…``.
-    """
+def as_path(raw: RawSetting, solution_dir: str) -> Optional[str]:
+    """Return an absolute path, None when there is none; relative ones start at the solution's folder."""
     text = as_text(raw)
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
         raise complaint(raw, "this is no path: a control character is in it", "set the path of a file")
     if "-----BEGIN" in text:
         raise complaint(raw, "the key itself stands here", "put it in a file and set this to the file's path")
     if not text or _URI.match(text):
-        return text
+        return text or None
     return os.path.normpath(os.path.join(solution_dir, os.path.expanduser(text)))
+
+
+def as_key_reference(raw: RawSetting, solution_dir: str) -> Optional[KeyReference]:
+    """Return what stands for a private key, None when there is nothing; a file's path as from ``as_path``."""
+    text = as_path(raw, solution_dir)
+    if text is None:
+        return None
+    try:
+        return parse_reference(text)
+    except OtaError as error:
+        raise complaint(raw, error.problem, error.remedy, type(error)) from None
 
 
 def _shown(raw: RawSetting) -> str:

@@ -15,10 +15,7 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
 from aos_ota_plugin.files.reading import read
 from aos_ota_plugin.keys.passwords import pin_file
-from aos_ota_plugin.keys.pkcs11_uri import parse_uri
-from aos_ota_plugin.keys.released import SCHEME
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.keys.signer import reference_kind
 from aos_ota_plugin.pipeline.payloads import payload_of_release
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.release.manifest import Manifest
@@ -133,7 +130,7 @@ def _arguments(task: Task) -> List[str]:
     if task.public_key is not None and task.manifest.security != "none":
         arguments.append(f"OTA_PUBLIC_KEY={_HELD}/public.pem")
     if task.manifest.security == "local":
-        arguments += [f"OTA_SIGNING_KEY={SCHEME}{_HELD}", *_RULES]
+        arguments += [f"OTA_SIGNING_KEY=release:{_HELD}", *_RULES]
     if task.manifest.modules == ():
         arguments.append("OTA_MODULES=")
     arguments.append(f"OTA_BASE_RELEASE={_HELD}/base/{MANIFEST_NAME}" if task.base else "OTA_BASE_RELEASE=")
@@ -204,13 +201,10 @@ def _copy(folder: str) -> Iterator[str]:
 def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
     """Private keys, and files with tokens' PINs."""
     for reference in (settings.signing_key, settings.second_signer):
-        kind = reference_kind(reference) if reference else None
-        if kind == "file":
-            yield str(reference)
-        elif kind == "pkcs11":
-            source = parse_uri(str(reference)).pin_source
-            if source:
-                yield pin_file(source, folder)
+        if reference is not None and reference.file is not None:
+            yield reference.file
+        elif reference is not None and reference.uri is not None and reference.uri.pin_source:
+            yield pin_file(reference.uri.pin_source, folder)
 
 
 def _first(error: OSError) -> str:

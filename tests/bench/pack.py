@@ -15,8 +15,9 @@ from typing import Callable
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.request import ReleaseInput
-from tests.bench.material import PARTITION_SIZE, Options, describe, payload, write_key
+from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
+from tests.bench.material import PARTITION_SIZE, describe, payload, write_key
+from tests.bench.material import Options as BenchOptions
 from tests.bench.measure import Sample, in_turn
 from tests.bench.report import Table, note, print_commands
 from tests.device.elf_builder import Section, Symbol, build_elf
@@ -35,25 +36,22 @@ def crc16(data: bytes) -> int:
     return crc
 
 
-def run(folder: Path, options: Options) -> None:
+def run(folder: Path, options: BenchOptions) -> None:
     data = payload(options.payload)
     key = write_key(folder / "key.pem")
     signer = load_signer(key.read_bytes(), file=str(key), passphrase=None)
-    given = ReleaseInput(
-        payload=data,
-        version=VERSION,
-        security="local",
-        identity="kv",
-        signer=signer,
-        partition_size=PARTITION_SIZE,
-        elf=_firmware(data, signer.public_key),
+    parts = (
+        Firmware(data, VERSION, "kv", elf=_firmware(data, signer.public_key)),
+        KeySet("local", signer),
+        Base(),
+        Options(PARTITION_SIZE),
     )
-    print_commands("make_release(ReleaseInput(payload, elf, …)).image", "crc16(payload)     # per byte, in Python")
+    print_commands("make_release(Firmware(payload, elf, …), …).image", "crc16(payload)     # per byte, in Python")
     if crc16(data[:4096]) != binascii.crc_hqx(data[:4096], 0):
         sys.exit("the peer computes another CRC")
 
     def product() -> None:
-        release = make_release(given)
+        release = make_release(*parts)
         if len(release.image) != len(data) + 424:
             sys.exit("that is no image")
 

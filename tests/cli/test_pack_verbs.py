@@ -19,6 +19,7 @@ from aos_ota_plugin.images.full import parse as parse_image
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.keys.access import Access
 from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest
 
@@ -225,7 +226,11 @@ def test_pack_makes_images_that_devices_accept(folder, parts, key):
     ]
     assert (folder / "out" / "flash_0x00002000.bin").read_bytes() == (b"K" * 600).ljust(0x1000, b"\xff") + b"A" * 500
     assert (folder / "out" / "flash_0x00012000.bin").read_bytes() == b"F" * 700
-    device = Device(public_key=load_private_key(key, Access()).public_key, local_rsa=True, partition_size=0x8000)
+    device = Device(
+        public_key=load_private_key(parse_reference(str(key)), Access()).public_key,
+        local_rsa=True,
+        partition_size=0x8000,
+    )
     expected = {
         "ota_kernel.bin": b"K" * 600,
         "ota_app.bin": b"A" * 500,

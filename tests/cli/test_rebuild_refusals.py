@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from aos_ota_plugin.errors import FormatError, ProofError
+from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.verify.rebuild import Task, _arguments, rebuild
@@ -129,8 +130,8 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
         (images / name).write_text(name)
     (root / ".aos").write_text("")
     settings = SimpleNamespace(
-        signing_key=str(solution / "keys" / "key.pem"),
-        second_signer=str(solution / "keys" / "second.pem"),
+        signing_key=parse_reference(str(solution / "keys" / "key.pem")),
+        second_signer=parse_reference(str(solution / "keys" / "second.pem")),
         identity="kv",
     )
     monkeypatch.setattr(module, "load_settings", lambda folder: settings)
@@ -141,7 +142,7 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
             "vendor.bin"
         ]
         settings.identity = "embedded"
-        settings.second_signer = "pkcs11:object=b?pin-source=file:keys/%E6%96%87%20pin"
+        settings.second_signer = parse_reference("pkcs11:object=b?pin-source=file:keys/%E6%96%87%20pin")
     assert not module.Path(copied).exists()
     with module._copy(str(solution)) as copied:
         assert (module.Path(copied) / "ota.secrets.yaml").is_file()

@@ -195,8 +195,9 @@ def test_a_token_that_goes_away_before_it_signs(token, tmp_path):
         "import shutil, sys\n"
         "from aos_ota_plugin.errors import SigningKeyError\n"
         "from aos_ota_plugin.keys.access import Access\nfrom aos_ota_plugin.keys.load import load_private_key\n"
+        "from aos_ota_plugin.keys.reference import parse_reference\n"
         "from aos_ota_plugin.keys.secret import Secret\n"
-        f"signer = load_private_key({URI + MODULE!r}, Access(pin=Secret({PIN!r})))\n"
+        f"signer = load_private_key(parse_reference({URI + MODULE!r}), Access(pin=Secret({PIN!r})))\n"
         "assert len(signer.sign_hash(bytes(32))) == 256\n"
         "shutil.rmtree(sys.argv[1])\n"
         "try:\n    signer.sign_hash(bytes(32))\n"
@@ -515,8 +516,8 @@ def test_a_plain_key_pays_for_no_other_signer(folder):
         "import sys\nfrom aos_ota_plugin.cli.main import group\n"
         "group.main(['sign', 'p.bin', '--key', 'key.pem', '--version', 'a', '-o', 'out.bin'], standalone_mode=False)\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('pkcs11', 'getpass', 'subprocess', 'shlex')\n"
-        "       or name.startswith('aos_ota_plugin.') and name.rsplit('.', 1)[1] in ('pkcs11', 'pkcs11_uri', 'command', 'tool',\n"
-        "           'signature', 'offline', 'passwords', 'references', 'prompt', 'secretfile', 'secret')])\n"
+        "       or name.startswith('aos_ota_plugin.') and name.rsplit('.', 1)[1] in ('pkcs11', 'pkcs11_uri', 'command', 'programs',\n"
+        "           'signature', 'offline', 'passwords', 'pkcs11_token', 'prompt', 'secretfile', 'secret')])\n"
     )
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(

@@ -18,6 +18,7 @@ from softhsm import PIN
 from aos_ota_plugin.errors import OutputError, SigningKeyError
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.pipeline.build import build_release
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
@@ -86,7 +87,8 @@ class Release:
         )
 
     def build(self, **values):
-        return build_release(self.site, settings_of(self.solution, OTA_APP_VERSION=self.version, **values))
+        settings = settings_of(self.solution, OTA_APP_VERSION=self.version, **values)
+        return build_release(self.site, settings, BuildKeys(settings))
 
     def statement(self):
         return json.loads(base64.b64decode(json.loads((self.folder / STATEMENT).read_bytes())["payload"]))
@@ -394,12 +396,12 @@ def test_a_token_signs_the_statement(tmp_path, softhsm, release, monkeypatch, me
     hsm.bring(KEYS / "private.pem", "ota", "01")
     from aos_ota_plugin.keys.access import Access
     from aos_ota_plugin.keys.load import load_private_key
+    from aos_ota_plugin.keys.reference import parse_reference
     from aos_ota_plugin.keys.secret import Secret
 
     monkeypatch.setenv("SOFTHSM2_CONF", hsm.environ["SOFTHSM2_CONF"])
-    token = load_private_key(
-        f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}", Access(pin=Secret(PIN.encode()))
-    )
+    reference = parse_reference(f"pkcs11:token=OTA%20keys;object=ota?module-path={hsm.module}")
+    token = load_private_key(reference, Access(pin=Secret(PIN.encode())))
     envelope = json.loads((release.folder / STATEMENT).read_bytes())
     payload = base64.b64decode(envelope["payload"])
     assert seal(payload, token.sign_message, token.public_key) == (release.folder / STATEMENT).read_bytes()

@@ -26,6 +26,7 @@ from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.pipeline import build as release_build
 from aos_ota_plugin.pipeline import rendering
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -69,12 +70,11 @@ def build(folder: Path):
                 solution="s",
             )
             release_build.recover(site)
-            for name in ("otaappdemo.c", "ota_hal_digest.c"):
-                transaction.write_file(
-                    out / name,
-                    rendering.render_source(name, settings, user_file=None, display=None, templates=TEMPLATES),
-                )
-            release_build.build_release(site, settings)
+            keys = BuildKeys(settings)
+            where = {"user_file": None, "display": None, "templates": TEMPLATES}
+            transaction.write_file(out / "otaappdemo.c", rendering.render_app_source(settings, **where))
+            transaction.write_file(out / "ota_hal_digest.c", rendering.render_digest_source(keys.trusted, **where))
+            release_build.build_release(site, settings, keys)
         except OtaError as error:
             sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
             return 1

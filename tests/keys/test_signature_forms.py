@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SigningKeyError
-from aos_ota_plugin.keys.offline import AttachedSigner, SigningRequest
-from aos_ota_plugin.keys.signature import decode_signature, require_good
-from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.keys.offline import AttachedSigner
+from aos_ota_plugin.keys.signature import decode_signature
+from aos_ota_plugin.keys.signer import load_signer, require_good
+from aos_ota_plugin.release.signing_request import SigningRequest
 
 SIGNER = load_signer((Path(__file__).parent / "data" / "private.pem").read_bytes(), file="key", passphrase=None)
 HASH = hashlib.sha256(b"an image").digest()

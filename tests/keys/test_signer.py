@@ -191,7 +191,7 @@ def test_faulty_signature_is_never_returned():
         def sign(self, *_):
             return bytes(256)
 
-    with pytest.raises(SigningKeyError, match="the signature just made does not verify"):
+    with pytest.raises(SigningKeyError, match="the signature that this key made does not verify"):
         PemSigner(Faulty(SIGNER._key)).sign_hash(HASH)
 
 

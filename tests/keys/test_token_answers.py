@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from aos_ota_plugin.errors import SecretError, SigningKeyError
-from aos_ota_plugin.keys.pkcs11 import Pkcs11Signer, find_module
+from aos_ota_plugin.keys.pkcs11 import Pkcs11Signer
+from aos_ota_plugin.keys.pkcs11_module import find_module
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.signer import load_signer
 

@@ -14,7 +14,7 @@ from setting_values import changed, settings_of
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.pipeline import build, state
-from aos_ota_plugin.pipeline.build import build_release
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
@@ -52,6 +52,10 @@ def site(solution):
 @pytest.fixture
 def settings(solution):
     return settings_of(str(solution), OTA_PARTITION_SIZE="0x5000", OTA_PROVENANCE="y", OTA_MODULES="ota.modules.yaml")
+
+
+def build_release(site, settings):
+    return build.build_release(site, settings, BuildKeys(settings))
 
 
 def left(site, settings):

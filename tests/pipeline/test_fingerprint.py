@@ -12,8 +12,9 @@ from setting_values import changed, settings_of
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.secret import Secret
-from aos_ota_plugin.pipeline import key_set, rendering
+from aos_ota_plugin.pipeline import rendering
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release, part_inputs
+from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.module_sources import load_sources
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.workplace import Workplace
@@ -59,6 +60,10 @@ def settings(solution):
     return settings_of(str(solution), OTA_PROVENANCE="y", OTA_PARTITION_SIZE="0x5000", OTA_BASE_RELEASE="base.json")
 
 
+def fingerprint(site, settings, payload, modules=()):
+    return fingerprint_release(site, settings, BuildKeys(settings).files, payload, modules)
+
+
 def parts_of(before: Fingerprint, after: Fingerprint):
     return {name for name in Fingerprint._fields if getattr(before, name) != getattr(after, name)}
 
@@ -67,10 +72,10 @@ def parts_of(before: Fingerprint, after: Fingerprint):
 
 
 @each_row
-def test_a_setting_changes_just_the_fingerprints_that_its_row_names(row, site, settings, monkeypatch):
-    monkeypatch.setattr(key_set, "input_files", lambda settings: ())  # "/other/path" is no key ring
+def test_a_setting_changes_just_the_fingerprints_that_its_row_names(row, site, settings):
+    # Without the files of keys: "/other/path" is no key ring.
     wanted = {name for name, part in (("images", Part.IMAGE), ("documents", Part.DOCUMENTS)) if part & row.affects}
-    before, after = (fingerprint_release(site, one, b"payload") for one in (settings, changed(settings, row)))
+    before, after = (fingerprint_release(site, one, (), b"payload") for one in (settings, changed(settings, row)))
     assert parts_of(before, after) == wanted
 
 
@@ -87,14 +92,12 @@ def test_a_rendered_source_depends_on_no_setting_but_those_whose_rows_say_so(row
     """What is rendered is the judge of the table: a row that does not name a source may not change its text."""
     settings = settings_of(str(solution), SECRETS, **EMBEDDED)
     other = changed(settings, row)
-    for part, name in ((Part.APP, "otaappdemo.c"), (Part.DIGEST, "ota_hal_digest.c")):
-        if part & row.affects and part is Part.DIGEST:
-            continue  # "/other/path" is no key; test_rebuilds.py changes keys
-        texts = [
-            rendering.render_source(name, one, user_file=None, display=None, templates=load_templates(None))
-            for one in (settings, other)
-        ]
-        assert (texts[0] != texts[1]) is bool(part & row.affects)
+    where = {"user_file": None, "display": None, "templates": load_templates(None)}
+    apps = [rendering.render_app_source(one, **where) for one in (settings, other)]
+    assert (apps[0] != apps[1]) is bool(Part.APP & row.affects)
+    if not Part.DIGEST & row.affects:  # else "/other/path" is no key; test_rebuilds.py changes keys
+        digests = [rendering.render_digest_source(BuildKeys(one).trusted, **where) for one in (settings, other)]
+        assert digests[0] == digests[1]
 
 
 def test_what_scons_stores_holds_no_secret_and_changes_with_it():
@@ -129,18 +132,18 @@ def test_a_secret_that_no_firmware_holds_is_not_looked_at():
     ],
 )
 def test_the_build_s_own_facts_change_the_images(site, settings, field, value):
-    before, after = (fingerprint_release(one, settings, b"p") for one in (site, replace(site, **{field: value})))
+    before, after = (fingerprint(one, settings, b"p") for one in (site, replace(site, **{field: value})))
     assert parts_of(before, after) == {"images"}
 
 
 def test_the_payload_changes_the_images(site, settings):
-    assert parts_of(fingerprint_release(site, settings, b"p"), fingerprint_release(site, settings, b"q")) == {"images"}
+    assert parts_of(fingerprint(site, settings, b"p"), fingerprint(site, settings, b"q")) == {"images"}
 
 
 @pytest.mark.parametrize("name", ["app.elf", "base.json", "k.pem"])
 @pytest.mark.parametrize("change", ["longer", "touched", "gone"])
 def test_a_file_that_decides_the_images_counts_by_size_and_time(site, settings, solution, name, change):
-    before = fingerprint_release(site, settings, b"p")
+    before = fingerprint(site, settings, b"p")
     path = solution / name
     status = path.stat()
     if change == "gone":
@@ -150,7 +153,7 @@ def test_a_file_that_decides_the_images_counts_by_size_and_time(site, settings, 
     else:
         path.write_bytes(path.read_bytes() + b"x")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert parts_of(before, fingerprint_release(site, settings, b"p")) == {"images"}
+    assert parts_of(before, fingerprint(site, settings, b"p")) == {"images"}
 
 
 def test_the_board_s_tables_count_where_no_setting_gives_the_size(site, settings, solution):
@@ -160,7 +163,7 @@ def test_the_board_s_tables_count_where_no_setting_gives_the_size(site, settings
     seen = []
     for text in ("int a;", "int b;"):
         table.write_text(text)
-        seen.append([fingerprint_release(site, replace(settings, partition_size=n), b"p") for n in (0, 0x5000)])
+        seen.append([fingerprint(site, replace(settings, partition_size=n), b"p") for n in (0, 0x5000)])
     assert parts_of(seen[0][0], seen[1][0]) == {"images"}
     assert seen[0][1] == seen[1][1]
 
@@ -168,8 +171,8 @@ def test_the_board_s_tables_count_where_no_setting_gives_the_size(site, settings
 def test_components_change_the_documents_where_there_are_any(site, settings):
     other = replace(site, workplace=Workplace("/w", (Component("ota", "v2", "common", "components/ota"),)))
     plain = replace(settings, provenance=False)
-    assert parts_of(*(fingerprint_release(one, settings, b"p") for one in (site, other))) == {"documents"}
-    assert [fingerprint_release(one, plain, b"p").documents for one in (site, other)] == ["", ""]
+    assert parts_of(*(fingerprint(one, settings, b"p") for one in (site, other))) == {"documents"}
+    assert [fingerprint(one, plain, b"p").documents for one in (site, other)] == ["", ""]
 
 
 def test_a_module_s_content_and_version_change_the_modules_alone(site, settings, solution):
@@ -179,11 +182,11 @@ def test_a_module_s_content_and_version_change_the_modules_alone(site, settings,
     for version, data in (("js-1", b"1"), ("js-2", b"1"), ("js-2", b"2")):
         listed.write_text(f"modules:\n- name: js\n  version: {version}\n  file: a.js\n  store_path: /data/a.js\n")
         (solution / "a.js").write_bytes(data)
-        seen.append(fingerprint_release(site, settings, b"p", load_sources(settings)))
+        seen.append(fingerprint(site, settings, b"p", load_sources(settings)))
     assert parts_of(seen[0], seen[1]) == parts_of(seen[1], seen[2]) == {"modules"}
-    assert parts_of(seen[0], fingerprint_release(site, settings, b"p")) == {"modules"}
+    assert parts_of(seen[0], fingerprint(site, settings, b"p")) == {"modules"}
 
 
 def test_a_ring_that_cannot_be_read_ends_the_build(site, settings, solution):
     with pytest.raises(OtaError):
-        fingerprint_release(site, replace(settings, key_ring=str(solution / "none.yaml")), b"p")
+        fingerprint(site, replace(settings, key_ring=str(solution / "none.yaml")), b"p")

@@ -6,10 +6,11 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from release_parts import ReleaseParts
 
 from aos_ota_plugin.device.flat_binary import flat_binary
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.request import ReleaseInput
+from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
 
 FILLING = bytes(range(256)) * 16
 """What an image step appends: the firmware itself is smaller than devices take."""
@@ -45,15 +46,11 @@ def other():
 def given(signer):
     """What makes a good release of app-1.0.1."""
     elf = firmware(signer.public_key, b"app-1.0.1")
-    return ReleaseInput(
-        payload=flat_binary(elf) + FILLING,
-        version="app-1.0.1",
-        security="local",
-        identity="kv",
-        partition_size=0x578000,
-        elf=elf,
-        elf_name="app.elf",
-        signer=signer,
+    return ReleaseParts(
+        Firmware(flat_binary(elf) + FILLING, "app-1.0.1", "kv", elf=elf, elf_name="app.elf"),
+        KeySet("local", signer),
+        Base(),
+        Options(0x578000),
     )
 
 

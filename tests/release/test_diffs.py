@@ -34,8 +34,8 @@ ROOM = 0x80000
 @pytest.fixture
 def with_diff(given):
     """app-1.0.1 with a diff from app-1.0.0."""
-    base = make_release(given._replace(payload=OLD, version="app-1.0.0", elf=None)).manifest
-    return given._replace(payload=NEW, elf=None, base=base, base_payload=OLD)
+    base = make_release(*given.but(payload=OLD, version="app-1.0.0", elf=None)).manifest
+    return given.but(payload=NEW, elf=None, base=base, base_payload=OLD)
 
 
 def proven(old, new, patch, *, partition_size, sign):
@@ -48,7 +48,7 @@ def trailer_of(image, body_size):
 
 @pytest.mark.skipif(not shutil.which("xz"), reason="no xz")
 def test_the_image_makes_the_new_payload_by_an_independent_reader(with_diff, signer):
-    release = make_release(with_diff)
+    release = make_release(*with_diff)
     made, sizes = reference.reference_apply(OLD, release.diff)
     assert made[: len(NEW)] == NEW
     assert max(sizes) <= 0x40000
@@ -60,7 +60,7 @@ def test_the_image_makes_the_new_payload_by_an_independent_reader(with_diff, sig
 
 
 def test_the_manifest_lists_it_with_its_base_and_proofs(with_diff):
-    release = make_release(with_diff._replace(compress_xz=True))
+    release = make_release(*with_diff.but(compress_xz=True))
     manifest = parse_manifest(release.manifest.to_json(), file="m")
     assert [(image.file, image.kind) for image in manifest.images] == [
         ("ota_rtos_ota.bin", "full"),
@@ -86,18 +86,18 @@ def test_the_manifest_lists_it_with_its_base_and_proofs(with_diff):
 @pytest.mark.parametrize("security", ["cloud", "none"])
 def test_no_trailer_where_we_do_not_sign(with_diff, signer, security):
     key = signer.public_key if security == "cloud" else None
-    base = with_diff.base._replace(security=security, key_fingerprint=key.fingerprint if key else None)
-    release = make_release(with_diff._replace(security=security, signer=None, public_key=key, base=base))
+    base = with_diff.base.manifest._replace(security=security, key_fingerprint=key.fingerprint if key else None)
+    release = make_release(*with_diff.but(security=security, signer=None, public_key=key, base=base))
     assert diff.parse(release.diff)[-1].tail_size == 0
     assert diff.apply(OLD, release.diff) == NEW
 
 
 def test_same_inputs_same_bytes(with_diff):
-    assert make_release(with_diff).images == make_release(with_diff).images
+    assert make_release(*with_diff).images == make_release(*with_diff).images
 
 
 def test_no_diff_unless_asked_for(given):
-    assert make_release(given).diff is None
+    assert make_release(*given).diff is None
 
 
 REFUSED = {
@@ -121,7 +121,7 @@ REFUSED = {
 def test_refused(with_diff, build_firmware, signer, name):
     change, says = REFUSED[name]
     with pytest.raises(ProofError) as caught:
-        make_release(with_diff._replace(**change))
+        make_release(*with_diff.but(**change))
     assert says in str(caught.value)
     assert "\n  fix: " in str(caught.value)
 
@@ -177,14 +177,14 @@ def test_any_pair(signer, old, edits, seed, signed):
 @pytest.mark.parametrize("change", ["key", "mode"])
 def test_no_diff_when_key_or_mode_change(with_diff, other, change):
     """Its devices are those of the base release: they check it with the key that they have."""
-    changed = with_diff._replace(
+    changed = with_diff.but(
         elf=None, allow_new_key=True, **({"signer": other} if change == "key" else {"security": "none", "signer": None})
     )
     with pytest.raises(
         ProofError, match=r"only devices on app-1\.0\.0 can apply this diff, and they are in local mode"
     ):
-        make_release(changed)
-    assert make_release(changed._replace(base_payload=None)).diff is None
+        make_release(*changed)
+    assert make_release(*changed.but(base_payload=None)).diff is None
 
 
 # --- is it worth it
@@ -200,9 +200,9 @@ def test_compressed_size_is_exact_where_it_decides():
 
 
 def test_compressed_size_is_known_whether_or_not_an_xz_image_is_made(with_diff):
-    release = make_release(with_diff._replace(compress_xz=True))
+    release = make_release(*with_diff.but(compress_xz=True))
     assert release.compressed_size == len(release.compressed)
-    alone = make_release(with_diff)
+    alone = make_release(*with_diff)
     assert alone.compressed is None
     assert len(release.compressed) <= alone.compressed_size <= 1.1 * len(release.compressed)
 

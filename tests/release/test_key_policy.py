@@ -17,7 +17,7 @@ from aos_ota_plugin.keys.approval import Approval, ApprovalSigner, parse_approva
 from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.release.make import image_hash, make_release
+from aos_ota_plugin.release.make import make_release
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def desk():
 def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(given, desk):
     for change in ({"signer": desk}, {"security": "cloud", "signer": None, "public_key": desk.public_key}):
         with pytest.raises(SigningKeyError, match="is a development key") as caught:
-            make_release(given._replace(elf=None, **change))
+            make_release(*given.but(elf=None, **change))
         assert "OTA_ALLOW_DEVELOPMENT_KEY" in caught.value.remedy
-    manifest = make_release(given._replace(elf=None, signer=desk, allow_development_key=True)).manifest
+    manifest = make_release(*given.but(elf=None, signer=desk, allow_development_key=True)).manifest
     assert [proof.detail for proof in manifest.excused] == [
         f"the key {desk.public_key.short_fingerprint} is a development key, allowed by OTA_ALLOW_DEVELOPMENT_KEY"
     ]
@@ -38,43 +38,43 @@ def test_development_key_is_refused_as_signer_and_as_what_the_firmware_trusts(gi
 
 def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware, linked):
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(given._replace(**linked(build_firmware(desk.public_key, b"app-1.0.1")), next_key=desk.public_key))
+        make_release(*given.but(**linked(build_firmware(desk.public_key, b"app-1.0.1")), next_key=desk.public_key))
 
 
 def test_published_key_is_refused(given, signer, monkeypatch):
     monkeypatch.setitem(development.WELL_KNOWN, signer.public_key.fingerprint, "a sample")
     with pytest.raises(SigningKeyError, match="is a sample: others may hold its private half"):
-        make_release(given)
+        make_release(*given)
 
 
 def test_published_key_is_refused_as_what_the_platform_signs_with(given):
     with pytest.raises(SigningKeyError, match="is the sample root-rsa-2048.pem of MCUboot"):
-        make_release(given._replace(elf=None, security="cloud", signer=None, public_key=PublicKey(int(SAMPLE, 16))))
+        make_release(*given.but(elf=None, security="cloud", signer=None, public_key=PublicKey(int(SAMPLE, 16))))
 
 
 def test_second_signer_agrees_to_what_is_signed(given, other):
-    manifest = make_release(given._replace(second=other)).manifest
+    manifest = make_release(*given.but(second=other)).manifest
     assert manifest.approval.key_fingerprint == other.public_key.fingerprint
     hash32 = bytes.fromhex(manifest.approval.hash)
     assert other.public_key.verify_hash(hash32, bytes.fromhex(manifest.approval.signature))
     # The very hash that the image's own signature is over: it stands in the trailer.
-    assert hash32 in make_release(given).image[-420:]
-    assert make_release(given).manifest.approval is None
+    assert hash32 in make_release(*given).image[-420:]
+    assert make_release(*given).manifest.approval is None
 
 
 def test_no_approval_no_release(given, other):
     with pytest.raises(ProofError, match="has not agreed") as caught:
-        make_release(given._replace(second_key=other.public_key))
-    assert image_hash(given).hexdigest() in str(caught.value)
+        make_release(*given.but(second_key=other.public_key))
+    assert given.firmware.image_hash().hex() in str(caught.value)
 
 
 def test_second_signer_is_somebody_else(given, signer, other, desk):
     with pytest.raises(SigningKeyError, match="one that devices trust"):
-        make_release(given._replace(second=signer))
+        make_release(*given.but(second=signer))
     with pytest.raises(SigningKeyError, match="and OTA_SECOND_PUBLIC_KEY names"):
-        make_release(given._replace(second=other, second_key=desk.public_key))
+        make_release(*given.but(second=other, second_key=desk.public_key))
     with pytest.raises(SigningKeyError, match="is a development key"):
-        make_release(given._replace(second=desk))
+        make_release(*given.but(second=desk))
 
 
 def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, other):
@@ -85,11 +85,11 @@ def test_first_signer_is_not_asked_before_the_second_one_agreed(given, signer, o
             raise AssertionError("asked to sign")
 
     with pytest.raises(ProofError, match="has not agreed"):
-        make_release(given._replace(signer=Asked(), second_key=other.public_key))
+        make_release(*given.but(signer=Asked(), second_key=other.public_key))
 
 
 def test_approval_that_does_not_hold(given, signer, other):
-    hash32 = image_hash(given).digest()
+    hash32 = given.firmware.image_hash()
     good = other.sign_hash(hash32)
     wrong = {
         "for another build": Approval(bytes(32), other.public_key.fingerprint, good),
@@ -97,11 +97,9 @@ def test_approval_that_does_not_hold(given, signer, other):
     }
     for says, approval in wrong.items():
         with pytest.raises(SigningKeyError, match=says):
-            make_release(given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json")))
+            make_release(*given.but(second=ApprovalSigner(other.public_key, approval, file="a.json")))
     approval = parse_approval(Approval(hash32, other.public_key.fingerprint, good).to_json(), file="a.json")
-    assert make_release(
-        given._replace(second=ApprovalSigner(other.public_key, approval, file="a.json"))
-    ).manifest.approval
+    assert make_release(*given.but(second=ApprovalSigner(other.public_key, approval, file="a.json"))).manifest.approval
 
 
 @pytest.mark.parametrize(

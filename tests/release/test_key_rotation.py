@@ -31,17 +31,17 @@ def verdict(key, image):
 def chain(given, signer, other, build_firmware, linked):
     """What makes three releases: on the old key, the transition, and on the next key."""
     old, new = signer.public_key, other.public_key
-    first = given._replace(version="app-1.0.0", **linked(build_firmware(old, b"app-1.0.0")))
-    base = make_release(first).manifest
-    transition = given._replace(
+    first = given.but(version="app-1.0.0", **linked(build_firmware(old, b"app-1.0.0")))
+    base = make_release(*first).manifest
+    transition = given.but(
         version="app-1.1.0",
         **linked(build_firmware(new, b"app-1.1.0")),
         base=base,
         next_key=new,
         ring=ring_of(old.fingerprint, new.fingerprint),
     )
-    brought = make_release(transition).manifest
-    after = given._replace(
+    brought = make_release(*transition).manifest
+    after = given.but(
         version="app-1.2.0",
         **linked(build_firmware(new, b"app-1.2.0")),
         base=brought,
@@ -52,7 +52,7 @@ def chain(given, signer, other, build_firmware, linked):
 
 
 def test_transition_is_for_devices_on_the_old_key_and_brings_the_next_one(chain, signer, other):
-    release = make_release(chain[1])
+    release = make_release(*chain[1])
     assert verdict(signer.public_key, release.image) is DeviceVerdict.OTA_SUCCESS
     assert verdict(other.public_key, release.image) is DeviceVerdict.OTA_VERIFY_RSA_FAIL
     manifest = release.manifest
@@ -66,7 +66,7 @@ def test_transition_is_for_devices_on_the_old_key_and_brings_the_next_one(chain,
 
 
 def test_after_the_transition_the_next_key_signs_and_who_skipped_it_is_named(chain, signer, other):
-    release = make_release(chain[2])
+    release = make_release(*chain[2])
     assert verdict(other.public_key, release.image) is DeviceVerdict.OTA_SUCCESS
     assert verdict(signer.public_key, release.image) is DeviceVerdict.OTA_VERIFY_RSA_FAIL
     assert not release.manifest.is_transition
@@ -78,7 +78,7 @@ def test_after_the_transition_the_next_key_signs_and_who_skipped_it_is_named(cha
 
 def test_next_key_cannot_sign_for_devices_that_skipped_the_transition(chain):
     with pytest.raises(ProofError) as caught:
-        make_release(chain[2]._replace(base=make_release(chain[0]).manifest))
+        make_release(*chain[2].but(base=make_release(*chain[0]).manifest))
     assert "OTA_VERIFY_RSA_FAIL" in str(caught.value)
     assert "OTA_EMBED_NEXT_KEY=y" in caught.value.remedy
 
@@ -87,10 +87,10 @@ def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is
     chain, other, build_firmware, linked
 ):
     _, transition, _ = chain
-    base = make_release(transition).manifest  # trusts the next key already
+    base = make_release(*transition).manifest  # trusts the next key already
     with pytest.raises(ProofError, match="they would refuse it"):
         make_release(
-            transition._replace(
+            *transition.but(
                 version="app-1.1.1",
                 **linked(build_firmware(other.public_key, b"app-1.1.1")),
                 base=base,
@@ -101,61 +101,63 @@ def test_transition_must_be_signed_with_what_the_base_release_trusts_whatever_is
 
 def test_diff_to_a_transition_goes_by_the_key_that_signs(chain, given):
     first, transition, after = chain
-    diff = make_release(transition._replace(base_payload=first.payload, payload=transition.payload[:-1] + b"\x07"))
+    diff = make_release(
+        *transition.but(base_payload=first.firmware.payload, payload=transition.firmware.payload[:-1] + b"\x07")
+    )
     assert diff.diff is not None
     with pytest.raises(ProofError, match="can apply this diff"):
-        make_release(after._replace(base=make_release(first).manifest, base_payload=first.payload, allow_new_key=True))
+        make_release(
+            *after.but(base=make_release(*first).manifest, base_payload=first.firmware.payload, allow_new_key=True)
+        )
 
 
 def test_modules_of_a_transition_are_signed_for_devices_before_it_or_after_it(chain, signer, other):
     """A module's file goes to devices that run the transition already, and to those that do not yet."""
     file = Artifact("ota_module_panel.bin", "file", 3, "0" * 32, "1" * 64)
-    manifest = make_release(chain[1]).manifest._replace(modules=(Module("panel", "v-1", file, "/data/p", False),))
+    manifest = make_release(*chain[1]).manifest._replace(modules=(Module("panel", "v-1", file, "/data/p", False),))
     for key in (signer, other):
         push = push_message(manifest, file, "https://h/f", signer=key)
         assert key.public_key.verify_digest_of_file(bytes.fromhex(file.sha256), b64decode(push.digestsign))
-    plain = make_release(chain[0]).manifest._replace(modules=manifest.modules)
+    plain = make_release(*chain[0]).manifest._replace(modules=manifest.modules)
     with pytest.raises(SigningKeyError, match="the devices of this release trust"):
         push_message(plain, file, "https://h/f", signer=other)
 
 
 REFUSED = {
     "the ELF still holds the old key": (
-        lambda c, old, new, firmware: c[1]._replace(elf=firmware(old.public_key, b"app-1.1.0")),
+        lambda c, old, new, firmware: c[1].but(elf=firmware(old.public_key, b"app-1.1.0")),
         ProofError,
         ["holds the public key", "OTA_VERIFY_RSA_FAIL"],
     ),
     "no ELF to prove it with": (
-        lambda c, old, new, firmware: c[1]._replace(elf=None),
+        lambda c, old, new, firmware: c[1].but(elf=None),
         ProofError,
         ["cannot be proven that it brings the next key", "--elf"],
     ),
     "a retired key": (
-        lambda c, old, new, firmware: c[0]._replace(
+        lambda c, old, new, firmware: c[0].but(
             ring=ring_of(new.public_key.fingerprint, None, old.public_key.fingerprint)
         ),
         SigningKeyError,
         ["ota.keys.yaml:4:5", "is retired", "(lost)", "use the current key"],
     ),
     "the next key too early": (
-        lambda c, old, new, firmware: c[2]._replace(
-            ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)
-        ),
+        lambda c, old, new, firmware: c[2].but(ring=ring_of(old.public_key.fingerprint, new.public_key.fingerprint)),
         SigningKeyError,
         ["is the next key", "OTA_EMBED_NEXT_KEY=y"],
     ),
     "a key that is in no ring": (
-        lambda c, old, new, firmware: c[0]._replace(ring=ring_of("d" * 64)),
+        lambda c, old, new, firmware: c[0].but(ring=ring_of("d" * 64)),
         SigningKeyError,
         ["is not in the key ring"],
     ),
     "a next key that is not declared": (
-        lambda c, old, new, firmware: c[1]._replace(ring=ring_of(old.public_key.fingerprint, "e" * 64)),
+        lambda c, old, new, firmware: c[1].but(ring=ring_of(old.public_key.fingerprint, "e" * 64)),
         ProofError,
         ["is to bring the key", "eeeeeeeeeeeeeeee"],
     ),
     "the platform's key when it is retired": (
-        lambda c, old, new, firmware: c[0]._replace(
+        lambda c, old, new, firmware: c[0].but(
             security="cloud",
             signer=None,
             public_key=old.public_key,
@@ -171,7 +173,7 @@ REFUSED = {
 def test_refused(name, chain, signer, other, build_firmware):
     change, error, says = REFUSED[name]
     with pytest.raises(error) as caught:
-        make_release(change(chain, signer, other, build_firmware))
+        make_release(*change(chain, signer, other, build_firmware))
     for part in says:
         assert part in str(caught.value)
 

@@ -6,6 +6,7 @@ import hashlib
 import random
 
 import pytest
+from release_parts import ReleaseParts
 
 from aos_ota_plugin.images import diff, xz
 from aos_ota_plugin.pipeline import reuse
@@ -30,14 +31,14 @@ class CountingSigner:
 
 @pytest.fixture
 def asked(given):
-    base = make_release(given._replace(payload=OLD, version="app-1.0.0", elf=None)).manifest
-    return given._replace(payload=NEW, elf=None, base=base, base_payload=OLD, compress_xz=True)
+    base = make_release(*given.but(payload=OLD, version="app-1.0.0", elf=None)).manifest
+    return given.but(payload=NEW, elf=None, base=base, base_payload=OLD, compress_xz=True)
 
 
 @pytest.fixture
 def left(asked, tmp_path):
     """The last release as it lies on the disk: its folder, its manifest's path, the digests that the state has."""
-    release = make_release(asked)
+    release = make_release(*asked)
     folder = tmp_path / "输 出"
     folder.mkdir()
     outputs = {}
@@ -49,7 +50,8 @@ def left(asked, tmp_path):
 
 def again(given, left):
     _, manifest, outputs = left
-    return reuse.with_known(given, outputs, manifest)
+    reused = reuse.reuse_last(given.firmware, given.keys, given.base, outputs, manifest)
+    return ReleaseParts(*reused, given.options)
 
 
 @pytest.fixture
@@ -66,27 +68,27 @@ def no_work(monkeypatch):
 def other_base(given):
     older = OLD[:-5]
     base = make_release(
-        given._replace(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None, compress_xz=False)
+        *given.but(payload=older, version="app-0.9.0", elf=None, base=None, base_payload=None, compress_xz=False)
     ).manifest
-    return given._replace(base=base, base_payload=older)
+    return given.but(base=base, base_payload=older)
 
 
 def test_nothing_changed(asked, left, no_work):
-    counting = CountingSigner(asked.signer)
+    counting = CountingSigner(asked.keys.signer)
     folder, _, _ = left
-    release = make_release(again(asked._replace(signer=counting), left))
+    release = make_release(*again(asked.but(signer=counting), left))
     assert counting.signed == 0
     assert release.images == {name: (folder / name).read_bytes() for name in release.images}
     assert release.manifest.to_json() == (folder / "ota_rtos_ota.json").read_bytes()
 
 
 def test_another_base_remakes_the_diff_alone(asked, left, monkeypatch):
-    scratch = make_release(other_base(asked))
+    scratch = make_release(*other_base(asked))
     monkeypatch.setattr(xz, "compress", None)
-    counting = CountingSigner(asked.signer)
+    counting = CountingSigner(asked.keys.signer)
     told = []
     release = make_release(
-        again(other_base(asked)._replace(signer=counting), left), progress=lambda name, *_: told.append(name)
+        *again(other_base(asked).but(signer=counting), left), progress=lambda name, *_: told.append(name)
     )
     assert counting.signed == 1
     assert set(told) == {"ota_rtos_ota.diff.bin"}
@@ -95,34 +97,34 @@ def test_another_base_remakes_the_diff_alone(asked, left, monkeypatch):
 
 
 def test_a_new_version_number_of_the_same_payload_keeps_the_diff(asked, left, no_work):
-    release = make_release(again(asked._replace(elf=None, version="app-1.0.2"), left))
+    release = make_release(*again(asked.but(elf=None, version="app-1.0.2"), left))
     assert release.manifest.version == "app-1.0.2"
     assert diff.apply(OLD, release.diff) == NEW
 
 
 def test_another_key_signs_anew(asked, left, other, no_work):
     counting = CountingSigner(other)
-    base = asked.base._replace(key_fingerprint=other.public_key.fingerprint)
-    release = make_release(again(asked._replace(elf=None, signer=counting, base=base), left))
+    base = asked.base.manifest._replace(key_fingerprint=other.public_key.fingerprint)
+    release = make_release(*again(asked.but(elf=None, signer=counting, base=base), left))
     assert counting.signed == 3
     assert (
         release.images
         == make_release(
-            asked._replace(
+            *asked.but(
                 elf=None,
                 signer=other,
                 base=base,
-                known_stream=again(asked, left).known_stream,
-                known_patch=again(asked, left).known_patch,
+                stream=again(asked, left).firmware.stream,
+                patch=again(asked, left).base.patch,
             )
         ).images
     )
 
 
 def test_from_signed_to_cloud_keeps_what_has_no_trailer(asked, left, signer, no_work):
-    base = asked.base._replace(security="cloud")
+    base = asked.base.manifest._replace(security="cloud")
     release = make_release(
-        again(asked._replace(security="cloud", signer=None, public_key=signer.public_key, base=base), left)
+        *again(asked.but(security="cloud", signer=None, public_key=signer.public_key, base=base), left)
     )
     assert diff.parse(release.diff)[-1].tail_size == 0
     assert diff.apply(OLD, release.diff) == NEW
@@ -133,7 +135,7 @@ def test_not_what_this_release_would_make(asked, left, change):
     folder, manifest, outputs = left
     given = asked
     if change == "payload":
-        given = asked._replace(payload=NEW + b"\0")
+        given = asked.but(payload=NEW + b"\0")
     elif change == "tool":
         data = (
             (folder / "ota_rtos_ota.json")
@@ -158,9 +160,7 @@ def test_a_manifest_that_the_state_holds_but_nobody_can_read(asked, left):
     assert again(asked, left) == asked
 
 
-@pytest.mark.parametrize(
-    "name, lost", [("ota_rtos_ota.diff.bin", "known_patch"), ("ota_rtos_ota.bin.xz", "known_stream")]
-)
+@pytest.mark.parametrize("name, lost", [("ota_rtos_ota.diff.bin", "patch"), ("ota_rtos_ota.bin.xz", "stream")])
 @pytest.mark.parametrize("damage", ["changed", "gone"])
 def test_a_file_that_someone_changed_is_made_anew(asked, left, name, lost, damage):
     folder, _, _ = left
@@ -170,10 +170,11 @@ def test_a_file_that_someone_changed_is_made_anew(asked, left, name, lost, damag
     else:
         (folder / name).write_bytes(original[:-1] + b"x")
     given = again(asked, left)
-    kept = {"known_patch", "known_stream"} - {lost}
-    assert getattr(given, lost) is None
-    assert all(getattr(given, other) for other in kept)
-    assert make_release(given).images[name] == original
+    kept = {"patch", "stream"} - {lost}
+    found = {"stream": given.firmware.stream, "patch": given.base.patch}
+    assert found[lost] is None
+    assert all(found[other] for other in kept)
+    assert make_release(*given).images[name] == original
 
 
 def test_repr_shows_no_bytes(asked, left):

@@ -14,17 +14,17 @@ from aos_ota_plugin.release.manifest import parse_manifest
 
 
 def base_of(given, version, **changes):
-    return make_release(given._replace(elf=None, version=version)).manifest._replace(**changes)
+    return make_release(*given.but(elf=None, version=version)).manifest._replace(**changes)
 
 
 def test_good_release(given, signer):
-    release = make_release(given)
-    assert release.image == given.payload + release.trailer
+    release = make_release(*given)
+    assert release.image == given.firmware.payload + release.trailer
     assert len(release.trailer) == 4 + 392 + 28
     manifest = release.manifest
     assert manifest.images[0].sha256 == hashlib.sha256(release.image).hexdigest()
     assert manifest.images[0].md5 == hashlib.md5(release.image).hexdigest()
-    assert manifest.payload.sha256 == hashlib.sha256(given.payload).hexdigest()
+    assert manifest.payload.sha256 == hashlib.sha256(given.firmware.payload).hexdigest()
     assert manifest.key_fingerprint == signer.public_key.fingerprint
     assert {
         "public key in the firmware",
@@ -47,28 +47,28 @@ def test_good_release(given, signer):
 
 
 def test_same_inputs_same_bytes(given):
-    first, second = make_release(given), make_release(given)
+    first, second = make_release(*given), make_release(*given)
     assert first.image == second.image
     assert first.manifest.to_json() == second.manifest.to_json()
 
 
 def test_next_release(given):
     base = base_of(given, "app-1.0.0")
-    manifest = make_release(given._replace(base=base)).manifest
+    manifest = make_release(*given.but(base=base)).manifest
     assert manifest.base.version == "app-1.0.0"
     assert manifest.base.payload_sha256 == base.payload.sha256
     assert {"version order", "same key as the base release", "device: version"} <= {p.rule for p in manifest.proofs}
 
 
 def test_cloud_release(given, signer):
-    release = make_release(given._replace(security="cloud", signer=None, public_key=signer.public_key))
+    release = make_release(*given.but(security="cloud", signer=None, public_key=signer.public_key))
     assert len(release.trailer) == 4 + 28
     assert release.manifest.key_fingerprint == signer.public_key.fingerprint
     assert "device: signature" not in {proof.rule for proof in release.manifest.proofs}
 
 
 def test_unsigned_release_has_no_key(given):
-    release = make_release(given._replace(security="none", signer=None))
+    release = make_release(*given.but(security="none", signer=None))
     assert len(release.trailer) == 4 + 28
     assert release.manifest.key_fingerprint is None
 
@@ -76,97 +76,98 @@ def test_unsigned_release_has_no_key(given):
 def test_base_release_of_the_same_version_differs_only_in_time(given):
     """Rebuilding what is in the field is no update."""
     with pytest.raises(ProofError, match=r"app-1\.0\.1"):
-        make_release(given._replace(base=base_of(given, "app-1.0.1")))
+        make_release(*given.but(base=base_of(given, "app-1.0.1")))
 
 
 REFUSED = {
     "firmware with another key": (
-        lambda given, other, firmware: given._replace(elf=firmware(other.public_key, b"app-1.0.1")),
+        lambda given, other, firmware: given.but(elf=firmware(other.public_key, b"app-1.0.1")),
         ProofError,
         ["app.elf holds the public key", "OTA_VERIFY_RSA_FAIL"],
     ),
     "firmware without a key": (
-        lambda given, other, firmware: given._replace(elf=firmware(_Empty, b"app-1.0.1")),
+        lambda given, other, firmware: given.but(elf=firmware(_Empty, b"app-1.0.1")),
         ProofError,
         ["app.elf holds the public key"],
     ),
-    "no ELF at all": (lambda given, other, firmware: given._replace(elf=b"no elf"), FormatError, ["ELF"]),
+    "no ELF at all": (lambda given, other, firmware: given.but(elf=b"no elf"), FormatError, ["ELF"]),
     "firmware of another version": (
-        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.0")),
+        lambda given, other, firmware: given.but(elf=firmware(given.keys.signer.public_key, b"app-1.0.0")),
         ProofError,
         ["does not hold the version app-1.0.1", "MY_APP_VER"],
     ),
     "firmware of a longer version": (
-        lambda given, other, firmware: given._replace(elf=firmware(given.signer.public_key, b"app-1.0.10")),
+        lambda given, other, firmware: given.but(elf=firmware(given.keys.signer.public_key, b"app-1.0.10")),
         ProofError,
         ["does not hold the version app-1.0.1"],
     ),
     "no private key": (
-        lambda given, other, firmware: given._replace(signer=None, public_key=given.signer.public_key),
+        lambda given, other, firmware: given.but(signer=None, public_key=given.keys.signer.public_key),
         SigningKeyError,
         ["no private key", "OTA_SIGNING_KEY"],
     ),
-    "no key at all": (lambda given, other, firmware: given._replace(signer=None), SigningKeyError, ["no key"]),
+    "no key at all": (lambda given, other, firmware: given.but(signer=None), SigningKeyError, ["no key"]),
     "public key of another pair": (
-        lambda given, other, firmware: given._replace(public_key=other.public_key),
+        lambda given, other, firmware: given.but(public_key=other.public_key),
         ProofError,
         ["is not the public half", "OTA_PUBLIC_KEY"],
     ),
     "characters the platform refuses": (
-        lambda given, other, firmware: given._replace(elf=None, version="app 1"),
+        lambda given, other, firmware: given.but(elf=None, version="app 1"),
         OtaError,
         ["contains ' '"],
     ),
     "version of 64 characters": (
-        lambda given, other, firmware: given._replace(elf=None, version="v" * 64),
+        lambda given, other, firmware: given.but(elf=None, version="v" * 64),
         OtaError,
         ["63"],
     ),
     "1.0.10 over 1.0.9": (
-        lambda given, other, firmware: given._replace(elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
+        lambda given, other, firmware: given.but(elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
         ProofError,
         ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"],
     ),
     "another key than the field's": (
-        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
+        lambda given, other, firmware: given.but(base=base_of(given, "app-1.0.0", key_fingerprint="0" * 64)),
         ProofError,
         ["trust key 0000000000000000", "OTA_ALLOW_NEW_KEY"],
     ),
     "another mode than the field's": (
-        lambda given, other, firmware: given._replace(base=base_of(given, "app-1.0.0", security="cloud")),
+        lambda given, other, firmware: given.but(base=base_of(given, "app-1.0.0", security="cloud")),
         ProofError,
         ["cloud mode", "local mode"],
     ),
     "signed over an unsigned field": (
-        lambda given, other, firmware: given._replace(
+        lambda given, other, firmware: given.but(
             base=base_of(given, "app-1.0.0", security="none", key_fingerprint=None)
         ),
         ProofError,
         ["none mode"],
     ),
     "larger than the partition": (
-        lambda given, other, firmware: given._replace(partition_size=4096),
+        lambda given, other, firmware: given.but(partition_size=4096),
         ProofError,
         ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"],
     ),
     "too short for the header reader": (
-        lambda given, other, firmware: given._replace(elf=None, payload=b"\1" * 415),
+        lambda given, other, firmware: given.but(elf=None, payload=b"\1" * 415),
         ProofError,
         ["840"],
     ),
     "empty payload": (
-        lambda given, other, firmware: given._replace(elf=None, payload=b""),
+        lambda given, other, firmware: given.but(elf=None, payload=b""),
         FormatError,
         ["payload is empty"],
     ),
     "embedded identity that is not there": (
-        lambda given, other, firmware: given._replace(identity="embedded", embedded=(b"0123456789abcdef",)),
+        lambda given, other, firmware: given.but(identity="embedded", embedded=(b"0123456789abcdef",)),
         ProofError,
         ["does not hold the whole identity"],
     ),
     "secret in a firmware for the fleet": (
-        lambda given, other, firmware: given._replace(
-            elf=firmware(given.signer.public_key, b"app-1.0.1", b"0123456789abcdef"), forbidden=(b"0123456789abcdef",)
+        lambda given, other, firmware: given.but(
+            elf=firmware(given.keys.signer.public_key, b"app-1.0.1", b"0123456789abcdef"),
+            forbidden=(b"0123456789abcdef",),
         ),
         ProofError,
         ["holds a device secret", "KV"],
@@ -182,7 +183,7 @@ class _Empty:
 def test_refused(name, given, other, build_firmware):
     change, error, says = REFUSED[name]
     with pytest.raises(error) as caught:
-        make_release(change(given, other, build_firmware))
+        make_release(*change(given, other, build_firmware))
     for part in says:
         assert part in str(caught.value)
     assert "0123456789abcdef" not in str(caught.value)
@@ -190,33 +191,31 @@ def test_refused(name, given, other, build_firmware):
 
 def test_signer_that_signs_with_another_key_is_found_out(given, other):
     class Liar:
-        public_key = given.signer.public_key
+        public_key = given.keys.signer.public_key
 
         def sign_hash(self, hash32):
             return other.sign_hash(hash32)
 
     with pytest.raises(ProofError, match="OTA_VERIFY_RSA_FAIL"):
-        make_release(given._replace(signer=Liar()))
+        make_release(*given.but(signer=Liar()))
 
 
 def test_new_key_where_it_is_allowed(given):
     base = base_of(given, "app-1.0.0", key_fingerprint="0" * 64)
-    manifest = make_release(given._replace(base=base, allow_new_key=True)).manifest
+    manifest = make_release(*given.but(base=base, allow_new_key=True)).manifest
     assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
         (proof.rule, proof.detail) for proof in manifest.excused
     }
 
 
 def test_nothing_secret_in_a_repr(given):
-    shown = repr(given._replace(embedded=(b"0123456789abcdef",), forbidden=(b"fedcba9876543210",)))
+    shown = repr(given.but(embedded=(b"0123456789abcdef",), forbidden=(b"fedcba9876543210",)))
     assert "0123456789abcdef" not in shown
     assert "fedcba9876543210" not in shown
 
 
 def test_manifest_is_json_that_reads_back(given):
-    manifest = make_release(
-        given._replace(base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")
-    ).manifest
+    manifest = make_release(*given.but(base=base_of(given, "app-1.0.0"), solution="ota_demo", board="haas100")).manifest
     data = manifest.to_json()
     assert json.loads(data)["schema"] == "aos-ota-manifest/1"
     assert parse_manifest(data, file="m.json") == manifest
@@ -228,7 +227,9 @@ def test_manifest_is_json_that_reads_back(given):
 )
 def test_magic(given, magic, word):
     release = make_release(
-        given._replace(payload=given.payload + random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True)
+        *given.but(
+            payload=given.firmware.payload + random.Random(1).randbytes(2000), image_magic=magic, compress_xz=True
+        )
     )
     assert [int.from_bytes(image[-28:-24], "little") for image in release.images.values()] == [word, word]
     assert release.manifest.image_magic == magic
@@ -238,12 +239,12 @@ def test_magic(given, magic, word):
 def test_another_magic_than_the_base_release(given):
     base = base_of(given, "app-1.0.0")
     proofs = {
-        proof.rule: proof.detail for proof in make_release(given._replace(base=base, image_magic="APP")).manifest.proofs
+        proof.rule: proof.detail for proof in make_release(*given.but(base=base, image_magic="APP")).manifest.proofs
     }
     assert proofs["image_magic differs from the base release"] == "APP after ALL: both replace the firmware"
     for ours, theirs in (("MCU", "ALL"), ("ALL", "MCU"), ("FS", "APP")):
         with pytest.raises(ProofError) as caught:
-            make_release(given._replace(base=base._replace(image_magic=theirs), image_magic=ours))
+            make_release(*given.but(base=base._replace(image_magic=theirs), image_magic=ours))
         assert f"this image has the magic {ours}, and the base release app-1.0.0 is {theirs}" in str(caught.value)
         assert f"OTA_IMAGE_{theirs}=y" in caught.value.remedy
-    make_release(given._replace(base=base._replace(image_magic="MCU"), image_magic="MCU"))
+    make_release(*given.but(base=base._replace(image_magic="MCU"), image_magic="MCU"))

@@ -44,16 +44,16 @@ def test_every_manifest_that_is_written_is_valid(manifest):
 
 
 def test_manifests_of_releases_are_valid(given):
-    given = given._replace(payload=given.payload + random.Random(1).randbytes(4096))
-    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest
+    given = given.but(payload=given.firmware.payload + random.Random(1).randbytes(4096))
+    base = make_release(*given.but(elf=None, version="app-1.0.0")).manifest
     for release in (
         given,
-        given._replace(compress_xz=True),
-        given._replace(base=base),
-        given._replace(security="none", signer=None),
-        given._replace(solution="ota_demo", board="haas100", image_magic="MCU", elf=None),
+        given.but(compress_xz=True),
+        given.but(base=base),
+        given.but(security="none", signer=None),
+        given.but(solution="ota_demo", board="haas100", image_magic="MCU", elf=None),
     ):
-        STRICT.validate(json.loads(make_release(release).manifest.to_json()))
+        STRICT.validate(json.loads(make_release(*release).manifest.to_json()))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def settings(folder, name="ota.modules.yaml"):
 
 
 def made(given, folder):
-    return make_modules(given, load_sources(settings(folder)))
+    return make_modules(given.keys, given.base, given.options, load_sources(settings(folder)))
 
 
 def test_files_and_entries(given, folder, signer):
@@ -86,7 +86,7 @@ def test_files_and_entries(given, folder, signer):
             hashlib.md5(data).hexdigest(),
             hashlib.sha256(data).hexdigest(),
         )
-    manifest = make_release(given).manifest._replace(modules=done.modules)
+    manifest = make_release(*given).manifest._replace(modules=done.modules)
     assert parse_manifest(manifest.to_json(), file="m") == manifest
     assert json.loads(manifest.to_json())["modules"][0]["image"]["file"] == "ota_module_panel.bin"
     assert made(given, folder) == done
@@ -101,7 +101,7 @@ def test_an_image_that_devices_would_refuse(given, folder):
         made(given, folder)
     (folder / "radio.bin").write_bytes(bytes(2000))
     with pytest.raises(ProofError, match="module radio: a device would refuse this image with OTA_UPGRADE_WRITE_FAIL"):
-        made(given._replace(partition_size=2000), folder)
+        made(given.but(partition_size=2000), folder)
 
 
 def edit(folder, old, new):
@@ -111,10 +111,10 @@ def edit(folder, old, new):
 
 
 def test_versions_after_the_base_release(given, folder):
-    base = make_release(given._replace(elf=None, version="app-1.0.0")).manifest._replace(
+    base = make_release(*given.but(elf=None, version="app-1.0.0")).manifest._replace(
         modules=made(given, folder).modules
     )
-    next_release = given._replace(base=base)
+    next_release = given.but(base=base)
     assert made(next_release, folder).modules == base.modules  # untouched ones keep their versions
     (folder / "app.bin").write_bytes(b"another script")
     with pytest.raises(ProofError) as caught:
@@ -132,7 +132,7 @@ def test_versions_after_the_base_release(given, folder):
     with pytest.raises(ProofError, match="it is only the beginning of js-1.0.1"):
         made(next_release, folder)
     # A module that the base release does not have may begin anywhere.
-    assert len(made(given._replace(base=base._replace(modules=base.modules[:1])), folder).modules) == 3
+    assert len(made(given.but(base=base._replace(modules=base.modules[:1])), folder).modules) == 3
 
 
 def remove_folder(folder):
@@ -258,7 +258,7 @@ def test_every_source_is_named(folder):
 
 @pytest.fixture
 def manifest(given, folder):
-    return make_release(given).manifest._replace(modules=made(given, folder).modules)
+    return make_release(*given).manifest._replace(modules=made(given, folder).modules)
 
 
 URL = "https://host/f.bin?sign=1"

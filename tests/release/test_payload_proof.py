@@ -28,23 +28,23 @@ def outcomes(release):
 
 @pytest.fixture
 def flat(given):
-    return flat_binary(given.elf)
+    return flat_binary(given.firmware.elf)
 
 
 @pytest.fixture
 def built(given, flat):
-    return given._replace(source=PayloadSource(binary=flat, binary_name="app.bin"))
+    return given.but(source=PayloadSource(binary=flat, binary_name="app.bin"))
 
 
 def test_the_firmware_alone(built, flat, build_firmware, linked, signer):
     elf = build_firmware(signer.public_key, b"app-1.0.1", b"x" * 4096)
-    passed, excused, _ = outcomes(make_release(built._replace(**linked(elf, b""), source=PayloadSource())))
+    passed, excused, _ = outcomes(make_release(*built.but(**linked(elf, b""), source=PayloadSource())))
     assert passed[PAYLOAD_RULE] == f"all {len(flat_binary(elf))} bytes computed from app.elf"
     assert excused == {}
 
 
 def test_what_is_appended_is_counted(built, flat):
-    passed, excused, _ = outcomes(make_release(built._replace(payload=flat + bytes(4000))))
+    passed, excused, _ = outcomes(make_release(*built.but(payload=flat + bytes(4000))))
     assert passed[BINARY_RULE] == f"all {len(flat)} bytes of app.bin, computed from app.elf"
     assert passed[PAYLOAD_RULE] == f"all {len(flat)} bytes computed from app.elf, then 4000 bytes appended"
     assert excused == {}
@@ -63,9 +63,9 @@ DAMAGES = {
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_payload_that_is_another_is_refused(name, built, flat):
     damage, says = DAMAGES[name]
-    for source in (built.source, PayloadSource()):
+    for source in (built.firmware.source, PayloadSource()):
         with pytest.raises(ProofError, match=r"ota_rtos\.bin is not the firmware in app\.elf: ") as caught:
-            make_release(built._replace(payload=damage(flat), source=source))
+            make_release(*built.but(payload=damage(flat), source=source))
         assert says in caught.value.problem
         assert ALLOW_SETTING in caught.value.remedy
 
@@ -77,14 +77,14 @@ def test_a_bin_that_is_not_the_elf_is_refused_whatever_excuses_the_payload(name,
     for source in (CHIP, PayloadSource(allow_any=True)):
         stump = source._replace(binary=damage(flat), binary_name="app.bin")
         with pytest.raises(ProofError, match=r"app\.bin is not the firmware in app\.elf: ") as caught:
-            make_release(built._replace(source=stump))
+            make_release(*built.but(source=stump))
         assert says in caught.value.problem
         assert "aos make clean" in caught.value.remedy
 
 
 def test_a_chip_may_change_the_beginning_and_no_more(built, flat):
     changed = bytes([flat[0] ^ 1]) + flat[1:99] + bytes([flat[99] ^ 1]) + flat[100:] + bytes(4000)
-    release = make_release(built._replace(payload=changed, source=CHIP))
+    release = make_release(*built.but(payload=changed, source=CHIP))
     passed, excused, _ = outcomes(release)
     assert PAYLOAD_RULE not in passed
     assert excused == {
@@ -94,20 +94,20 @@ def test_a_chip_may_change_the_beginning_and_no_more(built, flat):
     assert excuse_lines(release.manifest) == [f"warning: {PAYLOAD_RULE}: {excused[PAYLOAD_RULE]}"]
     beyond = flat[:100] + bytes([flat[100] ^ 1]) + flat[101:] + bytes(4000)
     with pytest.raises(ProofError, match="the first other byte is at 0x64, compared from 0x64 on"):
-        make_release(built._replace(payload=beyond, source=CHIP))
+        make_release(*built.but(payload=beyond, source=CHIP))
     with pytest.raises(ProofError, match="it has 90 bytes"):
-        make_release(built._replace(payload=flat[:90], source=CHIP))
+        make_release(*built.but(payload=flat[:90], source=CHIP))
 
 
 def test_nothing_is_excused_where_the_chip_changed_nothing(built, flat):
-    passed, excused, _ = outcomes(make_release(built._replace(source=CHIP)))
+    passed, excused, _ = outcomes(make_release(*built.but(source=CHIP)))
     assert passed[PAYLOAD_RULE].startswith(f"all {len(flat)} bytes")
     assert excused == {}
 
 
 def test_a_setting_lets_any_payload_pass_and_is_named(built):
     passed, excused, _ = outcomes(
-        make_release(built._replace(payload=b"encrypted!" * 100, source=PayloadSource(allow_any=True)))
+        make_release(*built.but(payload=b"encrypted!" * 100, source=PayloadSource(allow_any=True)))
     )
     assert excused == {PAYLOAD_RULE: "not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD"}
     assert PAYLOAD_RULE not in passed
@@ -119,10 +119,10 @@ def test_even_then_a_payload_that_can_be_read_is_of_this_version(built, signer, 
         with pytest.raises(
             ProofError, match=r"was not made from app\.elf: it holds the same key, but not the version app-1\.0\.1"
         ) as caught:
-            make_release(built._replace(payload=payload, source=any_payload))
+            make_release(*built.but(payload=payload, source=any_payload))
         assert "only touched an old one" in caught.value.remedy
     for payload in (b"\0" + key + b"app-1.0.1\0end." + rest, other.public_key.n_bytes + b"app-1.0.0\0.." + rest):
-        make_release(built._replace(payload=payload, source=any_payload))
+        make_release(*built.but(payload=payload, source=any_payload))
 
 
 def test_payload_with_another_identity_or_a_secret(built, signer):
@@ -130,7 +130,7 @@ def test_payload_with_another_identity_or_a_secret(built, signer):
     held = signer.public_key.e_bytes + b"\0app-1.0.1\0"  # stands in the ELF
     with pytest.raises(ProofError, match=r"but not the version app-1\.0\.1 with its identity") as caught:
         make_release(
-            built._replace(
+            *built.but(
                 payload=key + b"app-1.0.1\0..",
                 embedded=(held,),
                 identity="embedded",
@@ -139,12 +139,12 @@ def test_payload_with_another_identity_or_a_secret(built, signer):
         )
     assert "Zx9" not in str(caught.value)
     with pytest.raises(ProofError, match="holds a device secret although") as caught:
-        make_release(built._replace(payload=b"..." + secret + b".", forbidden=(secret,)))
+        make_release(*built.but(payload=b"..." + secret + b".", forbidden=(secret,)))
     assert "Zx9" not in str(caught.value)
 
 
 def test_without_an_elf_it_is_not_judged(given):
-    passed, _, not_judged = outcomes(make_release(given._replace(elf=None)))
+    passed, _, not_judged = outcomes(make_release(*given.but(elf=None)))
     assert not_judged[PAYLOAD_RULE] == "no ELF is given to compare it with"
     assert not_judged["version in the firmware"] == not_judged["public key in the firmware"] == "no ELF is given"
     assert not {PAYLOAD_RULE, "version in the firmware", "public key in the firmware"} & set(passed)
@@ -152,17 +152,17 @@ def test_without_an_elf_it_is_not_judged(given):
 
 def test_no_rule_is_in_two_lists_or_in_none(given, signer):
     """The same rules for every release, whatever of them could be judged."""
-    base = make_release(given._replace(version="app-1.0.0", elf=None)).manifest
+    base = make_release(*given.but(version="app-1.0.0", elf=None)).manifest
     rules = []
     for change in ({}, {"elf": None}, {"base": base}, {"base": base, "elf": None}):
-        lists = outcomes(make_release(given._replace(**change)))
+        lists = outcomes(make_release(*given.but(**change)))
         assert sum(map(len, lists)) == len(set().union(*lists))
         rules.append(set().union(*lists))
     assert rules.count(rules[0]) == 4
 
 
 def test_reasons_are_told_once_each(given):
-    lines = unjudged_lines(make_release(given._replace(elf=None)).manifest)
+    lines = unjudged_lines(make_release(*given.but(elf=None)).manifest)
     assert [line for line in lines if "no base release" in line] == [
         "not judged, as no base release is given: version order, same key as the base release, same image_magic as the base release"
     ]
@@ -170,12 +170,10 @@ def test_reasons_are_told_once_each(given):
 
 def test_objcopy_options_decide_the_firmware(built, flat):
     with pytest.raises(BuildError, match="--pad-to"):
-        make_release(built._replace(source=PayloadSource(objcopy=("--pad-to=0x1000",))))
+        make_release(*built.but(source=PayloadSource(objcopy=("--pad-to=0x1000",))))
     passed, _, _ = outcomes(
         make_release(
-            built._replace(
-                source=PayloadSource(objcopy=("-R", ".noinit", "--gap-fill=255", "-O", "binary"), binary=flat)
-            )
+            *built.but(source=PayloadSource(objcopy=("-R", ".noinit", "--gap-fill=255", "-O", "binary"), binary=flat))
         )
     )
     assert passed[BINARY_RULE].endswith("computed from app.elf with -R .noinit --gap-fill 0xff")
@@ -191,13 +189,13 @@ def test_any_damage_beyond_what_a_chip_may_change_is_found(data, built, flat):
     payload = payload[: data.draw(st.integers(0, len(payload)) | st.just(len(payload)))] or bytearray(b"x")
     head = data.draw(st.integers(0, len(flat) + 10))
     good = len(payload) >= len(flat) and all(payload[at] == flat[at] for at in range(head, len(flat)))
-    asked = built._replace(payload=bytes(payload), source=CHIP._replace(may_change=head))
+    asked = built.but(payload=bytes(payload), source=CHIP._replace(may_change=head))
     if good:
         changed = sum(payload[at] != flat[at] for at in range(min(head, len(flat))))
         proofs = Proofs()
-        prove_payload(asked, None, proofs)
+        prove_payload(asked.firmware, asked.keys.embedded, proofs)
         assert (PAYLOAD_RULE in proofs.excused) == bool(changed)
         assert (PAYLOAD_RULE in proofs.passed) != bool(changed)
     else:
         with pytest.raises(ProofError, match="is not the firmware in"):
-            prove_payload(asked, None, Proofs())
+            prove_payload(asked.firmware, asked.keys.embedded, Proofs())

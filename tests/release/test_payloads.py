@@ -22,7 +22,7 @@ PAYLOAD = random.Random(1).randbytes(5000)
 @pytest.fixture
 def kept(given, tmp_path):
     """The folder of a kept release, with nothing but its manifest in it, and the release."""
-    release = make_release(given._replace(payload=PAYLOAD, elf=None))
+    release = make_release(*given.but(payload=PAYLOAD, elf=None))
     folder = tmp_path / "现场 的" / "1.0.1"
     folder.mkdir(parents=True)
     (folder / "ota_rtos_ota.json").write_bytes(release.manifest.to_json())
@@ -56,7 +56,7 @@ def test_a_wrong_file_does_not_hide_the_right_one(kept):
 
 
 def test_compressed_image_is_enough(given, tmp_path):
-    release = make_release(given._replace(payload=PAYLOAD, elf=None, compress_xz=True))
+    release = make_release(*given.but(payload=PAYLOAD, elf=None, compress_xz=True))
     manifest = tmp_path / "ota_rtos_ota.json"
     manifest.write_bytes(release.manifest.to_json())
     kept = tmp_path / "ota_rtos_ota.bin.xz"
@@ -204,7 +204,7 @@ def test_survives_any_bytes(data):
 def next_kept(kept, given):
     folder, release = kept
     following = make_release(
-        given._replace(
+        *given.but(
             payload=PAYLOAD[:2000] + b"new" + PAYLOAD[2000:],
             version="app-1.0.2",
             elf=None,

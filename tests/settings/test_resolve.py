@@ -38,7 +38,7 @@ def test_defaults():
     got = one(BASE)
     assert (got.app_version, got.identity, got.security, got.allow_new_key) == ("app-1.0.0", "kv", "local", False)
     assert (got.public_key, got.base_release, got.partition_size, got.product_key) == (None, None, 0, "")
-    assert got.signing_key == os.path.join(FOLDER, "keys", "a.pem")
+    assert got.signing_key.file == os.path.join(FOLDER, "keys", "a.pem")
     assert str(got.origins["OTA_APP_VERSION"]) == "p.yaml:2:20"
     assert str(got.origins["OTA_CONFIG_RSA"]) == "default"
     assert set(got.origins) == set(SYMBOLS) == set(got.values())
@@ -333,7 +333,7 @@ def test_paths(monkeypatch, tmp_path):
         ("'pkcs11:token=t;object=k'", "pkcs11:token=t;object=k"),
         ("'command:tools/sign ~/x {digest_hex}'\nOTA_PUBLIC_KEY: p", "command:tools/sign ~/x {digest_hex}"),
     ]:
-        assert one(f"OTA_APP_VERSION: a\nOTA_SIGNING_KEY: {written}").signing_key == expected
+        assert one(f"OTA_APP_VERSION: a\nOTA_SIGNING_KEY: {written}").signing_key.text == expected
     assert one(BASE + "OTA_BASE_RELEASE: rel/1.json").base_release == os.path.join(FOLDER, "rel", "1.json")
 
 
@@ -472,6 +472,6 @@ def test_half_a_rotation_and_half_an_approval(body, says):
 
 def test_whole_rotation_and_approval():
     got = one(ROTATION + "OTA_KEY_RING: r.yaml\nOTA_BASE_RELEASE: b.json\nOTA_SECOND_SIGNER: pkcs11:object=b\n")
-    assert (got.embed_next_key, got.second_signer) == (True, "pkcs11:object=b")
+    assert (got.embed_next_key, got.second_signer.uri.object) == (True, "b")
     assert (got.key_ring, got.base_release) == (os.path.join(FOLDER, "r.yaml"), os.path.join(FOLDER, "b.json"))
     assert not one(BASE).allow_development_key

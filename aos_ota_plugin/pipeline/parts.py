@@ -1,0 +1,80 @@
+"""Firmware, base release and options of a build's release, from its settings and the files on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aos_ota_plugin.files import reading
+from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline.site import Site
+
+# Each function imports the rooms it needs: a build with nothing to do needs few.
+if TYPE_CHECKING:
+    from aos_ota_plugin.release.request import Base, Firmware, Options, PayloadSource
+    from aos_ota_plugin.settings.fields import OtaSettings
+
+
+def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware:
+    """Return the firmware whose payload is ``payload``, with the ELF and the .bin that it was made of.
+
+    Raises:
+        OtaError: one of them cannot be read, or the description of the chip.
+    """
+    from aos_ota_plugin.release.request import Firmware
+
+    return Firmware(
+        payload,
+        settings.app_version,
+        settings.identity,
+        payload_name=os.path.basename(site.payload),
+        elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+        elf_name=os.path.basename(site.elf or "the ELF"),
+        version_place=settings.origins["OTA_APP_VERSION"].place,
+        embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
+        forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
+        solution=site.solution,
+        board=site.board,
+        source=_payload_source(site, settings),
+    )
+
+
+def load_base(site: Site, settings: OtaSettings) -> Base:
+    """Return the base release, with its payload where a diff is asked for; errors as in ``inputs``."""
+    from aos_ota_plugin.release.request import Base
+
+    manifest = inputs.load_base(settings)
+    return Base(manifest, inputs.base_payload(settings, manifest, overwritten=site.overwritten))
+
+
+def release_options(site: Site, settings: OtaSettings) -> Options:
+    """Return what is to be made, and which rules are excused; errors as ``inputs.partition_size``."""
+    from aos_ota_plugin.release.request import Options
+
+    return Options(
+        inputs.partition_size(settings, site.board_folder, site.chip_folder),
+        os.path.basename(site.image),
+        image_magic=settings.image_magic,
+        compress_xz=settings.compress_xz,
+        allow_new_key=settings.allow_new_key,
+        allow_development_key=settings.allow_development_key,
+    )
+
+
+def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
+    from aos_ota_plugin.release.request import PayloadSource
+    from aos_ota_plugin.workspace.chip import load_chip
+
+    chip = load_chip(site.chip)
+    # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
+    changed_in_place = site.binary == site.payload and bool(site.steps)
+    return PayloadSource(
+        objcopy=site.objcopy,
+        binary=reading.read(site.binary, "the .bin", "build the firmware first")
+        if site.binary and not changed_in_place
+        else None,
+        binary_name=os.path.basename(site.binary or ""),
+        may_change=chip.may_change,
+        allowed_by=f"the description of the chip {chip.name}",
+        allow_any=settings.allow_changed_payload,
+    )
