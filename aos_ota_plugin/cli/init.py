@@ -11,7 +11,7 @@ import click
 
 from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
 from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.files.transaction import remove_file, write_file
 from aos_ota_plugin.workspace.component_files import NAME, component_files, site_files
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
@@ -106,7 +106,7 @@ def _clear_site_init(solution: Path, launcher: Launcher) -> bool:
         return False
     where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
     if read_bounded(path) == site_files()["site_init.py"]:
-        path.unlink()
+        remove_file(path)
         click.echo(f"removed {path}: {where}")
     else:
         click.echo(f"warning: {path} is yours, and {where}: build on Python 3.11, or do without it", err=True)

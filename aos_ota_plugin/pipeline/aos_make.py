@@ -15,14 +15,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.children import kill_group, own_group
-from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, SettingsError
-from aos_ota_plugin.files import atomic
+from aos_ota_plugin.errors import BuildError, Place, ProofError, SettingsError
 from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
+from aos_ota_plugin.files.folders import temporary_folder
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline import unfinished
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.foreign import nearest
@@ -141,18 +141,9 @@ def _prove_release(path: str, version: Optional[str]) -> None:
 
 @contextlib.contextmanager
 def _handed_over(order: Order) -> Iterator[Tuple[str, str]]:
-    try:
-        folder = tempfile.mkdtemp(prefix="aos-ota-make-")  # its owner's alone
-    except OSError as error:
-        raise OutputError(
-            f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
-            remedy="make room there, or set TMPDIR to a folder with room",
-        ) from None
-    try:
-        atomic.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
+    with temporary_folder("aos-ota-make-") as folder:
+        write_file(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
         yield folder, order.nonce
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(folder: str, nonce: str) -> Optional[Report]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTupl
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files import atomic, reading, transaction
+from aos_ota_plugin.files import reading, transaction
 from aos_ota_plugin.files.bounded import SOURCE_MAX, read_bounded
 from aos_ota_plugin.pipeline import documents, image_step, inputs, key_set, modules
 from aos_ota_plugin.pipeline.site import Site
@@ -341,7 +341,7 @@ def _remembered_warnings(site: Site) -> Tuple[str, ...]:
 
 def _write_state(state: str, key: str, outputs: Dict[str, str], warnings: Sequence[str] = ()) -> None:
     state_text = json.dumps({"key": key, "outputs": outputs, "warnings": list(warnings)}, sort_keys=True)
-    atomic.write_if_changed(state, state_text.encode("utf-8"))
+    transaction.write_file(state, state_text.encode("utf-8"))
 
 
 def _shared_key(site: Site, settings: OtaSettings, manifest: Manifest) -> List[str]:

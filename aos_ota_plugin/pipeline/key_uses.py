@@ -29,7 +29,7 @@ def record_use(fingerprint: str, product: str, folder: Optional[Path] = None) ->
 
     What cannot be read counts as nothing, and what cannot be written is not remembered: no build fails for it.
     """
-    from aos_ota_plugin.files.atomic import write_if_changed
+    from aos_ota_plugin.files.transaction import write_file
 
     try:
         path = (folder or state_folder()) / f"{fingerprint}.json"
@@ -39,7 +39,7 @@ def record_use(fingerprint: str, product: str, folder: Optional[Path] = None) ->
     if product not in known:
         known = [*known, product][-_PRODUCTS_MAX:]
         with contextlib.suppress(OutputError, OSError):
-            write_if_changed(path, (json.dumps({"products": known}, ensure_ascii=False) + "\n").encode("utf-8"))
+            write_file(path, (json.dumps({"products": known}, ensure_ascii=False) + "\n").encode("utf-8"))
     return tuple(name for name in known if name != product)
 
 

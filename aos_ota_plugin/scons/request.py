@@ -9,8 +9,8 @@ from typing import List, Optional, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OutputError, SettingsError, WorkspaceError
-from aos_ota_plugin.files import atomic
 from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
 from aos_ota_plugin.settings.schema import load_schema
@@ -76,7 +76,7 @@ class BuildRequest:
 
     def _report(self, state: str, manifest: str) -> None:
         if self._reports:
-            atomic.write_atomic(
+            write_file(
                 os.path.join(self._reports, handover.REPORT),
                 handover.report_to_json(handover.Report(self._nonce, state, manifest)),
             )

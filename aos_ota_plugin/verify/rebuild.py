@@ -8,12 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
+from aos_ota_plugin.files.folders import copy_folder, temporary_folder
 from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 from aos_ota_plugin.keys.released import SCHEME
@@ -188,15 +189,9 @@ def _copy(folder: str) -> Iterator[str]:
             skipped += [name for name in names if name.startswith(("ota_rtos", ".ota_rtos", "ota_module_"))]
         return skipped
 
-    with tempfile.TemporaryDirectory(prefix="aos-ota-verify-") as temporary:
+    with temporary_folder("aos-ota-verify-") as temporary:
         target = os.path.join(os.path.realpath(temporary), "rebuilt", "elsewhere")
-        try:
-            shutil.copytree(root, target, symlinks=True, ignore=ignore)
-        except (OSError, shutil.Error) as error:
-            raise BuildError(
-                f"the workspace {root} cannot be copied to {target}: {_first(error)}",
-                remedy="make room there, or set TMPDIR to a folder with room for the workspace",
-            ) from None
+        copy_folder(root, target, ignore=ignore)
         yield os.path.join(target, os.path.relpath(solution, root))
 
 
@@ -212,28 +207,24 @@ def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
                 yield pin_file(source, folder)
 
 
-def _first(error: OSError) -> str:
-    """One line of what copytree collected."""
-    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
-        return str(error.args[0][0][-1])
-    return error.strerror or str(error)
-
-
 def _hold(task: Task, copied: str) -> None:
     """Put the release, its public key and the release before where the build finds them."""
     held = Path(copied, _HELD)
     for kept, target in ((task.file, held), (task.base, held / "base")):
         if kept is None:
             continue
-        target.mkdir(parents=True, exist_ok=True)
         source = Path(kept)
         for path in (source if source.is_dir() else source.parent).iterdir():
             if path.is_file():
-                shutil.copy(path, target / path.name)
+                _copy_file(path, target / path.name)
         if source.is_file() and source.name != MANIFEST_NAME:
-            shutil.copy(source, target / MANIFEST_NAME)
+            _copy_file(source, target / MANIFEST_NAME)
     if task.public_key is not None:
-        (held / "public.pem").write_text(task.public_key.to_pem(), encoding="ascii")
+        write_file(held / "public.pem", task.public_key.to_pem().encode("ascii"))
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    write_file(target, read(str(source), "a file of the release", "give a folder that holds a release alone"))
 
 
 # --- the build

@@ -71,14 +71,14 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
 
 def make_key(path: Path, say: Say = silent) -> None:
     """Make a development key, unless there is one."""
-    from aos_ota_plugin.files.new_files import New, place_new, take_back
+    from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
     take_back([path])
     if path.is_file():
         return
     from aos_ota_plugin.keys.development import development_private_pem
 
-    place_new([New(path, development_private_pem(), 0o600)])
+    create_files([NewFile(path, development_private_pem(), 0o600)])
     say(f"made a development key: {path}")
 
 
