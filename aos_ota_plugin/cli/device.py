@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.ending import on_ending_signals, unwound
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import BuildError, FormatError, Place
 from aos_ota_plugin.files import unique_json
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
@@ -127,7 +127,7 @@ def _identity(file: str) -> Identity:
 def _certificate(file: str) -> str:
     from cryptography import x509
 
-    data = read(file, "the root certificate", "give the file in PEM")
+    data = read_file(file, "the root certificate", "give the file in PEM", limit=KEY_MAX)
     try:
         x509.load_pem_x509_certificate(data)
     except ValueError:

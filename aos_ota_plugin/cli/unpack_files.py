@@ -6,7 +6,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import placed
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.pack import parse
 
@@ -22,7 +22,7 @@ def command(pack: str, directory: str, as_json: bool) -> None:
     Example:
       aos-ota unpack-files scripts.pack -d unpacked/
     """
-    data = read(pack, "the pack", "give a file that `aos-ota pack-files` made")
+    data = read_file(pack, "the pack", "give a file that `aos-ota pack-files` made", limit=IMAGE_MAX)
     with placed(pack):
         files = parse(data)
     create_below(directory, {file.name: file.data for file in files})

@@ -14,8 +14,6 @@ from aos_ota_plugin.keys.signature import decode_signature, require_good
 
 FORMAT = "aos-ota approval"
 FORMAT_VERSION = 1
-APPROVAL_MAX = 16 << 10
-"""Bytes; an approval has about one KiB."""
 _REMEDY = "let the second signer make it with `aos-ota approve`"
 
 

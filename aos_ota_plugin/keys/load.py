@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyError
-from aos_ota_plugin.files.reading import read_at_most, read_key
+from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.keys.access import Access
 
 # Each function imports what it needs: a build with nothing to do needs little.
@@ -32,7 +32,13 @@ def load_private_key(reference: str, access: Access, public_key: Optional[str] =
     if reference_kind(reference) == "file":
         signer = load_key_file(
             reference,
-            read_key(reference, "the signing key", "make one with `aos-ota keygen`, or give the path of yours"),
+            read_file(
+                reference,
+                "the signing key",
+                "make one with `aos-ota keygen`, or give the path of yours",
+                limit=KEY_MAX,
+                error=SigningKeyError,
+            ),
             access,
         )
     else:
@@ -53,7 +59,9 @@ def load_public_key(path: str) -> PublicKey:
     """Read a public key's file, in any form. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
-    return parse_public_key(read_key(path, "the public key", "give its file"), file=path)
+    return parse_public_key(
+        read_file(path, "the public key", "give its file", limit=KEY_MAX, error=SigningKeyError), file=path
+    )
 
 
 def check_private_key(reference: str, folder: str) -> None:
@@ -61,7 +69,16 @@ def check_private_key(reference: str, folder: str) -> None:
     from aos_ota_plugin.keys.signer import reference_kind
 
     if reference_kind(reference) == "file":
-        check_private_file(reference, read_key(reference, "the second signer's key", "set OTA_SECOND_SIGNER to it"))
+        check_private_file(
+            reference,
+            read_file(
+                reference,
+                "the second signer's key",
+                "set OTA_SECOND_SIGNER to it",
+                limit=KEY_MAX,
+                error=SigningKeyError,
+            ),
+        )
         return
     from aos_ota_plugin.keys.references import check_reference
 
@@ -114,20 +131,20 @@ def load_second_signer(
 
 def load_approval(path: str, public_key: PublicKey) -> HashSigner:
     """The signer that stands for who made an approval elsewhere. Raises SettingsError, FormatError, SigningKeyError."""
-    from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
+    from aos_ota_plugin.keys.approval import ApprovalSigner, parse_approval
 
-    data = read_at_most(
-        APPROVAL_MAX, path, "the second signer's approval", "let the second signer make it with `aos-ota approve`"
+    data = read_file(
+        path, "the second signer's approval", "let the second signer make it with `aos-ota approve`", limit=KEY_MAX
     )
     return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
 def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
     """Read a key ring's file; errors as ``load_ring``."""
-    from aos_ota_plugin.keys.ring import RING_MAX, parse_ring
+    from aos_ota_plugin.keys.ring import parse_ring
 
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
-    data = read_at_most(RING_MAX, path, "the key ring", remedy, place=place)
+    data = read_file(path, "the key ring", remedy, limit=KEY_MAX, place=place)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

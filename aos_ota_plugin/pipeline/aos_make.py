@@ -15,13 +15,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.children import kill_group, own_group
 from aos_ota_plugin.errors import BuildError, Place, ProofError, SettingsError
-from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
 from aos_ota_plugin.files.folders import temporary_folder
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline import unfinished
 from aos_ota_plugin.settings import handover
@@ -124,9 +123,9 @@ def _prove_release(path: str, version: Optional[str]) -> None:
     place = Place(path)
     again = "build again; does something else write to this folder?"
     try:
-        manifest = parse_manifest(read_bounded(path), file=path)
+        manifest = parse_manifest(read_bytes(path, DOCUMENT_MAX), file=path)
         for image in manifest.images:
-            data = read_bounded(os.path.join(os.path.dirname(path), image.file), FILE_MAX)
+            data = read_bytes(os.path.join(os.path.dirname(path), image.file), IMAGE_MAX)
             if hashlib.sha256(data).hexdigest() != image.sha256:
                 raise ProofError(
                     f"{image.file} is not the file that this manifest describes", place=place, remedy=again
@@ -150,7 +149,7 @@ def _report(folder: str, nonce: str) -> Optional[Report]:
     path = os.path.join(folder, handover.REPORT)
     if not os.path.lexists(path):
         return None
-    report = handover.parse_report(Path(path).read_bytes(), path)
+    report = handover.parse_report(read_bytes(path), path)
     return report if report.nonce == nonce else None
 
 

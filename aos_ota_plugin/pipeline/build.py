@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, Mapping, NamedTupl
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files import reading, transaction
-from aos_ota_plugin.files.bounded import SOURCE_MAX, read_bounded
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, PAYLOAD_MAX, SOURCE_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline import documents, image_step, inputs, key_set, modules
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
@@ -83,7 +83,7 @@ def _settle(site: Site, settings: OtaSettings, progress: Optional[Progress]) -> 
             step, target=str(site.binary), folder=os.path.dirname(site.image), sweep=settings.security == "local"
         )
     _require_fresh_payload(site)
-    payload = reading.read(site.payload, "the payload", "build the firmware first")
+    payload = read_file(site.payload, "the payload", "build the firmware first", limit=PAYLOAD_MAX)
     before = _state_key(site, settings, payload)
     sources = modules.load(settings)
     key = f"{before}/{modules.key(sources)}/{documents.key(site, settings)}"
@@ -137,7 +137,7 @@ def _release_input(site: Site, settings: OtaSettings, payload: bytes) -> Release
             payload=payload,
             payload_name=os.path.basename(site.payload),
             image_name=os.path.basename(site.image),
-            elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+            elf=read_file(site.elf, "the ELF", "build the firmware first", limit=ELF_MAX) if site.elf else None,
             elf_name=os.path.basename(site.elf or "the ELF"),
             version=settings.app_version,
             version_place=settings.origins["OTA_APP_VERSION"].place,
@@ -176,7 +176,7 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
     changed_in_place = site.binary == site.payload and bool(site.steps)
     return PayloadSource(
         objcopy=site.objcopy,
-        binary=reading.read(site.binary, "the .bin", "build the firmware first")
+        binary=read_file(site.binary, "the .bin", "build the firmware first", limit=PAYLOAD_MAX)
         if site.binary and not changed_in_place
         else None,
         binary_name=os.path.basename(site.binary or ""),
@@ -221,7 +221,7 @@ def _state_key(site: Site, settings: OtaSettings, payload: bytes) -> str:
         "diff": settings.diff,
         "partition": settings.partition_size
         or [
-            hashlib.sha256(reading.read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
+            hashlib.sha256(read_file(path, "the partition table", "restore it", limit=SOURCE_MAX)).hexdigest()
             for path in partition_files(site.board_folder, site.chip_folder)
         ],
         "board": site.board,
@@ -279,7 +279,7 @@ def _settled_manifest(site: Site, before: str) -> Optional[Manifest]:
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
-    return parse_manifest(read_bounded(site.manifest), file=site.manifest)
+    return parse_manifest(read_bytes(site.manifest, DOCUMENT_MAX), file=site.manifest)
 
 
 def remembered_modules(site: Site) -> Tuple[str, ...]:
@@ -314,7 +314,7 @@ def _remembered(site: Site) -> Tuple[str, Dict[str, str]]:
     """
     folder = os.path.dirname(site.image)
     try:
-        remembered = json.loads(read_bounded(site.state or ""))
+        remembered = json.loads(read_bytes(site.state or ""))
         outputs = {str(path): str(digest) for path, digest in remembered["outputs"].items()}
         return str(remembered["key"]), {
             path: digest for path, digest in outputs.items() if os.path.dirname(path) == folder
@@ -333,7 +333,7 @@ def _holds(path: str, digests: str) -> bool:
 def _remembered_warnings(site: Site) -> Tuple[str, ...]:
     """Return what the last good release was excused, for the builds that leave it as it is."""
     try:
-        warnings = json.loads(read_bounded(site.state or ""))["warnings"]
+        warnings = json.loads(read_bytes(site.state or ""))["warnings"]
         return tuple(f"aos_ota_plugin: {line}" for line in warnings)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ()

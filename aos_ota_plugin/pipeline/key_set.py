@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Iterator, Optional, Tuple
 
-from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.files.reading import read_key
+from aos_ota_plugin.errors import OtaError, SigningKeyError
+from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.keys.access import Access
 from aos_ota_plugin.keys.load import (
     check_private_file,
@@ -169,21 +169,25 @@ def _given_public_key(settings: OtaSettings) -> Optional[PublicKey]:
 
 
 def _read_signing_key(settings: OtaSettings) -> bytes:
-    return read_key(
+    return read_file(
         str(settings.signing_key),
         "the signing key",
         "make one with `aos-ota keygen`, or set OTA_SIGNING_KEY to yours",
-        settings.origins["OTA_SIGNING_KEY"].place,
+        limit=KEY_MAX,
+        error=SigningKeyError,
+        place=settings.origins["OTA_SIGNING_KEY"].place,
     )
 
 
 def _read_public_key(settings: OtaSettings) -> bytes:
-    return read_key(
+    return read_file(
         str(settings.public_key),
         "the public key",
         "set OTA_PUBLIC_KEY to the file with the key that the "
         "platform shows (PEM, DER, the C arrays, or the copied text)",
-        settings.origins["OTA_PUBLIC_KEY"].place,
+        limit=KEY_MAX,
+        error=SigningKeyError,
+        place=settings.origins["OTA_PUBLIC_KEY"].place,
     )
 
 

@@ -13,8 +13,7 @@ import os
 from typing import Dict, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.files.reading import READ_MAX
+from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import remove_file, write_file
 from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
 
@@ -73,4 +72,4 @@ def _described(folder: str) -> Dict[str, Optional[str]]:
 
 
 def _read(path: str) -> bytes:
-    return read_bounded(path, READ_MAX)
+    return read_bytes(path, IMAGE_MAX)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import List, Optional
 
+from aos_ota_plugin.files.read import IMAGE_MAX
 from aos_ota_plugin.transport.blocks import (
     ACK,
     CAN,
@@ -24,8 +25,6 @@ from aos_ota_plugin.transport.blocks import (
 from aos_ota_plugin.transport.trouble import TransferError
 
 TRIES = 20
-FILE_MAX = 64 * 1024 * 1024
-"""Bytes of the largest file that is taken: four times the largest flash of the vendor's boards."""
 FILES_MAX = 256
 NOISE_MAX = 64 * 1024
 """Bytes in a row without one sound block, after which the line carries something else."""
@@ -48,7 +47,7 @@ class Receiver:
     """Receives the files of one session; send what `start`, `feed` and `time_out` return.
 
     `patience` is the number of seconds of silence after which `time_out` is to be called. TransferError when the
-    sender gives up, stays away, sends blocks out of turn, or more than FILE_MAX bytes.
+    sender gives up, stays away, sends blocks out of turn, or more than IMAGE_MAX bytes.
     """
 
     def __init__(self) -> None:
@@ -144,10 +143,10 @@ class Receiver:
         self._end_seen = False
         self._data += data
         self._expected += 1
-        size = FILE_MAX if self._file.size is None else self._file.size
+        size = IMAGE_MAX if self._file.size is None else self._file.size
         if len(self._data) - len(data) > size:
             raise TransferError(
-                f"the sender sends more bytes of {self._file.name!a} than it announced, or than {FILE_MAX}",
+                f"the sender sends more bytes of {self._file.name!a} than it announced, or than {IMAGE_MAX}",
                 remedy="check the file and send it again",
             )
         return bytes((ACK,))
@@ -160,9 +159,9 @@ class Receiver:
         if self._file is None:
             self.done = True
             return bytes((ACK,))
-        if self._file.size is not None and self._file.size > FILE_MAX:
+        if self._file.size is not None and self._file.size > IMAGE_MAX:
             raise TransferError(
-                f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are taken",
+                f"{self._file.name!a} has {self._file.size} bytes; at most {IMAGE_MAX} are taken",
                 remedy="copy a file of this size another way",
             )
         self._data, self._expected, self._end_seen = bytearray(), 1, False

@@ -13,7 +13,7 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
 from aos_ota_plugin.files.folders import copy_folder, temporary_folder
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import ELF_MAX, IMAGE_MAX, PAYLOAD_MAX, read_bytes, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.pkcs11_uri import parse_uri
@@ -224,7 +224,10 @@ def _hold(task: Task, copied: str) -> None:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    write_file(target, read(str(source), "a file of the release", "give a folder that holds a release alone"))
+    write_file(
+        target,
+        read_file(str(source), "a file of the release", "give a folder that holds a release alone", limit=IMAGE_MAX),
+    )
 
 
 # --- the build
@@ -299,16 +302,24 @@ def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterat
     if not payload.is_file():
         raise _failed(status, output)
     released = payload_of_release(manifest, task.file)
-    found = explain(released, payload.read_bytes(), elf.read_bytes() if elf else None, name="the payload")
+    found = explain(
+        released, read_bytes(payload, PAYLOAD_MAX), read_bytes(elf, ELF_MAX) if elf else None, name="the payload"
+    )
     if found:
         raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
     yield Checked("rebuilt: payload", f"the same {len(released)} bytes")
     if status:
         raise _failed(status, output)
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
-        kept = read(os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it")
-        made = read(
-            os.path.join(folder, artifact.file), "the rebuilt file", "build it with the same settings", BuildError
+        kept = read_file(
+            os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it", limit=IMAGE_MAX
+        )
+        made = read_file(
+            os.path.join(folder, artifact.file),
+            "the rebuilt file",
+            "build it with the same settings",
+            limit=IMAGE_MAX,
+            error=BuildError,
         )
         found = explain(kept, made, None, name=artifact.file)
         if found:
