@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.handover import Order, Report
 from aos_ota_plugin.settings.schema import load_schema
 from aos_ota_plugin.settings.sources import read_command_line
+from aos_ota_plugin.workspace.launcher import path_with
 
 Pairs = Sequence[Tuple[str, str]]
 VERSION = "OTA_APP_VERSION"
@@ -43,11 +43,6 @@ class Ending(NamedTuple):
 
     status: int
     report: Optional[Report]
-
-
-def find_aos() -> Optional[str]:
-    """Return the `aos` beside this Python, else the one on PATH; None where there is none."""
-    return shutil.which("aos", path=_search_path(os.path.dirname(os.path.abspath(sys.executable))))
 
 
 def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
@@ -86,7 +81,7 @@ def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: S
         raise SettingsError(f"{board!a} is no name of a board", remedy="write SOLUTION@BOARD")
     with _handed_over(Order(secrets.token_hex(16), solution, board, tuple(settings))) as (folder, nonce):
         command = [aos, "make", *([f"BOARD={board}"] if board else []), *others]
-        path = _search_path(os.path.dirname(os.path.abspath(aos)))
+        path = path_with(os.path.dirname(os.path.abspath(aos)))
         environment = {**os.environ, handover.VARIABLE: folder, "PATH": path}
         try:
             status = _run(command, solution, environment)
@@ -151,10 +146,6 @@ def _report(folder: str, nonce: str) -> Optional[Report]:
         return None
     report = handover.parse_report(read_bytes(path), path)
     return report if report.nonce == nonce else None
-
-
-def _search_path(folder: str) -> str:
-    return folder + os.pathsep + os.environ.get("PATH", "")
 
 
 def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:

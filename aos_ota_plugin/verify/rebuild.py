@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +28,7 @@ from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
 from aos_ota_plugin.verify.release import Checked
 from aos_ota_plugin.workspace.find import find_root, find_solution
-from aos_ota_plugin.workspace.launcher import find_launcher
+from aos_ota_plugin.workspace.launcher import find_aos, find_launcher, path_with
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import load_settings
 
@@ -83,7 +82,9 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
         )
     folder = find_solution(solution)
     arguments = _arguments(task)
-    aos = _find_aos()
+    aos = find_aos()
+    find_launcher(path_with(os.path.dirname(aos or sys.executable)))
+    assert aos is not None  # else find_launcher has raised
     with _copy(folder) as copied:
         view = load_solution(copied)
         if manifest.solution and view.solution.name != manifest.solution:
@@ -102,12 +103,6 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
         status, output = _make(aos, copied, [*arguments, f"MULTITHREADS=-j{jobs}"], zone)
         yield from _compare(task, view, status, output)
         yield Checked("rebuilt", f"in {copied}, time zone {zone}, -j{jobs}, without the signing key")
-
-
-def _find_aos() -> str:
-    path = os.path.dirname(os.path.abspath(sys.executable)) + os.pathsep + os.environ.get("PATH", "")
-    find_launcher(path)
-    return str(shutil.which("aos", path=path))
 
 
 # --- the settings
@@ -240,10 +235,7 @@ def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, 
         if name not in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN", "AOS_OTA_PASSPHRASE_COMMAND")
     }
     environment.update(
-        TZ=zone,
-        USER="verifier",
-        LOGNAME="verifier",
-        PATH=os.path.dirname(os.path.abspath(aos)) + os.pathsep + environment.get("PATH", ""),
+        TZ=zone, USER="verifier", LOGNAME="verifier", PATH=path_with(os.path.dirname(os.path.abspath(aos)))
     )
     done = subprocess.run(
         [aos, "make", *arguments],
