@@ -264,6 +264,69 @@ def test_programs_are_never_started_through_a_shell(path):
             assert not [word for word in node.keywords if word.arg == "shell"], f"{path}:{node.lineno}"
 
 
+WRITES = {
+    "os": "chmod chown copy_file_range link makedirs mkdir mkfifo mknod open remove removedirs rename renames replace "
+    "rmdir symlink truncate unlink utime write",
+    "shutil": "chown copy copy2 copyfile copyfileobj copymode copystat copytree make_archive move rmtree unpack_archive",
+    "tempfile": "NamedTemporaryFile SpooledTemporaryFile TemporaryDirectory TemporaryFile mkdtemp mkstemp mktemp",
+}
+PATH_WRITES = {
+    "chmod",
+    "hardlink_to",
+    "mkdir",
+    "rename",
+    "rmdir",
+    "symlink_to",
+    "touch",
+    "unlink",
+    "write_bytes",
+    "write_text",
+}
+MAY_WRITE = {
+    "files": "it is the room that writes",
+    "lab": "a laboratory, never part of a build; its folders are its own",
+    f"{NAME}.cloud.broker": "mosquitto's configuration, log and socket, in a temporary folder that ends with the broker",
+}
+
+
+def writing(node):
+    """A call that changes files by other ways than the room ``files``, or the import of a function that does."""
+    if isinstance(node, ast.ImportFrom):
+        return bool({alias.name for alias in node.names} & {*WRITES.get(node.module or "", "").split()})
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    holder, _, name = called.rpartition(".")
+    if holder in WRITES:
+        return name in WRITES[holder].split()
+    if name == "open":  # a function or a method of a path: which mode stands behind the path, or alone
+        modes = [*node.args[0 if holder not in {"", "io"} else 1 :], *(word.value for word in node.keywords)]
+        texts = [mode.value for mode in modes if isinstance(mode, ast.Constant) and isinstance(mode.value, str)]
+        return any(set(text) <= set("rwaxbt+") and set(text) & set("wax+") for text in texts)
+    if name == "replace":  # text.replace has two arguments
+        return bool(holder) and len(node.args) == 1 and not node.keywords
+    return bool(holder) and name in PATH_WRITES
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_files_are_written_by_one_room(path):
+    lines = [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(PARSED[path]) if writing(node)]
+    if room(path) not in MAY_WRITE and module_name(path) not in MAY_WRITE:
+        assert lines == []
+
+
+def test_no_exception_is_left_over():
+    for name in set(MAY_WRITE) - {"files", "lab"}:
+        path = next(path for path in PARSED if module_name(path) == name)
+        assert any(map(writing, ast.walk(PARSED[path])))
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_the_single_steps_are_for_the_room_of_files(path):
+    if room(path) != "files":
+        assert f"{NAME}.files.steps" not in set(modules_imported(path))
+
+
 # Started on its own, each room's modules leave the heavy ones alone: what the source shows, measured.
 @pytest.mark.parametrize(
     "name",
@@ -285,6 +348,31 @@ def test_importing_it_is_cheap(name):
 
 def test_circles_are_found():
     assert sorted(circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"e"}, "e": set()})) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "writes"),
+    [
+        ("os.replace(a, b)", True),
+        ("from os import unlink", True),
+        ("shutil.rmtree(a)", True),
+        ("tempfile.mkdtemp()", True),
+        ("open(a, 'wb')", True),
+        ("open(a, mode='a')", True),
+        ("path.open('x')", True),
+        ("path.write_text('')", True),
+        ("path.replace(other)", True),
+        ("path.unlink(missing_ok=True)", True),
+        ("open('wax')", False),
+        ("open(a, 'rb')", False),
+        ("path.open('rb')", False),
+        ("text.replace('a', 'b')", False),
+        ("shutil.which('aos')", False),
+        ("os.path.join(a, b)", False),
+    ],
+)
+def test_writing_is_seen(line, writes):
+    assert any(map(writing, ast.walk(ast.parse(line)))) is writes
 
 
 def test_the_reader_of_imports_sees_them_all():

@@ -9,7 +9,7 @@ import click
 
 from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import PAYLOAD_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.full import PADDING, Digesting, check_payload
 from aos_ota_plugin.keys.load import load_private_key
@@ -38,7 +38,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     from aos_ota_plugin.keys.signer import require_good
 
     refuse_overwriting(output, payload, key, public_key_file)
-    data = read(payload, "the payload", "give the ota_rtos.bin of your build")
+    data = read_file(payload, "the payload", "give the ota_rtos.bin of your build", limit=PAYLOAD_MAX)
     with placed(payload):
         check_payload(data)
         if not data:

@@ -11,7 +11,7 @@ import click
 from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_json, echo_note, echo_table
 from aos_ota_plugin.files.transaction import write_set
-from aos_ota_plugin.lab.demo.workspace_copy import find_aos, make_key, prepare, run_make
+from aos_ota_plugin.lab.demo.workspace_copy import make_key, prepare, require_aos, run_make
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
 
@@ -34,7 +34,7 @@ def command(directory: str, as_json: bool) -> None:
       aos-ota demo build/demo
     """
     root = Path(directory).absolute()
-    aos = find_aos()
+    aos = require_aos()
     prepare(root)
     solution = root / SOLUTION
     make_key(solution / KEY, echo_note)

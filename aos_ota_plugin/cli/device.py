@@ -13,8 +13,8 @@ from aos_ota_plugin.cli.ending import on_ending_signals, unwound
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import BuildError, FormatError, Place
 from aos_ota_plugin.files import unique_json
-from aos_ota_plugin.files.atomic import write_atomic
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import KEY_MAX, read_file
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
 from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
@@ -87,7 +87,7 @@ def command(
     with Mcu(Manner.TAKES) as mcu:
         _run(folder, mcu.port)
     if mcu.image:
-        write_atomic(folder / _MCU_FILE, mcu.image)
+        write_file(folder / _MCU_FILE, mcu.image)
         click.echo(f"the MCU has taken {len(mcu.image)} bytes: {folder / _MCU_FILE}", err=True)
 
 
@@ -127,7 +127,7 @@ def _identity(file: str) -> Identity:
 def _certificate(file: str) -> str:
     from cryptography import x509
 
-    data = read(file, "the root certificate", "give the file in PEM")
+    data = read_file(file, "the root certificate", "give the file in PEM", limit=KEY_MAX)
     try:
         x509.load_pem_x509_certificate(data)
     except ValueError:

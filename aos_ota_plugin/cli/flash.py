@@ -11,7 +11,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.read import IMAGE_MAX, TEXT_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
 
@@ -39,7 +39,7 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
     """
     if show and names:
         raise click.UsageError("--show writes nothing, so --write has no place beside it")
-    text = read_document(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui").decode(
+    text = read_file(flash_list, "the file list", "give the *dld_cfg.yaml of write_flash_gui", limit=TEXT_MAX).decode(
         "utf-8", "replace"
     )
     rows = partitions(text, flash_list)
@@ -60,7 +60,7 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
 def _flash(image: str, *, must_exist: bool) -> bytearray:
     if not must_exist and not os.path.lexists(image):
         return erased()
-    flash = bytearray(read(image, "the flash", "leave out --show, and it is made"))
+    flash = bytearray(read_file(image, "the flash", "leave out --show, and it is made", limit=IMAGE_MAX))
     if len(flash) != FLASH_SIZE:
         raise FormatError(
             f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}",
@@ -76,7 +76,11 @@ def _written(flash: bytearray, rows: List[Partition], names: Tuple[str, ...], fo
     if not chosen:
         raise FormatError(f"none of the files that go into this flash is in {folder}", remedy="build first: aos make")
     for row in chosen:
-        write_partition(flash, row, read(str(folder / row.file), f"partition {row.name}'s file", "build it first"))
+        write_partition(
+            flash,
+            row,
+            read_file(str(folder / row.file), f"partition {row.name}'s file", "build it first", limit=IMAGE_MAX),
+        )
     return [row.name for row in chosen]
 
 

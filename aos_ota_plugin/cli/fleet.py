@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, List, Optional
@@ -16,6 +15,7 @@ import click
 from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import BuildError, ProofError, WorkspaceError
+from aos_ota_plugin.files.folders import temporary_folder
 
 _START_SECONDS = 30
 _END_SECONDS = 20
@@ -56,7 +56,7 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
     find_mosquitto()
     import_mqtt()
     allow_many_files()
-    with unwound(), tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
+    with unwound(), temporary_folder("aos_ota_plugin-") as name, _CloudProcess(Path(name)) as cloud:
         outcome = _play(cloud, devices, size, seed, faults=faults)
     values = {
         "devices": devices,

@@ -9,8 +9,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.images.tree import Part, shown
 from aos_ota_plugin.verify.describe import explain_payload, inspect
 
@@ -31,7 +30,9 @@ def command(file: str, as_json: bool) -> None:
     Example:
       aos-ota info ota_rtos_ota.bin
     """
-    data = read_at_most(IMAGE_MAX, file, "the file", "give the path of an ota_rtos_ota.bin, or of another file of ours")
+    data = read_file(
+        file, "the file", "give the path of an ota_rtos_ota.bin, or of another file of ours", limit=IMAGE_MAX
+    )
     try:
         part = inspect(data, file=file)
     except FormatError:
@@ -49,8 +50,7 @@ def command(file: str, as_json: bool) -> None:
 def _by_its_neighbour(file: str, data: bytes) -> Optional[str]:
     """Ask the manifest beside a file that nothing else explains."""
     try:
-        with open(os.path.join(os.path.dirname(file), _MANIFEST), "rb") as stream:
-            return explain_payload(data, stream.read(DOCUMENT_MAX + 1))
+        return explain_payload(data, read_bytes(os.path.join(os.path.dirname(file), _MANIFEST), DOCUMENT_MAX))
     except OSError:
         return None
 

@@ -10,8 +10,8 @@ from typing import Dict, List, Optional
 import click
 
 from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
-from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.files.transaction import remove_file, write_file
 from aos_ota_plugin.workspace.component_files import NAME, component_files, site_files
 from aos_ota_plugin.workspace.disk import load_package, read_text
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution
@@ -87,7 +87,7 @@ def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Option
             "site_scons/site_init.py (it needs the module imp, gone since 3.12)"
         )
     own = solution / "site_scons" / "site_init.py"
-    if own.is_file() and read_bounded(own) != site_files()["site_init.py"]:
+    if own.is_file() and read_bytes(own) != site_files()["site_init.py"]:
         return f"{own} is yours already, and SCons loads one only"
     return None
 
@@ -105,8 +105,8 @@ def _clear_site_init(solution: Path, launcher: Launcher) -> bool:
     if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
         return False
     where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
-    if read_bounded(path) == site_files()["site_init.py"]:
-        path.unlink()
+    if read_bytes(path) == site_files()["site_init.py"]:
+        remove_file(path)
         click.echo(f"removed {path}: {where}")
     else:
         click.echo(f"warning: {path} is yours, and {where}: build on Python 3.11, or do without it", err=True)
@@ -181,7 +181,7 @@ def _indent(lines: List[str]) -> str:
 
 
 def _ignore(path: Path) -> List[str]:
-    data = read_bounded(path) if path.is_file() else b""
+    data = read_bytes(path) if path.is_file() else b""
     present = {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
     missing = [entry for entry in IGNORED if entry not in present]
     if not missing:

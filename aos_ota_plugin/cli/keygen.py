@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files.new_files import New, place_new, take_back
+from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
 
 @click.command("keygen", short_help="make a signing key")
@@ -59,7 +59,7 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
         raise click.UsageError("a development key is not encrypted: unset AOS_OTA_KEY_PASSPHRASE")
     pem = development_private_pem() if dev else generate_private_pem(passphrase)
     signer = load_signer(pem, file=output, passphrase=passphrase)
-    place_new([New(public, signer.public_key.to_pem().encode("ascii")), New(private, pem, 0o600)])
+    create_files([NewFile(public, signer.public_key.to_pem().encode("ascii")), NewFile(private, pem, 0o600)])
     if as_json:
         echo_json(
             {

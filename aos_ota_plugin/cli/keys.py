@@ -12,8 +12,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import FormatError, SettingsError
-from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.images.full import parse
 from aos_ota_plugin.keys.load import load_public_key, read_ring
 from aos_ota_plugin.keys.ring import KeyRing
@@ -92,7 +91,9 @@ def _is_manifest(data: bytes) -> bool:
 
 
 def _read(path: str) -> bytes:
-    return read_at_most(DOCUMENT_MAX, path, "the manifest", "give a release's ota_rtos_ota.json, or a folder of them")
+    return read_file(
+        path, "the manifest", "give a release's ota_rtos_ota.json, or a folder of them", limit=DOCUMENT_MAX
+    )
 
 
 def _unapproved(found: List[Tuple[str, Manifest]], second: PublicKey) -> Dict[str, str]:
@@ -113,7 +114,7 @@ def _signed_hash(file: str, manifest: Manifest) -> Optional[str]:
     path = os.path.join(os.path.dirname(file), os.path.basename(image.file)) if image else ""
     if not os.path.isfile(path):
         return None
-    data = read_at_most(IMAGE_MAX, path, "the image", "keep it beside its manifest")
+    data = read_file(path, "the image", "keep it beside its manifest", limit=IMAGE_MAX)
     try:
         sign_info = parse(data, local=True).sign_info
     except FormatError:

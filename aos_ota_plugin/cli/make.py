@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.options import split_pairs
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline import aos_make
 from aos_ota_plugin.workspace.find import find_build
-from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_launcher
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
 
 
 @click.command("make", short_help="run `aos make`, with every setting arriving, and its true exit status")
@@ -40,7 +40,7 @@ def command(words: Tuple[str, ...], directory: str) -> None:
         raise click.UsageError(f"{named!a} and BOARD={asked} name two boards")
     settings, others = aos_make.split_arguments([pair for pair in pairs if pair[0] != "BOARD"])
     solution, board = find_build(os.path.abspath(directory), named, asked)
-    aos = aos_make.find_aos()
+    aos = find_aos()
     if aos is None:
         raise BuildError(
             "there is no `aos` here, neither beside this Python nor on PATH",
@@ -48,7 +48,7 @@ def command(words: Tuple[str, ...], directory: str) -> None:
         )
     ending = aos_make.run_aos_make(aos, solution, board, settings, others)
     if ending.report is None:
-        find_launcher(os.path.dirname(aos) + os.pathsep + os.environ.get("PATH", ""))  # what cannot start says why
+        find_launcher(path_with(os.path.dirname(aos)))  # what cannot start says why
     if ending.status:
         click.echo(f"aos-ota: `aos make` ended with status {ending.status}", err=True)
         sys.exit(ending.status)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, List, Optional, Tuple
 
 import click
 
+from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.keys.access import Access
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
 CLOUD_FOLDER = "build/cloud"
 PUBLIC_KEY_HELP = "The public key; needed when --key is a command, which cannot tell."
-
-
-SIZE_MAX = 64 << 20
-"""Bytes; no board's partition is larger."""
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -33,7 +30,7 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
             size = int(str(value), 0)
         except ValueError:
             size = 0
-        if not 0 < size <= SIZE_MAX:
+        if not 0 < size <= PAYLOAD_MAX:
             self.fail(f"{value!r} is not a number of bytes such as 5734400 or 0x578000", param, ctx)
         return size
 

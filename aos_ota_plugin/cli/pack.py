@@ -14,7 +14,7 @@ from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, Size, access
 from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.device.acceptance import Device, judge
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError, placed
-from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.read import PAYLOAD_MAX, SOURCE_MAX, check_size, read_file
 from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import build, check_payload
 from aos_ota_plugin.images.info import ImageMagic
@@ -86,9 +86,10 @@ def command(
     placed = place(parts, partitions)
     signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
     sign = signer.sign_hash if signer else None
-    files = _images(placed, read(mcu, "the MCU image", "give its file") if mcu else None, sign)
+    files = _images(placed, read_file(mcu, "the MCU image", "give its file", limit=PAYLOAD_MAX) if mcu else None, sign)
     room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
     for name, data in files.items():
+        check_size(data, name)
         if room is not None and len(data) > room and not name.startswith(FLASH):
             raise FormatError(
                 f"{name} would have {len(data)} bytes, and the OTA partition holds {room}",
@@ -134,7 +135,7 @@ def _check_images(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
 
 def _part(magic: ImageMagic, value: str) -> Part:
     path, where = _split(value)
-    data = read(path, f"the {magic.name} image", "give FILE or FILE@WHERE")
+    data = read_file(path, f"the {magic.name} image", "give FILE or FILE@WHERE", limit=PAYLOAD_MAX)
     with placed(path):
         check_payload(data)
     if where is None or not where[0].isdigit():
@@ -148,9 +149,9 @@ def _part(magic: ImageMagic, value: str) -> Part:
 
 
 def _partitions(table: str) -> List[Partition]:
-    text = read_document(table, "the partition table", "give the board's config/partition_conf*.c").decode(
-        "utf-8", "replace"
-    )
+    text = read_file(
+        table, "the partition table", "give the board's config/partition_conf*.c", limit=SOURCE_MAX
+    ).decode("utf-8", "replace")
     return [Partition(name, start, length) for name, start, length, _ in read_layout(text, table)]
 
 

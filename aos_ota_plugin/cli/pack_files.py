@@ -9,6 +9,7 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, placed
+from aos_ota_plugin.files.read import check_size
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.pack import build
 from aos_ota_plugin.pipeline.folder import read_files
@@ -36,6 +37,7 @@ def command(folder: str, output: str, as_json: bool) -> None:
     files = read_files(folder)
     with placed(folder):
         pack = build(files)
+        check_size(pack, output)
     write_file(output, pack)
     if as_json:
         echo_json(

@@ -10,7 +10,7 @@ import click
 
 from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.manifest import parse_manifest
@@ -47,11 +47,14 @@ def command(
       aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
     release = parse_manifest(
-        read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release"), file=manifest
+        read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX),
+        file=manifest,
     )
     artifact = choose(release, module=module, file=name)
     path = os.path.join(os.path.dirname(manifest), artifact.file)
-    data = read(path, "the file that the message offers", "keep the files of a release beside its manifest")
+    data = read_file(
+        path, "the file that the message offers", "keep the files of a release beside its manifest", limit=IMAGE_MAX
+    )
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
             "this is not the file that the manifest describes",

@@ -9,7 +9,7 @@ import click
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, OutputError
-from aos_ota_plugin.files.new_files import write_new
+from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.names import check_name, check_together
 from aos_ota_plugin.transport.line import receive
 from aos_ota_plugin.transport.receiver import Received, Receiver
@@ -39,7 +39,7 @@ def command(port: str, baud: int, directory: str, as_json: bool) -> None:
     ):
         receive(line, receiver, show)
     _check(receiver.files)
-    write_new(directory, {file.name: file.data for file in receiver.files})
+    create_below(directory, {file.name: file.data for file in receiver.files})
     if as_json:
         echo_json(
             {

@@ -13,7 +13,7 @@ import click
 from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import OutputError, SettingsError
-from aos_ota_plugin.files.new_files import New, place_new, take_back
+from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
 
 @click.command("register", short_help="register devices with the cloud on this machine")
@@ -48,8 +48,8 @@ def command(
     client.add_product(product, secure=secure)  # which checks the name that is a folder's, too
     paths = _paths(Path(directory, "devices", product), devices)
     identities = client.add_devices(product, list(paths), gateway or "", again=True)
-    place_new(
-        [New(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600) for one in identities]
+    create_files(
+        [NewFile(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600) for one in identities]
     )
     rows = {name: str(path) for name, path in paths.items()}
     if as_json:

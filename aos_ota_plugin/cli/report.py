@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.files.reading import read_document
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.transfer import duration, transfer_report
 
@@ -20,7 +20,7 @@ def command(manifest: str, as_json: bool) -> None:
     Example:
       aos-ota report ota_rtos_ota.json
     """
-    data = read_document(manifest, "the manifest", "give the ota_rtos_ota.json of the release")
+    data = read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX)
     report = transfer_report(parse_manifest(data, file=manifest))
     if as_json:
         echo_json(

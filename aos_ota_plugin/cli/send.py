@@ -11,7 +11,7 @@ from aos_ota_plugin.cli.options import Size
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.cli.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
@@ -67,7 +67,7 @@ def command(
     """
     if plain and (address is not None or switch or reboot):
         raise click.UsageError("--address, --switch and --reboot belong to the boot menu, which --plain goes without")
-    data = read(file, "the file", "give the ota_rtos.bin of your build")
+    data = read_file(file, "the file", "give the ota_rtos.bin of your build", limit=IMAGE_MAX)
     name = os.path.basename(file)
     kind = kind_of(data)
     if kind != "full" and not plain and not any_file:

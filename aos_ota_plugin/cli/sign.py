@@ -12,7 +12,7 @@ from aos_ota_plugin.cli.options import Size, access, ask
 from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.device.version import check_version
-from aos_ota_plugin.files.reading import read, read_document
+from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, KEY_MAX, PAYLOAD_MAX, read_file
 from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.images.full import Digesting
 from aos_ota_plugin.keys.load import key_to_embed, load_private_key, load_public_key, load_second_signer, read_ring
@@ -163,7 +163,12 @@ def command(
         raise click.UsageError("--diff is made from the base release: give its manifest with --base-release")
     base = (
         parse_manifest(
-            read_document(base_release, "the base release", "give the ota_rtos_ota.json of the release in the field"),
+            read_file(
+                base_release,
+                "the base release",
+                "give the ota_rtos_ota.json of the release in the field",
+                limit=DOCUMENT_MAX,
+            ),
             file=base_release,
         )
         if base_release
@@ -171,7 +176,7 @@ def command(
     )
     ring = read_ring(key_ring) if key_ring else None
     second, second_key = _second(second_signer, second_approval, second_public_key)
-    data = read(payload, "the payload", "give the ota_rtos.bin of your build")
+    data = read_file(payload, "the payload", "give the ota_rtos.bin of your build", limit=PAYLOAD_MAX)
     digesting = Digesting(data)  # beside all that follows until the digests are needed
     if key:
         signer = load_private_key(parse_reference(key), access(), public_key_file)
@@ -182,7 +187,7 @@ def command(
             data,
             version,
             payload_name=os.path.basename(payload),
-            elf=read(elf, "the ELF", "give the .elf of your build") if elf else None,
+            elf=read_file(elf, "the ELF", "give the .elf of your build", limit=ELF_MAX) if elf else None,
             elf_name=os.path.basename(elf or ""),
             source=_source(chip, allow_any=allow_changed_payload),
             digesting=digesting,
@@ -304,14 +309,13 @@ def _second(
 
 def _elsewhere(public_key: str, signature: Optional[str]) -> Signer:
     """The signer that stands for whoever signs elsewhere."""
-    from aos_ota_plugin.files.reading import read_at_most
     from aos_ota_plugin.keys.offline import AttachedSigner
 
     trusted = load_public_key(public_key)
     if signature is None:
         return AttachedSigner(trusted)
     remedy = "give the file that was made of the digest: raw, hexadecimal or base64"
-    return AttachedSigner(trusted, read_at_most(1024, signature, "the signature", remedy), file=signature)
+    return AttachedSigner(trusted, read_file(signature, "the signature", remedy, limit=KEY_MAX), file=signature)
 
 
 def _message_name(name: str) -> str:

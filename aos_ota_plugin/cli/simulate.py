@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from enum import IntEnum
 from pathlib import Path
 from typing import List, Mapping, NamedTuple, Tuple
@@ -13,6 +12,7 @@ import click
 from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_note, echo_table
 from aos_ota_plugin.errors import ProofError
+from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.lab.demo.firmware import built_firmware
 from aos_ota_plugin.lab.simulate.console import interact, transcript
 from aos_ota_plugin.lab.simulate.device import Case, Seen, judged, play, prepare
@@ -103,7 +103,7 @@ def _compare(outcomes: Mapping[str, _Outcome]) -> None:
 
 
 def _talk(built: Built) -> None:
-    with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
+    with temporary_folder("aos_ota_plugin-") as folder:
         prepare(Path(folder), built, SCENARIOS["console"].case(built))
         if not sys.stdin.isatty():
             click.echo(transcript(Path(folder), sys.stdin.read().splitlines()))
@@ -119,7 +119,7 @@ def _talk(built: Built) -> None:
 def _outcome(scenario: Scenario, built: Built, *, quiet: bool) -> _Outcome:
     click.echo(f"== {scenario.name}: {scenario.about}")
     case = scenario.case(built)
-    with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
+    with temporary_folder("aos_ota_plugin-") as folder:
         if scenario.cuts:
             return _survives(scenario, built, case, Path(folder), quiet=quiet)
         seen = play(Path(folder), built, case)

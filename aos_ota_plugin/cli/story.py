@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import click
 from aos_ota_plugin.cli.ending import unwound
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import ProofError
+from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.lab.demo.network_firmware import built_network_firmware
 from aos_ota_plugin.lab.simulate.machine import find_qemu
@@ -62,7 +62,7 @@ def command(directory: str, quiet: bool) -> None:
     root = Path(directory).absolute()
     home.prepare(root / "authority")
     with unwound(), ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aos-story-")))
+        folder = Path(stack.enter_context(temporary_folder("aos-story-")))
         home.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
         ca = (folder / home.CA).read_text(encoding="ascii")
         built = built_network_firmware(root / "firmware", ca, quiet=quiet, say=echo_note)

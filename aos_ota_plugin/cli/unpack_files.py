@@ -6,8 +6,8 @@ import click
 
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import placed
-from aos_ota_plugin.files.new_files import write_new
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
+from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.pack import parse
 
 
@@ -22,10 +22,10 @@ def command(pack: str, directory: str, as_json: bool) -> None:
     Example:
       aos-ota unpack-files scripts.pack -d unpacked/
     """
-    data = read(pack, "the pack", "give a file that `aos-ota pack-files` made")
+    data = read_file(pack, "the pack", "give a file that `aos-ota pack-files` made", limit=IMAGE_MAX)
     with placed(pack):
         files = parse(data)
-    write_new(directory, {file.name: file.data for file in files})
+    create_below(directory, {file.name: file.data for file in files})
     if as_json:
         echo_json(
             {

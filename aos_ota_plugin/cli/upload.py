@@ -11,7 +11,7 @@ import click
 from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place, SettingsError
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose
 
@@ -67,7 +67,10 @@ def command(
         path, data, own = _of_release(file, module)
         version = version or own
     else:
-        path, data = file, read(file, "the package", "give an image, or the ota_rtos_ota.json of a release")
+        path, data = (
+            file,
+            read_file(file, "the package", "give an image, or the ota_rtos_ota.json of a release", limit=IMAGE_MAX),
+        )
     if not version:
         raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
     added = client.upload(
@@ -92,10 +95,12 @@ def command(
 
 def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
     """The file that a manifest names, its bytes and its version."""
-    release = parse_manifest(read(file, "the manifest", "give the ota_rtos_ota.json of a release"), file=file)
+    release = parse_manifest(
+        read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX), file=file
+    )
     artifact = choose(release, module=module)
     path = str(Path(file).parent / artifact.file)
-    data = read(path, "the release's file", "keep the files of a release beside its manifest")
+    data = read_file(path, "the release's file", "keep the files of a release beside its manifest", limit=IMAGE_MAX)
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
             "this is not the file that the manifest describes",

@@ -16,8 +16,7 @@ from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
 from aos_ota_plugin.device.updater import judge_update
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
-from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
-from aos_ota_plugin.files.reading import read, read_at_most, read_key
+from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, KEY_MAX, read_bytes, read_file
 from aos_ota_plugin.images.full import kind_of, parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
@@ -98,7 +97,7 @@ def command(
         raise click.UsageError("give the device's key by exactly one of --elf and --public-key")
     if push_file and digestsign:
         raise click.UsageError("--push brings its own digestsign")
-    data = read_at_most(IMAGE_MAX, image, "the image", "give the path of an ota_rtos_ota.bin")
+    data = read_file(image, "the image", "give the path of an ota_rtos_ota.bin", limit=IMAGE_MAX)
     key = _device_key(elf, public_key)
     message = _message(push_file) if push_file else None
     module = module or _is_module_file(data, message)
@@ -144,7 +143,7 @@ def _judge_image(
 
 
 def _message(path: str) -> PushMessage:
-    data = read_at_most(DOCUMENT_MAX, path, "the push message", "save the message that the platform sent")
+    data = read_file(path, "the push message", "save the message that the platform sent", limit=DOCUMENT_MAX)
     return parse_push(data, file=path)
 
 
@@ -167,10 +166,18 @@ def _is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
 
 def _device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
     if public_key:
-        data = read_key(public_key, "the public key", "give the file with the key that the device holds")
+        data = read_file(
+            public_key,
+            "the public key",
+            "give the file with the key that the device holds",
+            limit=KEY_MAX,
+            error=SigningKeyError,
+        )
         return parse_public_key(data, file=public_key)
     with placed(str(elf)):
-        return read_public_key(read(str(elf), "the ELF", "give the .elf of the firmware that the device runs"))
+        return read_public_key(
+            read_file(str(elf), "the ELF", "give the .elf of the firmware that the device runs", limit=ELF_MAX)
+        )
 
 
 def _push(data: bytes, method: str, digestsign: Optional[str]) -> Push:
@@ -203,7 +210,7 @@ def _keys_in(folder: str) -> List[PublicKey]:
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.stat().st_size < 1 << 16:
             try:
-                found.append(parse_public_key(path.read_bytes(), file=str(path)))
+                found.append(parse_public_key(read_bytes(path, KEY_MAX), file=str(path)))
             except (OtaError, OSError):
                 continue  # a folder of keys may hold other things, private keys among them
     return found

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import List, Mapping, Sequence
 
 from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
-from aos_ota_plugin.errors import FormatError, OutputError, Place, WorkspaceError
+from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
 from aos_ota_plugin.files import transaction, unique_json
-from aos_ota_plugin.files.atomic import write_atomic
+from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.signer import PemSigner, load_signer
 
@@ -82,19 +83,13 @@ def new_config(host: str) -> Config:
 
 def write_config(folder: Path, config: Config) -> None:
     """Keep it, for the owner alone."""
-    write_atomic(folder / CONFIG, (json.dumps(asdict(config), indent=2) + "\n").encode(), mode=_OWNER_ONLY)
+    write_file(folder / CONFIG, (json.dumps(asdict(config), indent=2) + "\n").encode(), mode=_OWNER_ONLY)
 
 
 def prepare(folder: Path) -> None:
     """Make the folder, for its owner alone. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / IMAGES).mkdir(exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder}: {error.strerror or error}",
-            remedy="choose a folder that you can write to",
-        ) from None
+    make_folder(folder, mode=0o700)
+    make_folder(folder / IMAGES, mode=0o700)
 
 
 def recover(folder: Path) -> None:

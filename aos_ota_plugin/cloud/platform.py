@@ -20,7 +20,7 @@ from aos_ota_plugin.cloud.home import IMAGES
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
 from aos_ota_plugin.errors import SettingsError
-from aos_ota_plugin.files.atomic import write_if_changed
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.signer import Signer
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity
@@ -137,7 +137,7 @@ class Platform:
                 upload.source_version,
             )
             self._message(package)  # its URL has to fit, too
-            write_if_changed(self._folder / IMAGES / sha256, data)
+            write_file(self._folder / IMAGES / sha256, data)
             try:
                 with self._storage as storage:
                     return storage.add_package(package)

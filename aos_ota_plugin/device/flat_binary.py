@@ -17,9 +17,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.device.elf import SHF_ALLOC, SHF_TLS, SHT_NOBITS, Elf, Section, Segment, parse_elf
 from aos_ota_plugin.errors import BuildError, FormatError
-
-SIZE_MAX = 64 << 20
-"""Bytes of the largest flat binary; no board has as much flash."""
+from aos_ota_plugin.files.read import PAYLOAD_MAX
 
 _ONLY, _REMOVED, _GAP_FILL, _FORMAT = "-j", "-R", "--gap-fill", "-O"
 _WITH_VALUE = {
@@ -128,10 +126,10 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
         )
     low = min(part.load_address for part in parts)
     size = max(part.end for part in parts) - low
-    if size > SIZE_MAX:
+    if size > PAYLOAD_MAX:
         raise FormatError(
             f"a flat binary of this ELF file would have {size} bytes, from its lowest section to its highest, and the "
-            f"most is {SIZE_MAX}",
+            f"most is {PAYLOAD_MAX}",
             remedy="give the sections in RAM a load address in flash in the linker script (AT>), or leave them out "
             "with -R in the chip's BINFLAGS",
         )

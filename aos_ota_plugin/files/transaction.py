@@ -1,9 +1,31 @@
-"""Putting files in place that belong together: the whole new set or the whole old one.
+"""Write and remove files: all files of a set or none, whatever fails or is killed on the way.
 
-No file system renames several files at once. So all new files are written first, as ``.NAME.TOKEN.tmp``; then the
-last one is renamed to ``.NAME.TOKEN.set``: from here on the set is decided, and whoever comes next completes it
-(``recover``) if its writer is killed between two of the renames that follow. A rename that is refused takes the earlier
-ones back.
+No file system renames several files in one step. TOKEN is 12 random hex digits, new for every set.
+
+``write_set`` and ``write_file`` replace files of one folder::
+
+    NAME: old bytes
+     |  write and flush every new file; mark every file to remove    .NAME.TOKEN.tmp, .NAME.TOKEN.drop
+     |  give what is there now a second name                         .NAME.TOKEN.old
+     |  rename the last .tmp: the set is decided                     .NAME.TOKEN.set
+     |  remove the files that have a .drop, rename every .tmp, the .set last of all
+    NAME: new bytes
+
+    killed before .set exists     recover() removes .tmp, .drop and .old    -> old set
+    killed after it               recover() does the steps that are left    -> new set
+    a step is refused             the .old files get their names back       -> old set, OutputError
+
+``create_files`` never replaces; its files may lie in several folders::
+
+    no NAME
+     |  write and flush every new file                               .NAME.TOKEN.tmp
+     |  link every .tmp to its NAME, which fails where NAME exists   NAME and .tmp are one file
+     |  remove every .tmp
+    NAME
+
+    killed before the last link   take_back() removes each NAME that is one file with a .tmp, and the .tmp
+    killed after it               take_back() removes the .tmp files
+    a step is refused             the NAMEs that exist already are removed, OutputError
 """
 
 from __future__ import annotations
@@ -11,60 +33,62 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Callable, Collection, Dict, Iterable, List, Mapping, Tuple
+import stat
+from typing import Callable, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files import atomic
-from aos_ota_plugin.files.atomic import TEMPORARY, PathLike
+from aos_ota_plugin.files import steps
+from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.steps import NEW, PathLike
 
 _AS_BEFORE: Mapping[str, int] = {}
-_DECIDED, _DROPPED, _REPLACED = ".set", ".drop", ".old"
+_DECIDED, _DROPPED, _OLD = ".set", ".drop", ".old"
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.set|\.drop|\.old)", re.DOTALL)
+
+
+class NewFile(NamedTuple):
+    """A file to create, with the permissions that it has from its first moment."""
+
+    path: PathLike
+    data: bytes
+    mode: int = 0o644
+
+
+# --- replacing files
+
+
+def write_file(path: PathLike, data: bytes, *, mode: Optional[int] = None, modified_ns: Optional[int] = None) -> bool:
+    """Write ``data`` under ``path``; a file that holds it already keeps its time stamp. Return True if it was written.
+
+    A new file gets the permissions ``mode``, else those of the file that it replaces, else 0644; and the modification
+    time ``modified_ns`` (nanoseconds since 1970), else now.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full; the old file is untouched.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    modes = _AS_BEFORE if mode is None else {name: mode}
+    return bool(_write(folder, {name: data}, (), modes, modified_ns))
 
 
 def write_set(
     folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = (), modes: Mapping[str, int] = _AS_BEFORE
 ) -> List[str]:
-    """Write `files` by name, remove those in `drop`; the names of those written, which are those that differed.
+    """Write ``files`` by name into ``folder``, remove those in ``drop``; return the names of those that differed.
 
-    `modes` are permissions that some of them get; the others keep theirs, or get 0644.
-
-    What killed writers of the same names left is completed or removed first.
+    ``modes`` gives some of them permissions; the others keep theirs, or get 0644. What a killed writer of the same
+    names left is completed or removed first, so two writers of one name must not run at once.
 
     Raises:
-        OutputError: the folder cannot be written, or the disk is full; the old set is then whole.
+        OutputError: the folder cannot be written, or the disk is full; the old set is whole.
     """
-    where = os.fspath(folder)
-    recover(where, {*files, *drop}.__contains__)
-    token = atomic.new_token()
-    staged: Dict[str, str] = {}
-    dropped: Dict[str, str] = {}
-    try:
-        for name, data in files.items():
-            target = os.path.join(where, name)
-            if not atomic.holds(target, data):
-                staged[name] = atomic.stage(target, data, mode=modes.get(name), token=token)
-        for name in drop:
-            target = os.path.join(where, name)
-            if os.path.lexists(target):
-                dropped[name] = atomic.stage(target, b"", token=token, ending=_DROPPED)
-        _commit(where, staged, dropped, token)
-    except OutputError:
-        atomic.discard([*staged.values(), *dropped.values()])
-        raise
-    return list(staged)
-
-
-def write_file(path: PathLike, data: bytes) -> bool:
-    """`write_set` for a single file; True when it was written."""
-    folder, name = os.path.split(os.path.abspath(path))
-    return bool(write_set(folder, {name: data}))
+    return _write(os.fspath(folder), files, drop, modes, None)
 
 
 def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
-    """Complete the sets that were decided when their writers were killed, and remove what the undecided ones left.
+    """Complete the sets that killed writers had decided, remove the undecided ones; return the names that changed.
 
-    For who knows that no other is at work on files whose names `is_ours` accepts. Returns the names that were changed.
+    Only files whose names ``is_ours`` accepts are touched; no writer of them may be running.
     """
     where = os.fspath(folder)
     left = _left(where, is_ours)
@@ -72,81 +96,223 @@ def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
     for token in {token for _, token, ending in left if ending == _DECIDED}:
         with contextlib.suppress(OSError):
             changed += _complete(where, token, [(name, ending) for name, other, ending in left if other == token])
-    atomic.discard(
-        [_path(where, name, token, ending) for name, token, ending in _left(where, is_ours) if ending != _DECIDED]
-    )
+    steps.discard([steps.beside(where, *entry) for entry in _left(where, is_ours) if entry[2] != _DECIDED])
     return changed
 
 
+@contextlib.contextmanager
+def written_by_program(path: PathLike) -> Iterator[str]:
+    """Yield a path for a program to write to, which replaces ``path`` at the end unless an error is raised.
+
+    Raises:
+        OutputError: the folder or the file cannot be written.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    recover(folder, name.__eq__)
+    steps.check_replaceable(os.path.join(folder, name))
+    make_folder(folder)
+    temporary = steps.beside(folder, name, steps.new_token(), NEW)
+    try:
+        yield temporary
+        steps.rename(temporary, os.path.join(folder, name))
+    finally:
+        steps.discard([temporary])
+
+
+def remove_file(path: PathLike) -> None:
+    """Remove a file, which may be gone already. Raises OutputError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise steps.cannot_write(os.fspath(path), error) from None
+
+
+def _write(
+    where: str, files: Mapping[str, bytes], drop: Iterable[str], modes: Mapping[str, int], modified_ns: Optional[int]
+) -> List[str]:
+    recover(where, {*files, *drop}.__contains__)
+    token = steps.new_token()
+    staged: Dict[str, str] = {}
+    dropped: Dict[str, str] = {}
+    try:
+        for name, data in files.items():
+            target = os.path.join(where, name)
+            if not steps.holds(target, data):
+                temporary = steps.beside(where, name, token, NEW)
+                staged[name] = steps.stage(target, temporary, data, mode=modes.get(name), modified_ns=modified_ns)
+        for name in drop:
+            target = os.path.join(where, name)
+            if os.path.lexists(target):
+                dropped[name] = steps.stage(target, steps.beside(where, name, token, _DROPPED), b"")
+        _commit(where, staged, dropped, token)
+    except OutputError:
+        steps.discard([*staged.values(), *dropped.values()])
+        raise
+    return list(staged)
+
+
+def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], token: str) -> None:
+    """Do the renames and removals, all or none. Raises OutputError when one was refused, and the others are undone."""
+    names = [*dropped, *staged]
+    is_set = bool(staged) and len(names) > 1  # otherwise there is one step, or only removals
+    sources = dict(staged)
+    backups: Dict[str, str] = {}
+    touched: List[str] = []
+    try:
+        if is_set:
+            for name in names:
+                backup = steps.beside(where, name, token, _OLD)
+                if steps.back_up(os.path.join(where, name), backup):
+                    backups[name] = backup
+            sources[names[-1]] = steps.beside(where, names[-1], token, _DECIDED)
+            steps.rename(staged[names[-1]], sources[names[-1]])
+            steps.sync_folder(where)  # what comes after must not reach the disk before the decision
+        for name in names:
+            touched.append(name)
+            if name in dropped:
+                remove_file(os.path.join(where, name))
+            else:
+                steps.rename(sources[name], os.path.join(where, name))
+    except OutputError:
+        if is_set:
+            _undo(where, touched, backups)
+        steps.discard([*sources.values(), *backups.values()])
+        raise
+    steps.discard([*dropped.values(), *backups.values()])
+    if names:
+        steps.sync_folder(where)
+
+
+def _undo(where: str, touched: Iterable[str], backups: Mapping[str, str]) -> None:
+    for name in touched:
+        target = os.path.join(where, name)
+        with contextlib.suppress(OSError):
+            if name in backups:
+                os.replace(backups[name], target)
+            else:
+                os.unlink(target)
+
+
 def _complete(where: str, token: str, left: Iterable[Tuple[str, str]]) -> List[str]:
-    """The renames that were still to be done; the mark of the decision goes last."""
+    """Do the steps of a decided set that are left, the ``.set`` file last; return the names that changed."""
     changed: List[str] = []
     for name, ending in sorted(left, key=lambda entry: entry[1] == _DECIDED):
-        if ending in (TEMPORARY, _DECIDED):
-            os.replace(_path(where, name, token, ending), os.path.join(where, name))
+        if ending in (NEW, _DECIDED):
+            os.replace(steps.beside(where, name, token, ending), os.path.join(where, name))
             changed.append(name)
         elif ending == _DROPPED:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(where, name))
                 changed.append(name)
-    atomic.sync_folder(where)
+    steps.sync_folder(where)
     return changed
 
 
 def _left(where: str, is_ours: Callable[[str], bool]) -> List[Tuple[str, str, str]]:
-    """Name, token and ending of what writers keep beside the files."""
+    """Return name, token and ending of the files that writers keep beside the files of these names."""
     try:
         entries = os.listdir(where)
     except OSError:
         return []
-    found = [match for match in map(_LEFT.fullmatch, entries) if match and is_ours(match["name"])]
-    return [(match["name"], match["token"], match["ending"]) for match in found]
+    matches = [match for match in map(_LEFT.fullmatch, entries) if match and is_ours(match["name"])]
+    return [(match["name"], match["token"], match["ending"]) for match in matches]
 
 
-def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], token: str) -> None:
-    """Renames and removals, all of them or none.
+# --- creating files
+
+
+def create_below(folder: str, files: Mapping[str, bytes]) -> List[str]:
+    """Create files by their paths below ``folder`` (``/`` between folders), all or none; return where they are.
+
+    The names must be safe (``images.names.check_name``).
 
     Raises:
-        OutputError: one was refused; those before it were taken back.
+        OutputError: a file exists already, a link or a file stands where a folder is needed, or writing fails.
     """
-    names = [*dropped, *staged]
-    sources = dict(staged)
-    kept: Dict[str, str] = {}
-    touched: List[str] = []
+    for name in files:
+        _check_way(folder, name)
+    return create_files([NewFile(os.path.join(folder, *name.split("/")), data) for name, data in files.items()])
+
+
+def create_files(files: Sequence[NewFile]) -> List[str]:
+    """Create these files, all or none, in this order; return their paths.
+
+    What a killed creator of the same files left is taken back first.
+
+    Raises:
+        OutputError: a file exists already, or writing fails.
+    """
+    take_back([file.path for file in files])
+    for file in files:
+        if os.path.lexists(file.path):
+            raise _exists(file.path)
+    token = steps.new_token()
+    staged: Dict[str, str] = {}
+    created: List[str] = []
     try:
-        if staged and len(names) > 1:
-            for name in names:
-                backup = _path(where, name, token, _REPLACED)
-                if atomic.keep(os.path.join(where, name), backup):
-                    kept[name] = backup
-            sources[names[-1]] = _path(where, names[-1], token, _DECIDED)
-            atomic.rename(staged[names[-1]], sources[names[-1]])
-            atomic.sync_folder(where)  # what comes after must not reach the disk before the decision
-        for name in names:
-            touched.append(name)
-            if name in dropped:
-                atomic.remove(os.path.join(where, name))
-            else:
-                atomic.rename(sources[name], os.path.join(where, name))
-    except OutputError:
-        if staged and len(names) > 1:  # otherwise the refused one is as it was, and was not kept
-            _take_back(where, touched, kept)
-        atomic.discard([*sources.values(), *kept.values()])
+        for file in files:
+            folder, name = os.path.split(os.path.abspath(file.path))
+            temporary = steps.beside(folder, name, token, NEW)
+            staged[os.fspath(file.path)] = steps.stage(os.fspath(file.path), temporary, file.data, mode=file.mode)
+        for path, temporary in staged.items():
+            _link_new(temporary, path)
+            created.append(path)
+        for folder in {os.path.dirname(path) for path in created}:
+            steps.sync_folder(folder)
+    except BaseException:
+        steps.discard(created)
         raise
-    atomic.discard([*dropped.values(), *kept.values()])
-    if names:
-        atomic.sync_folder(where)
+    finally:
+        steps.discard(staged.values())
+    return created
 
 
-def _take_back(where: str, touched: Iterable[str], kept: Mapping[str, str]) -> None:
-    for name in touched:
-        target = os.path.join(where, name)
-        with contextlib.suppress(OSError):
-            if name in kept:
-                os.replace(kept[name], target)
-            else:
-                os.unlink(target)
+def take_back(paths: Sequence[PathLike]) -> None:
+    """Remove what a killed ``create_files`` of these paths left; if all files exist, only the temporary ones."""
+    complete = all(os.path.lexists(path) for path in paths)
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        for _, token, ending in _left(folder, name.__eq__):
+            if ending != NEW:
+                continue
+            temporary = steps.beside(folder, name, token, ending)
+            with contextlib.suppress(OSError):
+                if not complete and os.path.samestat(os.lstat(temporary), os.lstat(path)):
+                    os.unlink(path)
+            steps.discard([temporary])
 
 
-def _path(where: str, name: str, token: str, ending: str) -> str:
-    return os.path.join(where, f".{name}.{token}{ending}")
+def _check_way(folder: str, name: str) -> None:
+    """Raise OutputError unless each part of the path that exists is a folder, not a link to one elsewhere."""
+    way = folder
+    for part in name.split("/")[:-1]:
+        way = os.path.join(way, part)
+        try:
+            mode = os.lstat(way).st_mode
+        except OSError:
+            return
+        if not stat.S_ISDIR(mode):
+            raise OutputError(
+                f"{way} is there and is no folder", remedy="move it away, or choose another folder with -d"
+            )
+
+
+def _link_new(temporary: str, path: str) -> None:
+    try:
+        os.link(temporary, path)  # fails when the name is taken, in one step
+        return
+    except FileExistsError:
+        raise _exists(path) from None
+    except (OSError, NotImplementedError):
+        pass  # a file system without hard links
+    if os.path.lexists(path):
+        raise _exists(path)
+    steps.rename(temporary, path)
+
+
+def _exists(path: PathLike) -> OutputError:
+    return OutputError(
+        f"{os.fspath(path)} is there already", remedy="nothing was written; move it away, or choose another place"
+    )

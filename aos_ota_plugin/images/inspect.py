@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.images import full, pack, xz
 from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.diff import container
@@ -26,8 +27,7 @@ from aos_ota_plugin.images.tree import Mark, Part, shown
 
 DEPTH_MAX = 4
 PARTS_MAX = 4096
-DECODED_MAX = 16 << 20
-"""Bytes: the whole flash of the largest board."""
+DECODED_MAX = PAYLOAD_MAX
 _ANY_DEVICE = container.Limits(section_size=DECODED_MAX, dict_size=0xFFFFFFFF, flash_size=DECODED_MAX)
 _SECTION_FIELDS = ("ctrl_len", "diff_len", "extra_len", "new_size", "crc16")
 _MCU = "devices hand it on to the second chip"

@@ -15,8 +15,6 @@ from aos_ota_plugin.keys.signer import BaseSigner, require_good
 
 FORMAT = "aos-ota approval"
 FORMAT_VERSION = 1
-APPROVAL_MAX = 16 << 10
-"""Bytes; an approval has about one KiB."""
 _REMEDY = "let the second signer make it with `aos-ota approve`"
 
 

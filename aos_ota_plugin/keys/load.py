@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Set, Tuple
 
 from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyError
-from aos_ota_plugin.files.reading import read_at_most, read_key
+from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.keys.access import Access
 
 # Each function imports what it needs: a build with nothing to do needs little.
@@ -35,7 +35,7 @@ class KeyFiles:
         from aos_ota_plugin.keys.secret import Secret
 
         if path not in self._contents:
-            self._contents[path] = Secret(read_key(path, what, remedy, place))
+            self._contents[path] = Secret(_read_key(path, what, remedy, place))
         return self._contents[path].reveal()
 
     def read_private(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
@@ -61,7 +61,7 @@ def load_private_key(reference: KeyReference, access: Access, public_key: Option
         signer = open_signer(reference, access, public)
     else:
         remedy = "make one with `aos-ota keygen`, or give the path of yours"
-        data = read_key(reference.file, "the signing key", remedy)
+        data = _read_key(reference.file, "the signing key", remedy)
         check_private_file(reference.file, data)
         signer = load_key_file(reference.file, data, access)
     if public is not None and signer.public_key != public:
@@ -119,7 +119,7 @@ def load_public_key(path: str, files: Optional[KeyFiles] = None) -> PublicKey:
     """Read a public key's file, in any form. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
-    read = files.read if files else read_key
+    read = files.read if files else _read_key
     return parse_public_key(read(path, "the public key", "give its file"), file=path)
 
 
@@ -180,20 +180,20 @@ def read_second_key(path: str, files: KeyFiles) -> bytes:
 
 def load_approval(path: str, public_key: PublicKey) -> HashSigner:
     """Load an approval that was made elsewhere, as a signer. Raises SettingsError, FormatError, SigningKeyError."""
-    from aos_ota_plugin.keys.approval import APPROVAL_MAX, ApprovalSigner, parse_approval
+    from aos_ota_plugin.keys.approval import ApprovalSigner, parse_approval
 
-    data = read_at_most(
-        APPROVAL_MAX, path, "the second signer's approval", "let the second signer make it with `aos-ota approve`"
+    data = read_file(
+        path, "the second signer's approval", "let the second signer make it with `aos-ota approve`", limit=KEY_MAX
     )
     return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
 def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
     """Read a key ring's file. Raises SettingsError where it cannot be read, or is none."""
-    from aos_ota_plugin.keys.ring import RING_MAX, parse_ring
+    from aos_ota_plugin.keys.ring import parse_ring
 
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
-    data = read_at_most(RING_MAX, path, "the key ring", remedy, place=place)
+    data = read_file(path, "the key ring", remedy, limit=KEY_MAX, place=place)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -255,3 +255,7 @@ def load_key_file(path: str, data: bytes, access: Access) -> Signer:
         return passwords.passphrase(access, path)
 
     return load_signer(data, file=path, passphrase=passphrase)
+
+
+def _read_key(path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+    return read_file(path, what, remedy, limit=KEY_MAX, error=SigningKeyError, place=place)

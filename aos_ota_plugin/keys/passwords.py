@@ -8,11 +8,11 @@ and never the next in order.
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import unquote
 
 from aos_ota_plugin.errors import Place, SecretError
+from aos_ota_plugin.files.read import KEY_MAX, read_with_mode
 from aos_ota_plugin.keys.pkcs11_uri import PIN_VARIABLE, Pkcs11Uri
 from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 COMMAND_VARIABLE = "AOS_OTA_PASSPHRASE_COMMAND"
 COMMAND_TIMEOUT = 300
 """Seconds that a person has to answer what the passphrase command asks."""
-_MAX_SIZE = 4096
 
 
 def passphrase(access: Access, file: str) -> Optional[bytes]:
@@ -93,7 +92,7 @@ def _from_command(command: str, file: str, folder: str) -> bytes:
             (find_program(words[0], folder), *words[1:]),
             folder=folder,
             timeout=COMMAND_TIMEOUT,
-            limit=_MAX_SIZE,
+            limit=4096,
             environment=own_environment(AOS_OTA_PASSPHRASE_FOR=file),
             what=what,
             place=place,
@@ -109,9 +108,7 @@ def _from_file(source: str, folder: str) -> bytes:
     path = pin_file(source, folder)
     place = Place(path)
     try:
-        with open(path, "rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            data = stream.read(_MAX_SIZE)
+        data, mode = read_with_mode(path, KEY_MAX)
     except OSError as error:
         raise SecretError(
             f"the file of pin-source cannot be read: {error.strerror}",

@@ -12,8 +12,6 @@ from typing import Dict, List, Optional, Tuple
 from aos_ota_plugin.errors import Place, SettingsError
 from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_yaml
 
-RING_MAX = 64 << 10
-"""Bytes of the largest key ring that is read: hundreds of keys."""
 _HEX = set("0123456789abcdef")
 _ROLES = ("current", "next", "retired")
 _FIELDS = ("fingerprint", "public_key", "note")

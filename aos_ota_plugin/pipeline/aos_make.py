@@ -11,24 +11,23 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.children import kill_group, own_group
-from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, SettingsError
-from aos_ota_plugin.files import atomic
-from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
+from aos_ota_plugin.errors import BuildError, Place, ProofError, SettingsError
+from aos_ota_plugin.files.folders import temporary_folder
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline import unfinished
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.foreign import nearest
 from aos_ota_plugin.settings.handover import Order, Report
 from aos_ota_plugin.settings.sources import read_command_line
+from aos_ota_plugin.workspace.launcher import path_with
 
 Pairs = Sequence[Tuple[str, str]]
 VERSION = "OTA_APP_VERSION"
@@ -44,11 +43,6 @@ class Ending(NamedTuple):
 
     status: int
     report: Optional[Report]
-
-
-def find_aos() -> Optional[str]:
-    """Return the `aos` beside this Python, else the one on PATH; None where there is none."""
-    return shutil.which("aos", path=_search_path(os.path.dirname(os.path.abspath(sys.executable))))
 
 
 def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
@@ -87,7 +81,7 @@ def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: S
         raise SettingsError(f"{board!a} is no name of a board", remedy="write SOLUTION@BOARD")
     with _handed_over(Order(secrets.token_hex(16), solution, board, tuple(settings))) as (folder, nonce):
         command = [aos, "make", *([f"BOARD={board}"] if board else []), *others]
-        path = _search_path(os.path.dirname(os.path.abspath(aos)))
+        path = path_with(os.path.dirname(os.path.abspath(aos)))
         environment = {**os.environ, handover.VARIABLE: folder, "PATH": path}
         try:
             status = _run(command, solution, environment)
@@ -124,9 +118,9 @@ def _prove_release(path: str, version: Optional[str]) -> None:
     place = Place(path)
     again = "build again; does something else write to this folder?"
     try:
-        manifest = parse_manifest(read_bounded(path), file=path)
+        manifest = parse_manifest(read_bytes(path, DOCUMENT_MAX), file=path)
         for image in manifest.images:
-            data = read_bounded(os.path.join(os.path.dirname(path), image.file), FILE_MAX)
+            data = read_bytes(os.path.join(os.path.dirname(path), image.file), IMAGE_MAX)
             if hashlib.sha256(data).hexdigest() != image.sha256:
                 raise ProofError(
                     f"{image.file} is not the file that this manifest describes", place=place, remedy=again
@@ -141,30 +135,17 @@ def _prove_release(path: str, version: Optional[str]) -> None:
 
 @contextlib.contextmanager
 def _handed_over(order: Order) -> Iterator[Tuple[str, str]]:
-    try:
-        folder = tempfile.mkdtemp(prefix="aos-ota-make-")  # its owner's alone
-    except OSError as error:
-        raise OutputError(
-            f"cannot make a folder in {tempfile.gettempdir()}: {error.strerror or error}",
-            remedy="make room there, or set TMPDIR to a folder with room",
-        ) from None
-    try:
-        atomic.write_atomic(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
+    with temporary_folder("aos-ota-make-") as folder:
+        write_file(os.path.join(folder, handover.ORDER), handover.order_to_json(order))
         yield folder, order.nonce
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(folder: str, nonce: str) -> Optional[Report]:
     path = os.path.join(folder, handover.REPORT)
     if not os.path.lexists(path):
         return None
-    report = handover.parse_report(Path(path).read_bytes(), path)
+    report = handover.parse_report(read_bytes(path), path)
     return report if report.nonce == nonce else None
-
-
-def _search_path(folder: str) -> str:
-    return folder + os.pathsep + os.environ.get("PATH", "")
 
 
 def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:

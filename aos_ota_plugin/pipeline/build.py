@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files import reading, transaction
-from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.read import DOCUMENT_MAX, PAYLOAD_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline import documents, image_step, inputs, messages, modules, parts
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
@@ -122,7 +122,7 @@ def _run_image_steps(site: Site, settings: OtaSettings) -> None:
 
 
 def _task(site: Site, settings: OtaSettings, keys: BuildKeys) -> _Task:
-    payload = reading.read(site.payload, "the payload", "build the firmware first")
+    payload = read_file(site.payload, "the payload", "build the firmware first", limit=PAYLOAD_MAX)
     sources = modules.load(settings)
     fingerprint = fingerprint_release(site, settings, keys.files, payload, sources)
     return _Task(site, settings, keys, payload, sources, fingerprint, _last_state(site))
@@ -175,7 +175,7 @@ def _standing_manifest(task: _Task) -> Optional[Manifest]:
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
-    return parse_manifest(read_bounded(task.site.manifest), file=task.site.manifest)
+    return parse_manifest(read_bytes(task.site.manifest, DOCUMENT_MAX), file=task.site.manifest)
 
 
 def _files(

@@ -11,8 +11,7 @@ import os
 from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.files.bounded import SOURCE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import SOURCE_MAX, read_file
 from aos_ota_plugin.settings.fields import OtaSettings, Part
 from aos_ota_plugin.workspace.partitions import partition_files
 
@@ -83,7 +82,7 @@ def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload
             "board": site.board,
             "chip": site.chip,
             "partition tables": [
-                hashlib.sha256(read_at_most(SOURCE_MAX, path, "the partition table", "restore it")).hexdigest()
+                hashlib.sha256(read_file(path, "the partition table", "restore it", limit=SOURCE_MAX)).hexdigest()
                 for path in tables
             ],
             "files": [_stamp(path) for path in files if path],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, placed
+from aos_ota_plugin.files.read import PAYLOAD_MAX, read_bytes
 from aos_ota_plugin.images.names import check_name, check_together
 from aos_ota_plugin.images.pack import PackFile
 
@@ -18,10 +19,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-FILE_MAX = 16 << 20
-"""Bytes: the whole flash of the largest board."""
 
 
 class Found(NamedTuple):
@@ -54,23 +51,13 @@ def find_files(folder: str) -> Tuple[Found, ...]:
 
 def read_files(folder: str) -> Tuple[PackFile, ...]:
     """Return what `find_files` finds, with its bytes; raises the same errors."""
-    return tuple(PackFile(file.name, read_file(file.path)) for file in find_files(folder))
+    return tuple(PackFile(file.name, read_linkless(file.path)) for file in find_files(folder))
 
 
-def read_file(path: Path) -> bytes:
+def read_linkless(path: Path) -> bytes:
     """Read a file that is still no link at the moment it is opened, where the system can tell. Raises FormatError."""
     try:
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(handle, "rb") as stream:
-            if os.fstat(stream.fileno()).st_size > FILE_MAX:
-                raise FormatError(
-                    f"a file of more than {FILE_MAX} bytes is for no device",
-                    place=Place(str(path)),
-                    remedy="take it out of the folder, or make it smaller",
-                )
-            return stream.read()
+        return read_bytes(path, PAYLOAD_MAX, follow=False)
     except OSError as problem:
         raise _unreadable(problem, path) from None
 

@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Collection, Optional, Tuple
 
 from aos_ota_plugin.errors import ProofError, SettingsError
-from aos_ota_plugin.files.bounded import TEXT_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
@@ -36,11 +35,11 @@ def check_files(settings: OtaSettings, keys: BuildKeys, *, overwritten: Collecti
 
 
 def _read_base(settings: OtaSettings) -> bytes:
-    return read_at_most(
-        TEXT_MAX,
+    return read_file(
         str(settings.base_release),
         "the base release",
         "set OTA_BASE_RELEASE to the ota_rtos_ota.json kept from the release in the field",
+        limit=DOCUMENT_MAX,
         place=settings.origins["OTA_BASE_RELEASE"].place,
     )
 

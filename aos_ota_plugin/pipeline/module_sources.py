@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
-from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.pipeline.folder import find_files, odd_kind, read_file, read_files
+from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.pipeline.folder import find_files, odd_kind, read_files, read_linkless
 from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
 from aos_ota_plugin.settings.resolve import OtaSettings
 
@@ -52,7 +52,7 @@ def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
         return ()
     place = settings.origins["OTA_MODULES"].place
     try:
-        text = read_bounded(settings.modules).decode("utf-8")
+        text = read_bytes(settings.modules).decode("utf-8")
     except OSError as problem:
         raise SettingsError(
             f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",
@@ -92,7 +92,7 @@ def _content(module: Declared) -> bytes:
 
     if module.is_folder:
         return build(read_files(module.source))
-    data = read_file(Path(module.source))
+    data = read_linkless(Path(module.source))
     if not data:
         raise SettingsError(
             f"the file of module {module.name}, {module.source}, is empty",

@@ -12,9 +12,9 @@ import json
 import os
 from typing import Dict, Mapping, NamedTuple, Optional
 
-from aos_ota_plugin.files import atomic
-from aos_ota_plugin.files.bounded import read_bounded
-from aos_ota_plugin.files.reading import READ_MAX
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
+from aos_ota_plugin.files.transaction import remove_file, write_file
 from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
 
 _VENDORS = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
@@ -45,11 +45,10 @@ def restore(folder: str, kept: Mapping[str, Kept], *, sweep: bool) -> None:
     for name in (*IMAGES, MANIFEST_NAME):
         path = os.path.join(folder, name)
         if name in kept:
-            if atomic.write_if_changed(path, kept[name].data):
-                os.utime(path, ns=(kept[name].mtime_ns, kept[name].mtime_ns))
+            write_file(path, kept[name].data, modified_ns=kept[name].mtime_ns)
         elif sweep and name in _VENDORS:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+            with contextlib.suppress(OutputError):
+                remove_file(path)
 
 
 def is_current(folder: str, kept: Mapping[str, Kept]) -> bool:
@@ -73,4 +72,4 @@ def _described(folder: str) -> Dict[str, Optional[str]]:
 
 
 def _read(path: str) -> bytes:
-    return read_bounded(path, READ_MAX)
+    return read_bytes(path, IMAGE_MAX)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from aos_ota_plugin.files import reading
+from aos_ota_plugin.files.read import ELF_MAX, PAYLOAD_MAX, read_file
 from aos_ota_plugin.pipeline import inputs
 from aos_ota_plugin.pipeline.site import Site
 
@@ -28,7 +28,7 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         settings.app_version,
         settings.identity,
         payload_name=os.path.basename(site.payload),
-        elf=reading.read(site.elf, "the ELF", "build the firmware first") if site.elf else None,
+        elf=read_file(site.elf, "the ELF", "build the firmware first", limit=ELF_MAX) if site.elf else None,
         elf_name=os.path.basename(site.elf or "the ELF"),
         version_place=settings.origins["OTA_APP_VERSION"].place,
         embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
@@ -70,7 +70,7 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
     changed_in_place = site.binary == site.payload and bool(site.steps)
     return PayloadSource(
         objcopy=site.objcopy,
-        binary=reading.read(site.binary, "the .bin", "build the firmware first")
+        binary=read_file(site.binary, "the .bin", "build the firmware first", limit=PAYLOAD_MAX)
         if site.binary and not changed_in_place
         else None,
         binary_name=os.path.basename(site.binary or ""),

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Collection, List, NamedTuple, Optional
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
-from aos_ota_plugin.files.bounded import IMAGE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images import full, xz
 from aos_ota_plugin.images.inspect import DECODED_MAX
 from aos_ota_plugin.release.artifact import Artifact
@@ -68,7 +67,7 @@ def read_payload(path: str, what: str) -> Payload:
     remedy = (
         "give a payload (ota_rtos.bin), a full or compressed image (ota_rtos_ota.bin) or a manifest (ota_rtos_ota.json)"
     )
-    data = read_at_most(IMAGE_MAX, path, what, remedy)
+    data = read_file(path, what, remedy, limit=IMAGE_MAX)
     if path.lower().endswith(".json"):
         manifest = parse_manifest(data, file=path)
         return Payload(payload_of_release(manifest, path), manifest)
@@ -121,8 +120,8 @@ def read_diff(path: str) -> Payload:
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
     """
-    data = read_at_most(
-        IMAGE_MAX, path, "the diff", "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one"
+    data = read_file(
+        path, "the diff", "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one", limit=IMAGE_MAX
     )
     if not path.lower().endswith(".json"):
         return Payload(data, None)
@@ -139,7 +138,7 @@ def read_diff(path: str) -> Payload:
 
 def _listed(artifact: Artifact, manifest_file: str) -> bytes:
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
-    data = read_at_most(IMAGE_MAX, path, "the diff image", "keep the release's files together")
+    data = read_file(path, "the diff image", "keep the release's files together", limit=IMAGE_MAX)
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise ProofError(
             "these are not the bytes that the manifest beside it lists",
@@ -162,7 +161,7 @@ def _beginning(path: Path, size: int) -> Optional[bytes]:
 
 def _unpacked(path: Path) -> Optional[bytes]:
     try:
-        return payload_in(read_at_most(IMAGE_MAX, str(path), "the compressed image", ""))
+        return payload_in(read_file(str(path), "the compressed image", "", limit=IMAGE_MAX))
     except OtaError:
         return None
 

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Dict, Mapping, Optional
 
 from aos_ota_plugin.errors import Place, SigningKeyError, placed
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.images import full
 from aos_ota_plugin.keys.signer import BaseSigner
 from aos_ota_plugin.pipeline.payloads import is_plain
@@ -62,14 +62,18 @@ def released_signer(release: str, folder: str, public_key: Optional[PublicKey]) 
         )
     kept = os.path.normpath(os.path.join(folder, release))
     path = os.path.join(kept, MANIFEST_NAME)
-    manifest = parse_manifest(read(path, "the release", "name the folder of a release after release:"), file=path)
+    manifest = parse_manifest(
+        read_file(path, "the release", "name the folder of a release after release:", limit=DOCUMENT_MAX), file=path
+    )
     signatures: Dict[bytes, bytes] = {}
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
         if artifact.kind not in ("full", "xz", "diff") or not is_plain(artifact.file):
             continue
         image = os.path.join(kept, artifact.file)
         with placed(image):
-            info = full.parse(read(image, "the release's image", "keep its files together"), local=True).sign_info
+            info = full.parse(
+                read_file(image, "the release's image", "keep its files together", limit=IMAGE_MAX), local=True
+            ).sign_info
         if info is not None:
             signatures[info.hash] = info.signature
     return ReleasedSigner(public_key, signatures, folder=kept)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from aos_ota_plugin.errors import SigningKeyError, SourceError
-from aos_ota_plugin.files.bounded import SOURCE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import SOURCE_MAX, read_file
 
 # Imported where it is used: a build with nothing to render needs none of it.
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def app_values(settings: OtaSettings) -> AppValues:
 
 def read_source(path: str) -> bytes:
     """A C source of the user's. Raises SourceError."""
-    return read_at_most(SOURCE_MAX, path, "the source", "restore it", SourceError)
+    return read_file(path, "the source", "restore it", limit=SOURCE_MAX, error=SourceError)
 
 
 def render_app_source(

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
+from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
@@ -117,7 +117,7 @@ def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
 def _held(path: str, outputs: Mapping[str, str]) -> Optional[bytes]:
     """A file's bytes, if they are those of ``outputs``."""
     with contextlib.suppress(OSError):
-        data = read_bounded(path, FILE_MAX)
+        data = read_bytes(path, IMAGE_MAX)
         if hashlib.sha256(data).hexdigest() == outputs.get(path):
             return data
     return None

@@ -16,8 +16,8 @@ import os
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.files import atomic
-from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint
 
 
@@ -59,7 +59,7 @@ def read_state(path: Optional[str], folder: str) -> ReleaseState:
     Outputs elsewhere do not count: they are another board's, or those of the workspace that this one is a copy of.
     """
     try:
-        return parse_state(read_bounded(path or ""), folder)
+        return parse_state(read_bytes(path or ""), folder)
     except OSError:
         return ReleaseState()
 
@@ -88,7 +88,7 @@ def write_state(path: str, state: ReleaseState) -> None:
         "outputs": state.outputs,
         "warnings": state.warnings,
     }
-    atomic.write_if_changed(path, json.dumps(document, sort_keys=True).encode("utf-8"))
+    transaction.write_file(path, json.dumps(document, sort_keys=True).encode("utf-8"))
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ import os
 from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files import atomic, transaction
+from aos_ota_plugin.files.transaction import recover, remove_file, write_file
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME, MODULE_PREFIX
 
 NAME = "build.unfinished"
@@ -51,7 +51,7 @@ class BuildMark:
             OutputError: a file cannot be read or removed.
         """
         healing = Healing([], [])
-        transaction.recover(os.path.dirname(self._path), NAME.__eq__)
+        recover(os.path.dirname(self._path), NAME.__eq__)
         if not os.path.lexists(self._path):
             return healing
         before = self._listed()
@@ -61,18 +61,18 @@ class BuildMark:
                 if before.get(path) == state:
                     healing.left.append(path)
                 elif path != self._path:
-                    atomic.remove(path)
+                    remove_file(path)
                     healing.removed.append(path)
         return healing
 
     def begin(self) -> None:
         """Set the mark, with what is there now. Raises OutputError."""
-        atomic.write_atomic(self._path, json.dumps(dict(_files(self._outputs))).encode("ascii"))
+        write_file(self._path, json.dumps(dict(_files(self._outputs))).encode("ascii"))
 
     def end(self) -> None:
         """Take the mark away: the build has succeeded."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        with contextlib.suppress(OutputError):
+            remove_file(self._path)
 
     def _listed(self) -> Dict[str, State]:
         """The list in the mark; a list that cannot be read has no file, so that everything is made anew."""

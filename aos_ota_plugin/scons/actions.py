@@ -16,7 +16,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
-from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.transaction import write_file, written_by_program
 from aos_ota_plugin.pipeline import build, inputs, rendering
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
@@ -137,7 +137,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
         else:
             rendered = rendering.render_app_source(settings, **where)
     wait_past(env.get("OTA_DOWNSTREAM", ()))
-    transaction.write_file(target[0].abspath, rendered)
+    write_file(target[0].abspath, rendered)
 
 
 def _compile_identity(target: Nodes, env: Any) -> None:
@@ -145,9 +145,6 @@ def _compile_identity(target: Nodes, env: Any) -> None:
     text = rendering.render_identity_source(settings, templates=templates_of(env))
     tokens = [str(token) for token in env.subst_list("$CC $CFLAGS $CCFLAGS")[0]]
     compiler = env.WhereIs(tokens[0]) or tokens[0]
-    output = Path(target[0].abspath)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(output.name + ".tmp")
     # -pipe: no assembler text with a secret in a temporary folder.
     command = [
         compiler,
@@ -158,11 +155,15 @@ def _compile_identity(target: Nodes, env: Any) -> None:
         "-c",
         "-x",
         "c",
-        "-o",
-        str(temporary),
         "-",
+        "-o",
     ]
     wait_past(env.get("OTA_DOWNSTREAM", ()))
+    with written_by_program(target[0].abspath) as output:
+        _run_compiler([*command, output], text, env, settings)
+
+
+def _run_compiler(command: List[str], text: str, env: Any, settings: OtaSettings) -> None:
     try:
         done = subprocess.run(
             command,
@@ -175,17 +176,15 @@ def _compile_identity(target: Nodes, env: Any) -> None:
         )  # it holds the build's lock, see spawn.py
     except OSError as error:
         raise BuildError(
-            f"cannot run the compiler {compiler}: {error.strerror or error}",
+            f"cannot run the compiler {command[0]}: {error.strerror or error}",
             remedy="check the chip's toolchain_prefix and toolchain_path",
         ) from None
     if done.returncode:
-        temporary.unlink(missing_ok=True)
         message = inputs.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
         raise BuildError(
             f"the compiler refused the identity source (status {done.returncode}):\n{message}",
             remedy="check the chip's cflag; the source itself is aos_ota_plugin's",
         )
-    temporary.replace(output)
 
 
 def _machine_flags(tokens: Sequence[str]) -> List[str]:

@@ -17,6 +17,7 @@ import SCons.Script
 from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.files.transaction import remove_file
 from aos_ota_plugin.pipeline import inputs
 from aos_ota_plugin.pipeline.build import last_modules, recover, shared_lock
 from aos_ota_plugin.pipeline.site import Site
@@ -342,8 +343,7 @@ class _Hook:
         rendered = self._rendered_path(component, kind)
         if rendered and os.path.isfile(rendered):
             for path in (os.path.splitext(rendered)[0] + str(self.env["OBJSUFFIX"]), rendered):
-                if os.path.isfile(path):
-                    os.remove(path)
+                remove_file(path)
 
     def _rendered_path(self, component: Any, kind: SourceKind) -> Optional[str]:
         relative = find_source(component, kind.value)

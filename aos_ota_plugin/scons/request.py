@@ -9,8 +9,8 @@ from typing import List, Optional, Tuple
 import SCons.Script
 
 from aos_ota_plugin.errors import OutputError, SettingsError, WorkspaceError
-from aos_ota_plugin.files import atomic
-from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
 from aos_ota_plugin.settings.fields import SYMBOLS
@@ -60,7 +60,7 @@ class BuildRequest:
             return None
         file = os.path.join(place, handover.ORDER)
         try:
-            data = read_bounded(file)
+            data = read_bytes(file)
         except OSError as error:
             raise SettingsError(
                 f"cannot read what `aos-ota make` handed over, {file}: {error.strerror or error}",
@@ -75,7 +75,7 @@ class BuildRequest:
 
     def _report(self, state: str, manifest: str) -> None:
         if self._reports:
-            atomic.write_atomic(
+            write_file(
                 os.path.join(self._reports, handover.REPORT),
                 handover.report_to_json(handover.Report(self._nonce, state, manifest)),
             )

@@ -13,6 +13,7 @@ import SCons.SConsign
 import SCons.Script
 
 from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files.transaction import remove_file
 from aos_ota_plugin.scons.actions import show
 
 
@@ -96,8 +97,8 @@ def _give_up(database: Any) -> None:
     database._needs_sync = False
     temporary = getattr(database, "_tmp_name", None)
     if temporary:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        with contextlib.suppress(OutputError):
+            remove_file(temporary)
 
 
 def _name(databases: Any, error: OSError) -> str:

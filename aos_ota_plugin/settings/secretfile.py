@@ -9,8 +9,8 @@ from typing import Callable, Dict, List, Mapping, Optional
 
 from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
-from aos_ota_plugin.files.bounded import read_with_mode
 from aos_ota_plugin.files.git import tracked_by_git
+from aos_ota_plugin.files.read import read_with_mode
 from aos_ota_plugin.files.yaml_text import Entry, parse_yaml
 from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.settings.foreign import nearest

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Optional
 
+from aos_ota_plugin.files.read import read_bytes
+
 from ..errors import Place, SourceError
-from ..files.bounded import read_bounded
 from .template_set import Template, TemplateSet
 
 SUFFIX = ".j2"
@@ -39,7 +40,7 @@ def _read(folder: Path) -> Dict[str, Template]:
     templates = {}
     for path in sorted(folder.rglob("*" + SUFFIX)) if folder.is_dir() else ():
         try:
-            text = read_bounded(path).decode("utf-8-sig")
+            text = read_bytes(path).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SourceError("this template is not UTF-8", place=Place(str(path)), remedy="save it as UTF-8") from None
         except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import List, Optional
 
+from aos_ota_plugin.files.read import IMAGE_MAX
 from aos_ota_plugin.transport.blocks import (
     ACK,
     CAN,
@@ -24,8 +25,6 @@ from aos_ota_plugin.transport.blocks import (
 from aos_ota_plugin.transport.errors import TransferError
 
 TRIES = 20
-FILE_MAX = 64 * 1024 * 1024
-"""Bytes of the largest file that is received: four times the largest flash of the vendor's boards."""
 FILES_MAX = 256
 NOISE_MAX = 64 * 1024
 """Bytes without a sound block after which the line is taken to carry something else."""
@@ -51,7 +50,7 @@ class Receiver:
     """The receiver of the files of one session; send the bytes that `start`, `feed` and `time_out` return.
 
     `patience` is the number of seconds of silence after which to call `time_out`. Raises TransferError when the sender
-    gives up, does not answer, sends blocks out of turn, or more than FILE_MAX bytes.
+    gives up, does not answer, sends blocks out of turn, or more than IMAGE_MAX bytes.
     """
 
     def __init__(self) -> None:
@@ -147,10 +146,10 @@ class Receiver:
         self._end_requested = False
         self._data += data
         self._expected += 1
-        size = FILE_MAX if self._file.size is None else self._file.size
+        size = IMAGE_MAX if self._file.size is None else self._file.size
         if len(self._data) - len(data) > size:
             raise TransferError(
-                f"the sender sends more bytes of {self._file.name!a} than it announced, or than {FILE_MAX}",
+                f"the sender sends more bytes of {self._file.name!a} than it announced, or than {IMAGE_MAX}",
                 remedy="check the file and send it again",
             )
         return bytes((ACK,))
@@ -163,9 +162,9 @@ class Receiver:
         if self._file is None:
             self.done = True
             return bytes((ACK,))
-        if self._file.size is not None and self._file.size > FILE_MAX:
+        if self._file.size is not None and self._file.size > IMAGE_MAX:
             raise TransferError(
-                f"{self._file.name!a} has {self._file.size} bytes; at most {FILE_MAX} are received",
+                f"{self._file.name!a} has {self._file.size} bytes; at most {IMAGE_MAX} are received",
                 remedy="copy a file of this size another way",
             )
         self._data, self._expected, self._end_requested = bytearray(), 1, False

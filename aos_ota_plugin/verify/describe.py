@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place
 from aos_ota_plugin.files import unique_json
-from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX
 from aos_ota_plugin.images.inspect import inspect as inspect_image
 from aos_ota_plugin.images.tree import Part, shown
 
@@ -47,7 +47,7 @@ def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
     from aos_ota_plugin.release.manifest import parse_manifest
 
     try:
-        release = parse_manifest(manifest[: DOCUMENT_MAX + 1], file="")
+        release = parse_manifest(manifest, file="")
     except OtaError:
         return None
     if hashlib.sha256(data).hexdigest() != release.payload.sha256:
@@ -78,7 +78,7 @@ def _text(data: bytes, file: str) -> Optional[Part]:
         return _document(data, file)
     is_der = data[:1] == b"\x30" and data[1:2] >= b"\x80"
     # A firmware with mbedtls in it holds PEM's lines, too; but it is no text.
-    if len(data) > DOCUMENT_MAX or not (is_der or b"\0" not in data):
+    if len(data) > KEY_MAX or not (is_der or b"\0" not in data):
         return None
     if b"PRIVATE KEY-----" in data:
         return Part("private key", 0, len(data), notes=("nothing of it is shown; keep it to yourself",))

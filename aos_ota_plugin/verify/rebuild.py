@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
-from aos_ota_plugin.files.reading import read
+from aos_ota_plugin.files.folders import copy_folder, temporary_folder
+from aos_ota_plugin.files.read import ELF_MAX, IMAGE_MAX, PAYLOAD_MAX, read_bytes, read_file
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.pipeline.payloads import payload_of_release
@@ -26,7 +26,7 @@ from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
 from aos_ota_plugin.verify.release import Checked
 from aos_ota_plugin.workspace.find import find_root, find_solution
-from aos_ota_plugin.workspace.launcher import find_launcher
+from aos_ota_plugin.workspace.launcher import find_aos, find_launcher, path_with
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import load_settings
 
@@ -80,7 +80,9 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
         )
     folder = find_solution(solution)
     arguments = _arguments(task)
-    aos = _find_aos()
+    aos = find_aos()
+    find_launcher(path_with(os.path.dirname(aos or sys.executable)))
+    assert aos is not None  # else find_launcher has raised
     with _copy(folder) as copied:
         view = load_solution(copied)
         if manifest.solution and view.solution.name != manifest.solution:
@@ -99,12 +101,6 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
         status, output = _make(aos, copied, [*arguments, f"MULTITHREADS=-j{jobs}"], zone)
         yield from _compare(task, view, status, output)
         yield Checked("rebuilt", f"in {copied}, time zone {zone}, -j{jobs}, without the signing key")
-
-
-def _find_aos() -> str:
-    path = os.path.dirname(os.path.abspath(sys.executable)) + os.pathsep + os.environ.get("PATH", "")
-    find_launcher(path)
-    return str(shutil.which("aos", path=path))
 
 
 # --- the settings
@@ -186,15 +182,9 @@ def _copy(folder: str) -> Iterator[str]:
             skipped += [name for name in names if name.startswith(("ota_rtos", ".ota_rtos", "ota_module_"))]
         return skipped
 
-    with tempfile.TemporaryDirectory(prefix="aos-ota-verify-") as temporary:
+    with temporary_folder("aos-ota-verify-") as temporary:
         target = os.path.join(os.path.realpath(temporary), "rebuilt", "elsewhere")
-        try:
-            shutil.copytree(root, target, symlinks=True, ignore=ignore)
-        except (OSError, shutil.Error) as error:
-            raise BuildError(
-                f"the workspace {root} cannot be copied to {target}: {_first(error)}",
-                remedy="make room there, or set TMPDIR to a folder with room for the workspace",
-            ) from None
+        copy_folder(root, target, ignore=ignore)
         yield os.path.join(target, os.path.relpath(solution, root))
 
 
@@ -207,28 +197,27 @@ def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
             yield pin_file(reference.uri.pin_source, folder)
 
 
-def _first(error: OSError) -> str:
-    """One line of what copytree collected."""
-    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
-        return str(error.args[0][0][-1])
-    return error.strerror or str(error)
-
-
 def _hold(task: Task, copied: str) -> None:
     """Put the release, its public key and the release before where the build finds them."""
     held = Path(copied, _HELD)
     for kept, target in ((task.file, held), (task.base, held / "base")):
         if kept is None:
             continue
-        target.mkdir(parents=True, exist_ok=True)
         source = Path(kept)
         for path in (source if source.is_dir() else source.parent).iterdir():
             if path.is_file():
-                shutil.copy(path, target / path.name)
+                _copy_file(path, target / path.name)
         if source.is_file() and source.name != MANIFEST_NAME:
-            shutil.copy(source, target / MANIFEST_NAME)
+            _copy_file(source, target / MANIFEST_NAME)
     if task.public_key is not None:
-        (held / "public.pem").write_text(task.public_key.to_pem(), encoding="ascii")
+        write_file(held / "public.pem", task.public_key.to_pem().encode("ascii"))
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    write_file(
+        target,
+        read_file(str(source), "a file of the release", "give a folder that holds a release alone", limit=IMAGE_MAX),
+    )
 
 
 # --- the build
@@ -241,10 +230,7 @@ def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, 
         if name not in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PKCS11_PIN", "AOS_OTA_PASSPHRASE_COMMAND")
     }
     environment.update(
-        TZ=zone,
-        USER="verifier",
-        LOGNAME="verifier",
-        PATH=os.path.dirname(os.path.abspath(aos)) + os.pathsep + environment.get("PATH", ""),
+        TZ=zone, USER="verifier", LOGNAME="verifier", PATH=path_with(os.path.dirname(os.path.abspath(aos)))
     )
     done = subprocess.run(
         [aos, "make", *arguments],
@@ -303,16 +289,24 @@ def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterat
     if not payload.is_file():
         raise _failed(status, output)
     released = payload_of_release(manifest, task.file)
-    found = explain(released, payload.read_bytes(), elf.read_bytes() if elf else None, name="the payload")
+    found = explain(
+        released, read_bytes(payload, PAYLOAD_MAX), read_bytes(elf, ELF_MAX) if elf else None, name="the payload"
+    )
     if found:
         raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
     yield Checked("rebuilt: payload", f"the same {len(released)} bytes")
     if status:
         raise _failed(status, output)
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
-        kept = read(os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it")
-        made = read(
-            os.path.join(folder, artifact.file), "the rebuilt file", "build it with the same settings", BuildError
+        kept = read_file(
+            os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it", limit=IMAGE_MAX
+        )
+        made = read_file(
+            os.path.join(folder, artifact.file),
+            "the rebuilt file",
+            "build it with the same settings",
+            limit=IMAGE_MAX,
+            error=BuildError,
         )
         found = explain(kept, made, None, name=artifact.file)
         if found:

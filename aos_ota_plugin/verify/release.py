@@ -12,8 +12,7 @@ import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, ProofError
-from aos_ota_plugin.files.bounded import IMAGE_MAX
-from aos_ota_plugin.files.reading import read_at_most
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.pipeline.payloads import is_plain, payload_of_release
 from aos_ota_plugin.release.artifact import Artifact
@@ -177,7 +176,7 @@ class Verification:
 
     def _check_file(self, artifact: Artifact) -> bytes:
         path = self._beside(artifact.file)
-        data = read_at_most(IMAGE_MAX, path, f"the {artifact.kind} file of the release", _TOGETHER)
+        data = read_file(path, f"the {artifact.kind} file of the release", _TOGETHER, limit=IMAGE_MAX)
         found = (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest())
         if found != (artifact.size, artifact.md5, artifact.sha256):
             raise ProofError(
@@ -235,14 +234,14 @@ class Verification:
         return os.path.join(self.folder, name)
 
     def _document(self, path: str, what: str, remedy: str) -> bytes:
-        return read_at_most(_DOCUMENT_MAX, path, what, remedy)
+        return read_file(path, what, remedy, limit=DOCUMENT_MAX)
 
 
 def bill_beside(manifest: Manifest, file: str) -> Tuple[str, bytes]:
     """The list of components beside a manifest: its file and its bytes, unchecked. Raises SettingsError."""
     image = next((one.file for one in manifest.images if one.kind == "full"), "")
     path = os.path.join(os.path.dirname(file), sbom_name(image))
-    return path, read_at_most(_DOCUMENT_MAX, path, "the list of components", _TOGETHER)
+    return path, read_file(path, "the list of components", _TOGETHER, limit=DOCUMENT_MAX)
 
 
 def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
@@ -253,7 +252,7 @@ def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
         OtaError: ``base_file`` is no manifest.
     """
     path = manifest_file(base_file)
-    data = read_at_most(_DOCUMENT_MAX, path, "the base release", "give the folder or manifest of the release before")
+    data = read_file(path, "the base release", "give the folder or manifest of the release before", limit=DOCUMENT_MAX)
     base = parse_manifest(data, file=path)
     found = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else None
     if found != (base.version, base.payload.sha256):

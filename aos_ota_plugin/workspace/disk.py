@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, Sequence
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.files.bounded import read_bounded
+from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.settings.raw import RawSetting
 from aos_ota_plugin.settings.sources import read_ota_config
 from aos_ota_plugin.workspace.packages import Package, parse_package
@@ -18,7 +18,7 @@ PACKAGE_FILE = "package.yaml"
 def read_text(path: Path) -> str:
     """Return a UTF-8 file's text. Raises WorkspaceError when it cannot be read."""
     try:
-        data = read_bounded(path)
+        data = read_bytes(path)
     except OSError as error:
         raise WorkspaceError(
             f"the file cannot be read: {error.strerror}",

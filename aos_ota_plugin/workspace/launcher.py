@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -20,6 +21,16 @@ class Launcher:
 
     python: str
     version: Tuple[int, int]
+
+
+def path_with(folder: str) -> str:
+    """Return PATH with a folder of programs in front."""
+    return folder + os.pathsep + os.environ.get("PATH", "")
+
+
+def find_aos() -> Optional[str]:
+    """Return the path of the `aos` beside this Python, else of the one on PATH; None where there is none."""
+    return shutil.which("aos", path=path_with(os.path.dirname(os.path.abspath(sys.executable))))
 
 
 def find_launcher(path: Optional[str] = None) -> Launcher:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.files.bounded import SOURCE_MAX, read_bounded
+from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.files.yaml_text import YamlText, parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import read_text
 
@@ -157,7 +157,7 @@ def partition_files(board_dir: Optional[str], chip_dir: Optional[str]) -> List[s
 
 def _read_table(file: str) -> bytes:
     try:
-        return read_bounded(file, SOURCE_MAX)
+        return read_bytes(file, SOURCE_MAX)
     except OSError as error:
         raise WorkspaceError(
             f"the partition table cannot be read: {error.strerror}",

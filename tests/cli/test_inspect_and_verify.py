@@ -132,8 +132,8 @@ def test_info_of_the_flashing_file(run, folder):
 def test_info_of_what_is_too_large_or_not_there(run, folder):
     with open(folder / "large", "wb") as stream:
         stream.truncate(1 << 30)
-    failed(run("info", "large"), "has more than 33554432 bytes")
-    failed(run("verify", "large", *KEY), "has more than 33554432 bytes")
+    failed(run("info", "large"), "has more than 134217728 bytes")
+    failed(run("verify", "large", *KEY), "has more than 134217728 bytes")
     failed(run("info", "nothing"), "cannot read the file nothing")
 
 

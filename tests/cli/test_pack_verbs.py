@@ -14,7 +14,7 @@ from aos_ota_plugin.cli import pack as pack_verb
 from aos_ota_plugin.cli import pack_files, report, unpack_files
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.files.new_files import write_new
+from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.full import parse as parse_image
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.keys.access import Access
@@ -153,7 +153,7 @@ def test_a_name_taken_at_the_last_moment_is_not_overwritten(folder, monkeypatch)
 
     monkeypatch.setattr(os, "link", late)
     with pytest.raises(OtaError, match="b is there already"):
-        write_new("out", {"a": b"1", "b": b"2"})
+        create_below("out", {"a": b"1", "b": b"2"})
     assert tree(folder / "out") == {"b": b"somebody else's"}
 
 
@@ -162,10 +162,10 @@ def test_without_hard_links(folder, monkeypatch):
         raise OSError("not supported")
 
     monkeypatch.setattr(os, "link", no_links)
-    assert [os.path.basename(path) for path in write_new("out", {"a": b"1", "b": b"2"})] == ["a", "b"]
+    assert [os.path.basename(path) for path in create_below("out", {"a": b"1", "b": b"2"})] == ["a", "b"]
     assert tree(folder / "out") == {"a": b"1", "b": b"2"}
     with pytest.raises(OtaError, match="is there already"):
-        write_new("out", {"c": b"1", "b": b"2"})
+        create_below("out", {"c": b"1", "b": b"2"})
     assert tree(folder / "out") == {"a": b"1", "b": b"2"}
 
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from aos_ota_plugin.device.flat_binary import PLAIN, SIZE_MAX, ObjcopyOptions, flat_binary, parse_objcopy
+from aos_ota_plugin.device.flat_binary import PLAIN, ObjcopyOptions, flat_binary, parse_objcopy
 from aos_ota_plugin.errors import BuildError, FormatError
+from aos_ota_plugin.files.read import PAYLOAD_MAX
 
 PREFIX = "/usr/bin/arm-none-eabi-"
 FLASH, RAM = 0x3400_0000, 0x2000_0000
@@ -101,7 +102,7 @@ def by_objcopy(folder, elf, arguments):
         check=False,
     )
     path = folder / "out.bin"
-    return path.read_bytes() if done.returncode == 0 and path.exists() and path.stat().st_size <= SIZE_MAX else None
+    return path.read_bytes() if done.returncode == 0 and path.exists() and path.stat().st_size <= PAYLOAD_MAX else None
 
 
 def same_as_objcopy(folder, elf, arguments):
@@ -204,7 +205,7 @@ def test_more_than_a_flash_is_refused():
         elf_builder.Section(".text", b"1234", address=0x1000),
         elf_builder.Section(".data", b"5678", address=0x2000_0000),
     ]
-    with pytest.raises(FormatError, match=f"the most is {SIZE_MAX}") as caught:
+    with pytest.raises(FormatError, match=f"the most is {PAYLOAD_MAX}") as caught:
         flat_binary(elf_builder.build_elf(apart))
     assert "AT>" in caught.value.remedy
     assert flat_binary(elf_builder.build_elf(apart), ObjcopyOptions(removed=(".data",))) == b"1234"

@@ -89,7 +89,7 @@ def test_no_change_writes_nothing_and_says_so(site, settings):
 
 def test_the_state_is_read_once_a_build(site, settings, monkeypatch):
     reads = []
-    monkeypatch.setattr(state, "read_bounded", lambda path: reads.append(path) or Path(path).read_bytes())
+    monkeypatch.setattr(state, "read_bytes", lambda path: reads.append(path) or Path(path).read_bytes())
     for number in (1, 2):
         build_release(site, settings)
         assert reads == [site.state] * number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import collections
 import os
 import pickle
@@ -72,18 +71,18 @@ def site(solution):
 def opened(solution, monkeypatch):
     """How often each file of the solution's folder itself was opened, by name; and the key ring parsed."""
     counts = collections.Counter()
-    real_open, real_parse = builtins.open, ring.parse_ring
+    real_open, real_parse = os.open, ring.parse_ring
 
     def count_open(file, *arguments, **options):
         if os.path.dirname(str(file)) == str(solution):
-            counts[os.path.basename(file)] += 1
+            counts[os.path.basename(str(file))] += 1
         return real_open(file, *arguments, **options)
 
     def count_parse(text, file):
         counts["parsed rings"] += 1
         return real_parse(text, file)
 
-    monkeypatch.setattr(builtins, "open", count_open)
+    monkeypatch.setattr(os, "open", count_open)
     monkeypatch.setattr(ring, "parse_ring", count_parse)
     return counts
 

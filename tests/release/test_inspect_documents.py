@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "device"))
 from elf_builder import Section, Symbol, build_elf
 
 from aos_ota_plugin.errors import FormatError, OtaError
-from aos_ota_plugin.files.bounded import DOCUMENT_MAX, IMAGE_MAX
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX
 from aos_ota_plugin.images import full, xz
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, place

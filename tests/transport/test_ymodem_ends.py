@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import FormatError, OtaError
+from aos_ota_plugin.files.read import IMAGE_MAX
 from aos_ota_plugin.transport.blocks import Announced, announcement, block, is_sound, read_announcement
 from aos_ota_plugin.transport.errors import LostBytesError, TransferError
 from aos_ota_plugin.transport.line import receive, send
-from aos_ota_plugin.transport.receiver import FILE_MAX, Received, Receiver
+from aos_ota_plugin.transport.receiver import Received, Receiver
 from aos_ota_plugin.transport.sender import Sender, State
 
 ACK, NAK, EOT, CAN, C = b"\x06", b"\x15", b"\x04", b"\x18", b"C"
@@ -276,7 +277,7 @@ def test_a_single_cancel_is_noise():
         ([header(b"a\x005000\0"), by_hand(2, bytes(1024))], "block 2 came where 1 was expected"),
         ([header(b"a\x0010\0"), by_hand(1, bytes(128)), by_hand(2, bytes(128))], "more bytes of 'a' than it announced"),
         ([header(b"a\x005000\0"), by_hand(1, bytes(1024)), EOT, EOT], "'a' ended after 1024 of 5000 bytes"),
-        ([header(b"a\0" + str(FILE_MAX + 1).encode())], "'a' has 67108865 bytes; at most 67108864 are received"),
+        ([header(b"a\0" + str(IMAGE_MAX + 1).encode())], "'a' has 134217729 bytes; at most 134217728 are received"),
         ([CAN + CAN], "the sender gave up"),
         ([bytes(1000)] * 66, "the line carries bytes, but no Ymodem"),
     ],

@@ -10,7 +10,7 @@ from typing import Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.lab.demo.workspace_copy import Say, find_aos, make_key, prepare, run_make, silent
+from aos_ota_plugin.lab.demo.workspace_copy import Say, make_key, prepare, require_aos, run_make, silent
 from aos_ota_plugin.lab.simulate.device import DEVICE_NAME, PRODUCT_KEY
 from aos_ota_plugin.lab.simulate.firmware import BY_HAND, OLD, PUBLIC_KEY, VERSIONS, Built, Firmware, Variant
 from aos_ota_plugin.lab.simulate.libraries import cache_folder, library_files
@@ -58,7 +58,7 @@ def state_of(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
 
 
 def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: bool, say: Say = silent) -> None:
-    aos = find_aos()
+    aos = require_aos()
     prepare(root, replaced(libraries))
     make_keys(root, say)
     for macros, target in ((_VENDOR_FAULTS, root / KEPT / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):

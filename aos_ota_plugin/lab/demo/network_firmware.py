@@ -19,7 +19,7 @@ from aos_ota_plugin.lab.demo.firmware import (
     replaced,
     state_of,
 )
-from aos_ota_plugin.lab.demo.workspace_copy import Say, find_aos, prepare, silent
+from aos_ota_plugin.lab.demo.workspace_copy import Say, prepare, require_aos, silent
 from aos_ota_plugin.lab.simulate.firmware import Variant
 from aos_ota_plugin.lab.simulate.libraries import NETWORK_LIBRARIES, cache_folder, library_files
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_VERSIONS, NetworkBuilt
@@ -52,7 +52,7 @@ def built_network_firmware(
 def _build(
     root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent
 ) -> None:
-    aos = find_aos()
+    aos = require_aos()
     # The boot stage knows nothing of a network: it is built with the chip as it is without one.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
     make_keys(root, say)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from aos_ota_plugin.children import kill_group, own_group, uninterrupted
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.files.transaction import recover, write_file
 from aos_ota_plugin.workspace.component_files import NAME, component_files, package_folder
-from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_launcher
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
 
 Say = Callable[[str], None]
 """Is told, in a line, what is being done."""
@@ -25,17 +24,15 @@ def silent(_line: str) -> None:
     """Say nothing."""
 
 
-def find_aos() -> str:
-    """The `aos` beside this Python, else the one on PATH."""
-    folder = os.path.dirname(os.path.abspath(sys.executable))
-    path = folder + os.pathsep + os.environ.get("PATH", "")
-    aos = shutil.which("aos", path=path)
+def require_aos() -> str:
+    """Return the path of an `aos` that starts. Raises BuildError, also where the demo's compiler is missing."""
+    aos = find_aos()
     if aos is None:
         raise BuildError(
             "the demo runs the real `aos make`, and there is no `aos` here",
             remedy=f'"{sys.executable}" -m pip install {AOS_TOOLS} "setuptools<82"',
         )
-    find_launcher(path)
+    find_launcher(path_with(os.path.dirname(aos)))
     if not os.access(COMPILER, os.X_OK):
         raise BuildError(
             f"the demo's chip is compiled with {COMPILER}, which is not there",
@@ -71,14 +68,14 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
 
 def make_key(path: Path, say: Say = silent) -> None:
     """Make a development key, unless there is one."""
-    from aos_ota_plugin.files.new_files import New, place_new, take_back
+    from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
     take_back([path])
     if path.is_file():
         return
     from aos_ota_plugin.keys.development import development_private_pem
 
-    place_new([New(path, development_private_pem(), 0o600)])
+    create_files([NewFile(path, development_private_pem(), 0o600)])
     say(f"made a development key: {path}")
 
 
@@ -86,8 +83,7 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool, say
     """Run ``aos make`` with these arguments; BuildError when it fails."""
     command = [aos, "make", *arguments]
     say(f"$ cd {solution} && aos make {' '.join(arguments)}")
-    folder = os.path.dirname(os.path.abspath(aos))
-    environment = {**os.environ, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
+    environment = {**os.environ, "PATH": path_with(os.path.dirname(os.path.abspath(aos)))}
     # The demo shows its own settings, whatever this shell is set to.
     for name in [name for name in environment if name.startswith("AOS_OTA_")]:
         del environment[name]

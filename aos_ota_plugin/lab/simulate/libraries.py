@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.files.atomic import write_atomic
+from aos_ota_plugin.files.transaction import write_file
 
 SUITE = "bookworm"
 _SOURCES = f"""\
@@ -210,7 +210,7 @@ def _fetch(libraries: list[Library], folder: Path) -> None:
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() != library.sha256:
                 raise _cannot(f"the {library.archive} that arrived is not the one that was checked", folder)
-            write_atomic(folder / library.archive, data)
+            write_file(folder / library.archive, data)
 
 
 def _mirror(scratch: str, folder: Path) -> str:

@@ -15,14 +15,15 @@ from aos_ota_plugin.files.lock import BuildLock
 
 # A build that starts a program as SCons does, which says that it runs and ends when its input does.
 BUILD = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from aos_ota_plugin.files.lock import BuildLock
 lock = BuildLock(Path(sys.argv[1]))
 lock.acquire()
 tool = "import sys; print('running', flush=True); sys.stdin.read()"
 process = os.spawnvpe(os.P_NOWAIT, sys.executable, [sys.executable, "-c", tool], os.environ)
-sys.stdin.readline()
+while not os.path.exists(sys.argv[1] + ".end"):  # the program reads all of the input
+    time.sleep(0.02)
 """
 
 
@@ -35,6 +36,7 @@ def build(tmp_path):
     )
     assert process.stdout.readline() == "running\n"
     yield process, path
+    Path(f"{path}.end").touch()
     process.communicate()
 
 
@@ -60,8 +62,7 @@ def test_a_program_that_a_killed_build_left_keeps_the_next_one_out(build):
 def test_what_lives_on_after_an_orderly_end_keeps_nobody_out(build):
     """The server of a compiler cache, for one."""
     process, path = build
-    process.stdin.write("\n")
-    process.stdin.flush()
+    Path(f"{path}.end").touch()
     process.wait()
     assert process.returncode == 0
     lock = BuildLock(path)

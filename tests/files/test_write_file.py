@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.errors import BusyError, OutputError
-from aos_ota_plugin.files import atomic
 from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.files.transaction import write_file
 
 
 @pytest.fixture
@@ -26,19 +26,29 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_write_if_changed(folder):
-    assert atomic.write_if_changed(folder / "a", b"old a") is False
-    assert atomic.write_if_changed(folder / "a", b"new a") is True
-    assert atomic.write_if_changed(folder / "sub" / "c", b"c") is True
+def test_write_file(folder):
+    assert write_file(folder / "a", b"old a") is False
+    assert write_file(folder / "a", b"new a") is True
+    assert write_file(folder / "sub" / "c", b"c") is True
     assert (folder / "a").read_bytes() == b"new a"
+
+
+def test_time_stamp(folder):
+    write_file(folder / "a", b"new a", modified_ns=1_000_000_000_000_000_000)
+    assert (folder / "a").stat().st_mtime_ns == 1_000_000_000_000_000_000
+    before = (folder / "b").stat().st_mtime_ns
+    write_file(folder / "b", b"old b", modified_ns=1_000_000_000_000_000_000)
+    assert (folder / "b").stat().st_mtime_ns == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
 def test_permissions_of_a_replaced_file_stay(folder):
     (folder / "a").chmod(0o640)
-    atomic.write_atomic(folder / "a", b"new a")
-    atomic.write_atomic(folder / "c", b"new c")
+    write_file(folder / "a", b"new a")
+    write_file(folder / "c", b"new c")
+    write_file(folder / "d", b"new d", mode=0o600)
     assert (folder / "a").stat().st_mode & 0o777 == 0o640
+    assert (folder / "d").stat().st_mode & 0o777 == 0o600
     assert (folder / "c").stat().st_mode & 0o777 == 0o644
 
 
@@ -50,12 +60,12 @@ def test_readers_never_see_half_a_file(folder):
         while not stop.is_set():
             seen.add((folder / "a").read_bytes())
 
-    atomic.write_atomic(folder / "a", small)
+    write_file(folder / "a", small)
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(30):
-        atomic.write_atomic(folder / "a", large)
-        atomic.write_atomic(folder / "a", small)
+        write_file(folder / "a", large)
+        write_file(folder / "a", small)
     stop.set()
     reader.join()
     assert seen <= {small, large}
@@ -64,7 +74,7 @@ def test_readers_never_see_half_a_file(folder):
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
-        atomic.write_atomic(tmp_path / "file" / "a", b"")
+        write_file(tmp_path / "file" / "a", b"")
 
 
 def test_lock_is_for_one(tmp_path):
@@ -91,7 +101,7 @@ def test_what_is_no_file_is_never_replaced(folder):
     (folder / "link").symlink_to(folder / "pipe")
     for name, says in (("pipe", "a device or a pipe"), ("link", "a device or a pipe"), ("sub", "a folder")):
         with pytest.raises(OutputError, match=says) as caught:
-            atomic.write_atomic(folder / name, b"x")
+            write_file(folder / name, b"x")
         assert caught.value.remedy
     assert (folder / "pipe").is_fifo()
     assert (folder / "sub").is_dir()

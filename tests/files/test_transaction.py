@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files import atomic, transaction
+from aos_ota_plugin.errors import BuildError, OutputError
+from aos_ota_plugin.files import steps, transaction
+from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
 OLD = {"a": b"old a", "b": b"old b", "gone": b"old gone"}
 NEW = {"a": b"new a", "b": b"new b", "fresh": b"new fresh"}
@@ -136,7 +139,7 @@ def test_without_hard_links(folder, monkeypatch):
 
 # --- who dies: at the nth such call, before it or after it
 
-WRITER = textwrap.dedent("""
+WRITER_HEAD = """
     import os, signal, sys
     from aos_ota_plugin.files import transaction
     left, late = int(sys.argv[2]), sys.argv[3] == "after"
@@ -153,8 +156,13 @@ WRITER = textwrap.dedent("""
         return wrapper
     for call in %r:
         setattr(os, call, dying(getattr(os, call)))
+    """
+WRITER = textwrap.dedent(
+    WRITER_HEAD
+    + """
     transaction.write_set(sys.argv[1], %r, drop=["gone"])
-    """) % (CALLS, NEW)
+    """
+) % (CALLS, NEW)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
@@ -178,12 +186,122 @@ def test_killed_at_any_call(folder, when):
     assert seen[-1] == NEW
 
 
+# --- creating files
+
+MADE = {"first": b"1", "sub/second": b"2", "third": b"3"}
+
+
+def new_files(folder):
+    return [NewFile(folder / name, data, 0o600) for name, data in MADE.items()]
+
+
+def contents_below(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def restart(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_any_call_of_creating_fails(folder, monkeypatch, number):
+    """None of the files and an error, or all of them; a second attempt makes them."""
+    outcomes = []
+    for nth in range(1, 100):
+        restart(folder)
+        with monkeypatch.context() as patch:
+            failing = Failing(patch, nth, number)
+            try:
+                create_files(new_files(folder))
+                outcomes.append(MADE)
+            except OutputError as error:
+                assert error.remedy
+                outcomes.append({})
+            reached = failing.left <= 0
+        files = contents_below(folder)
+        assert {name: data for name, data in files.items() if "/." not in f"/{name}"} == outcomes[-1], f"call {nth}"
+        if outcomes[-1] == {}:
+            create_files(new_files(folder))
+        else:
+            take_back([file.path for file in new_files(folder)])
+        assert contents_below(folder) == MADE
+        if not reached:
+            break
+    assert {} in outcomes
+    assert outcomes[-1] == MADE
+
+
+CREATOR = textwrap.dedent(
+    WRITER_HEAD
+    + """
+    transaction.create_files([transaction.NewFile(os.path.join(sys.argv[1], name), data) for name, data in %r.items()])
+    """
+) % (CALLS, MADE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_any_call_of_creating(folder, when):
+    """The next one finds all of the files, or none, and nothing else."""
+    seen = []
+    for nth in range(1, 100):
+        restart(folder)
+        done = subprocess.run([sys.executable, "-c", CREATOR, str(folder), str(nth), when], check=False)
+        take_back([file.path for file in new_files(folder)])
+        seen.append(contents_below(folder))
+        assert seen[-1] in ({}, MADE), f"call {nth}"
+        if done.returncode == 0:
+            break
+    assert seen[0] == {}
+    assert seen[-1] == MADE
+
+
+def test_creating_never_replaces(folder):
+    with pytest.raises(OutputError, match="is there already"):
+        create_files([NewFile(folder / "new", b"1"), NewFile(folder / "b", b"2")])
+    assert contents(folder) == OLD
+
+
+def test_taking_back_leaves_an_undecided_set_of_the_same_name(folder):
+    """It is another writer's, and has to be completed."""
+    (folder / ".a.0123456789ab.set").write_bytes(b"decided")
+    take_back([folder / "a"])
+    assert transaction.recover(folder, "a".__eq__) == ["a"]
+    assert contents(folder) == {**OLD, "a": b"decided"}
+
+
+# --- what a program writes
+
+
+def test_a_programs_output_replaces_the_file(folder):
+    (folder / ".a.0123456789ab.tmp").write_bytes(b"of one that was killed")
+    with transaction.written_by_program(folder / "a") as temporary:
+        Path(temporary).write_bytes(b"made")
+        assert (folder / "a").read_bytes() == OLD["a"]
+    assert contents(folder) == {**OLD, "a": b"made"}
+
+
+def test_a_program_that_fails_leaves_the_file(folder):
+    def compile_to(output, error):
+        with transaction.written_by_program(folder / "a") as temporary:
+            if error:
+                Path(temporary).write_bytes(output)
+                raise error
+
+    with pytest.raises(BuildError):
+        compile_to(b"half", BuildError("it failed"))
+    with pytest.raises(OutputError):
+        compile_to(b"", None)  # it has written no file
+    assert contents(folder) == OLD
+
+
 # --- whose files
 
 
 def test_leftovers_are_removed_and_others_are_not_touched(folder):
     """Only those of the named files: what else has such a name is someone else's."""
-    temporary = atomic.stage(folder / "a", b"never decided")
+    temporary = steps.stage(str(folder / "a"), steps.beside(str(folder), "a", "0123456789ab", ".tmp"), b"never decided")
     others = {
         ".c.0123456789ab.tmp": b"another's",
         ".c.0123456789ab.set": b"another's",

@@ -1,0 +1,141 @@
+"""Do the single steps on the disk that transactions are made of. For the modules of this room only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import Iterable, Optional, Union
+
+from aos_ota_plugin.errors import OutputError
+
+# No tempfile, shutil or pathlib here: importing them takes longer than signing does.
+PathLike = Union[str, "os.PathLike[str]"]
+NEW = ".tmp"
+"""How the name of a file ends that is still being written."""
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def stage(
+    target: str, temporary: str, data: bytes, *, mode: Optional[int] = None, modified_ns: Optional[int] = None
+) -> str:
+    """Write ``data``, which is to replace ``target``, to the new file ``temporary`` and flush it; return its path.
+
+    It gets the permissions ``mode``, else those of ``target``, else 0644; and a modification time in nanoseconds.
+    """
+    opened = False
+    check_replaceable(target)
+    try:
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        # Must not exist: nothing is overwritten, and no link is followed.
+        handle = os.open(temporary, _CREATE, 0o600)
+        opened = True
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, _mode_of(target) if mode is None else mode)
+        if modified_ns is not None:
+            os.utime(temporary, ns=(modified_ns, modified_ns))
+    except OSError as error:
+        if opened:
+            discard([temporary])
+        raise cannot_write(target, error) from None
+    return temporary
+
+
+def check_replaceable(target: str) -> None:
+    """Raise OutputError when the name stands for something else than a file."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe,"
+        raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
+
+
+def rename(source: str, target: str) -> None:
+    """Give a file another name in one step, whatever has that name now. Raises OutputError."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise cannot_write(target, error) from None
+
+
+def back_up(path: str, backup: str) -> bool:
+    """Give a file a second name, or copy it where there are no links; return False if there is no such file."""
+    if not os.path.lexists(path):
+        return False
+    try:
+        os.link(path, backup)
+    except (OSError, NotImplementedError):  # FAT, some network drives
+        try:
+            with open(path, "rb") as source, open(backup, "xb") as copy:
+                copy.write(source.read())
+            os.chmod(backup, _mode_of(path))
+        except OSError as error:
+            discard([backup])
+            raise cannot_write(path, error) from None
+    return True
+
+
+def discard(paths: Iterable[str]) -> None:
+    """Remove files, as far as that is possible."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def new_token() -> str:
+    """Return the 12 random hex digits that mark the temporary files of one set."""
+    return os.urandom(6).hex()
+
+
+def beside(folder: str, name: str, token: str, ending: str) -> str:
+    """Return the path of the temporary file of a set that belongs to the file ``name``."""
+    return os.path.join(folder, f".{name}.{token}{ending}")
+
+
+def _mode_of(path: str) -> int:
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return 0o644
+
+
+def holds(path: str, data: bytes) -> bool:
+    """Tell whether a file holds exactly these bytes."""
+    try:
+        if os.stat(path).st_size != len(data):
+            return False
+        with open(path, "rb") as stream:
+            return stream.read() == data
+    except OSError:
+        return False
+
+
+def sync_folder(folder: str) -> None:
+    """Flush a folder's names to the disk, where the system can: Windows journals renames instead."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder or ".", os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def cannot_write(path: str, error: OSError) -> OutputError:
+    """Return the error for a file that the system refuses to write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(
+            f"no room on the disk for {path}",
+            remedy="free some space and try again; what was there before is untouched",
+        )
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}",
+        remedy="make the folder writable, or close the program that holds the file, and try again",
+    )
