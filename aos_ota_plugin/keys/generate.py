@@ -18,7 +18,6 @@ def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
         Encoding,
-        KeySerializationEncryption,
         NoEncryption,
         PrivateFormat,
     )
@@ -28,8 +27,5 @@ def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
             "the passphrase for the new key is empty",
             remedy=f"set {PASSPHRASE_VARIABLE} to a passphrase, or unset it for a key that is not encrypted",
         )
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase:
-        encryption = BestAvailableEncryption(passphrase)
-    key = generate_private_key(EXPONENT, KEY_BITS)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return generate_private_key(EXPONENT, KEY_BITS).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)

@@ -1,7 +1,8 @@
 """Loading keys, rings and approvals from the files, tokens and programs that stand for them.
 
-signer = load_private_key(parse_reference("keys/ota_key.pem"), Access())
-signature = signer.sign_hash(image_hash)
+Example:
+    signer = load_private_key(parse_reference("keys/ota_key.pem"), Access())
+    signature = signer.sign_hash(image_hash)
 """
 
 from __future__ import annotations

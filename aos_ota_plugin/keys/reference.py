@@ -1,8 +1,9 @@
 """What stands for a private key: a file, a token (``pkcs11:…``), a program (``command:…``), a release (``release:…``).
 
-parse_reference("keys/ota_key.pem").file == "keys/ota_key.pem"
-parse_reference("pkcs11:token=OTA%20keys;object=ota").uri.token == "OTA keys"
-parse_reference("command:tools/sign --key-id ota").command == ("tools/sign", "--key-id", "ota")
+Example:
+    parse_reference("keys/ota_key.pem").file  # "keys/ota_key.pem"
+    parse_reference("pkcs11:token=OTA%20keys;object=ota").uri.token  # "OTA keys"
+    parse_reference("command:tools/sign --key-id ota").command  # ("tools/sign", "--key-id", "ota")
 """
 
 from __future__ import annotations

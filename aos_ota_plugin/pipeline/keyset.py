@@ -1,9 +1,10 @@
-"""The keys that a build's settings name: loaded from them once a build, and handed on.
+"""The keys that a build's settings name, loaded once a build.
 
-keys = BuildKeys(settings)
-keys.check()               # on every build, as cheaply as that can be
-keys.trusted               # for the firmware's source, where that is made anew
-keys.key_set               # for a new release
+Example:
+    keys = BuildKeys(settings)
+    keys.check()  # on every build: reads files, opens no token
+    keys.trusted  # the key for the firmware's source, where that is made anew
+    keys.key_set  # all keys, for a new release
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 class BuildKeys:
     """The keys of one build. Each file is read once, and each signer opened once, when it is first needed.
 
-    Nothing of it is to be written: it holds private keys. The errors of all members are:
+    Never write it anywhere: it holds private keys. All its members raise the same errors.
 
     Raises:
         SigningKeyError, SecretError: a key is missing, unusable, or stands where others can read it.
@@ -61,7 +62,7 @@ class BuildKeys:
             if reference.file is not None:
                 self._signing_key_file(reference.file)
             else:
-                with self._placed_at_signing_key():
+                with self._placed_at("OTA_SIGNING_KEY"):
                     check_signer(reference, settings.solution_dir)
         _ = self.public_key, self.next_key, self.second_key
         ring = self.ring
@@ -73,7 +74,8 @@ class BuildKeys:
         if second is not None and second.file is not None:
             read_second_key(second.file, self._files)
         elif second is not None:
-            check_signer(second, settings.solution_dir)
+            with self._placed_at("OTA_SECOND_SIGNER"):
+                check_signer(second, settings.solution_dir)
 
     @cached_property
     def public_key(self) -> Optional[PublicKey]:
@@ -102,7 +104,7 @@ class BuildKeys:
         access = Access(secrets.key_passphrase, secrets.pkcs11_pin, secrets.ask, settings.solution_dir)
         if reference.file is not None:
             return load_key_file(reference.file, self._signing_key_file(reference.file), access)
-        with self._placed_at_signing_key():
+        with self._placed_at("OTA_SIGNING_KEY"):
             if reference.release is not None:
                 from aos_ota_plugin.pipeline.released import released_signer
 
@@ -191,14 +193,14 @@ class BuildKeys:
         return self._settings.origins[setting].place
 
     @contextmanager
-    def _placed_at_signing_key(self) -> Iterator[None]:
-        """Say where OTA_SIGNING_KEY was set, when an error about it has no place of its own."""
+    def _placed_at(self, setting: str) -> Iterator[None]:
+        """Say where ``setting`` was set, when an error about it has no place of its own."""
         try:
             yield
         except OtaError as error:
             if error.place is not None:
                 raise
-            raise type(error)(error.problem, place=self._place("OTA_SIGNING_KEY"), remedy=error.remedy) from None
+            raise type(error)(error.problem, place=self._place(setting), remedy=error.remedy) from None
 
 
 def _paths(reference: Optional[KeyReference], *others: Optional[str]) -> List[str]:
