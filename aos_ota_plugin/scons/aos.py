@@ -84,7 +84,7 @@ class _Hook:
             lock = BuildLock(Path(self.out, _LOCK))
             lock.acquire()
             hold_in_programs(lock)
-            recover(self.site)
+            recover(self.site, unfinished=self.mark.is_set())
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
             healing = self.mark.heal(lambda: sconsign.recorded_targets(self.folder))
