@@ -24,6 +24,7 @@ from aos_ota_plugin.errors import BuildError, OutputError, Place, ProofError, Se
 from aos_ota_plugin.files import atomic
 from aos_ota_plugin.files.bounded import FILE_MAX, read_bounded
 from aos_ota_plugin.pipeline import unfinished
+from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.foreign import nearest
@@ -119,7 +120,6 @@ def prove_built(ending: Ending, solution: str, version: Optional[str]) -> None:
 
 
 def _prove_release(path: str, version: Optional[str]) -> None:
-    from aos_ota_plugin.release.manifest import parse_manifest
 
     place = Place(path)
     again = "build again; does something else write to this folder?"

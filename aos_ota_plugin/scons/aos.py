@@ -30,6 +30,7 @@ from aos_ota_plugin.scons.actions import KeyStore, SourceKind, show, show_intern
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
+from aos_ota_plugin.scons.variables import settings_from_aos
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
@@ -128,7 +129,6 @@ class _Hook:
     # --- what is set
 
     def _settings(self) -> OtaSettings:
-        from aos_ota_plugin.scons.variables import settings_from_aos
 
         settings, notices = settings_from_aos(self.solution, folder=self.folder, command_line=self.request.pairs)
         for notice in (*notices, *settings.notices):
