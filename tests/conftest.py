@@ -26,7 +26,6 @@ STARTING = (
     "fuzz/test_fuzz_inputs.py",
     "test_wheel.py",
     "transport/test_serial_lines.py",
-    "release/test_step_guard.py",
     "release/test_lock.py",
     "release/test_image_step.py",
     "keys/test_command_signer.py",

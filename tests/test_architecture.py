@@ -87,8 +87,6 @@ HEAVY = {"cryptography", "jinja2", "rich", "kconfiglib", "menuconfig", "yaml", "
 BUILD_TOOLS = {"SCons", "aostools"}
 # Each has to build something out of what it imports at the top: a command, a SCons builder.
 FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}
-# Classes of its own made of a heavy module's: as heavy as that.
-BUILT_ON = {f"{NAME}.sources.template_sandbox": {"jinja2"}}
 
 
 def modules():
@@ -217,10 +215,8 @@ def test_no_heavy_module_is_imported_with_the_module(path):
     for node, name in imports(path, PARSED[path]):
         if id(node) in early:
             top = name.split(".")[0]
-            built_on = BUILT_ON.get(module_name(path), set())
-            assert top not in HEAVY - built_on, f"{path}:{node.lineno}: {name}"
-            assert name not in BUILT_ON, f"{path}:{node.lineno}: {name}"
-            known = {NAME, "__future__", *FRAMEWORKS.get(room(path), ()), *built_on}
+            assert top not in HEAVY, f"{path}:{node.lineno}: {name}"
+            known = {NAME, "__future__", *FRAMEWORKS.get(room(path), ())}
             assert top in known or top in sys.stdlib_module_names, f"{path}:{node.lineno}: {name}"
 
 

@@ -107,11 +107,13 @@ const unsigned char *ota_get_n(void) { return ota_pubn_buf; } // "ota_pube_buf"
 TEMPLATE = b"""{% import "own.j2" as own %}
 {% set parts = [] %}
 {% for n in range(3) if n %}{{ loop.index }}: {{ version | c_string }}{% endfor %}
-{{ own.twice(version)[:9] | upper }} {{ "%s-%5d" | format(identity, 7) }} {{ has_device_secret ~ 2 ** 3 }}
+{{ own.twice(version)[:9] | upper }} {{ "%s-%5d" | format(identity, 7) }} {{ has_device_secret ~ 2 * 3 }}
 {% filter indent(4) %}a
 b{% endfilter %}
 """
 OWN = "{% macro twice(text) %}{{ text * 2 }}{% endmacro %}"
+# A template may ask for any amount of memory and time: of those that do no more is expected than that they end.
+_MAKES_MUCH = re.compile(rb"[0-9]{4}|\*\s*\*|\*.*[0-9]{3}")
 IDENTITY = b"{% for name, secret in secrets.items() %}const char {{ name }}[] = {{ secret | c_string }};\n{% endfor %}{{ identity }}\n"
 VERSIONS = b"app-1.0.9\napp-1.0.10"
 HISTORY = f"""\0{"a" * 40}
@@ -286,11 +288,15 @@ def _templates(name: str, data: bytes) -> Dict[str, Template]:
 
 
 def check_template(data: bytes) -> bool:
+    if _MAKES_MUCH.search(data):
+        return False
     made = render_app(KV, templates=_templates("otaappdemo.c.j2", data))
     return made == render_app(KV, templates=_templates("otaappdemo.c.j2", TEMPLATE))
 
 
 def check_identity(data: bytes) -> bool:
+    if _MAKES_MUCH.search(data):
+        return False
     secrets = EmbeddedSecrets(product_secret=None, device_secret=SECRET)
     made = _without_secrets(lambda: render_identity(secrets, templates=_templates("ota_identity.c.j2", data)))
     return made == render_identity(secrets, templates=_templates("ota_identity.c.j2", IDENTITY))

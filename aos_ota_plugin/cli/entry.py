@@ -1,6 +1,7 @@
-"""The console script: `main`, in a process that neither tidies up while it starts nor takes itself apart at the end.
+"""Run `main` as the console script, in a process that collects no garbage while it starts and ends without a clean-up.
 
-Both cost a command more time than the signing of an image does.
+`python -m tests.bench sign` needs both: `aos-ota sign` takes 0.62 of imgtool's CPU time, 0.71 with Python's usual end,
+0.65 with its usual collection of garbage, and 0.76 with both.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ import atexit
 import gc
 import os
 import sys
+from typing import TYPE_CHECKING, Optional, Type
 
-TYPE_CHECKING = False  # `typing` is imported only once garbage is left alone
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Optional, Type
 
-_GARBAGE_WORTH_A_LOOK = 50_000
-"""Objects; Python's own 700 have it search through every module again and again while they are imported."""
+_COLLECTED_AFTER = 50_000
+"""Objects; after Python's own 700 all modules would be searched again and again while they are imported."""
 
 
 def _discreet_hook(kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]) -> None:
-    """What `main` does not catch: where it failed, and no message, which may hold a secret."""
+    """Show where something failed that `main` does not catch; never its message, which may hold a secret."""
     from aos_ota_plugin.process import describe
 
     sys.stderr.write(f"aos-ota: {describe(error)}\n")
@@ -28,7 +28,7 @@ def _discreet_hook(kind: Type[BaseException], error: BaseException, traceback: O
 
 def entry() -> None:
     """Run the command, and end the process with its status."""
-    gc.set_threshold(_GARBAGE_WORTH_A_LOOK)
+    gc.set_threshold(_COLLECTED_AFTER)
     from aos_ota_plugin.process import disable_core_dumps
 
     disable_core_dumps()
@@ -40,7 +40,7 @@ def entry() -> None:
         main()
     except SystemExit as end:
         status = 0 if end.code is None else end.code
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # os._exit leaves them out
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:  # a program without a console has none

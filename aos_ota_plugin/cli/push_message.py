@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from typing import Optional
 
 import click
 
 from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
-from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose, push_message, warnings
+from aos_ota_plugin.verify.release_file import read_artifact
 
 
 @click.command("push-message", short_help="print the message that offers a file of a release to a device")
@@ -51,16 +49,7 @@ def command(
         file=manifest,
     )
     artifact = choose(release, module=module, file=name)
-    path = os.path.join(os.path.dirname(manifest), artifact.file)
-    data = read_file(
-        path, "the file that the message offers", "keep the files of a release beside its manifest", limit=IMAGE_MAX
-    )
-    if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise FormatError(
-            "this is not the file that the manifest describes",
-            place=Place(path),
-            remedy="keep the files of a release together; build it again if one was changed",
-        )
+    read_artifact(manifest, artifact, "the file that the message offers")
     signer = None
     if key is not None:
         signer = load_private_key(parse_reference(key), access(), public_key_file)

@@ -17,6 +17,7 @@ from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
 from aos_ota_plugin.transport.sender import Sender
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
+from aos_ota_plugin.verify.release_file import read_described
 
 
 @click.command("send", short_help="write a file to a board's flash over its serial port")
@@ -25,7 +26,11 @@ from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 @click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
 @click.option("--address", type=Size(), help="Where in the flash to write.  [default: the bank that does not run]")
 @click.option("--plain", is_flag=True, help="No boot menu: another Ymodem receiver waits (aos-ota receive, rb).")
-@click.option("--any-file", is_flag=True, help="Also write a file that no board can run as it is.")
+@click.option(
+    "--any-file",
+    is_flag=True,
+    help="Also write a file that no board can run as it is, or that is not the one in the manifest beside it.",
+)
 @click.option("--switch", is_flag=True, help="Make the other bank boot afterwards.")
 @click.option("--reboot", is_flag=True, help="Reboot the board afterwards.")
 @click.option(
@@ -67,7 +72,11 @@ def command(
     """
     if plain and (address is not None or switch or reboot):
         raise click.UsageError("--address, --switch and --reboot belong to the boot menu, which --plain goes without")
-    data = read_file(file, "the file", "give the ota_rtos.bin of your build", limit=IMAGE_MAX)
+    remedy = "give the ota_rtos.bin of your build"
+    if any_file:
+        data = read_file(file, "the file", remedy, limit=IMAGE_MAX)
+    else:
+        data = read_described(file, "the file", remedy, others=True)
     name = os.path.basename(file)
     kind = kind_of(data)
     if kind != "full" and not plain and not any_file:

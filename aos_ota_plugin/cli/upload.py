@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -10,10 +9,11 @@ import click
 
 from aos_ota_plugin.cli.options import CLOUD_FOLDER
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.errors import FormatError, Place, SettingsError
-from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
+from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose
+from aos_ota_plugin.verify.release_file import read_artifact, read_described
 
 
 @click.command("upload", short_help="add a package to the cloud on this machine")
@@ -53,7 +53,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Add FILE, an image or the manifest of a release (ota_rtos_ota.json), to the running cloud, by the platform's
-    rules for names, versions, suffixes and sizes. Nothing is pushed yet.
+    rules for names, versions, suffixes and sizes. Nothing is pushed yet. A file beside a release's manifest has to be
+    one that the manifest describes.
 
     \b
     Example:
@@ -67,10 +68,8 @@ def command(
         path, data, own = _of_release(file, module)
         version = version or own
     else:
-        path, data = (
-            file,
-            read_file(file, "the package", "give an image, or the ota_rtos_ota.json of a release", limit=IMAGE_MAX),
-        )
+        path = file
+        data = read_described(file, "the package", "give an image, or the ota_rtos_ota.json of a release", others=False)
     if not version:
         raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
     added = client.upload(
@@ -94,18 +93,11 @@ def command(
 
 
 def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
-    """The file that a manifest names, its bytes and its version."""
+    """Return the name of the file that a manifest describes, its bytes and its version."""
     release = parse_manifest(
         read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX), file=file
     )
     artifact = choose(release, module=module)
-    path = str(Path(file).parent / artifact.file)
-    data = read_file(path, "the release's file", "keep the files of a release beside its manifest", limit=IMAGE_MAX)
-    if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise FormatError(
-            "this is not the file that the manifest describes",
-            place=Place(path),
-            remedy="keep the files of a release together; build it again if one was changed",
-        )
+    data = read_artifact(file, artifact, "the release's file")
     version = next((one.version for one in release.modules if one.name == module), release.version)
-    return path, data, version
+    return artifact.file, data, version

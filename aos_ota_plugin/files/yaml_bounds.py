@@ -1,7 +1,7 @@
-"""What YAML allows and nobody writes on purpose: keys that stand twice, aliases that multiply, numbers without end.
+"""Refuse in a file of ours what YAML allows and nobody writes on purpose; list it in other people's files.
 
-In a file of ours all of it is refused. In other people's files aos-tools takes most of it: there only what costs
-memory or time without bound is refused, and keys that stand twice are listed.
+A file of ours has no key twice, and is bounded in depth and size, aliases counted as often as they stand. Other
+people's files are read as aos-tools reads them, which has read them before, without these bounds.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 DEPTH_MAX = 100
 """Collections inside one another, through aliases too; a package.yaml has four."""
 SIZE_MAX = 100_000
-"""Values of a document, counted as often as aliases (in other people's files: merge keys) repeat them."""
-NUMBER_MAX = 64
-"""Characters of a number in a file of ours."""
-FOREIGN_NUMBER_MAX = 4300
-"""Characters of a number in other people's files: as many digits as Python 3.11, and aos-tools with it, reads."""
+"""Values of a document, counted as often as aliases repeat them."""
+NUMBER_MAX = 1000
+"""Characters of a number in any file: Python 3.11 and later cannot show one of more than 4300 decimal digits."""
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:value")  # the latter is a plain `=`, a text where it is a key
 
@@ -57,18 +55,10 @@ class Survey(NamedTuple):
     merges: Dict[int, Merges]
 
 
-class _Measure(NamedTuple):
-    """How many values a node stands for, and how deep they lie."""
-
-    size: int
-    depth: int
-
-
 def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
     """Raise OddYamlError for what no file of ours may have; ``construct`` makes the value of a scalar node."""
-    for node in _every(root):
-        _refuse_number(node, NUMBER_MAX)
-    _measure([root], _children, lambda _: 1, ("values", "anchors and aliases"))
+    _refuse_large(root)
+    refuse_numbers(root)
     repeated = survey(root, construct).repeated
     if repeated:
         key, before = repeated[0].key, repeated[0].before
@@ -81,24 +71,12 @@ def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
         )
 
 
-def refuse_unbounded(root: Node, construct: Callable[[Node], Any]) -> Survey:
-    """Return what repeats in other people's file; raise OddYamlError where reading it would have no bound."""
+def refuse_numbers(root: Node) -> None:
+    """Raise OddYamlError for a number that no message could show."""
     for node in _every(root):
-        _refuse_number(node, FOREIGN_NUMBER_MAX)
-    document = survey(root, construct)
-
-    def merged(node: Node) -> List[Node]:
-        merges = document.merges.get(id(node))
-        return list(merges.merged) if merges else []
-
-    mappings = [merges.mapping for merges in document.merges.values()]
-    words = ("keys", "merge keys")
-    measures = _measure(mappings, merged, lambda node: 1 + len(node.value), words)
-    total = 0
-    for mapping in mappings:
-        total += measures[id(mapping)].size
-        _bounded(mapping, _Measure(total, 1), words)
-    return document
+        if node.tag in _NUMBERS and len(node.value) > NUMBER_MAX:
+            remedy = "put it in quotes if it is a text"
+            raise OddYamlError(node, f"this number has {len(node.value)} characters", remedy)
 
 
 def survey(root: Node, construct: Callable[[Node], Any]) -> Survey:
@@ -143,54 +121,22 @@ def _merged_by(value: Node) -> Tuple[Node, ...]:
     return tuple(node for node in nodes if isinstance(node, MappingNode))
 
 
-def _measure(
-    roots: Iterable[Node], inside: Callable[[Node], List[Node]], weight: Callable[[Node], int], words: Tuple[str, str]
-) -> Dict[int, _Measure]:
-    """Return the nodes' measures by ``id``.
+def _refuse_large(root: Node) -> None:
+    """Raise OddYamlError where a document is too deep or too large once its aliases are written out.
 
-    Raises OddYamlError when nodes contain themselves, multiply beyond SIZE_MAX, or lie deeper than DEPTH_MAX.
+    The place is that of the outermost mapping's value.
     """
-    measures: Dict[int, _Measure] = {}
-    open_nodes = set()
-    waiting: List[Tuple[Node, bool]] = [(root, False) for root in roots][::-1]
+    remedy = "write out what is meant, without anchors and aliases"
+    size = 0
+    waiting = [(root, root, 0)]
     while waiting:
-        node, done = waiting.pop()
-        children = inside(node)
-        if done:
-            open_nodes.discard(id(node))
-            inner = [measures[id(child)] for child in children]
-            measures[id(node)] = _bounded(
-                node,
-                _Measure(
-                    weight(node) + sum(one.size for one in inner), 1 + max((one.depth for one in inner), default=0)
-                ),
-                words,
-            )
-        elif id(node) in open_nodes:
-            raise OddYamlError(
-                node, "an alias stands inside of what it stands for", "write out what is meant, without it"
-            )
-        elif id(node) not in measures:
-            open_nodes.add(id(node))
-            waiting.append((node, True))
-            waiting += [(child, False) for child in reversed(children)]
-    return measures
-
-
-def _bounded(node: Node, measure: _Measure, words: Tuple[str, str]) -> _Measure:
-    remedy = f"write out what is meant, without {words[1]}"
-    if measure.size > SIZE_MAX:
-        raise OddYamlError(node, f"more than {SIZE_MAX} {words[0]} stand here, aliases counted", remedy)
-    if measure.depth > DEPTH_MAX + 1:
-        raise OddYamlError(node, f"more than {DEPTH_MAX} collections stand inside one another", remedy)
-    return measure
-
-
-def _refuse_number(node: Node, limit: int) -> None:
-    if node.tag in _NUMBERS and len(node.value) > limit:
-        raise OddYamlError(
-            node, f"a number of {len(node.value)} characters is for nobody", "put it in quotes if it is a text"
-        )
+        node, place, depth = waiting.pop()
+        size += 1
+        if size > SIZE_MAX:
+            raise OddYamlError(place, f"more than {SIZE_MAX} values stand here, aliases counted", remedy)
+        if depth > DEPTH_MAX:
+            raise OddYamlError(place, f"more than {DEPTH_MAX} collections stand inside one another", remedy)
+        waiting += [(child, place if depth else child, depth + 1) for child in reversed(_children(node))]
 
 
 def _repeated(node: Node, construct: Callable[[Node], Any]) -> List[RepeatedKey]:

@@ -15,9 +15,10 @@ from aos_ota_plugin.files.yaml_bounds import (
     OddYamlError,
     RepeatedKey,
     Survey,
+    refuse_numbers,
     refuse_odd,
-    refuse_unbounded,
 )
+from aos_ota_plugin.files.yaml_bounds import survey as survey_of
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -138,7 +139,8 @@ def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, 
 def parse_foreign_yaml(text: str, file: str) -> YamlText:
     """Parse a file that is not ours as aos-tools does: of a repeated key the last one counts; ``survey`` has them all.
 
-    Raises WorkspaceError for what is no YAML to aos-tools either, and for what has no bound in memory or time.
+    Raises WorkspaceError for what is no YAML to aos-tools either, and for more than DEPTH_MAX collections that stand
+    written inside one another, on which libyaml would overflow the stack, and for numbers that no message could show.
     """
     return _parse(text, file, foreign=True, error=WorkspaceError, quote=True)
 
@@ -159,7 +161,8 @@ def _parse(text: str, file: str, *, foreign: bool, error: Type[OtaError], quote:
         root = loader.get_single_node()
         if root is not None:
             if foreign:
-                survey = refuse_unbounded(root, loader.construct_object)
+                refuse_numbers(root)
+                survey = survey_of(root, loader.construct_object)
             else:
                 refuse_odd(root, loader.construct_object)
         value = None if root is None else loader.construct_document(root)

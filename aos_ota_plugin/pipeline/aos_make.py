@@ -22,6 +22,7 @@ from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline import unfinished
+from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.foreign import nearest
@@ -113,7 +114,6 @@ def prove_built(ending: Ending, solution: str, version: Optional[str]) -> None:
 
 
 def _prove_release(path: str, version: Optional[str]) -> None:
-    from aos_ota_plugin.release.manifest import parse_manifest
 
     place = Place(path)
     again = "build again; does something else write to this folder?"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Option
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.read import DOCUMENT_MAX, PAYLOAD_MAX, read_bytes, read_file
-from aos_ota_plugin.pipeline import documents, image_step, inputs, messages, modules, parts
+from aos_ota_plugin.pipeline import documents, image_step, inputs, messages, modules, own_outputs, parts
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
@@ -81,10 +81,15 @@ def build_release(
         return _renew(task, progress)
 
 
-def recover(site: Site) -> None:
-    """Complete or remove what killed builds of this solution left beside its outputs."""
+def recover(site: Site, *, unfinished: bool) -> None:
+    """Complete or remove what killed builds left beside the outputs; ``unfinished``: the last one did not succeed.
+
+    Then an unsigned image that the vendor's image step left under our name goes, too.
+    """
     with _exclusive(site):
         _recover(site)
+        if unfinished:
+            own_outputs.remove_unsigned_images(os.path.dirname(site.image))
 
 
 def shared_lock(site: Site) -> Optional[str]:
@@ -116,7 +121,10 @@ def _recover(site: Site) -> None:
 def _run_image_steps(site: Site, settings: OtaSettings) -> None:
     for step in site.steps:
         image_step.run_image_step(
-            step, target=str(site.binary), folder=os.path.dirname(site.image), sweep=settings.security == "local"
+            step,
+            target=str(site.binary),
+            folder=os.path.dirname(site.image),
+            remove_unsigned=settings.security == "local",
         )
     _refuse_stale_payload(site)
 

@@ -1,7 +1,8 @@
-"""Running the chip vendor's image step (``postimage_script``), which turns the linked .bin into ota_rtos.bin.
+"""Run the chip vendor's image step (``postimage_script``), which turns the linked .bin into ota_rtos.bin.
 
 aos-tools runs it too, but goes on whatever its exit status is. And the vendor's script may write unsigned files under
-the names of our outputs, which are put back afterwards, also when the build is killed before the script ends.
+the names of our outputs, which are put back when it ends. After a build that was killed before that, the next build or
+`aos make clean` removes them, and the commands that hand a release on refuse them (``verify.release_file``).
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ import sys
 from typing import List
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.pipeline.own_outputs import keep, restore
-from aos_ota_plugin.pipeline.step_guard import StepGuard
+from aos_ota_plugin.pipeline.own_outputs import restore_outputs, save_outputs
 
 
-def run_image_step(script: str, *, target: str, folder: str, sweep: bool) -> None:
-    """Run one step for ``target`` (the .bin); ``folder`` is where our outputs lie. For ``sweep`` see ``kept``.
+def run_image_step(script: str, *, target: str, folder: str, remove_unsigned: bool) -> None:
+    """Run one step for ``target`` (the .bin), and put our outputs in ``folder`` back as they were.
+
+    With ``remove_unsigned`` the images that it wrote under our names are removed where there was none of ours.
 
     ``script`` is what package.yaml says, its path made absolute: a path, then perhaps options after the first " --".
 
     Raises:
         BuildError: it cannot be started, or ended with another status than 0.
     """
-    kept = keep(folder)
-    with StepGuard(folder, kept, sweep=sweep):
-        try:
-            status = _run(_command(script, target))
-        finally:
-            restore(folder, kept, sweep=sweep)
+    saved = save_outputs(folder)
+    try:
+        status = _run(_command(script, target))
+    finally:
+        restore_outputs(folder, saved, remove_unsigned=remove_unsigned)
     if status != 0:
         raise BuildError(
             f"the chip's image step failed with status {status}: {script}",
@@ -49,7 +50,7 @@ def _command(script: str, target: str) -> List[str]:
 
 def _run(command: List[str]) -> int:
     try:
-        return subprocess.call(command, close_fds=False)  # it inherits the guard's pipe
+        return subprocess.call(command, close_fds=False)  # it holds the build's lock, see spawn.py
     except OSError as error:
         raise BuildError(
             f"the chip's image step cannot be started: {command[0]}: {error.strerror or error}",

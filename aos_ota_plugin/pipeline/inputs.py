@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Collection, Optional, Tuple
 from aos_ota_plugin.errors import ProofError, SettingsError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.pipeline.keyset import BuildKeys
+from aos_ota_plugin.workspace.partitions import find_partition_size
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
 if TYPE_CHECKING:
@@ -96,7 +97,6 @@ def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_fold
     """
     if settings.partition_size:
         return settings.partition_size
-    from aos_ota_plugin.workspace.partitions import find_partition_size
 
     found = find_partition_size(board_folder, chip_folder)
     if found is None:

@@ -9,6 +9,7 @@ from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.images.pack import build, parse
 from aos_ota_plugin.pipeline.folder import find_files, odd_kind, read_files, read_linkless
 from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
 from aos_ota_plugin.settings.resolve import OtaSettings
@@ -88,7 +89,6 @@ def _check_kind(module: Declared) -> None:
 
 
 def _content(module: Declared) -> bytes:
-    from aos_ota_plugin.images.pack import build, parse
 
     if module.is_folder:
         return build(read_files(module.source))

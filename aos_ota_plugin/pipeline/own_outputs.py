@@ -1,7 +1,7 @@
-"""What is ours in the folder that the chip vendor's image step writes to, and putting it back.
+"""Save our files in the folder that the chip vendor's image step writes to, and put them back.
 
-An image is ours when the manifest beside it gives its digest. What else stands under an image's name is the vendor's
-and not signed: with local signing no device takes it, so it is removed (``sweep``).
+An image is ours when the manifest beside it gives its digest. Anything else under an image's name is the vendor's, and
+not signed.
 """
 
 from __future__ import annotations
@@ -18,51 +18,55 @@ from aos_ota_plugin.files.transaction import remove_file, write_file
 from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
 
 _VENDORS = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
-"""What vendors' scripts write."""
+"""The names under which vendors' scripts write images of their own."""
 
 
-class Kept(NamedTuple):
+class SavedFile(NamedTuple):
     """One file of ours; ``mtime_ns`` in nanoseconds since 1970, as ``os.stat`` gives it."""
 
     data: bytes
     mtime_ns: int
 
 
-def keep(folder: str) -> Mapping[str, Kept]:
-    """The files in ``folder`` that are ours, by name."""
-    kept: Dict[str, Kept] = {}
+def save_outputs(folder: str) -> Mapping[str, SavedFile]:
+    """Return the files in ``folder`` that are ours, by name."""
+    saved: Dict[str, SavedFile] = {}
     for name, digest in _described(folder).items():
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError):
             data = _read(path)
             if digest is None or hashlib.sha256(data).hexdigest() == digest:
-                kept[name] = Kept(data, os.stat(path).st_mtime_ns)
-    return kept
+                saved[name] = SavedFile(data, os.stat(path).st_mtime_ns)
+    return saved
 
 
-def restore(folder: str, kept: Mapping[str, Kept], *, sweep: bool) -> None:
-    """Put back what was kept and differs now. Raises OutputError."""
-    for name in (*IMAGES, MANIFEST_NAME):
+def restore_outputs(folder: str, saved: Mapping[str, SavedFile], *, remove_unsigned: bool) -> None:
+    """Write back each saved file that differs now; with ``remove_unsigned`` remove images that are not ours.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    for name, file in saved.items():
         path = os.path.join(folder, name)
-        if name in kept:
-            write_file(path, kept[name].data, modified_ns=kept[name].mtime_ns)
-        elif sweep and name in _VENDORS:
+        write_file(path, file.data, modified_ns=file.mtime_ns)
+    if remove_unsigned:
+        _remove_others(folder, saved)
+
+
+def remove_unsigned_images(folder: str) -> None:
+    """Remove images that are not ours, as a build that was killed in the vendor's image step leaves them."""
+    _remove_others(folder, save_outputs(folder))
+
+
+def _remove_others(folder: str, saved: Mapping[str, SavedFile]) -> None:
+    for name in _VENDORS:
+        if name not in saved:
             with contextlib.suppress(OutputError):
-                remove_file(path)
-
-
-def is_current(folder: str, kept: Mapping[str, Kept]) -> bool:
-    """Whether no other release was put there since: its manifest would be another, too."""
-    try:
-        manifest: Optional[bytes] = _read(os.path.join(folder, MANIFEST_NAME))
-    except OSError:
-        manifest = None
-    before = kept.get(MANIFEST_NAME)
-    return manifest is None or (before is not None and before.data == manifest)
+                remove_file(os.path.join(folder, name))
 
 
 def _described(folder: str) -> Dict[str, Optional[str]]:
-    """Names and digests that a manifest of ours in ``folder`` gives; its own name without one."""
+    """Return the names and digests that a manifest of ours in ``folder`` gives; its own name without a digest."""
     try:
         manifest = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
         named = {image["file"]: str(image["sha256"]) for image in manifest["images"]}

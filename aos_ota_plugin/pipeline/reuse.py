@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
+from aos_ota_plugin.images import diff, full
+from aos_ota_plugin.release.manifest import TOOL, parse_manifest
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
@@ -55,8 +57,6 @@ def reuse_last(
 
     ``outputs`` are the last release's files, their SHA-256 by path; ``manifest`` is the path of one of them.
     """
-    from aos_ota_plugin.release.manifest import TOOL
-
     last = _last_manifest(outputs, manifest)
     if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(firmware.payload).hexdigest():
         return firmware, keys, base
@@ -85,8 +85,6 @@ class _Reusable(NamedTuple):
 
 def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
     """Take images apart, given by their kinds; ``local``: they are signed."""
-    from aos_ota_plugin.images import diff, full
-
     signatures: Dict[bytes, bytes] = {}
     stream: Optional[bytes] = None
     patch: Optional[bytes] = None
@@ -104,7 +102,6 @@ def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
 
 
 def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
-    from aos_ota_plugin.release.manifest import parse_manifest
 
     data = _held(path, outputs)
     if data is None:

@@ -52,7 +52,7 @@ class BuildMark:
         """
         healing = Healing([], [])
         recover(os.path.dirname(self._path), NAME.__eq__)
-        if not os.path.lexists(self._path):
+        if not self.is_set():
             return healing
         before = self._listed()
         named = targets()
@@ -64,6 +64,10 @@ class BuildMark:
                     remove_file(path)
                     healing.removed.append(path)
         return healing
+
+    def is_set(self) -> bool:
+        """Return whether the last build did not succeed."""
+        return os.path.lexists(self._path)
 
     def begin(self) -> None:
         """Set the mark, with what is there now. Raises OutputError."""

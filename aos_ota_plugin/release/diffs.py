@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
+from aos_ota_plugin.device.acceptance import Device, judge
+from aos_ota_plugin.device.inplace import InPlaceDevice
+from aos_ota_plugin.device.version import explain_order
 from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.images import xz
+from aos_ota_plugin.images.diff import create, parse
 from aos_ota_plugin.images.diff.container import SECTOR_SIZE, TRAILER_SIZE, Limits
 from aos_ota_plugin.images.full import PADDING
 from aos_ota_plugin.images.info import IMAGE_INFO_SIZE
@@ -81,8 +85,6 @@ def make_patch(
         ProofError: the payloads do not fit the partition.
         FormatError: one of them is empty.
     """
-    from aos_ota_plugin.images.diff import create
-
     flash_size = device_limits(partition_size).flash_size
     if len(new) + -len(new) % SECTOR_SIZE + SECTOR_SIZE > flash_size or len(old) > flash_size:
         raise ProofError(
@@ -99,8 +101,6 @@ def prove_diff(old: bytes, new: bytes, image: bytes, *, partition_size: int) -> 
     Raises:
         ProofError: it does not fit the partition, or the model of the device does not make `new` of `old` with it.
     """
-    from aos_ota_plugin.images.diff import parse
-
     limits = device_limits(partition_size)
     try:
         sections = parse(image, limits=limits)
@@ -131,7 +131,6 @@ def compressed_size(payload: bytes, *, signed: bool, other: int) -> int:
 
 
 def _apply_in_place(old: bytes, new: bytes, image: bytes, limits: Limits) -> None:
-    from aos_ota_plugin.device.inplace import InPlaceDevice
 
     device = InPlaceDevice(old, image, application_size=limits.flash_size, ota_size=limits.flash_size, limits=limits)
     if not device.boot() or device.application[: len(new)] != new:
@@ -151,7 +150,6 @@ def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key:
     """
     if old is None:
         return
-    from aos_ota_plugin.device.version import explain_order
 
     if (old.security == "local") != (public_key is not None):
         raise ProofError(
@@ -176,8 +174,6 @@ def prove_accepted(image: bytes, *, public_key: Optional[PublicKey], partition_s
     Raises:
         ProofError: a device with this key and partition would refuse it.
     """
-    from aos_ota_plugin.device.acceptance import Device, judge
-
     device = Device(public_key, local_rsa=public_key is not None, partition_size=partition_size)
     refused = [finding for finding in judge(device, image).findings if not finding.ok]
     if refused:

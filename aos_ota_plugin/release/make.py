@@ -21,8 +21,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.device.acceptance import Hashed
 from aos_ota_plugin.errors import FormatError, ProofError, SigningKeyError, placed
+from aos_ota_plugin.images.full import PADDING, Digesting, check_payload, seal
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import BaseRelease, Manifest, Proof
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.payload_proof import prove_payload
 from aos_ota_plugin.release.policy import prove_approval, prove_policy
@@ -85,10 +89,6 @@ def make_release(
         ProofError: a device would refuse it, or it is not what the settings say.
         SigningKeyError, FormatError: a key or the ELF cannot be used.
     """
-    from aos_ota_plugin.device.acceptance import Hashed
-    from aos_ota_plugin.images.full import PADDING, check_payload, seal
-    from aos_ota_plugin.images.info import ImageMagic
-
     with placed(firmware.payload_name):
         check_payload(firmware.payload)
     proofs = Proofs()
@@ -130,7 +130,6 @@ def signing_request(
 
     All is proven that can be without the signature. Raises as ``make_release``.
     """
-    from aos_ota_plugin.images.full import Digesting
     from aos_ota_plugin.release.signing_request import SigningRequest
 
     _prove_inputs(firmware, keys, base, options, Proofs() if proofs is None else proofs)
@@ -182,7 +181,6 @@ def _compressed(
 def _diff(firmware: Firmware, keys: KeySet, base: Base, options: Options, progress: Optional[Progress]) -> DiffImage:
     """Return the diff image, applied as devices of the base release will."""
     from aos_ota_plugin.images.diff import build
-    from aos_ota_plugin.images.info import ImageMagic
     from aos_ota_plugin.release.diffs import make_patch, prove_diff, refuse_other_base
 
     old = base.payload or b""
@@ -199,8 +197,6 @@ def _diff(firmware: Firmware, keys: KeySet, base: Base, options: Options, progre
 
 def _manifest(firmware: Firmware, keys: KeySet, base: Base, artifacts: List[Artifact], proofs: Proofs) -> Manifest:
     """Return the manifest of the files ``artifacts``, the payload first."""
-    from aos_ota_plugin.release.manifest import BaseRelease, Manifest
-
     before = base.manifest
     return Manifest(
         version=firmware.version,
@@ -225,7 +221,6 @@ def _artifact(name: str, kind: str, data: bytes) -> Artifact:
 
 
 def _listed(outcomes: Dict[str, str]) -> Tuple[Proof, ...]:
-    from aos_ota_plugin.release.manifest import Proof
 
     return tuple(Proof(rule, detail) for rule, detail in outcomes.items())
 

@@ -14,7 +14,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from aos_ota_plugin.device.version import explain_order, suggest_version
 from aos_ota_plugin.errors import OtaError, ProofError
+from aos_ota_plugin.images.full import build
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.module import Module
 from aos_ota_plugin.release.module_file import Declared, Source
@@ -62,8 +65,6 @@ def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[S
 def _image(keys: KeySet, options: Options, declared: Declared, content: bytes) -> bytes:
     if declared.image_magic is None:
         return content
-    from aos_ota_plugin.images.full import build
-    from aos_ota_plugin.images.info import ImageMagic
 
     image = build(content, sign=keys.sign, magic=ImageMagic[declared.image_magic])
     try:
@@ -77,7 +78,6 @@ def _image(keys: KeySet, options: Options, declared: Declared, content: bytes) -
 
 
 def _prove_version(base: Base, declared: Declared, artifact: Artifact) -> None:
-    from aos_ota_plugin.device.version import explain_order, suggest_version
 
     before = _in_base(base, declared.name)
     if before is None or (declared.version == before.version and artifact.sha256 == before.image.sha256):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, List, Optional
 
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
 from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 
 # Each function imports the rooms it needs: a build with nothing to do proves nothing.
@@ -120,8 +122,6 @@ def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
 
 def prove_version(firmware: Firmware, base: Base, proofs: Proofs) -> None:
     """Prove that device and platform take the version, and that devices of the base release find it newer."""
-    from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
-
     version = firmware.version
     check_version(version, place=firmware.version_place)
     proofs.passed["version"] = f"{version}: characters and length fit device and platform"
@@ -222,8 +222,6 @@ def prove_magic(image_magic: str, base: Base, proofs: Proofs) -> None:
 
 def device_of(keys: KeySet, base: Base, options: Options) -> Device:
     """Return the device that the images are for: it runs the base release, and any version where none is given."""
-    from aos_ota_plugin.device.acceptance import Device
-
     return Device(
         public_key=keys.trusted,
         local_rsa=keys.security == "local",
@@ -234,8 +232,6 @@ def device_of(keys: KeySet, base: Base, options: Options) -> Device:
 
 def prove_acceptance(device: Device, version: str, image: bytes, *, hashed: Optional[Hashed] = None) -> Proofs:
     """Take an image of ``version`` through the device's own rules; return the outcome of each. Raises ProofError."""
-    from aos_ota_plugin.device.acceptance import DeviceVerdict, judge
-
     judgement = judge(device, image, version=version, hashed=hashed)
     for finding in judgement.findings:
         if not finding.ok:

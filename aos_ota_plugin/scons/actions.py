@@ -21,6 +21,7 @@ from aos_ota_plugin.pipeline import build, inputs, rendering
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
+from aos_ota_plugin.scons.variables import settings_from_variables
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 Nodes = List[Any]
@@ -56,8 +57,6 @@ def settings_of(env: Any) -> OtaSettings:
     """The settings that ``aos make`` resolved, else those of the construction variables."""
     settings = env.get("OTA_SETTINGS")
     if settings is None:
-        from aos_ota_plugin.scons.variables import settings_from_variables
-
         settings = settings_from_variables(env)
         for notice in settings.notices:
             sys.stdout.write(f"aos_ota_plugin: warning: {notice}\n")

@@ -31,6 +31,7 @@ from aos_ota_plugin.scons.actions import KeyStore, SourceKind, show, show_intern
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components, find_source
 from aos_ota_plugin.scons.request import BuildRequest
 from aos_ota_plugin.scons.spawn import hold_in_programs
+from aos_ota_plugin.scons.variables import settings_from_aos
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
@@ -85,7 +86,7 @@ class _Hook:
             lock = BuildLock(Path(self.out, _LOCK))
             lock.acquire()
             hold_in_programs(lock)
-            recover(self.site)
+            recover(self.site, unfinished=self.mark.is_set())
             # Held until SCons ends: the environment lives as long as the build.
             self.env["OTA_LOCK"] = lock
             healing = self.mark.heal(lambda: sconsign.recorded_targets(self.folder))
@@ -129,7 +130,6 @@ class _Hook:
     # --- what is set
 
     def _settings(self) -> OtaSettings:
-        from aos_ota_plugin.scons.variables import settings_from_aos
 
         settings, notices = settings_from_aos(self.solution, folder=self.folder, command_line=self.request.pairs)
         for notice in (*notices, *settings.notices):

@@ -1,8 +1,8 @@
 """Render whole C files from Jinja templates: sources for solutions without their own, and secrets.
 
-Templates are data, not code: they run in Jinja's sandbox (``template_sandbox``), see only the values named here and
-the other templates of the set, and a name that is not defined is an error. Text in, text out; ``template_files``
-reads the files.
+Templates are data, not code: they run in Jinja's sandbox, see only the values named here and the other templates of the
+set, and a name that is not defined is an error. One that calls itself without end is an error, too (``large_stack``);
+memory and time of others are not limited. Text in, text out; ``template_files`` reads the files.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Callable, Dict, Mapping, NoReturn, Optional, S
 from ..errors import OtaError, Place, SecretError, SourceError
 from .c_text import c_byte_list, c_bytes, c_string
 from .digest_places import check_public_key
+from .large_stack import call_on_large_stack
 from .template_set import TemplateSet
 from .values import SECRET_FIELDS, AppValues, Embedded, EmbeddedSecrets, Kv
 
 if TYPE_CHECKING:
-    from .template_sandbox import BoundedEnvironment
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 APP_TEMPLATE = "otaappdemo.c.j2"
 DIGEST_TEMPLATE = "ota_hal_digest.c.j2"
@@ -80,31 +81,41 @@ def render_identity(identity: Union[EmbeddedSecrets, Kv], *, templates: Template
 
 
 def _render(name: str, templates: TemplateSet, context: Mapping[str, object], hidden: Sequence[str] = ()) -> str:
-    environment = _environment(templates)
+    text = call_on_large_stack(lambda: _text_or_error(name, templates, context, hidden))
+    if isinstance(text, OtaError):
+        raise text  # outside the handler: the template's own error may hold a secret and must not be shown
+    return f"/* Made by aos_ota_plugin from {name}; edits here are lost. */\n{text}"
+
+
+def _text_or_error(
+    name: str, templates: TemplateSet, context: Mapping[str, object], hidden: Sequence[str]
+) -> Union[str, OtaError]:
     try:
-        text = environment.get_template(name).render(context)
+        return _environment(templates).get_template(name).render(context)
     except Exception as error:  # a template can fail in any way
-        failure = _failure(error, name, templates, hidden)
-    else:
-        return f"/* Made by aos_ota_plugin from {name}; edits here are lost. */\n{text}"
-    raise failure  # outside the handler: the template's own error may hold a secret and must not be shown
+        return _failure(error, name, templates, hidden)
 
 
-def _environment(templates: TemplateSet) -> BoundedEnvironment:
-    from jinja2 import FunctionLoader  # here, because a no-change build renders nothing
-
-    from .template_sandbox import BoundedEnvironment
+def _environment(templates: TemplateSet) -> ImmutableSandboxedEnvironment:
+    from jinja2 import FunctionLoader, StrictUndefined  # here, because a no-change build renders nothing
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def load(name: str) -> Optional[Tuple[str, str, Callable[[], bool]]]:
         template = templates.get(name)
         return (template.text, template.file, _always_current) if template else None
 
-    environment = BoundedEnvironment(
-        FunctionLoader(load),
-        longest=max((len(template.text) for template in templates.values()), default=0),
-        filters={"c_string": c_string, "c_bytes": c_bytes, "c_byte_list": c_byte_list},
+    environment = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=False,  # this writes C, not HTML; c_string keeps values inside their literals
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters.update(c_string=c_string, c_bytes=c_bytes, c_byte_list=c_byte_list)
     environment.globals["fail"] = _fail
+    # The same inputs give the same bytes.
+    del environment.filters["random"], environment.globals["lipsum"]
     return environment
 
 
@@ -133,6 +144,10 @@ def _failure(error: Exception, name: str, templates: TemplateSet, hidden: Sequen
     elif isinstance(error, TemplateNotFound):
         problem = f"there is no template {error.name}"
         remedy = "add it to the solution's templates folder"
+    elif isinstance(error, RecursionError):
+        problem = "the template calls or includes itself without end, or is nested too deeply"
+    elif isinstance(error, MemoryError):
+        problem = "the template makes more than there is memory for, or is too complex to be compiled"
     else:
         problem = f"the template failed: {type(error).__name__}: {error}"
     if any(secret in problem for secret in hidden):

@@ -6,11 +6,17 @@ import hashlib
 import json
 from typing import Any, Iterator, List, Optional, Tuple
 
+from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import FormatError, OtaError, Place
 from aos_ota_plugin.files import unique_json
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX
 from aos_ota_plugin.images.inspect import inspect as inspect_image
 from aos_ota_plugin.images.tree import Part, shown
+from aos_ota_plugin.keys import approval
+from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.protocol.push import parse_push
+from aos_ota_plugin.release import layout, manifest
+from aos_ota_plugin.release.manifest import parse_manifest
 
 __all__ = ["explain_payload", "inspect"]
 
@@ -44,8 +50,6 @@ def inspect(data: bytes, *, file: str) -> Part:
 
 def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
     """Say that `data` is the plain payload of the release whose manifest lies beside it; None when it is not."""
-    from aos_ota_plugin.release.manifest import parse_manifest
-
     try:
         release = parse_manifest(manifest, file="")
     except OtaError:
@@ -63,7 +67,6 @@ def _firmware(data: bytes) -> Optional[Part]:
     """Tell about a linked firmware: the key that it trusts."""
     if data[:4] != b"\x7fELF":
         return None
-    from aos_ota_plugin.device.elf import read_public_key
 
     try:
         key = read_public_key(data)
@@ -88,16 +91,12 @@ def _text(data: bytes, file: str) -> Optional[Part]:
 
 
 def _key(data: bytes, file: str) -> Part:
-    from aos_ota_plugin.keys.public import parse_public_key
 
     key = parse_public_key(data, file=file)
     return Part("public key", 0, len(data), facts=(("fingerprint", key.fingerprint), ("size", "2048 bits, e = 65537")))
 
 
 def _document(data: bytes, file: str) -> Part:
-    from aos_ota_plugin.keys import approval
-    from aos_ota_plugin.protocol.push import parse_push
-    from aos_ota_plugin.release import layout, manifest
 
     if len(data) > DOCUMENT_MAX:
         raise FormatError(

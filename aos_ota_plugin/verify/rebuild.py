@@ -17,14 +17,16 @@ from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.pipeline.payloads import payload_of_release
-from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
+from aos_ota_plugin.pipeline.workplace import component_of
+from aos_ota_plugin.provenance.component import Product
+from aos_ota_plugin.provenance.cyclonedx import bill_of_materials, components_in
 from aos_ota_plugin.release.manifest import Manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME
 from aos_ota_plugin.settings.fields import OBSOLETE
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
-from aos_ota_plugin.verify.release import Checked
+from aos_ota_plugin.verify.release import Checked, bill_beside
 from aos_ota_plugin.workspace.find import find_root, find_solution
 from aos_ota_plugin.workspace.launcher import find_aos, find_launcher, path_with
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
@@ -249,11 +251,6 @@ def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, 
 
 def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
     """Before anything is compiled: the same components, of the same versions, as the release lists."""
-    from aos_ota_plugin.pipeline.workplace import component_of
-    from aos_ota_plugin.provenance.component import Product
-    from aos_ota_plugin.provenance.cyclonedx import components_in
-    from aos_ota_plugin.verify.release import bill_beside
-
     if task.settings is None:
         return
     path, kept = bill_beside(task.manifest, task.file)

@@ -11,10 +11,14 @@ import hashlib
 import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.device.acceptance import Device, judge
 from aos_ota_plugin.errors import FormatError, Place, ProofError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.pipeline.payloads import is_plain, payload_of_release
+from aos_ota_plugin.provenance.cyclonedx import parse_bill
+from aos_ota_plugin.provenance.dsse import open_envelope
+from aos_ota_plugin.provenance.statement import parse_statement
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, sbom_name, statement_name
@@ -90,8 +94,6 @@ class Verification:
     # --- the statement
 
     def _check_statement(self) -> Iterator[Checked]:
-        from aos_ota_plugin.provenance.dsse import open_envelope
-        from aos_ota_plugin.provenance.statement import parse_statement
 
         if self._key is None:
             raise ProofError(
@@ -144,7 +146,6 @@ class Verification:
                 )
 
     def _check_bill(self) -> Checked:
-        from aos_ota_plugin.provenance.cyclonedx import parse_bill
 
         name = sbom_name(self._image())
         path = self._beside(name)
@@ -189,7 +190,6 @@ class Verification:
         return data
 
     def _check_signature(self, artifact: Artifact, data: bytes) -> Checked:
-        from aos_ota_plugin.device.acceptance import Device, judge
 
         rule, key = f"{artifact.file}: as a device", self._key
         unjudged = self._no_signature(artifact)

@@ -120,12 +120,16 @@ def _public_pem(workspace) -> bytes:
 def test_clean_takes_all_of_ours_along(built_workspace):
     workspace = built_workspace
     assert workspace.image.exists()
+    workspace.image.write_bytes(b"unsigned, as a build leaves it that was killed in the image step")
+    packed = workspace.images / "ota_rtos_ota.bin.xz"
+    packed.write_bytes(b"unsigned, too")
     cleaned = workspace.make("clean")
     assert cleaned.status == 0, cleaned.output
     left = [
         path.relative_to(workspace.root)
         for path in (
             workspace.image,
+            packed,
             workspace.manifest,
             workspace.out / "ota_demo" / "otaappdemo.c",
             workspace.out / "ota" / "hal" / "ota_hal_digest.c",

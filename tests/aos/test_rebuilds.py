@@ -296,6 +296,25 @@ def test_template_of_the_solution(built, templates):
     assert b"aos_ota_test_mark" not in (built.out / "ota_demo" / "otaappdemo.o").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "template",
+    ["{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", "\n{% include 'otaappdemo.c.j2' %}"],
+    ids=["a macro", "an inclusion"],
+)
+def test_template_that_calls_itself(built, templates, template):
+    """In SCons' threads, whose stacks have 256 KiB: Python's limit of 1000 calls came after the end of the stack."""
+    path = templates / "otaappdemo.c.j2"
+    path.write_text(template, encoding="utf-8")
+    refused = built.run("make", "MULTITHREADS=-j8")
+    assert refused.status == 2, refused.output[-2000:]
+    line = 1 if "macro" in template else 2
+    assert f"aos_ota_plugin: error: {path}:{line}: the template calls or includes itself without end" in refused.output
+    assert "Traceback" not in refused.output
+    path.unlink()
+    built.made()
+    nothing(built)
+
+
 def test_template_of_the_identity(built, templates):
     (templates / "ota_identity.c.j2").write_text(
         "{% include 'aos_ota_plugin/ota_identity.c.j2' %}\nconst char aos_ota_test_mark[] = \"mark\";\n",

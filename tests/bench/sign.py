@@ -12,7 +12,7 @@ from tests.bench.material import PARTITION_SIZE, Options, describe, payload, wri
 from tests.bench.measure import BIN, Sample, command, in_turn
 from tests.bench.report import Table, note, print_commands
 
-WALL_TARGET = 0.65
+WALL_TARGET = 0.6
 PEAK_TARGET = 1.0
 
 

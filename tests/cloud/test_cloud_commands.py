@@ -114,10 +114,13 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert "job 1, verify: 1 SUCCEEDED" in done.stdout
         assert "job 2, batch: 1 SUCCEEDED" in done.stdout
         assert "runs app-1.0.1 already" in done.stdout
-        done = aos_ota(
-            "upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder, cwd=tmp_path
-        )
-        assert done.returncode == 0
+        upload = ("upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder)
+        (tmp_path / "ota_rtos_ota.bin").write_bytes(b"unsigned, of a vendor's image step")
+        done = aos_ota(*upload, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "ota_rtos_ota.bin: the manifest beside this file does not describe it" in done.stderr
+        (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE)
+        assert aos_ota(*upload, cwd=tmp_path).returncode == 0
         done = aos_ota("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun

@@ -69,7 +69,7 @@ def build(folder: Path):
                 state=str(out / "state.json"),
                 solution="s",
             )
-            release_build.recover(site)
+            release_build.recover(site, unfinished=True)
             keys = BuildKeys(settings)
             where = {"user_file": None, "display": None, "templates": TEMPLATES}
             transaction.write_file(out / "otaappdemo.c", rendering.render_app_source(settings, **where))
@@ -158,7 +158,8 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
             # A build that begins, and gets no further: one of the sets is whole.
             shutil.copytree(work, tmp_path / "begun")
             release_build.recover(
-                Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload="")
+                Site(image=str(tmp_path / "begun" / "release" / "ota_rtos_ota.bin"), manifest="", payload=""),
+                unfinished=True,
             )
             if outputs(contents(tmp_path / "begun")) not in (outputs(old), outputs(new)):
                 problems.append(f"{where}: neither set is whole once the next build begins")

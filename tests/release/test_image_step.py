@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from aos_ota_plugin.errors import BuildError
+from aos_ota_plugin.pipeline.build import recover
 from aos_ota_plugin.pipeline.image_step import run_image_step
+from aos_ota_plugin.pipeline.site import Site
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 
@@ -33,9 +35,12 @@ class Step:
             f"import os, pathlib, sys\nfolder = pathlib.Path({str(self.folder)!r})\n{text}\n", encoding="utf-8"
         )
 
-    def run(self, options: str = "", *, sweep: bool = False, script=None) -> None:
+    def run(self, options: str = "", *, remove_unsigned: bool = False, script=None) -> None:
         run_image_step(
-            f"{script or self.script}{options}", target=str(self.target), folder=str(self.folder), sweep=sweep
+            f"{script or self.script}{options}",
+            target=str(self.target),
+            folder=str(self.folder),
+            remove_unsigned=remove_unsigned,
         )
 
     def publish(self, image: bytes = b"signed image") -> None:
@@ -110,9 +115,9 @@ def test_program_that_cannot_be_started(step, mode):
 OVERWRITES = "for name in ('ota_rtos_ota.bin', 'ota_rtos_ota.bin.xz'):\n    (folder / name).write_bytes(b'unsigned')"
 
 
-def run_either_way(step, *, sweep):
+def run_either_way(step, *, remove_unsigned):
     try:
-        step.run(sweep=sweep)
+        step.run(remove_unsigned=remove_unsigned)
     except BuildError:
         return False
     return True
@@ -121,22 +126,22 @@ def run_either_way(step, *, sweep):
 @pytest.mark.parametrize(
     "ending", ["", "\nsys.exit(1)", "\nraise SystemExit(7)"], ids=["success", "failure", "another failure"]
 )
-@pytest.mark.parametrize("sweep", [True, False])
-def test_signed_image_is_put_back(step, sweep, ending):
+@pytest.mark.parametrize("remove_unsigned", [True, False])
+def test_signed_image_is_put_back(step, remove_unsigned, ending):
     step.publish()
     before = step.files()
     step.writes(OVERWRITES + ending)
-    assert run_either_way(step, sweep=sweep) is (ending == "")
+    assert run_either_way(step, remove_unsigned=remove_unsigned) is (ending == "")
     after = step.files()
     assert {name: after[name] for name in before} == before
-    assert (PACKED in after) is not sweep
+    assert (PACKED in after) is not remove_unsigned
 
 
 def test_signed_image_that_nobody_touches_is_not_touched(step):
     step.publish()
     before = (step.folder / IMAGE).stat()
     step.writes("pass")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     after = (step.folder / IMAGE).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -145,7 +150,7 @@ def test_put_back_with_its_own_time_stamp(step):
     step.publish()
     os.utime(step.folder / IMAGE, ns=(10**18 + 123456789,) * 2)
     step.writes(OVERWRITES)
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert (step.folder / IMAGE).stat().st_mtime_ns == 10**18 + 123456789
 
 
@@ -155,7 +160,7 @@ def test_what_the_script_deletes_is_put_back(step, what):
     before = step.files()
     names = {"image": [IMAGE], "manifest": [MANIFEST], "both": [IMAGE, MANIFEST]}[what]
     step.writes(f"for name in {names!r}:\n    os.remove(folder / name)")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files() == before
 
 
@@ -166,12 +171,12 @@ def test_diff_is_put_back_when_it_is_ours_and_left_when_it_is_not(step):
         json.dumps({"images": [{"file": name, "sha256": hashlib.sha256(data).hexdigest()}]})
     )
     step.writes(f"os.remove(folder / {name!r})")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files()[name] == data
     # No vendor's script writes that name: what stands there is someone's own.
     (step.folder / name).write_bytes(b"made by hand")
     step.writes("pass")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files()[name] == b"made by hand"
 
 
@@ -179,8 +184,28 @@ def test_manifest_that_the_script_overwrites_is_put_back(step):
     step.publish()
     before = step.files()
     step.writes("(folder / 'ota_rtos_ota.json').write_text('{}')")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files() == before
+
+
+def test_next_build_removes_what_a_killed_one_left_unsigned(step):
+    """Whatever comes of that build: the vendor's images are gone before it does anything."""
+    step.publish()
+    (step.folder / PACKED).write_bytes(b"unsigned")
+    (step.folder / "ota_rtos.bin").write_bytes(b"payload")
+    before = step.files()
+    site = Site(image=str(step.folder / IMAGE), manifest="", payload="")
+    recover(site, unfinished=False)
+    assert step.files() == before
+    recover(site, unfinished=True)
+    assert step.files() == {name: data for name, data in before.items() if name != PACKED}
+    (step.folder / IMAGE).write_bytes(b"unsigned")
+    recover(site, unfinished=True)
+    assert set(step.files()) == {MANIFEST, "ota_rtos.bin"}
+    (step.folder / MANIFEST).unlink()
+    (step.folder / IMAGE).write_bytes(b"unsigned, and no release before it")
+    recover(site, unfinished=True)
+    assert set(step.files()) == {"ota_rtos.bin"}
 
 
 MANIFESTS = [
@@ -205,18 +230,18 @@ def test_image_that_no_manifest_vouches_for_is_swept(step, manifest):
     (step.folder / IMAGE).write_bytes(b"whose?")
     (step.folder / MANIFEST).write_bytes(manifest)
     step.writes("(folder / 'ran').touch()")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert IMAGE not in step.files()
     assert "ran" in step.files()
 
 
 def test_image_of_another_digest_is_swept_or_left(step):
-    for sweep in (True, False):
+    for remove_unsigned in (True, False):
         step.publish()
         (step.folder / IMAGE).write_bytes(b"foreign")
         step.writes("pass")
-        step.run(sweep=sweep)
-        assert (step.folder / IMAGE).exists() is not sweep
+        step.run(remove_unsigned=remove_unsigned)
+        assert (step.folder / IMAGE).exists() is not remove_unsigned
 
 
 def test_images_under_each_others_names_are_swept(step):
@@ -229,7 +254,7 @@ def test_images_under_each_others_names_are_swept(step):
     (step.folder / IMAGE).write_bytes(b"packed")
     (step.folder / PACKED).write_bytes(b"full")
     step.writes("pass")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert set(step.files()) == {MANIFEST}
 
 
@@ -237,7 +262,7 @@ def test_other_files_of_the_folder_are_the_scripts_own(step):
     step.publish()
     step.writes("(folder / 'ota_littlefs.bin').write_bytes(b'new')\n(folder / 'ota_rtos.bin').write_bytes(b'new')")
     (step.folder / "ota_littlefs.bin").write_bytes(b"old")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files()["ota_littlefs.bin"] == b"new"
     assert step.files()["ota_rtos.bin"] == b"new"
 
@@ -245,5 +270,5 @@ def test_other_files_of_the_folder_are_the_scripts_own(step):
 def test_outputs_folder_that_is_not_there_yet(step):
     step.folder.rmdir()
     step.writes("folder.mkdir()\n(folder / 'ota_rtos_ota.bin').write_bytes(b'unsigned')")
-    step.run(sweep=True)
+    step.run(remove_unsigned=True)
     assert step.files() == {}

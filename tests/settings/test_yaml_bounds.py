@@ -45,26 +45,24 @@ ODD = {
         "6:5",
         "more than 100000 values stand here, aliases counted",
     ),
-    "laughs in keys": (laughs(12, 10, "a{n}: &a{n} {{? [{many}] : 1}}"), "6:12", "more than 100000 values"),
-    "merges that multiply": (laughs(12, 10, "a{n}: &a{n} {{<<: [{many}]}}"), "6:14", "more than 100000 values"),
+    "laughs in keys": (laughs(12, 10, "a{n}: &a{n} {{? [{many}] : 1}}"), "6:5", "more than 100000 values"),
+    "merges that multiply": (laughs(12, 10, "a{n}: &a{n} {{<<: [{many}]}}"), "6:5", "more than 100000 values"),
     "deep by aliases": (
         laughs(2000, 1, "a{n}: &a{n} [{many}]"),
-        "101:7",
+        "100:6",
         "more than 100 collections stand inside one another",
     ),
     "deep by merges": (
         laughs(2000, 1, "a{n}: &a{n} {{<<: {many}}}"),
-        "101:7",
+        "100:6",
         "more than 100 collections stand inside one another",
     ),
-    "an alias in itself": ("a: &a [*a]\n", "1:4", "an alias stands inside of what it stands for"),
-    "a merge of itself": ("a: &a {<<: *a}\n", "1:4", "an alias stands inside of what it stands for"),
-    "a decimal number": (f"a: {'9' * 1_000_000}", "1:4", "a number of 1000000 characters is for nobody"),
-    "a hexadecimal number": (f"a: 0x{'f' * 100_000}", "1:4", "a number of 100002 characters"),
-    "base 60": (f"a: 1{':59' * 10_000}", "1:4", "a number of 30001 characters"),
-    "a float": (f"a: [1.{'0' * 70}]", "1:5", "a number of 72 characters"),
-    "a number for a key": (f"{'9' * 70}: a", "1:1", "a number of 70 characters"),
-    "a tag that makes it one": (f"a: !!int '{'9' * 70}'", "1:4", "a number of 70 characters"),
+    "an alias in itself": ("a: &a [*a]\n", "1:4", "more than 100 collections stand inside one another"),
+    "a merge of itself": ("a: &a {<<: *a}\n", "1:4", "more than 100 collections stand inside one another"),
+    "a decimal number": (f"a: {'9' * 1_000_000}", "1:4", "this number has 1000000 characters"),
+    "a hexadecimal number": (f"a: 0x{'f' * 100_000}", "1:4", "this number has 100002 characters"),
+    "a number for a key": (f"{'9' * 1001}: a", "1:1", "this number has 1001 characters"),
+    "a tag that makes it one": (f"a: !!int '{'9' * 1001}'", "1:4", "this number has 1001 characters"),
 }
 
 
@@ -126,10 +124,9 @@ def test_what_is_meant_is_read_as_ever(text):
         "a billion laughs",
         "laughs in keys",
         "deep by aliases",
+        "deep by merges",
         "an alias in itself",
-        "a float",
-        "a number for a key",
-        "a tag that makes it one",
+        "a merge of itself",
         "in a list in a key",
     ],
 )
@@ -148,35 +145,18 @@ def repr_bounded(value):
     return reprlib.repr(value)
 
 
-MANY = (
-    "a: &a {"
-    + ", ".join(f"k{n}: 1" for n in range(20_000))
-    + "}\n"
-    + "".join(f"b{n}: {{<<: *a}}\n" for n in range(10_000))
-)
-
-
 @pytest.mark.parametrize(
     "text, says",
     [
-        (ODD["merges that multiply"][0], "more than 100000 keys stand here, aliases counted"),
-        (MANY, "more than 100000 keys stand here, aliases counted"),
-        (ODD["deep by merges"][0], "more than 100 collections stand inside one another"),
-        (ODD["a merge of itself"][0], "an alias stands inside of what it stands for"),
-        (ODD["a decimal number"][0], "a number of 1000000 characters is for nobody"),
-        (ODD["base 60"][0], "a number of 30001 characters is for nobody"),
+        (ODD["a decimal number"][0], "this number has 1000000 characters"),
+        (ODD["a hexadecimal number"][0], "this number has 100002 characters"),
         ("a: " + "[" * 600 + "]" * 600, "more than 100 collections stand inside one another"),
     ],
-    ids=["multiplying merges", "many merges", "deep merges", "a merge of itself", "a number", "base 60", "deep"],
+    ids=["decimal", "hexadecimal", "deep"],
 )
-def test_what_has_no_bound_is_refused_there_too(text, says):
-    tracemalloc.start()
-    try:
-        with pytest.raises(WorkspaceError, match=says):
-            parse_foreign_yaml(text, "p.yaml")
-        assert tracemalloc.get_traced_memory()[1] < 128 << 20
-    finally:
-        tracemalloc.stop()
+def test_what_libyaml_or_python_cannot_take_is_refused_there_too(text, says):
+    with pytest.raises(WorkspaceError, match=says):
+        parse_foreign_yaml(text, "p.yaml")
 
 
 PIECES = [
@@ -231,7 +211,7 @@ def test_any_text_is_to_us_what_it_is_to_aos_tools(text):
         expected = None
     try:
         found = repr(parse_foreign_yaml(text, "p.yaml").value)
-    except WorkspaceError as error:
-        assert expected is None or "stands inside of what it stands for" in error.problem
+    except WorkspaceError:
+        assert expected is None
     else:
         assert found == expected

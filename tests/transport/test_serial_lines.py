@@ -192,6 +192,16 @@ def test_send_refuses_what_no_board_boots(tmp_path, content, kind):
     assert "send the ota_rtos.bin" in caught.value.remedy
 
 
+def test_send_refuses_what_the_manifest_beside_it_does_not_describe(tmp_path):
+    """As a build leaves it that was killed in the vendor's image step; --any-file writes it all the same."""
+    (tmp_path / "ota_rtos_ota.bin").write_bytes(b"unsigned")
+    words = (send_verb.command, "--port", tmp_path / "no port", tmp_path / "ota_rtos_ota.bin")
+    with pytest.raises(OtaError, match="there is no manifest beside this file"):
+        run(*words)
+    with pytest.raises(TransferError, match="cannot open the port"):
+        run(*words, "--any-file")
+
+
 def test_a_port_that_is_not_there(tmp_path):
     (tmp_path / "f").write_bytes(b"x")
     with pytest.raises(

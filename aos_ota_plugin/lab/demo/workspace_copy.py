@@ -10,7 +10,8 @@ from typing import Callable, List, Mapping, Optional
 
 from aos_ota_plugin.children import kill_group, own_group, uninterrupted
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files.transaction import recover, write_file
+from aos_ota_plugin.files.transaction import NewFile, create_files, recover, take_back, write_file
+from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.workspace.component_files import NAME, component_files, package_folder
 from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
 
@@ -68,12 +69,9 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
 
 def make_key(path: Path, say: Say = silent) -> None:
     """Make a development key, unless there is one."""
-    from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
-
     take_back([path])
     if path.is_file():
         return
-    from aos_ota_plugin.keys.development import development_private_pem
 
     create_files([NewFile(path, development_private_pem(), 0o600)])
     say(f"made a development key: {path}")

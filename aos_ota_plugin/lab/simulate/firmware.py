@@ -9,6 +9,7 @@ from typing import Callable, Dict, NamedTuple, Tuple
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import diff, full, xz
 from aos_ota_plugin.images.info import ImageMagic
+from aos_ota_plugin.keys.signer import load_signer
 
 OLD, NEW, TENTH = "app-1.0.9", "app-1.1.0", "app-1.0.10"
 VENDOR = f"{OLD} with the vendor's flaws"
@@ -93,7 +94,6 @@ def digestsign(image: bytes, private_pem: bytes) -> str:
 
 
 def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
-    from aos_ota_plugin.keys.signer import load_signer
 
     return load_signer(private_pem, file="", passphrase=None).sign_hash
 

@@ -11,6 +11,7 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE, IMAGE_INFO_SIZE, SIG
 from aos_ota_plugin.images import full, pack
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.lab.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, Offer, Typed
 from aos_ota_plugin.lab.simulate.firmware import (
     BY_HAND,
@@ -60,8 +61,6 @@ class Scenario(NamedTuple):
 
 def device_key(built: Built) -> PublicKey:
     """Return the key that the builds' firmware trusts."""
-    from aos_ota_plugin.keys.signer import load_signer
-
     return load_signer(built.key, file="", passphrase=None).public_key
 
 
