@@ -13,7 +13,7 @@ AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 # A worker for each core; a file's tests stay together, in the order of tests/conftest.py. PYTEST_ARGS="-n 0" is none but pytest itself.
 ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo simulate story fleet scenarios test unit check bench fuzz faults windows-smoke packages simulate-packages cloud-packages story-packages test-packages windows-packages clean
+.PHONY: demo simulate story fleet scenarios test unit check bench mutations fuzz faults windows-smoke packages simulate-packages cloud-packages story-packages test-packages windows-packages clean
 
 demo: packages $(VENV)/.ready
 	@"$(BIN)/aos-ota" demo "$(DIR)"
@@ -48,6 +48,10 @@ check: $(VENV)/.ready-test
 
 bench: test-packages $(VENV)/.ready-bench
 	@"$(BIN)/python" -m tests.bench $(BENCH_ARGS)
+
+# Faults of one line, put into a copy of the product one at a time; the test that each names has to fail. A minute.
+mutations: $(VENV)/.ready-test
+	@"$(BIN)/python" -m tests.mutations $(MUTATIONS_ARGS)
 
 # A million inputs to everything that reads: hours. FUZZ_ARGS="--runs 10000 manifest" for less.
 fuzz: test-packages $(VENV)/.ready-fuzz
