@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import itertools
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, ContextManager, Dict, Iterator, List
+from typing import Callable, ContextManager, Iterator, List
 
 import pytest
 from filelock import FileLock
@@ -196,19 +197,19 @@ def wheel(shared_folder: Callable[[str], ContextManager[Path]]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Callable[[str], Path]:
+def environment(shared_folder: Callable[[str], ContextManager[Path]], wheel: Path) -> Callable[[str], Path]:
     """``environment(python)``: the folder of commands of a new environment on that Python, with the wheel and
-    aos-tools in it and nothing else; made once a session."""
-    made: Dict[str, Path] = {}
+    aos-tools in it and nothing else; made once a run, for all workers."""
 
     def make(python: str) -> Path:
-        if python not in made:
-            folder = tmp_path_factory.mktemp("environment") / "venv"
-            # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
-            subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
-            _pip("--python", str(folder / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
-            made[python] = folder / "bin"
-        return made[python]
+        with shared_folder(f"environment {hashlib.sha256(python.encode()).hexdigest()[:8]}") as folder:
+            venv, whole = folder / "venv", folder / "whole"
+            if not whole.exists():
+                # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
+                subprocess.run([python, "-m", "venv", "--without-pip", str(venv)], check=True, capture_output=True)
+                _pip("--python", str(venv / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
+                whole.touch()
+            return venv / "bin"
 
     return make
 
