@@ -16,6 +16,7 @@ from typing import Callable, ContextManager, Iterator, List
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
@@ -43,6 +44,7 @@ FOREIGN = (
     "FORCE_COLOR",
     "NO_COLOR",
     "MFLAGS",
+    "PYTHONDONTWRITEBYTECODE",  # what the tests start would compile our modules at every start
     "SOFTHSM2_CONF",
     "TTY_COMPATIBLE",
     "TTY_INTERACTIVE",
@@ -52,14 +54,14 @@ FOREIGN = (
 SLOWEST_FIRST = (
     "simulate/test_network.py",
     "simulate/test_scenarios.py",
-    "aos/test_pythons.py",
-    "scons/test_plain_scons.py",
-    "aos/test_fails_closed.py",
     "aos/test_rebuilds.py",
+    "aos/test_interrupted_builds.py",
+    "aos/test_pythons.py",
     "aos/test_hooking.py",
-    "faults/test_commands_faults.py",
-    "aos/test_signers.py",
+    "aos/test_init.py",
     "aos/test_verify_release.py",
+    "scons/test_plain_scons.py",
+    "aos/test_diff.py",
     "aos",
     "test_wheel.py",
     "simulate",
@@ -69,6 +71,11 @@ SLOWEST_FIRST = (
     "boot",
     "transport",
 )
+
+
+# An example that takes long is a slow machine's, or the first one's, which loads what it needs.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:

@@ -14,18 +14,12 @@ from pathlib import Path
 from typing import Callable, Dict, Optional
 
 import pytest
-from jsonschema import Draft202012Validator
+from schemas import manifest_schema
 from waiting import HANGS, until
 
-import aos_ota_plugin.release.manifest
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.workspace.component_files import component_files, package_folder
 
-MANIFEST_SCHEMA = Draft202012Validator(
-    json.loads(
-        Path(aos_ota_plugin.release.manifest.__file__).with_name("manifest-1.schema.json").read_text(encoding="utf-8")
-    )
-)
 STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
 
 
@@ -98,7 +92,7 @@ class Workspace:
         result = self.make(*arguments, **options)  # type: ignore[arg-type]
         assert result.status == 0, result.output[-4000:]
         if self.manifest.exists():
-            MANIFEST_SCHEMA.validate(json.loads(self.manifest.read_bytes()))
+            manifest_schema().validate(json.loads(self.manifest.read_bytes()))
         return result
 
     def edit(self, path: Path, old: str, new: str) -> None:

@@ -269,7 +269,8 @@ def test_dependency_written_by_hand_gets_its_component(bare):
     assert "depends on aos_ota_plugin already" in result.output
     assert bare.package.read_bytes() == before
     assert not (bare.solution / "site_scons").exists()
-    assert "signed by key" in bare.made().output
+    component = bare.root / "components" / "aos_ota_plugin"
+    assert {path.name: path.read_bytes() for path in component.iterdir()} == component_files()
 
 
 @pytest.mark.parametrize("place", ["components/aos_ota_plugin", "components/vendor/aos_ota_plugin"])
@@ -283,7 +284,8 @@ def test_clone_in_the_workspace_is_the_component(bare, place):
     result = init(bare, "--component")
     assert result.status == 0, result.output
     assert tree(bare.root / "components") == before
-    assert "signed by key" in bare.made().output
+    if "vendor" in place:  # where all others have it, the other tests build
+        assert "signed by key" in bare.made().output
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,8 @@ def test_crlf_package_yaml_stays_crlf(bare):
     bare.package.write_bytes(before)
     assert init(bare, "--component").status == 0
     added_one_line(before, bare.package.read_bytes(), "  - aos_ota_plugin: master\r\n")
-    assert bare.made("OTA_APP_VERSION=app-1.0.0").count()["image"] == 1
+    shown = bare.run(str(bare.aos.with_name("aos-ota")), "config")
+    assert shown.status == 0, shown.output
 
 
 @pytest.mark.parametrize(

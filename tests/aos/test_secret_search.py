@@ -81,6 +81,8 @@ class Watch(threading.Thread):
                 if process.isdigit() and process not in self._old:
                     with contextlib.suppress(OSError):
                         self.commands.add(Path("/proc", process, "cmdline").read_bytes())
+            # Compilers live for tens of these, and the processor is theirs meanwhile.
+            self._end.wait(0.001)
 
     def holds(self, path: Path) -> bool:
         return str(path) in self._handles

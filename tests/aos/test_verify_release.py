@@ -97,7 +97,6 @@ def test_path_and_time_in_the_firmware(built_workspace, public_key, tmp_path):
 
     workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y")
     assert b"built from components/ulog/ulog.c on Jan  1 1980\0" in payload.read_bytes()
-    assert workspace.made("OTA_PROVENANCE=y", "OTA_REPRODUCIBLE=y").count() == {}
     kept = keep(workspace, tmp_path / "mapped")
     done = verify(workspace, kept, "--public-key", public_key, "--rebuild", workspace.solution)
     assert done.status == 0, done.output
@@ -168,16 +167,17 @@ def test_one_of_everything(built_workspace, softhsm, dev_key, other_key, tmp_pat
     workspace.key.unlink()
     (keys / "second.pin").unlink()
     trusted = keys / "current.pub.pem"
+    against = ("--public-key", trusted, "--rebuild", workspace.solution)
     for kept, *base in ((second_release, "--base", first), (first,)):
-        done = verify(workspace, kept, "--public-key", trusted, "--rebuild", workspace.solution, *base)
+        done = verify(workspace, kept, *against, *base)
         assert done.status == 0, done.output
         for name in {path.name for path in kept.iterdir() if path.suffix in (".bin", ".xz")}:
             assert f"rebuilt: {name}: the same " in " ".join(done.output.split()), name
-    done = verify(workspace, second_release, "--public-key", trusted, "--rebuild", workspace.solution)
+    done = verify(workspace, second_release, *against)
     assert done.status == 1
     assert "give that release's folder with --base" in done.output
     (workspace.solution / "radio.bin").write_bytes(b"another radio")
-    done = verify(workspace, first, "--public-key", trusted, "--rebuild", workspace.solution)
+    done = verify(workspace, first, *against)
     assert done.status == 1
     assert "Traceback" not in done.output
     assert "ota_module_radio.bin" in done.output
