@@ -13,6 +13,9 @@ AOS_TOOLS := aos-tools==1.1.43 setuptools<82
 # A worker for each core; a file's tests stay together, in the order of tests/conftest.py. PYTEST_ARGS="-n 0" is none but pytest itself.
 ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
+# pytest keeps what it makes of the tests' modules, and each worker and each program started reads what is compiled already.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo simulate story fleet scenarios test unit check bench mutations fuzz faults windows-smoke packages simulate-packages cloud-packages story-packages test-packages windows-packages clean
 
 demo: packages $(VENV)/.ready
@@ -57,10 +60,10 @@ mutations: $(VENV)/.ready-test
 fuzz: test-packages $(VENV)/.ready-fuzz
 	@"$(BIN)/python" -m tests.fuzz $(FUZZ_ARGS)
 
-# Every call by which a command changes the disk, refused in four ways and the process killed there; and a hundred builds whose
-# tools are interrupted, or find the disk full, in the middle of a write: many minutes.
+# What `make test` leaves out: every call by which a command changes the disk, refused in four ways and the process killed there; a
+# hundred builds whose tools are interrupted, or find the disk full, in the middle of a write; all Pythons: many minutes.
 faults: test-packages $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest $(ALL_CORES) -m "faults or not faults" tests/faults tests/aos/test_interrupted_builds.py $(PYTEST_ARGS)
+	@"$(BIN)/python" -m pytest $(ALL_CORES) -m faults $(PYTEST_ARGS)
 
 # CPython for Windows under Wine: import, sign, one `aos make` of the demo.
 windows-smoke: windows-packages $(VENV)/.ready-test build/windows/.ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -10,10 +11,11 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, ContextManager, Dict, Iterator, List
+from typing import Callable, ContextManager, Iterator, List
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
@@ -40,6 +42,7 @@ FOREIGN = (
     "FORCE_COLOR",
     "NO_COLOR",
     "MFLAGS",
+    "PYTHONDONTWRITEBYTECODE",  # what the tests start would compile our modules at every start
     "SOFTHSM2_CONF",
     "TTY_COMPATIBLE",
     "TTY_INTERACTIVE",
@@ -49,14 +52,14 @@ FOREIGN = (
 SLOWEST_FIRST = (
     "simulate/test_network.py",
     "simulate/test_scenarios.py",
-    "aos/test_pythons.py",
-    "scons/test_plain_scons.py",
-    "aos/test_fails_closed.py",
     "aos/test_rebuilds.py",
+    "aos/test_interrupted_builds.py",
+    "aos/test_pythons.py",
     "aos/test_hooking.py",
-    "faults/test_commands_faults.py",
-    "aos/test_signers.py",
+    "aos/test_init.py",
     "aos/test_verify_release.py",
+    "scons/test_plain_scons.py",
+    "aos/test_diff.py",
     "aos",
     "test_wheel.py",
     "simulate",
@@ -66,6 +69,11 @@ SLOWEST_FIRST = (
     "boot",
     "transport",
 )
+
+
+# An example that takes long is a slow machine's, or the first one's, which loads what it needs.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
@@ -180,19 +188,19 @@ def wheel(shared_folder: Callable[[str], ContextManager[Path]]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Callable[[str], Path]:
+def environment(shared_folder: Callable[[str], ContextManager[Path]], wheel: Path) -> Callable[[str], Path]:
     """``environment(python)``: the folder of commands of a new environment on that Python, with the wheel and
-    aos-tools in it and nothing else; made once a session."""
-    made: Dict[str, Path] = {}
+    aos-tools in it and nothing else; made once a run, for all workers."""
 
     def make(python: str) -> Path:
-        if python not in made:
-            folder = tmp_path_factory.mktemp("environment") / "venv"
-            # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
-            subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
-            _pip("--python", str(folder / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
-            made[python] = folder / "bin"
-        return made[python]
+        with shared_folder(f"environment {hashlib.sha256(python.encode()).hexdigest()[:8]}") as folder:
+            venv, whole = folder / "venv", folder / "whole"
+            if not whole.exists():
+                # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
+                subprocess.run([python, "-m", "venv", "--without-pip", str(venv)], check=True, capture_output=True)
+                _pip("--python", str(venv / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
+                whole.touch()
+            return venv / "bin"
 
     return make
 

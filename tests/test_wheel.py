@@ -115,13 +115,22 @@ def test_help_of_the_command(installed, tmp_path):
     assert run(installed, "aos-ota", "--version", cwd=tmp_path).stdout.startswith("aos-ota, version ")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_every_verb_has_an_example_of_itself(installed, tmp_path, verb):
-    done = run(installed, "aos-ota", verb, "--help", cwd=tmp_path)
+ALL_HELP = """
+import json, sys
+from click.testing import CliRunner
+from aos_ota_plugin.cli.main import group
+print(json.dumps([[done.exit_code, done.output] for done in (
+    CliRunner().invoke(group, [verb, "--help"], prog_name="aos-ota") for verb in sys.argv[1:])]))
+"""
+
+
+def test_help_of_every_verb_has_an_example_of_itself(installed, tmp_path):
+    done = run(installed, "python", "-c", ALL_HELP, *VERBS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    example = done.stdout.partition("Example:")[2]
-    assert f"aos-ota {verb}" in example.splitlines()[1]
-    assert max(map(len, done.stdout.splitlines())) <= 100
+    for verb, (status, text) in zip(VERBS, json.loads(done.stdout)):
+        assert status == 0, text
+        assert f"aos-ota {verb}" in text.partition("Example:")[2].splitlines()[1]
+        assert max(map(len, text.splitlines())) <= 100
     assert list(tmp_path.iterdir()) == []
 
 

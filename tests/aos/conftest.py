@@ -11,21 +11,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Optional, Tuple
+from typing import Callable, Dict, Optional
 
 import pytest
-from jsonschema import Draft202012Validator
+from schemas import manifest_schema
 from waiting import HANGS, until
 
-import aos_ota_plugin.release.manifest
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.workspace.component_files import component_files, package_folder
 
-MANIFEST_SCHEMA = Draft202012Validator(
-    json.loads(
-        Path(aos_ota_plugin.release.manifest.__file__).with_name("manifest-1.schema.json").read_text(encoding="utf-8")
-    )
-)
 STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
 
 
@@ -54,7 +48,7 @@ class Result:
 class Workspace:
     """A workspace on disk."""
 
-    def __init__(self, root: Path, aos: Path, key: bytes) -> None:
+    def __init__(self, root: Path, aos: Path, key: bytes, *, write: bool = True) -> None:
         self.root = root
         self.aos = aos
         self.solution = root / "solutions" / "ota_demo"
@@ -65,7 +59,8 @@ class Workspace:
         self.manifest = self.images / "ota_rtos_ota.json"
         self.elf = self.out / "ota_demo@haas100.elf"
         self.key = self.solution / "keys" / "ota_dev_key.pem"
-        self.write_key(self.key, key)
+        if write:
+            self.write_key(self.key, key)
 
     @staticmethod
     def write_key(path: Path, pem: bytes) -> None:
@@ -97,7 +92,7 @@ class Workspace:
         result = self.make(*arguments, **options)  # type: ignore[arg-type]
         assert result.status == 0, result.output[-4000:]
         if self.manifest.exists():
-            MANIFEST_SCHEMA.validate(json.loads(self.manifest.read_bytes()))
+            manifest_schema().validate(json.loads(self.manifest.read_bytes()))
         return result
 
     def edit(self, path: Path, old: str, new: str) -> None:
@@ -151,50 +146,53 @@ def workspace(tmp_path: Path, aos: Path, dev_key: bytes) -> Workspace:
     return copy_workspace(tmp_path / "工作 区" / "ws", aos, dev_key)
 
 
-@pytest.fixture(scope="session")
-def restore_first_build(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> Callable[[], Workspace]:
-    """``restore_first_build()``: a workspace as its first plain `aos make` left it, SCons' record, path and times included."""
-    root = tmp_path_factory.mktemp("built") / "工作 区" / "ws"
-    copy = root.with_name("ws as it was built")
+class BuiltStates:
+    """States of one workspace, each built once a run: restored at the same path, with SCons' record and all time stamps."""
 
-    def restore() -> Workspace:
+    def __init__(self, folder: Path, aos: Path, key: bytes) -> None:
+        self._root, self._copies = folder / "工作 区" / "ws", folder / "states"
+        self._aos, self._key = aos, key
+
+    def first_build(self) -> Workspace:
+        """Restore the workspace as its first plain `aos make` left it."""
+        return self.restore("first build", lambda workspace: workspace.made(), above=None)
+
+    def restore(
+        self, name: str, build: Callable[[Workspace], object], *, above: Optional[Callable[[], Workspace]]
+    ) -> Workspace:
+        """Restore the state `name`; the first time, `build` makes it of what `above` restores, or of the demo's sources."""
+        copy = self._copies / name
         if not copy.exists():
-            copy_workspace(root, aos, dev_key).made()
-            shutil.copytree(root, copy, symlinks=True)
-        workspace = Workspace(root, aos, dev_key)
-        shutil.rmtree(root)
-        shutil.copytree(copy, root, symlinks=True)
+            if above is None:
+                copy_workspace(self._root, self._aos, self._key)
+            build(above() if above else Workspace(self._root, self._aos, self._key))
+            shutil.copytree(self._root, copy, symlinks=True)
+        workspace = Workspace(self._root, self._aos, self._key, write=False)
+        shutil.rmtree(self._root)
+        shutil.copytree(copy, self._root, symlinks=True)
         return workspace
 
-    return restore
+
+@pytest.fixture(scope="session")
+def built_states(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> BuiltStates:
+    """What has been built in this run, to begin tests with."""
+    return BuiltStates(tmp_path_factory.mktemp("built"), aos, dev_key)
 
 
 @pytest.fixture
-def built_workspace(restore_first_build: Callable[[], Workspace]) -> Workspace:
+def built_workspace(built_states: BuiltStates) -> Workspace:
     """A workspace with app-1.0.0 built, as if by the test itself, for tests that are not about the first build."""
-    return restore_first_build()
-
-
-@pytest.fixture(scope="module")
-def module_workspace(tmp_path_factory: pytest.TempPathFactory, aos: Path, dev_key: bytes) -> Workspace:
-    """One workspace for the tests of a module, which leave its files as they found them."""
-    return copy_workspace(tmp_path_factory.mktemp("module") / "工作 区" / "ws", aos, dev_key)
+    return built_states.first_build()
 
 
 @pytest.fixture
-def restored(module_workspace: Workspace) -> Iterator[Callable[[Path], Path]]:
-    """``restored(path)`` remembers a file of the module's workspace and puts it back after the test."""
-    before: Dict[Path, Optional[Tuple[bytes, int]]] = {}
+def restore_state(built_states: BuiltStates) -> Callable[..., Workspace]:
+    """``restore_state(name, build)``: a workspace on which `build` was run after the first build, once for all tests;
+    ``above=`` restores another state for it to begin with."""
 
-    def remember(path: Path) -> Path:
-        before.setdefault(path, (path.read_bytes(), path.stat().st_mode & 0o777) if path.is_file() else None)
-        return path
+    def restore(
+        name: str, build: Callable[[Workspace], object], above: Callable[[], Workspace] = built_states.first_build
+    ) -> Workspace:
+        return built_states.restore(name, build, above=above)
 
-    yield remember
-    module_workspace.let_the_second_pass()
-    for path, was in before.items():
-        if was is None:
-            path.unlink(missing_ok=True)
-        elif not path.is_file() or path.read_bytes() != was[0] or path.stat().st_mode & 0o777 != was[1]:
-            path.write_bytes(was[0])
-            path.chmod(was[1])
+    return restore

@@ -27,12 +27,11 @@ STRANGE = "my keys/$x \\'\"k中;#.pem"
 """A path with everything in it that a shell, make or SCons reads in its own way."""
 
 
-@pytest.fixture(scope="module")
-def strange(module_workspace, other_key):
-    """The module's workspace, with another key than its package.yaml names at a path that is hard to hand over."""
-    module_workspace.write_key(module_workspace.solution / STRANGE, other_key)
-    module_workspace.made("OTA_APP_VERSION=app-1.0.0")
-    return module_workspace
+@pytest.fixture
+def strange(built_workspace, other_key):
+    """A built workspace, with another key than its package.yaml names at a path that is hard to hand over."""
+    built_workspace.write_key(built_workspace.solution / STRANGE, other_key)
+    return built_workspace
 
 
 @pytest.fixture(params=list(SHAPES))
@@ -42,9 +41,9 @@ def shape(request):
 
 
 @pytest.fixture
-def shaped(shape, strange, restored):
+def shaped(shape, strange):
     """That workspace, with a Makefile in one of the vendor's shapes."""
-    restored(strange.solution / "Makefile").write_text(MAKEFILE.format(SHAPES[shape]), encoding="utf-8")
+    (strange.solution / "Makefile").write_text(MAKEFILE.format(SHAPES[shape]), encoding="utf-8")
     return strange
 
 
@@ -88,7 +87,8 @@ def test_values_arrive_and_names_that_do_not_exist_are_refused(shape, shaped, ot
     assert shaped.snapshot() == before
 
 
-def test_a_misspelt_name_is_none_of_the_solutions_own_whatever_that_is_called(workspace):
+def test_a_misspelt_name_is_none_of_the_solutions_own_whatever_that_is_called(built_workspace):
+    workspace = built_workspace
     workspace.edit(workspace.package, "name: ota_demo", "name: ota_app")
     workspace.solution.rename(workspace.solution.with_name("ota_app"))
     refused = workspace.make("OTA_APP_VERSON=app-1.0.9", cwd=workspace.solution.with_name("ota_app"))
@@ -97,7 +97,6 @@ def test_a_misspelt_name_is_none_of_the_solutions_own_whatever_that_is_called(wo
 
 
 def test_the_environment_alone_sets_nothing_and_is_warned_of(strange):
-    strange.made("OTA_APP_VERSION=app-1.0.0")
     result = strange.made("OTA_APP_VERSION=app-1.0.0", env={"OTA_APP_VERSION": "app-7", "OTA_DIFF": "y"})
     assert [line for line in result.output.splitlines() if "warning" in line] == [
         "aos_ota_plugin: warning: OTA_DIFF stands in the environment, which sets nothing; to set it: `aos make OTA_DIFF=…`"
@@ -152,14 +151,12 @@ def test_aos_ota_make_refuses_what_cannot_arrive(strange):
     assert strange.snapshot() == before
 
 
-def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange, restored):
+def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange):
     refused = ota_make(strange, "ota_demo@haas100_b", cwd=strange.root)
     assert refused.status == 1
     assert "- haas100_b: master" in refused.output
     strange.edit(
-        restored(strange.package),
-        "  - haas100: master\n  - ulog",
-        "  - haas100: master\n  - haas100_b: master\n  - ulog",
+        strange.package, "  - haas100: master\n  - ulog", "  - haas100: master\n  - haas100_b: master\n  - ulog"
     )
     before = strange.package.read_bytes()
     made = ota_make(strange, "ota_demo@haas100_b", "OTA_APP_VERSION=app-1.3.0", cwd=strange.root)
@@ -168,13 +165,13 @@ def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange, restore
     assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-1.3.0")
     assert strange.package.read_bytes() == before
     # A Makefile that does not hand the board on would build for another one.
-    restored(strange.solution / "Makefile").write_text("all:\n\tscons\n", encoding="utf-8")
+    (strange.solution / "Makefile").write_text("all:\n\tscons\n", encoding="utf-8")
     refused = ota_make(strange, "ota_demo@haas100_b", cwd=strange.root)
     assert refused.status == 2
     assert "asked for the board haas100_b, and this build is for haas100" in refused.output
 
 
-def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path, restored):
+def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path):
     """On Windows aos-tools ends with 0 for every build that fails, and everywhere for one that was interrupted."""
     lying = tmp_path / "aos"
     lying.write_text(f'#!/bin/sh\nPATH={strange.aos.parent}:$PATH\n{strange.aos} "$@"\nexit 0\n', encoding="utf-8")
@@ -192,13 +189,13 @@ def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path, res
     with pytest.raises(ProofError, match="is not the file that this manifest describes"):
         prove_built(good, str(strange.solution), None)
 
-    strange.append(restored(strange.solution / "maintask.c"), "\n#error no\n")
+    strange.append(strange.solution / "maintask.c", "\n#error no\n")
     for settings, why in (([version], "the compiler"), ([("OTA_APP_VERSION", "a b")], "a setting")):
         failed = build(*settings)
         assert failed.status == 0, why
         with pytest.raises(BuildError, match="the build failed, though `aos make` ended with 0"):
             prove_built(failed, str(strange.solution), None)
-    strange.edit(restored(strange.package), "  - aos_ota_plugin: master     #", "  #")
+    strange.edit(strange.package, "  - aos_ota_plugin: master     #", "  #")
     with pytest.raises(BuildError, match="aos_ota_plugin did not run in this build"):
         prove_built(build(version), str(strange.solution), None)
 
@@ -210,7 +207,6 @@ def test_what_is_handed_over_is_for_one_solution_alone(strange, tmp_path, dev_ke
         )
         return strange.run("scons", env={"AOS_OTA_MAKE": str(tmp_path)})
 
-    strange.made("OTA_APP_VERSION=app-1.0.0")
     other = scons(strange.root / "solutions" / "ota_boot_stage")
     assert other.status == 0, other.output
     assert released(strange, "app-1.0.0", dev_key)

@@ -1,5 +1,6 @@
-"""Each thing that cannot be proven right stops the real ``aos make``: non-zero, with place and remedy, without a
-traceback, and with the previous outputs as they were."""
+"""Every route by which an error ends the real ``aos make``: non-zero, with place and remedy, without a traceback, and with
+the previous outputs as they were. What else is refused for the same kind of reason is in the unit tests of settings, keys,
+sources and release."""
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ import pytest
 from waiting import HANGS, until
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.verify.release_file import read_described
 
 pytestmark = pytest.mark.aos
@@ -24,19 +24,9 @@ NEW = "OTA_APP_VERSION=app-1.0.1"
 
 
 @pytest.fixture
-def released(module_workspace, restored):
-    """The module's workspace with app-1.0.0 built, and the outputs that must survive."""
-    for path in (
-        module_workspace.package,
-        module_workspace.key,
-        module_workspace.solution / "otaappdemo.c",
-        module_workspace.root / "components" / "ota" / "package.yaml",
-        module_workspace.root / "hardware" / "chip" / "haas1000" / "release" / "auto_build_tool" / "build_bin.py",
-        module_workspace.root / "components" / "ota" / "hal" / "ota_hal_digest.c",
-    ):
-        restored(path)
-    module_workspace.made("OTA_APP_VERSION=app-1.0.0")
-    return module_workspace
+def released(built_workspace):
+    """A workspace with app-1.0.0 built, and the outputs that must survive."""
+    return built_workspace
 
 
 def refused(workspace, *arguments, says, env=None):
@@ -83,47 +73,6 @@ def test_missing_key(released):
     refused(released, NEW, says=["cannot read the signing key", "ota_dev_key.pem", "aos-ota keygen", "package.yaml:"])
 
 
-def test_no_key_set(released):
-    released.edit(
-        released.package,
-        "  OTA_SIGNING_KEY: keys/ota_dev_key.pem     # a development key; it never goes into git\n",
-        "",
-    )
-    refused(released, NEW, says=["OTA_SIGNING_KEY", "keygen"])
-
-
-def test_key_that_is_no_key(released):
-    released.write_key(released.key, b"not a key\n")
-    refused(released, NEW, says=["ota_dev_key.pem"])
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"], "2048"),
-        (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"], "65537"),
-        (["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "RSA"),
-    ],
-    ids=["RSA-3072", "e=3", "EC"],
-)
-def test_key_of_another_kind(released, options, says):
-    subprocess.run(["openssl", "genpkey", *options, "-out", released.key], check=True, capture_output=True)
-    released.key.chmod(0o600)
-    refused(released, NEW, says=["ota_dev_key.pem", says])
-
-
-def test_key_without_its_passphrase(released):
-    encrypted = subprocess.run(
-        ["openssl", "pkcs8", "-topk8", "-in", released.key, "-passout", "pass:secret-words"],
-        check=True,
-        capture_output=True,
-    ).stdout
-    released.write_key(released.key, encrypted)
-    refused(released, NEW, says=["AOS_OTA_KEY_PASSPHRASE"])
-    result = refused(released, NEW, says=["AOS_OTA_KEY_PASSPHRASE"], env={"AOS_OTA_KEY_PASSPHRASE": "wrong-words"})
-    assert "wrong-words" not in result.output
-
-
 def test_key_that_others_can_read(released):
     released.key.chmod(0o644)
     # With nothing else to do, too.
@@ -146,32 +95,6 @@ def test_public_key_that_is_not_there(released):
     refused(released, NEW, "OTA_PUBLIC_KEY=nowhere.pem", says=["cannot read the public key", "nowhere.pem"])
 
 
-def test_public_key_of_another_pair(released, other_key):
-    pem = load_signer(other_key, file="other", passphrase=None).public_key.to_pem()
-    (released.solution / "other.pem").write_text(pem)
-    refused(released, NEW, "OTA_PUBLIC_KEY=other.pem", says=["is not the public half of OTA_SIGNING_KEY"])
-
-
-CLOUD = ("OTA_CONFIG_CLOUD_RSA=y",)
-
-
-def test_cloud_mode_without_a_pasted_key(released):
-    refused(released, NEW, *CLOUD, says=["OTA_PUBLIC_KEY", "console"])
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "static const unsigned char ota_pubn_buf[256] = {0x00};\nstatic const unsigned char ota_pube_buf[3] = {1, 0, 1};\n",
-        "static const unsigned char ota_pubn_buf[256];\nstatic const unsigned char ota_pube_buf[3];\n",
-    ],
-    ids=["all zero", "unpasted"],
-)
-def test_cloud_mode_with_an_empty_key(released, text):
-    (released.solution / "cloud.txt").write_text(text)
-    refused(released, NEW, *CLOUD, "OTA_PUBLIC_KEY=cloud.txt", says=["cloud.txt"])
-
-
 # --- settings
 
 
@@ -184,27 +107,13 @@ def test_misspelt_setting_on_the_command_line(released):
     refused(released, "OTA_APP_VERSON=app-1.0.1", says=["OTA_APP_VERSON", "did you mean OTA_APP_VERSION?"])
 
 
-@pytest.mark.parametrize("written", ["1.10", "110", "2024-01-01", "true"])
-def test_version_that_yaml_did_not_take_for_text(released, written):
-    released.edit(released.package, "OTA_APP_VERSION: app-1.0.0", f"OTA_APP_VERSION: {written}")
-    refused(released, says=["OTA_APP_VERSION", written, "package.yaml:"])
-
-
 def test_version_in_quotes_that_a_board_change_drops(released):
     released.edit(released.package, "OTA_APP_VERSION: app-1.0.0", 'OTA_APP_VERSION: "1.10"')
     refused(released, "-b", "haas100_b", says=["OTA_APP_VERSION", "1.10"])
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "OTA_DEVICE_SECRET: 5ecret5ecret5ecret",
-        "DEVICE_SECRET: 5ecret5ecret5ecret",
-        "AOS_OTA_PRODUCT_SECRET: 5ecret5ecret5ecret",
-    ],
-)
-def test_secret_in_package_yaml(released, line):
-    set_in_def_config(released, line)
+def test_secret_in_package_yaml(released):
+    set_in_def_config(released, "OTA_DEVICE_SECRET: 5ecret5ecret5ecret")
     result = refused(released, NEW, says=["a secret stands in package.yaml", "package.yaml:"])
     assert "5ecret5ecret5ecret" not in result.output
 
@@ -213,46 +122,6 @@ def test_secret_on_the_command_line(released):
     result = refused(released, NEW, "OTA_DEVICE_SECRET=5ecret5ecret5ecret", says=["on the command line"])
     shown = result.output[result.output.index("aos_ota_plugin: error:") :]
     assert "5ecret5ecret5ecret" not in shown.split("make: ***", maxsplit=1)[0]
-
-
-def test_secrets_file_that_others_can_read(released):
-    secrets = released.solution / "ota.secrets.yaml"
-    secrets.write_text("device_secret: '5ecret5ecret'\n")
-    secrets.chmod(0o644)
-    try:
-        result = refused(released, NEW, says=["ota.secrets.yaml", "chmod 600"])
-        assert "5ecret5ecret" not in result.output
-    finally:
-        secrets.unlink()
-
-
-def test_secrets_file_that_git_tracks(released):
-    secrets = released.solution / "ota.secrets.yaml"
-    secrets.write_text("device_secret: '5ecret5ecret'\n")
-    secrets.chmod(0o600)
-    subprocess.run(["git", "init", "-q"], cwd=released.root, check=True)
-    try:
-        subprocess.run(["git", "add", "-f", str(secrets)], cwd=released.root, check=True)
-        refused(released, NEW, says=["git tracks this secrets file"])
-    finally:
-        shutil.rmtree(released.root / ".git")
-        secrets.unlink()
-
-
-def test_embedded_identity_without_its_secret(released):
-    refused(
-        released,
-        NEW,
-        "OTA_IDENTITY_EMBEDDED=y",
-        "OTA_PRODUCT_KEY=a1b2c3",
-        says=["OTA_IDENTITY_EMBEDDED", "OTA_DEVICE_NAME", "AOS_OTA_DEVICE_SECRET"],
-    )
-
-
-@pytest.mark.parametrize("value", ['a"b', "a\\\\b", "x" * 33])
-def test_device_name_that_is_no_name(released, value):
-    set_in_def_config(released, f"OTA_DEVICE_NAME: '{value}'")
-    refused(released, NEW, says=["OTA_DEVICE_NAME", "package.yaml:"])
 
 
 # --- version and base release
@@ -270,19 +139,8 @@ def test_version_that_devices_take_for_older(released):
     )
 
 
-def test_key_that_the_field_does_not_trust(released, other_key):
-    shutil.copy(released.manifest, released.solution / "base.json")
-    released.write_key(released.key, other_key)
-    refused(released, NEW, "OTA_BASE_RELEASE=base.json", says=["trust key", "OTA_ALLOW_NEW_KEY"])
-
-
 def test_base_release_that_is_not_there(released):
     refused(released, NEW, "OTA_BASE_RELEASE=nowhere.json", says=["cannot read the base release", "nowhere.json"])
-
-
-def test_base_release_that_is_no_manifest(released):
-    (released.solution / "base.json").write_text("{")
-    refused(released, NEW, "OTA_BASE_RELEASE=base.json", says=["base.json", "manifest"])
 
 
 def test_base_release_that_this_build_overwrites(released):
@@ -305,24 +163,6 @@ def test_no_place_for_the_version(released):
     refused(released, NEW, says=["otaappdemo.c", "no place for the version", "MY_APP_VER"])
 
 
-def test_two_places_for_the_version(released):
-    source = released.solution / "otaappdemo.c"
-    source.write_text(source.read_text(encoding="utf-8") + '\n#define MY_APP_VER "app-2"\n', encoding="utf-8")
-    refused(released, NEW, says=["otaappdemo.c:", "MY_APP_VER", "more than one place"])
-
-
-@pytest.mark.parametrize("change", ["none", "two"])
-def test_places_for_the_public_key(released, change):
-    digest = released.root / "components" / "ota" / "hal" / "ota_hal_digest.c"
-    text = digest.read_text(encoding="utf-8")
-    if change == "none":
-        text = text.replace("ota_pubn_buf", "ota_other_buf")
-    else:
-        text += "\nstatic const unsigned char ota_pubn_buf[256];\n"
-    digest.write_text(text, encoding="utf-8")
-    refused(released, NEW, says=["ota_hal_digest.c", "ota_pubn_buf"])
-
-
 # --- the vendor's image step
 
 
@@ -332,11 +172,6 @@ def _image_step(workspace):
 
 def _replace_image_step(workspace, text):
     _image_step(workspace).write_text(text, encoding="utf-8")
-
-
-def test_failed_image_step(released):
-    _replace_image_step(released, "import sys\nprint('no license')\nsys.exit(3)\n")
-    refused(released, NEW, says=["image step failed with status 3", "build_bin.py"])
 
 
 def test_image_step_that_leaves_a_stale_payload(released):
@@ -368,7 +203,7 @@ def test_unsigned_image_of_the_image_step_never_stays(released):
             "sys.exit(1)\n"
         ),
     )
-    refused(released, NEW, says=["image step failed"])
+    refused(released, NEW, says=["image step failed with status 1", "build_bin.py"])
     assert not (released.images / "ota_rtos_ota.bin.xz").exists()
 
 
@@ -479,7 +314,8 @@ def test_two_builds_at_once(released):
     released.made(NEW)
 
 
-def test_build_killed_at_any_moment(released, tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(14, marks=pytest.mark.faults)])
+def test_build_killed_at_any_moment(released, kills):
     """kill -9 over the whole length of a build: what is there is the old release or the new one, each whole."""
     releases = {}
     for version in ("app-1.0.0", "app-1.0.1"):
@@ -489,7 +325,7 @@ def test_build_killed_at_any_moment(released, tmp_path):
     released.made("OTA_APP_VERSION=app-1.0.0")
     length = time.monotonic() - started
     seen = set()
-    for step in range(1, 15):
+    for step in range(1, kills + 1):
         version = "app-1.0.1" if step % 2 else "app-1.0.0"
         path = str(released.aos.parent) + os.pathsep + os.environ["PATH"]
         build = subprocess.Popen(
@@ -500,12 +336,12 @@ def test_build_killed_at_any_moment(released, tmp_path):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(length * step / 14)
+        time.sleep(length * step / kills)
         os.killpg(build.pid, signal.SIGKILL)
         build.wait()
         now = released.snapshot()
         images = {release["ota_rtos_ota.bin"]: name for name, release in releases.items()}
-        assert now["ota_rtos_ota.bin"] in images, f"killed after {length * step / 14:.2f} s"
+        assert now["ota_rtos_ota.bin"] in images, f"killed after {length * step / kills:.2f} s"
         assert now["ota_rtos_ota.json"] in {release["ota_rtos_ota.json"] for release in releases.values()}
         seen.add(images[now["ota_rtos_ota.bin"]])
     for version, release in releases.items():
@@ -595,4 +431,3 @@ def test_clean_leaves_nothing_of_ours(released):
     assert result.status == 0, result.output
     assert not (flasher / ".ota_rtos_ota.lock").exists()
     assert not (released.out / "ota").exists() or not list((released.out / "ota").iterdir())
-    released.made(NEW)

@@ -19,17 +19,16 @@ def _without_plugin(workspace) -> str:
 
 
 def _proves_a_version_bump_touches_one_object(workspace):
-    assert workspace.made("OTA_APP_VERSION=app-1.0.0").status == 0
-    again = workspace.made("OTA_APP_VERSION=app-1.0.0")
-    assert again.count() == {}, again.output
+    workspace.made("OTA_APP_VERSION=app-1.0.0")
     bumped = workspace.made("OTA_APP_VERSION=app-1.0.1")
     assert bumped.steps("CC") == ["out/ota_demo/otaappdemo.o"], bumped.output
-    assert bumped.count()["image"] == 1
+    assert (bumped.count()["render"], bumped.count()["image"]) == (1, 1), bumped.output
     assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["version"] == "app-1.0.1"
 
 
-@pytest.mark.parametrize("place", ["first", "before ota's own user", "last"])
-def test_place_in_the_list(workspace, place):
+@pytest.mark.parametrize("place", ["first", pytest.param("before ota's own user", marks=pytest.mark.faults), "last"])
+def test_place_in_the_list(built_workspace, place):
+    workspace = built_workspace
     text = _without_plugin(workspace)
     line = "  - aos_ota_plugin: master\n"
     if place == "first":
@@ -42,23 +41,34 @@ def test_place_in_the_list(workspace, place):
     _proves_a_version_bump_touches_one_object(workspace)
 
 
+def _sets_a_condition(workspace):
+    workspace.edit(workspace.package, "def_config:\n", "def_config:\n  USE_OTA: 1\n")
+    workspace.made()
+
+
 @pytest.mark.parametrize(
-    "conditional", [("aos_ota_plugin",), ("ota",), ("ota", "aos_ota_plugin"), ("aos_ota_plugin", "ota")]
+    "conditional",
+    [
+        ("aos_ota_plugin",),
+        ("ota",),
+        pytest.param(("ota", "aos_ota_plugin"), marks=pytest.mark.faults),
+        pytest.param(("aos_ota_plugin", "ota"), marks=pytest.mark.faults),
+    ],
 )
-def test_components_that_depend_on_conditions(workspace, conditional):
+def test_components_that_depend_on_conditions(restore_state, conditional):
+    workspace = restore_state("with a condition", _sets_a_condition)
     text = _without_plugin(workspace).replace("  - ota: master\n", "", 1)
     for name in ("ota", "aos_ota_plugin"):
         if name not in conditional:
             text = text.replace("depends:\n", f"depends:\n  - {name}: master\n", 1)
     lines = "".join(f"  - {name}: master ? <USE_OTA>\n" for name in conditional)
-    text = text.replace("  - ulog: master\n", "  - ulog: master\n" + lines, 1).replace(
-        "def_config:\n", "def_config:\n  USE_OTA: 1\n", 1
-    )
+    text = text.replace("  - ulog: master\n", "  - ulog: master\n" + lines, 1)
     workspace.package.write_text(text, encoding="utf-8")
     _proves_a_version_bump_touches_one_object(workspace)
 
 
-def test_from_the_workspace_root_with_a_saved_configuration(workspace):
+def test_from_the_workspace_root_with_a_saved_configuration(built_workspace):
+    workspace = built_workspace
     chosen = workspace.make("ota_demo@haas100_b", "-c", "config", cwd=workspace.root)
     assert chosen.status == 0, chosen.output
     built = workspace.made("OTA_APP_VERSION=app-2.0.0", cwd=workspace.root)
@@ -66,15 +76,9 @@ def test_from_the_workspace_root_with_a_saved_configuration(workspace):
     assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-2.0.0"), built.output
 
 
-def test_another_board_rewrites_package_yaml_and_still_builds(workspace):
-    workspace.made("-b", "haas100_b")
-    assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["board"] == "haas100_b"
-    # What aos-tools made of package.yaml is what the next build reads.
-    assert workspace.made().count() == {}
-
-
-def test_settings_of_the_solutions_own_are_left_alone(workspace):
+def test_settings_of_the_solutions_own_are_left_alone(built_workspace):
     """As the vendor's ota_demo has them: for its own code, and for conditions."""
+    workspace = built_workspace
     text = workspace.package.read_text(encoding="utf-8")
     text = text.replace("def_config:\n", "def_config:\n  OTA_DEMO_CONFIG_TEST_LOOP: 1\n  OTA_USE_LWIP: 1\n", 1)
     text = text.replace("  - lwip: master\n", "  - lwip: master ? <OTA_USE_LWIP>\n", 1)
@@ -84,26 +88,27 @@ def test_settings_of_the_solutions_own_are_left_alone(workspace):
     assert "-DOTA_USE_LWIP=1" in output
 
 
-def test_verbose_output_has_no_setting_on_a_compile_line(workspace):
-    output = workspace.made("V=1").output
-    assert "arm-none-eabi-gcc" in output
-    macros = set(re.findall(r"-D(OTA_\w+)", output))
-    assert macros <= {"OTA_SW_VERSION", "OTA_DEMO_SW_VERSION", "OTA_CONFIG_LOCAL_RSA"}
-
-
-def test_local_signing_reaches_only_the_ota_component_and_is_never_zero(workspace):
+def test_compile_lines_have_one_macro_of_ours_for_the_ota_component_alone(workspace):
+    """Whether the device verifies locally, never as 0; no setting is on any compile line."""
     local = workspace.made("V=1").output
+    assert "arm-none-eabi-gcc" in local
+    macros = set(re.findall(r"-D(OTA_\w+)", local))
+    assert macros <= {"OTA_SW_VERSION", "OTA_DEMO_SW_VERSION", "OTA_CONFIG_LOCAL_RSA"}
     lines = [line for line in local.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
     assert lines
     assert all("-DOTA_CONFIG_LOCAL_RSA=1" in line and " out/ota/" in line for line in lines)
     assert len(lines) == len([line for line in local.splitlines() if "gcc -o out/ota/" in line])
     (workspace.solution / "cloud.pem").write_bytes(_public_pem(workspace))
     cloud = workspace.made("V=1", "OTA_CONFIG_CLOUD_RSA=y", "OTA_PUBLIC_KEY=cloud.pem").output
+    assert "gcc -o out/ota/" in cloud
     assert "-DOTA_CONFIG_LOCAL_RSA" not in cloud
 
 
 @pytest.mark.parametrize("written", ["OTA_CONFIG_LOCAL_RSA=0", "OTA_CONFIG_LOCAL_RSA"])
-def test_a_define_of_the_component_does_not_decide_who_signs(workspace, written):
+def test_a_define_of_the_component_does_not_decide_who_signs(built_workspace, written):
+    workspace = built_workspace
+    for path in (workspace.out / "ota").rglob("*.o"):
+        path.unlink()
     package = workspace.root / "components" / "ota" / "package.yaml"
     workspace.edit(package, "  internal_include:\n", f"  define:\n    - {written}\n  internal_include:\n")
     lines = [line for line in workspace.made("V=1").output.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
@@ -140,7 +145,6 @@ def test_clean_takes_all_of_ours_along(built_workspace):
         if path.exists()
     ]
     assert left == []
-    assert workspace.made().count()["image"] == 1
 
 
 def test_clean_works_without_a_key(built_workspace):

@@ -161,12 +161,12 @@ def seeds(number: int, suite: tuple):
 
 
 # In the suite: each tool, and what once led to a wrong image, to an unsigned one, or to failure until a `clean`.
-@pytest.mark.parametrize("seed", seeds(56, (16, 24, 25, 26, 28, 30)))
+@pytest.mark.parametrize("seed", seeds(56, (16, 24, 25, 26, 28)))
 def test_signal_in_the_middle_of_a_write(scene, seed):
     go_wrong(scene, *drawn(scene, seed, full=False))
 
 
-@pytest.mark.parametrize("seed", seeds(54, (1, 4, 9, 31)))
+@pytest.mark.parametrize("seed", seeds(54, (1, 4, 31)))
 def test_full_disk_in_the_middle_of_a_write(scene, seed):
     go_wrong(scene, *drawn(scene, seed, full=True))
 

@@ -11,12 +11,9 @@ pytestmark = pytest.mark.aos
 
 
 @pytest.fixture
-def released(module_workspace, restored):
-    """The module's workspace with a release in it."""
-    restored(image_step(module_workspace))
-    restored(module_workspace.root / "hardware" / "chip" / "haas1000" / "package.yaml")
-    module_workspace.made("OTA_APP_VERSION=app-1.0.0")
-    return module_workspace
+def released(built_workspace):
+    """A workspace with a release in it."""
+    return built_workspace
 
 
 def image_step(workspace):

@@ -71,22 +71,6 @@ def test_a_token_signs_the_build(built_workspace, token):
     refused(workspace, NEXT, says=["the token wants a PIN, and none was given"], env=token.environ)
     said = refused(workspace, NEXT, says=["the token does not take this PIN"], env=token.env("987654")).output
     assert "987654" not in said
-    refused(
-        workspace,
-        NEXT,
-        "OTA_SIGNING_KEY='pkcs11:object=no?module-name=softhsm2'",
-        says=["no such private key is on the token"],
-        env=token.env(),
-    )
-    refused(
-        workspace,
-        NEXT,
-        f"OTA_SIGNING_KEY='{URI}&pin-value=1'",
-        says=["a PIN stands on the command line"],
-        env=token.env(),
-    )
-    refused(workspace, NEXT, "OTA_SIGNING_KEY=pkcs11:objekt=a", says=["here stands objekt"], env=token.env())
-    refused(workspace, NEXT, says=["no such token is there"], env={**token.env(), "SOFTHSM2_CONF": "/dev/null"})
     workspace.made(NEXT, env=token.env())
     assert json.loads(workspace.manifest.read_bytes())["version"] == "app-1.0.1"
 
@@ -105,7 +89,7 @@ def test_another_key_on_the_token_goes_into_the_firmware(built_workspace, token,
 
 
 @pytest.mark.hsm
-@pytest.mark.parametrize("source", ["environment", "pin-source"])
+@pytest.mark.parametrize("source", ["environment", pytest.param("pin-source", marks=pytest.mark.faults)])
 def test_the_pin_is_found_nowhere(workspace, token, tmp_path, source):
     uri, env, may_hold = URI, token.env(), ()
     if source == "pin-source":
@@ -124,8 +108,10 @@ def test_the_pin_is_found_nowhere(workspace, token, tmp_path, source):
 
 @pytest.mark.hsm
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-def test_the_pin_is_asked_for_once(workspace, token):
+def test_the_pin_is_asked_for_once(built_workspace, token):
     """Rendering asks for the public key, and signing for a signature: two logins, one question."""
+    workspace = built_workspace
+    workspace.image.unlink()
     sign_with(workspace, URI)
     path = os.pathsep.join((str(workspace.aos.parent), os.environ["PATH"]))
     status, shown = typed([str(workspace.aos), "make"], PIN, workspace.solution, PATH=path, **token.environ)
@@ -159,17 +145,12 @@ def test_a_program_signs_the_build(program, tmp_path):
     assert "signing " not in workspace.made().output
     assert workspace.snapshot() == expected
     assert "image" not in workspace.made().count()
-    workspace.made("-b", "haas100")
 
     tool = workspace.solution / "签名 tools" / "sign.py"
     tool.write_text("import sys\nsys.exit('the KMS is closed on Sundays')\n")
     refused(workspace, NEXT, says=["the signing command failed with status 1\n    the KMS is closed on Sundays\n"])
-    tool.write_text("import time\ntime.sleep(600)\n")
-    refused(workspace, NEXT, says=["did not end within 1 seconds"], env={"AOS_OTA_SIGNER_TIMEOUT": "1"})
     tool.write_text(TOOL.replace("input=message", "input=b'another'"))
     refused(workspace, NEXT, says=["the signature that the signing command made does not verify"])
-    refused(workspace, NEXT, "OTA_SIGNING_KEY=command:no/such", says=["the program", "no/such is not there"])
-    refused(workspace, NEXT, "OTA_PUBLIC_KEY=", says=["OTA_PUBLIC_KEY: no public key is set"])
     tool.write_text(TOOL)
     workspace.made(NEXT)
     assert json.loads(workspace.manifest.read_bytes())["version"] == "app-1.0.1"
@@ -199,4 +180,3 @@ def test_the_passphrase_of_a_build_from_a_program(built_workspace):
     assert "secret-words" not in workspace.made(env=env).output
     assert workspace.snapshot() == expected
     refused(workspace, NEXT, says=["is encrypted and no passphrase was given"])
-    refused(workspace, NEXT, says=["AOS_OTA_KEY_PASSPHRASE is empty"], env={**env, "AOS_OTA_KEY_PASSPHRASE": ""})

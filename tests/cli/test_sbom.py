@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
+from schemas import cyclonedx_schema
 
 import aos_ota_plugin
 
@@ -30,7 +29,7 @@ def folder(tmp_path):
 def test_components_in_use(folder, run):
     done = run("sbom", "OTA_APP_VERSION=app-1.2.3")
     assert done.returncode == 0, done.stderr
-    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(done.stdout) is None
+    assert cyclonedx_schema().validate_str(done.stdout) is None
     document = json.loads(done.stdout)
     assert document["metadata"]["component"]["version"] == "app-1.2.3"
     found = {one["name"]: one for one in document["components"]}

@@ -214,7 +214,7 @@ def test_survives_mutation_and_truncation(form, patches, length):
     survives(bytes(data[:length] if length > 200 else data))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 51), st.binary(min_size=1, max_size=4), st.integers(0, 279), st.binary(min_size=1, max_size=4))
 def test_survives_a_broken_header(at, patch, section_at, section_patch):
     data = bytearray(GOOD)

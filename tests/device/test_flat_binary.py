@@ -117,7 +117,7 @@ def same_as_objcopy(folder, elf, arguments):
     assert ours == expected, arguments
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(sections, options, page_sizes)
 def test_same_bytes_as_objcopy(described, chosen, page_size):
     with tempfile.TemporaryDirectory() as name:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import shutil
-import sys
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional
 
@@ -16,8 +15,16 @@ from fault_layer import KILL, Attempt, attempt
 from aos_ota_plugin.cli.main import main
 from aos_ota_plugin.errors import OtaError
 
-# `init` looks for `aos` on PATH.
-WITH_AOS = {"PATH": os.pathsep.join((os.path.dirname(os.path.abspath(sys.executable)), os.environ.get("PATH", "")))}
+# `init` asks the launchers that it finds on PATH for their versions, which the real ones take a while to tell.
+LAUNCHERS = {"aos": "", "scons": "echo SCons 3.1.2", "python": "echo 3 11"}
+
+
+def launchers(folder: Path) -> Dict[str, str]:
+    """Write programs that answer as aos-tools, SCons and Python do; returns the environment that has them on PATH."""
+    for name, text in LAUNCHERS.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n", encoding="ascii")
+        (folder / name).chmod(0o755)
+    return {"PATH": os.pathsep.join((str(folder), os.environ.get("PATH", "")))}
 
 
 def nothing_wrong(_folder: Path) -> None:
@@ -103,15 +110,17 @@ class Scene:
     def __init__(self, chosen: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.chosen = chosen
         self._start, self._work, self._report = folder / "出 发", folder / "工作 folder", folder / "report"
-        for made in (self._start, self._report):
+        tools = folder / "tools"
+        for made in (self._start, self._report, tools):
             made.mkdir()
+        self._environment = launchers(tools)
         chosen.set_up(self._start)
         for line in chosen.before:
             done = self.run(self._start, line=line)
             assert done.status == 0, done.output
         # Here, too, so that no child has to load the modules again.
         monkeypatch.chdir(self.fresh())
-        monkeypatch.setenv("PATH", WITH_AOS["PATH"])
+        monkeypatch.setenv("PATH", self._environment["PATH"])
         with contextlib.suppress(SystemExit):
             chosen.work(chosen.line)
         monkeypatch.chdir(folder)
@@ -138,7 +147,7 @@ class Scene:
             nth=nth,
             fault=fault,
             report=self._report,
-            environment=WITH_AOS,
+            environment=self._environment,
         )
 
     def is_new(self, files: Dict[str, bytes]) -> bool:

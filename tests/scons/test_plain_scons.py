@@ -161,13 +161,22 @@ def key():
     return generate_private_pem(None)
 
 
+@pytest.fixture(scope="session")
+def other_key():
+    return generate_private_pem(None)
+
+
 @pytest.fixture(params=["scons_3", "scons_4"])
 def project(request, tmp_path, key, require_tool):
     require_tool("arm-none-eabi-gcc", Path("/usr/bin/arm-none-eabi-gcc").exists(), "apt-get install gcc-arm-none-eabi")
     return Project(tmp_path / "工程 1" / "p", request.getfixturevalue(request.param), key)
 
 
-def test_the_whole_chain_and_what_each_change_redoes(project):
+ON_SCONS_4 = pytest.mark.parametrize("project", ["scons_4"], indirect=True)
+"""What the builds of aos-tools do on SCons 3.1.2 in tests/aos."""
+
+
+def test_the_whole_chain_and_what_each_change_redoes(project, other_key):
     assert f"v{project.scons_version}" in project.run("--version")[1]
     assert set(project.steps()) == ALL
     image, payload = project.out("ota_rtos_ota.bin"), project.out("firmware.bin")
@@ -181,14 +190,14 @@ def test_the_whole_chain_and_what_each_change_redoes(project):
     assert project.look() == before
 
     # Without a pause: one object, and the new version in the payload.
-    for version, old in (("app-1.0.1", "app-1.0.0"), ("app-1.0.2", "app-1.0.1"), ("app-1.0.0", "app-1.0.2")):
+    for version, old in (("app-1.0.1", "app-1.0.0"), ("app-1.0.0", "app-1.0.1")):
         assert project.steps(f"VERSION={version}") == BUMP
         assert version.encode() + b"\0" in project.out("firmware.bin")
         assert old.encode() not in project.out("ota_rtos_ota.bin")
         assert project.manifest()["version"] == version
     assert project.out("ota_rtos_ota.bin") == image
 
-    project.write_key(generate_private_pem(None))
+    project.write_key(other_key)
     assert project.steps() == [
         "OTA ota_hal_digest.c",
         "CC ota_hal_digest.o",
@@ -200,7 +209,7 @@ def test_the_whole_chain_and_what_each_change_redoes(project):
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_the_users_own_targets_are_decided_as_before(project, place):
+def test_the_users_own_targets_are_decided_as_before(project, place, other_key):
     """A project that decides by time stamps goes on to, and ours still see every change of a value."""
 
     def age(seconds):
@@ -220,11 +229,12 @@ def test_the_users_own_targets_are_decided_as_before(project, place):
     assert b"app-1.1.1\0" in project.out("firmware.bin")
     # A key that is older than what was made with the last one.
     age(5)
-    project.write_key(generate_private_pem(None))
+    project.write_key(other_key)
     os.utime(project.root / "key.pem", (1_000_000_000,) * 2)
     assert project.steps("VERSION=app-1.1.1")[:2] == ["OTA ota_hal_digest.c", "CC ota_hal_digest.o"]
 
 
+@ON_SCONS_4
 def test_two_firmwares_in_one_project(project):
     """An environment's settings are its own, whatever another was set to before."""
     project.set_up('build("a", OTA_APP_VERSION="app-1.0.5")', 'build("b", OTA_APP_VERSION="app-2.0.0")')
@@ -240,6 +250,7 @@ def test_a_console_that_lacks_characters_of_a_path_ends_no_build(project):
     assert (status, "OTA out/\\u56fe/otaappdemo.c" in output) == (0, True), output
 
 
+@ON_SCONS_4
 def test_settings_changed_between_two_calls(project):
     project.set_up(
         "env = Environment(tools=[])",
@@ -267,6 +278,7 @@ def test_a_setting_of_an_earlier_version_is_warned_of(project):
     assert "aos_ota_plugin: warning: SConstruct: OTA_WARN_SHARED_KEY is obsolete and ignored" in output
 
 
+@ON_SCONS_4
 def test_embedded_identity_and_its_secret(project):
     secret, other = "Zx9plain7Secret", "Zx8other7Secret"
     project.set_up('build("a", OTA_IDENTITY_EMBEDDED=True, OTA_PRODUCT_KEY="a1b2c3", OTA_DEVICE_NAME="device1")')
@@ -298,33 +310,26 @@ def test_embedded_identity_and_its_secret(project):
             assert other.encode() not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        ('build("a", OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1")', "OTA_UPGRADE_WRITE_FAIL"),
-        ('build("a", OTA_BASE_RELEASE="base.json")', "app-1.0.0"),
-        ('build("a", OTA_SIGNING_KEY="none.pem", OTA_APP_VERSION="app-1.0.1")', "none.pem"),
-        ('build("a", OTA_APP_VERSION="1.0 beta")', "OTA_APP_VERSION"),
-        ('build("a", OTA_PUBLIC_KEY="other.pem", OTA_APP_VERSION="app-1.0.1")', "is not the public half"),
-    ],
-    ids=["too large", "not newer", "no key", "no version", "another key"],
-)
-def test_failing_proof_leaves_the_old_image(project, call, says):
+def test_failing_proof_leaves_the_old_image(project, other_key):
     project.steps()
     images = {name: project.look()[f"out/a/{name}"] for name in ("ota_rtos_ota.bin", "ota_rtos_ota.json")}
     (project.root / "base.json").write_bytes(project.out("ota_rtos_ota.json"))
-    other = subprocess.run(
-        ["openssl", "pkey", "-pubout"], input=generate_private_pem(None), check=True, capture_output=True
-    )
+    other = subprocess.run(["openssl", "pkey", "-pubout"], input=other_key, check=True, capture_output=True)
     (project.root / "other.pem").write_bytes(other.stdout)
-    project.set_up(call)
-    status, output = project.run()
-    assert status == 2, output
-    assert says in output
-    assert "fix: " in output
-    assert "Traceback" not in output
-    assert {name: project.look()[f"out/a/{name}"] for name in images} == images
-    # As it was set before, it is up to date but for what the failing build compiled.
+    for call, says in (
+        ('OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1"', "OTA_UPGRADE_WRITE_FAIL"),
+        ('OTA_BASE_RELEASE="base.json"', "app-1.0.0"),
+        ('OTA_SIGNING_KEY="none.pem", OTA_APP_VERSION="app-1.0.1"', "none.pem"),
+        ('OTA_PUBLIC_KEY="other.pem", OTA_APP_VERSION="app-1.0.1"', "is not the public half"),
+    ):
+        project.set_up(f'build("a", {call})')
+        status, output = project.run()
+        assert status == 2, output
+        assert says in output
+        assert "fix: " in output
+        assert "Traceback" not in output
+        assert {name: project.look()[f"out/a/{name}"] for name in images} == images
+    # As it was set before, it is up to date but for what the failing builds compiled.
     project.set_up()
     project.steps()
     assert {name: project.out(name) for name in images} == {name: data for name, (_, data) in images.items()}
@@ -337,6 +342,7 @@ def test_clean_removes_what_was_made(project):
     assert set(project.steps()) == ALL
 
 
+@ON_SCONS_4
 def test_unsigned_and_cloud(project):
     """True and False stand for y and n."""
     project.set_up('build("a", OTA_CONFIG_RSA=False)')
@@ -352,6 +358,7 @@ def test_unsigned_and_cloud(project):
     assert project.manifest()["security"] == "cloud"
 
 
+@ON_SCONS_4
 def test_diff_image(project):
     project.steps("VERSION=app-1.0.0")
     kept = project.root / "发布 1.0.0"
@@ -372,6 +379,7 @@ def test_diff_image(project):
     assert "Traceback" not in output
 
 
+@ON_SCONS_4
 def test_modules(project):
     """OTA_MODULES as a variable: a change in a module's folder is seen, and the firmware stays as it is."""
     (project.root / "子设备").mkdir()

@@ -73,7 +73,7 @@ def ours(view, arguments):
 
 # Not shrunk: that takes minutes, and an example is small enough to be read.
 @settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

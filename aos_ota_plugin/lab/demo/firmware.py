@@ -84,7 +84,7 @@ def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
     aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool, say: Say = silent
 ) -> None:
     """Build the boot stage, with these macros set to 1, into `target`; BuildError when that fails."""
-    with _defining(root / _BOOT, macros):
+    with _defining(root / "components" / "ota_boot", macros):
         run_make(aos, root / _BOOT, [], quiet=quiet, say=say)
     write_file(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
 
@@ -92,7 +92,7 @@ def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
 def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent) -> None:
     """Build each of the demo solution's versions, and keep the files; BuildError when one fails."""
     for name, variant in versions.items():
-        with _defining(root / _DEMO, variant.macros):
+        with _defining(root / "components" / "ota", variant.macros):
             run_make(aos, root / _DEMO, list(variant.arguments), quiet=quiet, say=say)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
@@ -101,23 +101,21 @@ def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quie
 
 
 @contextlib.contextmanager
-def _defining(solution: Path, macros: Sequence[str]) -> Iterator[None]:
-    """Set macros to 1 in the solution's package.yaml: no argument of ``aos make`` reaches a compiler."""
-    package = solution / "package.yaml"
+def _defining(component: Path, macros: Sequence[str]) -> Iterator[None]:
+    """Set macros to 1 for a component's own sources: no argument of ``aos make`` reaches a compiler."""
+    package = component / "package.yaml"
     plain = package.read_bytes()
-    write_file(package, with_macros(plain.decode("utf-8"), macros).encode("utf-8"))
+    write_file(package, _with_macros(plain.decode("utf-8"), macros).encode("utf-8"))
     try:
         yield
     finally:
         write_file(package, plain)
 
 
-def with_macros(described: str, macros: Sequence[str]) -> str:
-    """Return a package.yaml with these macros, 1 each, under its def_config."""
-    if not macros:
-        return described
-    lines = "def_config:\n" + "".join(f"  {name}: 1\n" for name in macros)
-    return _edited(described, ("def_config:\n", lines)) if "def_config:\n" in described else described + "\n" + lines
+def _with_macros(described: str, macros: Sequence[str]) -> str:
+    """Return a component's package.yaml with these macros, 1 each, under its build_config."""
+    lines = "".join(f"    - {name}=1\n" for name in macros)
+    return _edited(described, ("build_config:\n", f"build_config:\n  define:\n{lines}")) if macros else described
 
 
 def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:

@@ -20,7 +20,7 @@ VENDOR_FLAWS = ("DEMO_VENDOR_FLAWS",)
 
 
 class Variant(NamedTuple):
-    """How one version is built: the arguments of ``aos make``, and macros of the demo's own that are 1."""
+    """How one version is built: the arguments of ``aos make``, and macros that are 1 in the component `ota`."""
 
     arguments: Tuple[str, ...]
     macros: Tuple[str, ...] = ()
