@@ -12,7 +12,7 @@ import click
 from aos_ota_plugin.cli.ending import on_ending_signals, unwound
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import BuildError, FormatError, Place
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.documents import parse_json
 from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
@@ -111,7 +111,7 @@ def _identity(file: str) -> Identity:
             remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret",
         )
     try:
-        value = unique_json.loads(text.encode("utf-8"))
+        value = parse_json(text.encode("utf-8"))
     except (ValueError, RecursionError, FormatError):
         value = None
     names = Identity._fields

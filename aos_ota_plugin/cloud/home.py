@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import secrets
 import ssl
 from dataclasses import asdict, dataclass
@@ -20,8 +19,10 @@ from typing import List, Mapping, Sequence
 
 from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.files import transaction, unique_json
+from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document, write_document
 from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.signer import PemSigner, load_signer
@@ -33,6 +34,12 @@ PUBLIC_KEY = "ota_key.pub.pem"
 IMAGES = "images"
 _OWNER_ONLY = 0o600
 _MODES = {CONFIG: _OWNER_ONLY, _CA_KEY: _OWNER_ONLY, _SERVER_KEY: _OWNER_ONLY, _SIGNING_KEY: _OWNER_ONLY}
+_KIND = DocumentKind(
+    "configuration of a cloud",
+    {"schema": "aos-ota-cloud/1"},
+    "restore it, or move it away; a new one gets other ports and another token",
+    or_none=True,
+)
 
 
 @dataclass(frozen=True)
@@ -59,21 +66,22 @@ def read_config(folder: Path) -> Config:
     """Read a cloud's configuration. Raises WorkspaceError where there is no cloud, FormatError on a damaged file."""
     path = folder / CONFIG
     try:
-        config = Config(**unique_json.loads(path.read_bytes()))
-        ports = (config.mqtt_port, config.image_port, config.api_port)
-        if not all(isinstance(port, int) and 0 <= port < 65536 for port in ports) or not all(
-            isinstance(text, str) and text for text in (config.host, config.token, config.url_key)
-        ):
-            raise ValueError
+        data = read_bytes(path)
     except FileNotFoundError:
         raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
-    except (OSError, ValueError, TypeError, RecursionError, FormatError):
-        raise FormatError(
-            "this is no cloud's configuration",
-            place=Place(str(path)),
-            remedy="restore it, or move it away; a new one gets other ports and another token",
-        ) from None
-    return config
+    except OSError as error:
+        raise _KIND.bad(error.strerror or str(error), Place(str(path))) from None
+    fields = read_document(data, _KIND, file=str(path))
+    mqtt, image, api = (_port(fields, name) for name in ("mqtt_port", "image_port", "api_port"))
+    host, token, url_key = (fields.text(name) for name in ("host", "token", "url_key"))
+    return Config(mqtt, image, api, host, token, url_key)
+
+
+def _port(fields: Fields, name: str) -> int:
+    port = fields.size(name)
+    if port >= 65536:
+        raise fields.bad(f'"{name}" is no port')
+    return port
 
 
 def new_config(host: str) -> Config:
@@ -83,7 +91,7 @@ def new_config(host: str) -> Config:
 
 def write_config(folder: Path, config: Config) -> None:
     """Keep it, for the owner alone."""
-    write_file(folder / CONFIG, (json.dumps(asdict(config), indent=2) + "\n").encode(), mode=_OWNER_ONLY)
+    write_file(folder / CONFIG, write_document(_KIND, asdict(config)), mode=_OWNER_ONLY)
 
 
 def prepare(folder: Path) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.files.documents import DocumentKind, read_document
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
 from aos_ota_plugin.keys.signature import decode_signature
 from aos_ota_plugin.keys.signer import BaseSigner, require_good
 
-FORMAT = "aos-ota approval"
-FORMAT_VERSION = 1
-_REMEDY = "let the second signer make it with `aos-ota approve`"
+KIND = DocumentKind(
+    "approval",
+    {"format": "aos-ota approval", "format_version": 1},
+    "let the second signer make it with `aos-ota approve`",
+)
 
 
 class Approval(NamedTuple):
@@ -28,8 +30,7 @@ class Approval(NamedTuple):
     def to_json(self) -> bytes:
         """Return the document. ``digest`` is the SHA-256 of the 32 bytes, what tools for digests show."""
         document = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            **KIND.header,
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256, RSA-2048",
             "message": self.hash32.hex(),
             "digest": hashlib.sha256(self.hash32).hexdigest(),
@@ -41,28 +42,11 @@ class Approval(NamedTuple):
 
 def parse_approval(data: bytes, *, file: str) -> Approval:
     """Read an approval; nothing of it is proven yet. Raises FormatError, or SigningKeyError for the signature."""
-    place = Place(file)
-    try:
-        document: Any = unique_json.loads(data, file)
-    except (ValueError, RecursionError):
-        raise FormatError("this is no approval: it is not JSON", place=place, remedy=_REMEDY) from None
-    if not isinstance(document, dict) or (document.get("format"), document.get("format_version")) != (
-        FORMAT,
-        FORMAT_VERSION,
-    ):
-        raise FormatError("this is no approval that we can read", place=place, remedy=_REMEDY)
-    texts = [document.get(name) for name in ("message", "key_fingerprint", "signature")]
-    if not all(isinstance(text, str) and text.isascii() for text in texts):
-        raise FormatError("a field of this approval is missing, or no text", place=place, remedy=_REMEDY)
-    message, fingerprint, signature = (str(text) for text in texts)
-    try:
-        hash32 = bytes.fromhex(message)
-    except ValueError:
-        hash32 = b""
-    if len(hash32) != HASH_SIZE:
-        raise FormatError("what was agreed to is no 32-byte hash", place=place, remedy=_REMEDY)
-    raw = decode_signature(signature.encode("ascii"), what="the signature in it", place=place)
-    return Approval(hash32, fingerprint, raw)
+    fields = read_document(data, KIND, file=file)
+    hash32 = bytes.fromhex(fields.digest("message", 2 * HASH_SIZE))
+    signature = fields.text("signature").encode("utf-8", "surrogatepass")
+    raw = decode_signature(signature, what="the signature in it", place=Place(file))
+    return Approval(hash32, fields.text("key_fingerprint"), raw)
 
 
 class ApprovalSigner(BaseSigner):

@@ -1,6 +1,7 @@
 """What the last good release was made of and left behind: one JSON file in the solution's ``out/``, read once a build.
 
-    {"fingerprint": {"images": "<64 hex>", "modules": "", "documents": ""},
+    {"schema": "aos-ota-state/1",
+     "fingerprint": {"images": "<64 hex>", "modules": "", "documents": ""},
      "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"]}
 
 ``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. A file
@@ -11,14 +12,17 @@ anew.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files import transaction
+from aos_ota_plugin.files.documents import DocumentKind, read_document, write_document
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint
+
+KIND = DocumentKind("record of the last release", {"schema": "aos-ota-state/1"}, "build again", or_none=True)
 
 
 class ReleaseState(NamedTuple):
@@ -67,7 +71,7 @@ def read_state(path: Optional[str], folder: str) -> ReleaseState:
 def parse_state(data: bytes, folder: str) -> ReleaseState:
     """Take a state file apart; what cannot be understood is no release."""
     try:
-        document = json.loads(data)
+        document = read_document(data, KIND, file="").values
         parts = document.get("fingerprint")
         fingerprint = Fingerprint(**{name: _text(parts[name]) for name in Fingerprint._fields}) if parts else None
         outputs = {
@@ -77,7 +81,7 @@ def parse_state(data: bytes, folder: str) -> ReleaseState:
             if os.path.dirname(path) == folder
         }
         return ReleaseState(fingerprint, outputs, tuple(map(_text, document.get("warnings", ()))))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (FormatError, KeyError, TypeError, AttributeError):
         return ReleaseState()
 
 
@@ -88,7 +92,7 @@ def write_state(path: str, state: ReleaseState) -> None:
         "outputs": state.outputs,
         "warnings": state.warnings,
     }
-    transaction.write_file(path, json.dumps(document, sort_keys=True).encode("utf-8"))
+    transaction.write_file(path, write_document(KIND, document))
 
 
 def _text(value: object) -> str:

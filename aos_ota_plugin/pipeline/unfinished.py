@@ -1,4 +1,7 @@
-"""Knowing that the last build did not succeed, and taking away what it made.
+"""Mark a build as unfinished until it succeeds, and remove what one that did not has made.
+
+That is another thing than a transaction: it is about the objects and programs that compilers write and SCons records,
+which no transaction holds together. The mark itself is a file of ``files/transaction.py``.
 
 A build that is killed has changed files of which SCons' record knows nothing, and one that fails leaves a half-written
 file: all of them count as up to date afterwards, as they are newer than what they are made of.
@@ -7,15 +10,17 @@ file: all of them count as up to date afterwards, as they are newer than what th
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.errors import FormatError, OutputError
+from aos_ota_plugin.files.documents import DocumentKind, read_document, write_document
+from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import recover, remove_file, write_file
 from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME, MODULE_PREFIX
 
 NAME = "build.unfinished"
+_KIND = DocumentKind("mark of an unfinished build", {"schema": "aos-ota-unfinished/1"}, "build again")
 _RELEASE = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 State = Tuple[int, int]
@@ -71,7 +76,7 @@ class BuildMark:
 
     def begin(self) -> None:
         """Set the mark, with what is there now. Raises OutputError."""
-        write_file(self._path, json.dumps(dict(_files(self._outputs))).encode("ascii"))
+        write_file(self._path, write_document(_KIND, {"files": dict(_files(self._outputs))}))
 
     def end(self) -> None:
         """Take the mark away: the build has succeeded."""
@@ -81,13 +86,14 @@ class BuildMark:
     def _listed(self) -> Dict[str, State]:
         """The list in the mark; a list that cannot be read has no file, so that everything is made anew."""
         try:
-            with open(self._path, "rb") as stream:
-                return {str(path): (int(state[0]), int(state[1])) for path, state in json.load(stream).items()}
+            fields = read_document(read_bytes(self._path, IMAGE_MAX), _KIND, file=self._path)
+            listed = fields.within(fields.values.get("files"), '"files"').values
+            return {path: (int(state[0]), int(state[1])) for path, state in listed.items()}
         except OSError as error:
             raise OutputError(
                 f"cannot read {self._path}: {error.strerror or error}", remedy="make the file readable, and build again"
             ) from None
-        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        except (FormatError, ValueError, TypeError, IndexError):
             return {}
 
 

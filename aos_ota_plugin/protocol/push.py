@@ -15,8 +15,8 @@ from typing import Any, Dict, Optional
 
 from aos_ota_plugin.device.limits import URL_MAX
 from aos_ota_plugin.device.version import check_version
-from aos_ota_plugin.errors import FormatError, Place, SettingsError
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.errors import FormatError, SettingsError, placed
+from aos_ota_plugin.files.documents import DocumentKind, read_document
 from aos_ota_plugin.protocol.module_names import check_module_name
 
 SIGN_METHODS = {"Md5": 32, "SHA256": 64}
@@ -25,6 +25,7 @@ SIZE_MAX = 0xFFFF_FFFF
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _SIGNATURE_SIZE = 256
 _REMEDY = "give the message as the platform sent it to the device"
+KIND = DocumentKind("push message", {"code": "1000"}, _REMEDY)
 
 
 @dataclass(frozen=True)
@@ -92,21 +93,12 @@ def parse_push(data: bytes, *, file: str = "") -> PushMessage:
         FormatError: not JSON, two fields of one name, another code, a field missing, of the wrong type or out of its
             limits.
     """
-    try:
-        document = unique_json.loads(data, file, ignore_case=True)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        place = Place(file, getattr(error, "lineno", 0), getattr(error, "colno", 0)) if file else None
-        raise FormatError("this is no push message: it is not JSON", place=place, remedy=_REMEDY) from None
-    try:
-        return _push(document)
-    except FormatError as error:
-        raise FormatError(error.problem, place=Place(file) if file else None, remedy=error.remedy) from None
+    fields = read_document(data, KIND, file=file, ignore_case=True)
+    with placed(file):
+        return _push(fields.values.get("data"))
 
 
-def _push(document: object) -> PushMessage:
-    if not isinstance(document, dict) or document.get("code") != "1000":
-        raise _bad('its "code" is not "1000"')
-    data = document.get("data")
+def _push(data: object) -> PushMessage:
     if not isinstance(data, dict):
         raise _bad('it has no "data"')
     size = data.get("size")

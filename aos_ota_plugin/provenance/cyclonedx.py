@@ -17,13 +17,14 @@ import uuid
 from typing import Any, Dict, List, Optional, Sequence
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
 from aos_ota_plugin.provenance.component import Component, Product
 
 SPEC_VERSION = "1.5"
 _READ = ("1.4", "1.5", "1.6")
-_REMEDY = "keep the release's files together, as the build wrote them"
+KIND = DocumentKind(
+    "CycloneDX document", {"bomFormat": "CycloneDX"}, "keep the release's files together, as the build wrote them"
+)
 
 
 def bill_of_materials(product: Product, components: Sequence[Component]) -> bytes:
@@ -89,34 +90,29 @@ def _ref(name: str, kind: str = "component") -> str:
 
 def parse_bill(data: bytes, *, file: str) -> Product:
     """Return the product in a document that `bill_of_materials` made. Raises FormatError."""
-    try:
-        document = unique_json.loads(data, file)
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise _bad(file, "it is not JSON") from None
-    if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
-        raise _bad(file, '"bomFormat" is not "CycloneDX"')
-    version = document.get("specVersion")
+    return _product(read_document(data, KIND, file=file))
+
+
+def _product(fields: Fields) -> Product:
+    version = fields.values.get("specVersion")
     if version not in _READ:
-        raise _bad(file, f'"specVersion" {str(version)[:20]!r} is none that we know ({", ".join(_READ)})')
+        raise fields.bad(f'"specVersion" {str(version)[:20]!r} is none that we know ({", ".join(_READ)})')
     try:
-        firmware = document["metadata"]["component"]
-        hashes = {item["alg"]: item["content"] for item in firmware.get("hashes", ())}
+        firmware = fields.values["metadata"]["component"]
+        hashes = {entry["alg"]: entry["content"] for entry in firmware.get("hashes", ())}
         texts = (firmware["name"], firmware["version"], hashes.get("SHA-256", ""))
     except (KeyError, TypeError, AttributeError):
-        raise _bad(file, '"metadata" names no firmware with name, version and hashes') from None
+        raise fields.bad('"metadata" names no firmware with name, version and hashes') from None
     if not all(isinstance(text, str) for text in texts):
-        raise _bad(file, '"metadata" gives a name, version or hash that is no text')
+        raise fields.bad('"metadata" gives a name, version or hash that is no text')
     return Product(texts[0], texts[1], None, texts[2])
 
 
 def components_in(data: bytes, *, file: str) -> Dict[str, str]:
     """Return the components' versions by name from a `bill_of_materials`. Raises FormatError."""
-    parse_bill(data, file=file)
+    fields = read_document(data, KIND, file=file)
+    _product(fields)
     try:
-        return {str(item["name"]): str(item.get("version", "")) for item in json.loads(data)["components"]}
+        return {str(entry["name"]): str(entry.get("version", "")) for entry in fields.values["components"]}
     except (KeyError, TypeError, AttributeError):
-        raise _bad(file, '"components" is not a list of names and versions') from None
-
-
-def _bad(file: str, problem: str) -> FormatError:
-    return FormatError(f"this is no CycloneDX document that we can read: {problem}", place=Place(file), remedy=_REMEDY)
+        raise fields.bad('"components" is not a list of names and versions') from None

@@ -12,15 +12,19 @@ b'DSSEv1 10 text/plain 5 hello'
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place, ProofError
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.errors import Place, ProofError
+from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
 from aos_ota_plugin.keys.rsa import PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+KIND = DocumentKind(
+    "signed statement",
+    {"payloadType": PAYLOAD_TYPE},
+    "give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
+)
 _SIGNATURES_MAX = 16
 
 
@@ -52,22 +56,12 @@ def seal(payload: bytes, sign: Callable[[bytes], bytes], key: PublicKey) -> byte
 
 def parse_envelope(data: bytes, *, file: str) -> Envelope:
     """Read an envelope; unknown fields are ignored. Raises FormatError."""
-    try:
-        document = unique_json.loads(data, file)
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise _bad(file, "it is not one JSON object") from None
-    if not isinstance(document, dict):
-        raise _bad(file, "it is not one JSON object")
-    kind = document.get("payloadType")
-    if kind != PAYLOAD_TYPE:
-        raise _bad(file, f'"payloadType" is not "{PAYLOAD_TYPE}"')
-    entries = document.get("signatures")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= _SIGNATURES_MAX:
-        raise _bad(file, f'"signatures" is not a list of 1 to {_SIGNATURES_MAX}')
-    signatures: List[bytes] = []
-    for entry in entries:
-        signatures.append(_decoded(file, entry if isinstance(entry, dict) else {}, "sig"))
-    return Envelope(PAYLOAD_TYPE, _decoded(file, document, "payload"), tuple(signatures))
+    fields = read_document(data, KIND, file=file)
+    listed = fields.sequence("signatures")
+    if not 1 <= len(listed) <= _SIGNATURES_MAX:
+        raise fields.bad(f'"signatures" is not a list of 1 to {_SIGNATURES_MAX}')
+    signatures = [_decoded(item, "sig") for item in fields.objects("signatures", "a signature")]
+    return Envelope(PAYLOAD_TYPE, _decoded(fields, "payload"), tuple(signatures))
 
 
 def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
@@ -89,21 +83,8 @@ def open_envelope(data: bytes, key: PublicKey, *, file: str) -> bytes:
     return envelope.payload
 
 
-def _decoded(file: str, fields: Dict[str, Any], name: str) -> bytes:
-    value = fields.get(name)
+def _decoded(fields: Fields, name: str) -> bytes:
     try:
-        return base64.b64decode(value.encode("ascii"), validate=True) if isinstance(value, str) else _no_text()
-    except (UnicodeEncodeError, binascii.Error, ValueError):
-        raise _bad(file, f'"{name}" is not base64') from None
-
-
-def _no_text() -> bytes:
-    raise ValueError
-
-
-def _bad(file: str, problem: str) -> FormatError:
-    return FormatError(
-        f"this is no signed statement that we can read: {problem}",
-        place=Place(file),
-        remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
-    )
+        return base64.b64decode(fields.text(name, empty=True).encode("ascii"), validate=True)
+    except ValueError:
+        raise fields.bad(f'"{name}" is not base64') from None

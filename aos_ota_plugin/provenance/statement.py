@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place, placed
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.errors import placed
+from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
 from aos_ota_plugin.provenance.component import Component, Revision
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -20,6 +20,11 @@ PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:x-aos-ota-plugin:build:1"
 BUILDER = "urn:x-aos-ota-plugin:builder:signing-key-holder"
 """The holder of the signing key states the build's inputs; no build service confirms them."""
+KIND = DocumentKind(
+    "statement",
+    {"_type": STATEMENT_TYPE, "predicateType": PREDICATE_TYPE},
+    "give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
+)
 _HEX = set("0123456789abcdef")
 
 
@@ -119,52 +124,37 @@ def _component(component: Component, revision: Optional[Revision]) -> Dict[str, 
 
 def parse_statement(data: bytes, *, file: str) -> Statement:
     """Read a statement that `statement` made. Raises FormatError."""
-    try:
-        with placed(file):  # no line: the payload of an envelope has none of its own there
-            document = unique_json.loads(data)
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise _bad(file, "it is not JSON") from None
-    if not isinstance(document, dict) or document.get("_type") != STATEMENT_TYPE:
-        raise _bad(file, f'"_type" is not "{STATEMENT_TYPE}"')
-    if document.get("predicateType") != PREDICATE_TYPE:
-        raise _bad(file, f'"predicateType" is not "{PREDICATE_TYPE}"')
-    definition = _mapping(_mapping(document.get("predicate")).get("buildDefinition"))
-    if definition.get("buildType") != BUILD_TYPE:
-        raise _bad(file, f'"buildType" is not "{BUILD_TYPE}"; a newer aos_ota_plugin may know it')
-    parameters = _mapping(definition.get("externalParameters"))
-    settings, key = parameters.get("settings"), parameters.get("signingKey")
-    if not isinstance(settings, dict) or not all(isinstance(text, str) for text in settings.values()):
-        raise _bad(file, '"settings" is not an object of texts')
-    if not isinstance(key, str):
-        raise _bad(file, '"signingKey" is not a text')
-    names = [parameters.get(name) for name in ("solution", "board")]
-    if not all(name is None or isinstance(name, str) for name in names):
-        raise _bad(file, '"solution" or "board" is no text')
-    return Statement(_subjects(document.get("subject"), file), settings, key, names[0], names[1])
+    with placed(file):  # no line: the payload of an envelope has none of its own there
+        fields = read_document(data, KIND, file="")
+        definition = _mapping(_mapping(fields.values.get("predicate")).get("buildDefinition"))
+        if definition.get("buildType") != BUILD_TYPE:
+            raise fields.bad(f'"buildType" is not "{BUILD_TYPE}"; a newer aos_ota_plugin may know it')
+        parameters = fields.within(_mapping(definition.get("externalParameters")), "")
+        settings = parameters.values.get("settings")
+        if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
+            raise fields.bad('"settings" is not an object of texts')
+        names = [parameters.values.get(name) for name in ("solution", "board")]
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise fields.bad('"solution" or "board" is no text')
+        key = parameters.text("signingKey", empty=True)
+        return Statement(_subjects(fields), settings, key, names[0], names[1])
 
 
-def _subjects(value: object, file: str) -> Dict[str, str]:
-    if not isinstance(value, list) or not value:
-        raise _bad(file, '"subject" is not a list of files')
+def _subjects(fields: Fields) -> Dict[str, str]:
+    listed = fields.values.get("subject")
+    if not isinstance(listed, list) or not listed:
+        raise fields.bad('"subject" is not a list of files')
     subjects: Dict[str, str] = {}
-    for item in value:
+    for item in listed:
         name = _mapping(item).get("name")
         digest = _mapping(_mapping(item).get("digest")).get("sha256")
         if not isinstance(name, str) or not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
-            raise _bad(file, "a subject has no name, or no SHA-256 of 64 lower-case hex digits")
+            raise fields.bad("a subject has no name, or no SHA-256 of 64 lower-case hex digits")
         if name in subjects:
-            raise _bad(file, f"the subject {name!r} is there twice")
+            raise fields.bad(f"the subject {name!r} is there twice")
         subjects[name] = digest
     return subjects
 
 
 def _mapping(value: object) -> Dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _bad(file: str, problem: str) -> FormatError:
-    return FormatError(
-        f"this is no statement that we can read: {problem}",
-        place=Place(file),
-        remedy="give the ota_rtos_ota.intoto.jsonl that was written beside the manifest",
-    )

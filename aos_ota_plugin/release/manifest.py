@@ -12,8 +12,8 @@ import json
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.errors import FormatError, Place, SettingsError
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
 from aos_ota_plugin.release.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SCHEMA = "aos-ota-manifest/1"
 TOOL = f"aos_ota_plugin {__version__}"
 MAGICS = ("ALL", "APP", "KERNEL", "FS", "MCU")
-_HEX = set("0123456789abcdef")
+KIND = DocumentKind(
+    "manifest", {"schema": SCHEMA}, "give the ota_rtos_ota.json that was written beside the released image"
+)
 
 
 class Proof(NamedTuple):
@@ -118,164 +120,78 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     Raises:
         FormatError: not JSON, a key that stands twice, another schema, or a field missing or of the wrong type.
     """
-    try:
-        document = unique_json.loads(data, file)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 0)
-        column = getattr(error, "colno", 0)
-        raise FormatError(
-            "this is not a manifest: it is not JSON",
-            place=Place(file, line, column),
-            remedy="give the ota_rtos_ota.json that was written beside the released image",
-        ) from None
-    reader = _Reader(file)
-    top = reader.mapping(document, "the manifest")
-    if top.get("schema") != SCHEMA:
-        raise reader.unknown_schema(top.get("schema"))
-    base = top.get("base")
+    top = read_document(data, KIND, file=file)
     return Manifest(
-        version=reader.text(top, "version"),
-        security=reader.one_of(top, "security", ("local", "cloud", "none")),
-        identity=reader.one_of(top, "identity", ("kv", "embedded", "unknown")),
-        key_fingerprint=reader.digest(top, "key_fingerprint", 64) if top.get("key_fingerprint") is not None else None,
-        payload=reader.artifact(top.get("payload")),
-        images=tuple(reader.artifact(item) for item in reader.sequence(top, "images")),
-        proofs=tuple(reader.proof(item) for item in reader.sequence(top, "proofs")),
-        solution=reader.text(top, "solution") if top.get("solution") is not None else None,
-        board=reader.text(top, "board") if top.get("board") is not None else None,
-        base=reader.base(base) if base is not None else None,
-        image_magic=reader.one_of(top, "image_magic", MAGICS) if "image_magic" in top else "ALL",
-        modules=reader.modules(top) if "modules" in top else (),
-        signed_by=reader.digest(top, "signed_by", 64) if top.get("signed_by") is not None else None,
-        approval=reader.approval(top["approval"]) if top.get("approval") is not None else None,
-        tool=reader.text(top, "tool"),
-        excused=reader.proofs(top, "excused"),
-        not_judged=reader.proofs(top, "not_judged"),
+        version=top.text("version"),
+        security=top.one_of("security", ("local", "cloud", "none")),
+        identity=top.one_of("identity", ("kv", "embedded", "unknown")),
+        key_fingerprint=_optional_digest(top, "key_fingerprint"),
+        payload=_artifact(top, top.values.get("payload")),
+        images=tuple(_artifact(top, item) for item in top.sequence("images")),
+        proofs=_proofs(top, "proofs"),
+        solution=top.optional_text("solution"),
+        board=top.optional_text("board"),
+        base=_base(top.within(top.values["base"], '"base"')) if top.has("base") else None,
+        image_magic=top.one_of("image_magic", MAGICS) if "image_magic" in top.values else "ALL",
+        modules=_modules(top) if "modules" in top.values else (),
+        signed_by=_optional_digest(top, "signed_by"),
+        approval=_approval(top.within(top.values["approval"], '"approval"')) if top.has("approval") else None,
+        tool=top.text("tool"),
+        excused=_proofs(top, "excused") if "excused" in top.values else (),
+        not_judged=_proofs(top, "not_judged") if "not_judged" in top.values else (),
     )
 
 
-class _Reader:
-    """Takes typed fields out of parsed JSON; every complaint names the file and the field."""
+def _optional_digest(top: Fields, name: str) -> Optional[str]:
+    return top.digest(name, 64) if top.has(name) else None
 
-    def __init__(self, file: str) -> None:
-        self._file = file
 
-    def bad(self, problem: str) -> FormatError:
-        return FormatError(
-            f"this is not a manifest we can read: {problem}",
-            place=Place(self._file),
-            remedy="give the ota_rtos_ota.json that was written beside the released image",
+def _artifact(holder: Fields, value: object) -> Artifact:
+    fields = holder.within(value, "an artifact")
+    return Artifact(
+        fields.text("file"),
+        fields.text("kind"),
+        fields.size("size"),
+        fields.digest("md5", 32),
+        fields.digest("sha256", 64),
+    )
+
+
+def _modules(top: Fields) -> Tuple[Module, ...]:
+    from aos_ota_plugin.release.module import check_modules
+
+    modules = tuple(_module(fields) for fields in top.objects("modules", "a module"))
+    try:
+        check_modules(modules)
+    except SettingsError as error:
+        raise top.bad(error.problem) from None
+    return modules
+
+
+def _module(fields: Fields) -> Module:
+    from aos_ota_plugin.release.module import Module
+
+    unpacked = fields.truth("unpacked")
+    try:
+        return Module(
+            fields.text("name"),
+            fields.text("version"),
+            _artifact(fields, fields.values.get("image")),
+            fields.optional_text("store_path"),
+            unpacked,
+            fields.one_of("image_magic", MAGICS) if fields.has("image_magic") else None,
         )
+    except SettingsError as error:
+        raise fields.bad(error.problem) from None
 
-    def unknown_schema(self, found: object) -> FormatError:
-        name, _, number = SCHEMA.rpartition("/")
-        stem, _, version = found.rpartition("/") if isinstance(found, str) else ("", "", "")
-        if (
-            stem == name
-            and version.isascii()
-            and version.isdecimal()
-            and len(version) < 10
-            and int(version) > int(number)
-        ):
-            return FormatError(
-                f'this is not a manifest we can read: "schema" is "{found}", and {TOOL} knows no newer one than '
-                f'"{SCHEMA}"',
-                place=Place(self._file),
-                remedy="update aos_ota_plugin to the version that wrote it, or "
-                "a newer one: python -m pip install --upgrade aos_ota_plugin",
-            )
-        return self.bad(f'"schema" is not "{SCHEMA}"')
 
-    def mapping(self, value: object, what: str) -> Dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.bad(f"{what} is not an object")
-        return value
+def _approval(fields: Fields) -> Approval:
+    return Approval(fields.digest("key_fingerprint", 64), fields.digest("hash", 64), fields.digest("signature", 512))
 
-    def sequence(self, holder: Dict[str, Any], name: str) -> Tuple[Any, ...]:
-        value = holder.get(name)
-        if not isinstance(value, list):
-            raise self.bad(f'"{name}" is not a list')
-        return tuple(value)
 
-    def text(self, holder: Dict[str, Any], name: str) -> str:
-        value = holder.get(name)
-        if not isinstance(value, str) or not value:
-            raise self.bad(f'"{name}" is not a text')
-        return value
+def _proofs(top: Fields, name: str) -> Tuple[Proof, ...]:
+    return tuple(Proof(fields.text("rule"), fields.text("detail")) for fields in top.objects(name, "a proof"))
 
-    def one_of(self, holder: Dict[str, Any], name: str, allowed: Tuple[str, ...]) -> str:
-        value = self.text(holder, name)
-        if value not in allowed:
-            raise self.bad(f'"{name}" is none of {", ".join(allowed)}')
-        return value
 
-    def size(self, holder: Dict[str, Any], name: str) -> int:
-        value = holder.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.bad(f'"{name}" is not a size')
-        return value
-
-    def digest(self, holder: Dict[str, Any], name: str, length: int) -> str:
-        value = self.text(holder, name)
-        if len(value) != length or not set(value) <= _HEX:
-            raise self.bad(f'"{name}" is not {length} lower-case hex digits')
-        return value
-
-    def artifact(self, value: object) -> Artifact:
-        holder = self.mapping(value, "an artifact")
-        return Artifact(
-            self.text(holder, "file"),
-            self.text(holder, "kind"),
-            self.size(holder, "size"),
-            self.digest(holder, "md5", 32),
-            self.digest(holder, "sha256", 64),
-        )
-
-    def modules(self, holder: Dict[str, Any]) -> Tuple[Module, ...]:
-        from aos_ota_plugin.release.module import check_modules
-
-        modules = tuple(self.module(item) for item in self.sequence(holder, "modules"))
-        try:
-            check_modules(modules)
-        except SettingsError as error:
-            raise self.bad(error.problem) from None
-        return modules
-
-    def module(self, value: object) -> Module:
-        from aos_ota_plugin.release.module import Module
-
-        holder = self.mapping(value, "a module")
-        unpacked = holder.get("unpacked")
-        if not isinstance(unpacked, bool):
-            raise self.bad('"unpacked" is neither true nor false')
-        path, magic = holder.get("store_path"), holder.get("image_magic")
-        try:
-            return Module(
-                self.text(holder, "name"),
-                self.text(holder, "version"),
-                self.artifact(holder.get("image")),
-                self.text(holder, "store_path") if path is not None else None,
-                unpacked,
-                self.one_of(holder, "image_magic", MAGICS) if magic is not None else None,
-            )
-        except SettingsError as error:
-            raise self.bad(error.problem) from None
-
-    def approval(self, value: object) -> Approval:
-        holder = self.mapping(value, '"approval"')
-        return Approval(
-            self.digest(holder, "key_fingerprint", 64),
-            self.digest(holder, "hash", 64),
-            self.digest(holder, "signature", 512),
-        )
-
-    def proof(self, value: object) -> Proof:
-        holder = self.mapping(value, "a proof")
-        return Proof(self.text(holder, "rule"), self.text(holder, "detail"))
-
-    def proofs(self, holder: Dict[str, Any], name: str) -> Tuple[Proof, ...]:
-        return tuple(self.proof(item) for item in self.sequence(holder, name)) if name in holder else ()
-
-    def base(self, value: object) -> BaseRelease:
-        holder = self.mapping(value, '"base"')
-        return BaseRelease(self.text(holder, "version"), self.digest(holder, "payload_sha256", 64))
+def _base(fields: Fields) -> BaseRelease:
+    return BaseRelease(fields.text("version"), fields.digest("payload_sha256", 64))

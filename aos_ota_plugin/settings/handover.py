@@ -6,16 +6,17 @@ shell or make on this way. ``nonce`` is a number that no other build has, in hex
 
 from __future__ import annotations
 
-import json
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import NamedTuple, Tuple
 
-from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.documents import DocumentKind, read_document, write_document
 
 VARIABLE = "AOS_OTA_MAKE"
 ORDER = "order.json"
 REPORT = "report.json"
 STARTED, BUILT = "started", "built"
+_REMEDY = "start the build with `aos-ota make`, of the version that the build itself uses"
+_ORDER = DocumentKind("order of `aos-ota make`", {"schema": "aos-ota-order/1"}, _REMEDY, or_none=True)
+_REPORT = DocumentKind("report to `aos-ota make`", {"schema": "aos-ota-report/1"}, _REMEDY, or_none=True)
 
 
 class Order(NamedTuple):
@@ -37,46 +38,29 @@ class Report(NamedTuple):
 
 def order_to_json(order: Order) -> bytes:
     """Write an order."""
-    return json.dumps({**order._asdict(), "settings": [list(pair) for pair in order.settings]}).encode("ascii")
+    return write_document(_ORDER, {**order._asdict(), "settings": [list(pair) for pair in order.settings]})
 
 
 def parse_order(data: bytes, file: str) -> Order:
-    """Read an order; raises FormatError for anything else."""
-    fields = _fields(data, file, ("nonce", "solution", "board"))
-    pairs = fields.get("settings")
-    if not isinstance(pairs, list) or not all(_is_pair(pair) for pair in pairs):
-        raise _strange(file)
-    return Order(fields["nonce"], fields["solution"], fields["board"], tuple((name, value) for name, value in pairs))
+    """Read an order. Raises FormatError."""
+    fields = read_document(data, _ORDER, file=file)
+    pairs = fields.sequence("settings")
+    if not all(_is_pair(pair) for pair in pairs):
+        raise fields.bad('"settings" is not a list of names with their values')
+    nonce, solution, board = (fields.text(name, empty=True) for name in ("nonce", "solution", "board"))
+    return Order(nonce, solution, board, tuple((name, value) for name, value in pairs))
 
 
 def report_to_json(report: Report) -> bytes:
     """Write a report."""
-    return json.dumps(report._asdict()).encode("ascii")
+    return write_document(_REPORT, report._asdict())
 
 
 def parse_report(data: bytes, file: str) -> Report:
-    """Read a report; raises FormatError for anything else."""
-    fields = _fields(data, file, Report._fields)
-    return Report(*(fields[name] for name in Report._fields))
-
-
-def _fields(data: bytes, file: str, texts: Tuple[str, ...]) -> Dict[str, Any]:
-    try:
-        fields = unique_json.loads(data, file)
-    except (ValueError, RecursionError):
-        raise _strange(file) from None
-    if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in texts):
-        raise _strange(file)
-    return fields
+    """Read a report. Raises FormatError."""
+    fields = read_document(data, _REPORT, file=file)
+    return Report(*(fields.text(name, empty=True) for name in Report._fields))
 
 
 def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
-
-
-def _strange(file: str) -> FormatError:
-    return FormatError(
-        "this is not what `aos-ota make` writes",
-        place=Place(file),
-        remedy="start the build with `aos-ota make`, of the version that the build itself uses",
-    )

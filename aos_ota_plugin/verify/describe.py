@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import FormatError, OtaError, Place
-from aos_ota_plugin.files import unique_json
+from aos_ota_plugin.files.documents import parse_json
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX
 from aos_ota_plugin.images.inspect import inspect as inspect_image
 from aos_ota_plugin.images.tree import Part, shown
@@ -103,25 +103,24 @@ def _document(data: bytes, file: str) -> Part:
             f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file), remedy=_REMEDY
         )
     try:
-        value = unique_json.loads(data, file)
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        value = parse_json(data, file)
+    except (ValueError, RecursionError):
         raise FormatError("this looks like JSON, and is none", place=Place(file), remedy=_REMEDY) from None
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema == manifest.SCHEMA:
+    if manifest.KIND.matches(value):
         read: Any = json.loads(manifest.parse_manifest(data, file=file).to_json())
         kind = "manifest of a release"
-    elif schema == layout.SCHEMA:
+    elif layout.KIND.matches(value):
         read, kind = layout.parse_layout(data, file=file), "layout of a flash"
-    elif isinstance(value, dict) and "payloadType" in value:
+    elif "payloadType" in value:
         read, kind = _stated(data, file), "signed statement of provenance; its signature is not judged here"
-    elif isinstance(value, dict) and "bomFormat" in value:
+    elif "bomFormat" in value:
         from aos_ota_plugin.provenance.cyclonedx import parse_bill
 
         parse_bill(data, file=file)
         read, kind = value, "list of components (CycloneDX)"
-    elif isinstance(value, dict) and value.get("format") == approval.FORMAT:
+    elif approval.KIND.matches(value):
         read, kind = json.loads(approval.parse_approval(data, file=file).to_json()), "approval of a second signer"
-    elif isinstance(value, dict) and "code" in value:
+    elif "code" in value:
         read, kind = json.loads(parse_push(data, file=file).to_json()), "push message"
     else:
         problem = "this JSON is no manifest, no layout, no push message, no approval and no provenance"

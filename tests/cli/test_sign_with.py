@@ -349,7 +349,7 @@ def test_a_digest_signed_elsewhere(run, folder, expected):
     [
         (b"", "the file of 0 bytes is no RSA-2048 signature"),
         (bytes(256), "does not verify with the public key 7c440f8e8eac75a9"),
-        (b"a" * 2000, "has more than 1024 bytes"),
+        (b"a" * 2000, "the file of 2000 bytes is no RSA-2048 signature"),
         (None, "cannot read the signature sig"),
     ],
 )

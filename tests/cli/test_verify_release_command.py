@@ -240,7 +240,7 @@ SPOILT = {
     "statement no JSON": (
         lambda release: (release.folder / STATEMENT).write_bytes(b"nothing"),
         STATEMENT,
-        "it is not one JSON object",
+        "it is not JSON",
     ),
     "statement changed": (
         lambda release: edit(release.folder / STATEMENT, b'"payload": "ey', b'"payload": "eI'),

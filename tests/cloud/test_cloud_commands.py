@@ -200,8 +200,8 @@ def test_a_cloud_that_has_ended_is_named(start, tmp_path):
 @pytest.mark.parametrize(
     "name, content, problem",
     [
-        ("cloud.json", b"{", "no cloud's configuration"),
-        ("cloud.json", b'{"x":1}', "no cloud's configuration"),
+        ("cloud.json", b"{", "no configuration of a cloud"),
+        ("cloud.json", b'{"x":1}', "no configuration of a cloud"),
         ("cloud.sqlite", b"no database" * 100, "cannot be used"),
         ("ota_key.pem", b"no key", "no private key can be read"),
         ("server.key", b"no key", "certificate"),

@@ -98,7 +98,8 @@ def test_bad_document(name):
     data, says = BAD[name]
     with pytest.raises(FormatError) as caught:
         parse_bill(data, file="r/x.cdx.json")
-    assert str(caught.value).startswith("r/x.cdx.json: this is no CycloneDX document that we can read: ")
+    assert caught.value.place.file == "r/x.cdx.json"
+    assert caught.value.problem.startswith("this is no CycloneDX document that we can read: ")
     assert says in str(caught.value)
 
 

@@ -115,7 +115,7 @@ def test_linked_firmware():
         (b"{}", "this JSON is no manifest"),
         (b"{" * 5000, "this looks like JSON, and is none"),
         (b'{"a":' * 40_000, "looks like JSON"),
-        (b'{"schema": "aos-ota-manifest/1"}', "not a manifest we can read"),
+        (b'{"schema": "aos-ota-manifest/1"}', "no manifest that we can read"),
         (b'{"schema": "aos-ota-layout/1"}', "no layout"),
         (b'{"code": "1000"}', "no push message"),
         (b'{"a": "' + b"x" * DOCUMENT_MAX + b'"}', "a JSON file of"),

@@ -152,7 +152,7 @@ def test_bad_manifest(name):
     change, says = BAD[name]
     with pytest.raises(FormatError) as caught:
         parse_manifest(json.dumps({**good(), **change}).encode(), file="releases/m.json")
-    assert str(caught.value).startswith("releases/m.json: this is not a manifest we can read: ")
+    assert str(caught.value).startswith("releases/m.json: this is no manifest that we can read: ")
     assert says in str(caught.value)
     assert "\n  fix: " in str(caught.value)
 
@@ -163,5 +163,5 @@ def test_a_manifest_of_an_older_version_says_nothing_of_magics_and_modules():
 
 
 def test_place_of_broken_json():
-    with pytest.raises(FormatError, match=r"^m\.json:2:1: this is not a manifest"):
+    with pytest.raises(FormatError, match=r"^m\.json:2:1: this is no manifest that we can read"):
         parse_manifest(b'{"a": 1,\n', file="m.json")

@@ -83,7 +83,7 @@ def test_a_newer_schema_says_so(number):
     with pytest.raises(FormatError) as caught:
         parse_manifest(json.dumps({**good(), "schema": f"aos-ota-manifest/{number}"}).encode(), file="m.json")
     assert str(caught.value) == (
-        f'm.json: this is not a manifest we can read: "schema" is "aos-ota-manifest/{number}", and aos_ota_plugin {__version__} '
+        f'm.json: this is no manifest that we can read: "schema" is "aos-ota-manifest/{number}", and aos_ota_plugin {__version__} '
         'knows no newer one than "aos-ota-manifest/1"\n  fix: update aos_ota_plugin to the version that wrote it, or a newer one: '
         "python -m pip install --upgrade aos_ota_plugin"
     )

@@ -79,7 +79,7 @@ def test_what_the_platform_may_add_or_leave_out():
 @pytest.mark.parametrize(
     "data, message",
     [
-        (b"{", "push.json:1:2: this is no push message: it is not JSON"),
+        (b"{", "push.json:1:2: this is no push message that we can read: it is not JSON"),
         (b"\xff", "push.json: this is no push message"),
         (b"[]", '"code" is not "1000"'),
         (b'{"code":"1000"}', 'it has no "data"'),

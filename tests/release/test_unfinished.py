@@ -136,7 +136,7 @@ def test_names_of_any_kind_are_listed(out):
     write(out / "组件" / "空 格.o", b"o")
     unfinished_build(out, ["aos.elf"])
     listed = json.loads((out / "ota" / NAME).read_bytes())
-    assert str(out / "组件" / "空 格.o") in listed
+    assert str(out / "组件" / "空 格.o") in listed["files"]
     assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"aos.elf"}
 
 
