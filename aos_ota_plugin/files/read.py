@@ -1,12 +1,14 @@
 """Read files, never more of them than such a file can rightly have: the limits of all commands stand here.
 
-Only regular files are read, here and everywhere: a pipe or a device has no size, and may never end.
+Only regular files are read, here and everywhere: a named pipe or a device has no size, and may never end. What a shell
+hands over as a descriptor of this process, ``<(command)`` or ``/dev/stdin``, is read to its end.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from typing import Optional, Tuple, Type, Union
 
@@ -32,6 +34,7 @@ ELF_MAX = 128 << 20
 PathLike = Union[str, "os.PathLike[str]"]
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/([0-9]{1,5})")
 
 
 def read_bytes(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) -> bytes:
@@ -45,11 +48,17 @@ def read_bytes(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) ->
 
 def read_with_mode(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) -> Tuple[bytes, int]:
     """``read_bytes``, with the permission bits of the very file that was read."""
-    _check_regular(path, os.stat(path))  # before it is opened: opening a device may set it going
-    handle = os.open(path, _OPEN if follow else _OPEN | _NO_LINK)
+    status = os.stat(path)
+    descriptor = _descriptor(path) if stat.S_ISFIFO(status.st_mode) else None
+    if descriptor is None:
+        _check_regular(path, status)  # before it is opened: opening a device may set it going
+        handle = os.open(path, _OPEN if follow else _OPEN | _NO_LINK)
+    else:
+        handle = os.dup(descriptor)
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(handle)
-        _check_regular(path, status)
+        if descriptor is None:
+            _check_regular(path, status)
         data = stream.read(limit + 1) if status.st_size <= limit else b""
     if max(status.st_size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", os.fspath(path))
@@ -85,6 +94,13 @@ def check_size(data: bytes, name: str) -> None:
             f"{name} would have {len(data)} bytes, and at most {IMAGE_MAX} are read again",
             remedy="make what goes into it smaller",
         )
+
+
+def _descriptor(path: PathLike) -> Optional[int]:
+    """Return the number of this process's descriptor that a path names, None where it names none."""
+    text = os.fspath(path)
+    match = _DESCRIPTOR.fullmatch("/dev/fd/0" if text == "/dev/stdin" else text)
+    return int(match[1]) if match else None
 
 
 def _check_regular(path: PathLike, status: os.stat_result) -> None:

@@ -42,6 +42,22 @@ def test_what_is_no_regular_file(tmp_path):
     assert read_with_mode(tmp_path / "file") == (b"1", 0o640)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="descriptors with paths")
+def test_what_a_shell_hands_over_as_a_descriptor_is_read_to_its_end():
+    for data, limit in ((b"12345", 5), (b"", 5), (b"123456", 5)):
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        os.close(writer)
+        try:
+            if len(data) <= limit:
+                assert read_bytes(f"/dev/fd/{reader}", limit) == data
+            else:
+                with pytest.raises(OSError, match="it has more than 5 bytes"):
+                    read_bytes(f"/dev/fd/{reader}", limit)
+        finally:
+            os.close(reader)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes")
 def test_a_pipe_that_takes_the_place_of_a_file(tmp_path, monkeypatch):
     """Between the look at it and its opening; that may not wait for a writer either."""
