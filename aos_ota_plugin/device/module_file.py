@@ -25,7 +25,7 @@ hardened device answers OTA_VERIFY_MD5_FAIL.
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Finding, Judgement, Push, judge_file
 from aos_ota_plugin.errors import FormatError
@@ -70,7 +70,6 @@ def judge_packed_payload(image: bytes) -> Tuple[Finding, ...]:
 
 def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
     unsafe: List[str] = []
-    damaged: List[str] = []
     names: List[str] = []
     for entry in pack.entries(data):
         try:
@@ -81,45 +80,34 @@ def _names(data: memoryview, *, hardened: bool = False) -> Tuple[Finding, ...]:
             unsafe.append(f"the name {entry.raw_name[:80]!a} is not UTF-8")
         except FormatError as error:
             unsafe.append(error.problem)
-        if not entry.is_intact:
-            damaged.append(f"{entry.raw_name[:80].decode('utf-8', 'replace')!a}")
     if not unsafe:
         try:
             check_together(names)
         except FormatError as error:
             unsafe.append(error.problem)
-    success, fail = DeviceVerdict.OTA_SUCCESS, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
     findings = [
         Finding(
             "names",
             False,
-            fail,
+            DeviceVerdict.OTA_UPGRADE_PARAM_FAIL,
             f"{problem}; a hardened device refuses it, the vendor's writes where folder and name lead",
         )
         for problem in unsafe[:_SHOWN]
     ]
-    findings = findings or [
-        Finding("names", True, success, "every file stays inside the folder that it is unpacked into")
-    ]
+    if not findings:
+        detail = "every file stays inside the folder that it is unpacked into"
+        findings = [Finding("names", True, DeviceVerdict.OTA_SUCCESS, detail)]
+    damaged = [entry for entry in pack.entries(data) if not entry.is_intact]
     if damaged:
-        more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
-        if hardened and not unsafe:
-            findings.append(
-                Finding(
-                    "md5",
-                    False,
-                    DeviceVerdict.OTA_VERIFY_MD5_FAIL,
-                    f"not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}",
-                )
-            )
-            return tuple(findings)
-        findings.append(
-            Finding(
-                "md5",
-                True,
-                success,
-                f"WARNING: not that of the bytes of {', '.join(damaged[:_SHOWN])}{more}; devices do not check it",
-                judged=False,
-            )
-        )
+        findings.append(_md5(damaged, refused=hardened and not unsafe))
     return tuple(findings)
+
+
+def _md5(damaged: Sequence[pack.Entry], *, refused: bool) -> Finding:
+    names = ", ".join(f"{entry.raw_name[:80].decode('utf-8', 'replace')!a}" for entry in damaged[:_SHOWN])
+    more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
+    detail = f"not that of the bytes of {names}{more}"
+    if refused:
+        return Finding("md5", False, DeviceVerdict.OTA_VERIFY_MD5_FAIL, detail)
+    warning = f"WARNING: {detail}; devices do not check it"
+    return Finding("md5", True, DeviceVerdict.OTA_SUCCESS, warning, judged=False)

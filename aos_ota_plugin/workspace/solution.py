@@ -62,8 +62,7 @@ def load_solution(
     root = find_root(str(folder))
     lookup, solution = _solution(folder, root, board or "")
     board_name = solution.board_name
-    if board_name:
-        _refuse_unknown_board(lookup, solution, board_name)
+    _refuse_unknown_board(lookup, solution, board_name)
     closure = find_closure(solution, board_name, lookup)
     refuse_missing(closure, solution)
     graph = Graph(closure, solution, board_name)
@@ -72,14 +71,14 @@ def load_solution(
     }
     board_package = _board(unconditional, solution)
     chip = _chip(unconditional, solution, board_package)
+    hardware_packages = [package for package in (chip, board_package) if package is not None]
     always = [
         package
         for package in closure.packages
         if unconditional.get(package.name) is package
-        and (package.type not in ("board", "chip") or package is board_package or package is chip)
+        and (package.type not in ("board", "chip") or any(package is each for each in hardware_packages))
     ]
-    owners = [package.hardware for package in (chip, board_package, solution) if package is not None]
-    hardware = merge_hardware(owners, solution.file)
+    hardware = merge_hardware([package.hardware for package in (*hardware_packages, solution)], solution.file)
     arguments = read_command_line(command_line)
     selection = select_components(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
     members = _members(closure, graph, selection)
@@ -145,8 +144,8 @@ def _for_board(solution: Package, board: str) -> Package:
 
 
 def _refuse_unknown_board(lookup: _Lookup, solution: Package, board_name: str) -> None:
-    package = lookup(board_name)
-    if package is not None and package.type == "board":
+    package = lookup(board_name) if board_name else None
+    if not board_name or (package is not None and package.type == "board"):
         return
     near = nearest(board_name, lookup.paths)
     raise WorkspaceError(
