@@ -159,7 +159,7 @@ def _play(cloud: _CloudProcess, devices: int, size: int, seed: int, *, faults: b
     from aos_ota_plugin.keys.generate import generate_private_pem
     from aos_ota_plugin.keys.signer import load_signer
     from aos_ota_plugin.lab.models import fleet as fleets
-    from aos_ota_plugin.lab.models.device_model import client_context
+    from aos_ota_plugin.lab.models.download import client_context
 
     signer, other = (load_signer(generate_private_pem(None), file="the fleet's key", passphrase=None) for _ in "12")
     kinds = fleets.kinds(signer.public_key, other.public_key)

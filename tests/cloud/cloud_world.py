@@ -12,7 +12,8 @@ from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings, client_context
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
+from aos_ota_plugin.lab.models.download import client_context
 from aos_ota_plugin.protocol.login import Identity
 
 KEYS = Path(__file__).parent.parent / "keys" / "data"

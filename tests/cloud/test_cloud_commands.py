@@ -19,7 +19,8 @@ from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.home import read_config
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings, client_context
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
+from aos_ota_plugin.lab.models.download import client_context
 from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest

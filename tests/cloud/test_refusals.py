@@ -18,7 +18,7 @@ from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.errors import BusyError, SettingsError
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.public import parse_public_key
-from aos_ota_plugin.lab.models.device_model import client_context
+from aos_ota_plugin.lab.models.download import client_context
 from aos_ota_plugin.protocol.login import Identity, login_of
 from aos_ota_plugin.protocol.topics import upgrade_topic
 

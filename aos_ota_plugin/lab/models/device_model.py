@@ -13,14 +13,15 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
-from urllib.parse import urlsplit
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, judge
 from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, fetch_range
+from aos_ota_plugin.lab.models.outcome import Result, failed_step, refusal_before_download, result_of
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of
 from aos_ota_plugin.protocol.module_names import DEFAULT
@@ -29,13 +30,10 @@ from aos_ota_plugin.protocol.reports import inform_message, progress_message
 
 POLL_SECONDS = 1.0
 """How long a model that hears nothing takes to see that it was switched off."""
-_NETWORK_SECONDS = 20
 _KEEPALIVE = 120
 _CONNECT_SECONDS = 60.0
 _LONGEST_PAUSE = 16
 _PROGRESS_EVERY = 10
-_BLOCK = 8 * limits.DOWNLOAD_BLOCK_SIZE
-_BEFORE_DOWNLOAD = ("push", "version")
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,6 @@ class Settings:
     power_cut: float = 0.0
     seed: int = 0
     login: Optional[Login] = None
-
-
-class Result(NamedTuple):
-    """What became of one push."""
-
-    version: str
-    module: str
-    verdict: int
-    detail: str
-    signature_checked: bool
 
 
 @dataclass
@@ -178,7 +166,7 @@ class DeviceModel:
         client.on_message = lambda _client, _data, message: self._pushes.append((message.topic, message.payload))
         client.connect(self._settings.host, self._settings.mqtt_port, keepalive=_KEEPALIVE)
         self._client = client
-        until = time.monotonic() + _NETWORK_SECONDS
+        until = time.monotonic() + NETWORK_SECONDS
         while not answer:
             try:
                 self._loop(POLL_SECONDS)
@@ -242,7 +230,7 @@ class DeviceModel:
         module = message.module or DEFAULT
         try:
             result = self._upgrade(identity, state, message, module)
-        except _Download as error:
+        except DownloadEnd as error:
             result = Result(message.version, module, error.verdict, str(error), False)
         if result.verdict < 0:
             self._refused(identity, state, result)
@@ -268,10 +256,10 @@ class DeviceModel:
         cut_at = self._chance.random() if self._chance.random() < self._settings.power_cut else None
         data = self._download(message, identity, cut_at)
         judged = (judge if module == DEFAULT else judge_module)(device, data, version=message.version, push=push)
-        return _result(judged, message.version, module)
+        return result_of(judged, message.version, module)
 
     def _download(self, message: PushMessage, identity: Identity, cut_at: Optional[float]) -> bytes:
-        """Get the whole file, with as many connections as it takes. Raises _Download or _PowerCut."""
+        """Get the whole file, with as many connections as it takes. Raises DownloadEnd or _PowerCut."""
         url = message.url
         if not self._settings.secure_download and url.startswith("https://"):
             url = "http://" + url[len("https://") :]
@@ -295,10 +283,12 @@ class DeviceModel:
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 self._trouble(f"download: {error}")
                 if isinstance(error, ssl.SSLCertVerificationError):
-                    raise _Download(DeviceVerdict.OTA_DOWNLOAD_CON_FAIL, f"the server's certificate: {error}") from None
+                    raise DownloadEnd(
+                        DeviceVerdict.OTA_DOWNLOAD_CON_FAIL, f"the server's certificate: {error}"
+                    ) from None
             left = self._settings.attempts if len(data) > before else left - 1
             if left <= 0:
-                raise _Download(DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, "the download broke off again and again")
+                raise DownloadEnd(DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, "the download broke off again and again")
             if data:
                 self.state.resumed += 1
             self._idle(self._settings.pause)
@@ -308,24 +298,11 @@ class DeviceModel:
         if got != size:
             raise ConnectionError(f"{got} of {size} bytes of the trailer came")
 
-    def _fetch(self, url: str, start: int, end: int) -> Any:
-        """Yield what comes of bytes `start` up to and without `end`, over one connection."""
-        parts = urlsplit(url)
-        kind: Any = http.client.HTTPConnection
-        extra: Dict[str, Any] = {}
-        if parts.scheme == "https":
-            kind, extra = http.client.HTTPSConnection, {"context": self._context}
-        connection = kind(parts.hostname, parts.port, timeout=_NETWORK_SECONDS, **extra)
-        try:
-            connection.request("GET", f"{parts.path}?{parts.query}", headers={"Range": f"bytes={start}-{end - 1}"})
-            response = connection.getresponse()
-            _check_answer(response, start)
-            while block := response.read(_BLOCK):
-                self.state.downloaded += len(block)
-                yield block
-                self._loop(0)
-        finally:
-            connection.close()
+    def _fetch(self, url: str, start: int, end: int) -> Iterator[bytes]:
+        for block in fetch_range(url, start, end, self._context):
+            self.state.downloaded += len(block)
+            yield block
+            self._loop(0)
 
     def _report(self, identity: Identity, size: int, whole: int, shown: int) -> int:
         step = min(size * 100 // whole, 99)
@@ -351,48 +328,3 @@ def _is_readable(link: ssl.SSLSocket, seconds: float) -> bool:
     poll = select.poll()
     poll.register(link, select.POLLIN)
     return bool(poll.poll(seconds * 1000))
-
-
-class _Download(Exception):  # noqa: N818
-    def __init__(self, verdict: DeviceVerdict, text: str) -> None:
-        super().__init__(text)
-        self.verdict = verdict
-
-
-def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
-    """A whole file where a part was asked for would be written in the wrong place."""
-    if response.status in (403, 404, 416):
-        raise _Download(DeviceVerdict.OTA_DOWNLOAD_REQ_FAIL, f"the server answered {response.status}")
-    expected = f"bytes {start}-"
-    whole = response.status == 200 and start == 0
-    if not whole and (response.status != 206 or not (response.getheader("Content-Range") or "").startswith(expected)):
-        raise ConnectionError(f"the server answered {response.status} to a request from byte {start}")
-
-
-def refusal_before_download(device: Device, version: str, push: Push) -> Optional[Result]:
-    """What the message alone tells a device; None when it begins to download."""
-    judged = judge(device, b"", version=version, push=push)
-    last = judged.findings[-1]
-    return _result(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
-
-
-def failed_step(verdict: int) -> int:
-    """The step that a device reports for its own error: -4 burn, -3 verify, -2 download, -1 anything else."""
-    if verdict <= DeviceVerdict.OTA_UPGRADE_WRITE_FAIL:
-        return -4
-    if verdict <= DeviceVerdict.OTA_VERIFY_MD5_FAIL:
-        return -3
-    return -2 if verdict <= DeviceVerdict.OTA_DOWNLOAD_INIT_FAIL else -1
-
-
-def _result(judged: Judgement, version: str, module: str) -> Result:
-    last = judged.findings[-1]
-    return Result(version, module, int(judged.verdict), f"{last.rule}: {last.detail}", judged.signature_checked)
-
-
-def client_context(ca: str) -> ssl.SSLContext:
-    """Return a device's TLS side, which trusts the authority in the file `ca` and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cafile=ca)
-    return context

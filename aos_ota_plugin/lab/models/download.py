@@ -1,0 +1,63 @@
+"""HTTP requests of a device: byte ranges of an image over one connection, as the agent asks for them."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import Any, Dict, Iterator
+from urllib.parse import urlsplit
+
+from aos_ota_plugin.device import limits
+from aos_ota_plugin.device.acceptance import DeviceVerdict
+
+NETWORK_SECONDS = 20
+_BLOCK = 8 * limits.DOWNLOAD_BLOCK_SIZE
+
+
+class DownloadEnd(Exception):  # noqa: N818 - the end of a device's attempt, not a fault of ours
+    """The end of a download with a verdict of the device."""
+
+    def __init__(self, verdict: DeviceVerdict, text: str) -> None:
+        super().__init__(text)
+        self.verdict = verdict
+
+
+def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
+    """A whole file where a part was asked for would be written in the wrong place."""
+    if response.status in (403, 404, 416):
+        raise DownloadEnd(DeviceVerdict.OTA_DOWNLOAD_REQ_FAIL, f"the server answered {response.status}")
+    expected = f"bytes {start}-"
+    whole = response.status == 200 and start == 0
+    if not whole and (response.status != 206 or not (response.getheader("Content-Range") or "").startswith(expected)):
+        raise ConnectionError(f"the server answered {response.status} to a request from byte {start}")
+
+
+def fetch_range(url: str, start: int, end: int, context: ssl.SSLContext) -> Iterator[bytes]:
+    """Yield the bytes from `start` up to and without `end`, over one connection.
+
+    Raises:
+        DownloadEnd: the server has no such file.
+        OSError, http.client.HTTPException: the connection breaks off.
+    """
+    parts = urlsplit(url)
+    kind: Any = http.client.HTTPConnection
+    extra: Dict[str, Any] = {}
+    if parts.scheme == "https":
+        kind, extra = http.client.HTTPSConnection, {"context": context}
+    connection = kind(parts.hostname, parts.port, timeout=NETWORK_SECONDS, **extra)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Range": f"bytes={start}-{end - 1}"})
+        response = connection.getresponse()
+        _check_answer(response, start)
+        while block := response.read(_BLOCK):
+            yield block
+    finally:
+        connection.close()
+
+
+def client_context(ca: str) -> ssl.SSLContext:
+    """Return a device's TLS side, which trusts the authority in the file `ca` and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=ca)
+    return context

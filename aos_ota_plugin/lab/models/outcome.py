@@ -1,0 +1,42 @@
+"""The outcome of a push on a device: result, and the step that the device reports for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge
+from aos_ota_plugin.protocol.module_names import DEFAULT
+
+_BEFORE_DOWNLOAD = ("push", "version")
+
+
+class Result(NamedTuple):
+    """The outcome of one push."""
+
+    version: str
+    module: str
+    verdict: int
+    detail: str
+    signature_checked: bool
+
+
+def refusal_before_download(device: Device, version: str, push: Push) -> Optional[Result]:
+    """Return the refusal of a message by itself, None where the device begins to download."""
+    judged = judge(device, b"", version=version, push=push)
+    last = judged.findings[-1]
+    return result_of(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
+
+
+def failed_step(verdict: int) -> int:
+    """Return the step that a device reports for its own error: -4 burn, -3 verify, -2 download, -1 anything else."""
+    if verdict <= DeviceVerdict.OTA_UPGRADE_WRITE_FAIL:
+        return -4
+    if verdict <= DeviceVerdict.OTA_VERIFY_MD5_FAIL:
+        return -3
+    return -2 if verdict <= DeviceVerdict.OTA_DOWNLOAD_INIT_FAIL else -1
+
+
+def result_of(judged: Judgement, version: str, module: str) -> Result:
+    """Return the result that a judgement means."""
+    last = judged.findings[-1]
+    return Result(version, module, int(judged.verdict), f"{last.rule}: {last.detail}", judged.signature_checked)
