@@ -8,12 +8,41 @@ import signal
 import subprocess
 import sys
 import threading
+from types import FrameType
 from typing import Any, Callable, Iterator, List, Mapping, Optional
+
+Handler = Callable[[int, Optional[FrameType]], None]
 
 
 def ending_signals() -> List[int]:
     """Return the numbers of the signals for Ctrl-C, `kill` and a closed terminal that this system has."""
     return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def on_ending_signals(handler: Handler) -> Iterator[None]:
+    """Have `handler` answer them in here; afterwards they do what they did before."""
+    old = [(number, signal.signal(number, handler)) for number in ending_signals()]
+    try:
+        yield
+    finally:
+        for number, before in old:
+            signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def unwound() -> Iterator[None]:
+    """Each of them unwinds what was begun in here, as Ctrl-C does everywhere: the first one that comes, once."""
+
+    def leave(number: int, _frame: Optional[FrameType]) -> None:
+        for one in ending_signals():
+            signal.signal(one, signal.SIG_IGN)  # what follows ends processes, and takes seconds
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    with on_ending_signals(leave):
+        yield
 
 
 @contextlib.contextmanager

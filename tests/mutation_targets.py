@@ -28,7 +28,6 @@ from elf_builder import Section, Symbol, build_elf
 from nbdiff_reference import firmware, reference_apply, updated
 from text_targets import TEXT
 
-from aos_ota_plugin.cli.info import _lines
 from aos_ota_plugin.device.acceptance import Device, Push, judge
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.device.module_file import judge_module
@@ -40,6 +39,7 @@ from aos_ota_plugin.images.info import ImageInfo
 from aos_ota_plugin.images.multi import Part as FlashPart
 from aos_ota_plugin.images.multi import Partition, place
 from aos_ota_plugin.images.sign import SignInfo
+from aos_ota_plugin.images.tree import part_lines
 from aos_ota_plugin.keys import der
 from aos_ota_plugin.keys.approval import Approval, parse_approval
 from aos_ota_plugin.keys.command import parse_command
@@ -275,7 +275,7 @@ def check_info(good: bytes) -> Callable[[bytes], bool]:
     def check(data: bytes) -> bool:
         part = inspect(data, file="f")
         document = json.dumps(part.to_document())
-        assert all(line.isprintable() for line in _lines(part, "f: ", ""))
+        assert all(line.isprintable() for line in part_lines(part, "f: "))
         waiting = [] if part.decoded else [part]
         for one in waiting:
             assert 0 <= one.offset <= one.offset + one.size <= len(data)

@@ -12,9 +12,9 @@ import threading
 import pytest
 
 from aos_ota_plugin import children, programs
-from aos_ota_plugin.cli import fleet
 from aos_ota_plugin.cloud import broker
 from aos_ota_plugin.lab.demo import workspace_copy
+from aos_ota_plugin.lab.models.cloud_process import CloudProcess
 from aos_ota_plugin.lab.simulate import console, machine, network
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
@@ -53,7 +53,7 @@ def start_make(folder, monkeypatch):
 
 
 def start_fleet(folder, monkeypatch):
-    fleet._CloudProcess(folder).start()
+    CloudProcess(folder).start()
 
 
 def start_tool(folder, monkeypatch):

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from aos_ota_plugin.cli.options import FILE
 from aos_ota_plugin.cli.output import refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import ProofError, placed
@@ -15,10 +16,10 @@ from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline.payloads import Payload, read_diff, read_payload
 
 
-@click.command("apply", short_help="make the new payload of an old one and a diff image")
-@click.argument("old", type=click.Path(dir_okay=False))
-@click.argument("patch", type=click.Path(dir_okay=False))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The new payload to write.")
+@click.command("apply")
+@click.argument("old", type=FILE)
+@click.argument("patch", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="The new payload to write.")
 def command(old: str, patch: str, output: str) -> None:
     """Write the payload that PATCH, signed or not, makes of OLD, as a device does. Signatures are for `verify`.
 

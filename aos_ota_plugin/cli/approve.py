@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
+from aos_ota_plugin.cli.options import FILE, access, public_key_of_command_option
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.files.read import PAYLOAD_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
@@ -16,13 +16,11 @@ from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 
 
-@click.command("approve", short_help="agree to a payload, as the second of four eyes")
-@click.argument("payload", type=click.Path(dir_okay=False))
+@click.command("approve")
+@click.argument("payload", type=FILE)
 @click.option("--key", required=True, metavar="FILE|pkcs11:…|command:…", help="The second signer's private key.")
-@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE.json", help="The approval to write."
-)
+@public_key_of_command_option
+@click.option("-o", "--output", required=True, type=FILE, metavar="FILE.json", help="The approval to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print the approval as JSON.")
 def command(payload: str, key: str, public_key_file: Optional[str], output: str, as_json: bool) -> None:
     """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key; OTA_SECOND_APPROVAL names what is written.

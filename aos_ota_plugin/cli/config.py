@@ -7,19 +7,17 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import split_pairs
+from aos_ota_plugin.cli.options import board_option, json_option, solution_option, split_pairs
 from aos_ota_plugin.cli.output import echo_json, echo_table, echo_warning
 from aos_ota_plugin.settings.report import rows
 from aos_ota_plugin.workspace.solution_settings import load_settings
 
 
-@click.command("config", short_help="show every setting and where it comes from")
+@click.command("config")
 @click.argument("values", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
-)
-@click.option("-b", "--board", help="As `aos make -b`: the board whose package.yaml counts.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@solution_option
+@board_option
+@json_option()
 def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_json: bool) -> None:
     """Show every setting with its value and its origin, lowest to highest: Kconfig default, ota.config, def_config of
     package.yaml (board, then solution), command line. Secrets are shown as `set` or `not set`.

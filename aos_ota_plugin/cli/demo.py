@@ -8,22 +8,16 @@ from typing import List
 
 import click
 
-from aos_ota_plugin.cli.ending import unwound
+from aos_ota_plugin.children import unwound
+from aos_ota_plugin.cli.options import FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_note, echo_table
-from aos_ota_plugin.files.transaction import write_set
-from aos_ota_plugin.lab.demo.workspace_copy import make_key, prepare, require_aos, run_make
-from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
-
-VERSIONS = ("app-1.0.0", "app-1.0.1")
-SOLUTION = Path("solutions") / "ota_demo"
-KEY = Path("keys") / "ota_dev_key.pem"
-_OUTPUTS = Path("hardware") / "chip" / "haas1000" / "release" / "write_flash_gui" / "ota_bin"
+from aos_ota_plugin.lab.demo.releases import SOLUTION, build_releases, summary
+from aos_ota_plugin.release.manifest import Manifest
 
 
-@click.command("demo", short_help="two signed releases of the demo workspace")
-@click.argument("directory", default="build/demo", type=click.Path(file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.command("demo")
+@click.argument("directory", default="build/demo", type=FOLDER)
+@json_option()
 @unwound()
 def command(directory: str, as_json: bool) -> None:
     """Copy the demo workspace to DIRECTORY (default build/demo), make a development key, run the real `aos make` for
@@ -34,40 +28,11 @@ def command(directory: str, as_json: bool) -> None:
       aos-ota demo build/demo
     """
     root = Path(directory).absolute()
-    aos = require_aos()
-    prepare(root)
-    solution = root / SOLUTION
-    make_key(solution / KEY, echo_note)
-    manifests = []
-    base: List[str] = []
-    for version in VERSIONS:
-        run_make(aos, solution, [f"OTA_APP_VERSION={version}", *base], quiet=as_json, say=echo_note)
-        manifests.append(_keep_release(root, solution / "releases" / version))
-        base = [f"OTA_BASE_RELEASE=releases/{version}/{MANIFEST_NAME}"]
+    manifests = build_releases(root, quiet=as_json, say=echo_note)
     if as_json:
-        echo_json({manifest.version: _summary(manifest) for manifest in manifests})
+        echo_json({manifest.version: summary(manifest) for manifest in manifests})
         return
-    _show(solution, manifests)
-
-
-def _keep_release(root: Path, folder: Path) -> Manifest:
-    """Keep a copy of what would be shipped, as one does for the next release's OTA_BASE_RELEASE."""
-    write_set(folder, {name: (root / _OUTPUTS / name).read_bytes() for name in (IMAGE_NAME, MANIFEST_NAME)})
-    return parse_manifest((folder / MANIFEST_NAME).read_bytes(), file=str(folder / MANIFEST_NAME))
-
-
-def _summary(manifest: Manifest) -> dict[str, object]:
-    image = manifest.images[0]
-    return {
-        "image": image.file,
-        "size": image.size,
-        "md5": image.md5,
-        "sha256": image.sha256,
-        "key_fingerprint": manifest.key_fingerprint,
-        "proofs": {proof.rule: proof.detail for proof in manifest.proofs},
-        "excused": {proof.rule: proof.detail for proof in manifest.excused},
-        "not_judged": {proof.rule: proof.detail for proof in manifest.not_judged},
-    }
+    _show(root / SOLUTION, manifests)
 
 
 def _show(solution: Path, manifests: List[Manifest]) -> None:

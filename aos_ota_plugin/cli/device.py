@@ -9,35 +9,34 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.cli.ending import on_ending_signals, unwound
+from aos_ota_plugin.children import on_ending_signals, unwound
+from aos_ota_plugin.cli.options import FILE, FOLDER
 from aos_ota_plugin.cli.output import echo_note
-from aos_ota_plugin.errors import BuildError, FormatError, Place
-from aos_ota_plugin.files.documents import parse_json
-from aos_ota_plugin.files.read import KEY_MAX, read_file
+from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
+from aos_ota_plugin.lab.simulate.credentials import read_certificate, read_identity
 from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
 from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
-from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, Identity, NetworkDevice, check, prepare
-from aos_ota_plugin.settings.secretfile import read_private
+from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkDevice, check, prepare
 
 _MCU_FILE = "mcu.bin"
 
 
-@click.command("device", short_help="run an emulated device that speaks MQTT and HTTP for itself, until Ctrl-C")
+@click.command("device")
 @click.argument("broker", metavar="BROKER")
 @click.option(
     "--identity",
     "identity_file",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help="JSON with product_key, device_name and device_secret, readable by you alone.",
 )
 @click.option(
     "--ca",
     "ca_file",
-    type=click.Path(dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help="Root certificate (PEM) that the firmware trusts; needed for mqtts:// and https://.",
 )
@@ -45,7 +44,7 @@ _MCU_FILE = "mcu.bin"
     "--directory",
     default="build/device",
     show_default=True,
-    type=click.Path(file_okay=False),
+    type=FOLDER,
     help="Where the firmware is built, and the device has its flash.",
 )
 @click.option(
@@ -68,11 +67,11 @@ def command(
       aos-ota device mqtts://10.0.2.2:8883 --ca ca.pem --identity device1.json
     """
     find_qemu()
-    identity = _identity(identity_file)
+    identity = read_identity(identity_file)
     check(identity, broker)
     if ca_file is None and broker.startswith("mqtts:"):
         raise click.UsageError("a broker with TLS needs --ca")
-    ca = _certificate(ca_file) if ca_file else ""
+    ca = read_certificate(ca_file) if ca_file else ""
     root = Path(directory).absolute()
     with unwound():
         built = built_network_firmware(root, ca, quiet=quiet, say=echo_note)
@@ -100,38 +99,3 @@ def _run(folder: Path, mcu: Optional[int] = None) -> None:
         if not ended.is_set():
             raise BuildError("the device has gone off by itself", remedy="its console shows why")
     click.echo("the device is off", err=True)
-
-
-def _identity(file: str) -> Identity:
-    text = read_private(Path(file))
-    if text is None:
-        raise FormatError(
-            "there is no such file",
-            place=Place(file),
-            remedy="`aos-ota register` writes one, or write product_key, device_name and device_secret",
-        )
-    try:
-        value = parse_json(text.encode("utf-8"))
-    except (ValueError, RecursionError, FormatError):
-        value = None
-    names = Identity._fields
-    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
-        raise FormatError(
-            "this is no identity of a device",
-            place=Place(file),
-            remedy=f"write a JSON object with {', '.join(names)} as text",
-        )
-    return Identity(*(value[name] for name in names))
-
-
-def _certificate(file: str) -> str:
-    from cryptography import x509
-
-    data = read_file(file, "the root certificate", "give the file in PEM", limit=KEY_MAX)
-    try:
-        x509.load_pem_x509_certificate(data)
-    except ValueError:
-        raise FormatError(
-            "this is no certificate in PEM", place=Place(file), remedy="give the root's certificate, not its key"
-        ) from None
-    return data.decode("ascii", "replace")

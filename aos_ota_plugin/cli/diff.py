@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, Size, access
+from aos_ota_plugin.cli.options import FILE, access, json_option, partition_size_option, public_key_of_command_option
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
-from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.diff import build
 from aos_ota_plugin.keys.load import load_private_key
@@ -25,23 +24,18 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.diffs import DiffImage
 
 
-@click.command("diff", short_help="make a diff image from one payload to another")
-@click.argument("old", type=click.Path(dir_okay=False))
-@click.argument("new", type=click.Path(dir_okay=False))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The diff image to write.")
+@click.command("diff")
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="The diff image to write.")
 @click.option(
     "--key",
-    type=click.Path(dir_okay=False),
+    type=FILE,
     help="Sign it, as devices in local mode want it; the passphrase comes from AOS_OTA_KEY_PASSPHRASE.",
 )
-@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
-@click.option(
-    "--partition-size",
-    type=Size(),
-    default=HAAS100_RTOS_SIZE,
-    help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@public_key_of_command_option
+@partition_size_option
+@json_option()
 def command(
     old: str,
     new: str,

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import List, Tuple
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
-from aos_ota_plugin.files.read import IMAGE_MAX, TEXT_MAX, read_file
+from aos_ota_plugin.errors import Place, WorkspaceError
+from aos_ota_plugin.files.read import TEXT_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.lab.simulate.flash import FLASH_SIZE, Partition, erased, partitions, read_partition, write_partition
+from aos_ota_plugin.lab.simulate.flash import Partition, partitions, read_flash, read_partition, write_files
 
 
-@click.command("flash", short_help="write a build's files to the flash of an emulated board, and show its partitions")
-@click.argument("flash_list", metavar="LIST", type=click.Path(dir_okay=False))
-@click.argument("image", metavar="IMAGE", type=click.Path(dir_okay=False))
+@click.command("flash")
+@click.argument("flash_list", metavar="LIST", type=FILE)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option(
     "--write",
     "names",
@@ -27,7 +27,7 @@ from aos_ota_plugin.lab.simulate.flash import FLASH_SIZE, Partition, erased, par
     help="Write the files of these partitions.  [default: of all whose file is there]",
 )
 @click.option("--show", is_flag=True, help="Write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option()
 def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_json: bool) -> None:
     """Write to IMAGE, a file of 16 MiB that stands for a board's flash, what the flasher would write: the files of
     ota_bin that LIST (write_flash_gui's *dld_cfg.yaml) names, each to its partition. Other partitions stay as they are;
@@ -50,38 +50,11 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
             place=Place(flash_list),
             remedy=f"there are {', '.join(row.name for row in rows)}",
         )
-    flash = _flash(image, must_exist=show)
-    written = [] if show else _written(flash, rows, names, Path(flash_list).parent / "ota_bin")
+    flash = read_flash(image, must_exist=show)
+    written = [] if show else write_files(flash, rows, names, Path(flash_list).parent / "ota_bin")
     if written:
         write_file(image, bytes(flash))
     _print(flash, rows, written, as_json=as_json)
-
-
-def _flash(image: str, *, must_exist: bool) -> bytearray:
-    if not must_exist and not os.path.lexists(image):
-        return erased()
-    flash = bytearray(read_file(image, "the flash", "leave out --show, and it is made", limit=IMAGE_MAX))
-    if len(flash) != FLASH_SIZE:
-        raise FormatError(
-            f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}",
-            place=Place(image),
-            remedy="name another file, or remove this one, and it is made anew",
-        )
-    return flash
-
-
-def _written(flash: bytearray, rows: List[Partition], names: Tuple[str, ...], folder: Path) -> List[str]:
-    """Write the chosen files into `flash`; the names of their partitions."""
-    chosen = [row for row in rows if row.file and (row.name in names if names else (folder / row.file).is_file())]
-    if not chosen:
-        raise FormatError(f"none of the files that go into this flash is in {folder}", remedy="build first: aos make")
-    for row in chosen:
-        write_partition(
-            flash,
-            row,
-            read_file(str(folder / row.file), f"partition {row.name}'s file", "build it first", limit=IMAGE_MAX),
-        )
-    return [row.name for row in chosen]
 
 
 def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_json: bool) -> None:

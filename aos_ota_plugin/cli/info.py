@@ -1,25 +1,25 @@
-"""``aos-ota info``, also called ``aos-ota inspect``."""
+"""``aos-ota info``."""
 
 from __future__ import annotations
 
 import os
-from typing import List, Optional
+from typing import Optional
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes, read_file
-from aos_ota_plugin.images.tree import Part, shown
+from aos_ota_plugin.images.tree import part_lines
 from aos_ota_plugin.verify.describe import explain_payload, inspect
 
 _MANIFEST = "ota_rtos_ota.json"
-_INDENT = "  "
 
 
-@click.command("info", short_help="tell what any file of ours is, all the way in")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command("info")
+@click.argument("file", type=FILE)
+@json_option()
 def command(file: str, as_json: bool) -> None:
     """Tell what FILE is, every field with its offset, and what is inside it.
 
@@ -44,7 +44,7 @@ def command(file: str, as_json: bool) -> None:
         signed = any(key == "signing" and value.startswith("signed") for key, value in part.facts)
         echo_json({"file": file, "signed": signed, **part.to_document()})
         return
-    click.echo("\n".join(_lines(part, f"{file}: ", "")))
+    click.echo("\n".join(part_lines(part, f"{file}: ")))
 
 
 def _by_its_neighbour(file: str, data: bytes) -> Optional[str]:
@@ -53,22 +53,3 @@ def _by_its_neighbour(file: str, data: bytes) -> Optional[str]:
         return explain_payload(data, read_bytes(os.path.join(os.path.dirname(file), _MANIFEST), DOCUMENT_MAX))
     except OSError:
         return None
-
-
-def _lines(part: Part, title: str, indent: str) -> List[str]:
-    name = f" {shown(part.name)}" if part.name else ""
-    where = " (offsets below count from the start of what was decoded)" if part.decoded else ""
-    at = f" at 0x{part.offset:08x}" if indent else ""
-    lines = [f"{indent}{title}{part.kind}{name}, {part.size} bytes{at}{where}"]
-    indent += _INDENT
-    lines += [f"{indent}WRONG: {fault}" for fault in part.faults]
-    lines += [f"{indent}note: {note}" for note in part.notes]
-    width = max((len(key) for key, _ in part.facts), default=0)
-    lines += [f"{indent}{key:<{width}}  {value}" for key, value in part.facts]
-    width = max((len(mark.name) for mark in part.fields), default=0)
-    for mark in part.fields:
-        truth = {None: "", True: "  ok", False: "  WRONG"}[mark.ok]
-        lines.append(f"{indent}0x{mark.offset:08x}  {mark.size:>9}  {mark.name:<{width}}  {mark.value}{truth}".rstrip())
-    for inner in part.parts:
-        lines += _lines(inner, "", indent)
-    return lines

@@ -8,28 +8,26 @@ from typing import Optional
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
 
-@click.command("keygen", short_help="make a signing key")
+@click.command("keygen")
 @click.option(
     "-o",
     "--output",
     default="ota_key.pem",
     show_default=True,
-    type=click.Path(dir_okay=False),
+    type=FILE,
     help="The private key's file; it must not exist yet.",
 )
 @click.option(
-    "--public",
-    "public_path",
-    type=click.Path(dir_okay=False),
-    help="The public key's file.  [default: the private key's name with .pub.pem]",
+    "--public", "public_path", type=FILE, help="The public key's file.  [default: the private key's name with .pub.pem]"
 )
 @click.option("--dev", is_flag=True, help="Make a development key: it carries a mark, and release builds refuse it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option()
 def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -> None:
     """Make an RSA-2048 key pair, the one kind that devices accept.
 

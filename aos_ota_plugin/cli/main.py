@@ -4,75 +4,104 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.cli.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
 from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError
 
-VERBS = {
-    "keygen": "make a signing key",
-    "init": "set a solution up for signed OTA images",
-    "config": "show every setting, and where its value comes from",
-    "menuconfig": "change the solution's settings in a menu",
-    "make": "run `aos make`, with every setting arriving, and its true exit status",
-    "sign": "sign a payload outside a build, as the build does",
-    "approve": "agree to a payload, as the second of four eyes",
-    "keys": "show which releases trust and were signed by which key, and what comes next",
-    "diff": "make a diff image from one payload or release to another",
-    "apply": "make the new payload of an old one and a diff image",
-    "verify": "answer as a device would: accepted, or its own error",
-    "verify-release": "check a kept release, its statement and components, or rebuild it and compare",
-    "sbom": "list the solution's components in CycloneDX",
-    "info": "tell what any file of ours is, all the way in",
-    "pack": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
-    "pack-files": "pack a folder's files for a module, a sub-device or scripts",
-    "unpack-files": "unpack a data-file pack into a folder",
-    "send": "write a file to a board's flash over its serial port",
-    "receive": "receive files over a serial port",
-    "report": "which file to send over which channel, and how long it takes",
-    "push-message": "print the message that offers a file of a release to a device",
-    "doctor": "check the set-up, and say how to mend it",
-    "flash": "write a build's files to the flash of an emulated board, and show its partitions",
-    "simulate": "take an emulated device through upgrades that must succeed or be refused",
-    "device": "run an emulated device that speaks MQTT and HTTP for itself",
-    "cloud": "run a cloud on this machine: broker, image server, rollouts, a page to watch",
-    "register": "register devices with the cloud on this machine",
-    "upload": "add a package to the cloud on this machine",
-    "push": "push a package to devices of that cloud: to one first, then to the others",
-    "status": "show devices, packages and rollouts of that cloud",
-    "fleet": "take hundreds of device models through a rollout, with faults",
-    "story": "a cloud and three emulated devices, from the first connection to the new version",
-    "demo": "build two signed releases of the demo workspace with the real aos make",
-}
-
-ALIASES = {"inspect": "info"}
+_PACKAGE = "aos_ota_plugin.cli"
 
 
 class LazyGroup(click.Group):
-    """Lists the verbs from the table above and imports one only when it runs."""
+    """Lists verbs from a table and imports a verb's module only when it runs."""
+
+    def __init__(self, name: Optional[str] = None, *, sections: Dict[str, Dict[str, str]], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self.sections = sections
+        self.family = ""
+        """The words before the verb's own: "" at the top, "cloud " in that family."""
 
     def list_commands(self, ctx: click.Context) -> List[str]:
-        """The verbs in the order a newcomer needs them."""
-        return list(VERBS)
+        """Return the verbs in the order a newcomer needs them."""
+        return [name for verbs in self.sections.values() for name in verbs]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
-        """The verb's own command, or None for an unknown one."""
-        cmd_name = ALIASES.get(cmd_name, cmd_name)
-        if cmd_name not in VERBS:
+        """Return the verb's own command, or None for an unknown one."""
+        if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"aos_ota_plugin.cli.{cmd_name.replace('-', '_')}").command
+        if not self.family and cmd_name in FAMILIES:
+            return _family(cmd_name)
+        module = f"{self.family}{cmd_name}".replace(" ", "_").replace("-", "_")
+        command = importlib.import_module(f"{_PACKAGE}.{module}").command
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: List[str]
+    ) -> Tuple[Optional[str], Optional[click.Command], List[str]]:
+        """Find the verb that was typed. Raises UsageError: there is none; the message names what is nearest."""
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing:
+            raise click.UsageError(_unknown(self.family, args[0]), ctx)
+        return args[0] if command else None, command, args[1:]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; an option that it had under another name is answered with that name."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            path = error.ctx.command_path.partition(" ")[2] if error.ctx else ""
+            now = FORMER_OPTIONS.get(path, {}).get(error.option_name)
+            if now is None:
+                raise
+            raise click.UsageError(f"No such option: {error.option_name}. Did you mean {now}?", error.ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a verb, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+        """Write one line a verb, by group, without importing any."""
+        for title, verbs in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (name, f"{text}: {', '.join(FAMILIES[name])}" if self._is_family(name) else text)
+                        for name, text in verbs.items()
+                    ]
+                )
+
+    def _is_family(self, name: str) -> bool:
+        return not self.family and name in FAMILIES
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _family(name: str) -> LazyGroup:
+    text = next(verbs[name] for verbs in GROUPS.values() if name in verbs)
+    group = LazyGroup(name, sections={"Commands": FAMILIES[name]}, help=f"{text[0].upper()}{text[1:]}.")
+    group.family = f"{name} "
+    return group
+
+
+def _unknown(family: str, typed: str) -> str:
+    """The message for a verb that there is not, with those that may be meant."""
+    import difflib
+
+    paths = list(verb_paths())
+    former = FORMER_VERBS.get(typed) if not family else None
+    last_words = {path.split(" ")[-1]: path for path in reversed(paths) if path.startswith(family)}
+    names = [] if former else difflib.get_close_matches(typed, [*last_words, *FAMILIES], 3)
+    meant = [former] if former else [last_words.get(name, name) for name in names]
+    message = f"No such command {typed!r}."
+    if meant:
+        return f"{message} Did you mean {' or '.join(f'`aos-ota {path}`' for path in meant)}?"
+    return f"{message} `aos-ota {family.strip()}` has {', '.join(FAMILIES[family.strip()])}." if family else message
+
+
+@click.command(
+    cls=LazyGroup,
+    sections=GROUPS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`aos-ota COMMAND --help` shows a command's options and an example.",
+)
 @click.version_option(__version__, prog_name="aos-ota")
 def group() -> None:
     """Signed, proven OTA images for AliOS Things.

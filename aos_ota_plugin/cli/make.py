@@ -8,19 +8,17 @@ from typing import Tuple
 
 import click
 
-from aos_ota_plugin.cli.ending import unwound
-from aos_ota_plugin.cli.options import split_pairs
+from aos_ota_plugin.children import unwound
+from aos_ota_plugin.cli.options import solution_option, split_pairs
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline import aos_make
 from aos_ota_plugin.workspace.find import find_build
 from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
 
 
-@click.command("make", short_help="run `aos make`, with every setting arriving, and its true exit status")
+@click.command("make")
 @click.argument("words", nargs=-1, metavar="[SOLUTION@BOARD] [KEY=VALUE]...")
-@click.option(
-    "-C", "--directory", default=".", type=click.Path(file_okay=False), help="The solution, or the workspace."
-)
+@solution_option
 @unwound()
 def command(words: Tuple[str, ...], directory: str) -> None:
     """Run the real `aos make` in the solution here, the one that the workspace's .config names, or SOLUTION. No shell

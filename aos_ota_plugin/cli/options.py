@@ -1,20 +1,25 @@
-"""Types and values that options of several commands share."""
+"""Options that several verbs share, and how their values are read."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
 import click
 
+from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.keys.access import Access
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.secret import Secret
 
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
 CLOUD_FOLDER = "build/cloud"
-PUBLIC_KEY_HELP = "The public key; needed when --key is a command, which cannot tell."
+KEY_METAVAR = "FILE|pkcs11:…|command:…"
+FILE = click.Path(dir_okay=False)
+FOLDER = click.Path(file_okay=False)
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -23,7 +28,7 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
     name = "bytes"
 
     def convert(self, value: object, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
-        """The number; a usage error for anything else."""
+        """Return the number; a usage error for anything else."""
         if isinstance(value, int):
             return value
         try:
@@ -35,13 +40,59 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
         return size
 
 
+def json_option(what: str = "one JSON object") -> Callable[[Verb], Verb]:
+    """Add ``--json`` (``as_json``), which prints `what`."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what}.")
+
+
+def output_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
+    """Add ``-o`` (``output``), the file to write; it must be given unless `attributes` say otherwise."""
+    return click.option("-o", "--output", **{"required": True, "type": FILE, "help": what, **attributes})
+
+
+def private_key_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
+    """Add ``--key``: a private key's file, a token's URI or a program."""
+    return click.option("--key", metavar=KEY_METAVAR, help=what, **attributes)
+
+
+def public_key_of_command_option(verb: Verb) -> Verb:
+    """Add ``--public-key`` (``public_key_file``) beside a ``--key`` that may be a program."""
+    option = click.option(
+        "--public-key",
+        "public_key_file",
+        type=FILE,
+        help="The public key; needed when --key is a command, which cannot tell.",
+    )
+    return option(verb)
+
+
+partition_size_option = click.option(
+    "--partition-size",
+    type=Size(),
+    default=HAAS100_RTOS_SIZE,
+    help="Bytes that the OTA partition holds.  [default: the HaaS100's 0x578000]",
+)
+solution_option = click.option(
+    "-C", "--directory", default=".", type=FOLDER, help="The solution, or the workspace.  [default: here]"
+)
+board_option = click.option("-b", "--board", help="As `aos make -b`: the board whose package.yaml counts.")
+cloud_option = click.option(
+    "--cloud",
+    "directory",
+    default=CLOUD_FOLDER,
+    show_default=True,
+    type=FOLDER,
+    help="The folder that the cloud runs in.",
+)
+
+
 def access() -> Access:
-    """How this command gets at a private key: secrets from the environment, else whoever sits at the terminal."""
+    """Return how a verb gets at a private key: secrets from the environment, else asked for on the terminal."""
     return Access(_from_environment("AOS_OTA_KEY_PASSPHRASE"), _from_environment("AOS_OTA_PKCS11_PIN"), ask)
 
 
 def ask(question: str) -> Optional[str]:
-    """Ask whoever sits at the terminal; None where nobody does."""
+    """Ask on the terminal without showing what is typed; None where there is no terminal."""
     from aos_ota_plugin.console.prompt import ask_secret
 
     return ask_secret(question)
@@ -57,7 +108,7 @@ def _from_environment(variable: str) -> Optional[Secret]:
 
 
 def split_pairs(arguments: Tuple[str, ...]) -> Tuple[Tuple[str, str], ...]:
-    """``KEY=value`` arguments as ``aos make`` takes them; a usage error for anything else."""
+    """Split ``KEY=value`` arguments as ``aos make`` takes them. Raises UsageError for anything else."""
     pairs: List[Tuple[str, str]] = []
     for argument in arguments:
         name, separator, value = argument.partition("=")

@@ -1,4 +1,4 @@
-"""``aos-ota pack-files``."""
+"""``aos-ota pack files``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, placed
 from aos_ota_plugin.files.read import check_size
@@ -15,10 +16,10 @@ from aos_ota_plugin.images.pack import build
 from aos_ota_plugin.pipeline.folder import read_files
 
 
-@click.command("pack-files", short_help="pack a folder's files for a module, a sub-device or scripts")
+@click.command("files")
 @click.argument("folder", type=click.Path())
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The pack to write.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-o", "--output", required=True, type=FILE, help="The pack to write.")
+@json_option()
 def command(folder: str, output: str, as_json: bool) -> None:
     """Put all files of FOLDER into one data-file pack, in an order that depends on their names alone.
 
@@ -26,7 +27,7 @@ def command(folder: str, output: str, as_json: bool) -> None:
 
     \b
     Example:
-      aos-ota pack-files scripts/ -o scripts.pack
+      aos-ota pack files scripts/ -o scripts.pack
     """
     target = Path(os.path.realpath(output))
     if Path(os.path.realpath(folder)) in target.parents:

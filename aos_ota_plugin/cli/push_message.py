@@ -6,7 +6,7 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.cli.options import PUBLIC_KEY_HELP, access
+from aos_ota_plugin.cli.options import FILE, access, public_key_of_command_option
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
@@ -15,17 +15,17 @@ from aos_ota_plugin.release.push import choose, push_message, warnings
 from aos_ota_plugin.verify.release_file import read_artifact
 
 
-@click.command("push-message", short_help="print the message that offers a file of a release to a device")
-@click.argument("manifest", type=click.Path(dir_okay=False))
+@click.command("push-message")
+@click.argument("manifest", type=FILE)
 @click.option("--url", required=True, help="Where devices download the file; at most 255 characters.")
 @click.option("--module", metavar="NAME", help="The module to offer.  [default: the firmware]")
 @click.option("--file", "name", metavar="NAME", help="Which of the firmware's images.  [default: the full one]")
 @click.option(
     "--key",
-    type=click.Path(dir_okay=False),
+    type=FILE,
     help="The release's private key, for a digestsign; its passphrase comes from AOS_OTA_KEY_PASSPHRASE.",
 )
-@click.option("--public-key", "public_key_file", type=click.Path(dir_okay=False), help=PUBLIC_KEY_HELP)
+@public_key_of_command_option
 def command(
     manifest: str,
     url: str,
@@ -44,15 +44,11 @@ def command(
     Example:
       aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
-    release = parse_manifest(
-        read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX),
-        file=manifest,
-    )
+    document = read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX)
+    release = parse_manifest(document, file=manifest)
     artifact = choose(release, module=module, file=name)
     read_artifact(manifest, artifact, "the file that the message offers")
-    signer = None
-    if key is not None:
-        signer = load_private_key(parse_reference(key), access(), public_key_file)
+    signer = load_private_key(parse_reference(key), access(), public_key_file) if key is not None else None
     message = push_message(release, artifact, url, signer=signer)
     click.echo(message.to_json().decode("ascii"))
     for warning in warnings(release, message):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import List
 
 import click
 
+from aos_ota_plugin.cli.options import FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.transfer_bar import transfer_bar
+from aos_ota_plugin.console.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, OutputError
 from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.names import check_name, check_together
@@ -16,13 +18,11 @@ from aos_ota_plugin.transport.receiver import Received, Receiver
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 
 
-@click.command("receive", short_help="receive files over a serial port")
+@click.command("receive")
 @click.option("--port", required=True, help="The serial port, e.g. /dev/ttyUSB0 or COM3.")
 @click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
-@click.option(
-    "-d", "--directory", default=".", type=click.Path(file_okay=False), help="Where to put them.  [default: here]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-d", "--directory", default=".", type=FOLDER, help="Where to put them.  [default: here]")
+@json_option()
 def command(port: str, baud: int, directory: str, as_json: bool) -> None:
     """Receive the files of one Ymodem session; the other end of `aos-ota send --plain`, and of sb.
 
@@ -35,7 +35,7 @@ def command(port: str, baud: int, directory: str, as_json: bool) -> None:
     receiver = Receiver()
     with (
         SerialPort(port, baud, tell=lambda text: click.echo(text, err=True)) as line,
-        transfer_bar("receiving", None) as show,
+        transfer_bar(sys.stderr, "receiving", None) as show,
     ):
         receive(line, receiver, show)
     _check(receiver.files)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.transfer import duration, transfer_report
 
 
-@click.command("report", short_help="which file to send over which channel, and how long it takes")
-@click.argument("manifest", type=click.Path(dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command("report")
+@click.argument("manifest", type=FILE)
+@json_option()
 def command(manifest: str, as_json: bool) -> None:
     """Show the files of a release (MANIFEST is its ota_rtos_ota.json) with estimated transfer times.
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+import sys
+from typing import Any, Dict, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import Size
+from aos_ota_plugin.cli.options import FILE, Size, json_option
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.cli.transfer_bar import transfer_bar
+from aos_ota_plugin.console.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
+from aos_ota_plugin.transport.line import Line
 from aos_ota_plugin.transport.sender import Sender
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 from aos_ota_plugin.verify.release_file import read_described
 
 
-@click.command("send", short_help="write a file to a board's flash over its serial port")
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.command("send")
+@click.argument("file", type=FILE)
 @click.option("--port", required=True, help="The serial port, e.g. /dev/ttyUSB0 or COM3.")
 @click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
 @click.option("--address", type=Size(), help="Where in the flash to write.  [default: the bank that does not run]")
@@ -47,7 +49,7 @@ from aos_ota_plugin.verify.release_file import read_described
     show_default=True,
     help="How often to send a file when bytes get lost.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option()
 def command(
     file: str,
     port: str,
@@ -88,31 +90,40 @@ def command(
         )
     with SerialPort(port, baud, tell=_tell) as line:
         if plain:
-            with transfer_bar(name, len(data)) as show:
+            with transfer_bar(sys.stderr, name, len(data)) as show:
                 ymodem.send(line, Sender(name, data), show)
-            result = {"file": file, "size": len(data)}
+            result: Dict[str, Any] = {"file": file, "size": len(data)}
         else:
-            _tell(f"waiting up to {wait:.0f} s for the boot menu: reset the board now")
-            boot_menu.enter(line, seconds=wait)
-            _tell("the board erases the partition, which can take a minute")
-            with transfer_bar(name, len(data)) as show:
-                written = boot_menu.write_file(line, boot_menu.Upload(name, data, address, attempts), show, _tell)
-            result = {
-                "file": file,
-                "size": len(data),
-                "address": f"0x{written.address:x}",
-                "attempts": written.attempts,
-                "confirmed": written.confirmed,
-            }
-            if switch:
-                result["boots"] = boot_menu.switch(line)
-            if reboot:
-                boot_menu.reboot(line)
+            upload = boot_menu.Upload(name, data, address, attempts)
+            result = {"file": file, "size": len(data), **_write(line, upload, wait=wait, switch=switch, reboot=reboot)}
     if as_json:
         echo_json(result)
-        return
-    where = f" at {result['address']}" if "address" in result else ""
-    click.echo(f"{file}: {len(data)} bytes written{where}" if where else f"{file}: {len(data)} bytes sent")
+    else:
+        _show(result)
+
+
+def _write(line: Line, upload: boot_menu.Upload, *, wait: float, switch: bool, reboot: bool) -> Dict[str, Any]:
+    """Write a file through the boot menu; what is shown of it."""
+    _tell(f"waiting up to {wait:.0f} s for the boot menu: reset the board now")
+    boot_menu.enter(line, seconds=wait)
+    _tell("the board erases the partition, which can take a minute")
+    with transfer_bar(sys.stderr, upload.name, len(upload.data)) as show:
+        written = boot_menu.write_file(line, upload, show, _tell)
+    result: Dict[str, Any] = {
+        "address": f"0x{written.address:x}",
+        "attempts": written.attempts,
+        "confirmed": written.confirmed,
+    }
+    if switch:
+        result["boots"] = boot_menu.switch(line)
+    if reboot:
+        boot_menu.reboot(line)
+    return result
+
+
+def _show(result: Dict[str, Any]) -> None:
+    done = f"written at {result['address']}" if "address" in result else "sent"
+    click.echo(f"{result['file']}: {result['size']} bytes {done}")
     if result.get("confirmed") is False:
         click.echo("the board did not confirm address and length in words that are known here")
     if "boots" in result:

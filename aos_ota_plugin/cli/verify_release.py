@@ -7,18 +7,17 @@ from typing import Iterator, List, Optional
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.load import load_public_key
 from aos_ota_plugin.verify.release import Checked, Verification, check_base
 
 
-@click.command("verify-release", short_help="check a kept release, or rebuild it and compare")
+@click.command("verify-release")
 @click.argument("release", type=click.Path())
 @click.option(
-    "--public-key",
-    type=click.Path(dir_okay=False),
-    help="The key that you trust: PEM, DER, C arrays or the text copied from the console.",
+    "--public-key", type=FILE, help="The key that you trust: PEM, DER, C arrays or the text copied from the console."
 )
 @click.option("--base", type=click.Path(), help="The release before, folder or manifest: this one must update it.")
 @click.option(
@@ -29,11 +28,11 @@ from aos_ota_plugin.verify.release import Checked, Verification, check_base
 @click.option(
     "--rebuild",
     metavar="SOLUTION",
-    type=click.Path(file_okay=False),
+    type=FOLDER,
     help="Build it again in a copy of this solution's workspace, with another path, time zone and -j and "
     "without the signing key, and compare the bytes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option()
 def command(
     release: str,
     public_key: Optional[str],

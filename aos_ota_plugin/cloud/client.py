@@ -79,7 +79,7 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise WorkspaceError(
                 f"no cloud answers on 127.0.0.1:{self.config.api_port}: {error}",
-                remedy=f"start it: aos-ota cloud {self._folder}",
+                remedy=f"start it: aos-ota cloud run {self._folder}",
             ) from None
         finally:
             connection.close()

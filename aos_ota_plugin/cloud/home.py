@@ -68,7 +68,9 @@ def read_config(folder: Path) -> Config:
     try:
         data = read_bytes(path)
     except FileNotFoundError:
-        raise WorkspaceError(f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud {folder}") from None
+        raise WorkspaceError(
+            f"there is no cloud in {folder}", remedy=f"start one: aos-ota cloud run {folder}"
+        ) from None
     except OSError as error:
         raise _KIND.bad(error.strerror or str(error), Place(str(path))) from None
     fields = read_document(data, _KIND, file=str(path))

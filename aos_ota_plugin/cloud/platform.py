@@ -107,7 +107,8 @@ class Platform:
                             storage.add_device(identity, gateway)
             except sqlite3.IntegrityError:
                 raise SettingsError(
-                    "a device of these names is registered already", remedy="leave it out; `aos-ota status` lists them"
+                    "a device of these names is registered already",
+                    remedy="leave it out; `aos-ota cloud status` lists them",
                 ) from None
         return identities
 
@@ -162,7 +163,7 @@ class Platform:
                 raise SettingsError(
                     f"product {package.product_key} has no device {unknown[0][:40]!a}"
                     + (f" and {len(unknown) - 1} more of these" if unknown[1:] else ""),
-                    remedy="`aos-ota status` lists them",
+                    remedy="`aos-ota cloud status` lists them",
                 )
             targets = [
                 Target(
@@ -355,17 +356,19 @@ class Platform:
     def _product(self, product_key: str) -> Product:
         product = self._storage.product(product_key)
         if product is None:
-            raise SettingsError(f"there is no product {product_key[:40]!a}", remedy="`aos-ota register` makes one")
+            raise SettingsError(
+                f"there is no product {product_key[:40]!a}", remedy="`aos-ota cloud register` makes one"
+            )
         return product
 
     def _package(self, number: int) -> Package:
         package = self._storage.package(number)
         if package is None:
-            raise SettingsError(f"there is no package {number}", remedy="`aos-ota status` lists them")
+            raise SettingsError(f"there is no package {number}", remedy="`aos-ota cloud status` lists them")
         return package
 
     def _job(self, number: int) -> Job:
         job = self._storage.job(number)
         if job is None:
-            raise SettingsError(f"there is no job {number}", remedy="`aos-ota status` lists them")
+            raise SettingsError(f"there is no job {number}", remedy="`aos-ota cloud status` lists them")
         return job

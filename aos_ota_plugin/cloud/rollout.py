@@ -129,7 +129,7 @@ def plan(job: Job, package: Package, targets: Sequence[Target], now: float) -> T
         state = package.state.name.lower().replace("_", " ")
         raise ProofError(
             f"package {package.number} ({package.version}) is {state}",
-            remedy="verify it on one device first; `aos-ota push --verify-on DEVICE` does both",
+            remedy="verify it on one device first; `aos-ota cloud push --verify-on DEVICE` does both",
         )
     most = rules.VERIFY_DEVICES_MAX if job.kind == "verify" else rules.BATCH_DEVICES_MAX
     if not 1 <= len(targets) <= most:

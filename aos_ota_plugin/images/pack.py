@@ -133,7 +133,7 @@ def is_pack(data: BytesLike) -> bool:
     return True
 
 
-_REMEDY = "give a file that `aos-ota pack-files` made, whole and unchanged"
+_REMEDY = "give a file that `aos-ota pack files` made, whole and unchanged"
 
 
 def _entry(view: memoryview, offset: int, which: str) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 
 class Mark(NamedTuple):
@@ -53,3 +53,23 @@ class Part:
 def shown(text: str) -> str:
     """Return text that is safe on a terminal: characters that cannot be printed are escaped."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def part_lines(part: Part, title: str, indent: str = "") -> List[str]:
+    """Return the lines that show a part and what is inside it; `title` begins the first one."""
+    name = f" {shown(part.name)}" if part.name else ""
+    where = " (offsets below count from the start of what was decoded)" if part.decoded else ""
+    at = f" at 0x{part.offset:08x}" if indent else ""
+    lines = [f"{indent}{title}{part.kind}{name}, {part.size} bytes{at}{where}"]
+    indent += "  "
+    lines += [f"{indent}WRONG: {fault}" for fault in part.faults]
+    lines += [f"{indent}note: {note}" for note in part.notes]
+    width = max((len(key) for key, _ in part.facts), default=0)
+    lines += [f"{indent}{key:<{width}}  {value}" for key, value in part.facts]
+    width = max((len(mark.name) for mark in part.fields), default=0)
+    for mark in part.fields:
+        truth = {None: "", True: "  ok", False: "  WRONG"}[mark.ok]
+        lines.append(f"{indent}0x{mark.offset:08x}  {mark.size:>9}  {mark.name:<{width}}  {mark.value}{truth}".rstrip())
+    for inner in part.parts:
+        lines += part_lines(inner, "", indent)
+    return lines

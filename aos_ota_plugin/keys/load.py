@@ -99,7 +99,7 @@ def open_signer(reference: KeyReference, access: Access, public_key: Optional[Pu
     if public_key is None:
         raise SigningKeyError(
             "a signing command does not say which public key devices need to trust",
-            remedy="give it with OTA_PUBLIC_KEY, or --public-key",
+            remedy="give it with OTA_PUBLIC_KEY, or --public-key (sign: --key-ring)",
         )
     return CommandSigner(reference.command, public_key, folder=access.folder, timeout=timeout_of(os.environ))
 

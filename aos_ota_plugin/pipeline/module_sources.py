@@ -107,6 +107,6 @@ def _content(module: Declared) -> bytes:
                 f"module {module.name} is to be unpacked on the device, and {module.source} is no pack: "
                 f"{error.problem}",
                 place=module.source_place,
-                remedy="make it with `aos-ota pack-files`, or write `folder:` and let the build pack",
+                remedy="make it with `aos-ota pack files`, or write `folder:` and let the build pack",
             ) from None
     return data

@@ -1,4 +1,4 @@
-"""``layout.json`` of `aos-ota pack`: where the parts of a device's flash lie, and the files made of them.
+"""``layout.json`` of `aos-ota pack images`: where the parts of a device's flash lie, and the files made of them.
 
 Format: UTF-8 JSON, schema ``aos-ota-layout/1``. Addresses and sizes in bytes, digests in lower-case hex.
 """
@@ -14,7 +14,7 @@ from aos_ota_plugin.images.multi import PlacedPart
 
 SCHEMA = "aos-ota-layout/1"
 LAYOUT_NAME = "layout.json"
-KIND = DocumentKind("layout", {"schema": SCHEMA}, "give the layout.json that `aos-ota pack` wrote")
+KIND = DocumentKind("layout", {"schema": SCHEMA}, "give the layout.json that `aos-ota pack images` wrote")
 
 
 def layout_document(

@@ -85,7 +85,7 @@ def _prove_beginning(firmware: Firmware, flat: bytes) -> int:
             f"{firmware.payload_name} is not the firmware in {firmware.elf_name}: {_difference(flat, payload, head)}",
             remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
             f"{firmware.payload_name} and build again. Where the chip's image step changes the firmware on "
-            f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow-changed-payload) lets it pass "
+            f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow changed-payload) lets it pass "
             "unproven",
         )
     return sum(ours != theirs for ours, theirs in zip(flat[:head], payload[:head]))

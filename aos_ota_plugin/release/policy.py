@@ -30,7 +30,7 @@ def refuse_development_key(key: PublicKey) -> None:
         raise SigningKeyError(
             f"{reason}, and no release is made with one",
             remedy="use a key made with `aos-ota "
-            "keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y (--allow-development-key) "
+            "keygen`; for a device on a desk OTA_ALLOW_DEVELOPMENT_KEY=y (--allow development-key) "
             "lets it pass",
         )
 
@@ -135,7 +135,7 @@ def _second_signer(keys: KeySet, hash32: bytes, payload_name: str) -> HashSigner
         raise ProofError(
             f"the second signer has not agreed to this image: its hash is {hash32.hex()}",
             remedy=f"let them run `aos-ota approve {payload_name} --key THEIR_KEY -o approval.json` on what they "
-            "built or checked themselves, and set OTA_SECOND_APPROVAL (--second-approval) to that file",
+            "built or checked themselves, and set OTA_SECOND_APPROVAL (sign-approved: --second-approval) to that file",
         )
     if keys.second_key is not None and keys.second.public_key != keys.second_key:
         raise SigningKeyError(

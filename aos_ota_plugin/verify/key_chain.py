@@ -150,3 +150,40 @@ def approval_problem(manifest: Manifest, second_fingerprint: str, verifies: bool
     if signed_hash is not None and signed_hash != manifest.approval.hash:
         return "the approval is for another image than the one beside the manifest"
     return ""
+
+
+def chain_document(
+    chain: KeyChain, ring: Optional[KeyRing], problems: List[str], unapproved: Dict[str, str]
+) -> Dict[str, object]:
+    """Return a chain as JSON says it, with what is wrong, and each release's problem with its approval by file."""
+    releases: List[Dict[str, object]] = []
+    for link in chain.links:
+        manifest = link.manifest
+        entry: Dict[str, object] = {
+            "file": link.file,
+            "version": manifest.version,
+            "solution": manifest.solution,
+            "security": manifest.security,
+            "base": manifest.base.version if manifest.base else None,
+            "signed_by": manifest.signer,
+            "trusts": manifest.key_fingerprint,
+            "transition": manifest.is_transition,
+            "step": link.step,
+            "approved_by": manifest.approval.key_fingerprint if manifest.approval else None,
+        }
+        if link.file in unapproved:
+            entry["approval_holds"] = not unapproved[link.file]
+        releases.append(entry)
+    return {
+        "releases": releases,
+        "problems": problems,
+        "notes": list(chain.notes),
+        "next_step": chain.next_step,
+        "key_ring": None
+        if ring is None
+        else {
+            "current": ring.current.fingerprint,
+            "next": ring.next.fingerprint if ring.next else None,
+            "retired": [key.fingerprint for key in ring.retired],
+        },
+    }

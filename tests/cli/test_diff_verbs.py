@@ -1,4 +1,4 @@
-"""``aos-ota diff``, ``apply`` and ``sign --diff`` on payloads, images and releases."""
+"""``aos-ota diff``, ``apply`` and ``sign --also diff`` on payloads, images and releases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def releases(folder, run, key):
     """Two releases, each in a folder of its own with nothing but image and manifest."""
     for name, version, extra in (
         ("old", "app-1.0.0", ()),
-        ("new", "app-1.0.1", ("--base-release", "1.0.0/ota_rtos_ota.json", "--diff")),
+        ("new", "app-1.0.1", ("--base-release", "1.0.0/ota_rtos_ota.json", "--also", "diff")),
     ):
         (folder / version[4:]).mkdir()
         done = run(
@@ -62,7 +62,7 @@ def test_payloads(run, folder):
 
 
 def test_signed_diff_of_releases(run, folder, releases, key):
-    """Manifests with only the OTA image beside them; the same bytes as `sign --diff` made."""
+    """Manifests with only the OTA image beside them; the same bytes as `sign --also diff` made."""
     old, new = releases
     done = run("diff", old, new, "--key", key, "-o", "p.bin", "--json")
     assert done.returncode == 0, done.stderr
@@ -107,7 +107,7 @@ def test_sign_lists_the_diff_and_report_recommends_it(run, folder, releases):
 
 
 def test_sign_with_a_diff_needs_the_kept_payload(run, folder, releases, key):
-    arguments = ("sign", "new.bin", "--key", key, "--version", "app-1.0.2", "--diff")
+    arguments = ("sign", "new.bin", "--key", key, "--version", "app-1.0.2", "--also", "diff")
     assert run(*arguments, "-o", "p.bin").returncode == 2
     (folder / "1.0.0" / "ota_rtos_ota.bin").unlink()
     failed(
@@ -159,7 +159,7 @@ def test_bad_input(run, folder, releases, key):
     patch = "1.0.1/ota_rtos_ota.diff.bin"
     failed(run("diff", "empty.bin", "new.bin", "-o", "p.bin"), folder, "empty.bin: the old payload is empty")
     failed(run("diff", "old.bin", "none.bin", "-o", "p.bin"), folder, "cannot read the new payload none.bin")
-    failed(run("diff", "bad.json", "new.bin", "-o", "p.bin"), folder, "bad.json:1:2", "is not a manifest")
+    failed(run("diff", "bad.json", "new.bin", "-o", "p.bin"), folder, "bad.json:1:2", "this is no manifest")
     failed(run("diff", patch, "new.bin", "-o", "p.bin"), folder, "this is a diff image, and holds no whole payload")
     failed(
         run("apply", "new.bin", patch, "-o", "p.bin"), folder, patch, "CRC-16", "exactly the payload it was made from"

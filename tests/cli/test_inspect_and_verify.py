@@ -1,4 +1,4 @@
-"""`info`, its other name `inspect`, and `verify` over every kind of file, as a user meets them."""
+"""`info` and `verify` over every kind of file, as a user meets them."""
 
 from __future__ import annotations
 
@@ -84,11 +84,6 @@ def failed(done, *says):
     assert "\n  fix: " in done.stderr
     for part in says:
         assert part in done.stderr
-
-
-def test_inspect_is_another_name_for_info(run):
-    assert run("inspect", "xz.bin").stdout == run("info", "xz.bin").stdout
-    assert "inspect" not in run("--help").stdout
 
 
 def test_info_goes_all_the_way_in(run):

@@ -41,8 +41,8 @@ def names(folder):
     }
 
 
-def sign(run, version, *more, key="keys/private.pem"):
-    return run("sign", "fw.bin", "--key", key, "--version", version, "-o", f"r/{version}/ota_rtos_ota.bin", *more)
+def sign(run, version, *more, key="keys/private.pem", verb="sign"):
+    return run(verb, "fw.bin", "--key", key, "--version", version, "-o", f"r/{version}/ota_rtos_ota.bin", *more)
 
 
 def refused(done, folder, version, *says, status=1):
@@ -66,7 +66,7 @@ def test_a_rotation_by_hand(run, folder, names):
     assert sign(run, "app-1.0.0", *ring).returncode == 0
     assert "next: release a transition" in run("keys", "r").stdout
     (folder / "fw.bin").write_bytes(b"transition" * 100)
-    bridge = (*ring, "--embeds-next-key", "--base-release", MANIFEST("app-1.0.0"))
+    bridge = (*ring, "--allow", "next-key", "--base-release", MANIFEST("app-1.0.0"))
     refused(sign(run, "app-1.1.0", *bridge), folder, "app-1.1.0", "cannot be proven that it brings the next key")
     for held in ("public", "other-public"):
         key = parse_public_key((folder / "keys" / f"{held}.pem").read_bytes(), file=held)
@@ -79,7 +79,7 @@ def test_a_rotation_by_hand(run, folder, names):
         folder,
         "app-1.1.0",
         "fw.bin is not the firmware in other-public.elf",
-        "--allow-changed-payload",
+        "--allow changed-payload",
     )
     (folder / "fw.bin").write_bytes(_release.flat_binary((folder / "other-public.elf").read_bytes()) + bytes(1000))
     done = sign(run, "app-1.1.0", *bridge, "--elf", "other-public.elf")
@@ -196,9 +196,9 @@ def test_development_key(run, folder):
         folder,
         "app-1.0.0",
         "is a development key",
-        "--allow-development-key",
+        "--allow development-key",
     )
-    assert sign(run, "app-1.0.0", "--allow-development-key", key="keys/desk.pem").returncode == 0
+    assert sign(run, "app-1.0.0", "--allow", "development-key", key="keys/desk.pem").returncode == 0
     assert run("keygen", "--dev", "-o", "keys/desk2.pem", AOS_OTA_KEY_PASSPHRASE="x").returncode == 2
     assert not (folder / "keys" / "desk2.pem").exists()
 
@@ -218,13 +218,19 @@ def test_key_of_another_size_or_kind(run, folder, name, says):
 
 def test_four_eyes(run, folder, names):
     second = ("--second-public-key", "keys/other-public.pem")
-    refused(sign(run, "app-1.0.0", *second), folder, "app-1.0.0", "has not agreed", "aos-ota approve fw.bin")
+    refused(
+        sign(run, "app-1.0.0", *second, verb="sign-approved"),
+        folder,
+        "app-1.0.0",
+        "has not agreed",
+        "aos-ota approve fw.bin",
+    )
     done = run("approve", "fw.bin", "--key", "keys/other-private.pem", "-o", "a.json")
     assert done.returncode == 0, done.stderr
-    done = sign(run, "app-1.0.0", *second, "--second-approval", "a.json")
+    done = sign(run, "app-1.0.0", *second, "--second-approval", "a.json", verb="sign-approved")
     assert done.returncode == 0, done.stderr
     assert f"approved by the second signer, key {names['other-public'][:16]}" in done.stdout
-    assert sign(run, "app-1.0.9", "--second-signer", "keys/other-private.pem").returncode == 0
+    assert sign(run, "app-1.0.9", "--second-signer", "keys/other-private.pem", verb="sign-approved").returncode == 0
     one, other = (json.loads((folder / MANIFEST(version)).read_text()) for version in ("app-1.0.0", "app-1.0.9"))
     assert one["approval"] == other["approval"]
     done = run("keys", MANIFEST("app-1.0.0"), *second)
@@ -233,7 +239,8 @@ def test_four_eyes(run, folder, names):
     image = folder / "r" / "app-1.0.0" / "ota_rtos_ota.bin"
     data = image.read_bytes()
     (folder / "fw.bin").write_bytes(b"other" * 200)
-    refused(sign(run, "app-1.0.1", *second, "--second-approval", "a.json"), folder, "app-1.0.1", "is for another build")
+    done = sign(run, "app-1.0.1", *second, "--second-approval", "a.json", verb="sign-approved")
+    refused(done, folder, "app-1.0.1", "is for another build")
     sign(run, "app-1.0.2")
     image.write_bytes((folder / "r" / "app-1.0.2" / "ota_rtos_ota.bin").read_bytes())
     done = run("keys", MANIFEST("app-1.0.0"), *second)
@@ -251,7 +258,7 @@ def test_second_signer_has_a_secret_of_their_own(run, folder):
     key = "keys/other-private.pem"
     first = {"AOS_OTA_KEY_PASSPHRASE": PASSPHRASE}
     done = run(
-        "sign",
+        "sign-approved",
         "fw.bin",
         "--key",
         key,
@@ -274,7 +281,7 @@ def test_second_signer_has_a_secret_of_their_own(run, folder):
     assert PASSPHRASE not in done.stdout + done.stderr
     command = f"'{sys.executable}' -c \"print('{PASSPHRASE}')\""
     done = run(
-        "sign",
+        "sign-approved",
         "fw.bin",
         "--key",
         key,
@@ -290,12 +297,13 @@ def test_second_signer_has_a_secret_of_their_own(run, folder):
 
 
 def test_usage(run, folder):
-    for more in (
-        ["--embeds-next-key"],
-        ["--second-approval", "a.json"],
-        ["--second-approval", "a", "--second-signer", "b", "--second-public-key", "c"],
+    for verb, *more in (
+        ["sign", "--allow", "next-key"],
+        ["sign-approved"],
+        ["sign-approved", "--second-approval", "a.json"],
+        ["sign-approved", "--second-approval", "a", "--second-signer", "b", "--second-public-key", "c"],
     ):
-        refused(sign(run, "app-1.0.0", *more), folder, "app-1.0.0", "Error:", status=2)
+        refused(sign(run, "app-1.0.0", *more, verb=verb), folder, "app-1.0.0", "Error:", status=2)
     done = run("approve", "fw.bin", "--key", "keys/private.pem", "-o", "fw.bin")
     assert done.returncode == 1
     assert "would be overwritten" in done.stderr

@@ -1,4 +1,4 @@
-"""`pack-files`, `unpack-files`, `pack` and `report`, as files on a disk meet them."""
+"""`pack files`, `pack unpack`, `pack images` and `report`, as files on a disk meet them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from aos_ota_plugin.cli import pack as pack_verb
-from aos_ota_plugin.cli import pack_files, report, unpack_files
+from aos_ota_plugin.cli import pack_files, pack_images, pack_unpack, report
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.files.transaction import create_below
@@ -75,7 +74,7 @@ def test_a_folder_packed_and_unpacked_is_the_same(folder):
     ]
     run(pack_files, "in", "-o", "again.pack")
     assert (folder / "again.pack").read_bytes() == (folder / "out.pack").read_bytes()
-    done = run(unpack_files, "out.pack", "-d", "new/out", "--json")
+    done = run(pack_unpack, "out.pack", "-d", "new/out", "--json")
     assert [file["name"] for file in json.loads(done.stdout)["files"]] == ["lib/a.js", "lib/deep/中.bin", "main.js"]
     assert tree(folder / "new" / "out") == tree(folder / "in")
 
@@ -132,14 +131,14 @@ def test_unpack_writes_all_or_nothing(folder, prepare, message):
     out.mkdir()
     prepare(out)
     before = tree(folder)
-    assert message in refused(unpack_files, "p", "-d", "out")
+    assert message in refused(pack_unpack, "p", "-d", "out")
     assert tree(folder) == before
 
 
 def test_unpack_refuses_a_damaged_pack(folder):
     pack = build([PackFile("a", b"data")])
     (folder / "p").write_bytes(pack[:-1] + b"x")
-    assert refused(unpack_files, "p", "-d", "out").startswith("p: the MD5 of 'a' does not match")
+    assert refused(pack_unpack, "p", "-d", "out").startswith("p: the MD5 of 'a' does not match")
     assert not (folder / "out").exists()
 
 
@@ -177,7 +176,7 @@ def parts(folder):
 
 
 def test_pack_refuses_what_no_device_takes(folder, parts, key):
-    pack = (pack_verb, "--table", "table.c", "--key", key, "-o", "out")
+    pack = (pack_images, "--table", "table.c", "--key", key, "-o", "out")
     (folder / "tiny").write_bytes(b"A" * 300)
     assert "would refuse ota_app.bin with OTA_DOWNLOAD_RECV_FAIL" in refused(*pack, "--app", "tiny")
     run(*pack, "--app", "app")
@@ -189,13 +188,13 @@ def test_pack_writes_over_none_of_its_inputs(folder, parts, key):
     (folder / "ota_fs.bin").write_bytes(b"F" * 700)
     before = tree(folder)
     for arguments in (["--app", "app", "--table", "layout.json"], ["--fs", "ota_fs.bin", "--table", "table.c"]):
-        assert "would be overwritten" in refused(pack_verb, *arguments, "--key", key, "-o", ".")
+        assert "would be overwritten" in refused(pack_images, *arguments, "--key", key, "-o", ".")
     assert tree(folder) == before
 
 
 def test_pack_makes_images_that_devices_accept(folder, parts, key):
     done = run(
-        pack_verb,
+        pack_images,
         "--app",
         "app@0x3000",
         "--kernel",
@@ -247,7 +246,7 @@ def test_pack_makes_images_that_devices_accept(folder, parts, key):
 
 
 def test_pack_for_cloud_mode_says_where_things_lie(folder, parts):
-    done = run(pack_verb, "--all", "app", "--table", "table.c", "--unsigned", "-o", "out")
+    done = run(pack_images, "--all", "app", "--table", "table.c", "--unsigned", "-o", "out")
     assert done.stdout.splitlines()[0] == "0x00002000        500 bytes  ALL     in HAL_PARTITION_APPLICATION"
     assert parse_image((folder / "out" / "ota_all.bin").read_bytes()).sign_info is None
     assert (folder / "out" / "flash.bin").read_bytes() == b"A" * 500
@@ -265,13 +264,13 @@ def test_pack_for_cloud_mode_says_where_things_lie(folder, parts):
     ],
 )
 def test_pack_refuses(folder, parts, arguments, message):
-    assert message in refused(pack_verb, *arguments, "--table", "table.c", "--unsigned", "-o", "out")
+    assert message in refused(pack_images, *arguments, "--table", "table.c", "--unsigned", "-o", "out")
     assert not (folder / "out").exists()
 
 
 def test_pack_usage(parts, key):
     for arguments in (["--app", "app"], ["--app", "app", "--unsigned", "--key", key], ["--unsigned"]):
-        assert run(pack_verb, *arguments, "--table", "table.c", "-o", "out").exit_code == 2
+        assert run(pack_images, *arguments, "--table", "table.c", "-o", "out").exit_code == 2
 
 
 def test_report(folder, key):

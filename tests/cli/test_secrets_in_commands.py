@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from secret_forms import holding, tree_holding
 
+from aos_ota_plugin.keys.public import parse_public_key
+
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 PASSPHRASE = "Vt2 pass 4 phrase & 7 words"
 DEVICE_SECRET = "Zx9device7Secret8Kq4"
@@ -73,6 +75,10 @@ def folder(tmp_path):
     (path / "plain.pem").write_bytes((KEYS / "private.pem").read_bytes())
     (path / "plain.pem").chmod(0o600)
     (path / "k.pem").chmod(0o600)
+    fingerprint = parse_public_key((KEYS / "public.pem").read_bytes(), file="").fingerprint
+    (path / "ota.keys.yaml").write_text(
+        f"current:\n  fingerprint: {fingerprint}\n  public_key: {KEYS / 'public.pem'}\n", encoding="utf-8"
+    )
     (solution / "keys" / "k.pem").write_bytes((path / "k.pem").read_bytes())
     (solution / "keys" / "k.pem").chmod(0o600)
     return path
@@ -83,11 +89,11 @@ COMMANDS = {
     "keygen": (("keygen", "-o", "new/k.pem"), 0),
     "keygen, taken": (("keygen", "-o", "k.pem"), 1),
     "sign": (SIGN, 0),
-    "sign, xz": ((*SIGN, "--xz", "--json"), 0),
+    "sign, xz": ((*SIGN, "--also", "xz", "--json"), 0),
     "sign, no such payload": (("sign", "none.bin", *SIGN[2:]), 1),
     "sign, token that is not there": ((*SIGN[:3], "pkcs11:token=none?module-path=/nowhere/x.so", *SIGN[4:]), 1),
-    "sign, program": ((*SIGN[:3], "command:env", *SIGN[4:], "--public-key", str(KEYS / "public.pem")), 1),
-    "pack": (("pack", "--app", "p.bin", "--table", "table.c", "--key", "k.pem", "-o", "packed"), 0),
+    "sign, program": ((*SIGN[:3], "command:env", *SIGN[4:], "--key-ring", "ota.keys.yaml"), 1),
+    "pack images": (("pack", "images", "--app", "p.bin", "--table", "table.c", "--key", "k.pem", "-o", "packed"), 0),
     "config": (("config", "-C", "solutions/s"), 0),
     "config, as JSON": (("config", "-C", "solutions/s", "--json"), 0),
     "doctor": (("doctor", "-C", "solutions/s"), None),

@@ -75,7 +75,7 @@ def test_what_a_chip_may_change(sign, folder):
 
 def test_any_payload_where_it_is_asked_for(sign, folder):
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
-    done = sign("--elf", "fw.elf", "--allow-changed-payload")
+    done = sign("--elf", "fw.elf", "--allow", "changed-payload")
     assert "  !!  the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD" in done.stdout
 
 
@@ -91,7 +91,7 @@ def test_without_an_elf_nothing_of_the_firmware_is_judged(sign):
 
 
 def test_verify_release_says_what_it_does_not_judge(sign, run, folder):
-    assert sign("--elf", "fw.elf", "--allow-development-key").returncode == 0
+    assert sign("--elf", "fw.elf", "--allow", "development-key").returncode == 0
     (folder / "image.bin").rename(folder / "ota_rtos_ota.bin")
     document = json.loads((folder / "image.json").read_bytes())
     document["images"][0]["file"] = "ota_rtos_ota.bin"
@@ -111,16 +111,16 @@ def test_verify_release_says_what_it_does_not_judge(sign, run, folder):
 def test_what_is_signed_elsewhere_shows_every_outcome(run, folder):
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
     ask = (
-        "sign",
+        "sign-request",
         "ota_rtos.bin",
         "--public-key",
         KEYS / "public.pem",
         "--version",
         "app-1.0.1",
-        "--emit-digest",
+        "-o",
         "d.json",
     )
-    done = run(*ask, "--elf", "fw.elf", "--allow-changed-payload")
+    done = run(*ask, "--elf", "fw.elf", "--allow", "changed-payload")
     assert done.returncode == 0, done.stderr
     assert (
         "  !!  the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD\n" in done.stdout

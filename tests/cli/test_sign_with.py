@@ -14,6 +14,8 @@ import pytest
 from softhsm import PIN
 from terminal import typed
 
+from aos_ota_plugin.keys.public import parse_public_key
+
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 PUBLIC = KEYS / "public.pem"
 PASSPHRASE = "correct horse"
@@ -32,6 +34,15 @@ def folder(tmp_path):
         (path / name).write_bytes((KEYS / file).read_bytes())
         (path / name).chmod(0o600)
     return path
+
+
+def ring(folder, public=PUBLIC):
+    """A key ring whose current key is this public one: what tells a program's public key."""
+    fingerprint = parse_public_key(public.read_bytes(), file="").fingerprint
+    (folder / "ring.yaml").write_text(
+        f"current:\n  fingerprint: {fingerprint}\n  public_key: {public}\n", encoding="utf-8"
+    )
+    return ("--key-ring", "ring.yaml")
 
 
 @pytest.fixture
@@ -234,8 +245,8 @@ def test_without_python_pkcs11(folder):
 @pytest.mark.parametrize(
     "command", ["command:openssl dgst -sha256 -sign key.pem", "command:openssl dgst -sha256 -hex -r -sign key.pem"]
 )
-def test_openssl_itself_is_a_signer(sign, expected, command):
-    found = sign(command, "--public-key", PUBLIC)
+def test_openssl_itself_is_a_signer(sign, folder, expected, command):
+    found = sign(command, *ring(folder))
     if "-hex" in command:  # its name of the file stands after the digits
         assert "is no RSA-2048 signature" in found
     else:
@@ -245,25 +256,34 @@ def test_openssl_itself_is_a_signer(sign, expected, command):
 def test_programs_that_fail(sign, folder):
     (folder / "tool.py").write_text("import sys\nsys.exit('the key is on holiday')\n")
     python = shlex.quote(sys.executable)
-    said = sign(f"command:{python} tool.py", "--public-key", PUBLIC)
+    trusted = ring(folder)
+    said = sign(f"command:{python} tool.py", *trusted)
     assert "the signing command failed with status 1\n    the key is on holiday\n" in said
-    assert "does not say which public key" in sign(f"command:{python} tool.py")
-    assert "the program no/such is not there" in sign("command:no/such", "--public-key", PUBLIC)
-    assert "there is no program" in sign("command:", "--public-key", PUBLIC)
-    assert "does not verify" in sign(
-        "command:openssl dgst -sha256 -sign key.pem", "--public-key", KEYS / "other-public.pem"
-    )
+    assert "the program no/such is not there" in sign("command:no/such", *trusted)
+    assert "there is no program" in sign("command:", *trusted)
     assert "AOS_OTA_SIGNER_TIMEOUT is no whole number" in sign(
-        "command:openssl", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="soon"
+        "command:openssl", *trusted, AOS_OTA_SIGNER_TIMEOUT="soon"
     )
     (folder / "tool.py").write_text("import time\ntime.sleep(100)\n")
-    assert "did not end within 1 seconds" in sign(
-        f"command:{python} tool.py", "--public-key", PUBLIC, AOS_OTA_SIGNER_TIMEOUT="1"
-    )
+    assert "did not end within 1 seconds" in sign(f"command:{python} tool.py", *trusted, AOS_OTA_SIGNER_TIMEOUT="1")
+    other = ring(folder, KEYS / "other-public.pem")
+    assert "does not verify" in sign("command:openssl dgst -sha256 -sign key.pem", *other)
 
 
-def test_a_public_key_that_is_not_the_other_half(sign):
-    said = sign("key.pem", "--public-key", KEYS / "other-public.pem")
+def test_a_program_needs_a_ring_that_names_its_public_key(sign, folder):
+    command = "command:openssl dgst -sha256 -sign key.pem"
+    assert "does not say which public key" in sign(command)
+    trusted = ring(folder)
+    text = (folder / "ring.yaml").read_text(encoding="utf-8")
+    (folder / "ring.yaml").write_text(text.replace(str(PUBLIC), str(KEYS / "other-public.pem")), encoding="utf-8")
+    assert "holds the key" in sign(command, *trusted)
+    (folder / "ring.yaml").write_text(text.partition("  public_key")[0], encoding="utf-8")
+    assert "does not say which public key" in sign(command, *trusted)
+
+
+def test_a_public_key_that_is_not_the_other_half(run, folder):
+    key = ("--key", "key.pem", "--public-key", KEYS / "other-public.pem")
+    said = run("diff", "p.bin", "p.bin", "-o", "out.bin", *key).stderr
     assert "is not the other half of the signing key 7c440f8e8eac75a9" in said
 
 
@@ -277,7 +297,7 @@ def test_the_other_verbs_take_a_program(run, folder, expected, verb):
     elif verb == "pack":
         table = folder / "table.c"
         table.write_text("[HAL_PARTITION_OTA_TEMP] = { .partition_start_addr = 0xA000, .partition_length = 0x8000 },\n")
-        done = run("pack", "--mcu", "p.bin", "--table", table, "-o", "packed", *key)
+        done = run("pack", "images", "--mcu", "p.bin", "--table", table, "-o", "packed", *key)
         assert done.returncode == 0, done.stderr
         done = run("verify", "packed/ota_mcu.bin", "--public-key", PUBLIC)
     else:
@@ -288,12 +308,20 @@ def test_the_other_verbs_take_a_program(run, folder, expected, verb):
 # --- signing elsewhere
 
 
-def request(run, *options):
-    return run("sign", "p.bin", "--public-key", PUBLIC, "--version", "app-1", *options)
+def elsewhere(run, verb, *options):
+    return run(verb, "p.bin", "--public-key", PUBLIC, "--version", "app-1", *options)
+
+
+def request(run, output, *options):
+    return elsewhere(run, "sign-request", "-o", output, *options)
+
+
+def attach(run, signature):
+    return elsewhere(run, "sign-attach", "--signature", signature, "-o", "image.bin")
 
 
 def test_signing_elsewhere(run, folder, expected):
-    done = request(run, "--emit-digest", "请求.json")
+    done = request(run, "请求.json")
     assert done.returncode == 0, done.stderr
     assert "openssl dgst -sha256 -sign KEY.pem -out SIGNATURE 请求.bin" in done.stdout
     assert sorted(path.name for path in folder.glob("请求*")) == ["请求.bin", "请求.json"]
@@ -307,7 +335,7 @@ def test_signing_elsewhere(run, folder, expected):
     made = (folder / "sig").read_bytes()
     for form in (made, made.hex().encode(), base64.encodebytes(made)):
         (folder / "sig").write_bytes(form)
-        done = request(run, "--attach-signature", "sig", "-o", "image.bin")
+        done = attach(run, "sig")
         assert done.returncode == 0, done.stderr
         assert (folder / "image.bin").read_bytes() == expected
     assert (
@@ -318,7 +346,7 @@ def test_signing_elsewhere(run, folder, expected):
 
 def test_a_digest_signed_elsewhere(run, folder, expected):
     """By who signs digests: openssl pkeyutl, as an HSM's own console would."""
-    request(run, "--emit-digest", "r.json")
+    request(run, "r.json")
     digest = bytes.fromhex(json.loads((folder / "r.json").read_text())["digest"])
     (folder / "sig").write_bytes(
         subprocess.run(
@@ -339,7 +367,7 @@ def test_a_digest_signed_elsewhere(run, folder, expected):
             check=True,
         ).stdout
     )
-    done = request(run, "--attach-signature", "sig", "-o", "image.bin")
+    done = attach(run, "sig")
     assert done.returncode == 0, done.stderr
     assert (folder / "image.bin").read_bytes() == expected
 
@@ -356,7 +384,7 @@ def test_a_digest_signed_elsewhere(run, folder, expected):
 def test_signatures_that_do_not_fit(run, folder, content, message):
     if content is not None:
         (folder / "sig").write_bytes(content)
-    done = request(run, "--attach-signature", "sig", "-o", "image.bin")
+    done = attach(run, "sig")
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
     assert "\n  fix: " in done.stderr
@@ -366,47 +394,47 @@ def test_signatures_that_do_not_fit(run, folder, content, message):
 def test_a_signature_of_another_payload(run, folder, expected):
     (folder / "sig").write_bytes(expected[-28 - 256 : -28])
     (folder / "p.bin").write_bytes(b"another")
-    done = request(run, "--attach-signature", "sig", "-o", "image.bin")
+    done = attach(run, "sig")
     assert done.returncode == 1
     assert "whoever was given the hash" in done.stderr
     assert not list(folder.glob("image*"))
 
 
 def test_nothing_is_emitted_for_a_release_that_would_be_refused(run, folder, expected):
-    done = request(run, "--emit-digest", "r.json", "--base-release", "expected.json")
+    done = request(run, "r.json", "--base-release", "expected.json")
     assert done.returncode == 1  # the same version as the release in the field
     assert "app-1" in done.stderr
     assert not list(folder.glob("r.*"))
     (folder / "p.bin").write_bytes(b"")
-    assert "the payload is empty" in request(run, "--emit-digest", "r.json").stderr
+    assert "the payload is empty" in request(run, "r.json").stderr
     assert not list(folder.glob("r.*"))
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("verb", "options"),
     [
-        (),
-        ("--key", "key.pem"),
-        ("--public-key", PUBLIC, "-o", "o"),
-        ("--emit-digest", "r.json"),
-        ("--attach-signature", "s", "-o", "o"),
-        ("--public-key", PUBLIC, "--emit-digest", "r.json", "-o", "o"),
-        ("--public-key", PUBLIC, "--attach-signature", "s"),
-        ("--public-key", PUBLIC, "--emit-digest", "r.json", "--attach-signature", "s", "-o", "o"),
-        ("--key", "key.pem", "--emit-digest", "r.json"),
-        ("--public-key", PUBLIC, "--emit-digest", "r.bin"),
-        ("--public-key", PUBLIC, "--emit-digest", "r.json", "--xz"),
+        ("sign", ()),
+        ("sign", ("--key", "key.pem")),
+        ("sign", ("--key", "key.pem", "-o", "o", "--also", "diff")),
+        ("sign-request", ("-o", "r.json")),
+        ("sign-request", ("--public-key", PUBLIC)),
+        ("sign-request", ("--public-key", PUBLIC, "-o", "r.bin")),
+        ("sign-request", ("--public-key", PUBLIC, "-o", "r.json", "--also", "xz")),
+        ("sign-request", ("--public-key", PUBLIC, "-o", "r.json", "--key", "key.pem")),
+        ("sign-attach", ("--signature", "s", "-o", "o")),
+        ("sign-attach", ("--public-key", PUBLIC, "-o", "o")),
+        ("sign-attach", ("--public-key", PUBLIC, "--signature", "s")),
     ],
 )
-def test_wrong_usage(run, folder, options):
+def test_wrong_usage(run, folder, verb, options):
     before = sorted(folder.iterdir())
-    assert run("sign", "p.bin", "--version", "app-1", *options).returncode == 2
+    assert run(verb, "p.bin", "--version", "app-1", *options).returncode == 2
     assert sorted(folder.iterdir()) == before
 
 
 def test_nothing_is_overwritten(run, folder):
     (folder / "r.bin").write_bytes(b"payload")
-    done = run("sign", "r.bin", "--public-key", PUBLIC, "--version", "app-1", "--emit-digest", "r.json")
+    done = run("sign-request", "r.bin", "--public-key", PUBLIC, "--version", "app-1", "-o", "r.json")
     assert "r.bin would be overwritten" in done.stderr
     assert (folder / "r.bin").read_bytes() == b"payload"
 

@@ -46,7 +46,7 @@ def payload(path, size):
 def test_what_sign_makes_is_read_again(folder, monkeypatch):
     size = 40 << 20
     payload(folder / "p.bin", size)
-    command(*SIGN, *ROOM, "--xz")
+    command(*SIGN, *ROOM, "--also", "xz")
     image, packed = "out/ota_rtos_ota.bin", "out/ota_rtos_ota.bin.xz"
     assert "accepted" in command("verify", image, "--public-key", "public.pem", *ROOM)
     assert "signed for local mode" in command("info", image)
@@ -66,8 +66,8 @@ def test_what_sign_makes_is_read_again(folder, monkeypatch):
             return {"package": 1, "sha256": "0" * 64, "digestsign": None}
 
     monkeypatch.setattr(client, "Client", Client)
-    command("upload", image, "--product", "demo", "--version", "app-1.0.0")
-    command("upload", "out/ota_rtos_ota.json", "--product", "demo")
+    command("cloud", "upload", image, "--product", "demo", "--version", "app-1.0.0")
+    command("cloud", "upload", "out/ota_rtos_ota.json", "--product", "demo")
     assert uploaded[0] == uploaded[1] == (folder / image).stat().st_size
     command("push-message", "out/ota_rtos_ota.json", "--url", "https://example.com/x")
 

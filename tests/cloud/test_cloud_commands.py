@@ -29,8 +29,9 @@ pytestmark = pytest.mark.cloud
 
 
 def aos_ota(*words, cwd):
+    """`aos-ota cloud` with these words."""
     return subprocess.run(
-        [sys.executable, "-m", "aos_ota_plugin", *map(str, words)],
+        [sys.executable, "-m", "aos_ota_plugin", "cloud", *map(str, words)],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -57,12 +58,12 @@ def is_alive(pid):
 
 @pytest.fixture
 def start(tmp_path, tools):
-    """``start(*words)``: `aos-ota cloud` in build/cloud of a folder, once it answers."""
+    """``start(*words)``: `aos-ota cloud run` in build/cloud of a folder, once it answers."""
     running = []
 
     def begin(*words):
         process = subprocess.Popen(
-            [sys.executable, "-m", "aos_ota_plugin", "cloud", "build/云", *words],
+            [sys.executable, "-m", "aos_ota_plugin", "cloud", "run", "build/云", *words],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -126,10 +127,10 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
         assert job["tasks"][0]["desc"] == "status -4"
-        done = aos_ota("push", "--cancel", job["number"], "--cloud", folder, cwd=tmp_path)
+        done = aos_ota("cancel", job["number"], "--cloud", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (0, f"job {job['number']}: 0 devices given up\n")
         assert aos_ota("push", "--cloud", folder, cwd=tmp_path).returncode == 2
-        assert "there is no job 99" in aos_ota("push", "--cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
+        assert "there is no job 99" in aos_ota("cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
         done = aos_ota("status", "--cloud", folder, cwd=tmp_path)
         assert done.returncode == 0
         assert "default app-1.0.1" in done.stdout
@@ -185,7 +186,7 @@ def test_without_a_cloud_the_commands_say_how_to_start_one(tmp_path, words, prob
     done = aos_ota(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert problem in done.stderr
-    assert "fix: start one: aos-ota cloud" in done.stderr
+    assert "fix: start one: aos-ota cloud run" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -134,7 +134,7 @@ def is_sound(folder: Path, host: str) -> None:
 
 COMMANDS = {
     "register": Command(
-        "register demo one two --cloud cloud",
+        "cloud register demo one two --cloud cloud",
         a_cloud,
         again="is there already",
         random=True,
@@ -142,10 +142,10 @@ COMMANDS = {
         check=registered,
     ),
     "upload": Command(
-        "upload new.bin --product demo --version app-1.0.1 --cloud cloud",
+        "cloud upload new.bin --product demo --version app-1.0.1 --cloud cloud",
         a_cloud,
         again="a package is named",
-        before=("register demo one --cloud cloud",),
+        before=("cloud register demo one --cloud cloud",),
         hidden=True,
         check=uploaded,
     ),
@@ -214,7 +214,7 @@ def test_a_cloud_that_is_killed_goes_on(tmp_path, require_tool, request):
     request.addfinalizer(scratch.cleanup)
     for kills in range(10):
         process = subprocess.Popen(
-            [sys.executable, "-m", "aos_ota_plugin", "cloud", str(folder)],
+            [sys.executable, "-m", "aos_ota_plugin", "cloud", "run", str(folder)],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

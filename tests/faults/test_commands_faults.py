@@ -46,25 +46,25 @@ SIGN = "sign {} --key key.pem --version {} -o out/image.bin"
 COMMANDS: Dict[str, Command] = {
     "keygen": Command("keygen -o keys/k.pem", again="is there already", random=True),
     "sign": Command(SIGN.format("new.bin", "app-1.0.1"), before=(SIGN.format("old.bin", "app-1.0.0"),)),
-    "sign, for the first time": Command(SIGN.format("new.bin", "app-1.0.1") + " --xz"),
+    "sign, for the first time": Command(SIGN.format("new.bin", "app-1.0.1") + " --also xz"),
     "sign, xz and diff": Command(
-        SIGN.format("new.bin", "app-1.0.2") + " --xz --diff --base-release base/image.json",
+        SIGN.format("new.bin", "app-1.0.2") + " --also xz --also diff --base-release base/image.json",
         before=(
             SIGN.format("old.bin", "app-1.0.0").replace("out/", "base/"),
-            SIGN.format("old.bin", "app-1.0.1") + " --xz",
+            SIGN.format("old.bin", "app-1.0.1") + " --also xz",
         ),
     ),
-    "sign, to be signed elsewhere": Command(
-        "sign new.bin --public-key key.pub.pem --version app-1.0.1 --emit-digest out/request.json",
-        before=("sign old.bin --public-key key.pub.pem --version app-1.0.0 --emit-digest out/request.json",),
+    "sign-request": Command(
+        "sign-request new.bin --public-key key.pub.pem --version app-1.0.1 -o out/request.json",
+        before=("sign-request old.bin --public-key key.pub.pem --version app-1.0.0 -o out/request.json",),
     ),
-    "pack": Command(
-        "pack --app new.bin --fs old.bin --table table.c --key key.pem -o out",
-        before=("pack --app old.bin --fs old.bin --table table.c --unsigned -o out",),
+    "pack images": Command(
+        "pack images --app new.bin --fs old.bin --table table.c --key key.pem -o out",
+        before=("pack images --app old.bin --fs old.bin --table table.c --unsigned -o out",),
     ),
-    "pack-files": Command("pack-files files -o out/files.pack", before=("pack-files files/sub -o out/files.pack",)),
-    "unpack-files": Command(
-        "unpack-files files.pack -d out", before=("pack-files files -o files.pack",), again="is there already"
+    "pack files": Command("pack files files -o out/files.pack", before=("pack files files/sub -o out/files.pack",)),
+    "pack unpack": Command(
+        "pack unpack files.pack -d out", before=("pack files files -o files.pack",), again="is there already"
     ),
     "diff": Command("diff old.bin new.bin -o out/patch.bin", before=("diff new.bin old.bin -o out/patch.bin",)),
     "apply": Command("apply old.bin patch.bin -o out/new.bin", before=("diff old.bin new.bin -o patch.bin",)),
@@ -116,13 +116,13 @@ class Played:
 OFTEN = {
     (KILL, "keygen"),
     (KILL, "sign"),
-    (KILL, "unpack-files"),
+    (KILL, "pack unpack"),
     (KILL, "init, component"),
     ("ENOSPC", "sign"),
     ("ENOSPC", "keygen"),
     ("EIO", "apply"),
     ("EACCES", "flash"),
-    ("EROFS", "pack-files"),
+    ("EROFS", "pack files"),
 }
 """What every run of the tests looks at; `make faults` takes all."""
 

@@ -21,9 +21,9 @@ import pytest
 from fault_layer import FAULTS, KILL, attempt
 from fault_scene import contents, is_temporary
 
-from aos_ota_plugin.cli.demo import KEY, SOLUTION
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.lab.demo import workspace_copy
+from aos_ota_plugin.lab.demo.releases import KEY, SOLUTION
 from aos_ota_plugin.lab.simulate import network
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

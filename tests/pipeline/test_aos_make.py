@@ -90,7 +90,7 @@ def test_a_signal_ends_all_that_runs(program, tmp_path, number):
         "open('pids', 'w').write(f'{os.getpid()} {child.pid}.')\nchild.wait()"
     )
     script = (
-        "import sys\nfrom aos_ota_plugin.cli.ending import unwound\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n"
+        "import sys\nfrom aos_ota_plugin.children import unwound\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n"
         "with unwound():\n    run_aos_make(sys.argv[1], sys.argv[2], '', [], [])\n"
     )
     process = subprocess.Popen(

@@ -22,7 +22,8 @@ QEMU, BROKER = "qemu-system-arm", "mosquitto"
 
 BUILT = """
 import pickle, sys
-from aos_ota_plugin.cli import device, entry, story
+from aos_ota_plugin.cli import device, entry
+from aos_ota_plugin.lab.simulate import story
 with open(sys.argv.pop(1), "rb") as stream:
     built = pickle.load(stream)
 device.built_network_firmware = story.built_network_firmware = lambda root, ca, quiet, say: built

@@ -8,10 +8,10 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from aos_ota_plugin.cli import story as verb
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.lab.simulate import story
 from aos_ota_plugin.lab.simulate.network import without_key
 
 
@@ -19,7 +19,7 @@ from aos_ota_plugin.lab.simulate.network import without_key
 def told(network_built, authority, monkeypatch, tmp_path, require_tool):
     """``told(*options)``: the story, with the session's firmware and the root that it trusts."""
     require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
-    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: network_built)
+    monkeypatch.setattr(story, "built_network_firmware", lambda root, ca, quiet, say: network_built)
     kept = tmp_path / "故 事" / "authority"
     kept.mkdir(parents=True)
     (kept / "ca.pem").write_text(authority.pem, encoding="ascii")
@@ -56,7 +56,7 @@ def test_the_whole_story(told):
 @pytest.mark.cloud
 def test_another_end_is_an_error(told, network_built, monkeypatch):
     """No device is without a key here, so that none refuses."""
-    monkeypatch.setattr(verb, "without_key", lambda firmware, key: firmware)
+    monkeypatch.setattr(story, "without_key", lambda firmware, key: firmware)
     done = told("--quiet")
     assert isinstance(done.exception, ProofError)
     assert "the story ended otherwise than expected for keyless" in str(done.exception)

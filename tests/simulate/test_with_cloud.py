@@ -143,7 +143,7 @@ def online(started):
 
 
 def aos_ota(both, *words):
-    return CliRunner().invoke(group, [str(word) for word in words] + ["--cloud", str(both.cloud.folder)])
+    return CliRunner().invoke(group, ["cloud", *map(str, words), "--cloud", str(both.cloud.folder)])
 
 
 def test_a_release_is_verified_on_the_device_while_the_cloud_is_started_again(online, network_built):

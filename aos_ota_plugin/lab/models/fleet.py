@@ -101,6 +101,23 @@ class Outcome:
     power_cuts: int
     connections: int
 
+    def to_document(self, devices: int, size: int) -> Dict[str, Any]:
+        """Return it as JSON says it, with the numbers of devices and of the payload's bytes."""
+        return {
+            "devices": devices,
+            "bytes": size,
+            "lost": list(self.lost),
+            "right": self.right,
+            "online_seconds": round(self.online_seconds, 2),
+            "notified_seconds": round(self.notified_seconds, 2),
+            "pushes_per_second": round((devices - 1) / max(self.notified_seconds, 0.01)),
+            "ended_seconds": round(self.ended_seconds, 2),
+            "memory_per_device": self.memory,
+            "resumed_downloads": self.resumed,
+            "power_cuts": self.power_cuts,
+            "connections": self.connections,
+        }
+
 
 class Fleet:
     """Devices that are registered with a cloud and switched on; `stop` switches them off."""
@@ -160,7 +177,7 @@ class Fleet:
         )["job"]
         self._ended(first, [], time.monotonic())
         if client.counts(first)["SUCCEEDED"] != 1:
-            raise ProofError("the first device did not take the package", remedy="look at `aos-ota status`")
+            raise ProofError("the first device did not take the package", remedy="look at `aos-ota cloud status`")
         began = time.monotonic()
         names = [member.name for member in self.members[1:]]
         job = client.start_job(package=package, kind="batch", device_names=names, retries=5, retry_after=1.0)["job"]
@@ -191,7 +208,7 @@ class Fleet:
             if time.monotonic() > until:
                 raise ProofError(
                     f"{len(names - known)} of {len(names)} devices are not online",
-                    remedy="try fewer, or look at `aos-ota status`",
+                    remedy="try fewer, or look at `aos-ota cloud status`",
                 )
             time.sleep(_POLL_SECONDS)
 

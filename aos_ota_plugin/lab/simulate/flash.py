@@ -6,11 +6,14 @@ ADDR, SIZE and the file of ``ota_bin`` that belongs there.
 
 from __future__ import annotations
 
+import os
 import struct
-from typing import List, Mapping, NamedTuple, Optional, Union
+from pathlib import Path
+from typing import List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from aos_ota_plugin.device.limits import HAAS100_FLASH_SIZE
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.files.yaml_text import parse_foreign_yaml
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
@@ -65,6 +68,35 @@ def write_partition(flash: bytearray, partition: Partition, data: bytes) -> None
 def read_partition(flash: Union[bytes, bytearray], partition: Partition) -> bytes:
     """Return what stands in the partition, without the erased bytes at its end."""
     return bytes(flash[partition.address : partition.address + partition.size]).rstrip(bytes([ERASED]))
+
+
+def read_flash(image: str, *, must_exist: bool) -> bytearray:
+    """Read the file that stands for a flash; erased flash where there is none. Raises SettingsError, FormatError."""
+    if not must_exist and not os.path.lexists(image):
+        return erased()
+    flash = bytearray(read_file(image, "the flash", "leave out --show, and it is made", limit=IMAGE_MAX))
+    if len(flash) != FLASH_SIZE:
+        raise FormatError(
+            f"this file has {len(flash)} bytes, a flash {FLASH_SIZE}",
+            place=Place(image),
+            remedy="name another file, or remove this one, and it is made anew",
+        )
+    return flash
+
+
+def write_files(flash: bytearray, rows: List[Partition], names: Tuple[str, ...], folder: Path) -> List[str]:
+    """Write files of `folder` into `flash`: those of the partitions `names`, or all that are there.
+
+    Returns the names of the partitions. Raises FormatError, SettingsError.
+    """
+    chosen = [row for row in rows if row.file and (row.name in names if names else (folder / row.file).is_file())]
+    if not chosen:
+        raise FormatError(f"none of the files that go into this flash is in {folder}", remedy="build first: aos make")
+    for row in chosen:
+        file = str(folder / row.file)
+        data = read_file(file, f"partition {row.name}'s file", "build it first", limit=IMAGE_MAX)
+        write_partition(flash, row, data)
+    return [row.name for row in chosen]
 
 
 def kv_records(values: Mapping[str, str]) -> bytes:

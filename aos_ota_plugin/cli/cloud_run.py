@@ -1,4 +1,4 @@
-"""``aos-ota cloud``."""
+"""``aos-ota cloud run``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Dict, Optional
 
 import click
 
-from aos_ota_plugin.cli.ending import on_ending_signals
-from aos_ota_plugin.cli.options import CLOUD_FOLDER
+from aos_ota_plugin.children import on_ending_signals
+from aos_ota_plugin.cli.options import CLOUD_FOLDER, FOLDER
 from aos_ota_plugin.errors import WorkspaceError
 
 _PORT = click.IntRange(0, 65535)
 
 
-@click.command("cloud", short_help="run a cloud on this machine: broker, image server, rollouts, a page to watch")
-@click.argument("directory", default=CLOUD_FOLDER, type=click.Path(file_okay=False))
+@click.command("run")
+@click.argument("directory", default=CLOUD_FOLDER, type=FOLDER)
 @click.option("--host", help="What devices call this machine: 10.0.2.2 in QEMU's own network.  [default: 127.0.0.1]")
 @click.option(
     "--scheme",
@@ -44,10 +44,10 @@ def command(
 
     \b
     Example:
-      aos-ota cloud &
-      aos-ota register demo device1 device2
-      aos-ota upload ota_rtos_ota.json --product demo
-      aos-ota push 1 --verify-on device1 --wait
+      aos-ota cloud run &
+      aos-ota cloud register demo device1 device2
+      aos-ota cloud upload ota_rtos_ota.json --product demo
+      aos-ota cloud push 1 --verify-on device1 --wait
     """
     from aos_ota_plugin.cloud import home
     from aos_ota_plugin.cloud.server import Cloud, faults_of

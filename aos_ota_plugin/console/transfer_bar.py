@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from typing import Callable, Iterator, Optional
-
-import click
+from typing import Callable, Iterator, Optional, TextIO
 
 
 @contextmanager
-def transfer_bar(name: str, total: Optional[int]) -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes the number of bytes done. All of it goes to standard error."""
-    if not sys.stderr.isatty():
-        yield _plain(name, total)
+def transfer_bar(stream: TextIO, name: str, total: Optional[int]) -> Iterator[Callable[[int], None]]:
+    """Yield a function that takes the number of bytes done; `total` of None is an unknown number of them."""
+    if not stream.isatty():
+        yield _plain(stream, name, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -25,12 +22,12 @@ def transfer_bar(name: str, total: Optional[int]) -> Iterator[Callable[[int], No
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=stream)) as progress:
         task = progress.add_task(name, total=total)
         yield lambda done: progress.update(task, completed=done)
 
 
-def _plain(name: str, total: Optional[int]) -> Callable[[int], None]:
+def _plain(stream: TextIO, name: str, total: Optional[int]) -> Callable[[int], None]:
     shown = [-1]
 
     def show(done: int) -> None:
@@ -38,6 +35,7 @@ def _plain(name: str, total: Optional[int]) -> Callable[[int], None]:
         if tenth == shown[0]:
             return
         shown[0] = tenth
-        click.echo(f"{name}: {tenth * 10} %" if total else f"{name}: {done} bytes", err=True)
+        stream.write(f"{name}: {tenth * 10} %\n" if total else f"{name}: {done} bytes\n")
+        stream.flush()
 
     return show

@@ -1,9 +1,10 @@
-"""``aos-ota unpack-files``."""
+"""``aos-ota pack unpack``."""
 
 from __future__ import annotations
 
 import click
 
+from aos_ota_plugin.cli.options import FILE, FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import placed
 from aos_ota_plugin.files.read import IMAGE_MAX, read_file
@@ -11,18 +12,18 @@ from aos_ota_plugin.files.transaction import create_below
 from aos_ota_plugin.images.pack import parse
 
 
-@click.command("unpack-files", short_help="unpack a data-file pack into a folder")
-@click.argument("pack", type=click.Path(dir_okay=False))
-@click.option("-d", "--directory", required=True, type=click.Path(file_okay=False), help="The folder to unpack into.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command("unpack")
+@click.argument("pack", type=FILE)
+@click.option("-d", "--directory", required=True, type=FOLDER, help="The folder to unpack into.")
+@json_option()
 def command(pack: str, directory: str, as_json: bool) -> None:
     """Unpack PACK: all of its files or, when one is damaged, unsafe or there already, none.
 
     \b
     Example:
-      aos-ota unpack-files scripts.pack -d unpacked/
+      aos-ota pack unpack scripts.pack -d unpacked/
     """
-    data = read_file(pack, "the pack", "give a file that `aos-ota pack-files` made", limit=IMAGE_MAX)
+    data = read_file(pack, "the pack", "give a file that `aos-ota pack files` made", limit=IMAGE_MAX)
     with placed(pack):
         files = parse(data)
     create_below(directory, {file.name: file.data for file in files})

@@ -1,4 +1,4 @@
-"""``aos-ota status``."""
+"""``aos-ota cloud status``."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from typing import Any, Dict
 
 import click
 
-from aos_ota_plugin.cli.options import CLOUD_FOLDER
+from aos_ota_plugin.cli.options import cloud_option, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 
 
-@click.command("status", short_help="show devices, packages and rollouts of the cloud on this machine")
-@click.option(
-    "--cloud",
-    "directory",
-    default=CLOUD_FOLDER,
-    show_default=True,
-    type=click.Path(file_okay=False),
-    help="The folder that the cloud runs in.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command("status")
+@cloud_option
+@json_option()
 def command(directory: str, as_json: bool) -> None:
     """Show what the running cloud knows: each device with its versions, packages with their state, jobs with their
     progress.
 
     \b
     Example:
-      aos-ota status
+      aos-ota cloud status
     """
     from aos_ota_plugin.cloud.client import Client
 
@@ -35,6 +28,10 @@ def command(directory: str, as_json: bool) -> None:
     if as_json:
         echo_json(status)
         return
+    _show(status)
+
+
+def _show(status: Dict[str, Any]) -> None:
     online = set(status["online"])
     echo_table(
         ("device", "product", "online", "versions"),

@@ -1,4 +1,4 @@
-"""``aos-ota upload``."""
+"""``aos-ota cloud upload``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import CLOUD_FOLDER
+from aos_ota_plugin.cli.options import FILE, cloud_option, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
@@ -16,16 +16,9 @@ from aos_ota_plugin.release.push import choose
 from aos_ota_plugin.verify.release_file import read_artifact, read_described
 
 
-@click.command("upload", short_help="add a package to the cloud on this machine")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.option(
-    "--cloud",
-    "directory",
-    default=CLOUD_FOLDER,
-    show_default=True,
-    type=click.Path(file_okay=False),
-    help="The folder that the cloud runs in.",
-)
+@click.command("upload")
+@click.argument("file", type=FILE)
+@cloud_option
 @click.option("--product", "product_key", required=True, metavar="PRODUCT_KEY", help="Whose devices it is for.")
 @click.option("--version", help="The version that devices report with it.  [default: the manifest's]")
 @click.option("--name", help="The package's name, 1 to 40 characters.  [default: module and version]")
@@ -39,7 +32,7 @@ from aos_ota_plugin.verify.release_file import read_artifact, read_described
     help="The digest in the push.",
 )
 @click.option("--from-version", help="It is a diff: the version that devices have to run now.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option()
 def command(
     file: str,
     directory: str,
@@ -58,8 +51,8 @@ def command(
 
     \b
     Example:
-      aos-ota upload ota_rtos_ota.json --product demo
-      aos-ota upload ota_rtos_ota.bin --product demo --version app-1.0.1
+      aos-ota cloud upload ota_rtos_ota.json --product demo
+      aos-ota cloud upload ota_rtos_ota.bin --product demo --version app-1.0.1
     """
     from aos_ota_plugin.cloud.client import Client
 
@@ -89,14 +82,13 @@ def command(
         return
     signed = "the cloud has signed it" if added["digestsign"] else "not signed by the cloud"
     click.echo(f"package {added['package']}: {version}, {len(data)} bytes, SHA-256 {added['sha256'][:16]}…, {signed}")
-    click.echo(f"next: aos-ota push {added['package']} --verify-on DEVICE_NAME")
+    click.echo(f"next: aos-ota cloud push {added['package']} --verify-on DEVICE_NAME")
 
 
 def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
     """Return the name of the file that a manifest describes, its bytes and its version."""
-    release = parse_manifest(
-        read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX), file=file
-    )
+    document = read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX)
+    release = parse_manifest(document, file=file)
     artifact = choose(release, module=module)
     data = read_artifact(file, artifact, "the release's file")
     version = next((one.version for one in release.modules if one.name == module), release.version)

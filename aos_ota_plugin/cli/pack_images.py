@@ -1,0 +1,126 @@
+"""``aos-ota pack images``."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import click
+
+from aos_ota_plugin.cli.options import FILE, FOLDER, Size, access, public_key_of_command_option
+from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
+from aos_ota_plugin.errors import SettingsError, placed
+from aos_ota_plugin.files.read import PAYLOAD_MAX, SOURCE_MAX, read_file
+from aos_ota_plugin.files.transaction import write_set
+from aos_ota_plugin.images.full import check_payload
+from aos_ota_plugin.images.info import ImageMagic
+from aos_ota_plugin.images.multi import Part, Partition, PlacedPart, place
+from aos_ota_plugin.keys.load import load_private_key
+from aos_ota_plugin.keys.reference import parse_reference
+from aos_ota_plugin.release.layout import LAYOUT_NAME
+from aos_ota_plugin.release.packing import Packed, pack_images
+from aos_ota_plugin.workspace.flash_layout import read_layout
+
+_OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
+_WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_]*)")
+
+
+@click.command("images")
+@click.option("--app", metavar="FILE[@WHERE]", help="The application.  [WHERE: the application partition]")
+@click.option("--kernel", metavar="FILE@WHERE", help="The kernel.")
+@click.option("--all", metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
+@click.option("--fs", metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
+@click.option("--mcu", metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
+@click.option(
+    "--table", required=True, type=FILE, help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml."
+)
+@click.option("--key", type=FILE, help="The private key that signs each image (local mode).")
+@public_key_of_command_option
+@click.option("--unsigned", is_flag=True, help="No ota_sign_info_t: for devices in cloud mode.")
+@click.option("--ota-size", type=Size(), help="Bytes that the OTA partition holds.  [default: from the table]")
+@click.option("-o", "--output", required=True, type=FOLDER, help="The folder to write into.")
+@click.option("--json", "as_json", is_flag=True, help="Print the layout as JSON.")
+def command(
+    mcu: Optional[str],
+    table: str,
+    key: Optional[str],
+    public_key_file: Optional[str],
+    unsigned: bool,
+    ota_size: Optional[int],
+    output: str,
+    as_json: bool,
+    **parts: Optional[str],
+) -> None:
+    """Make one OTA image a part, one of the joined firmware, files for the flasher, and a list of what lies where.
+
+    WHERE is an address (0x2a000) or a partition's name in the table. Overlap, order and size are checked. A file for
+    the flasher fills gaps inside a partition with ff, and never reaches over what lies between two. Devices know
+    no file with several images in it, so each OTA image is an update of its own; which magics besides ALL and MCU a
+    device makes use of is up to its board.
+
+    \b
+    Example:
+      aos-ota pack images --app app.bin --fs fs.bin --table partition_conf.c --key ota_key.pem -o packed/
+    """
+    if (key is None) != unsigned:
+        raise click.UsageError("give exactly one of --key and --unsigned")
+    named = {magic: parts[magic.name.lower()] for magic in ImageMagic if parts.get(magic.name.lower())}
+    if not named and not mcu:
+        raise click.UsageError("give at least one of --app, --kernel, --all, --fs and --mcu")
+    partitions = _partitions(table)
+    located = place([_part(magic, str(value)) for magic, value in named.items()], partitions)
+    signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
+    room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
+    second_chip = read_file(mcu, "the MCU image", "give its file", limit=PAYLOAD_MAX) if mcu else None
+    packed = pack_images(located, second_chip, signer, ota_size=room)
+    sources = [_split(str(value))[0] for value in named.values()]
+    for name in packed.files:
+        refuse_overwriting(os.path.join(output, name), *sources, mcu, table, key, public_key_file)
+    write_set(Path(output), packed.files)
+    if as_json:
+        echo_json_text(packed.layout)
+    else:
+        _show(output, located, packed, checked=room is not None)
+
+
+def _show(output: str, located: Tuple[PlacedPart, ...], packed: Packed, *, checked: bool) -> None:
+    for one in located:
+        click.echo(f"0x{one.address:08x}  {len(one.data):>9} bytes  {one.magic.name:<6}  in {one.partition.name}")
+    for name, data in packed.files.items():
+        if name != LAYOUT_NAME:
+            click.echo(f"{os.path.join(output, name)}  {len(data)} bytes")
+    if not checked:
+        click.echo(
+            "the table does not say how large the OTA partition is, so the images' sizes are not checked; "
+            "give --ota-size"
+        )
+
+
+def _split(value: str) -> Tuple[str, Optional[str]]:
+    """FILE and WHERE of ``FILE[@WHERE]``."""
+    found = None if os.path.exists(value) else _WHERE.fullmatch(value)
+    return (found[1], found[2]) if found else (value, None)
+
+
+def _part(magic: ImageMagic, value: str) -> Part:
+    path, where = _split(value)
+    data = read_file(path, f"the {magic.name} image", "give FILE or FILE@WHERE", limit=PAYLOAD_MAX)
+    with placed(path):
+        check_payload(data)
+    if where is None or not where[0].isdigit():
+        return Part(magic, data, where)
+    try:
+        return Part(magic, data, int(where, 0))
+    except ValueError:
+        raise SettingsError(
+            f"{where} is not an address", remedy="write 0x2a000, or a decimal number without leading zeros"
+        ) from None
+
+
+def _partitions(table: str) -> List[Partition]:
+    text = read_file(
+        table, "the partition table", "give the board's config/partition_conf*.c", limit=SOURCE_MAX
+    ).decode("utf-8", "replace")
+    return [Partition(name, start, length) for name, start, length, _ in read_layout(text, table)]

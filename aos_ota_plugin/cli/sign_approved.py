@@ -1,0 +1,37 @@
+"""``aos-ota sign-approved``."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import click
+
+from aos_ota_plugin.cli.options import private_key_option
+from aos_ota_plugin.cli.signing import (
+    Asked,
+    SecondSigner,
+    also_option,
+    second_signer_options,
+    sign_and_write,
+    signer_of,
+    signing_options,
+)
+
+
+@click.command("sign-approved")
+@private_key_option("The private key, a token's URI or a program, as for `aos-ota sign`.", required=True)
+@second_signer_options
+@signing_options("The OTA image to write.")
+@also_option
+def command(asked: Asked, second: SecondSigner, key: str, also: Tuple[str, ...]) -> None:
+    """Sign PAYLOAD as `aos-ota sign` does, once a second signer agrees to these very bytes; the approval stands in the
+    manifest. Give --second-approval with --second-public-key, or --second-signer.
+
+    \b
+    Example:
+      aos-ota sign-approved ota_rtos.bin --key ota_key.pem --version app-1.0.1 --second-approval app-1.0.1.json \\
+        --second-public-key second.pub.pem -o ota_rtos_ota.bin
+    """
+    if not any(second):
+        raise click.UsageError("give --second-approval with --second-public-key, or --second-signer")
+    sign_and_write(asked, lambda ring: signer_of(key, ring), second, also=also, inputs=(key,))

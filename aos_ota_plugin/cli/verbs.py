@@ -1,0 +1,116 @@
+"""The table of all verbs, by group and family, and what verbs and options of earlier versions are called now."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+GROUPS: Dict[str, Dict[str, str]] = {
+    "Build and release": {
+        "init": "set a solution up for signed OTA images",
+        "config": "show every setting, and where its value comes from",
+        "menuconfig": "change the solution's settings in a menu",
+        "doctor": "check the set-up, and say how to mend it",
+        "make": "run `aos make`, with every setting arriving, and its true exit status",
+        "sign": "sign a payload outside a build, as the build does",
+        "sign-request": "write what another machine has to sign",
+        "sign-attach": "make the image with a signature that was made elsewhere",
+        "sign-approved": "sign a payload that a second signer agrees to",
+        "sbom": "list the solution's components in CycloneDX",
+        "report": "show which file to send over which channel, and how long it takes",
+        "push-message": "print the message that offers a file of a release to a device",
+        "verify-release": "check a kept release, its statement and components, or rebuild it and compare",
+    },
+    "Keys": {
+        "keygen": "make a signing key",
+        "keys": "show which releases trust and were signed by which key, and what comes next",
+        "approve": "agree to a payload, as the second of four eyes",
+    },
+    "Tools": {
+        "verify": "answer as a device would: accepted, or its own error",
+        "info": "tell what any file of ours is, all the way in",
+        "diff": "make a diff image from one payload or release to another",
+        "apply": "make the new payload of an old one and a diff image",
+        "pack": "combine images for one device, pack files, or unpack them",
+        "send": "write a file to a board's flash over its serial port",
+        "receive": "receive files over a serial port",
+    },
+    "Cloud": {"cloud": "run a cloud on this machine, and roll releases out to devices with it"},
+    "Lab": {
+        "demo": "build two signed releases of the demo workspace with the real aos make",
+        "simulate": "take an emulated device through upgrades that must succeed or be refused",
+        "device": "run an emulated device that speaks MQTT and HTTP for itself",
+        "story": "show a cloud and three emulated devices, from the first connection to the new version",
+        "fleet": "take hundreds of device models through a rollout, with faults",
+        "flash": "write a build's files to the flash of an emulated board, and show its partitions",
+    },
+}
+"""Each group of the help, with its verbs in the order a newcomer needs them."""
+
+FAMILIES: Dict[str, Dict[str, str]] = {
+    "cloud": {
+        "run": "run the cloud: broker, image server, rollouts, a page to watch",
+        "register": "register devices",
+        "upload": "add a package",
+        "push": "push a package to devices: to one first, then to the others",
+        "status": "show devices, packages and rollouts",
+        "cancel": "give up what has not ended of a rollout",
+    },
+    "pack": {
+        "images": "combine images for one device: APP, KERNEL, ALL, FS, MCU",
+        "files": "pack a folder's files for a module, a sub-device or scripts",
+        "unpack": "unpack a data-file pack into a folder",
+    },
+}
+"""The verbs that have verbs of their own."""
+
+FORMER_VERBS = {
+    "register": "cloud register",
+    "upload": "cloud upload",
+    "push": "cloud push",
+    "status": "cloud status",
+    "pack-files": "pack files",
+    "unpack-files": "pack unpack",
+    "inspect": "info",
+}
+"""What a verb is called that 0.1.0 had under another name."""
+
+FORMER_OPTIONS = {
+    "sign": {
+        "--emit-digest": "aos-ota sign-request",
+        "--attach-signature": "aos-ota sign-attach",
+        "--second-signer": "aos-ota sign-approved --second-signer",
+        "--second-approval": "aos-ota sign-approved --second-approval",
+        "--second-public-key": "aos-ota sign-approved --second-public-key",
+        "--public-key": "--key-ring, whose current key is that of a --key that is a command",
+        "--allow-changed-payload": "--allow changed-payload",
+        "--allow-new-key": "--allow new-key",
+        "--allow-development-key": "--allow development-key",
+        "--embeds-next-key": "--allow next-key",
+        "--xz": "--also xz",
+        "--diff": "--also diff",
+    },
+    "cloud push": {"--cancel": "aos-ota cloud cancel"},
+    "cloud": dict.fromkeys(
+        ("--host", "--scheme", "--mqtt-port", "--image-port", "--api-port", "--link"), "aos-ota cloud run"
+    ),
+    "pack": dict.fromkeys(
+        (
+            *("--app", "--kernel", "--all", "--fs", "--mcu", "--table", "--key", "--public-key", "--unsigned"),
+            *("--ota-size", "-o", "--output", "--json"),
+        ),
+        "aos-ota pack images",
+    ),
+}
+"""What stands in place of an option that a verb of 0.1.0 had."""
+
+
+def verb_paths() -> Dict[str, str]:
+    """Return every verb as it is typed (``cloud push``) with its line of help; families are named by their verbs."""
+    paths: Dict[str, str] = {}
+    for verbs in GROUPS.values():
+        for name, text in verbs.items():
+            if name in FAMILIES:
+                paths.update({f"{name} {inner}": line for inner, line in FAMILIES[name].items()})
+            else:
+                paths[name] = text
+    return paths

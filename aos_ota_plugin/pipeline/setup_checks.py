@@ -1,0 +1,277 @@
+"""What a build needs, looked at one after another: programs, workspace, settings, keys, clock, git history."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Dict, Iterator, NamedTuple, Optional
+
+from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
+from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline.keyset import BuildKeys
+from aos_ota_plugin.release import policy
+from aos_ota_plugin.release.proofs import Proofs
+from aos_ota_plugin.settings.history import search_history
+from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.component_files import NAME
+from aos_ota_plugin.workspace.disk import load_package
+from aos_ota_plugin.workspace.find import find_components, find_root, find_solution, read_configuration
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_launcher
+from aos_ota_plugin.workspace.solution import SolutionView, load_solution
+from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
+
+_OWN = ("out", "aos_sdk", ".git")
+_SLACK = 2
+"""Seconds that a file may be ahead of the clock: some file systems round."""
+_DAY = 86_400
+_SHOWN = 5
+
+
+class Check(NamedTuple):
+    """One thing that was looked at; ``ok`` is None where it could not be, or where it works and is worth a word."""
+
+    name: str
+    ok: Optional[bool]
+    seen: str
+    remedy: str = ""
+
+
+class _Setup:
+    """What the checks look at; later ones use what earlier ones found, and are left out where that failed."""
+
+    def __init__(self, directory: str, board: Optional[str]) -> None:
+        self.start = os.path.abspath(directory)
+        self.board = board
+        self.launcher: Optional[Launcher] = None
+        self.solution = ""
+        self.view: Optional[SolutionView] = None
+        self.settings: Optional[OtaSettings] = None
+
+
+def examine(directory: str, board: Optional[str]) -> Iterator[Check]:
+    """Yield what each check sees, for the solution in or around `directory`, built for `board`.
+
+    An error of ours is a fault that was seen; nothing is changed on the disk.
+    """
+    setup = _Setup(directory, board)
+    for name, look in _CHECKS.items():
+        try:
+            yield from look(setup, name)
+        except OtaError as error:
+            yield Check(name, False, f"{error.place}: {error.problem}" if error.place else error.problem, error.remedy)
+
+
+def _launcher(setup: _Setup, name: str) -> Iterator[Check]:
+    launcher = setup.launcher = find_launcher()
+    yield Check(name, True, f"starts SCons on Python {launcher.version[0]}.{launcher.version[1]} ({launcher.python})")
+
+
+def _tools(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.launcher is None:
+        return
+    done = subprocess.run(
+        [setup.launcher.python, "-c", "from importlib.metadata import version\nprint(version('aos-tools'))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = done.stdout.strip()
+    if done.returncode or not found:
+        raise BuildError("the Python that runs SCons has no aos-tools", remedy=f"python -m pip install {AOS_TOOLS}")
+    wanted = AOS_TOOLS.partition("==")[2]
+    yield Check(
+        name,
+        True if found == wanted else None,
+        found,
+        ""
+        if found == wanted
+        else f"aos_ota_plugin is tested with {wanted}; if a build fails: python -m pip install {AOS_TOOLS}",
+    )
+
+
+def _workspace(setup: _Setup, name: str) -> Iterator[Check]:
+    setup.solution = find_solution(setup.start)
+    depends = {depend.name for depend in load_package(Path(setup.solution)).depends}
+    if NAME in depends and NAME not in find_components(find_root(setup.solution)):
+        # aos-tools goes on without it, and exits 0: then nothing of ours runs.
+        raise WorkspaceError(
+            f"the solution depends on {NAME}, which is not in this workspace: aos make says so in one "
+            "line, goes on without it, and makes an unsigned firmware",
+            remedy="put it in place with `aos-ota init`",
+        )
+    root = find_root(setup.solution)
+    board = setup.board
+    if board is None and os.path.realpath(setup.start) == os.path.realpath(root):
+        board = read_configuration(root)[1] or None
+    view = setup.view = load_solution(setup.solution, board=board)
+    yield Check(name, True, f"{view.solution.name} for {view.board.name if view.board else 'its chip'} in {view.root}")
+    for missing in missing_of(view):
+        yield Check(
+            name,
+            False,
+            f"{view.solution.file}: there is no component {missing} in this workspace, and aos make builds without it",
+            f"install it with `aos install {missing}`, or correct the name",
+        )
+    for notice in view.notices:
+        yield Check(name, None, str(notice))
+
+
+def _hook(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.view is None:
+        return
+    if any(package.name == NAME for package in setup.view.components):
+        yield Check(name, True, f"the component {NAME}")
+    elif os.path.isfile(os.path.join(setup.solution, "site_scons", "site_init.py")):
+        yield Check(name, True, "site_scons/site_init.py")
+    else:
+        raise WorkspaceError("nothing lets aos_ota_plugin into this solution's build", remedy="run `aos-ota init`")
+
+
+def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.view is None:
+        return
+    prefix = setup.view.hardware.get("toolchain_prefix", "")
+    path = setup.view.hardware.get("toolchain_path", "")
+    if not prefix:
+        yield Check(name, None, "the chip's package.yaml names no toolchain_prefix, so it was not looked for")
+        return
+    home = os.path.join(os.path.expanduser("~"), ".aliot", prefix)
+    folders = [os.path.join(path, "bin")] if path else [os.path.join(home, "bin"), os.path.join(home, "main", "bin")]
+    found = shutil.which(f"{prefix}-gcc", path=os.pathsep.join(folders))
+    if found:
+        yield Check(name, True, found)
+    elif path:
+        raise BuildError(
+            f"there is no {prefix}-gcc in {folders[0]}, where toolchain_path says",
+            remedy="install it, or correct toolchain_path in the chip's package.yaml",
+        )
+    else:
+        yield Check(
+            name,
+            None,
+            f"there is no {prefix}-gcc in {home}: aos make will download it",
+            "without a network, install it and set toolchain_path in the chip's package.yaml",
+        )
+
+
+def _settings(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.view is None:
+        return
+    settings = setup.settings = resolve_view(setup.view)
+    yield Check(name, True, f"{settings.app_version}, {settings.security} mode, identity: {settings.identity}")
+    for notice in settings.notices:
+        yield Check(name, None, notice)
+    if settings.security == "none":
+        yield Check(name, None, "images are not signed: devices take whatever reaches them", "set OTA_CONFIG_RSA to y")
+
+
+def _keys(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.settings is None:
+        return
+    settings = setup.settings
+    build_keys = BuildKeys(settings)
+    inputs.check_files(settings, build_keys)
+    keys = build_keys.key_set
+    signer, public_key = keys.signer, keys.public_key
+    if signer is not None:
+        yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
+    if public_key is not None and (signer is None or public_key != signer.public_key):
+        yield Check(
+            name,
+            signer is None,
+            f"devices trust {public_key.short_fingerprint}",
+            "" if signer is None else "drop OTA_PUBLIC_KEY, or give the one that belongs to OTA_SIGNING_KEY",
+        )
+    ring = keys.ring
+    if public_key is not None and not settings.allow_development_key:
+        policy.refuse_development_key(public_key)
+    if public_key is not None and ring is not None:
+        policy.prove_ring(ring, public_key, keys.next_key, Proofs())
+        following = ring.next.shown if ring.next else "none"
+        yield Check(
+            name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired"
+        )
+
+
+def _clock(setup: _Setup, name: str) -> Iterator[Check]:
+    now = time.time()
+    installed = os.stat(__file__).st_mtime
+    if now < installed - _DAY:
+        raise BuildError(
+            f"it says {time.strftime('%Y-%m-%d', time.localtime(now))}, and aos_ota_plugin was installed after that",
+            remedy="set the clock: SCons goes by time stamps",
+        )
+    ahead = [path for path in _sources(setup.solution) if _mtime(path) > now + _SLACK] if setup.solution else []
+    if ahead:
+        more = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
+        yield Check(
+            name,
+            None,
+            f"{ahead[0]}{more} changed in the future: every build compiles it again",
+            "set the clock if it is wrong; then save the file once more",
+        )
+    else:
+        yield Check(name, True, time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now)))
+
+
+def _history(setup: _Setup, name: str) -> Iterator[Check]:
+    if not setup.solution:
+        return
+    history = search_history(setup.solution, _known_secrets(setup.settings))
+    if history is None:
+        yield Check(name, True, "the solution is in no git repository")
+        return
+    for leak in history.leaks[:_SHOWN]:
+        yield Check(
+            name,
+            False,
+            f"commit {leak.commit[:12]} holds {leak.what}, in {leak.file or 'a file'}",
+            "whoever has the history has it: make a new one; removing it from the history does not take it back",
+        )
+    if len(history.leaks) > _SHOWN:
+        yield Check(name, False, f"and {len(history.leaks) - _SHOWN} more like it")
+    if not history.complete:
+        yield Check(name, None, "not searched to its end: git was too slow, or failed")
+    elif not history.leaks:
+        yield Check(name, True, "no unencrypted private key and none of the secrets that are set")
+
+
+def _known_secrets(settings: Optional[OtaSettings]) -> Dict[str, bytes]:
+    if settings is None:
+        return {}
+    secrets = settings.secrets
+    named = {
+        "the device secret": secrets.device_secret,
+        "the product secret": secrets.product_secret,
+        "the key's passphrase": secrets.key_passphrase,
+    }
+    return {what: secret.reveal() for what, secret in named.items() if secret}
+
+
+def _sources(folder: str) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _OWN]
+        yield from (Path(place, name) for name in files)
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0
+
+
+_CHECKS: Dict[str, Callable[[_Setup, str], Iterator[Check]]] = {
+    "aos make": _launcher,
+    "aos-tools": _tools,
+    "workspace": _workspace,
+    "hook": _hook,
+    "compiler": _compiler,
+    "settings": _settings,
+    "keys": _keys,
+    "clock": _clock,
+    "git history": _history,
+}

@@ -1,0 +1,92 @@
+"""Several images of one device, made of its parts and proven as a device would judge them: `aos-ota pack images`.
+
+No I/O. Each part is an OTA image of its own, and so is the joined firmware; the flasher gets the parts as they lie.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence, Tuple
+
+from aos_ota_plugin.device.acceptance import Device, judge
+from aos_ota_plugin.errors import FormatError, ProofError
+from aos_ota_plugin.files.read import check_size
+from aos_ota_plugin.images.full import build
+from aos_ota_plugin.images.info import ImageMagic
+from aos_ota_plugin.images.multi import PlacedPart, firmware, join, runs
+from aos_ota_plugin.release.layout import LAYOUT_NAME, layout_document
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.signer import Signer
+
+FLASH = "flash"
+"""What the names of the flasher's files begin with."""
+
+
+class Packed(NamedTuple):
+    """All files by name, the layout's among them, and the layout as text."""
+
+    files: Dict[str, bytes]
+    layout: str
+
+    def __repr__(self) -> str:  # the files are megabytes
+        return f"Packed({list(self.files)})"
+
+
+def pack_images(
+    placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer], *, ota_size: Optional[int]
+) -> Packed:
+    """Make the images of the parts and of a second chip's firmware, signed where there is a signer, and prove them.
+
+    `ota_size` is what the OTA partition holds, in bytes; None: not checked.
+
+    Raises:
+        FormatError: an image is larger than that.
+        ProofError: a device would refuse one.
+    """
+    images = _images(placed, mcu, signer)
+    for name, data in images.items():
+        if ota_size is not None and len(data) > ota_size:
+            raise FormatError(
+                f"{name} would have {len(data)} bytes, and the OTA partition holds {ota_size}",
+                remedy="make the part smaller",
+            )
+    _prove(images, signer)
+    flash = _flash(placed)
+    files = {**images, **{name: join(run) for name, run in flash.items()}}
+    layout = layout_document(placed, files, flash={name: run[0].address for name, run in flash.items()})
+    for name, data in files.items():
+        check_size(data, name)
+    text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
+    return Packed({**files, LAYOUT_NAME: text.encode("utf-8")}, text)
+
+
+def _images(placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer]) -> Dict[str, bytes]:
+    sign = signer.sign_hash if signer else None
+    images = {f"ota_{one.magic.name.lower()}.bin": build(one.data, sign=sign, magic=one.magic) for one in placed}
+    inside = firmware(placed)
+    if len(inside) > 1:
+        images["ota_all.bin"] = build(join(inside), sign=sign, magic=ImageMagic.ALL)
+    if mcu is not None:
+        images["ota_mcu.bin"] = build(mcu, sign=sign, magic=ImageMagic.MCU)
+    return images
+
+
+def _prove(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
+    """Take every image through the device's rules, as `sign` does with its own."""
+    device = Device(signer.public_key if signer else None, local_rsa=signer is not None)
+    for name, data in images.items():
+        for finding in judge(device, data).findings:
+            if not finding.ok:
+                raise ProofError(
+                    f"a device would refuse {name} with {finding.verdict.name}: {finding.detail}",
+                    remedy="check the file that it is made of",
+                )
+
+
+def _flash(placed: Sequence[PlacedPart]) -> Dict[str, Tuple[PlacedPart, ...]]:
+    """The flasher's files: one, or one for each stretch of flash, named after its address."""
+    groups = runs(placed)
+    if len(groups) == 1:
+        return {f"{FLASH}.bin": groups[0]}
+    return {f"{FLASH}_0x{group[0].address:08x}.bin": group for group in groups}

@@ -1,0 +1,41 @@
+"""Kconfiglib's menu on a file of settings, which is saved whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aos_ota_plugin.errors import OutputError, SettingsError
+from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.settings.kconfig import load_kconfig
+
+
+def edit_settings(config: str) -> None:
+    """Open the menu on the file `config`. Raises SettingsError: it cannot be shown here."""
+    kconfig = load_kconfig()
+    try:
+        from menuconfig import menuconfig
+    except ImportError as error:  # Windows has no curses of its own
+        raise SettingsError(
+            f"the menu cannot be shown here: {error}",
+            remedy="pip install windows-curses, or edit ota.config or package.yaml",
+        ) from None
+    os.environ["KCONFIG_CONFIG"] = config
+    kconfig.__class__ = _whole_files(type(kconfig))
+    menuconfig(kconfig)
+
+
+def _whole_files(kind: Any) -> Any:
+    """Kconfiglib's class, but a file is saved whole or not at all; its own way empties it first."""
+
+    class Whole(kind):  # type: ignore[misc]  # a class of an untyped library
+        __slots__ = ()
+
+        def write_config(self, filename: str, *_: object, **__: object) -> str:
+            try:
+                changed = write_file(filename, self._config_contents(None).encode("utf-8"))
+            except OutputError as error:
+                raise OSError(0, error.problem) from None  # what the menu shows in a box
+            return f"Configuration saved to '{filename}'" if changed else f"No change to '{filename}'"
+
+    return Whole
