@@ -26,7 +26,38 @@ from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, offered
 pytestmark = pytest.mark.qemu
 
 
-@pytest.mark.parametrize("scenario", [one for one in SCENARIOS.values() if not one.cuts], ids=lambda one: one.name)
+def is_refusal(scenario):
+    """Whether the agent refuses an offer of a firmware: then nothing is installed, and no restart follows."""
+    return (
+        scenario.verdict != DeviceVerdict.OTA_SUCCESS
+        and not scenario.at_mcu
+        and not scenario.name.startswith(("module", "mcu"))
+    )
+
+
+REFUSALS = [scenario for scenario in SCENARIOS.values() if not scenario.cuts and is_refusal(scenario)]
+OTHERS = [scenario for scenario in SCENARIOS.values() if not scenario.cuts and not is_refusal(scenario)]
+
+
+def test_device_and_model_agree_on_each_refusal(built, tmp_path):
+    """All offers to the same firmware in one start."""
+    devices = {}
+    for scenario in REFUSALS:
+        case = scenario.case(built)
+        assert (case.typed, case.mcu, case.offer.module) == ((), None, None)
+        assert scenario.version == case.version, scenario.name
+        devices.setdefault((case.firmware, case.key is None), []).append((scenario, case))
+    assert len(REFUSALS) > 15
+    assert len(devices) < len(REFUSALS) / 2
+    for number, cases in enumerate(devices.values()):
+        offers = [case.offer for _, case in cases]
+        answers = batch(tmp_path / str(number), built, cases[0][1], offers)
+        for (scenario, case), (_, verdict) in zip(cases, answers):
+            assert verdict == scenario.verdict, scenario.name
+            assert judged(case).verdict == scenario.model, scenario.name
+
+
+@pytest.mark.parametrize("scenario", OTHERS, ids=lambda scenario: scenario.name)
 def test_device_and_model_agree(built, tmp_path, scenario):
     case = scenario.case(built)
     seen = play(tmp_path, built, case)
