@@ -1,4 +1,4 @@
-"""The hook into ``aos make``, the SCons builders, and the SCons tool; no other room knows SCons or aos-tools.
+"""The hook into ``aos make``, the SCons builders and tool; no other room knows SCons or aos-tools.
 
 From outside: ``aos.attach``, ``site.hooked`` and ``tool``; solutions hold copies of the files that import them
 (SConscript, site_init.py, site_tools), so these names stay.

@@ -17,7 +17,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.files.transaction import write_file, written_by_program
-from aos_ota_plugin.pipeline import build, inputs, rendering
+from aos_ota_plugin.pipeline import build, rendering, setting_files
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
@@ -65,9 +65,10 @@ def settings_of(env: Any) -> OtaSettings:
 
 
 class KeyStore:
-    """The keys of one run of SCons, by settings: ``aos make`` has one kind, a plain SCons project may have several.
+    """The keys of one run of SCons, by settings.
 
-    It is no list: SCons copies lists with the environment. SCons records no construction variable of ours.
+    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons would copy with
+    the environment. SCons records no construction variable of ours.
     """
 
     def __init__(self) -> None:
@@ -179,7 +180,7 @@ def _run_compiler(command: List[str], text: str, env: Any, settings: OtaSettings
             remedy="check the chip's toolchain_prefix and toolchain_path",
         ) from None
     if done.returncode:
-        message = inputs.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
+        message = setting_files.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
         raise BuildError(
             f"the compiler refused the identity source (status {done.returncode}):\n{message}",
             remedy="check the chip's cflag; the source itself is aos_ota_plugin's",
@@ -217,7 +218,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
 
 
 def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
-    """Return the options of the objcopy command that makes the .bin, without the program and the two files.
+    """Return the options of the objcopy command that makes the .bin, without program and files.
 
     Where no builder of aos-tools makes it, they are the construction variable BINFLAGS.
     """

@@ -1,4 +1,4 @@
-"""Attach the hook to ``aos make``: it runs while SCons reads the build's scripts, before anything is built.
+"""Attach the hook to ``aos make``, while SCons reads the build's scripts.
 
 ``attach(defconfig)`` is called from the component's SConscript, or from ``site_scons/site_init.py``. It changes only
 the build that runs: no file of the user's, of the workspace's or of aos-tools'.
@@ -17,10 +17,10 @@ import SCons.Script
 from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError
 from aos_ota_plugin.files.lock import BuildLock
-from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.build import recover
-from aos_ota_plugin.pipeline.unfinished import BuildMark
-from aos_ota_plugin.pipeline.workplace import Workplace
+from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
+from aos_ota_plugin.pipeline.build_marker import BuildMarker
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.scons import builders, sconsign
@@ -60,12 +60,12 @@ def attach(defconfig: Any) -> None:
 def _hook(defconfig: Any) -> None:
     """Do all that the hook does, in its order."""
     build = _aos_build(defconfig)
-    mark = BuildMark(build.paths.own, build.paths.built_folders)
+    mark = BuildMarker(build.paths.own, build.paths.built_folders)
     request = BuildRequest(build.folder, build.site.board or "")
     clean = SCons.Script.GetOption("clean")
     if not SCons.Script.GetOption("no_exec"):
         lock = _lock(build)
-        _heal(build, mark, wait=not clean)
+        _clean_up(build, mark, wait=not clean)
         if clean:
             mark.end()
             lock.release()  # the file itself will be removed
@@ -116,19 +116,19 @@ def _lock(build: AosBuild) -> BuildLock:
     return lock
 
 
-def _heal(build: AosBuild, mark: BuildMark, *, wait: bool) -> None:
+def _clean_up(build: AosBuild, mark: BuildMarker, *, wait: bool) -> None:
     """Put right what a build that did not succeed left."""
     recover(build.site, unfinished=mark.is_set())
-    healing = mark.heal(lambda: sconsign.recorded_targets(build.folder))
+    cleanup = mark.clean_up(lambda: sconsign.recorded_targets(build.folder))
     if not wait:
         return
-    if healing.removed:
+    if cleanup.removed:
         _say("the last build did not succeed: what it had made is made anew")
     # What takes up an object that is made again has to be older than that, in whole seconds.
-    wait_past(healing.left)
+    wait_past(cleanup.left)
 
 
-def _begin(build: AosBuild, mark: BuildMark, request: BuildRequest) -> None:
+def _begin(build: AosBuild, mark: BuildMarker, request: BuildRequest) -> None:
     """Let this build count as unfinished until it has succeeded."""
 
     def end() -> None:
@@ -150,11 +150,11 @@ def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
 
 
 def _check(build: AosBuild, settings: OtaSettings) -> None:
-    """Check the files that settings name and the places of outputs, and hand settings and keys to the builders."""
+    """Check the files that settings name and the outputs' places; hand settings and keys to the builders."""
     env, site = build.env, build.site
-    inputs.refuse_own_manifest(settings, site.manifest)
+    setting_files.refuse_own_manifest(settings, site.manifest)
     env["OTA_KEYS"] = KeyStore()
-    inputs.check_files(settings, env["OTA_KEYS"].of(settings), overwritten=site.overwritten)
+    setting_files.check_files(settings, env["OTA_KEYS"].of(settings), overwritten=site.overwritten)
     for path in (site.image, site.manifest):
         if os.path.isdir(path):
             raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
@@ -226,11 +226,11 @@ def _build_image(build: AosBuild, settings: OtaSettings) -> None:
     """Build the release after every link."""
     # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
     steps = build.components.take_image_steps()
-    workplace = _workplace(build) if settings.provenance else None
+    environment = _build_environment(build) if settings.provenance else None
     image = build.env.OtaImage(
         build.env.File(build.site.image),
         [build.binary, build.elf],
-        OTA_SITE=replace(build.site, steps=tuple(steps), workplace=workplace),
+        OTA_SITE=replace(build.site, steps=tuple(steps), environment=environment),
     )
     # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
     # as it does without us, and whether there is anything to do afterwards is decided by content.
@@ -238,10 +238,10 @@ def _build_image(build: AosBuild, settings: OtaSettings) -> None:
     build.env.Default(image)
 
 
-def _workplace(build: AosBuild) -> Workplace:
-    """Return what the statement of provenance is about: the components as aos-tools uses them, and the tools."""
+def _build_environment(build: AosBuild) -> BuildEnvironment:
+    """Return the components as aos-tools uses them, and the tools, for the statement of provenance."""
     root = find_root(build.folder)
-    return Workplace(
+    return BuildEnvironment(
         root=root,
         components=tuple(
             Component(
@@ -260,7 +260,7 @@ def _workplace(build: AosBuild) -> Workplace:
 
 
 def _below_solution(path: str) -> str:
-    """Return the target for a path of aos-tools': relative ones are below the solution, whatever its folder is."""
+    """Return the target for a path of aos-tools: a relative one is below the solution."""
     return path if os.path.isabs(path) else "#" + str(path).replace("\\", "/")
 
 

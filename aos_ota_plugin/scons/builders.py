@@ -45,7 +45,7 @@ def register(env: Any) -> None:
 
 
 def _by_content(builder: Any) -> Callable[..., Any]:
-    """Return the builder as a method of an environment, each call of which has a copy with its own decider.
+    """Return the builder as a method of an environment; each call has a copy with its own decider.
 
     By time stamps a changed ``Value`` would go unnoticed: the old version would be built, signed and shipped.
     """

@@ -14,7 +14,7 @@ from aos_ota_plugin.scons.rendered_sources import rendered_path
 
 
 def register_clean(build: AosBuild) -> None:
-    """Have SCons remove all that our builds made, with the library of the identity."""
+    """Register all that our builds make for removal, with the identity's library."""
     library = build.env.StaticLibrary(build.paths.identity_library, [])
     paths = [*_rendered(build), *_release(build), build.paths.lock]
     build.env.Clean(library, [path for path in paths if path])

@@ -33,7 +33,7 @@ class Components:
         return None
 
     def drop_defines(self, names: Iterable[str]) -> None:
-        """Remove settings from every compile line: a changed one would rebuild every object of every component."""
+        """Remove settings from every compile line: a changed one would rebuild every object."""
         unwanted = set(names)
         for name in unwanted:
             self.solution.defines.pop(name, None)

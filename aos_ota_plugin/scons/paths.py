@@ -1,4 +1,4 @@
-"""The paths below a solution's ``out/`` that a build of ours reads, writes or removes, each written down once."""
+"""The paths below a solution's ``out/`` that a build of ours uses; no other module here has them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ LIBRARY = "aos_ota_plugin"
 
 
 class OutputPaths(NamedTuple):
-    """The paths of one solution's outputs: absolute, but for targets, which begin with SCons' ``#`` (the solution).
+    """The paths of one solution's outputs.
 
-    ``lib_folder`` is where aos-tools puts libraries, ``binary`` and ``elf`` are the firmware's files, and
-    ``object_suffix`` is how objects' names end (``.o``).
+    They are absolute, but for targets, which begin with SCons' ``#``, the solution's folder. ``lib_folder`` is where
+    aos-tools puts libraries, ``binary`` and ``elf`` are the firmware's files, and ``object_suffix`` is how objects'
+    names end (``.o``).
     """
 
     folder: str
@@ -43,7 +44,7 @@ class OutputPaths(NamedTuple):
 
     @property
     def built_folders(self) -> List[str]:
-        """Return the folders of all that a build makes: first objects and programs, then libraries of any kind."""
+        """Return the folders that a build writes to: first objects and programs, then libraries."""
         return [os.path.join(self.folder, "out"), os.path.dirname(self.lib_folder)]
 
     @property

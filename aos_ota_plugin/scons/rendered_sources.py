@@ -16,7 +16,7 @@ from aos_ota_plugin.settings.resolve import OtaSettings
 
 
 def render_sources(build: AosBuild, settings: OtaSettings) -> None:
-    """Declare the rendered sources. Raises WorkspaceError when there is no place for the public key."""
+    """Register the rendered sources. Raises WorkspaceError when there is no place for the public key."""
     _render(build, build.solution.solution_component, SourceKind.APP, required=False)
     if settings.security != "none":
         _render(build, build.ota(), SourceKind.DIGEST, required=True)
@@ -25,7 +25,7 @@ def render_sources(build: AosBuild, settings: OtaSettings) -> None:
 
 
 def rendered_path(build: AosBuild, component: Any, kind: SourceKind) -> Optional[str]:
-    """Return the path of what is rendered in the place of a component's own file, None when it has no such file."""
+    """Return the path that replaces a component's own file, None when it has no such file."""
     relative = find_source(component, kind.value)
     return build.paths.rendered(component.name, relative) if relative else None
 
@@ -65,7 +65,7 @@ def _remove_rendered(build: AosBuild, component: Any, kind: SourceKind) -> None:
 
 
 def _display(path: Optional[str], folder: str) -> Optional[str]:
-    """Return the path that compiler messages show: relative to the solution, unless it is on another drive."""
+    """Return the path for compiler messages: relative to the solution, unless on another drive."""
     if path is None:
         return None
     try:

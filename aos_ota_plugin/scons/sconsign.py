@@ -1,4 +1,4 @@
-"""Read SCons' record of a build, ``.sconsign.dblite``, and act when it is written and the build succeeded."""
+"""Read SCons' record of a build, ``.sconsign.dblite``, and learn when it is written after a success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let the programs that SCons starts hold the build's lock, so that none of them writes into the next build."""
+"""Let programs that SCons starts hold the build's lock, so that none writes into the next build."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aos_ota_plugin.files.lock import BuildLock
 
 
 def inherit_lock(lock: BuildLock) -> None:
-    """Let every program that SCons starts from now on hold `lock` until it ends, on systems with such locks.
+    """Let every program that SCons starts from now on hold `lock` until it ends, where that is possible.
 
     By itself SCons closes all files but the standard ones in what it starts.
     """
