@@ -50,4 +50,4 @@ def command(words: Tuple[str, ...], directory: str) -> None:
     if ending.status:
         click.echo(f"aos-ota: `aos make` ended with status {ending.status}", err=True)
         sys.exit(ending.status)
-    aos_make.prove_built(ending, solution, dict(settings).get(aos_make.VERSION))
+    aos_make.check_built(ending, solution, dict(settings).get(aos_make.VERSION))

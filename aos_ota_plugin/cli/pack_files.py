@@ -13,7 +13,7 @@ from aos_ota_plugin.errors import FormatError, placed
 from aos_ota_plugin.files.read import check_size
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.pack import build
-from aos_ota_plugin.pipeline.folder import read_files
+from aos_ota_plugin.pipeline.folder_files import read_files
 
 
 @click.command("files")

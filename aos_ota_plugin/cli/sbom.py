@@ -9,7 +9,7 @@ import click
 from aos_ota_plugin.cli.options import FILE, board_option, solution_option, split_pairs
 from aos_ota_plugin.cli.output import echo_json_text, echo_warning, refuse_overwriting
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.pipeline.workplace import component_of
+from aos_ota_plugin.pipeline.build_environment import component_of
 from aos_ota_plugin.provenance.component import Product
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials
 from aos_ota_plugin.workspace.solution_settings import load_view, resolve_view

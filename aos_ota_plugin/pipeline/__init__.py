@@ -1,4 +1,4 @@
-"""What a build does on disk: settings to keys and sources, the chip's image step, the release, and its files in place.
+"""The parts of a build that use the disk: keys, sources, the chip's image step, the release's files.
 
 From outside: ``build.build_release`` and ``build.recover`` (a build's end and beginning), ``site.Site``, ``rendering``,
 ``keyset``.

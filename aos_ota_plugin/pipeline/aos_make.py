@@ -1,4 +1,4 @@
-"""Runs the real ``aos make`` with settings that no shell sees, and finds out from its outputs how it ended.
+"""Run ``aos make`` with settings that no shell sees, and check from its outputs how it ended.
 
 aos-tools hands the arguments of ``aos make`` to a shell, unquoted, and ends with 0 for builds that were interrupted, on
 Windows for every build that failed.
@@ -21,7 +21,7 @@ from aos_ota_plugin.errors import BuildError, Place, ProofError, SettingsError
 from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.pipeline import unfinished
+from aos_ota_plugin.pipeline import build_marker
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.settings import handover
 from aos_ota_plugin.settings.fields import OBSOLETE, SYMBOLS
@@ -33,9 +33,9 @@ from aos_ota_plugin.workspace.launcher import path_with
 Pairs = Sequence[Tuple[str, str]]
 VERSION = "OTA_APP_VERSION"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HARMLESS = re.compile(r"[A-Za-z0-9_.,:/+@=-]*")
-"""What no shell and no make takes for anything but itself."""
-_PATIENCE = 10
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.,:/+@=-]*")
+"""Text that has no special meaning to any shell or make."""
+_END_SECONDS = 10
 """Seconds that a build has to end when it is asked to."""
 
 
@@ -47,7 +47,7 @@ class Ending(NamedTuple):
 
 
 def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
-    """Tell our settings, which are handed over, from what goes to ``aos make`` as ``KEY=value``.
+    """Split arguments into our settings, which are handed over, and arguments for ``aos make``.
 
     Raises:
         SecretError: one of them is a secret.
@@ -59,7 +59,7 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
     for name, value in pairs:
         if name in ours:
             continue
-        if not _NAME.fullmatch(name) or not _HARMLESS.fullmatch(value):
+        if not _NAME.fullmatch(name) or not _PLAIN_TEXT.fullmatch(value):
             near = nearest(name.upper(), SYMBOLS)
             raise SettingsError(
                 f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
@@ -71,14 +71,14 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
 
 
 def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: Sequence[str]) -> Ending:
-    """Build the solution in the folder `solution`, and say how it ended; its output is shown as it comes.
+    """Build the solution in the folder `solution`, with its output shown, and return how it ended.
 
     `board` may be "", for the one in package.yaml, which is not rewritten, as ``aos make -b`` would do.
 
     Raises:
         BuildError: `aos` cannot be started.
     """
-    if board and not _HARMLESS.fullmatch(board):
+    if board and not _PLAIN_TEXT.fullmatch(board):
         raise SettingsError(f"{board!a} is no name of a board", remedy="write SOLUTION@BOARD")
     with _handed_over(Order(secrets.token_hex(16), solution, board, tuple(settings))) as (folder, nonce):
         command = [aos, "make", *([f"BOARD={board}"] if board else []), *others]
@@ -93,28 +93,23 @@ def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: S
         return Ending(status, _report(folder, nonce))
 
 
-def prove_built(ending: Ending, solution: str, version: Optional[str]) -> None:
-    """Look whether this build has left a whole release, of `version` where one was asked for.
-
-    Raises:
-        BuildError, ProofError: it has not.
-    """
+def check_built(ending: Ending, solution: str, version: Optional[str]) -> None:
+    """Raise BuildError or ProofError unless the build left a whole release (of `version`, if given)."""
     report = ending.report
     if report is None:
         raise BuildError(
             "aos_ota_plugin did not run in this build: nothing was signed, and no setting arrived",
             remedy="aos-tools says above what it went on without; `aos-ota doctor` says what to change",
         )
-    mark = os.path.join(solution, "out", "ota", unfinished.NAME)
+    mark = os.path.join(solution, "out", "ota", build_marker.NAME)
     if report.state != handover.BUILT or os.path.lexists(mark):
         raise BuildError(
             f"the build failed, though `aos make` ended with {ending.status}", remedy="its messages stand above"
         )
-    _prove_release(report.manifest, version)
+    _check_release(report.manifest, version)
 
 
-def _prove_release(path: str, version: Optional[str]) -> None:
-
+def _check_release(path: str, version: Optional[str]) -> None:
     place = Place(path)
     again = "build again; does something else write to this folder?"
     try:
@@ -158,14 +153,14 @@ def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) ->
     try:
         status = process.wait()
     except BaseException as error:
-        _end(process, grouped=not at_terminal, told=at_terminal and isinstance(error, KeyboardInterrupt))
+        _end(process, grouped=not at_terminal, interrupted=at_terminal and isinstance(error, KeyboardInterrupt))
         raise
     return status if status >= 0 else 128 - status
 
 
-def _end(process: subprocess.Popen[bytes], *, grouped: bool, told: bool) -> None:
-    """Have the build end by itself, unless it was `told` to: SCons ends in order then. Kill it where it does not."""
-    if os.name == "posix" and not told:
+def _end(process: subprocess.Popen[bytes], *, grouped: bool, interrupted: bool) -> None:
+    """Ask the build to end, unless it was `interrupted` already; kill it if it does not."""
+    if os.name == "posix" and not interrupted:
         with contextlib.suppress(OSError):
             # Where the shell has made us a group, all that we have started is in it.
             group = process.pid if grouped else os.getpgrp()
@@ -174,7 +169,7 @@ def _end(process: subprocess.Popen[bytes], *, grouped: bool, told: bool) -> None
             else:
                 process.terminate()
     try:
-        process.wait(_PATIENCE)
+        process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
         if grouped:
             kill_group(process)

@@ -1,7 +1,7 @@
-"""What a build does after every link: nothing, or a new release made, proven and put in place.
+"""Make the release after a link, prove it and write it, unless it is unchanged.
 
-It decides by content, not by time stamps, and looks at the outputs as they are: an image that someone else wrote under
-our name is replaced, an unchanged one is left alone.
+That is decided by content, not by time stamps, and by the outputs as they are: an image that another program wrote
+under our name is replaced, an unchanged one stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Option
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.read import DOCUMENT_MAX, PAYLOAD_MAX, read_bytes, read_file
-from aos_ota_plugin.pipeline import documents, image_step, inputs, messages, modules, own_outputs, parts
+from aos_ota_plugin.pipeline import (
+    documents,
+    image_step,
+    messages,
+    modules,
+    output_backup,
+    release_input,
+    setting_files,
+)
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
@@ -33,14 +41,14 @@ _OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 
 class Outcome(NamedTuple):
-    """What was done: the release if one was made, and the lines to show."""
+    """The result of a build: the release if a new one was made, and the lines to show."""
 
     release: Optional[Release]
     lines: Tuple[str, ...]
 
 
 class _Task(NamedTuple):
-    """One build: what it starts from, and what the last good release left behind."""
+    """The inputs of one build, and the state of the last good release."""
 
     site: Site
     settings: OtaSettings
@@ -62,34 +70,35 @@ class _Files(NamedTuple):
 def build_release(
     site: Site, settings: OtaSettings, keys: BuildKeys, *, progress: Optional[Progress] = None
 ) -> Outcome:
-    """Make, prove and write the release unless what is there is already it; ``progress`` is told of long work.
+    """Make, prove and write the release, unless the files on the disk are that release already.
 
-    ``keys`` are those that the settings name.
+    ``progress`` is called during long work; ``keys`` are those that the settings name.
 
     Raises:
         OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
     """
-    inputs.refuse_own_manifest(settings, site.manifest)
-    with _exclusive(site):
+    setting_files.refuse_own_manifest(settings, site.manifest)
+    with _shared_folder_lock(site):
         _recover(site)
         _run_image_steps(site, settings)
         task = _task(site, settings, keys)
         last = task.last
-        if last.fingerprint == task.fingerprint and _is_whole(task):
+        if last.fingerprint == task.fingerprint and _is_unchanged(task):
             lines = [*messages.unchanged_lines(settings, last.outputs), *messages.warning_lines(last.warnings)]
             return Outcome(None, tuple(lines))
-        return _renew(task, progress)
+        return _make_release(task, progress)
 
 
 def recover(site: Site, *, unfinished: bool) -> None:
-    """Complete or remove what killed builds left beside the outputs; ``unfinished``: the last one did not succeed.
+    """Complete or remove what killed builds left beside the outputs.
 
-    Then an unsigned image that the vendor's image step left under our name goes, too.
+    With ``unfinished``, which says that the last build did not succeed, an unsigned image that the vendor's image step
+    left under our name is removed, too.
     """
-    with _exclusive(site):
+    with _shared_folder_lock(site):
         _recover(site)
         if unfinished:
-            own_outputs.remove_unsigned_images(os.path.dirname(site.image))
+            output_backup.remove_unsigned_images(os.path.dirname(site.image))
 
 
 def shared_lock(site: Site) -> Optional[str]:
@@ -102,8 +111,8 @@ def last_modules(site: Site) -> Tuple[str, ...]:
     return tuple(path for path in _last_state(site).outputs if modules.is_module(path))
 
 
-def _exclusive(site: Site) -> ContextManager[object]:
-    """Keep out the builds of other solutions of the same chip: they all write to one folder."""
+def _shared_folder_lock(site: Site) -> ContextManager[object]:
+    """Return the lock against builds of other solutions of the same chip, which write to the same folder."""
     if not site.shared:
         return contextlib.nullcontext()
     from aos_ota_plugin.files.lock import BuildLock
@@ -140,25 +149,25 @@ def _last_state(site: Site) -> ReleaseState:
     return read_state(site.state, os.path.dirname(site.image))
 
 
-def _is_whole(task: _Task, *, with_modules: bool = True) -> bool:
-    """Say whether the files of the last good release are all there as it left them."""
+def _is_unchanged(task: _Task, *, with_modules: bool = True) -> bool:
+    """Return whether the files of the last good release are all there, unchanged."""
     outputs = [path for path in task.last.outputs if with_modules or not modules.is_module(path)]
     return task.site.image in outputs and all(is_intact(task.last, path) for path in outputs)
 
 
-def _renew(task: _Task, progress: Optional[Progress]) -> Outcome:
-    from aos_ota_plugin.pipeline.reuse import reuse_last
+def _make_release(task: _Task, progress: Optional[Progress]) -> Outcome:
+    from aos_ota_plugin.pipeline.release_cache import reuse_last
     from aos_ota_plugin.release.make import make_release
     from aos_ota_plugin.release.proofs import excuse_lines
 
     site, settings = task.site, task.settings
-    base, options = parts.load_base(site, settings), parts.release_options(site, settings)
+    base, options = release_input.load_base(site, settings), release_input.release_options(site, settings)
     keys = task.keys.key_set
     # When only modules or documents changed, the firmware's images stay as they are, and nothing is signed again.
     release = None
-    manifest = _standing_manifest(task)
+    manifest = _unchanged_manifest(task)
     if manifest is None:
-        firmware = parts.load_firmware(site, settings, task.payload)
+        firmware = release_input.load_firmware(site, settings, task.payload)
         release = make_release(
             *reuse_last(firmware, keys, base, task.last.digests(), site.manifest), options, progress=progress
         )
@@ -166,7 +175,7 @@ def _renew(task: _Task, progress: Optional[Progress]) -> Outcome:
     module_images = modules.make(keys, base, options, task.modules, manifest)
     files = _files(task, release, module_images, keys.signer)
     warnings = excuse_lines(files.manifest)
-    outputs, changed = _put_in_place(task, files, warnings)
+    outputs, changed = _write_outputs(task, files, warnings)
     if release and changed:
         lines = messages.release_lines(site, settings, release)
     else:
@@ -176,10 +185,10 @@ def _renew(task: _Task, progress: Optional[Progress]) -> Outcome:
     return Outcome(release, (*lines, *documents.lines(site, changed)))
 
 
-def _standing_manifest(task: _Task) -> Optional[Manifest]:
-    """Return the manifest on the disk when all that decides the firmware's images is as in the last good release."""
+def _unchanged_manifest(task: _Task) -> Optional[Manifest]:
+    """Return the manifest on the disk if the firmware's images would be those of the last good release."""
     last = task.last.fingerprint
-    if last is None or last.images != task.fingerprint.images or not _is_whole(task, with_modules=False):
+    if last is None or last.images != task.fingerprint.images or not _is_unchanged(task, with_modules=False):
         return None
     from aos_ota_plugin.release.manifest import parse_manifest
 
@@ -201,8 +210,8 @@ def _files(
     return _Files(module_images.manifest, module_images, contents)
 
 
-def _put_in_place(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict[str, str], List[str]]:
-    """Write a release's files; return the SHA-256 of all its outputs by path, and the names of files that changed."""
+def _write_outputs(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict[str, str], List[str]]:
+    """Write a release's files; return all outputs' SHA-256 by path, and the names of changed files."""
     site, last = task.site, task.last
     folder = os.path.dirname(site.image)
     outputs = {os.path.join(folder, image.file): image.sha256 for image in files.manifest.images}
@@ -212,11 +221,11 @@ def _put_in_place(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict
     if site.state:
         # Written first, as what may be there from now on: a state that cannot be written has to leave the old outputs.
         write_state(site.state, last.replaced_by(outputs))
-    # Nobody shall upload by mistake what the last release made and this one does not.
+    # What the last release made and this one does not must not be uploaded by mistake.
     outdated = [os.path.basename(path) for path in last.outputs if path not in outputs and is_intact(last, path)]
     changed = transaction.write_set(folder, files.contents, drop=outdated)
     if site.state:
-        with contextlib.suppress(OutputError):  # the next build finds the same out again
+        with contextlib.suppress(OutputError):  # then the next build makes the release again
             write_state(site.state, release_state(task.fingerprint, outputs, warnings))
     return outputs, changed
 

@@ -1,4 +1,4 @@
-"""The documents beside a manifest: the list of components, and the signed statement over all files of the release."""
+"""Make the documents beside a manifest: list of components, signed statement of provenance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) -> Dict[str, bytes]:
-    """The documents of a release by file name.
+    """Return the documents of a release by file name.
 
     Raises:
         SigningKeyError: the key does not sign.
@@ -35,11 +35,11 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
         path = os.path.join(os.path.dirname(site.image), name)
         if os.path.isdir(path):
             raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
-    components = site.workplace.components if site.workplace else ()
+    components = site.environment.components if site.environment else ()
     product = Product(manifest.solution or "firmware", manifest.version, manifest.board, manifest.payload.sha256)
     sbom = cyclonedx.bill_of_materials(product, components)
     files = [*manifest.images, *(module.image for module in manifest.modules)]
-    subjects = {one.file: one.sha256 for one in files}
+    subjects = {artifact.file: artifact.sha256 for artifact in files}
     subjects[os.path.basename(site.manifest)] = hashlib.sha256(manifest.to_json()).hexdigest()
     subjects[names[0]] = hashlib.sha256(sbom).hexdigest()
     text = statement(subjects, _build(site, settings, manifest))
@@ -55,29 +55,29 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
 
 
 def lines(site: Site, changed: Collection[str]) -> List[str]:
-    """What to tell the user of documents that changed."""
+    """Return the lines to show about documents that changed."""
     name = statement_name(os.path.basename(site.image))
     if name not in changed:
         return []
-    parts = len(site.workplace.components) if site.workplace else 0
+    parts = len(site.environment.components) if site.environment else 0
     return [f"    {name}: where it comes from, signed; {parts} components in {sbom_name(os.path.basename(site.image))}"]
 
 
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:
-    from aos_ota_plugin.pipeline import workplace
+    from aos_ota_plugin.pipeline import build_environment
     from aos_ota_plugin.provenance.statement import Build
     from aos_ota_plugin.settings.fields import PATHS
 
-    place = site.workplace or workplace.Workplace("", ())
+    environment = site.environment or build_environment.BuildEnvironment("", ())
     base: Tuple[str, str] = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else ("", "")
     return Build(
         solution=manifest.solution,
         board=manifest.board,
         settings={name: value for name, value in settings.values().items() if name not in PATHS},
         key_fingerprint=manifest.signer or "",
-        components=place.components,
-        revisions=workplace.revisions(place.root, place.components),
-        compiler=workplace.compiler_tool(place.compiler),
-        tools=workplace.package_tools(place.packages),
+        components=environment.components,
+        revisions=build_environment.revisions(environment.root, environment.components),
+        compiler=build_environment.compiler_tool(environment.compiler),
+        tools=build_environment.package_tools(environment.packages),
         base=base if manifest.base else None,
     )

@@ -1,4 +1,4 @@
-"""What decides each part of a build: a text for SCons to compare, and the fingerprint of a release.
+"""Return what decides each part of a build: a text for SCons, and the fingerprint of a release.
 
 Both are made from the table of settings (``settings.fields``), which says what each setting affects.
 """
@@ -33,7 +33,7 @@ class Fingerprint(NamedTuple):
 
 
 class FileStamp(NamedTuple):
-    """A file that may be secret or large, by its path, size in bytes and time stamp; None where it is missing."""
+    """A secret or large file, by path, size in bytes and time stamp; None where it is missing."""
 
     path: str
     size: Optional[int]
@@ -110,10 +110,10 @@ def _modules(modules: Sequence[Source]) -> str:
 
 
 def _documents(site: Site, settings: OtaSettings) -> str:
-    """Git is not asked: a commit alone makes no release, and the statement is about the build that was."""
+    """Return the digest for the documents. Git is not asked: a commit alone makes no new release."""
     if not settings.provenance:
         return ""
-    components = site.workplace.components if site.workplace else ()
+    components = site.environment.components if site.environment else ()
     return _digest({"components": components, "settings": settings.values(Part.DOCUMENTS)})
 
 

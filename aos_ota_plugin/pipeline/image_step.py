@@ -1,4 +1,4 @@
-"""Run the chip vendor's image step (``postimage_script``), which turns the linked .bin into ota_rtos.bin.
+"""Run the chip's image step (``postimage_script``), which makes ota_rtos.bin of the linked .bin.
 
 aos-tools runs it too, but goes on whatever its exit status is. And the vendor's script may write unsigned files under
 the names of our outputs, which are put back when it ends. After a build that was killed before that, the next build or
@@ -15,7 +15,7 @@ import sys
 from typing import List
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.pipeline.own_outputs import restore_outputs, save_outputs
+from aos_ota_plugin.pipeline.output_backup import restore_outputs, save_outputs
 
 
 def run_image_step(script: str, *, target: str, folder: str, remove_unsigned: bool) -> None:
@@ -41,11 +41,11 @@ def run_image_step(script: str, *, target: str, folder: str, remove_unsigned: bo
 
 
 def _command(script: str, target: str) -> List[str]:
-    """As aos-tools does: a Python script by the `python` on PATH, anything else by the system."""
+    """Return aos-tools' command: a Python script with the `python` on PATH, anything else as it is."""
     path, separator, options = script.partition(" --")
     start = [shutil.which("python") or sys.executable] if path.endswith(".py") else []
-    own = shlex.split("--" + options, posix=os.name == "posix") if separator else []
-    return [*start, path, f"--target={target}", *own]
+    words = shlex.split("--" + options, posix=os.name == "posix") if separator else []
+    return [*start, path, f"--target={target}", *words]
 
 
 def _run(command: List[str]) -> int:

@@ -1,4 +1,4 @@
-"""The keys that a build's settings name, loaded once a build.
+"""Load the keys that a build's settings name, once a build.
 
 Example:
     keys = BuildKeys(settings)
@@ -55,7 +55,7 @@ class BuildKeys:
         self._files = KeyFiles()
 
     def check(self) -> None:
-        """Look at every key and ring that is named: no token is opened, no program started, nothing decrypted."""
+        """Check every key and ring that is named, without opening a token, starting a program or decrypting."""
         settings = self._settings
         reference = settings.signing_key
         if settings.security == "local" and reference is not None:
@@ -79,7 +79,7 @@ class BuildKeys:
 
     @cached_property
     def public_key(self) -> Optional[PublicKey]:
-        """The key of OTA_PUBLIC_KEY."""
+        """Return the key of OTA_PUBLIC_KEY, None if it is not set."""
         path = self._settings.public_key
         if not path:
             return None
@@ -95,7 +95,7 @@ class BuildKeys:
 
     @cached_property
     def signer(self) -> Optional[Signer]:
-        """What signs images, in local mode."""
+        """Return the signer of images in local mode, None in other modes."""
         settings = self._settings
         reference = settings.signing_key
         if settings.security != "local" or reference is None:
@@ -106,33 +106,33 @@ class BuildKeys:
             return load_key_file(reference.file, self._signing_key_file(reference.file), access)
         with self._placed_at("OTA_SIGNING_KEY"):
             if reference.release is not None:
-                from aos_ota_plugin.pipeline.released import released_signer
+                from aos_ota_plugin.pipeline.release_signer import load_release_signer
 
-                return released_signer(reference.release, settings.solution_dir, self.public_key)
+                return load_release_signer(reference.release, settings.solution_dir, self.public_key)
             return open_signer(reference, access, self.public_key)
 
     @cached_property
     def ring(self) -> Optional[KeyRing]:
-        """The key ring, where one is set."""
+        """Return the key ring, None if none is set."""
         path = self._settings.key_ring
         return read_ring(path, place=self._place("OTA_KEY_RING")) if path else None
 
     @cached_property
     def next_key(self) -> Optional[PublicKey]:
-        """The key that a transition release brings to the fleet; None when this is no such release."""
+        """Return the key that a transition release brings to the fleet; None in any other release."""
         if self.ring is None or not self._settings.embed_next_key:
             return None
         return key_to_embed(self.ring, self._files, place=self._place("OTA_EMBED_NEXT_KEY"))
 
     @cached_property
     def second_key(self) -> Optional[PublicKey]:
-        """The key of OTA_SECOND_PUBLIC_KEY, which the second signer has to have."""
+        """Return the key of OTA_SECOND_PUBLIC_KEY, which the second signer has to have."""
         path = self._settings.second_public_key
         return load_public_key(path, self._files) if path else None
 
     @cached_property
     def trusted(self) -> Optional[PublicKey]:
-        """The key that the firmware is to hold: the next one in a transition release, else the one that signs.
+        """Return the key for the firmware: the next key in a transition release, else the signer's.
 
         A token is not opened, and no program started, where OTA_PUBLIC_KEY says which one that is.
         """
@@ -145,21 +145,21 @@ class BuildKeys:
 
     @property
     def trust_files(self) -> Tuple[str, ...]:
-        """The paths of all files that decide which keys sign and which one firmware holds, there or not."""
+        """Return the paths of files that decide the signing and the firmware's key, existing or not."""
         settings = self._settings
         files = _paths(settings.signing_key, settings.public_key, settings.key_ring)
         return (*files, *(ring_files(self.ring) if self.ring else ()))
 
     @property
     def files(self) -> Tuple[str, ...]:
-        """The paths of all files of keys, rings and approvals that decide a release, there or not."""
+        """Return the paths of all key files, rings and approvals of a release, existing or not."""
         settings = self._settings
         seconds = _paths(settings.second_signer, settings.second_public_key, settings.second_approval)
         return (*self.trust_files, *seconds)
 
     @cached_property
     def key_set(self) -> KeySet:
-        """All keys of a new release, with the signers opened."""
+        """Return all keys of a new release, with the signers opened."""
         from aos_ota_plugin.release.request import KeySet
 
         return KeySet(
@@ -194,7 +194,7 @@ class BuildKeys:
 
     @contextmanager
     def _placed_at(self, setting: str) -> Iterator[None]:
-        """Say where ``setting`` was set, when an error about it has no place of its own."""
+        """Give an error without a place that of ``setting``."""
         try:
             yield
         except OtaError as error:

@@ -1,4 +1,4 @@
-"""The lines that a build shows of its release."""
+"""The lines that a build shows about its release."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def unchanged_lines(settings: OtaSettings, outputs: Iterable[str]) -> List[str]:
-    """List the firmware's images, among a release's files, that stand as they were."""
+    """Return a line for each firmware image among a release's files, which are unchanged."""
     images = (path for path in sorted(outputs) if not path.endswith((".json", ".jsonl")) and not is_module(path))
     return [f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images]
 
 
 def release_lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
-    """List a new release's images, with the key, what was proven, and what is worth knowing about their transfer."""
+    """Return the lines for a new release: its images, the key, the proofs, and notes on their transfer."""
     from aos_ota_plugin.release.proofs import key_lines, unjudged_lines
     from aos_ota_plugin.release.transfer import advice
 
@@ -45,7 +45,7 @@ def release_lines(site: Site, settings: OtaSettings, release: Release) -> List[s
 
 
 def warning_lines(warnings: Iterable[str]) -> List[str]:
-    """List what the release was excused, as every build shows it."""
+    """Return the lines, shown on every build, about proofs that were excused."""
     return [f"aos_ota_plugin: {line}" for line in warnings]
 
 

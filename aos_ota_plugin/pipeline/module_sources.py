@@ -1,4 +1,4 @@
-"""The modules that ``OTA_MODULES`` names, as they are on this machine: the list, and the files and folders in it."""
+"""Read the modules that ``OTA_MODULES`` names: the list, and the files and folders in it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import List, Optional, Tuple
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.images.pack import build, parse
-from aos_ota_plugin.pipeline.folder import find_files, odd_kind, read_files, read_linkless
+from aos_ota_plugin.pipeline.folder_files import find_files, odd_kind, read_files, read_linkless
 from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 
 def check_sources(settings: OtaSettings) -> None:
-    """Look at the list and at everything that it names, without reading the content.
+    """Check the list and everything that it names, without reading the content.
 
     Raises:
         SettingsError: the list is wrong, or names what is not there, a link, or something that is no file.
@@ -26,7 +26,7 @@ def check_sources(settings: OtaSettings) -> None:
 
 
 def source_files(settings: OtaSettings) -> Tuple[str, ...]:
-    """Every file that the modules are made of, the list first; errors as `check_sources`."""
+    """Return every file that the modules are made of, the list first; errors as `check_sources`."""
     declared = _declared(settings)
     files: List[str] = [str(settings.modules)] if settings.modules else []
     for module in declared:
@@ -89,7 +89,6 @@ def _check_kind(module: Declared) -> None:
 
 
 def _content(module: Declared) -> bytes:
-
     if module.is_folder:
         return build(read_files(module.source))
     data = read_linkless(Path(module.source))

@@ -1,4 +1,4 @@
-"""The modules' part in putting a release in place: what there is to make, and what to say of it."""
+"""Make the modules of a release, and the lines to show about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ReleaseModules(NamedTuple):
 
 
 def load(settings: OtaSettings) -> Tuple[Source, ...]:
-    """The modules that the settings name, with their content; errors as ``module_sources.load_sources``."""
+    """Load the modules that the settings name, with content; errors as ``module_sources.load_sources``."""
     if not settings.modules:
         return ()
     from aos_ota_plugin.pipeline.module_sources import load_sources
@@ -51,24 +51,24 @@ def refuse_folders(names: Collection[str], folder: str) -> None:
 
 
 def is_module(path: str) -> bool:
-    """Whether an output is a module's file, by its name."""
+    """Return whether an output is a module's file, by its name."""
     return os.path.basename(path).startswith(MODULE_PREFIX)
 
 
-def lines(made: ReleaseModules, changed: Collection[str], folder: str) -> List[str]:
-    """What to tell the user of the modules whose files changed."""
-    if not made.files:
+def lines(modules: ReleaseModules, changed: Collection[str], folder: str) -> List[str]:
+    """Return the lines to show about modules whose files changed."""
+    if not modules.files:
         return []
     from aos_ota_plugin.images.pack import parse
     from aos_ota_plugin.release.module import needs_digestsign
 
     shown: List[str] = []
-    for module in made.manifest.modules:
+    for module in modules.manifest.modules:
         if module.image.file not in changed:
             continue
         how = (
             ", signed by its push message (aos-ota push-message)"
-            if needs_digestsign(module, made.manifest.security)
+            if needs_digestsign(module, modules.manifest.security)
             else ""
         )
         shown += [
@@ -76,7 +76,7 @@ def lines(made: ReleaseModules, changed: Collection[str], folder: str) -> List[s
             f"    module {module.name} {module.version}, {module.image.size} bytes{how}",
         ]
         if module.image.kind == "pack":
-            files = parse(made.files[module.image.file])
+            files = parse(modules.files[module.image.file])
             needed = sorted({file.name.rpartition("/")[0] for file in files} - {""})
             if needed:
                 shown.append(f"    devices make no folders; these have to be there: {', '.join(needed)}")

@@ -1,4 +1,4 @@
-"""Finding payloads: a release's, kept beside its manifest, and the one inside an OTA image.
+"""Find payloads: a release's, beside its manifest, and the one inside an OTA image.
 
 The manifest says what the payload's SHA-256 is. A full image begins with its payload, so whichever file beside the
 manifest begins with bytes of that digest holds it; a compressed one has to be unpacked.
@@ -20,17 +20,17 @@ from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 
 
 class Payload(NamedTuple):
-    """A payload's bytes, and the manifest that speaks of it where one was given."""
+    """A payload's bytes, and the manifest that describes it, if it was read through one."""
 
     data: bytes
     manifest: Optional[Manifest]
 
 
 def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection[str] = ()) -> bytes:
-    """The payload that the manifest in ``file`` describes, proven by its SHA-256.
+    """Return the payload that the manifest in ``file`` describes, proven by its SHA-256.
 
-    Looked for beside it: the payload, the full or the compressed image by the names in the manifest, or by the
-    manifest's own name with ``.bin``. A file of ``overwritten`` does not count: it is gone after this build.
+    It is read from a file beside the manifest: the payload, the full or the compressed image by the names in the
+    manifest, or the manifest's own name with ``.bin``. Files in ``overwritten`` do not count: this build replaces them.
 
     Raises:
         ProofError: none of them is there, or none holds it.
@@ -38,28 +38,30 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     folder = os.path.dirname(file)
     images = [image.file for image in manifest.images if image.kind in ("full", "xz")]
     names = [manifest.payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
-    busy = {os.path.realpath(path) for path in overwritten}
-    seen: List[str] = []
+    replaced = {os.path.realpath(path) for path in overwritten}
+    reasons: List[str] = []
     for name in dict.fromkeys(name for name in names if is_plain(name)):
         path = Path(folder, name)
-        if os.path.realpath(path) in busy:
-            seen.append(f"{name} would be overwritten by what is made now")
+        if os.path.realpath(path) in replaced:
+            reasons.append(f"{name} would be overwritten by what is made now")
             continue
         data = _beginning(path, manifest.payload.size)
-        for held in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
-            if held is not None and hashlib.sha256(held).hexdigest() == manifest.payload.sha256:
-                return held
-        seen.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
+        for candidate in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
+            if candidate is not None and hashlib.sha256(candidate).hexdigest() == manifest.payload.sha256:
+                return candidate
+        reasons.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
     raise ProofError(
         f"the payload of {manifest.version} ({manifest.payload.size} bytes, SHA-256 {manifest.payload.sha256[:16]}…) "
-        f"is not kept beside its manifest: {', '.join(seen) or 'the manifest names no file'}",
+        f"is not kept beside its manifest: {', '.join(reasons) or 'the manifest names no file'}",
         place=Place(file),
         remedy="keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json, in a folder of its own",
     )
 
 
 def read_payload(path: str, what: str) -> Payload:
-    """The payload that a path stands for: a manifest's (``.json``), a whole OTA image's, or the file itself.
+    """Return the payload of a manifest (``.json``), of an OTA image, or the file itself.
+
+    ``what`` names the file in messages.
 
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, is no payload, or is not kept beside its manifest.
@@ -78,7 +80,7 @@ def read_payload(path: str, what: str) -> Payload:
 
 
 def payload_in(data: bytes) -> bytes:
-    """``data`` without the trailer of an OTA image, and unpacked where it is compressed; as it is where it is neither.
+    """Return the payload of a full or compressed image; other data as it is.
 
     Raises:
         FormatError: it is a diff image, its trailer belongs to other bytes, or it cannot be unpacked.
@@ -115,7 +117,7 @@ def _body_of(data: bytes) -> bytes:
 
 
 def read_diff(path: str) -> Payload:
-    """A diff image: the file, or a manifest's (``.json``) by the digest there, which then says what it makes.
+    """Return a diff image: the file itself, or that of a manifest (``.json``), proven by its digest.
 
     Raises:
         SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
@@ -149,7 +151,7 @@ def _listed(artifact: Artifact, manifest_file: str) -> bytes:
 
 
 def _beginning(path: Path, size: int) -> Optional[bytes]:
-    """The first ``size`` bytes; fewer when the file is shorter, None when there is no such file."""
+    """Return the first ``size`` bytes; fewer when the file is shorter, None when it cannot be read."""
     try:
         if not path.is_file():
             return None
@@ -167,7 +169,7 @@ def _unpacked(path: Path) -> Optional[bytes]:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name from a manifest, which anyone may have written, stays in the manifest's folder."""
+    """Return whether a name from a manifest, which is not trusted, stays in the manifest's folder."""
     return name not in (".", "..") and not set(name) & set("/\\:\0")
 
 

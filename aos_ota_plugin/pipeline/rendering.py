@@ -1,4 +1,4 @@
-"""The C text that a release's settings make: of the user's sources, or of our templates."""
+"""Render the C sources of a build, from the user's sources or our templates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def app_values(settings: OtaSettings) -> AppValues:
-    """What stands in a rendered otaappdemo.c."""
+    """Return the values for a rendered otaappdemo.c."""
     from aos_ota_plugin.sources.values import AppValues, Embedded, Kv
 
     if settings.identity == "embedded":
@@ -33,7 +33,7 @@ def app_values(settings: OtaSettings) -> AppValues:
 
 
 def read_source(path: str) -> bytes:
-    """A C source of the user's. Raises SourceError."""
+    """Read a C source of the user's. Raises SourceError."""
     return read_file(path, "the source", "restore it", limit=SOURCE_MAX, error=SourceError)
 
 
@@ -51,7 +51,7 @@ def render_app_source(
     values = app_values(settings)
     if user_file is None:
         return render_app(values, templates=templates)
-    return inject_app(read_source(user_file), _shown(display or user_file), values)
+    return inject_app(read_source(user_file), _with_slashes(display or user_file), values)
 
 
 def render_digest_source(
@@ -73,15 +73,17 @@ def render_digest_source(
         )
     if user_file is None:
         return render_digest(public_key.n_bytes, public_key.e_bytes, templates=templates)
-    return inject_digest(read_source(user_file), _shown(display or user_file), public_key.n_bytes, public_key.e_bytes)
+    return inject_digest(
+        read_source(user_file), _with_slashes(display or user_file), public_key.n_bytes, public_key.e_bytes
+    )
 
 
-def _shown(path: str) -> str:
+def _with_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
 def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> str:
-    """The C text of the one object that may hold secrets. Never write it to a file."""
+    """Return the C text of the only object that may hold secrets. Never write it to a file."""
     from aos_ota_plugin.sources.render import render_identity
     from aos_ota_plugin.sources.values import EmbeddedSecrets, Kv
 

@@ -1,4 +1,4 @@
-"""What a build needs, looked at one after another: programs, workspace, settings, keys, clock, git history."""
+"""Check what a build needs: programs, workspace, settings, keys, clock, git history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, NamedTuple, Optional
 
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
-from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
@@ -31,7 +31,7 @@ _SHOWN = 5
 
 
 class Check(NamedTuple):
-    """One thing that was looked at; ``ok`` is None where it could not be, or where it works and is worth a word."""
+    """The result of one check; ``ok`` is None where it could not be done, or for a note on what works."""
 
     name: str
     ok: Optional[bool]
@@ -40,7 +40,7 @@ class Check(NamedTuple):
 
 
 class _Setup:
-    """What the checks look at; later ones use what earlier ones found, and are left out where that failed."""
+    """What the checks examine; later ones need results of earlier ones, or are left out."""
 
     def __init__(self, directory: str, board: Optional[str]) -> None:
         self.start = os.path.abspath(directory)
@@ -52,14 +52,14 @@ class _Setup:
 
 
 def examine(directory: str, board: Optional[str]) -> Iterator[Check]:
-    """Yield what each check sees, for the solution in or around `directory`, built for `board`.
+    """Yield the result of each check, for the solution in or around `directory`, built for `board`.
 
-    An error of ours is a fault that was seen; nothing is changed on the disk.
+    An error of ours becomes a failed check; nothing is changed on the disk.
     """
     setup = _Setup(directory, board)
-    for name, look in _CHECKS.items():
+    for name, check in _CHECKS.items():
         try:
-            yield from look(setup, name)
+            yield from check(setup, name)
         except OtaError as error:
             yield Check(name, False, f"{error.place}: {error.problem}" if error.place else error.problem, error.remedy)
 
@@ -78,16 +78,16 @@ def _tools(setup: _Setup, name: str) -> Iterator[Check]:
         text=True,
         check=False,
     )
-    found = done.stdout.strip()
-    if done.returncode or not found:
+    installed = done.stdout.strip()
+    if done.returncode or not installed:
         raise BuildError("the Python that runs SCons has no aos-tools", remedy=f"python -m pip install {AOS_TOOLS}")
     wanted = AOS_TOOLS.partition("==")[2]
     yield Check(
         name,
-        True if found == wanted else None,
-        found,
+        True if installed == wanted else None,
+        installed,
         ""
-        if found == wanted
+        if installed == wanted
         else f"aos_ota_plugin is tested with {wanted}; if a build fails: python -m pip install {AOS_TOOLS}",
     )
 
@@ -138,11 +138,11 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
     if not prefix:
         yield Check(name, None, "the chip's package.yaml names no toolchain_prefix, so it was not looked for")
         return
-    home = os.path.join(os.path.expanduser("~"), ".aliot", prefix)
-    folders = [os.path.join(path, "bin")] if path else [os.path.join(home, "bin"), os.path.join(home, "main", "bin")]
-    found = shutil.which(f"{prefix}-gcc", path=os.pathsep.join(folders))
-    if found:
-        yield Check(name, True, found)
+    tools = os.path.join(os.path.expanduser("~"), ".aliot", prefix)
+    folders = [os.path.join(path, "bin")] if path else [os.path.join(tools, "bin"), os.path.join(tools, "main", "bin")]
+    compiler = shutil.which(f"{prefix}-gcc", path=os.pathsep.join(folders))
+    if compiler:
+        yield Check(name, True, compiler)
     elif path:
         raise BuildError(
             f"there is no {prefix}-gcc in {folders[0]}, where toolchain_path says",
@@ -152,7 +152,7 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(
             name,
             None,
-            f"there is no {prefix}-gcc in {home}: aos make will download it",
+            f"there is no {prefix}-gcc in {tools}: aos make will download it",
             "without a network, install it and set toolchain_path in the chip's package.yaml",
         )
 
@@ -173,7 +173,7 @@ def _keys(setup: _Setup, name: str) -> Iterator[Check]:
         return
     settings = setup.settings
     build_keys = BuildKeys(settings)
-    inputs.check_files(settings, build_keys)
+    setting_files.check_files(settings, build_keys)
     keys = build_keys.key_set
     signer, public_key = keys.signer, keys.public_key
     if signer is not None:
@@ -220,7 +220,7 @@ def _clock(setup: _Setup, name: str) -> Iterator[Check]:
 def _history(setup: _Setup, name: str) -> Iterator[Check]:
     if not setup.solution:
         return
-    history = search_history(setup.solution, _known_secrets(setup.settings))
+    history = search_history(setup.solution, _named_secrets(setup.settings))
     if history is None:
         yield Check(name, True, "the solution is in no git repository")
         return
@@ -229,7 +229,7 @@ def _history(setup: _Setup, name: str) -> Iterator[Check]:
             name,
             False,
             f"commit {leak.commit[:12]} holds {leak.what}, in {leak.file or 'a file'}",
-            "whoever has the history has it: make a new one; removing it from the history does not take it back",
+            "anyone with the history has it: make a new one; removing it from the history does not take it back",
         )
     if len(history.leaks) > _SHOWN:
         yield Check(name, False, f"and {len(history.leaks) - _SHOWN} more like it")
@@ -239,7 +239,7 @@ def _history(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(name, True, "no unencrypted private key and none of the secrets that are set")
 
 
-def _known_secrets(settings: Optional[OtaSettings]) -> Dict[str, bytes]:
+def _named_secrets(settings: Optional[OtaSettings]) -> Dict[str, bytes]:
     if settings is None:
         return {}
     secrets = settings.secrets

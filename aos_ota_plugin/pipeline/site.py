@@ -1,4 +1,4 @@
-"""The files of one release on this machine."""
+"""The paths of one release's files on this machine, and what else is known of where it is built."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Tuple
 
 if TYPE_CHECKING:
-    from aos_ota_plugin.pipeline.workplace import Workplace
+    from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 
 
 @dataclass(frozen=True)
 class Site:
-    """The files of one release on this machine (absolute paths).
+    """The files of one release on this machine, by absolute paths.
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
-    ``state`` remembers the last good release; ``workplace`` is what provenance speaks of; ``shared`` is the folder that
-    other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options with which
+    ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
+    folder that other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options with which
     objcopy makes ``binary``. They are None or empty where there is no such thing. No tuple: SCons takes those apart.
     """
 
@@ -30,12 +30,12 @@ class Site:
     solution: Optional[str] = None
     board: Optional[str] = None
     steps: Tuple[str, ...] = ()
-    workplace: Optional[Workplace] = None
+    environment: Optional[BuildEnvironment] = None
     shared: Optional[str] = None
     chip: Optional[str] = None
     objcopy: Tuple[str, ...] = ()
 
     @property
     def overwritten(self) -> Tuple[str, ...]:
-        """What a build writes anew: no release's bytes are kept there."""
+        """Return the files that a build replaces: they cannot hold the base release."""
         return (self.image, self.payload)

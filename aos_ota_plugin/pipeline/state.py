@@ -1,4 +1,4 @@
-"""What the last good release was made of and left behind: one JSON file in the solution's ``out/``, read once a build.
+"""Read and write the state of the last good release, one JSON file in the solution's ``out/``.
 
     {"schema": "aos-ota-state/1",
      "fingerprint": {"images": "<64 hex>", "modules": "", "documents": ""},
@@ -26,7 +26,7 @@ KIND = DocumentKind("record of the last release", {"schema": "aos-ota-state/1"},
 
 
 class ReleaseState(NamedTuple):
-    """The last good release: its fingerprint, its files' SHA-256 by path, and the warnings that each build repeats."""
+    """The last good release: its fingerprint, its files' SHA-256 by path, and its warnings."""
 
     fingerprint: Optional[Fingerprint] = None
     outputs: Mapping[str, Tuple[str, ...]] = {}
@@ -50,7 +50,7 @@ def release_state(fingerprint: Fingerprint, digests: Mapping[str, str], warnings
 
 
 def is_intact(state: ReleaseState, path: str) -> bool:
-    """Say whether a file has the bytes that the last release, or one that was cut short, has put there."""
+    """Return whether a file has the bytes of the last release, or of one whose writing was interrupted."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest() in state.outputs.get(path, ())
     except OSError:
@@ -58,7 +58,7 @@ def is_intact(state: ReleaseState, path: str) -> bool:
 
 
 def read_state(path: Optional[str], folder: str) -> ReleaseState:
-    """Read the state of the release whose outputs are in ``folder``; errors mean that there is none.
+    """Read the state of the release whose outputs are in ``folder``; an empty state if it cannot be read.
 
     Outputs elsewhere do not count: they are another board's, or those of the workspace that this one is a copy of.
     """
@@ -69,7 +69,7 @@ def read_state(path: Optional[str], folder: str) -> ReleaseState:
 
 
 def parse_state(data: bytes, folder: str) -> ReleaseState:
-    """Take a state file apart; what cannot be understood is no release."""
+    """Parse a state file; return an empty state if it is no valid one."""
     try:
         document = read_document(data, KIND, file="").values
         parts = document.get("fingerprint")

@@ -1,1 +1,5 @@
-"""The only place that knows SCons and aos-tools: builders, the SCons tool, and the hook into ``aos make``."""
+"""The hook into ``aos make``, the SCons builders and tool; no other room knows SCons or aos-tools.
+
+From outside: ``aos.attach``, ``site.hooked`` and ``tool``; solutions hold copies of the files that import them
+(SConscript, site_init.py, site_tools), so these names stay.
+"""

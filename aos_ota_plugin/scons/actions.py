@@ -1,6 +1,6 @@
-"""What the builders do when they run. Module-level functions: SCons signs an action by its code.
+"""The actions of the builders. They are module-level functions: SCons signs an action by its code.
 
-Each returns 0, or 1 after showing an error; no traceback leaves this module for an error of ours.
+Each returns 0, or 1 after showing an error; no error leaves this module as a traceback.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.files.transaction import write_file, written_by_program
-from aos_ota_plugin.pipeline import build, inputs, rendering
+from aos_ota_plugin.pipeline import build, rendering, setting_files
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
@@ -28,33 +28,33 @@ Nodes = List[Any]
 
 
 class SourceKind(enum.Enum):
-    """Which rendered C file a target is."""
+    """The C files that are rendered."""
 
     APP = "otaappdemo.c"
     DIGEST = "ota_hal_digest.c"
 
     @classmethod
     def of(cls, path: str) -> SourceKind:
-        """By the target's file name; anything but the digest file is the application."""
+        """Return the kind of a target by its file name; anything but the digest file is the application."""
         return cls.DIGEST if os.path.basename(path) == cls.DIGEST.value else cls.APP
 
 
 def show(error: OtaError) -> None:
-    """Print an error of ours, whole, where a build's errors go."""
+    """Print an error of ours to stderr."""
     sys.stdout.flush()
     sys.stderr.write(f"aos_ota_plugin: error: {error}\n")
     sys.stderr.flush()
 
 
 def show_internal(error: Exception) -> None:
-    """Say where something failed inside, where SCons would print a traceback, whose message may hold a secret."""
+    """Print where an unexpected error was raised, without its message, which may hold a secret."""
     sys.stdout.flush()
     sys.stderr.write(f"aos_ota_plugin: {describe(error)}\n")
     sys.stderr.flush()
 
 
 def settings_of(env: Any) -> OtaSettings:
-    """The settings that ``aos make`` resolved, else those of the construction variables."""
+    """Return the settings that ``aos make`` resolved, else those of the construction variables."""
     settings = env.get("OTA_SETTINGS")
     if settings is None:
         settings = settings_from_variables(env)
@@ -65,9 +65,10 @@ def settings_of(env: Any) -> OtaSettings:
 
 
 class KeyStore:
-    """The keys of each kind of settings in one run of SCons, which has one, or a few in a plain SCons project.
+    """The keys of one run of SCons, by settings.
 
-    It is no list: SCons copies lists with the environment. SCons records no construction variable of ours.
+    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons would copy with
+    the environment. SCons records no construction variable of ours.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,7 @@ def keys_of(env: Any) -> BuildKeys:
 
 
 def templates_of(env: Any) -> Any:
-    """The templates in force: the solution's own before ours."""
+    """Return the templates in force: the solution's own before ours."""
     from aos_ota_plugin.sources.template_files import load_templates
 
     return load_templates(env.get("OTA_TEMPLATES"))
@@ -101,12 +102,12 @@ def render(target: Nodes, source: Nodes, env: Any) -> int:
 
 
 def compile_identity(target: Nodes, source: Nodes, env: Any) -> int:
-    """Compile the identity's C text, piped to the compiler, so that secrets never stand in a file or a command."""
+    """Compile the identity's C text, piped to the compiler: no file and no command line holds a secret."""
     return _run(lambda: _compile_identity(target, env))
 
 
 def image(target: Nodes, source: Nodes, env: Any) -> int:
-    """Make the release, prove it, and put it in place if it is new."""
+    """Make the release, prove it, and write it, unless it is unchanged."""
     return _run(lambda: _image(target, source, env))
 
 
@@ -179,7 +180,7 @@ def _run_compiler(command: List[str], text: str, env: Any, settings: OtaSettings
             remedy="check the chip's toolchain_prefix and toolchain_path",
         ) from None
     if done.returncode:
-        message = inputs.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
+        message = setting_files.scrub(done.stdout.decode("utf-8", "replace"), settings).strip()
         raise BuildError(
             f"the compiler refused the identity source (status {done.returncode}):\n{message}",
             remedy="check the chip's cflag; the source itself is aos_ota_plugin's",
@@ -187,7 +188,7 @@ def _run_compiler(command: List[str], text: str, env: Any, settings: OtaSettings
 
 
 def _machine_flags(tokens: Sequence[str]) -> List[str]:
-    """The flags that decide the object's ABI, without macros, include paths and dependency files."""
+    """Return the flags that decide the object's ABI, without macros, include paths and dependency files."""
     flags: List[str] = []
     skip = False
     for token in tokens:
@@ -217,9 +218,9 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
 
 
 def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
-    """Return the options of the objcopy command that makes the .bin: its words without the program and the two files.
+    """Return the options of the objcopy command that makes the .bin, without program and files.
 
-    Where no aos-tools builder makes it, the construction variable BINFLAGS says.
+    Where no builder of aos-tools makes it, they are the construction variable BINFLAGS.
     """
     own = binary.get_build_env() if binary.has_builder() else env
     if "BINCOM" not in own:
@@ -230,7 +231,7 @@ def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
 
 
 def wait_past(paths: Sequence[str]) -> None:
-    """Let the clock's second pass the newest of ``paths``.
+    """Wait until the clock is in a later second than the newest of ``paths``.
 
     aos-tools compares whole seconds: an object made in the same second as the archive or program that should take it
     up would not be taken up, and the old version would be shipped. Only a build that follows another within a second

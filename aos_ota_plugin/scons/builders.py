@@ -1,4 +1,6 @@
-"""The SCons builders: ``OtaSource`` (a rendered C file), ``OtaIdentity`` (the object that holds secrets), ``OtaImage``.
+"""The SCons builders ``OtaSource``, ``OtaIdentity`` and ``OtaImage``.
+
+They make a rendered C file, the object that holds secrets, and a release.
 
 They take their values from ``env["OTA_SETTINGS"]`` (the hook into ``aos make`` puts it there) or, in a plain SCons
 project, from construction variables with the settings' own names: ``OTA_APP_VERSION="app-1.0.0"`` and so on.
@@ -28,7 +30,7 @@ _RENDERED = ("ota_identity.c", *(kind.value for kind in SourceKind))
 
 
 def register(env: Any) -> None:
-    """Give ``env`` the builders. They decide by content; how ``env`` decides for other targets stays as it is."""
+    """Add the builders to ``env``. They decide by content; the decider for other targets stays as it is."""
     builders = {
         "OtaSource": Builder(action=Action(actions.render, "OTA $TARGET"), emitter=_emit_source),
         "OtaIdentity": Builder(
@@ -43,7 +45,7 @@ def register(env: Any) -> None:
 
 
 def _by_content(builder: Any) -> Callable[..., Any]:
-    """The builder as a method of an environment. Each call has its own copy of that, with its own decider.
+    """Return the builder as a method of an environment; each call has a copy with its own decider.
 
     By time stamps a changed ``Value`` would go unnoticed: the old version would be built, signed and shipped.
     """
@@ -63,7 +65,10 @@ def _by_content(builder: Any) -> Callable[..., Any]:
 
 
 def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
-    """``OtaSource("out/otaappdemo.c", "otaappdemo.c")``; without a source the full template is rendered."""
+    """Complete the nodes of ``OtaSource("out/otaappdemo.c", "otaappdemo.c")``.
+
+    Without a source the full template is rendered.
+    """
     settings = actions.settings_of(env)
     kind = SourceKind.of(str(target[0]))
     part = Part.DIGEST if kind is SourceKind.DIGEST else Part.APP
@@ -84,7 +89,10 @@ def _emit_identity(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes
 
 
 def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
-    """``OtaImage("ota_rtos_ota.bin", ["firmware.bin", "firmware.elf"])``; the manifest is a second target."""
+    """Complete the nodes of ``OtaImage("ota_rtos_ota.bin", ["firmware.bin", "firmware.elf"])``.
+
+    The manifest becomes a second target.
+    """
     settings = actions.settings_of(env)
     image = target[0]
     target = [image, env.File(os.path.splitext(image.abspath)[0] + ".json")]
@@ -108,7 +116,7 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
 
 
 def _templates(env: Any, name: str) -> List[Any]:
-    """What ``name`` may be rendered from: its own template and every partial, but not the other targets' own."""
+    """Return the nodes of the templates that ``name`` may be rendered from: its own and every partial."""
     others = {f"{other}{SUFFIX}" for other in _RENDERED if other != name}
     return [
         _file(env, file)

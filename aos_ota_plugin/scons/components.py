@@ -1,4 +1,4 @@
-"""Reaching a component of an aos build whether aos-tools has read it already or not.
+"""Change the components of an aos build, whether aos-tools has read them already or not.
 
 aos-tools reads components one after another, ours somewhere among them. One that is still to be read is changed
 through its own description; one that has been read is changed through the environment that its targets share. Both
@@ -12,31 +12,33 @@ import os
 import posixpath
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Set
 
+from aos_ota_plugin.scons.paths import library_stem
+
 LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
 
 
 class Components:
-    """The components in use, by name, and the two ways to change them."""
+    """The components in use, and the changes to how they are compiled."""
 
     def __init__(self, defconfig: Any, env: Any) -> None:
         self.build_env = defconfig.build_env
         self.solution = defconfig.build_env.solution
         self._env = env
 
-    def named(self, name: str) -> Optional[Any]:
-        """The component of that name, if it is in use."""
+    def find(self, name: str) -> Optional[Any]:
+        """Return the component of that name, None if it is not in use."""
         for component in self.solution.components:
             if component.name == name:
                 return component
         return None
 
     def drop_defines(self, names: Iterable[str]) -> None:
-        """Keep settings off every compile line: one changed would rebuild every object of every component."""
+        """Remove settings from every compile line: a changed one would rebuild every object."""
         unwanted = set(names)
         for name in unwanted:
             self.solution.defines.pop(name, None)
         for component in self.solution.components:
-            self._forget(component, unwanted)
+            self._drop_from(component, unwanted)
 
     def set_define(self, component: Any, name: str, value: int) -> None:
         """Compile one component with ``name`` defined."""
@@ -51,14 +53,14 @@ class Components:
             )
 
     def compile_all_with(self, flags: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Compile every component with more flags and variables, those that are still to be read, too."""
+        """Compile every component with more flags and environment variables."""
         read = (self._read_env(component) for component in self.solution.components)
         for env in (self.build_env.env, *(env for env in read if env is not None)):
             env.Append(CCFLAGS=list(flags))
             env["ENV"].update(environment)
 
     def add_include_folder(self, component: Any, folder: str) -> None:
-        """Let a source that is compiled from elsewhere still find the headers beside the original."""
+        """Add a folder of headers: a source that is compiled from elsewhere needs those beside the original."""
         env = self._read_env(component)
         if env is not None:
             env.AppendUnique(CPPPATH=[folder])
@@ -76,7 +78,7 @@ class Components:
         library.get_executor().add_sources(objects)
 
     def take_image_steps(self) -> List[str]:
-        """Take every registered or coming ``postimage_script`` away from aos-tools, in the order it would run them."""
+        """Take every ``postimage_script`` away from aos-tools; return them in the order it would run them."""
         scripts = list(self.build_env.postimage_scripts)
         self.build_env.postimage_scripts.clear()
         for component in self.solution.components:
@@ -86,7 +88,7 @@ class Components:
             component.build_config.postimage_script = ""
         return scripts
 
-    def _forget(self, component: Any, unwanted: Set[str]) -> None:
+    def _drop_from(self, component: Any, unwanted: Set[str]) -> None:
         component.build_config.define = _without(component.build_config.define, unwanted)
         env = self._read_env(component)
         if env is not None and "CPPDEFINES" in env:
@@ -94,7 +96,7 @@ class Components:
 
     def _library(self, component: Any) -> Optional[Any]:
         solution = self.solution
-        stem = component.name if component.name.startswith("lib") else "lib" + component.name
+        stem = library_stem(component.name)
         for folder, name in (
             (solution.lib_path, stem + ".a"),
             (solution.userspace_lib_path, stem + ".a"),
@@ -111,7 +113,7 @@ class Components:
 
 
 def find_source(component: Any, name: str) -> Optional[str]:
-    """The path below the component, with forward slashes, of its source file called ``name``."""
+    """Return the path below the component, with forward slashes, of its source file called ``name``."""
     for entry in component.source_files_updated:
         pattern = str(entry).replace("\\", "/")
         if os.path.basename(pattern) == name:
@@ -125,14 +127,14 @@ def find_source(component: Any, name: str) -> Optional[str]:
 
 
 def _without(defines: Any, unwanted: Set[str]) -> Any:
-    """The macros, a mapping or a list as before, without the unwanted ones."""
+    """Return the macros, a mapping or a list as before, without the unwanted ones."""
     if isinstance(defines, dict):
         return {name: value for name, value in defines.items() if _define_name(name) not in unwanted}
     return [item for item in _listed(defines) if _define_name(item) not in unwanted]
 
 
 def _listed(defines: Any) -> List[Any]:
-    """The macros of a list, or the one of a text, which SCons takes, too."""
+    """Return the macros of a list, or the single one of a text, which SCons takes, too."""
     return [defines] if isinstance(defines, str) and defines else list(defines or ())
 
 

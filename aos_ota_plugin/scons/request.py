@@ -1,4 +1,4 @@
-"""What this build was asked for, read where SCons runs; and the way back to an `aos-ota make` that started it."""
+"""Read what a build was asked for, and report to the `aos-ota make` that started it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class BuildRequest:
         )
 
     def warning(self) -> Optional[str]:
-        """Say which settings stand in the environment alone, where they set nothing."""
+        """Return a warning about settings that only the environment has, where they set nothing; None without."""
         return environment_warning(os.environ, self.pairs, SYMBOLS)
 
     def report_success(self, manifest: str) -> None:
-        """Tell `aos-ota make`, where it started this build, that SCons has built all of it; `manifest` is a path.
+        """Tell `aos-ota make`, if it started this build, that all is built; `manifest` is a path.
 
         Not to be called before SCons has written its record, which it does after failed builds, too.
         """
@@ -54,7 +54,7 @@ class BuildRequest:
                 self._report(handover.BUILT, manifest)
 
     def _order(self, folder: str) -> Optional[handover.Order]:
-        # What the build starts is none of those to whom this was said.
+        # Programs that the build starts must not take it for theirs.
         place = os.environ.pop(handover.VARIABLE, None)
         if not place:
             return None
@@ -82,13 +82,13 @@ class BuildRequest:
 
 
 def _split(targets: List[str]) -> List[Tuple[str, str]]:
-    """List the targets that are NAME=value: SCons takes any for an argument, except behind ``--``."""
+    """Return the targets that are NAME=value: SCons takes them for arguments, except behind ``--``."""
     pairs = (str(target).partition("=") for target in targets if "=" in str(target))
     return [(name, value) for name, _, value in pairs]
 
 
-def _same_folder(one: str, other: str) -> bool:
+def _same_folder(path: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, other)
     except OSError:
         return False

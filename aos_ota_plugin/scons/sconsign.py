@@ -1,4 +1,4 @@
-"""SCons' own record of a build, ``.sconsign.dblite``, which it writes last, and whether the build succeeded."""
+"""Read SCons' record of a build, ``.sconsign.dblite``, and learn when it is written after a success."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from aos_ota_plugin.files.transaction import remove_file
 from aos_ota_plugin.scons.actions import show
 
 
-def when_built(then: Callable[[], None]) -> None:
-    """Call `then` once SCons has built all it was asked for and has its record on the disk; never after anything else.
+def on_success(callback: Callable[[], None]) -> None:
+    """Call `callback` once SCons has built all targets and written its record; not after a failure.
 
     Where it cannot write its record, SCons would show a traceback: from now on it shows an error of ours, and ends with
     status 2.
     """
-    SCons.SConsign.write = _explaining(SCons.SConsign.write)
+    SCons.SConsign.write = _reporting_errors(SCons.SConsign.write)
     # SCons writes its record after failed and interrupted builds, too, and says that it is done building where an
     # exception ends it. This function returns only when it was through with all jobs, interrupted or not.
-    SCons.Script.Main._build_targets = _noting_success(SCons.Script.Main._build_targets, then)
+    SCons.Script.Main._build_targets = _calling_on_success(SCons.Script.Main._build_targets, callback)
 
 
 def recorded_targets(folder: str) -> Optional[Set[str]]:
-    """List what SCons has built, by its record in `folder`: absolute paths, by ``os.path.normcase``.
+    """Return the targets in SCons' record in `folder`: absolute paths, by ``os.path.normcase``.
 
-    None where it keeps its records in another form than aos-tools has it do.
+    None where the record has another form than aos-tools has SCons write.
     """
     if SCons.SConsign.DB_Module is not SCons.dblite:
         return None
@@ -41,15 +41,15 @@ def recorded_targets(folder: str) -> Optional[Set[str]]:
     except OSError:
         return set()
     return {
-        os.path.normcase(os.path.normpath(os.path.join(folder, where, name)))
-        for where in list(database.keys())
-        for name, entry in _entries(database[where]).items()
+        os.path.normcase(os.path.normpath(os.path.join(folder, subfolder, name)))
+        for subfolder in list(database.keys())
+        for name, entry in _entries(database[subfolder]).items()
         if getattr(getattr(entry, "binfo", None), "bactsig", None)
     }
 
 
 def _entries(pickled: bytes) -> Dict[str, Any]:
-    """Read what SCons recorded of one folder; what nobody can read is built anew."""
+    """Return what SCons recorded of one folder; {} for what cannot be read, which is built anew."""
     try:
         entries = pickle.loads(pickled)  # noqa: S301 (SCons loads the same bytes)
     except Exception:
@@ -57,27 +57,27 @@ def _entries(pickled: bytes) -> Dict[str, Any]:
     return entries if isinstance(entries, dict) else {}
 
 
-def _noting_success(build: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
-    def build_and_note(*arguments: Any, **options: Any) -> Any:
+def _calling_on_success(build: Callable[..., Any], callback: Callable[[], None]) -> Callable[..., Any]:
+    def build_and_call(*arguments: Any, **options: Any) -> Any:
         nodes = build(*arguments, **options)
         main = SCons.Script.Main
         # A status of 0 is not enough: with -i, and after sys.exit(0) in an action, SCons has failed with that.
         failed = main.exit_status or main.this_build_status or main.GetBuildFailures()
         if nodes and not failed and not SCons.Script.GetOption("no_exec"):
-            then()
+            callback()
         return nodes
 
-    return build_and_note
+    return build_and_call
 
 
-def _explaining(write: Callable[[], None]) -> Callable[[], None]:
-    def write_or_explain() -> None:
+def _reporting_errors(write: Callable[[], None]) -> Callable[[], None]:
+    def write_or_report() -> None:
         try:
             write()
         except OSError as error:
             databases = list(SCons.SConsign.DB_sync_list)
             for database in databases:
-                _give_up(database)
+                _abandon(database)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             show(
                 OutputError(
@@ -89,11 +89,11 @@ def _explaining(write: Callable[[], None]) -> Callable[[], None]:
             )
             SCons.Script.Exit(2)
 
-    return write_or_explain
+    return write_or_report
 
 
-def _give_up(database: Any) -> None:
-    """No second attempt when Python takes the object apart, and no half of a record left behind."""
+def _abandon(database: Any) -> None:
+    """Prevent a second attempt when the object is destroyed, and remove a half-written record."""
     database._needs_sync = False
     temporary = getattr(database, "_tmp_name", None)
     if temporary:

@@ -1,4 +1,4 @@
-"""The hook for a solution without the component: its SConstruct's own ``Export("defconfig")``."""
+"""Attach the hook for a solution without the component, in its SConstruct's ``Export("defconfig")``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def hooked(export: Callable[..., None]) -> Callable[..., None]:
-    """SCons' ``Export``, which attaches us when the SConstruct hands its ``defconfig`` to the components."""
+    """Return SCons' ``Export``, extended to attach the hook when the SConstruct exports ``defconfig``."""
 
     def export_and_attach(*names: Any, **values: Any) -> None:
         # SCons looks names up in its caller's frame, which would be this one: hand the values over instead.

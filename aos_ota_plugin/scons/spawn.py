@@ -1,4 +1,4 @@
-"""The programs that SCons starts: they hold the build's lock, too, so that none of them writes into the next build."""
+"""Let programs that SCons starts hold the build's lock, so that none writes into the next build."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, List, Mapping
 from aos_ota_plugin.files.lock import BuildLock
 
 
-def hold_in_programs(lock: BuildLock) -> None:
-    """Let every program that SCons starts from now on hold `lock` until it ends, where the system has such locks.
+def inherit_lock(lock: BuildLock) -> None:
+    """Let every program that SCons starts from now on hold `lock` until it ends, where that is possible.
 
     By itself SCons closes all files but the standard ones in what it starts.
     """

@@ -15,5 +15,5 @@ def generate(env: Any) -> None:
 
 
 def exists(env: Any) -> bool:
-    """The tool needs nothing but itself."""
+    """Return True: the tool needs no other program."""
     return True

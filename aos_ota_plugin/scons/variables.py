@@ -1,4 +1,4 @@
-"""Settings as a build hands them over: from aos-tools' components, or from SCons construction variables."""
+"""Read a build's settings: from aos-tools' components, or from SCons construction variables."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ _KEY = re.compile(r"""^( *(?:- +)?)["']?([^\s#:"'-][^:#"'\n]*)""", re.MULTILINE)
 
 
 class BuildSettings(NamedTuple):
-    """The settings of a build, and what is odd about the files that they came from."""
+    """The settings of a build, and warnings about the files that they came from."""
 
     settings: OtaSettings
     notices: Sequence[Notice]
 
 
 def settings_from_aos(solution: Any, *, folder: str, command_line: Sequence[Tuple[str, str]]) -> BuildSettings:
-    """The settings of an ``aos make``: ota.config, then def_config as aos-tools merges it, then the command line.
+    """Return the settings of an ``aos make``.
+
+    They come from ota.config, then def_config as aos-tools merges it, then the command line.
 
     Which components are in use is aos-tools' decision. A package.yaml is parsed again only where aos-tools or its text
     has something that could be ours, or a key may stand twice: parsing all of them would cost every build its time.
@@ -73,7 +75,7 @@ def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
 
 
 def _may_repeat(text: str) -> bool:
-    """Whether a key stands twice at one depth, in whatever mapping; only parsing tells whether it is one mapping."""
+    """Return whether a key is repeated at one depth; only parsing tells whether in one mapping."""
     if "{" in text or "<<" in text:
         return True
     keys = [(len(indent), key.rstrip()) for indent, key in _KEY.findall(text)]
@@ -81,7 +83,7 @@ def _may_repeat(text: str) -> bool:
 
 
 def _refuse_other_reading(component: Any, package: Package, symbols: Collection[str]) -> None:
-    """Raise WorkspaceError when aos-tools has another value for a setting of ours than we read in the same file."""
+    """Raise WorkspaceError when aos-tools reads another value of a setting of ours in the same file."""
     theirs = {name: value for name, value in component.defconfig.items() if name in symbols}
     ours = {raw.name: raw.value for raw in package.def_config if raw.name in symbols}
     if theirs != ours:
@@ -94,7 +96,7 @@ def _refuse_other_reading(component: Any, package: Package, symbols: Collection[
 
 
 def settings_from_variables(env: Any) -> OtaSettings:
-    """The settings of a plain SCons project: construction variables called as the settings are.
+    """Return the settings of a plain SCons project: construction variables called as the settings are.
 
     ``True`` and ``False`` stand for y and n; secrets come from the environment or ota.secrets.yaml, as everywhere.
 
@@ -105,7 +107,7 @@ def settings_from_variables(env: Any) -> OtaSettings:
     origin = Origin("SConstruct")
     layer = []
     for name in sorted(
-        name for name in env.Dictionary() if name in SYMBOLS or name in OBSOLETE or _is_slip(name, SYMBOLS)
+        name for name in env.Dictionary() if name in SYMBOLS or name in OBSOLETE or _is_misspelt(name, SYMBOLS)
     ):
         value = env[name]
         text = ("y" if value else "n") if isinstance(value, bool) else str(env.subst(str(value)))
@@ -124,6 +126,6 @@ def settings_from_variables(env: Any) -> OtaSettings:
         ) from None
 
 
-def _is_slip(name: str, symbols: Collection[str]) -> bool:
-    """Whether a variable was meant to be a setting; a project may have OTA_… variables of its own."""
+def _is_misspelt(name: str, symbols: Collection[str]) -> bool:
+    """Return whether a variable is nearly called as a setting; others called OTA_… are the project's own."""
     return name.startswith("OTA_") and bool(get_close_matches(name, symbols, 1, 0.85))

@@ -16,8 +16,8 @@ from aos_ota_plugin.files.read import ELF_MAX, IMAGE_MAX, PAYLOAD_MAX, read_byte
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.rsa import PublicKey
+from aos_ota_plugin.pipeline.build_environment import component_of
 from aos_ota_plugin.pipeline.payloads import payload_of_release
-from aos_ota_plugin.pipeline.workplace import component_of
 from aos_ota_plugin.provenance.component import Product
 from aos_ota_plugin.provenance.cyclonedx import bill_of_materials, components_in
 from aos_ota_plugin.release.manifest import Manifest

@@ -10,7 +10,7 @@ import pytest
 
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.pipeline.aos_make import prove_built, run_aos_make
+from aos_ota_plugin.pipeline.aos_make import check_built, run_aos_make
 from aos_ota_plugin.settings.handover import ORDER, REPORT, Order, order_to_json, parse_report
 
 pytestmark = pytest.mark.aos
@@ -182,22 +182,22 @@ def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path):
 
     version = ("OTA_APP_VERSION", "app-1.4.0")
     good = build(version)
-    prove_built(good, str(strange.solution), "app-1.4.0")
+    check_built(good, str(strange.solution), "app-1.4.0")
     with pytest.raises(ProofError, match="app-1.4.1 was asked for, and this is app-1.4.0"):
-        prove_built(good, str(strange.solution), "app-1.4.1")
+        check_built(good, str(strange.solution), "app-1.4.1")
     strange.image.write_bytes(strange.image.read_bytes()[:-1])
     with pytest.raises(ProofError, match="is not the file that this manifest describes"):
-        prove_built(good, str(strange.solution), None)
+        check_built(good, str(strange.solution), None)
 
     strange.append(strange.solution / "maintask.c", "\n#error no\n")
     for settings, why in (([version], "the compiler"), ([("OTA_APP_VERSION", "a b")], "a setting")):
         failed = build(*settings)
         assert failed.status == 0, why
         with pytest.raises(BuildError, match="the build failed, though `aos make` ended with 0"):
-            prove_built(failed, str(strange.solution), None)
+            check_built(failed, str(strange.solution), None)
     strange.edit(strange.package, "  - aos_ota_plugin: master     #", "  #")
     with pytest.raises(BuildError, match="aos_ota_plugin did not run in this build"):
-        prove_built(build(version), str(strange.solution), None)
+        check_built(build(version), str(strange.solution), None)
 
 
 def test_what_is_handed_over_is_for_one_solution_alone(strange, tmp_path, dev_key):

@@ -18,9 +18,9 @@ from softhsm import PIN
 from aos_ota_plugin.errors import OutputError, SigningKeyError
 from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.pipeline.build import build_release
+from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.provenance.dsse import seal
 from aos_ota_plugin.settings.raw import Origin, RawSetting
@@ -83,7 +83,7 @@ class Release:
             state=str(self.solution / "state.json"),
             solution="ota_demo",
             board="haas100",
-            workplace=Workplace(str(root), components),
+            environment=BuildEnvironment(str(root), components),
         )
 
     def build(self, **values):
@@ -487,7 +487,7 @@ def test_another_version_of_a_component_renews_the_documents_only(release, tmp_p
     parts = (PARTS[0]._replace(version="v7.5"), PARTS[1])
     from dataclasses import replace
 
-    release.site = replace(release.site, workplace=Workplace(str(tmp_path), parts))
+    release.site = replace(release.site, environment=BuildEnvironment(str(tmp_path), parts))
     release.build(OTA_COMPRESS_XZ="y")
     assert b"v7.5" in (release.folder / SBOM).read_bytes()
     assert [(release.folder / name).stat().st_mtime_ns for name in (IMAGE, MANIFEST)] == [image, manifest]
@@ -561,7 +561,7 @@ def test_commits_of_components(tmp_path):
 
 
 def test_renamed_file_counts_for_both_places(tmp_path):
-    from aos_ota_plugin.pipeline.workplace import revisions
+    from aos_ota_plugin.pipeline.build_environment import revisions
 
     parts = [Component(name, "v", "common", name) for name in ("a", "b", "c")]
     for part in parts:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import BuildError, SecretError, SettingsError
-from aos_ota_plugin.pipeline.aos_make import prove_built, run_aos_make, split_arguments
+from aos_ota_plugin.pipeline.aos_make import check_built, run_aos_make, split_arguments
 from aos_ota_plugin.settings.handover import ORDER, parse_order
 
 pytestmark = pytest.mark.programs
@@ -72,7 +72,7 @@ def test_a_report_of_another_build_is_none_of_this_one(program, tmp_path):
     ending = run_aos_make(program(write), str(tmp_path), "", [], ["A=1"])
     assert ending == (0, None)
     with pytest.raises(BuildError, match="did not run in this build"):
-        prove_built(ending, str(tmp_path), None)
+        check_built(ending, str(tmp_path), None)
 
 
 def test_what_is_no_program_is_an_error_of_ours(tmp_path):

@@ -14,9 +14,9 @@ from setting_values import changed, settings_of
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.pipeline import build, state
+from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.settings.fields import ROWS
 
@@ -45,7 +45,7 @@ def site(solution):
         state=str(solution / "state.json"),
         solution="s",
         board="b",
-        workplace=Workplace(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
+        environment=BuildEnvironment(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
     )
 
 

@@ -13,11 +13,11 @@ from setting_values import changed, settings_of
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.pipeline import rendering
+from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release, part_inputs
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.module_sources import load_sources
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.pipeline.workplace import Workplace
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.settings.fields import ROWS, Part
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -51,7 +51,7 @@ def site(solution):
         board="b",
         chip="c",
         objcopy=("-O", "binary"),
-        workplace=Workplace(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
+        environment=BuildEnvironment(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
     )
 
 
@@ -169,7 +169,7 @@ def test_the_board_s_tables_count_where_no_setting_gives_the_size(site, settings
 
 
 def test_components_change_the_documents_where_there_are_any(site, settings):
-    other = replace(site, workplace=Workplace("/w", (Component("ota", "v2", "common", "components/ota"),)))
+    other = replace(site, environment=BuildEnvironment("/w", (Component("ota", "v2", "common", "components/ota"),)))
     plain = replace(settings, provenance=False)
     assert parts_of(*(fingerprint(one, settings, b"p") for one in (site, other))) == {"documents"}
     assert [fingerprint(one, plain, b"p").documents for one in (site, other)] == ["", ""]

@@ -16,7 +16,7 @@ from setting_values import settings_of
 from aos_ota_plugin.errors import OtaError, SecretError, SigningKeyError
 from aos_ota_plugin.keys import ring
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.pipeline import inputs, rendering
+from aos_ota_plugin.pipeline import rendering, setting_files
 from aos_ota_plugin.pipeline.build import build_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
@@ -90,7 +90,7 @@ def opened(solution, monkeypatch):
 def whole_build(site, settings):
     """What the hook, the emitters and the builders' actions do in one build, in their order."""
     keys = BuildKeys(settings)
-    inputs.check_files(settings, keys)
+    setting_files.check_files(settings, keys)
     assert set(keys.trust_files) <= set(keys.files)
     where = {"user_file": None, "display": None, "templates": load_templates(None)}
     assert rendering.render_digest_source(keys.trusted, **where)

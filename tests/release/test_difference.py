@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aos_ota_plugin.device.elf_place import ElfPlace, find_place
 from aos_ota_plugin.errors import SigningKeyError
 from aos_ota_plugin.keys.load import load_public_key
-from aos_ota_plugin.pipeline.released import released_signer
+from aos_ota_plugin.pipeline.release_signer import load_release_signer
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.verify.first_difference import explain, first_difference, string_at
 
@@ -114,7 +114,7 @@ def kept(given, signer, tmp_path):
 
 def test_the_same_images_without_the_key(kept, tmp_path):
     given, release, _ = kept
-    signer = released_signer("发布 1", str(tmp_path), load_public_key(str(tmp_path / "public.pem")))
+    signer = load_release_signer("发布 1", str(tmp_path), load_public_key(str(tmp_path / "public.pem")))
     again = make_release(*given.but(signer=signer))
     assert again.images == release.images
     assert again.manifest == release.manifest
@@ -122,26 +122,26 @@ def test_the_same_images_without_the_key(kept, tmp_path):
 
 def test_nothing_else_is_signed(kept, tmp_path, signer, other):
     given, _, folder = kept
-    released = released_signer(str(folder), "/", load_public_key(str(tmp_path / "public.pem")))
+    released = load_release_signer(str(folder), "/", load_public_key(str(tmp_path / "public.pem")))
     with pytest.raises(SigningKeyError, match="no image of this release is made of the payload"):
         make_release(*given.but(signer=released, payload=given.firmware.payload + b"x", compress_xz=False))
     with pytest.raises(SigningKeyError, match="cannot sign a statement"):
         released.sign_message(b"m" * 100)
     assert signer.public_key.fingerprint in repr(released)
     (tmp_path / "other.pem").write_text(other.public_key.to_pem())
-    wrong = released_signer(str(folder), "/", load_public_key(str(tmp_path / "other.pem")))
+    wrong = load_release_signer(str(folder), "/", load_public_key(str(tmp_path / "other.pem")))
     with pytest.raises(SigningKeyError, match="no image of this release"):
         wrong.sign_hash(next(iter(wrong._signatures)))
 
 
 def test_a_release_without_its_public_key(kept):
     with pytest.raises(SigningKeyError, match="does not say which public key"):
-        released_signer(str(kept[2]), "/", None)
+        load_release_signer(str(kept[2]), "/", None)
 
 
 def test_a_release_that_leaves_its_folder(kept, tmp_path):
     manifest = json.loads((kept[2] / "ota_rtos_ota.json").read_bytes())
     manifest["images"][0]["file"] = "../public.pem"
     (kept[2] / "ota_rtos_ota.json").write_text(json.dumps(manifest))
-    signer = released_signer(str(kept[2]), "/", load_public_key(str(tmp_path / "public.pem")))
+    signer = load_release_signer(str(kept[2]), "/", load_public_key(str(tmp_path / "public.pem")))
     assert len(signer._signatures) == 1

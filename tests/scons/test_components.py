@@ -150,8 +150,8 @@ def test_settings_leave_every_place_that_reaches_a_compile_line():
     assert solution.defines == {"KEEP": 3}
     assert ota.build_config.define == ["KEEP=1"]
     assert board.build_config.define == {"KEEP": 2}
-    assert components.named("ota") is ota
-    assert components.named("nobody") is None
+    assert components.find("ota") is ota
+    assert components.find("nobody") is None
 
 
 @pytest.mark.parametrize(

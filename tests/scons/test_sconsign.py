@@ -13,7 +13,7 @@ SCONSTRUCT = """
 import os, signal, sys, time
 from aos_ota_plugin.scons import sconsign
 
-sconsign.when_built(lambda: open("succeeded", "w").close())
+sconsign.on_success(lambda: open("succeeded", "w").close())
 
 def write(target, source, env):
     open(str(target[0]), "w").write("whole")

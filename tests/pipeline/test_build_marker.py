@@ -1,4 +1,4 @@
-"""What a build that did not succeed had made is known by what was there before it, and taken away."""
+"""What an unsuccessful build made is removed; the list of files from before it tells which files these are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import pytest
 
 from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.pipeline.unfinished import NAME, BuildMark
+from aos_ota_plugin.pipeline.build_marker import NAME, BuildMarker
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def write(path, data, *, seconds=0):
 
 
 def mark_of(out):
-    return BuildMark(str(out / "ota"), [str(out), str(out.parent / "not there")])
+    return BuildMarker(str(out / "ota"), [str(out), str(out.parent / "not there")])
 
 
 def all_files(out):
@@ -65,28 +65,28 @@ def test_what_is_new_or_changed_goes(out, seconds):
     changed = {"app/new.o", "app/rendered.c", "aos.elf", "app/third.o"}
     unfinished_build(out, changed, seconds=seconds)
     everything = left(out)
-    healing = mark_of(out).heal(lambda: all_files(out))
-    assert relative(out, healing.removed) == changed
+    cleanup = mark_of(out).clean_up(lambda: all_files(out))
+    assert relative(out, cleanup.removed) == changed
     assert left(out) == everything - changed
-    assert relative(out, healing.left) >= {"app/old.o", "lib/libapp.a", "aos.bin"}
+    assert relative(out, cleanup.left) >= {"app/old.o", "lib/libapp.a", "aos.bin"}
 
 
 def test_same_time_but_another_size_is_a_change(out):
     unfinished_build(out, ["lib/libapp.a"], seconds=0)
-    assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"lib/libapp.a"}
+    assert relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed) == {"lib/libapp.a"}
 
 
 def test_only_targets_go(out):
     """A log that somebody keeps there, what a script makes before each build."""
     unfinished_build(out, ["app/new.o", "app/log.txt", "aos.bin"])
-    healing = mark_of(out).heal(lambda: {os.path.normcase(out / "app" / "new.o")})
-    assert relative(out, healing.removed) == {"app/new.o"}
-    assert healing.left == []
+    cleanup = mark_of(out).clean_up(lambda: {os.path.normcase(out / "app" / "new.o")})
+    assert relative(out, cleanup.removed) == {"app/new.o"}
+    assert cleanup.left == []
 
 
 def test_without_a_record_of_targets_everything_goes_that_is_changed(out):
     unfinished_build(out, ["app/new.o", "app/log.txt"])
-    assert relative(out, mark_of(out).heal(lambda: None).removed) == {"app/new.o", "app/log.txt"}
+    assert relative(out, mark_of(out).clean_up(lambda: None).removed) == {"app/new.o", "app/log.txt"}
     assert (out / "ota" / NAME).exists()
 
 
@@ -94,31 +94,31 @@ def test_files_of_a_release_stay(out):
     """They were proven and then written as a whole."""
     release = {"ota_rtos_ota.bin", "ota_rtos_ota.json", "ota_module_js.bin"}
     unfinished_build(out, {*release, "aos.bin"})
-    assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"aos.bin"}
+    assert relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed) == {"aos.bin"}
     assert release <= left(out)
 
 
-def test_a_build_that_succeeded_leaves_nothing_to_heal(out):
+def test_a_build_that_succeeded_leaves_nothing_to_clean_up(out):
     def asked():
         raise AssertionError("reading SCons' record takes its time")
 
     mark = mark_of(out)
-    assert mark.heal(asked) == ([], [])
+    assert mark.clean_up(asked) == ([], [])
     mark.begin()
     write(out / "app" / "new.o", b"other", seconds=5)
     everything = left(out) - {f"ota/{NAME}"}
     mark.end()
-    assert mark.heal(asked) == ([], [])
+    assert mark.clean_up(asked) == ([], [])
     assert left(out) == everything
 
 
 def test_mark_stands_until_a_build_succeeds(out):
     """Builds that fail one after another, each with something else."""
     unfinished_build(out, ["app/new.o"])
-    mark_of(out).heal(lambda: all_files(out))
+    mark_of(out).clean_up(lambda: all_files(out))
     unfinished_build(out, ["aos.elf"])
-    assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"aos.elf"}
-    assert mark_of(out).heal(lambda: all_files(out)).removed == []
+    assert relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed) == {"aos.elf"}
+    assert mark_of(out).clean_up(lambda: all_files(out)).removed == []
     assert (out / "ota" / NAME).exists()
 
 
@@ -128,7 +128,7 @@ def test_mark_stands_until_a_build_succeeds(out):
 def test_list_that_cannot_be_read_has_no_file(out, content):
     """The mark of an older version, or one that somebody changed: everything is made anew."""
     (out / "ota" / NAME).write_bytes(content)
-    removed = relative(out, mark_of(out).heal(lambda: all_files(out)).removed)
+    removed = relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed)
     assert {"app/old.o", "lib/libapp.a", "aos.elf", "aos.bin"} <= removed
 
 
@@ -137,7 +137,7 @@ def test_names_of_any_kind_are_listed(out):
     unfinished_build(out, ["aos.elf"])
     listed = json.loads((out / "ota" / NAME).read_bytes())
     assert str(out / "组件" / "空 格.o") in listed["files"]
-    assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"aos.elf"}
+    assert relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed) == {"aos.elf"}
 
 
 def test_file_that_cannot_be_removed_ends_the_build(out, monkeypatch):
@@ -150,8 +150,8 @@ def test_file_that_cannot_be_removed_ends_the_build(out, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(os, "unlink", refuse)
         with pytest.raises(OutputError, match="Permission denied"):
-            mark_of(out).heal(lambda: all_files(out))
-    assert relative(out, mark_of(out).heal(lambda: all_files(out)).removed) == {"app/new.o", "aos.elf"}
+            mark_of(out).clean_up(lambda: all_files(out))
+    assert relative(out, mark_of(out).clean_up(lambda: all_files(out)).removed) == {"app/new.o", "aos.elf"}
 
 
 def test_mark_that_cannot_be_set(out):

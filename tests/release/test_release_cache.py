@@ -1,4 +1,4 @@
-"""What the last release made is taken up again only where it is what this one would make; and then nothing slow is."""
+"""Parts of the last release are reused only where this one would make the same; then nothing slow is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from release_parts import ReleaseParts
 
 from aos_ota_plugin.images import diff, xz
-from aos_ota_plugin.pipeline import reuse
+from aos_ota_plugin.pipeline import release_cache
 from aos_ota_plugin.release.make import make_release
 
 OLD = random.Random(1).randbytes(8000)
@@ -50,7 +50,7 @@ def left(asked, tmp_path):
 
 def again(given, left):
     _, manifest, outputs = left
-    reused = reuse.reuse_last(given.firmware, given.keys, given.base, outputs, manifest)
+    reused = release_cache.reuse_last(given.firmware, given.keys, given.base, outputs, manifest)
     return ReleaseParts(*reused, given.options)
 
 

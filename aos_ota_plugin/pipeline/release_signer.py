@@ -1,4 +1,4 @@
-"""A kept release in the place of a signing key: ``OTA_SIGNING_KEY=release:FOLDER``.
+"""Sign with the signatures of a kept release: ``OTA_SIGNING_KEY=release:FOLDER``.
 
 It has its images' signatures, for building the same release again without the key. An RSASSA-PKCS1-v1_5 signature that
 verifies is the only one there is, so images have the same bytes, or are refused.
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
 
 
-class ReleasedSigner(BaseSigner):
-    """Returns the signatures of a release by the 32-byte hashes of its images; it can sign nothing else."""
+class ReleaseSigner(BaseSigner):
+    """A signer with the signatures of a release by the 32-byte hashes of its images, and no key."""
 
     def __init__(self, public_key: PublicKey, signatures: Mapping[bytes, bytes], *, folder: str) -> None:
         super().__init__(public_key, place=Place(folder))
@@ -41,7 +41,7 @@ class ReleasedSigner(BaseSigner):
         return signature
 
     def sign_message(self, message: bytes) -> bytes:
-        """Refuse: a release signs nothing new. Raises SigningKeyError."""
+        """Raise SigningKeyError: a release signs nothing new."""
         raise SigningKeyError(
             "a kept release in the place of a key cannot sign a statement",
             place=self._place,
@@ -49,8 +49,8 @@ class ReleasedSigner(BaseSigner):
         )
 
 
-def released_signer(release: str, folder: str, public_key: Optional[PublicKey]) -> ReleasedSigner:
-    """Return the signer with the signatures of the images of ``release``, a folder's path that starts at ``folder``.
+def load_release_signer(release: str, folder: str, public_key: Optional[PublicKey]) -> ReleaseSigner:
+    """Return the signer for ``release``, a folder's path relative to ``folder``.
 
     Raises:
         SigningKeyError, SettingsError, FormatError: no public key is given, or the release cannot be read.
@@ -60,8 +60,8 @@ def released_signer(release: str, folder: str, public_key: Optional[PublicKey]) 
             "a kept release does not say which public key devices need to trust",
             remedy="give it with OTA_PUBLIC_KEY, or --public-key",
         )
-    kept = os.path.normpath(os.path.join(folder, release))
-    path = os.path.join(kept, MANIFEST_NAME)
+    release_folder = os.path.normpath(os.path.join(folder, release))
+    path = os.path.join(release_folder, MANIFEST_NAME)
     manifest = parse_manifest(
         read_file(path, "the release", "name the folder of a release after release:", limit=DOCUMENT_MAX), file=path
     )
@@ -69,11 +69,11 @@ def released_signer(release: str, folder: str, public_key: Optional[PublicKey]) 
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
         if artifact.kind not in ("full", "xz", "diff") or not is_plain(artifact.file):
             continue
-        image = os.path.join(kept, artifact.file)
+        image = os.path.join(release_folder, artifact.file)
         with placed(image):
             info = full.parse(
                 read_file(image, "the release's image", "keep its files together", limit=IMAGE_MAX), local=True
             ).sign_info
         if info is not None:
             signatures[info.hash] = info.signature
-    return ReleasedSigner(public_key, signatures, folder=kept)
+    return ReleaseSigner(public_key, signatures, folder=release_folder)

@@ -27,15 +27,15 @@ State = Tuple[int, int]
 """Modification time (nanoseconds since 1970) and size (bytes) of a file."""
 
 
-class Healing(NamedTuple):
-    """Paths of targets: what was removed, and what stayed because the last good build had made it."""
+class Cleanup(NamedTuple):
+    """Paths of targets that were removed, and of those that stay because the last good build made them."""
 
     removed: List[str]
     left: List[str]
 
 
-class BuildMark:
-    """A file in `folder` that stands from before a build until one succeeds.
+class BuildMarker:
+    """A file in `folder` that exists from before a build until one succeeds.
 
     It lists the files below `outputs`, as they were when the build began: what differs from the list was made by that
     build, whatever the clock has done since.
@@ -45,8 +45,8 @@ class BuildMark:
         self._path = os.path.join(folder, NAME)
         self._outputs = outputs
 
-    def heal(self, targets: Callable[[], Optional[Collection[str]]]) -> Healing:
-        """Remove what a build made that did not succeed, if there was one; the mark stays.
+    def clean_up(self, targets: Callable[[], Optional[Collection[str]]]) -> Cleanup:
+        """Remove what the last build made if it did not succeed; the mark stays.
 
         That is each of `targets` (paths by ``os.path.normcase``) below the outputs that is new or changed since that
         build began; where they are None, each file. Files of a release stay: they were written as a whole, and proven.
@@ -55,20 +55,20 @@ class BuildMark:
         Raises:
             OutputError: a file cannot be read or removed.
         """
-        healing = Healing([], [])
+        cleanup = Cleanup([], [])
         recover(os.path.dirname(self._path), NAME.__eq__)
         if not self.is_set():
-            return healing
+            return cleanup
         before = self._listed()
         named = targets()
         for path, state in _files(self._outputs):
             if (named is None or os.path.normcase(path) in named) and not _is_release(os.path.basename(path)):
                 if before.get(path) == state:
-                    healing.left.append(path)
+                    cleanup.left.append(path)
                 elif path != self._path:
                     remove_file(path)
-                    healing.removed.append(path)
-        return healing
+                    cleanup.removed.append(path)
+        return cleanup
 
     def is_set(self) -> bool:
         """Return whether the last build did not succeed."""
@@ -79,12 +79,12 @@ class BuildMark:
         write_file(self._path, write_document(_KIND, {"files": dict(_files(self._outputs))}))
 
     def end(self) -> None:
-        """Take the mark away: the build has succeeded."""
+        """Remove the mark: the build has succeeded."""
         with contextlib.suppress(OutputError):
             remove_file(self._path)
 
     def _listed(self) -> Dict[str, State]:
-        """The list in the mark; a list that cannot be read has no file, so that everything is made anew."""
+        """Return the files in the mark; none if it is not valid, so that everything is built again."""
         try:
             fields = read_document(read_bytes(self._path, IMAGE_MAX), _KIND, file=self._path)
             listed = fields.within(fields.values.get("files"), '"files"').values
@@ -102,7 +102,7 @@ def _is_release(name: str) -> bool:
 
 
 def _files(folders: Sequence[str]) -> Iterator[Tuple[str, State]]:
-    """Every file below `folders` with its state; links to folders are not followed. Raises OutputError."""
+    """Yield every file below `folders` with its state, without following links. Raises OutputError."""
     waiting = list(folders)
     while waiting:
         folder = waiting.pop()

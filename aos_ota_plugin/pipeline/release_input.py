@@ -1,4 +1,4 @@
-"""Firmware, base release and options of a build's release, from its settings and the files on this machine."""
+"""Load a release's firmware, base release and options, from a build's settings and files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aos_ota_plugin.files.read import ELF_MAX, PAYLOAD_MAX, read_file
-from aos_ota_plugin.pipeline import inputs
+from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.site import Site
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
@@ -31,8 +31,8 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         elf=read_file(site.elf, "the ELF", "build the firmware first", limit=ELF_MAX) if site.elf else None,
         elf_name=os.path.basename(site.elf or "the ELF"),
         version_place=settings.origins["OTA_APP_VERSION"].place,
-        embedded=inputs.identity_bytes(settings) if settings.identity == "embedded" else (),
-        forbidden=inputs.secret_bytes(settings) if settings.identity == "kv" else (),
+        embedded=setting_files.identity_bytes(settings) if settings.identity == "embedded" else (),
+        forbidden=setting_files.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
         source=_payload_source(site, settings),
@@ -40,19 +40,19 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
 
 
 def load_base(site: Site, settings: OtaSettings) -> Base:
-    """Return the base release, with its payload where a diff is asked for; errors as in ``inputs``."""
+    """Return the base release, with its payload where a diff is asked for; errors as in ``setting_files``."""
     from aos_ota_plugin.release.request import Base
 
-    manifest = inputs.load_base(settings)
-    return Base(manifest, inputs.base_payload(settings, manifest, overwritten=site.overwritten))
+    manifest = setting_files.load_base(settings)
+    return Base(manifest, setting_files.base_payload(settings, manifest, overwritten=site.overwritten))
 
 
 def release_options(site: Site, settings: OtaSettings) -> Options:
-    """Return what is to be made, and which rules are excused; errors as ``inputs.partition_size``."""
+    """Return what to make, and which rules are excused; errors as ``setting_files.partition_size``."""
     from aos_ota_plugin.release.request import Options
 
     return Options(
-        inputs.partition_size(settings, site.board_folder, site.chip_folder),
+        setting_files.partition_size(settings, site.board_folder, site.chip_folder),
         os.path.basename(site.image),
         image_magic=settings.image_magic,
         compress_xz=settings.compress_xz,

@@ -1,7 +1,7 @@
-"""What the last release made that this one need not make again: signatures, the xz stream, the patch.
+"""Reuse signatures, the xz stream and the patch of the last release in a new one.
 
-It is read from the last release's own files, and only where the state says that they are untouched and the same version
-of this project made them of the same payloads: with them or without, a release has the same bytes.
+They are read from the last release's own files, and only where the state says that they are unchanged and the same
+version of this project made them of the same payloads: with them or without, a release has the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ReusingSigner:
-    """A signer that is asked only for signatures that the last release does not have.
+    """A signer that makes only signatures that the last release does not have.
 
     A PKCS#1 v1.5 signature that verifies is the only one there is.
     """
@@ -35,25 +35,27 @@ class ReusingSigner:
 
     @property
     def public_key(self) -> PublicKey:
-        """The public half, as devices hold it."""
+        """Return the public key, as devices hold it."""
         return self._signer.public_key
 
     def sign_hash(self, hash32: bytes) -> bytes:
-        """The known signature over an image's 32-byte hash if it is this key's, else a new one."""
-        known = self._signatures.get(hash32)
-        if known is not None and self.public_key.verify_hash(hash32, known):
-            return known
+        """Return the last release's signature over an image's 32-byte hash if it is good, else a new one."""
+        signature = self._signatures.get(hash32)
+        if signature is not None and self.public_key.verify_hash(hash32, signature):
+            return signature
         return self._signer.sign_hash(hash32)
 
     def sign_message(self, message: bytes) -> bytes:
-        """A new signature: only images' are known."""
+        """Return a new signature: only those of images are reused."""
         return self._signer.sign_message(message)
 
 
 def reuse_last(
     firmware: Firmware, keys: KeySet, base: Base, outputs: Mapping[str, str], manifest: str
 ) -> Tuple[Firmware, KeySet, Base]:
-    """Return the parts of a release with what the last one made of the same payload: stream, patch, signatures.
+    """Return the parts of a release, completed with those of the last one if its payload is the same.
+
+    These are xz stream, patch and signatures.
 
     ``outputs`` are the last release's files, their SHA-256 by path; ``manifest`` is the path of one of them.
     """
@@ -62,21 +64,21 @@ def reuse_last(
         return firmware, keys, base
     images: Dict[str, bytes] = {}
     for image in last.images:
-        data = _held(os.path.join(os.path.dirname(manifest), image.file), outputs)
+        data = _unchanged(os.path.join(os.path.dirname(manifest), image.file), outputs)
         if data is not None:
             images[image.kind] = data
-    found = _take_apart(images, local=last.security == "local")
+    reusable = _take_apart(images, local=last.security == "local")
     same_base = base.manifest and last.base and last.base.payload_sha256 == base.manifest.payload.sha256
-    signer = ReusingSigner(keys.signer, found.signatures) if keys.signer and found.signatures else keys.signer
+    signer = ReusingSigner(keys.signer, reusable.signatures) if keys.signer and reusable.signatures else keys.signer
     return (
-        firmware._replace(stream=found.stream),
+        firmware._replace(stream=reusable.stream),
         keys._replace(signer=signer),
-        base._replace(patch=found.patch if same_base else None),
+        base._replace(patch=reusable.patch if same_base else None),
     )
 
 
 class _Reusable(NamedTuple):
-    """What can be read out of images: their signatures by the hash that is signed, the xz stream, the patch."""
+    """The reusable parts of images: signatures by the hash that is signed, the xz stream, the patch."""
 
     signatures: Dict[bytes, bytes]
     stream: Optional[bytes]
@@ -84,7 +86,7 @@ class _Reusable(NamedTuple):
 
 
 def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
-    """Take images apart, given by their kinds; ``local``: they are signed."""
+    """Return the reusable parts of images, which are given by their kinds; with ``local`` they are signed."""
     signatures: Dict[bytes, bytes] = {}
     stream: Optional[bytes] = None
     patch: Optional[bytes] = None
@@ -102,8 +104,7 @@ def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
 
 
 def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
-
-    data = _held(path, outputs)
+    data = _unchanged(path, outputs)
     if data is None:
         return None
     with contextlib.suppress(FormatError):
@@ -111,8 +112,8 @@ def _last_manifest(outputs: Mapping[str, str], path: str) -> Optional[Manifest]:
     return None
 
 
-def _held(path: str, outputs: Mapping[str, str]) -> Optional[bytes]:
-    """A file's bytes, if they are those of ``outputs``."""
+def _unchanged(path: str, outputs: Mapping[str, str]) -> Optional[bytes]:
+    """Return a file's bytes if their SHA-256 is that in ``outputs``, else None."""
     with contextlib.suppress(OSError):
         data = read_bytes(path, IMAGE_MAX)
         if hashlib.sha256(data).hexdigest() == outputs.get(path):

@@ -1,4 +1,4 @@
-"""Save our files in the folder that the chip vendor's image step writes to, and put them back.
+"""Save our files in the folder that the chip vendor's image step writes to, and restore them.
 
 An image is ours when the manifest beside it gives its digest. Anything else under an image's name is the vendor's, and
 not signed.
@@ -41,7 +41,7 @@ def save_outputs(folder: str) -> Mapping[str, SavedFile]:
 
 
 def restore_outputs(folder: str, saved: Mapping[str, SavedFile], *, remove_unsigned: bool) -> None:
-    """Write back each saved file that differs now; with ``remove_unsigned`` remove images that are not ours.
+    """Write back each saved file that differs now; with ``remove_unsigned`` remove others' images.
 
     Raises:
         OutputError: a file cannot be written.
@@ -66,7 +66,7 @@ def _remove_others(folder: str, saved: Mapping[str, SavedFile]) -> None:
 
 
 def _described(folder: str) -> Dict[str, Optional[str]]:
-    """Return the names and digests that a manifest of ours in ``folder`` gives; its own name without a digest."""
+    """Return the files that the manifest in ``folder`` lists, with digests, and its own name without one."""
     try:
         manifest = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
         named = {image["file"]: str(image["sha256"]) for image in manifest["images"]}

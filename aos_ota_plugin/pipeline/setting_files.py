@@ -1,4 +1,4 @@
-"""The thin layer between settings and the pure rooms: the other files that settings name, and what they amount to."""
+"""Check and read the files that settings name, and derive values from settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_files(settings: OtaSettings, keys: BuildKeys, *, overwritten: Collection[str] = ()) -> None:
-    """Look at every file that settings name, as cheaply as every build can afford.
+    """Check every file that settings name, without the slow checks: every build does this.
 
     Raises:
         SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
@@ -46,11 +46,7 @@ def _read_base(settings: OtaSettings) -> bytes:
 
 
 def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
-    """A release must not be compared with itself.
-
-    Raises:
-        SettingsError: OTA_BASE_RELEASE is the manifest that this build writes.
-    """
+    """Raise SettingsError if OTA_BASE_RELEASE is the manifest that this build writes."""
     if settings.base_release and os.path.realpath(settings.base_release) == os.path.realpath(manifest):
         raise SettingsError(
             "OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the release with itself",
@@ -60,7 +56,7 @@ def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
 
 
 def load_base(settings: OtaSettings) -> Optional[Manifest]:
-    """The manifest of the release in the field, if one is set.
+    """Return the manifest of the base release, None if none is set.
 
     Raises:
         SettingsError: it cannot be read.
@@ -76,7 +72,9 @@ def load_base(settings: OtaSettings) -> Optional[Manifest]:
 def base_payload(
     settings: OtaSettings, base: Optional[Manifest], *, overwritten: Collection[str] = ()
 ) -> Optional[bytes]:
-    """The payload that a diff starts from, or None without OTA_DIFF; ``overwritten`` are files that this build writes.
+    """Return the payload that a diff starts from, None without OTA_DIFF.
+
+    ``overwritten`` are the paths of files that this build writes.
 
     Raises:
         ProofError: it is not kept beside the manifest of the base release.
@@ -89,7 +87,9 @@ def base_payload(
 
 
 def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_folder: Optional[str]) -> int:
-    """Bytes that the OTA partition holds: the setting, else the board's partition table or the flasher's file list.
+    """Return the size of the OTA partition in bytes.
+
+    It comes from the setting, else the board's partition table, else the flasher's file list.
 
     Raises:
         ProofError: nothing says.
@@ -97,30 +97,29 @@ def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_fold
     """
     if settings.partition_size:
         return settings.partition_size
-
-    found = find_partition_size(board_folder, chip_folder)
-    if found is None:
+    partition = find_partition_size(board_folder, chip_folder)
+    if partition is None:
         raise ProofError(
             "the size of the OTA partition is not known, so it cannot be proven that the image fits",
             remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100",
         )
-    return found.size
+    return partition.size
 
 
 def identity_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
-    """What a firmware with an embedded identity must hold."""
+    """Return the texts that a firmware with an embedded identity must hold."""
     names = (settings.product_key, settings.device_name)
     return tuple(name.encode("ascii") for name in names if name) + secret_bytes(settings)
 
 
 def secret_bytes(settings: OtaSettings) -> Tuple[bytes, ...]:
-    """The device's secrets, as they would stand in a firmware."""
+    """Return the device's secrets, as a firmware would hold them."""
     secrets = (settings.secrets.product_secret, settings.secrets.device_secret)
     return tuple(secret.reveal() for secret in secrets if secret)
 
 
 def scrub(text: str, settings: OtaSettings) -> str:
-    """``text`` without the device's secrets, for showing what another program printed."""
+    """Return another program's output without the device's secrets."""
     for secret in secret_bytes(settings):
         text = text.replace(secret.decode("ascii"), "<secret>")
     return text

@@ -1,4 +1,4 @@
-"""Where a release comes from, asked of the machine that makes it: git, the compiler, the packages of this Python."""
+"""Describe what builds a release: the commits of its components, the compiler, the Python packages."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PATH_AT = {"1": 8, "2": 9, "u": 10}
 """By the kind of an entry in git's porcelain v2: how many fields stand before the path."""
 
 
-class Workplace(NamedTuple):
-    """A build's workspace: its root, the components in use, the compiler's file, and packages that took part."""
+class BuildEnvironment(NamedTuple):
+    """A build's workspace root, components in use, compiler's path, and Python packages that take part."""
 
     root: str
     components: Tuple[Component, ...]
@@ -33,7 +33,7 @@ class Workplace(NamedTuple):
 
 
 def component_of(package: Package, view: SolutionView) -> Component:
-    """A component as the list names it, from its package.yaml."""
+    """Return a component as the list of components names it, from its package.yaml."""
     folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(view.root)).replace(os.sep, "/")
     return Component(
         package.name,
@@ -46,9 +46,9 @@ def component_of(package: Package, view: SolutionView) -> Component:
 
 
 def revisions(root: str, components: Iterable[Component]) -> Dict[str, Revision]:
-    """The commits of components by name, where git knows them: one question a repository.
+    """Return the commits of components by name, where git has them; git is started once a repository.
 
-    ``modified`` speaks of tracked files: what a build leaves in a folder is not tracked.
+    ``modified`` is about tracked files: what a build leaves in a folder is not tracked.
     """
     by_repository: Dict[str, List[Tuple[str, str]]] = {}
     for component in components:
@@ -56,17 +56,17 @@ def revisions(root: str, components: Iterable[Component]) -> Dict[str, Revision]
         top = repository_of(folder)
         if top is not None:
             by_repository.setdefault(top, []).append((component.name, folder))
-    found: Dict[str, Revision] = {}
+    result: Dict[str, Revision] = {}
     for top, members in by_repository.items():
         commit, changed = _status(top)
         for name, folder in members if commit else ():
             inside = os.path.relpath(folder, top).replace(os.sep, "/")
-            found[name] = Revision(commit, any(inside == "." or path.startswith(inside + "/") for path in changed))
-    return found
+            result[name] = Revision(commit, any(inside == "." or path.startswith(inside + "/") for path in changed))
+    return result
 
 
 def _status(top: str) -> Tuple[str, Sequence[str]]:
-    """The commit that is checked out and the tracked files that differ from it; "" where git cannot say."""
+    """Return the commit that is checked out and the tracked files that differ; "" where git cannot say."""
     try:
         done = subprocess.run(
             git_command("--no-optional-locks", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no"),
@@ -94,7 +94,7 @@ def _status(top: str) -> Tuple[str, Sequence[str]]:
 
 
 def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
-    """The compiler by what it says of itself, None where it does not start or says nothing."""
+    """Return the compiler with the version that it prints, None where it prints none."""
     if not compiler:
         return None
     from aos_ota_plugin.provenance.statement import Tool
@@ -117,7 +117,7 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
 
 
 def package_tools(packages: Iterable[str]) -> Tuple[Tool, ...]:
-    """Return this project and installed packages, by name and version; without those that are not installed."""
+    """Return this project and those of ``packages`` that are installed, by name and version."""
     from importlib.metadata import PackageNotFoundError, version
 
     from aos_ota_plugin.provenance.statement import Tool

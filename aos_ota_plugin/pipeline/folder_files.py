@@ -1,4 +1,4 @@
-"""The files of a folder on this machine, as they go into a data-file pack: never through a link, in one fixed order."""
+"""Read the files of a folder for a data-file pack: in a fixed order, and through no link."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def find_files(folder: str) -> Tuple[Found, ...]:
         FormatError: the folder cannot be read, holds no files, or something that is neither file nor folder; a name
             that means different files on different systems, or is too long for a device.
     """
-    found = sorted(_walk(Path(folder), ""), key=lambda file: file.name.encode("utf-8", "surrogateescape"))
-    if not found:
+    files = sorted(_walk(Path(folder), ""), key=lambda file: file.name.encode("utf-8", "surrogateescape"))
+    if not files:
         raise FormatError(
             "there is no file in this folder",
             place=Place(folder),
             remedy="put the files for the device there, or name another folder",
         )
     with placed(folder):
-        for file in found:
+        for file in files:
             check_name(file.name)
-        check_together(file.name for file in found)
-    return tuple(found)
+        check_together(file.name for file in files)
+    return tuple(files)
 
 
 def read_files(folder: str) -> Tuple[PackFile, ...]:
@@ -55,7 +55,7 @@ def read_files(folder: str) -> Tuple[PackFile, ...]:
 
 
 def read_linkless(path: Path) -> bytes:
-    """Read a file that is still no link at the moment it is opened, where the system can tell. Raises FormatError."""
+    """Read a file that is no link when it is opened, where the system can tell. Raises FormatError."""
     try:
         return read_bytes(path, PAYLOAD_MAX, follow=False)
     except OSError as problem:
@@ -63,7 +63,7 @@ def read_linkless(path: Path) -> bytes:
 
 
 def odd_kind(mode: int) -> str:
-    """Say what something of this mode is when it is neither a file nor a folder, "" when it is one."""
+    """Return what a mode stands for when that is neither a file nor a folder, else ""."""
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return ""
     return next((name for test, name in _KINDS if test(mode)), "no file")

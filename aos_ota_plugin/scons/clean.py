@@ -1,0 +1,50 @@
+"""What ``aos make clean`` removes of ours; the rest SCons and aos-tools know by themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional
+
+from aos_ota_plugin.pipeline.build import last_modules, shared_lock
+from aos_ota_plugin.release.names import DOCUMENTS, XZ_SUFFIX, diff_name
+from aos_ota_plugin.scons.actions import SourceKind
+from aos_ota_plugin.scons.aos_build import AosBuild
+from aos_ota_plugin.scons.components import find_source
+from aos_ota_plugin.scons.rendered_sources import rendered_path
+
+
+def register_clean(build: AosBuild) -> None:
+    """Register all that our builds make for removal, with the identity's library."""
+    library = build.env.StaticLibrary(build.paths.identity_library, [])
+    paths = [*_rendered(build), *_release(build), build.paths.lock]
+    build.env.Clean(library, [path for path in paths if path])
+    build.env.Default(library)
+
+
+def _rendered(build: AosBuild) -> List[Optional[str]]:
+    """Return the rendered sources, and the object of one that stands beside a component's own sources."""
+    application = build.solution.solution_component
+    beside = build.paths.rendered(build.paths.solution, SourceKind.APP.value)
+    paths = [beside, build.paths.identity_folder, rendered_path(build, application, SourceKind.APP)]
+    ota = build.components.find("ota")
+    if ota is not None:
+        paths.append(rendered_path(build, ota, SourceKind.DIGEST))
+    if find_source(application, SourceKind.APP.value) is None:
+        paths += [build.paths.object_of(beside), os.path.splitext(beside)[0] + ".d"]
+    return paths
+
+
+def _release(build: AosBuild) -> List[Optional[str]]:
+    """Return the files of the release, and what builds keep beside them."""
+    site = build.site
+    folder = os.path.dirname(site.image)
+    return [
+        site.image,
+        site.image + XZ_SUFFIX,
+        diff_name(site.image),
+        *(os.path.join(folder, name) for name in DOCUMENTS),
+        *last_modules(site),
+        site.manifest,
+        site.state,
+        shared_lock(site),
+    ]
