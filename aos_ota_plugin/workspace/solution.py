@@ -61,11 +61,10 @@ def load_solution(
     folder = Path(solution_dir).resolve()
     root = find_root(str(folder))
     lookup, solution = _solution(folder, root, board or "")
-    board_name = solution.board_name
-    _refuse_unknown_board(lookup, solution, board_name)
-    closure = find_closure(solution, board_name, lookup)
+    _refuse_unknown_board(lookup, solution, solution.board_name)
+    closure = find_closure(solution, solution.board_name, lookup)
     refuse_missing(closure, solution)
-    graph = Graph(closure, solution, board_name)
+    graph = Graph(closure, solution, solution.board_name)
     unconditional = {
         package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)
     }
