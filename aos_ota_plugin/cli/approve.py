@@ -33,7 +33,7 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     """
     from aos_ota_plugin.errors import FormatError, placed
     from aos_ota_plugin.keys.approval import Approval
-    from aos_ota_plugin.keys.signer import require_good
+    from aos_ota_plugin.keys.signer import require_valid
 
     refuse_overwriting(output, payload, key, public_key_file)
     data = read_file(payload, "the payload", "give the ota_rtos.bin of your build", limit=PAYLOAD_MAX)
@@ -44,7 +44,9 @@ def command(payload: str, key: str, public_key_file: Optional[str], output: str,
     _, sha256 = Digesting(data).copies()
     sha256.update(PADDING)
     signer = load_private_key(parse_reference(key), access(), public_key_file)
-    signature = require_good(signer.sign_hash(sha256.digest()), signer.public_key, sha256.digest(), who="this signer")
+    signature = require_valid(
+        signer.sign_hash(sha256.digest()), signer.public_key, sha256.digest(), maker="this signer"
+    )
     approval = Approval(sha256.digest(), signer.public_key.fingerprint, signature)
     write_file(output, approval.to_json())
     if as_json:

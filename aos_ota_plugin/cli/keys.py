@@ -82,9 +82,9 @@ def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None
     for note in chain.notes:
         click.echo(f"   -  {note}")
     if ring:
-        retired = ", ".join(key.shown for key in ring.retired) or "none"
+        retired = ", ".join(key.label for key in ring.retired) or "none"
         click.echo(
-            f"key ring  current {ring.current.shown}, next {ring.next.shown if ring.next else 'none'}, "
+            f"key ring  current {ring.current.label}, next {ring.next.label if ring.next else 'none'}, "
             f"retired {retired}"
         )
     click.echo(f"next: {chain.next_step}")

@@ -20,10 +20,10 @@ from aos_ota_plugin.keys.load import (
     key_to_embed,
     load_private_key,
     load_public_key,
+    load_ring_key,
     load_second_signer,
     read_ring,
     ring_files,
-    ring_key,
 )
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.make import make_release
@@ -217,7 +217,7 @@ def signer_of(key: str, ring: Optional[KeyRing]) -> Signer:
             "a signing command does not say which public key devices need to trust",
             remedy="give --key-ring, a key ring whose current key has a `public_key:`",
         )
-    ring_key(ring, ring.current)
+    load_ring_key(ring, ring.current)
     return load_private_key(reference, access(), ring_files(ring)[0])
 
 

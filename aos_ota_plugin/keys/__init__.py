@@ -1,5 +1,5 @@
-"""Keys: public keys as devices hold them, signers (files, tokens, programs), key rings, approvals, and loading them.
+"""Public keys, signers (files, tokens, programs), key rings and approvals, and how they are loaded.
 
-From outside: ``load`` (files, tokens and programs to keys), ``rsa.PublicKey``, ``signer.Signer``, ``ring.KeyRing``,
+Other rooms use ``load`` (files, tokens and programs to keys), ``rsa.PublicKey``, ``signer.Signer``, ``ring.KeyRing``,
 ``secret.Secret``.
 """

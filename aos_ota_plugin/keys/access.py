@@ -1,4 +1,8 @@
-"""What it takes to get at a private key: secrets, somebody to ask, and a folder."""
+"""What loading a private key needs besides its reference: secrets, a prompt, and a folder.
+
+>>> Access(folder="/work/solution").folder
+'/work/solution'
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """How to get at a private key: secrets that are known, whom to ask for others, where relative paths start."""
+    """The secrets, the prompt and the folder with which a private key is loaded.
+
+    ``passphrase`` and ``pin`` are None where they are not set. ``ask`` shows a question on the terminal and returns the
+    answer, None without a terminal. Relative paths start at ``folder``.
+    """
 
     passphrase: Optional[Secret] = None
     pin: Optional[Secret] = None

@@ -1,4 +1,7 @@
-"""A second signer's approval, made elsewhere: a small document that goes to whoever builds the release."""
+"""The approval file: a second signer's signature over one image's hash.
+
+Format: UTF-8 JSON with ``format`` "aos-ota approval" and ``format_version`` 1; `aos-ota approve` writes it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.files.documents import DocumentKind, read_document
 from aos_ota_plugin.keys.rsa import HASH_SIZE, PublicKey
 from aos_ota_plugin.keys.signature import decode_signature
-from aos_ota_plugin.keys.signer import BaseSigner, require_good
+from aos_ota_plugin.keys.signer import BaseSigner, require_valid
 
 KIND = DocumentKind(
     "approval",
@@ -21,14 +24,17 @@ KIND = DocumentKind(
 
 
 class Approval(NamedTuple):
-    """What was agreed to: the image's 32-byte hash, and a signature over it as devices check one; 256 bytes."""
+    """An approval: the image's 32-byte hash, and the 256-byte signature over it.
+
+    The signature is RSASSA-PKCS1-v1_5 with SHA-256 over the 32 bytes, as devices check an image's.
+    """
 
     hash32: bytes
     key_fingerprint: str
     signature: bytes
 
     def to_json(self) -> bytes:
-        """Return the document. ``digest`` is the SHA-256 of the 32 bytes, what tools for digests show."""
+        """Return the file's bytes. ``digest`` in it is the SHA-256 of the 32 bytes, which tools show."""
         document = {
             **KIND.header,
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256, RSA-2048",
@@ -41,7 +47,12 @@ class Approval(NamedTuple):
 
 
 def parse_approval(data: bytes, *, file: str) -> Approval:
-    """Read an approval; nothing of it is proven yet. Raises FormatError, or SigningKeyError for the signature."""
+    """Read an approval file; the signature is not verified here.
+
+    Raises:
+        FormatError: not JSON, another format, or a field that is missing or of the wrong type.
+        SigningKeyError: the signature is not 256 bytes long.
+    """
     fields = read_document(data, KIND, file=file)
     hash32 = bytes.fromhex(fields.digest("message", 2 * HASH_SIZE))
     signature = fields.text("signature").encode("utf-8", "surrogatepass")
@@ -50,9 +61,9 @@ def parse_approval(data: bytes, *, file: str) -> Approval:
 
 
 class ApprovalSigner(BaseSigner):
-    """A second signer who has agreed already: to one image's hash and no other.
+    """A second signer whose approval of one image's hash is in a file.
 
-    ``public_key`` is the second signer's as the settings name it; the fingerprint in the approval counts for nothing.
+    ``public_key`` is the second signer's as the settings name it; the fingerprint in the approval is not used.
     """
 
     def __init__(self, public_key: PublicKey, approval: Approval, *, file: str) -> None:
@@ -60,7 +71,7 @@ class ApprovalSigner(BaseSigner):
         self._approval = approval
 
     def sign_hash(self, hash32: bytes) -> bytes:
-        """Return the signature when it is this hash's. Raises SigningKeyError."""
+        """Return the approval's signature. Raises SigningKeyError unless it is over this hash."""
         if self._approval.hash32 != hash32:
             raise SigningKeyError(
                 f"this approval is for the hash {self._approval.hash32.hex()}, and the image's is {hash32.hex()}: "
@@ -68,6 +79,6 @@ class ApprovalSigner(BaseSigner):
                 place=self._place,
                 remedy="let the second signer look at this payload, and approve it",
             )
-        return require_good(
-            self._approval.signature, self._public_key, hash32, who="the second signer", place=self._place
+        return require_valid(
+            self._approval.signature, self._public_key, hash32, maker="the second signer", place=self._place
         )

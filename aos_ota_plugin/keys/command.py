@@ -1,11 +1,11 @@
-"""A program as the signer: a KMS' command, a CI system's signing service. No shell has a part in it.
+"""A program that signs: a KMS' command, a CI system's signing service. It is started without a shell.
 
-Protocol. The program gets the image's 32-byte hash as it is on standard input, and signs it as any message: it makes
-RSASSA-PKCS1-v1_5 with SHA-256 *of those 32 bytes*. Who has to be given the SHA-256 of the message instead takes the
-digest. Both stand in the environment in hexadecimal digits (``AOS_OTA_SIGN_MESSAGE``, ``AOS_OTA_SIGN_DIGEST``), and in
-arguments in the places of ``{message_hex}``, ``{message_base64}``, ``{digest_hex}`` and ``{digest_base64}``. Neither is
-a secret. The signature is what it writes to standard output: raw, hexadecimal or base64. With OTA_PROVENANCE it is
-asked once more, for the statement: a longer message, which is not in the environment.
+Protocol. The program reads the image's 32-byte hash from standard input and signs it as a message: RSASSA-PKCS1-v1_5
+with SHA-256 *of those 32 bytes*. A service that signs digests takes the SHA-256 of the message instead. Message and
+digest are in the environment as hexadecimal digits (``AOS_OTA_SIGN_MESSAGE``, ``AOS_OTA_SIGN_DIGEST``), and replace
+``{message_hex}``, ``{message_base64}``, ``{digest_hex}`` and ``{digest_base64}`` in arguments. Neither is a secret.
+The program writes the signature to standard output: raw, hexadecimal or base64. With OTA_PROVENANCE it is started once
+more, for the statement: a longer message, which is not in the environment.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ TIMEOUT_VARIABLE = "AOS_OTA_SIGNER_TIMEOUT"
 TIMEOUT = 60
 """Seconds that a signing program may take."""
 
-_PLACE = re.compile(r"\{((?:message|digest)[A-Za-z0-9_]*)\}")
-_PLACES = ("message_hex", "message_base64", "digest_hex", "digest_base64")
+_PLACEHOLDER = re.compile(r"\{((?:message|digest)[A-Za-z0-9_]*)\}")
+_PLACEHOLDERS = ("message_hex", "message_base64", "digest_hex", "digest_base64")
 
 
 def parse_command(text: str) -> Tuple[str, ...]:
     """Split ``command:PROGRAM ARGUMENT…`` into words, the same on every system.
 
-    Quotes, single or double, hold a word together; a backslash is a character like any other; nothing is expanded.
-    Raises SigningKeyError.
+    White space in single or double quotes does not end a word; a backslash is a character like any other; nothing is
+    expanded. Raises SigningKeyError.
     """
-    known = ", ".join("{" + one + "}" for one in _PLACES)
+    placeholders = ", ".join("{" + name + "}" for name in _PLACEHOLDERS)
     words = _words(text[len(SCHEME) :] if text[: len(SCHEME)].lower() == SCHEME else text)
     for word in words[1:]:
-        for name in _PLACE.findall(word):
-            if name not in _PLACES:
+        for name in _PLACEHOLDER.findall(word):
+            if name not in _PLACEHOLDERS:
                 raise SigningKeyError(
-                    f"{{{name}}} in the signing command stands for nothing", remedy=f"write one of {known}"
+                    f"{{{name}}} in the signing command is not a placeholder", remedy=f"write one of {placeholders}"
                 )
     return words
 
@@ -67,27 +67,33 @@ def _words(text: str) -> Tuple[str, ...]:
 
 
 def find_program(name: str, folder: str) -> str:
-    """The program's file: a path starts at ``folder``, a bare name is looked up on PATH. Raises SigningKeyError."""
+    """Return the program's absolute path.
+
+    A relative path starts at ``folder``, a bare name is looked up on PATH. Raises SigningKeyError.
+    """
     if "/" in name or os.sep in name:
         path = os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
-        found = shutil.which(path)
+        file = shutil.which(path)
     else:
-        path, found = name, shutil.which(name)
-    if found is None:
+        path, file = name, shutil.which(name)
+    if file is None:
         raise SigningKeyError(
             f"the program {path} is not there, or cannot be run",
             remedy="give its path relative to the solution, or put it on PATH; is it executable?",
         )
-    if found.lower().endswith((".bat", ".cmd")):
+    if file.lower().endswith((".bat", ".cmd")):
         raise SigningKeyError(
-            f"{found} is a batch file, which Windows runs through its shell",
+            f"{file} is a batch file, which Windows runs through its shell",
             remedy="start its interpreter or program directly",
         )
-    return os.path.abspath(found)
+    return os.path.abspath(file)
 
 
 class CommandSigner(VerifiedSigner):
-    """Signs by starting a program in ``folder``. Its repr names the program and the public key only."""
+    """A signer that starts a program in ``folder``; its repr shows the program and the public key only.
+
+    ``timeout`` is in seconds.
+    """
 
     maker = "the signing command"
 
@@ -103,10 +109,10 @@ class CommandSigner(VerifiedSigner):
 
     def _make_signature(self, message: bytes) -> bytes:
         values = _values(message)
-        # An environment has no room for a long message; that one stands on standard input, as each does.
+        # A long message does not fit the environment; the program reads it, as any other, from standard input.
         short = {"AOS_OTA_SIGN_MESSAGE": values["message_hex"]} if len(message) == HASH_SIZE else {}
         environment = own_environment(AOS_OTA_SIGN_DIGEST=values["digest_hex"], **short)
-        arguments = [_PLACE.sub(lambda match: values[match[1]], word) for word in self._words[1:]]
+        arguments = [_PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in self._words[1:]]
         output = run_tool(
             Tool(
                 (self._program, *arguments),
@@ -133,14 +139,14 @@ def _values(message: bytes) -> Dict[str, str]:
     }
 
 
-def timeout_of(environ: Mapping[str, str]) -> int:
-    """Seconds that a signing program may take: ``AOS_OTA_SIGNER_TIMEOUT``, else 60. Raises SigningKeyError."""
+def read_timeout(environ: Mapping[str, str]) -> int:
+    """Return the seconds of ``AOS_OTA_SIGNER_TIMEOUT``, else 60. Raises SigningKeyError."""
     text = environ.get(TIMEOUT_VARIABLE, "")
     if not text:
         return TIMEOUT
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text):
         raise SigningKeyError(
-            f"{TIMEOUT_VARIABLE} is no whole number of seconds from 1 to 99999",
+            f"{TIMEOUT_VARIABLE} is not a whole number of seconds from 1 to 99999",
             remedy=f"set it like {TIMEOUT_VARIABLE}=120, or unset it for {TIMEOUT}",
         )
     return int(text)

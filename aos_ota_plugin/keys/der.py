@@ -1,6 +1,6 @@
-"""Just enough DER to read and write an RSA public key (X.690; key shapes from RFC 8017, RFC 5280 and RFC 5958).
+"""DER encoding (X.690), as far as RSA public keys need it (RFC 8017, RFC 5280 and RFC 5958).
 
-Strict: definite minimal lengths, minimal non-negative integers, nothing after the outermost element.
+Reading is strict: definite minimal lengths, minimal non-negative integers, nothing after the outermost element.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1
 _LONG_FORM = 0x80
 
 
-def elements(content: bytes) -> List[Tuple[int, bytes]]:
-    """Split `content` into its elements: (tag, content) pairs. Raises FormatError when it is not strict DER."""
-    found = []
+def split_elements(content: bytes) -> List[Tuple[int, bytes]]:
+    """Split `content` into (tag, content) pairs. Raises FormatError unless it is strict DER."""
+    pairs = []
     offset = 0
     while offset < len(content):
         if len(content) - offset < 2:
@@ -40,27 +40,27 @@ def elements(content: bytes) -> List[Tuple[int, bytes]]:
             offset += count
         if len(content) - offset < length:
             raise FormatError("an element is cut short")
-        found.append((tag, content[offset : offset + length]))
+        pairs.append((tag, content[offset : offset + length]))
         offset += length
-    return found
+    return pairs
 
 
-def sequence(data: bytes) -> List[Tuple[int, bytes]]:
-    """Return the elements of `data`, which must be one SEQUENCE and nothing more. Raises FormatError."""
-    found = elements(data)
-    if len(found) != 1 or found[0][0] != SEQUENCE:
+def split_sequence(data: bytes) -> List[Tuple[int, bytes]]:
+    """Return the elements of `data`. Raises FormatError unless `data` is exactly a SEQUENCE."""
+    outer = split_elements(data)
+    if len(outer) != 1 or outer[0][0] != SEQUENCE:
         raise FormatError("not one DER sequence")
-    return elements(found[0][1])
+    return split_elements(outer[0][1])
 
 
-def unsigned(content: bytes) -> int:
-    """Return the value of an INTEGER's content. Raises FormatError when negative or too long a form."""
+def parse_unsigned(content: bytes) -> int:
+    """Return the value of an INTEGER's content. Raises FormatError for a negative or longer form."""
     if not content or content[0] & 0x80 or (content[0] == 0 and len(content) > 1 and not content[1] & 0x80):
         raise FormatError("an integer is negative or not in its shortest form")
     return int.from_bytes(content, "big")
 
 
-def spki(modulus: int, exponent: int) -> bytes:
+def encode_spki(modulus: int, exponent: int) -> bytes:
     """Return the SubjectPublicKeyInfo of an RSA key."""
     key = _element(SEQUENCE, _integer(modulus) + _integer(exponent))
     algorithm = _element(SEQUENCE, _element(OID, RSA_ENCRYPTION) + _element(NULL, b""))

@@ -1,4 +1,4 @@
-"""Making a signing key of the one kind devices take."""
+"""Generating signing keys: RSA-2048 with the exponent 65537, the only kind that devices take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE
 def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
     """Return a new RSA-2048 private key as PKCS#8 PEM, encrypted unless `passphrase` is None.
 
-    Raises SecretError on an empty passphrase: whoever gave one meant the key to be encrypted.
+    Raises SecretError for an empty passphrase: the key was meant to be encrypted.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import (

@@ -1,8 +1,17 @@
-"""Loading keys, rings and approvals from the files, tokens and programs that stand for them.
+"""Loading keys, rings and approvals from files, tokens and programs.
 
-Example:
     signer = load_private_key(parse_reference("keys/ota_key.pem"), Access())
     signature = signer.sign_hash(image_hash)
+
+A file that is missing is an error of the package, with a remedy:
+
+>>> from aos_ota_plugin.keys.access import Access
+>>> from aos_ota_plugin.keys.reference import parse_reference
+>>> load_private_key(parse_reference("missing/ota_key.pem"), Access())
+Traceback (most recent call last):
+    ...
+aos_ota_plugin.errors.SigningKeyError: cannot read the signing key missing/ota_key.pem: No such file or directory
+  fix: make one with `aos-ota keygen`, or give the path of yours
 """
 
 from __future__ import annotations
@@ -15,7 +24,7 @@ from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyE
 from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.keys.access import Access
 
-# Each function imports what it needs: a build with nothing to do needs little.
+# Each function imports what it needs: a build with nothing to do needs few of these modules.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.reference import KeyReference
     from aos_ota_plugin.keys.ring import KeyRing, RingKey
@@ -25,14 +34,17 @@ if TYPE_CHECKING:
 
 
 class KeyFiles:
-    """Reads files of keys, each at most once; what was read is kept as a secret."""
+    """A reader of key files that reads each file at most once and stores the bytes as secrets."""
 
     def __init__(self) -> None:
         self._contents: Dict[str, Secret] = {}
         self._private: Set[str] = set()
 
     def read(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
-        """Return a file's bytes. Raises SigningKeyError with ``place`` and ``remedy`` where it cannot be read."""
+        """Return a file's bytes.
+
+        ``what`` names the file in errors. Raises SigningKeyError with ``place`` and ``remedy`` where it cannot be read.
+        """
         from aos_ota_plugin.keys.secret import Secret
 
         if path not in self._contents:
@@ -40,7 +52,7 @@ class KeyFiles:
         return self._contents[path].reveal()
 
     def read_private(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
-        """Return a private key's file as ``read`` does. Raises SecretError where others may have it, too."""
+        """Return the bytes of a private key's file as ``read`` does; errors as ``check_private_file``."""
         data = self.read(path, what, remedy, place)
         if path not in self._private:
             check_private_file(path, data)
@@ -49,13 +61,14 @@ class KeyFiles:
 
 
 def load_private_key(reference: KeyReference, access: Access, public_key: Optional[str] = None) -> Signer:
-    """Load the signer behind ``reference``: a private key's file, which nobody else can read, a token or a program.
+    """Load the signer that ``reference`` names: a private key's file, a token or a program.
 
-    ``public_key`` is the file of the public key; a program has to have it, any other signer has to fit it.
+    ``public_key`` is the path of the public key's file. A program needs it; for other signers it is compared with the
+    signer's own.
 
     Raises:
-        SigningKeyError: missing, not a private key, not RSA-2048/65537, or a wrong passphrase.
-        SecretError: not encrypted, and tracked by git or open to others; a wrong PIN.
+        SigningKeyError: missing, not a private key, not RSA-2048/65537, a wrong passphrase, or another public key.
+        SecretError: not encrypted, and tracked by git or readable by other users; a wrong PIN.
     """
     public = load_public_key(public_key) if public_key else None
     if reference.file is None:
@@ -76,10 +89,11 @@ def load_private_key(reference: KeyReference, access: Access, public_key: Option
 
 
 def open_signer(reference: KeyReference, access: Access, public_key: Optional[PublicKey]) -> Signer:
-    """Return the signer behind a reference that is no file; its public key is ``public_key`` where it cannot tell.
+    """Return the signer of a token or a program; a program's public key is ``public_key``.
 
     Raises:
-        SigningKeyError, SecretError: as the signers do; a program without a public key, or a kept release.
+        SigningKeyError: a program without a public key, a kept release, or a token that cannot be used.
+        SecretError: a wrong or missing PIN.
     """
     if reference.uri is not None:
         from aos_ota_plugin.keys.passwords import pin
@@ -91,24 +105,26 @@ def open_signer(reference: KeyReference, access: Access, public_key: Optional[Pu
         return Pkcs11Signer(uri, module, lambda: pin(access, uri))
     if not reference.command:
         raise SigningKeyError(
-            "a kept release stands for a key only in a build that makes it again",
+            "a kept release replaces a key only in a build that makes it again",
             remedy="give a key's file, a token's PKCS#11 URI or a command",
         )
-    from aos_ota_plugin.keys.command import CommandSigner, timeout_of
+    from aos_ota_plugin.keys.command import CommandSigner, read_timeout
 
     if public_key is None:
         raise SigningKeyError(
             "a signing command does not say which public key devices need to trust",
             remedy="give it with OTA_PUBLIC_KEY, or --public-key (sign: --key-ring)",
         )
-    return CommandSigner(reference.command, public_key, folder=access.folder, timeout=timeout_of(os.environ))
+    return CommandSigner(reference.command, public_key, folder=access.folder, timeout=read_timeout(os.environ))
 
 
 def check_signer(reference: KeyReference, folder: str) -> None:
-    """Check a reference that is no file, without opening a token or starting a program; paths start at ``folder``.
+    """Check that a program exists, without starting it; tokens are not opened.
+
+    Relative paths start at ``folder``.
 
     Raises:
-        SigningKeyError: the program is not there.
+        SigningKeyError: there is no such program.
     """
     if reference.command:
         from aos_ota_plugin.keys.command import find_program
@@ -117,7 +133,7 @@ def check_signer(reference: KeyReference, folder: str) -> None:
 
 
 def load_public_key(path: str, files: Optional[KeyFiles] = None) -> PublicKey:
-    """Read a public key's file, in any form. Raises SigningKeyError."""
+    """Read a public key's file, in any form that ``public`` reads. Raises SigningKeyError."""
     from aos_ota_plugin.keys.public import parse_public_key
 
     read = files.read if files else _read_key
@@ -125,7 +141,7 @@ def load_public_key(path: str, files: Optional[KeyFiles] = None) -> PublicKey:
 
 
 def check_private_file(path: str, data: bytes) -> None:
-    """An unencrypted private key must be its owner's alone, and no part of a git history."""
+    """Raise SecretError for an unencrypted private key that others can read or git tracks."""
     if b"ENCRYPTED" in data or (b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data):
         return
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
@@ -140,8 +156,8 @@ def check_private_file(path: str, data: bytes) -> None:
         raise SecretError(
             "this private key is not encrypted and git tracks it",
             place=Place(path),
-            remedy="`git rm --cached` it and add it to .gitignore; who has the history has the key, so make a new one "
-            "with `aos-ota keygen`, or encrypt it",
+            remedy="`git rm --cached` it and add it to .gitignore; the history contains the key, so make a new "
+            "one with `aos-ota keygen`, or encrypt it",
         )
 
 
@@ -152,7 +168,7 @@ def load_second_signer(
     public_key: Optional[PublicKey],
     files: Optional[KeyFiles] = None,
 ) -> Signer:
-    """Load the second signer's key; ``public_key`` is the one that it has to have, where that is known.
+    """Load the second signer's key; ``public_key`` is its public half, None where it is not set.
 
     Two people have two secrets, so the first signer's passphrase and PIN are not tried.
 
@@ -180,7 +196,7 @@ def read_second_key(path: str, files: KeyFiles) -> bytes:
 
 
 def load_approval(path: str, public_key: PublicKey) -> HashSigner:
-    """Load an approval that was made elsewhere, as a signer. Raises SettingsError, FormatError, SigningKeyError."""
+    """Load an approval file as a signer. Raises SettingsError, FormatError or SigningKeyError."""
     from aos_ota_plugin.keys.approval import ApprovalSigner, parse_approval
 
     data = read_file(
@@ -190,7 +206,7 @@ def load_approval(path: str, public_key: PublicKey) -> HashSigner:
 
 
 def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
-    """Read a key ring's file. Raises SettingsError where it cannot be read, or is none."""
+    """Read a key ring's file. Raises SettingsError where it cannot be read or is not a key ring."""
     from aos_ota_plugin.keys.ring import parse_ring
 
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
@@ -210,44 +226,49 @@ def ring_files(ring: KeyRing) -> Tuple[str, ...]:
 
 
 def key_to_embed(ring: KeyRing, files: Optional[KeyFiles] = None, *, place: Optional[Place] = None) -> PublicKey:
-    """Return the ring's next key, which a transition release brings to the fleet; ``place`` is where that was asked.
+    """Return the ring's next key, which a transition release brings to the fleet.
+
+    ``place`` is where OTA_EMBED_NEXT_KEY was set.
 
     Raises:
-        SettingsError: the ring has no next key, or does not say where its public half is.
-        SigningKeyError: that file is no public key, or another one.
+        SettingsError: the ring has no next key, or no ``public_key`` for it.
+        SigningKeyError: the file is not a public key, or its fingerprint differs.
     """
-    following = ring.next
-    if following is None:
+    next_key = ring.next
+    if next_key is None:
         raise SettingsError(
             "the key ring has no next key to bring to the fleet",
             place=place or Place(ring.file),
             remedy="make it with `aos-ota keygen` and add it as `next:`; or, when the transition is "
             "done, set OTA_EMBED_NEXT_KEY to n",
         )
-    if following.public_key is None:
+    if next_key.public_key is None:
         raise SettingsError(
             "the next key has no public_key, and the firmware is to hold it",
-            place=following.place,
+            place=next_key.place,
             remedy="add `public_key:` with the path of its public half, relative to the ring's folder",
         )
-    return ring_key(ring, following, files)
+    return load_ring_key(ring, next_key, files)
 
 
-def ring_key(ring: KeyRing, declared: RingKey, files: Optional[KeyFiles] = None) -> PublicKey:
-    """Return the public key of a ring's key. Raises SigningKeyError: its file is no public key, or another one."""
-    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(declared.public_key)))
+def load_ring_key(ring: KeyRing, entry: RingKey, files: Optional[KeyFiles] = None) -> PublicKey:
+    """Load the public key of an entry of a ring.
+
+    Raises SigningKeyError: the file is not a public key, or its fingerprint differs.
+    """
+    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(entry.public_key)))
     key = load_public_key(path, files)
-    if key.fingerprint != declared.fingerprint:
+    if key.fingerprint != entry.fingerprint:
         raise SigningKeyError(
-            f"{path} holds the key {key.short_fingerprint}, and this fingerprint is {declared.fingerprint[:16]}",
-            place=declared.place,
+            f"{path} holds the key {key.short_fingerprint}, and this fingerprint is {entry.fingerprint[:16]}",
+            place=entry.place,
             remedy="correct the fingerprint or the path; be sure which key devices are to trust",
         )
     return key
 
 
 def load_key_file(path: str, data: bytes, access: Access) -> Signer:
-    """Load a private key from the bytes of its file, which were checked; errors as ``load_private_key``."""
+    """Load a private key from its file's bytes, already checked; errors as ``load_private_key``."""
     from aos_ota_plugin.keys.signer import load_signer
 
     def passphrase() -> Optional[bytes]:

@@ -1,8 +1,8 @@
-"""Where the passphrase of an encrypted key and the PIN of a token come from; never from an argument.
+"""Reading the passphrase of an encrypted key and the PIN of a token; never from an argument.
 
 The order is: environment or ``ota.secrets.yaml``, the program that ``AOS_OTA_PASSPHRASE_COMMAND`` names (passphrase) or
-the file that the URI's ``pin-source`` names (PIN), a question on the terminal. What is there and empty is an error,
-and never the next in order.
+the file that the URI's ``pin-source`` names (PIN), a question on the terminal. An empty value is an error; the next
+source is not tried then.
 """
 
 from __future__ import annotations
@@ -21,53 +21,64 @@ if TYPE_CHECKING:
 
 COMMAND_VARIABLE = "AOS_OTA_PASSPHRASE_COMMAND"
 COMMAND_TIMEOUT = 300
-"""Seconds that a person has to answer what the passphrase command asks."""
+"""Seconds for the passphrase command, which may ask the user."""
 
 
 def passphrase(access: Access, file: str) -> Optional[bytes]:
-    """The passphrase of the encrypted key ``file``, None where nothing says. Raises SecretError, SigningKeyError."""
+    """Read the passphrase of the encrypted key ``file``; None where no source has it.
+
+    Raises SecretError for an empty one, SigningKeyError for a command that fails.
+    """
     if access.passphrase is not None:
-        return _filled(access.passphrase.reveal(), PASSPHRASE_VARIABLE)
+        return _require_filled(access.passphrase.reveal(), PASSPHRASE_VARIABLE)
     _refuse_empty(PASSPHRASE_VARIABLE)
     command = os.environ.get(COMMAND_VARIABLE)
     if command is not None:
-        return _filled(_from_command(command, file, access.folder), f"what the program of {COMMAND_VARIABLE} wrote")
-    return _asked(access, f"passphrase of {file}")
+        return _require_filled(
+            _from_command(command, file, access.folder), f"what the program of {COMMAND_VARIABLE} wrote"
+        )
+    return _ask_user(access, f"passphrase of {file}")
 
 
 def pin(access: Access, uri: Pkcs11Uri) -> bytes:
-    """The PIN of the token that ``uri`` names. Raises SecretError."""
-    found: Optional[bytes]
+    """Read the PIN of the token that ``uri`` names, in UTF-8. Raises SecretError."""
+    value: Optional[bytes]
     if access.pin is not None:
-        found = _filled(access.pin.reveal(), PIN_VARIABLE)
+        value = _require_filled(access.pin.reveal(), PIN_VARIABLE)
     else:
         _refuse_empty(PIN_VARIABLE)
-        found = _from_file(uri.pin_source, access.folder) if uri.pin_source else _asked(access, f"PIN of {uri.shown}")
-    if found is None:
+        value = (
+            _from_file(uri.pin_source, access.folder)
+            if uri.pin_source
+            else _ask_user(access, f"PIN of {uri.without_query}")
+        )
+    if value is None:
         raise SecretError(
             "the token wants a PIN, and none was given",
-            place=Place(uri.shown),
+            place=Place(uri.without_query),
             remedy=f"set {PIN_VARIABLE}, or name a file of your own with pin-source= in the URI",
         )
     try:
-        found.decode("utf-8")
+        value.decode("utf-8")
     except UnicodeDecodeError:
-        raise SecretError("the PIN is not UTF-8", place=Place(uri.shown), remedy=f"correct {PIN_VARIABLE}") from None
-    return found
+        raise SecretError(
+            "the PIN is not UTF-8", place=Place(uri.without_query), remedy=f"correct {PIN_VARIABLE}"
+        ) from None
+    return value
 
 
 def pin_file(source: str, folder: str) -> str:
-    """The path of the file that a ``pin-source`` of a solution in ``folder`` names: as a path, or as a file: URI."""
+    """Return the path of the file in a ``pin-source``, a path or a ``file:`` URI, relative to ``folder``."""
     path = unquote(source[len("file:") :]) if source.lower().startswith("file:") else source
     return os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else path)
 
 
 def _refuse_empty(variable: str) -> None:
     if os.environ.get(variable) == "":
-        _filled(b"", variable)
+        _require_filled(b"", variable)
 
 
-def _filled(value: bytes, what: str) -> bytes:
+def _require_filled(value: bytes, what: str) -> bytes:
     if not value:
         raise SecretError(
             f"{what} is empty", remedy="give the secret itself, or unset the variable to give it another way"
@@ -75,13 +86,13 @@ def _filled(value: bytes, what: str) -> bytes:
     return value
 
 
-def _asked(access: Access, question: str) -> Optional[bytes]:
+def _ask_user(access: Access, question: str) -> Optional[bytes]:
     answer = access.ask(question) if access.ask else None
-    return None if answer is None else _filled(answer.encode("utf-8", "surrogateescape"), f"the {question}")
+    return None if answer is None else _require_filled(answer.encode("utf-8", "surrogateescape"), f"the {question}")
 
 
 def _from_command(command: str, file: str, folder: str) -> bytes:
-    """The first line that the program writes; it may ask the user on the terminal."""
+    """Return the first line that the program writes; it may ask the user on the terminal."""
     from aos_ota_plugin.keys.command import find_program, parse_command
     from aos_ota_plugin.programs import Tool, own_environment, run_tool
 
@@ -104,7 +115,7 @@ def _from_command(command: str, file: str, folder: str) -> bytes:
 
 
 def _from_file(source: str, folder: str) -> bytes:
-    """The first line of the file that ``pin-source`` names."""
+    """Return the first line of the file that ``pin-source`` names."""
     path = pin_file(source, folder)
     place = Place(path)
     try:
@@ -129,4 +140,4 @@ def _from_file(source: str, folder: str) -> bytes:
             place=place,
             remedy="`git rm --cached` it, add it to .gitignore, and set a new PIN",
         )
-    return _filled((data.splitlines() or [b""])[0].strip(), f"the first line of {path}")
+    return _require_filled((data.splitlines() or [b""])[0].strip(), f"the first line of {path}")

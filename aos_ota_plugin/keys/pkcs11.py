@@ -1,7 +1,7 @@
-"""A token as the signer (PKCS#11 2.40 or newer): smart card, USB token, HSM. The private key never leaves it.
+"""A signer whose private key stays on a PKCS#11 token: smart card, USB token or HSM.
 
-The image's 32-byte hash is signed with ``CKM_SHA256_RSA_PKCS``. A token without that mechanism signs, with
-``CKM_RSA_PKCS``, the DigestInfo (RFC 8017, 9.2) of the hash's SHA-256 instead: the same block, so the same bytes.
+PKCS#11 2.40 or newer. The image's 32-byte hash is signed with ``CKM_SHA256_RSA_PKCS``. A token without that mechanism
+signs, with ``CKM_RSA_PKCS``, the DigestInfo (RFC 8017, 9.2) of the hash's SHA-256: the same signature.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _NO_MECHANISM = {"MechanismInvalid", "MechanismParamInvalid", "FunctionNotSuppor
 
 
 class Pkcs11Signer(VerifiedSigner):
-    """Signs with the one private key that a URI names. Its repr names that and the public key, never a PIN.
+    """A signer with the private key that a PKCS#11 URI names; its repr never shows a PIN.
 
-    ``module`` is the PKCS#11 module's file. ``pin`` is asked for the PIN only when the token wants one, and once.
-    Raises SecretError for a PIN that is wrong, locked or missing, SigningKeyError for everything else.
+    ``module`` is the PKCS#11 module's file. ``pin`` is called at most once, when the token requires a PIN.
+    Raises SecretError for a PIN that is wrong, locked or missing, else SigningKeyError.
     """
 
     maker = "the token"
@@ -35,7 +35,7 @@ class Pkcs11Signer(VerifiedSigner):
         super().__init__(public_key, place=self._token.place)
 
     def __repr__(self) -> str:
-        return f"Pkcs11Signer({self._token.uri.shown}, {self._public_key.fingerprint})"
+        return f"Pkcs11Signer({self._token.uri.without_query}, {self._public_key.fingerprint})"
 
     def _make_signature(self, message: bytes) -> bytes:
         with self._token.session() as (session, token):
@@ -69,40 +69,39 @@ class Pkcs11Signer(VerifiedSigner):
         )
 
     def _find_key(self, session: Any) -> Any:
-        names = self._library.Attribute
-        wanted = {names.CLASS: self._library.ObjectClass.PRIVATE_KEY}
+        attributes = self._library.Attribute
+        wanted = {attributes.CLASS: self._library.ObjectClass.PRIVATE_KEY}
         if self._token.uri.object is not None:
-            wanted[names.LABEL] = self._token.uri.object
+            wanted[attributes.LABEL] = self._token.uri.object
         if self._token.uri.key_id is not None:
-            wanted[names.ID] = self._token.uri.key_id
-        found = list(session.get_objects(wanted))
-        if len(found) == 1:
-            return found[0]
-        if found:
+            wanted[attributes.ID] = self._token.uri.key_id
+        keys = list(session.get_objects(wanted))
+        if len(keys) == 1:
+            return keys[0]
+        if keys:
             raise self._token.error(
-                f"{len(found)} private keys fit: {self._listed(found)}",
-                "name one of them with object= or id= in the URI",
+                f"{len(keys)} private keys match: {self._describe(keys)}", "select a key with object= or id= in the URI"
             )
-        others = self._listed(session.get_objects({names.CLASS: self._library.ObjectClass.PRIVATE_KEY}))
+        others = self._describe(session.get_objects({attributes.CLASS: self._library.ObjectClass.PRIVATE_KEY}))
         raise self._token.error(
-            f"no such private key is on the token; it has: {others}", "correct object= or id= in the URI"
+            f"the token has no such private key; it has: {others}", "correct object= or id= in the URI"
         )
 
-    def _listed(self, keys: Any) -> str:
-        names = self._library.Attribute
-        ids = [(self._attribute(key, names.LABEL), self._attribute(key, names.ID)) for key in keys]
+    def _describe(self, keys: Any) -> str:
+        attributes = self._library.Attribute
+        ids = [(self._attribute(key, attributes.LABEL), self._attribute(key, attributes.ID)) for key in keys]
         listed = sorted(f"{label or '(no label)'} (id {(key_id or b'').hex()})" for label, key_id in ids)
         return ", ".join(listed) or "none"
 
     def _read_public_key(self, session: Any, key: Any) -> PublicKey:
-        names = self._library.Attribute
-        if self._attribute(key, names.KEY_TYPE) != self._library.KeyType.RSA:
+        attributes = self._library.Attribute
+        if self._attribute(key, attributes.KEY_TYPE) != self._library.KeyType.RSA:
             raise self._token.error("this key is not an RSA key", "devices take RSA keys of 2048 bits only")
-        if self._attribute(key, names.SIGN) is False:
+        if self._attribute(key, attributes.SIGN) is False:
             raise self._token.error(
                 "the token does not let this key sign (CKA_SIGN is false)", "use a key made for signing"
             )
-        numbers = self._numbers(key) or self._from_other_objects(session, key)
+        numbers = self._numbers(key) or self._find_public_numbers(session, key)
         if numbers is None:
             raise self._token.error(
                 "the token does not show the public half of this key",
@@ -117,41 +116,41 @@ class Pkcs11Signer(VerifiedSigner):
             )
         return PublicKey(modulus, exponent)
 
-    def _from_other_objects(self, session: Any, key: Any) -> Optional[Tuple[int, int]]:
-        """The public key of the public object, or of the certificate, that has the private key's id."""
-        names, classes = self._library.Attribute, self._library.ObjectClass
-        key_id = self._attribute(key, names.ID)
+    def _find_public_numbers(self, session: Any, key: Any) -> Optional[Tuple[int, int]]:
+        """Return the numbers of the public key or certificate with the private key's id."""
+        attributes, classes = self._library.Attribute, self._library.ObjectClass
+        key_id = self._attribute(key, attributes.ID)
         if not key_id:
             return None
-        for public in session.get_objects({names.CLASS: classes.PUBLIC_KEY, names.ID: key_id}):
+        for public in session.get_objects({attributes.CLASS: classes.PUBLIC_KEY, attributes.ID: key_id}):
             numbers = self._numbers(public)
             if numbers:
                 return numbers
-        for certificate in session.get_objects({names.CLASS: classes.CERTIFICATE, names.ID: key_id}):
-            numbers = _certified(self._attribute(certificate, names.VALUE))
+        for certificate in session.get_objects({attributes.CLASS: classes.CERTIFICATE, attributes.ID: key_id}):
+            numbers = _certificate_numbers(self._attribute(certificate, attributes.VALUE))
             if numbers:
                 return numbers
         return None
 
     def _numbers(self, key: Any) -> Optional[Tuple[int, int]]:
-        names = self._library.Attribute
-        parts = [self._attribute(key, name) for name in (names.MODULUS, names.PUBLIC_EXPONENT)]
+        attributes = self._library.Attribute
+        parts = [self._attribute(key, name) for name in (attributes.MODULUS, attributes.PUBLIC_EXPONENT)]
         if not all(parts):
             return None
         return int.from_bytes(parts[0], "big"), int.from_bytes(parts[1], "big")
 
-    def _attribute(self, one: Any, name: Any) -> Any:
-        """An attribute's value, None where the object has none or does not show it."""
+    def _attribute(self, token_object: Any, name: Any) -> Any:
+        """Return an attribute's value, None where the object lacks or hides it."""
         try:
-            return one[name]
+            return token_object[name]
         except self._library.PKCS11Error as error:
             if type(error).__name__ not in ("AttributeTypeInvalid", "AttributeSensitive", "AttributeValueInvalid"):
                 raise
             return None
 
 
-def _certified(der: Optional[bytes]) -> Optional[Tuple[int, int]]:
-    """Modulus and exponent of a certificate's RSA key."""
+def _certificate_numbers(der: Optional[bytes]) -> Optional[Tuple[int, int]]:
+    """Return modulus and exponent of a certificate's RSA key, None for other keys."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.x509 import load_der_x509_certificate
 

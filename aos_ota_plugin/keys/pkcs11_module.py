@@ -1,4 +1,4 @@
-"""Finding the PKCS#11 module, the shared library of a token's driver, and the Python package that speaks to it."""
+"""Finding the PKCS#11 module (the shared library of a token's driver), and importing python-pkcs11."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _FOLDERS = (
 
 
 def find_module(uri: Pkcs11Uri, *, folder: str, environ: Mapping[str, str]) -> str:
-    """The module's file: from the URI, else from ``AOS_OTA_PKCS11_MODULE``. Raises SigningKeyError.
+    """Return the module's file: from the URI, else from ``AOS_OTA_PKCS11_MODULE``.
 
-    A relative ``module-path`` starts at ``folder``. A ``module-name`` is looked for in ``module-path`` if that is a
-    folder, else where systems keep such modules.
+    A relative ``module-path`` starts at ``folder``. A ``module-name`` is searched in ``module-path`` if that is a
+    folder, else in the usual folders of systems. Raises SigningKeyError.
     """
     path = uri.module_path
     if path is not None:
@@ -42,14 +42,14 @@ def find_module(uri: Pkcs11Uri, *, folder: str, environ: Mapping[str, str]) -> s
     path = path or environ.get(MODULE_VARIABLE) or None
     if path is None:
         raise SigningKeyError(
-            "nothing says which PKCS#11 module speaks to this token",
-            place=Place(uri.shown),
+            "no PKCS#11 module is set for this token",
+            place=Place(uri.without_query),
             remedy=f"add ?module-path=/usr/lib/… of your token's driver to the URI, or set {MODULE_VARIABLE}",
         )
     if not os.path.isfile(path):
         raise SigningKeyError(
             f"there is no PKCS#11 module {path}",
-            place=Place(uri.shown),
+            place=Place(uri.without_query),
             remedy=f"install the token's driver; correct module-path, or {MODULE_VARIABLE}",
         )
     return path
@@ -63,7 +63,7 @@ def _named_module(name: str, folders: Tuple[str, ...]) -> str:
                 if os.path.isfile(os.path.join(place, file)):
                     return os.path.join(place, file)
     raise SigningKeyError(
-        f"no PKCS#11 module {name} was found",
+        f"there is no PKCS#11 module {name} in the usual folders",
         remedy="give its whole path as module-path=, or install the token's driver",
     )
 

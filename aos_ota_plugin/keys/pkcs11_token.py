@@ -1,6 +1,6 @@
-"""Opening sessions on the one token that a PKCS#11 URI names, and what a token's answers mean to a person.
+"""Sessions on the token that a PKCS#11 URI names, and error messages for a token's answers.
 
-A session is open only while a key is looked at or signs, so that a token which was taken out in between is noticed.
+A session is open only while a key is read or signs, so that a token removed in between is noticed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from aos_ota_plugin.keys.pkcs11_uri import PIN_VARIABLE, Pkcs11Uri
 
 _LOCK = threading.Lock()  # a login counts for the whole process, not for one session
 
-# By the library's name for a token's answer: what it means to the user.
-_GONE = {
+# The library's names for answers of a token that was removed.
+_REMOVED = {
     "DeviceRemoved",
     "TokenNotPresent",
     "SlotIDInvalid",
@@ -31,14 +31,14 @@ _WRONG_PIN = {"PinIncorrect", "PinInvalid", "PinLenRange"}
 
 
 class Token:
-    """The token that ``uri`` names, reached by the PKCS#11 module in the file ``module``.
+    """The token that ``uri`` names, used through the PKCS#11 module in the file ``module``.
 
-    ``pin`` is asked for the PIN only when the token wants one, and once. ``library`` is the package ``pkcs11``.
+    ``pin`` is called at most once, when the token requires a PIN. ``library`` is the package ``pkcs11``.
     """
 
     def __init__(self, uri: Pkcs11Uri, module: str, pin: Callable[[], bytes], library: Any) -> None:
         self.uri = uri
-        self.place = Place(uri.shown)
+        self.place = Place(uri.without_query)
         self.library = library
         self._module = module
         self._ask_pin = pin
@@ -46,7 +46,7 @@ class Token:
 
     @contextmanager
     def session(self) -> Iterator[Tuple[Any, Any]]:
-        """Open a session and give it with the token. Raises SecretError for a bad PIN, else SigningKeyError."""
+        """Yield an open session and the token. Raises SecretError for a bad PIN, else SigningKeyError."""
         with _LOCK:
             token = None
             try:
@@ -54,7 +54,7 @@ class Token:
                 with self._open(token) as session:
                     yield session, token
             except self.library.PKCS11Error as error:
-                raise self._translated(error, token) from None
+                raise self._explain(error, token) from None
 
     def _load(self) -> Any:
         try:
@@ -68,32 +68,32 @@ class Token:
     def _find_token(self, library: Any) -> Any:
         uri = self.uri
         self._check_library(library)
-        fitting, others = [], []
+        matching, others = [], []
         for slot in library.get_slots(token_present=True):
             try:
                 token = slot.get_token()
             except self.library.PKCS11Error as error:
-                if type(error).__name__ not in _GONE:
+                if type(error).__name__ not in _REMOVED:
                     raise
                 continue
             if (
-                _fits(uri.slot_id, slot.slot_id)
-                and _fits(uri.slot_manufacturer, slot.manufacturer_id.strip())
-                and (_fits(uri.slot_description, slot.slot_description.strip()))
-                and _token_fits(uri, token)
+                _matches(uri.slot_id, slot.slot_id)
+                and _matches(uri.slot_manufacturer, slot.manufacturer_id.strip())
+                and (_matches(uri.slot_description, slot.slot_description.strip()))
+                and _token_matches(uri, token)
             ):
-                fitting.append(token)
+                matching.append(token)
             elif token.label.strip():
                 others.append(token.label.strip())
-        initialized = [one for one in fitting if one.flags & self.library.TokenFlag.TOKEN_INITIALIZED]
+        initialized = [token for token in matching if token.flags & self.library.TokenFlag.TOKEN_INITIALIZED]
         if len(initialized) == 1:
             return initialized[0]
         if initialized:
-            listed = ", ".join(f"{one.label.strip()} (serial {_serial(one)})" for one in initialized)
-            raise self.error(f"{len(initialized)} tokens fit: {listed}", "add serial= of the one to the URI")
+            listed = ", ".join(f"{token.label.strip()} (serial {_serial(token)})" for token in initialized)
+            raise self.error(f"{len(initialized)} tokens match: {listed}", "add serial= of the right token to the URI")
         listed = ", ".join(sorted(others)) or "none"
         raise self.error(
-            f"no such token is there; {os.path.basename(self._module)} sees: {listed}",
+            f"there is no such token; {os.path.basename(self._module)} sees: {listed}",
             "put the token in; or correct token= in the URI",
         )
 
@@ -101,8 +101,8 @@ class Token:
         uri = self.uri
         version = ".".join(str(number) for number in library.library_version)
         if not (
-            _fits(uri.library_manufacturer, library.manufacturer_id.strip())
-            and _fits(uri.library_description, library.library_description.strip())
+            _matches(uri.library_manufacturer, library.manufacturer_id.strip())
+            and _matches(uri.library_description, library.library_description.strip())
             and (uri.library_version is None or uri.library_version in (version, version.split(".")[0]))
         ):
             raise self.error(
@@ -123,11 +123,11 @@ class Token:
             self._pin = self._ask_pin()
         return token.open(user_pin=self._pin.decode("utf-8"))
 
-    def _translated(self, error: Exception, token: Any) -> OtaError:
+    def _explain(self, error: Exception, token: Any) -> OtaError:
         name = type(error).__name__
         if name in _WRONG_PIN:
             return SecretError(
-                f"the token does not take this PIN{self._tries(token)}",
+                f"the token does not take this PIN{self._remaining_tries(token)}",
                 place=self.place,
                 remedy=f"correct {PIN_VARIABLE}; several wrong ones in a row lock the token",
             )
@@ -139,7 +139,7 @@ class Token:
                 place=self.place,
                 remedy="set a PIN with the token's own tool",
             )
-        if name in _GONE:
+        if name in _REMOVED:
             return self.error(
                 f"the token was taken out, or does not answer any more ({name})",
                 "put it in and try again; the outputs are as they were",
@@ -152,7 +152,7 @@ class Token:
             )
         return self.error(f"the token answers {_text(error)}", "look into the log of the token's driver")
 
-    def _tries(self, token: Any) -> str:
+    def _remaining_tries(self, token: Any) -> str:
         try:
             flags = token.slot.get_token().flags
         except self.library.PKCS11Error:
@@ -176,16 +176,16 @@ class Token:
         return SigningKeyError(problem, place=self.place, remedy=remedy)
 
 
-def _fits(wanted: Any, found: Any) -> bool:
-    return wanted is None or wanted == found
+def _matches(wanted: Any, actual: Any) -> bool:
+    return wanted is None or wanted == actual
 
 
-def _token_fits(uri: Pkcs11Uri, token: Any) -> bool:
+def _token_matches(uri: Pkcs11Uri, token: Any) -> bool:
     return (
-        _fits(uri.token, token.label.strip())
-        and _fits(uri.manufacturer, token.manufacturer_id.strip())
-        and _fits(uri.model, token.model.strip())
-        and _fits(uri.serial, _serial(token))
+        _matches(uri.token, token.label.strip())
+        and _matches(uri.manufacturer, token.manufacturer_id.strip())
+        and _matches(uri.model, token.model.strip())
+        and _matches(uri.serial, _serial(token))
     )
 
 

@@ -1,7 +1,7 @@
-"""PKCS#11 URIs (RFC 7512), as far as they can name a private key: pure text in, a frozen value out.
+"""PKCS#11 URIs (RFC 7512) of private keys.
 
-Strict: only the characters that the RFC's grammar has, each attribute once, and none that is unknown, because an
-attribute that nobody looks at could have told two keys apart.
+Reading is strict: only the characters of the RFC's grammar, each attribute once, and no unknown attribute: ignoring it
+could select another key.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _EXAMPLE = "write it like pkcs11:token=OTA%20keys;object=ota?module-path=/usr/li
 
 
 class Pkcs11Uri(NamedTuple):
-    """What a URI says of a key; an attribute that is not there is None. Texts are decoded, `key_id` is bytes."""
+    """The attributes of a URI, None for a missing one; texts are decoded, `key_id` is bytes."""
 
     token: Optional[str] = None
     manufacturer: Optional[str] = None
@@ -62,113 +62,110 @@ class Pkcs11Uri(NamedTuple):
     pin_source: Optional[str] = None
 
     @property
-    def shown(self) -> str:
-        """The URI of the key alone, for messages: nothing of the module or the PIN."""
+    def without_query(self) -> str:
+        """Return the URI without its query, for messages: neither module nor PIN."""
         return self._text(query=False)
 
     def to_text(self) -> str:
-        """Return the URI again; `parse_uri` reads it back to the same value."""
+        """Return the URI as text; `parse_uri` reads it back to the same value."""
         return self._text(query=True)
 
     def _text(self, *, query: bool) -> str:
-        path, asked = [], []
+        path, query_parts = [], []
         for field, value in zip(self._fields, self):
             if value is None:
                 continue
             name = {"key_id": "id"}.get(field, field.replace("_", "-"))
             if name in _QUERY:
-                asked.append(f"{name}={quote(str(value), safe='/')}")
+                query_parts.append(f"{name}={quote(str(value), safe='/')}")
             elif isinstance(value, bytes):
                 path.append(name + "=" + "".join(f"%{byte:02x}" for byte in value))
             else:
                 path.append(f"{name}={quote(str(value), safe='')}")
-        return SCHEME + ";".join(path) + ("?" + "&".join(asked) if query and asked else "")
+        return SCHEME + ";".join(path) + ("?" + "&".join(query_parts) if query and query_parts else "")
 
 
 def parse_uri(text: str) -> Pkcs11Uri:
     """Read a URI that names a private key.
 
     Raises:
-        SecretError: there is a PIN in it (``pin-value``), or a program to get one from.
-        SigningKeyError: it is no PKCS#11 URI, or one of something else than a private key. No value is repeated.
+        SecretError: it contains a PIN (``pin-value``), or a program to get a PIN from.
+        SigningKeyError: not a PKCS#11 URI, or not of a private key. Messages show no values.
     """
     if text[: len(SCHEME)].lower() != SCHEME:
-        raise _wrong("this is no PKCS#11 URI")
+        raise _uri_error("this is not a PKCS#11 URI")
     if len(text) > _MAX_SIZE:
-        raise _wrong(f"this PKCS#11 URI has {len(text)} characters, and {_MAX_SIZE} are the most that is read")
+        raise _uri_error(f"this PKCS#11 URI has {len(text)} characters, more than {_MAX_SIZE}")
     path, separator, query = text[len(SCHEME) :].partition("?")
     if separator and not query:
-        raise _wrong("nothing follows the ? of this PKCS#11 URI")
-    asked = _attributes(query, "&", _QUERY_VALUE, _QUERY)
-    named = _attributes(path, ";", _PATH_VALUE, _PATH)
-    if named.pop("type", b"private") != b"private":
-        raise _wrong(
-            "type= of this PKCS#11 URI names something else than a private key", "write type=private, or leave it out"
-        )
-    key_id = named.pop("id", None)
+        raise _uri_error("nothing follows the ? of this PKCS#11 URI")
+    query_values = _attributes(query, "&", _QUERY_VALUE, _QUERY)
+    path_values = _attributes(path, ";", _PATH_VALUE, _PATH)
+    if path_values.pop("type", b"private") != b"private":
+        raise _uri_error("type= of this PKCS#11 URI is not private", "write type=private, or leave it out")
+    key_id = path_values.pop("id", None)
     if key_id is not None and not key_id:
-        raise _wrong("id= of this PKCS#11 URI is empty")
-    slot = named.pop("slot-id", None)
-    texts = {name.replace("-", "_"): _decoded(name, value) for name, value in {**named, **asked}.items()}
-    _check(texts)
+        raise _uri_error("id= of this PKCS#11 URI is empty")
+    slot = path_values.pop("slot-id", None)
+    texts = {name.replace("-", "_"): _decoded(name, value) for name, value in {**path_values, **query_values}.items()}
+    _check_values(texts)
     if slot is not None and not _NUMBER.fullmatch(slot.decode("latin-1")):
-        raise _wrong("slot-id= of this PKCS#11 URI is no decimal number")
+        raise _uri_error("slot-id= of this PKCS#11 URI is not a decimal number")
     return Pkcs11Uri(key_id=key_id, slot_id=None if slot is None else int(slot), **texts)
 
 
 def _attributes(text: str, separator: str, allowed: re.Pattern[str], names: tuple[str, ...]) -> Dict[str, bytes]:
-    found: Dict[str, bytes] = {}
-    for one in text.split(separator) if text else ():
-        name, equals, value = one.partition("=")
+    attributes: Dict[str, bytes] = {}
+    for part in text.split(separator) if text else ():
+        name, equals, value = part.partition("=")
         if name.lower().replace("_", "-") == "pin-value":
-            raise _secret("there is a PIN in this PKCS#11 URI (pin-value)", "take pin-value out")
+            raise _pin_error("this PKCS#11 URI contains a PIN (pin-value)", "take pin-value out")
         if not equals or name not in names:
-            shown = name if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) and equals else "something else"
-            raise _wrong(f"an attribute of this PKCS#11 URI is one of {', '.join(names)}, and here stands {shown}")
-        if name in found:
-            raise _wrong(f"{name}= stands twice in this PKCS#11 URI")
+            label = name if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) and equals else "a text here"
+            raise _uri_error(f"{label} is not an attribute of this part of a PKCS#11 URI; use {', '.join(names)}")
+        if name in attributes:
+            raise _uri_error(f"{name}= occurs twice in this PKCS#11 URI")
         if not allowed.fullmatch(value):
-            raise _wrong(
-                f"{name}= of this PKCS#11 URI has a character in it that has to be written as % and two "
-                "hexadecimal digits",
+            raise _uri_error(
+                f"{name}= of this PKCS#11 URI has a character that has to be written as % and two hexadecimal digits",
                 "write a space as %20, ; as %3B, % as %25, and what is not ASCII as its UTF-8 bytes",
             )
-        found[name] = unquote_to_bytes(value)
-    return found
+        attributes[name] = unquote_to_bytes(value)
+    return attributes
 
 
 def _decoded(name: str, value: bytes) -> str:
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
-        raise _wrong(f"{name}= of this PKCS#11 URI is not UTF-8") from None
+        raise _uri_error(f"{name}= of this PKCS#11 URI is not UTF-8") from None
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise _wrong(f"{name}= of this PKCS#11 URI has a control character in it")
+        raise _uri_error(f"{name}= of this PKCS#11 URI has a control character in it")
     return text
 
 
-def _check(texts: Dict[str, str]) -> None:
+def _check_values(texts: Dict[str, str]) -> None:
     for name in ("module_path", "module_name", "pin_source"):
         if texts.get(name) == "":
-            raise _wrong(f"{name.replace('_', '-')}= of this PKCS#11 URI is empty")
+            raise _uri_error(f"{name.replace('_', '-')}= of this PKCS#11 URI is empty")
     if re.search(r"[/\\]", texts.get("module_name", "")):
-        raise _wrong("module-name= of this PKCS#11 URI is a path", "give it as module-path=")
+        raise _uri_error("module-name= of this PKCS#11 URI is a path", "give it as module-path=")
     if texts.get("pin_source", "").startswith("|"):
-        raise _secret(
-            "a program stands in pin-source= of this PKCS#11 URI, and none is started from there",
+        raise _pin_error(
+            "pin-source= of this PKCS#11 URI is a program, and none is started from there",
             "name a file that only you can read",
         )
     if "library_version" in texts and not _VERSION.fullmatch(texts["library_version"]):
-        raise _wrong("library-version= of this PKCS#11 URI is no version such as 2.6")
+        raise _uri_error("library-version= of this PKCS#11 URI is not a version such as 2.6")
 
 
-def _secret(problem: str, remedy: str) -> OtaError:
+def _pin_error(problem: str, remedy: str) -> OtaError:
     return SecretError(
         problem,
-        remedy=f"{remedy}; the PIN belongs into the environment variable {PIN_VARIABLE}. If "
+        remedy=f"{remedy}; put the PIN into the environment variable {PIN_VARIABLE}. If "
         "others could read it, set a new one",
     )
 
 
-def _wrong(problem: str, remedy: str = _EXAMPLE) -> SigningKeyError:
+def _uri_error(problem: str, remedy: str = _EXAMPLE) -> SigningKeyError:
     return SigningKeyError(problem, remedy=remedy)

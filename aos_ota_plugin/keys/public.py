@@ -1,9 +1,9 @@
-"""Reading a public key in whichever form it reaches a developer.
+"""Reading a public key in the forms in which developers get it.
 
 Accepted: PEM and DER (SubjectPublicKeyInfo or PKCS#1), the two C arrays of ``ota_hal_digest.c``, and what a
 cloud console shows: base64 of the SubjectPublicKeyInfo without armour, or the modulus as hex digits or numbers.
-The result is always a key that devices can use; everything else is a SigningKeyError that never repeats the
-file's text, which might be secret.
+The result is always a key that devices can use; everything else is a SigningKeyError, which never shows the
+file's text: it might be secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["PublicKey", "parse_public_key"]
 
 MAX_FILE_SIZE = 256 * 1024  # bytes; a whole ota_hal_digest.c has 4 KiB
 
-_Found = Tuple[int, int, int]  # modulus, exponent, line (0 when unknown)
+_Numbers = Tuple[int, int, int]  # modulus, exponent, line (0 when unknown)
 
 _FORMS = (
     "give the public key as PEM (openssl pkey -in key.pem -pubout), DER, the C array ota_pubn_buf, "
@@ -44,24 +44,27 @@ _DUMP_EXPONENT = re.compile(r"\bExponent[ \t]*:[ \t]*([0-9]{1,20})\b[^\n]*")
 
 
 def parse_public_key(data: bytes, *, file: str) -> PublicKey:
-    """Return the one device-usable key in `data`; `file` is named in errors. Raises SigningKeyError."""
+    """Return the only key in `data`, which devices can use. Raises SigningKeyError.
+
+    `file` is named in errors.
+    """
     whole = Place(file)
     if len(data) > MAX_FILE_SIZE:
         raise SigningKeyError(f"{len(data)} bytes are too many for a public key file", place=whole, remedy=_FORMS)
-    # DER of a key is longer than 127 bytes, so its second byte is no text; 0x30 alone may start hex digits.
+    # A key in DER has more than 127 bytes, so its second byte is not ASCII; 0x30 alone may start hex digits.
     if len(data) > 1 and data[0] == der.SEQUENCE and data[1] >= 0x80:
-        found = [(*_from_der(data, whole), 0)]
+        numbers = [(*_from_der(data, whole), 0)]
     else:
-        found = _from_text(_decode(data, whole), file)
+        numbers = _from_text(_decode(data, whole), file)
     keys: Dict[PublicKey, int] = {}
-    for modulus, exponent, line in found:
-        keys.setdefault(_checked(modulus, exponent, Place(file, line)), line)
+    for modulus, exponent, line in numbers:
+        keys.setdefault(_check_key(modulus, exponent, Place(file, line)), line)
     if len(keys) > 1:
         listed = ", ".join(f"{key.short_fingerprint} (line {line})" for key, line in keys.items())
         raise SigningKeyError(
             f"several different keys in one file: {listed}",
             place=Place(file, list(keys.values())[1]),
-            remedy="leave the one key that the devices are to trust",
+            remedy="leave only the key that the devices are to trust",
         )
     return next(iter(keys))
 
@@ -81,27 +84,27 @@ def _decode(data: bytes, place: Place) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _from_text(text: str, file: str) -> List[_Found]:
+def _from_text(text: str, file: str) -> List[_Numbers]:
     for mark in _PRIVATE_MARKS:
         at = text.find(mark)
         if at >= 0:
-            raise _private(Place(file, _line(text, at)))
+            raise _private_key_error(Place(file, _line_number(text, at)))
     if "-----BEGIN " in text:
         return _from_pem(text, file)
     if "{" in text or c_array.MODULUS_NAME in text:
-        return c_array.keys_in(text, file=file)
-    return [_from_console(text, Place(file, _line(text, len(text) - len(text.lstrip()))))]
+        return c_array.parse_keys(text, file=file)
+    return [_from_console(text, Place(file, _line_number(text, len(text) - len(text.lstrip()))))]
 
 
-def _from_pem(text: str, file: str) -> List[_Found]:
-    found = []
+def _from_pem(text: str, file: str) -> List[_Numbers]:
+    keys = []
     pieces = text.split("-----BEGIN ")
     line = 1 + pieces[0].count("\n")
     for piece in pieces[1:]:
         place = Place(file, line)
         label, dashes, rest = piece.partition("-----")
         if label == "CERTIFICATE":
-            raise _certificate(place)
+            raise _certificate_error(place)
         if label not in ("PUBLIC KEY", "RSA PUBLIC KEY"):
             name = label if dashes and re.fullmatch(r"[A-Z0-9 ]{1,40}", label) else "something unknown"
             raise SigningKeyError(f"a PEM block of {name}, not of an RSA PUBLIC KEY", place=place, remedy=_FORMS)
@@ -113,13 +116,13 @@ def _from_pem(text: str, file: str) -> List[_Found]:
         encoded = _base64(body)
         if encoded is None:
             raise SigningKeyError("the PEM block is damaged: not base64", place=place, remedy="copy it again, whole")
-        found.append((*_from_der(encoded, place), line))
+        keys.append((*_from_der(encoded, place), line))
         line += piece.count("\n")
-    return found
+    return keys
 
 
-def _from_console(text: str, place: Place) -> _Found:
-    """Read one key pasted without any armour around it."""
+def _from_console(text: str, place: Place) -> _Numbers:
+    """Read a key that was pasted without armour."""
     text = text.strip().strip("\"';").strip()
     if text.startswith(("ssh-", "ecdsa-")):
         raise SigningKeyError(
@@ -135,7 +138,7 @@ def _from_console(text: str, place: Place) -> _Found:
     words = text.split()
     # Base64 may hold any number of "0x" inside, but not at the start of every word.
     if "," in text or (len(words) > 1 and all(word[:2] in ("0x", "0X") for word in words)):
-        values = c_array.numbers(text, place=place)
+        values = c_array.parse_numbers(text, place=place)
         if len(values) != MODULUS_SIZE:
             raise SigningKeyError(
                 f"{len(values)} numbers; a 2048-bit modulus has {MODULUS_SIZE}", place=place, remedy=_FORMS
@@ -147,7 +150,7 @@ def _from_console(text: str, place: Place) -> _Found:
         return (*_from_hex(digits, exponent, place), place.line)
     encoded = _base64(text)
     if encoded is None:
-        raise SigningKeyError("no public key found in this text", place=place, remedy=_FORMS)
+        raise SigningKeyError("there is no public key in this text", place=place, remedy=_FORMS)
     return (*_from_der(encoded, place), place.line)
 
 
@@ -170,25 +173,25 @@ def _base64(text: str) -> Optional[bytes]:
 
 def _from_der(data: bytes, place: Place) -> Tuple[int, int]:
     try:
-        parts = der.sequence(data)
+        parts = der.split_sequence(data)
         tags = [tag for tag, _ in parts]
         if tags == [der.SEQUENCE, der.BIT_STRING]:
             return _from_spki(parts, place)
         if tags == [der.INTEGER, der.INTEGER]:
-            return der.unsigned(parts[0][1]), der.unsigned(parts[1][1])
+            return der.parse_unsigned(parts[0][1]), der.parse_unsigned(parts[1][1])
     except FormatError as error:
         raise SigningKeyError(f"not a public key: {error.problem}", place=place, remedy=_FORMS) from None
     if tags == [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
-        raise _certificate(place)
+        raise _certificate_error(place)
     # Private keys start with a version (PKCS#1, PKCS#8, SEC 1); an encrypted PKCS#8 is an algorithm and a blob.
     versioned = len(tags) > 1 and tags[0] == der.INTEGER and tags[1] in (der.INTEGER, der.SEQUENCE, der.OCTET_STRING)
     if versioned or tags == [der.SEQUENCE, der.OCTET_STRING]:
-        raise _private(place)
+        raise _private_key_error(place)
     raise SigningKeyError("not a public key: an unknown DER structure", place=place, remedy=_FORMS)
 
 
 def _from_spki(parts: List[Tuple[int, bytes]], place: Place) -> Tuple[int, int]:
-    algorithm = der.elements(parts[0][1])
+    algorithm = der.split_elements(parts[0][1])
     if not algorithm or algorithm[0][0] != der.OID:
         raise FormatError("no algorithm in it")
     if algorithm[0][1] != der.RSA_ENCRYPTION:
@@ -197,13 +200,13 @@ def _from_spki(parts: List[Tuple[int, bytes]], place: Place) -> Tuple[int, int]:
     bits = parts[1][1]
     if bits[:1] != b"\x00":
         raise FormatError("the bit string does not hold whole bytes")
-    key = der.sequence(bits[1:])
+    key = der.split_sequence(bits[1:])
     if [tag for tag, _ in key] != [der.INTEGER, der.INTEGER]:
         raise FormatError("no modulus and exponent in it")
-    return der.unsigned(key[0][1]), der.unsigned(key[1][1])
+    return der.parse_unsigned(key[0][1]), der.parse_unsigned(key[1][1])
 
 
-def _checked(modulus: int, exponent: int, place: Place) -> PublicKey:
+def _check_key(modulus: int, exponent: int, place: Place) -> PublicKey:
     if modulus == 0:
         raise SigningKeyError(
             "no public key pasted: the modulus is all zero, as the component is shipped",
@@ -215,7 +218,9 @@ def _checked(modulus: int, exponent: int, place: Place) -> PublicKey:
         raise SigningKeyError(f"an RSA key of {bits} bits; devices take exactly 2048", place=place, remedy=_MAKE_KEY)
     if modulus % 2 == 0:
         raise SigningKeyError(
-            "the modulus is even: no RSA key", place=place, remedy="copy it again: the end may be missing"
+            "the modulus is even, so this is not an RSA key",
+            place=place,
+            remedy="copy it again: the end may be missing",
         )
     if exponent != EXPONENT:
         shown = str(exponent) if exponent.bit_length() <= 64 else f"a number of {exponent.bit_length()} bits"
@@ -223,14 +228,14 @@ def _checked(modulus: int, exponent: int, place: Place) -> PublicKey:
     return PublicKey(modulus, exponent)
 
 
-def _private(place: Place) -> SigningKeyError:
+def _private_key_error(place: Place) -> SigningKeyError:
     return SigningKeyError("a PRIVATE key, where a public key is expected", place=place, remedy=_GIVE_PUBLIC)
 
 
-def _certificate(place: Place) -> SigningKeyError:
+def _certificate_error(place: Place) -> SigningKeyError:
     remedy = "take the key out of it: openssl x509 -in <certificate> -noout -pubkey"
     return SigningKeyError("a certificate, where a public key is expected", place=place, remedy=remedy)
 
 
-def _line(text: str, offset: int) -> int:
+def _line_number(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1

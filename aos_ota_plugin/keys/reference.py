@@ -1,9 +1,11 @@
-"""What stands for a private key: a file, a token (``pkcs11:…``), a program (``command:…``), a release (``release:…``).
+"""Key references: where a private key is.
 
-Example:
-    parse_reference("keys/ota_key.pem").file  # "keys/ota_key.pem"
-    parse_reference("pkcs11:token=OTA%20keys;object=ota").uri.token  # "OTA keys"
-    parse_reference("command:tools/sign --key-id ota").command  # ("tools/sign", "--key-id", "ota")
+A file, a token (``pkcs11:…``), a program (``command:…``), or in a rebuild a kept release (``release:…``).
+
+>>> parse_reference("keys/ota_key.pem").file
+'keys/ota_key.pem'
+>>> parse_reference("command:tools/sign --key-id ota").command
+('tools/sign', '--key-id', 'ota')
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class KeyReference(NamedTuple):
-    """A private key by where it is; exactly one of ``file``, ``uri``, ``command`` and ``release`` is set.
+    """Where a private key is: exactly one of ``file``, ``uri``, ``command`` and ``release`` is set.
 
     ``text`` is the reference as it was written. ``command`` is a program and its arguments, ``release`` the folder of a
-    kept release. Paths in ``uri``, ``command`` and ``release`` may be relative; who loads the key says to what.
+    kept release. Paths in ``uri``, ``command`` and ``release`` may be relative to a folder that the loader gets.
     """
 
     text: str
@@ -32,16 +34,16 @@ class KeyReference(NamedTuple):
 
     @property
     def needs_public_key(self) -> bool:
-        """Say whether what signs cannot tell which public key belongs to it."""
+        """Return True where the public key has to be given: a program or a kept release."""
         return bool(self.command) or self.release is not None
 
 
 def parse_reference(text: str) -> KeyReference:
-    """Read a reference: the scheme decides, in capital or small letters, and what has none is a file's path.
+    """Read a reference by its scheme, in any case; a text without a scheme is a file's path.
 
     Raises:
-        SigningKeyError: it is no PKCS#11 URI of a private key, or names no program.
-        SecretError: a PIN stands in the URI.
+        SigningKeyError: not a PKCS#11 URI of a private key, or a command without a program.
+        SecretError: the URI contains a PIN.
     """
     scheme, _, rest = text.partition(":")
     scheme = scheme.lower()

@@ -1,7 +1,7 @@
-"""The key ring: which key signs, which one follows it, and which ones never sign again.
+"""The key ring: the current, the next and the retired keys.
 
 Format: YAML, ``ota.keys.yaml``; keys are named by their fingerprint (SHA-256 of the SubjectPublicKeyInfo, 64 lower-case
-hex digits, what ``aos-ota keygen`` shows). It holds public things only and belongs into version control. No I/O here.
+hex digits, which ``aos-ota keygen`` shows). It holds no secrets and belongs into version control. No I/O here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _REMEDY = "write `current:`, `next:` and `retired:`, each key with `fingerprint:
 
 @dataclass(frozen=True)
 class RingKey:
-    """One key: its fingerprint, the path of its public half as it was written (None: not given), and a remark."""
+    """A key of the ring: its fingerprint, the path of its public half, and a note.
+
+    ``public_key`` is the path as it was written, None where it is missing.
+    """
 
     fingerprint: str
     public_key: Optional[str]
@@ -28,14 +31,17 @@ class RingKey:
     place: Place
 
     @property
-    def shown(self) -> str:
-        """The key for people: short fingerprint and remark."""
+    def label(self) -> str:
+        """Return the short fingerprint and the note, for messages."""
         return f"{self.fingerprint[:16]} ({self.note})" if self.note else self.fingerprint[:16]
 
 
 @dataclass(frozen=True)
 class KeyRing:
-    """``current`` is what devices in the field trust, and what signs; ``next`` is what a transition release brings."""
+    """A key ring: ``current`` signs, and devices in the field trust it.
+
+    ``next`` is the key that a transition release brings; ``retired`` keys never sign again.
+    """
 
     file: str
     current: RingKey
@@ -43,7 +49,7 @@ class KeyRing:
     retired: Tuple[RingKey, ...]
 
     def role(self, fingerprint: Optional[str]) -> str:
-        """What a key is in this ring: "current", "next", "retired" or ""."""
+        """Return a key's role in this ring: "current", "next", "retired" or ""."""
         if fingerprint == self.current.fingerprint:
             return "current"
         if self.next and fingerprint == self.next.fingerprint:
@@ -51,7 +57,7 @@ class KeyRing:
         return "retired" if self.retired_key(fingerprint) else ""
 
     def retired_key(self, fingerprint: Optional[str]) -> Optional[RingKey]:
-        """The retired key with this fingerprint."""
+        """Return the retired key with this fingerprint, None where there is none."""
         return next((key for key in self.retired if key.fingerprint == fingerprint), None)
 
 
@@ -59,7 +65,7 @@ def parse_ring(text: str, file: str) -> KeyRing:
     """Read a key ring.
 
     Raises:
-        SettingsError: no YAML, a field unknown, missing or of the wrong kind, or a key with two roles.
+        SettingsError: not YAML, a field unknown, missing or of the wrong type, or a key with two roles.
     """
     parsed = parse_yaml(text, file, error=SettingsError)
     if not isinstance(parsed.value, dict):
@@ -68,34 +74,34 @@ def parse_ring(text: str, file: str) -> KeyRing:
     _refuse_unknown(parsed.value, top, _ROLES, Place(file, 1))
     if "current" not in top:
         raise SettingsError("the key ring names no current key", place=Place(file, 1), remedy=_REMEDY)
-    current = _key(parsed, top["current"])
-    following = _key(parsed, top["next"]) if "next" in top and top["next"].value is not None else None
-    retired = _retired(parsed, top["retired"]) if "retired" in top and top["retired"].value is not None else ()
-    seen: Dict[str, Place] = {}
-    for key in (current, *([following] if following else []), *retired):
-        if key.fingerprint in seen:
+    current = _parse_key(parsed, top["current"])
+    next_key = _parse_key(parsed, top["next"]) if "next" in top and top["next"].value is not None else None
+    retired = _parse_retired(parsed, top["retired"]) if "retired" in top and top["retired"].value is not None else ()
+    places: Dict[str, Place] = {}
+    for key in (current, *([next_key] if next_key else []), *retired):
+        if key.fingerprint in places:
             raise SettingsError(
-                f"the key {key.fingerprint[:16]} stands in the ring twice, also at {seen[key.fingerprint]}",
+                f"the key {key.fingerprint[:16]} is in the ring twice, also at {places[key.fingerprint]}",
                 place=key.place,
-                remedy="leave it the one role that it has: current, next or retired",
+                remedy="leave it one role: current, next or retired",
             )
-        seen[key.fingerprint] = key.place
-    return KeyRing(file, current, following, retired)
+        places[key.fingerprint] = key.place
+    return KeyRing(file, current, next_key, retired)
 
 
-def _retired(parsed: YamlText, entry: Entry) -> Tuple[RingKey, ...]:
+def _parse_retired(parsed: YamlText, entry: Entry) -> Tuple[RingKey, ...]:
     if not isinstance(entry.value, list):
         raise SettingsError("`retired` is not a list", place=entry.place, remedy="begin each retired key with a hyphen")
     keys: List[RingKey] = []
     for value, node in zip(entry.value, entry.node.value):
-        keys.append(_key(parsed, Entry("retired", value, parsed.written(node), parsed.place(node), node)))
+        keys.append(_parse_key(parsed, Entry("retired", value, parsed.written(node), parsed.place(node), node)))
     return tuple(keys)
 
 
-def _key(parsed: YamlText, entry: Entry) -> RingKey:
+def _parse_key(parsed: YamlText, entry: Entry) -> RingKey:
     if not isinstance(entry.value, dict):
         raise SettingsError(f"`{entry.key}` is not a mapping with a fingerprint", place=entry.place, remedy=_REMEDY)
-    fields = {one.key: one for one in parsed.entries(entry.node, entry.value)}
+    fields = {field.key: field for field in parsed.entries(entry.node, entry.value)}
     _refuse_unknown(entry.value, fields, _FIELDS, entry.place)
     if "fingerprint" not in fields:
         raise SettingsError(f"this {entry.key} key has no fingerprint", place=entry.place, remedy=_REMEDY)
@@ -118,19 +124,21 @@ def _text(fields: Dict[str, Entry], name: str) -> str:
         raise SettingsError(f"`{name}` is not a line of text", place=fields[name].place, remedy="write it in quotes")
     if "PRIVATE" in value and "-----" in value:
         raise SettingsError(
-            f"a private key stands under `{name}`",
+            f"there is a private key under `{name}`",
             place=fields[name].place,
-            remedy="take it out: a key ring names keys. Treat that key as leaked and make a new one",
+            remedy="take it out: a key ring names public keys. Treat that key as leaked and make a new one",
         )
     return value
 
 
-def _refuse_unknown(value: Dict[object, object], found: Dict[str, Entry], known: Tuple[str, ...], place: Place) -> None:
+def _refuse_unknown(
+    value: Dict[object, object], entries: Dict[str, Entry], names: Tuple[str, ...], place: Place
+) -> None:
     for name in value:
-        if name not in known:
-            at = found[name].place if isinstance(name, str) and name in found else place
+        if name not in names:
+            at = entries[name].place if isinstance(name, str) and name in entries else place
             raise SettingsError(
                 f"a key ring has no field {str(name)[:40]!a} here",
                 place=at,
-                remedy=f"the fields are: {', '.join(known)}",
+                remedy=f"the fields are: {', '.join(names)}",
             )

@@ -1,4 +1,4 @@
-"""The public key a device holds: RSA-2048 with e = 65537, and the signature check done with it.
+"""A device's public key, RSA-2048 with the exponent 65537, and the signature check with it.
 
 The check is plain integer arithmetic, so that proving an image needs no cryptography library. It works only
 with public values and needs no protection against timing.
@@ -19,8 +19,8 @@ EXPONENT = 65537
 SIGNATURE_SIZE = 256
 HASH_SIZE = 32
 
-# EMSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 9.2): all that stands before the digest in a 256-byte block, of that
-# the DigestInfo.
+# EMSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 9.2): the bytes before the digest in a 256-byte block; DIGEST_INFO is
+# the last part of them.
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 _FILL = b"\xff" * (SIGNATURE_SIZE - 3 - len(DIGEST_INFO) - HASH_SIZE)
 _BLOCK_HEAD = b"\x00\x01" + _FILL + b"\x00" + DIGEST_INFO
@@ -32,7 +32,7 @@ class _Numbers(NamedTuple):
 
 
 class PublicKey(_Numbers):
-    """A modulus and exponent that fit the device's two arrays; not necessarily ones that can verify anything.
+    """A modulus and an exponent that fit the device's arrays; `is_usable` tells whether they can verify.
 
     Raises SigningKeyError when they do not fit 256 and 3 bytes.
     """
@@ -51,42 +51,42 @@ class PublicKey(_Numbers):
 
     @property
     def n_bytes(self) -> bytes:
-        """The 256 bytes of ``ota_pubn_buf``, big-endian."""
+        """Return the 256 bytes of ``ota_pubn_buf``, big-endian."""
         return self.modulus.to_bytes(MODULUS_SIZE, "big")
 
     @property
     def e_bytes(self) -> bytes:
-        """The 3 bytes of ``ota_pube_buf``, big-endian."""
+        """Return the 3 bytes of ``ota_pube_buf``, big-endian."""
         return self.exponent.to_bytes(EXPONENT_SIZE, "big")
 
     @property
     def is_empty(self) -> bool:
-        """Whether the modulus is all zero, as the component is shipped: no key embedded."""
+        """Return True when the modulus is all zero, as the component is shipped: no key embedded."""
         return self.modulus == 0
 
     @property
     def is_usable(self) -> bool:
-        """Whether this is a key a device can verify with: 2048 bits, odd, exponent 65537."""
+        """Return True for a key that a device can verify with: 2048 bits, odd, exponent 65537."""
         return self.modulus.bit_length() == KEY_BITS and self.modulus % 2 == 1 and self.exponent == EXPONENT
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the SubjectPublicKeyInfo in DER, 64 lower-case hex digits.
+        """Return the SHA-256 of the SubjectPublicKeyInfo in DER, 64 lower-case hex digits.
 
         The same as ``openssl pkey -pubin -outform DER | sha256sum``.
         """
-        return hashlib.sha256(der.spki(self.modulus, self.exponent)).hexdigest()
+        return hashlib.sha256(der.encode_spki(self.modulus, self.exponent)).hexdigest()
 
     @property
     def short_fingerprint(self) -> str:
-        """The first 16 digits of `fingerprint`, for people."""
+        """Return the first 16 digits of `fingerprint`, for messages."""
         return self.fingerprint[:16]
 
     def to_pem(self) -> str:
         """Return the SubjectPublicKeyInfo as PEM, ending in a newline."""
         import base64
 
-        text = base64.b64encode(der.spki(self.modulus, self.exponent)).decode("ascii")
+        text = base64.b64encode(der.encode_spki(self.modulus, self.exponent)).decode("ascii")
         lines = [text[start : start + 64] for start in range(0, len(text), 64)]
         return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 

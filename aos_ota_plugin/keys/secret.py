@@ -1,4 +1,4 @@
-"""A value that must not be seen: not in a log, not in an error, not in a pickle."""
+"""A secret value that no log, error or pickle shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROUNDS = 10_000
 
 
 class Secret:
-    """Holds a secret's bytes (text is kept as UTF-8) and shows them only to who calls ``reveal``."""
+    """The bytes of a secret (text as UTF-8), which only ``reveal`` returns."""
 
     __slots__ = ("_bytes",)
     __hash__ = None  # type: ignore[assignment]  # a hash of the value would be a fast oracle for it
@@ -24,9 +24,9 @@ class Secret:
         return self._bytes
 
     def fingerprint(self, context: str) -> str:
-        """Return 64 hex digits that change when the secret changes, slow to search for the secret behind them.
+        """Return 64 hex digits that change with the secret and are slow to search for it.
 
-        ``context`` says what the fingerprint is for; in another context the same secret has another one.
+        ``context`` says what the fingerprint is for; another context gives another fingerprint.
         """
         salt = _SALT + context.encode("utf-8", "surrogatepass")
         return hashlib.pbkdf2_hmac("sha256", self._bytes, salt, _ROUNDS).hex()
@@ -48,4 +48,4 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is never written anywhere")
+        raise TypeError("a secret cannot be pickled")

@@ -1,4 +1,4 @@
-"""Reading a signature that was made elsewhere, in whatever form tools write it."""
+"""Reading a signature in the forms in which tools write it: raw, hexadecimal or base64."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from aos_ota_plugin.keys.rsa import SIGNATURE_SIZE
 _HEX = re.compile(rb"[0-9A-Fa-f]{%d}" % (2 * SIGNATURE_SIZE))
 _BASE64 = re.compile(rb"[0-9A-Za-z+/]{342}==")
 MAX_SIZE = 1024
-"""Bytes; no form of a signature is longer, with its line ends."""
+"""Bytes; each form of a signature is shorter, line ends included."""
 
 
 def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -> bytes:
     """Return the 256 bytes of a signature from its raw bytes, hexadecimal digits or base64.
 
-    The three cannot be mixed up: they differ in length. White space in the text forms is skipped. ``what`` names the
+    The three forms differ in length. White space in the text forms is skipped. ``what`` names the
     data in the error. Raises SigningKeyError.
     """
     if len(data) == SIGNATURE_SIZE:
@@ -33,7 +33,7 @@ def decode_signature(data: bytes, *, what: str, place: Optional[Place] = None) -
         except binascii.Error:
             pass
     raise SigningKeyError(
-        f"{what} of {len(data)} bytes is no RSA-2048 signature",
+        f"{what} of {len(data)} bytes is not an RSA-2048 signature",
         place=place,
         remedy=f"it has to be the {SIGNATURE_SIZE} bytes themselves, {2 * SIGNATURE_SIZE} hexadecimal digits or base64",
     )

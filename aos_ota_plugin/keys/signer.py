@@ -1,6 +1,6 @@
-"""Signers hold the private half of a key and sign images' hashes with it.
+"""Signers: objects that sign images' hashes with a private key.
 
-`Signer` is all that the rest of the project knows; an HSM or a service is one more class derived from `VerifiedSigner`.
+Other rooms use `Signer` only; a signer for another device or service is a class derived from `VerifiedSigner`.
 """
 
 from __future__ import annotations
@@ -16,35 +16,41 @@ if TYPE_CHECKING:
 PASSPHRASE_VARIABLE = "AOS_OTA_KEY_PASSPHRASE"  # noqa: S105 - a variable's name
 
 Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
-"""A passphrase, or what gets one: called for an encrypted key only, and it may ask the user."""
+"""A passphrase, or a function that returns it: called for an encrypted key only, and it may ask the user."""
 
 
 class HashSigner(Protocol):
-    """Something that signs hashes with one RSA-2048 key."""
+    """The interface of signers that sign images' hashes only, with an RSA-2048 key."""
 
     @property
     def public_key(self) -> PublicKey:
-        """The public half, as devices hold it."""
+        """Return the public half, as devices hold it."""
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Return the 256-byte RSASSA-PKCS1-v1_5 signature, with SHA-256, over an image's 32-byte hash."""
 
 
 class Signer(HashSigner, Protocol):
-    """A key at hand, which signs other documents, too."""
+    """The interface of signers that also sign other documents."""
 
     def sign_message(self, message: bytes) -> bytes:
-        """Return the same kind of signature over what is no image: never 16 or 32 bytes, which devices would take."""
+        """Return the same kind of signature over another document.
+
+        Never over 16 or 32 bytes: devices would take them for a digest.
+        """
 
 
-def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, place: Optional[Place] = None) -> bytes:
-    """Return ``signature`` when it is one that devices with ``key`` take for ``message``; else raise SigningKeyError.
+def require_valid(
+    signature: bytes, key: PublicKey, message: bytes, *, maker: str, place: Optional[Place] = None
+) -> bytes:
+    """Return ``signature``. Raises SigningKeyError unless devices with ``key`` take it for ``message``.
 
-    A faulty signature must never leave: besides being refused, it can give the private key away.
+    ``maker`` names in the error what made it. A faulty signature is never given out: devices refuse it, and it can
+    reveal the private key.
     """
     if not key.verify_message(message, signature):
         raise SigningKeyError(
-            f"the signature that {who} made does not verify with the public key {key.short_fingerprint}: devices "
+            f"the signature that {maker} made does not verify with the public key {key.short_fingerprint}: devices "
             "would refuse it (OTA_VERIFY_RSA_FAIL)",
             place=place,
             remedy="check that key and public key belong together, and that RSASSA-PKCS1-v1_5 with SHA-256 is made "
@@ -54,7 +60,7 @@ def require_good(signature: bytes, key: PublicKey, message: bytes, *, who: str, 
 
 
 class BaseSigner:
-    """The base of signers: whose key it is, in ``public_key`` and in ``repr``, which shows nothing else."""
+    """The base class of signers: its repr shows the public key's fingerprint and nothing else."""
 
     def __init__(self, public_key: PublicKey, *, place: Optional[Place] = None) -> None:
         self._public_key = public_key
@@ -65,15 +71,15 @@ class BaseSigner:
 
     @property
     def public_key(self) -> PublicKey:
-        """The public half, as devices hold it."""
+        """Return the public half, as devices hold it."""
         return self._public_key
 
 
 class VerifiedSigner(BaseSigner):
-    """The base of signers that make signatures: each one is verified, as a device would, before it leaves."""
+    """The base class of signers that make signatures; each is verified as a device would verify it."""
 
     maker = "this signer"
-    """Who made a signature, for the error about one that does not verify."""
+    """What made a signature, for the error about one that does not verify."""
 
     def sign_hash(self, hash32: bytes) -> bytes:
         """Sign an image's 32-byte hash. Raises SigningKeyError."""
@@ -82,9 +88,9 @@ class VerifiedSigner(BaseSigner):
         return self.sign_message(hash32)
 
     def sign_message(self, message: bytes) -> bytes:
-        """Sign bytes that are no image's hash. Raises SigningKeyError."""
+        """Sign a message of any length. Raises SigningKeyError."""
         signature = self._make_signature(message)
-        return require_good(signature, self._public_key, message, who=self.maker, place=self._place)
+        return require_valid(signature, self._public_key, message, maker=self.maker, place=self._place)
 
     def _make_signature(self, message: bytes) -> bytes:
         raise NotImplementedError
@@ -139,9 +145,9 @@ def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:
 
 
 def _is_consistent(key: RSAPrivateKey) -> bool:
-    """What loading left out to be quick, but for the primality of p and q.
+    """Check the key's numbers, which loading skips to be quick; the primality of p and q is not checked.
 
-    A factor that is no prime makes signatures that do not verify, and every signature is verified before it leaves.
+    With a factor that is not prime signatures do not verify, and every signature is verified.
     """
     numbers = key.private_numbers()
     p, q, d, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
@@ -175,7 +181,10 @@ def _refuse_other_files(data: bytes, place: Place) -> None:
 
 
 def _refuse_short_iv(data: bytes, place: Place) -> None:
-    """Find a PEM header whose IV is shorter than its cipher's: cryptography panics there, and says so on stderr."""
+    """Refuse a PEM header with an IV shorter than its cipher's.
+
+    The library cryptography panics there, and writes to stderr.
+    """
     if b"DEK-Info" not in data:
         return
     import re
@@ -190,17 +199,17 @@ def _refuse_short_iv(data: bytes, place: Place) -> None:
 
 
 def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
-    """Return whatever private key is in `data`; the try without a passphrase tells whether it is encrypted."""
+    """Return the private key in `data`; the passphrase is used only where it is encrypted."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
     def load(data: bytes, passphrase: Optional[bytes]) -> object:
-        # OpenSSL's tests of the primes take longer than all the rest of signing. A key whose parts do not belong
-        # together makes signatures that do not verify, and every signature of ours is verified.
+        # OpenSSL's tests of the primes take longer than signing. With a key whose numbers do not belong together
+        # signatures do not verify, and every signature is verified.
         read = load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
         try:
             return read(data, passphrase, unsafe_skip_rsa_key_validation=True)
-        except BaseException as trouble:
-            if type(trouble).__name__ == "PanicException":  # Rust's: no Exception, and no name to import
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # Rust's, which cannot be imported
                 raise ValueError from None
             raise
 

@@ -22,12 +22,12 @@ from aos_ota_plugin.keys.load import (
     load_approval,
     load_key_file,
     load_public_key,
+    load_ring_key,
     load_second_signer,
     open_signer,
     read_ring,
     read_second_key,
     ring_files,
-    ring_key,
 )
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
@@ -69,7 +69,7 @@ class BuildKeys:
         if ring is not None:
             for key in (ring.current, ring.next):
                 if key is not None and key.public_key:
-                    ring_key(ring, key, self._files)
+                    load_ring_key(ring, key, self._files)
         second = settings.second_signer
         if second is not None and second.file is not None:
             read_second_key(second.file, self._files)

@@ -190,9 +190,9 @@ def _keys(setup: _Setup, name: str) -> Iterator[Check]:
         policy.refuse_development_key(public_key)
     if public_key is not None and ring is not None:
         policy.prove_ring(ring, public_key, keys.next_key, Proofs())
-        following = ring.next.shown if ring.next else "none"
+        following = ring.next.label if ring.next else "none"
         yield Check(
-            name, True, f"key ring: current {ring.current.shown}, next {following}, {len(ring.retired)} retired"
+            name, True, f"key ring: current {ring.current.label}, next {following}, {len(ring.retired)} retired"
         )
 
 

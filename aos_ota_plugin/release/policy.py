@@ -37,11 +37,11 @@ def refuse_development_key(key: PublicKey) -> None:
 
 def development_reason(key: PublicKey) -> str:
     """Say why a key is for a desk only, "" where it may be a product's."""
-    from aos_ota_plugin.keys.development import is_development, well_known
+    from aos_ota_plugin.keys.development import is_development, published_sample
 
     if is_development(key):
         return f"the key {key.short_fingerprint} is a development key"
-    where = well_known(key)
+    where = published_sample(key)
     return f"the key {key.short_fingerprint} is {where}: others may hold its private half" if where else ""
 
 
@@ -71,13 +71,13 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
     retired = ring.retired_key(trusted.fingerprint)
     if retired is not None:
         raise SigningKeyError(
-            f"the key {retired.shown} is retired: nothing is signed with it, and no firmware trusts it",
+            f"the key {retired.label} is retired: nothing is signed with it, and no firmware trusts it",
             place=retired.place,
-            remedy=f"use the current key {ring.current.shown}",
+            remedy=f"use the current key {ring.current.label}",
         )
     if role == "next" and ring.next is not None:
         raise SigningKeyError(
-            f"the key {shown} is the next key: devices trust {ring.current.shown} until they run a release that brings "
+            f"the key {shown} is the next key: devices trust {ring.current.label} until they run a release that brings "
             "it",
             place=ring.next.place,
             remedy="sign the transition release with the current key and OTA_EMBED_NEXT_KEY=y; once the fleet runs "
@@ -85,7 +85,7 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
         )
     if role != "current":
         raise SigningKeyError(
-            f"the key {shown} is not in the key ring; the current one is {ring.current.shown}",
+            f"the key {shown} is not in the key ring; the current one is {ring.current.label}",
             place=ring.current.place,
             remedy="use the current key, or correct the ring",
         )
@@ -94,7 +94,7 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
         if ring.next is None or following.fingerprint != ring.next.fingerprint:
             raise ProofError(
                 f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
-                f"key is {ring.next.shown if ring.next else 'none'}",
+                f"key is {ring.next.label if ring.next else 'none'}",
                 place=ring.current.place,
                 remedy="declare it as `next:` in the key ring",
             )
@@ -122,10 +122,10 @@ def prove_approval(
         )
     if not allow_development_key:
         refuse_development_key(second.public_key)
-    from aos_ota_plugin.keys.signer import require_good
+    from aos_ota_plugin.keys.signer import require_valid
     from aos_ota_plugin.release.manifest import Approval
 
-    signature = require_good(second.sign_hash(hash32), second.public_key, hash32, who="the second signer")
+    signature = require_valid(second.sign_hash(hash32), second.public_key, hash32, maker="the second signer")
     proofs.passed["second signer"] = f"{second.public_key.short_fingerprint} agreed to the hash {hash32.hex()[:16]}"
     return Approval(second.public_key.fingerprint, hash32.hex(), signature.hex())
 

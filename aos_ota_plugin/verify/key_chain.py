@@ -91,7 +91,7 @@ def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
             )
         retired = ring.retired_key(manifest.key_fingerprint) if ring else None
         if retired is not None:
-            notes.append(f"devices on {manifest.version} trust the retired key {retired.shown}: who has it owns them")
+            notes.append(f"devices on {manifest.version} trust the retired key {retired.label}: who has it owns them")
     solutions: Dict[str, List[str]] = {}
     for link in links:
         key, solution = link.manifest.signer, link.manifest.solution
@@ -113,21 +113,21 @@ def _next_step(links: Sequence[Link], ring: Optional[KeyRing]) -> str:
     latest = links[-1].manifest if links else None
     if ring.next is None:
         if latest is None or latest.key_fingerprint == current:
-            return f"sign with the current key {ring.current.shown}"
+            return f"sign with the current key {ring.current.label}"
         return (
             f"devices on {latest.version} trust {_short(latest.key_fingerprint)}, and the ring's current key is "
-            f"{ring.current.shown}: correct the ring, or release a transition to it first"
+            f"{ring.current.label}: correct the ring, or release a transition to it first"
         )
     bringing = next((link.manifest for link in links if link.manifest.key_fingerprint == ring.next.fingerprint), None)
     if bringing is None:
         base = f" and {latest.version} as the base release" if latest else ""
         return (
-            f"release a transition: OTA_EMBED_NEXT_KEY=y{base}, signed with the current key {ring.current.shown}; "
-            f"it brings {ring.next.shown}"
+            f"release a transition: OTA_EMBED_NEXT_KEY=y{base}, signed with the current key {ring.current.label}; "
+            f"it brings {ring.next.label}"
         )
     return (
-        f"once the fleet runs {bringing.version}: make {ring.next.shown} the current key, retire "
-        f"{ring.current.shown}, take OTA_EMBED_NEXT_KEY out, and sign with the new current key"
+        f"once the fleet runs {bringing.version}: make {ring.next.label} the current key, retire "
+        f"{ring.current.label}, take OTA_EMBED_NEXT_KEY out, and sign with the new current key"
     )
 
 

@@ -134,7 +134,7 @@ def test_pins(sign, expected, token, folder):
     assert "the token wants a PIN, and none was given" in sign(uri, **token.environ)
     assert "AOS_OTA_PKCS11_PIN is empty" in sign(uri, **token.env(""))
     assert "the token does not take this PIN, and few tries are left" in sign(uri, **token.env("999999"))
-    assert "there is a PIN in this PKCS#11 URI" in sign(f"{uri}&pin-value=777", **token.env())
+    assert "this PKCS#11 URI contains a PIN" in sign(f"{uri}&pin-value=777", **token.env())
     assert "pin-source cannot be read" in sign(f"{uri}&pin-source=pin", **token.environ)
     pin = folder / "pin"
     pin.write_text(PIN + "\n", encoding="utf-8")
@@ -165,15 +165,15 @@ def test_an_empty_pin_file(sign, token, folder):
 @hsm
 def test_what_is_not_there(sign, token):
     said = sign("pkcs11:token=other;object=ota" + MODULE, **token.env())
-    assert "no such token is there; libsofthsm2.so sees: OTA keys" in said
+    assert "there is no such token; libsofthsm2.so sees: OTA keys" in said
     assert "pkcs11:token=other;object=ota: " in said
-    assert "no such private key is on the token; it has: ota (id a1b2)" in sign(
+    assert "the token has no such private key; it has: ota (id a1b2)" in sign(
         "pkcs11:object=no" + MODULE, **token.env()
     )
     token.bring(KEYS / "other-private.pem", "ota", "a1b3")
-    assert "2 private keys fit: ota (id a1b2), ota (id a1b3)" in sign(URI + MODULE, **token.env())
+    assert "2 private keys match: ota (id a1b2), ota (id a1b3)" in sign(URI + MODULE, **token.env())
     token.token()
-    assert "2 tokens fit: OTA keys (serial " in sign(URI + MODULE, **token.env())
+    assert "2 tokens match: OTA keys (serial " in sign(URI + MODULE, **token.env())
 
 
 @hsm
@@ -197,7 +197,7 @@ def test_modules_that_are_none(sign, folder):
     (folder / "no.so").write_text("not a library")
     assert "the PKCS#11 module" in sign(URI + "?module-path=no.so")
     assert "there is no PKCS#11 module" in sign(URI + "?module-path=missing.so")
-    assert "nothing says which PKCS#11 module" in sign(URI)
+    assert "no PKCS#11 module is set" in sign(URI)
 
 
 @hsm
@@ -248,7 +248,7 @@ def test_without_python_pkcs11(folder):
 def test_openssl_itself_is_a_signer(sign, folder, expected, command):
     found = sign(command, *ring(folder))
     if "-hex" in command:  # its name of the file stands after the digits
-        assert "is no RSA-2048 signature" in found
+        assert "is not an RSA-2048 signature" in found
     else:
         assert found == expected
 
@@ -261,7 +261,7 @@ def test_programs_that_fail(sign, folder):
     assert "the signing command failed with status 1\n    the key is on holiday\n" in said
     assert "the program no/such is not there" in sign("command:no/such", *trusted)
     assert "there is no program" in sign("command:", *trusted)
-    assert "AOS_OTA_SIGNER_TIMEOUT is no whole number" in sign(
+    assert "AOS_OTA_SIGNER_TIMEOUT is not a whole number" in sign(
         "command:openssl", *trusted, AOS_OTA_SIGNER_TIMEOUT="soon"
     )
     (folder / "tool.py").write_text("import time\ntime.sleep(100)\n")
@@ -375,9 +375,9 @@ def test_a_digest_signed_elsewhere(run, folder, expected):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file of 0 bytes is no RSA-2048 signature"),
+        (b"", "the file of 0 bytes is not an RSA-2048 signature"),
         (bytes(256), "does not verify with the public key 7c440f8e8eac75a9"),
-        (b"a" * 2000, "the file of 2000 bytes is no RSA-2048 signature"),
+        (b"a" * 2000, "the file of 2000 bytes is not an RSA-2048 signature"),
         (None, "cannot read the signature sig"),
     ],
 )
@@ -396,7 +396,7 @@ def test_a_signature_of_another_payload(run, folder, expected):
     (folder / "p.bin").write_bytes(b"another")
     done = attach(run, "sig")
     assert done.returncode == 1
-    assert "whoever was given the hash" in done.stderr
+    assert "the signer of the hash" in done.stderr
     assert not list(folder.glob("image*"))
 
 

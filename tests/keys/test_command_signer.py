@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from waiting import growing, until
 
 from aos_ota_plugin.errors import SigningKeyError
-from aos_ota_plugin.keys.command import CommandSigner, find_program, parse_command, timeout_of
+from aos_ota_plugin.keys.command import CommandSigner, find_program, parse_command, read_timeout
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.signer import load_signer
 
@@ -46,8 +46,8 @@ def test_words(text, words):
         ("command:'' a", "there is no program"),
         ("command:a 'b", "never closed"),
         ('command:a "b', "never closed"),
-        ("command:a {digest}", "{digest} in the signing command stands for nothing"),
-        ("command:a --x={message_HEX}", "{message_HEX} in the signing command stands for nothing"),
+        ("command:a {digest}", "{digest} in the signing command is not a placeholder"),
+        ("command:a --x={message_HEX}", "{message_HEX} in the signing command is not a placeholder"),
     ],
 )
 def test_bad_words(text, message):
@@ -155,8 +155,8 @@ BAD = {
         "does not verify",
     ),
     "zeros": ("sys.stdout.buffer.write(bytes(256))", "does not verify"),
-    "nothing": ("", "what the signing command wrote to standard output of 0 bytes is no RSA-2048 signature"),
-    "text": ("print('signed!')", "is no RSA-2048 signature"),
+    "nothing": ("", "what the signing command wrote to standard output of 0 bytes is not an RSA-2048 signature"),
+    "text": ("print('signed!')", "is not an RSA-2048 signature"),
     "status": (
         "sys.stderr.write('no\\x1b[31m such key\\nask Li\\n'); sys.exit(7)",
         "the signing command failed with status 7\n    no [31m such key\n    ask Li\n",
@@ -244,9 +244,9 @@ def test_programs_are_found(tmp_path):
 
 
 def test_the_time_out_is_read():
-    assert timeout_of({}) == 60
-    assert timeout_of({"AOS_OTA_SIGNER_TIMEOUT": ""}) == 60
-    assert timeout_of({"AOS_OTA_SIGNER_TIMEOUT": "7"}) == 7
+    assert read_timeout({}) == 60
+    assert read_timeout({"AOS_OTA_SIGNER_TIMEOUT": ""}) == 60
+    assert read_timeout({"AOS_OTA_SIGNER_TIMEOUT": "7"}) == 7
     for bad in ("0", "-1", "1.5", "ten", "100000", "７"):
-        with pytest.raises(SigningKeyError, match="no whole number of seconds"):
-            timeout_of({"AOS_OTA_SIGNER_TIMEOUT": bad})
+        with pytest.raises(SigningKeyError, match="not a whole number of seconds"):
+            read_timeout({"AOS_OTA_SIGNER_TIMEOUT": bad})

@@ -6,7 +6,13 @@ import hashlib
 import re
 import subprocess
 
-from aos_ota_plugin.keys.development import MARK, WELL_KNOWN, development_private_pem, is_development, well_known
+from aos_ota_plugin.keys.development import (
+    MARK,
+    PUBLISHED_SAMPLES,
+    development_private_pem,
+    is_development,
+    published_sample,
+)
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -62,6 +68,6 @@ SAMPLE = re.sub(
 def test_published_sample_is_known():
     pkcs1 = bytes.fromhex("3082010a0282010100" + SAMPLE + "0203010001")
     assert hashlib.sha256(pkcs1).hexdigest() == "fc5701dc6135e1323847bdc40f04d2e5bee5833b23c29f93593d00018cfa9994"
-    assert "MCUboot" in well_known(PublicKey(int(SAMPLE, 16)))
-    assert well_known(PublicKey(int(SAMPLE, 16) + 2)) is None
-    assert all(re.fullmatch("[0-9a-f]{64}", fingerprint) for fingerprint in WELL_KNOWN)
+    assert "MCUboot" in published_sample(PublicKey(int(SAMPLE, 16)))
+    assert published_sample(PublicKey(int(SAMPLE, 16) + 2)) is None
+    assert all(re.fullmatch("[0-9a-f]{64}", fingerprint) for fingerprint in PUBLISHED_SAMPLES)

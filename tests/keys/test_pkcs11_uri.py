@@ -35,34 +35,34 @@ def test_good(text, uri):
 
 
 BAD = [
-    ("keys/a.pem", "this is no PKCS#11 URI"),
-    ("pkcs11", "this is no PKCS#11 URI"),
-    ("pkcs11:object=zq81 zq82", "object= of this PKCS#11 URI has a character in it"),
-    ("pkcs11:object=版", "a character in it"),
-    ("pkcs11:object=a%2", "a character in it"),
-    ("pkcs11:object=a%zz", "a character in it"),
-    ("pkcs11:object=a/b", "a character in it"),
-    ("pkcs11:object=a#b", "a character in it"),
+    ("keys/a.pem", "this is not a PKCS#11 URI"),
+    ("pkcs11", "this is not a PKCS#11 URI"),
+    ("pkcs11:object=zq81 zq82", "object= of this PKCS#11 URI has a character that"),
+    ("pkcs11:object=版", "has a character that"),
+    ("pkcs11:object=a%2", "has a character that"),
+    ("pkcs11:object=a%zz", "has a character that"),
+    ("pkcs11:object=a/b", "has a character that"),
+    ("pkcs11:object=a#b", "has a character that"),
     ("pkcs11:object=%ff", "object= of this PKCS#11 URI is not UTF-8"),
     ("pkcs11:object=a%0ab", "control character"),
-    ("pkcs11:object=a;object=a", "object= stands twice"),
-    ("pkcs11:objekt=zq81", "here stands objekt"),
-    ("pkcs11:Object=zq81", "here stands Object"),
-    ("pkcs11:zq81", "here stands something else"),
-    ("pkcs11:object=a;", "here stands something else"),
-    ("pkcs11:object=a;;token=b", "here stands something else"),
-    ("pkcs11:token=a;module-path=/x", "here stands module-path"),
-    ("pkcs11:token=a?object=b", "here stands object"),
+    ("pkcs11:object=a;object=a", "object= occurs twice"),
+    ("pkcs11:objekt=zq81", "objekt is not an attribute"),
+    ("pkcs11:Object=zq81", "Object is not an attribute"),
+    ("pkcs11:zq81", "a text here is not an attribute"),
+    ("pkcs11:object=a;", "a text here is not an attribute"),
+    ("pkcs11:object=a;;token=b", "a text here is not an attribute"),
+    ("pkcs11:token=a;module-path=/x", "module-path is not an attribute"),
+    ("pkcs11:token=a?object=b", "object is not an attribute"),
     ("pkcs11:token=a?", "nothing follows the ?"),
     ("pkcs11:token=a?module-path=", "module-path= of this PKCS#11 URI is empty"),
     ("pkcs11:token=a?module-name=", "module-name= of this PKCS#11 URI is empty"),
     ("pkcs11:token=a?module-name=../x", "module-name= of this PKCS#11 URI is a path"),
     ("pkcs11:token=a?pin-source=", "pin-source= of this PKCS#11 URI is empty"),
-    ("pkcs11:token=a?x-vendor=1", "here stands x-vendor"),
-    ("pkcs11:type=public", "something else than a private key"),
-    ("pkcs11:type=cert", "something else than a private key"),
+    ("pkcs11:token=a?x-vendor=1", "x-vendor is not an attribute"),
+    ("pkcs11:type=public", "type= of this PKCS#11 URI is not private"),
+    ("pkcs11:type=cert", "type= of this PKCS#11 URI is not private"),
     ("pkcs11:id=", "id= of this PKCS#11 URI is empty"),
-    ("pkcs11:slot-id=0x1", "slot-id= of this PKCS#11 URI is no decimal number"),
+    ("pkcs11:slot-id=0x1", "slot-id= of this PKCS#11 URI is not a decimal number"),
     ("pkcs11:slot-id=", "slot-id="),
     ("pkcs11:library-version=2.6.1", "library-version="),
     ("pkcs11:object=" + "a" * 5000, "5014 characters"),
@@ -127,7 +127,7 @@ def optional(strategy):
 )
 def test_what_is_written_is_read_back(uri):
     assert parse_uri(uri.to_text()) == uri
-    shown = parse_uri(uri.shown)
+    shown = parse_uri(uri.without_query)
     assert shown == uri._replace(module_path=None, module_name=None, pin_source=None)
 
 

@@ -120,8 +120,8 @@ EMPTY_C = "static unsigned char ota_pubn_buf[256] = {%s};\nstatic unsigned char 
 BAD = {
     "nothing": (b"", 0, "key: the file is empty"),
     "blank": (b" \n\t", 0, "key: the file is empty"),
-    "prose": (b"ask the cloud team", 1, "key:1: no public key found in this text"),
-    "prose further down": (b"\n\n ask", 3, "key:3: no public key found in this text"),
+    "prose": (b"ask the cloud team", 1, "key:1: there is no public key in this text"),
+    "prose further down": (b"\n\n ask", 3, "key:3: there is no public key in this text"),
     "binary": (b"\x00\x01\x02\x03", 0, "neither a DER key nor text"),
     "too large": (b"a" * (MAX_FILE_SIZE + 1), 0, "bytes are too many for a public key file"),
     "EC": ((DATA / "ec-public.pem").read_bytes(), 1, "not an RSA key: an elliptic-curve key"),
@@ -132,7 +132,9 @@ BAD = {
     "3072 bits": ((DATA / "rsa3072-public.pem").read_bytes(), 1, "an RSA key of 3072 bits; devices take exactly 2048"),
     "e = 3": ((DATA / "e3-public.pem").read_bytes(), 1, "the exponent is 3; devices take only 65537"),
     "huge exponent": (
-        b"-----BEGIN PUBLIC KEY-----" + base64.b64encode(der.spki(MODULUS, 1 << 20000)) + b"-----END PUBLIC KEY-----",
+        b"-----BEGIN PUBLIC KEY-----"
+        + base64.b64encode(der.encode_spki(MODULUS, 1 << 20000))
+        + b"-----END PUBLIC KEY-----",
         1,
         "the exponent is a number of 20001 bits",
     ),
@@ -164,7 +166,7 @@ BAD = {
     "all zero, written out": ((EMPTY_C % numbers(bytes(256))).encode(), 1, "no public key pasted"),
     "all zero, nothing": ((EMPTY_C % "").encode(), 1, "no public key pasted"),
     "all zero hex": (b"0" * 512, 1, "no public key pasted"),
-    "even": (c_array(N[:-1] + b"\0").encode(), 1, "the modulus is even: no RSA key"),
+    "even": (c_array(N[:-1] + b"\0").encode(), 1, "the modulus is even, so this is not an RSA key"),
     "255 numbers": (c_array(N[:-1]).encode(), 1, "key:1: ota_pubn_buf has 255 numbers; a 2048-bit key has 256"),
     "257 numbers": (c_array(b"\0" + N).encode(), 1, "leave out a leading 0x00"),
     "leading zero, cut at the end": (c_array(b"\0" + N[:-1]).encode(), 1, "an RSA key of 2040 bits"),
@@ -259,9 +261,9 @@ def test_usable(key, usable, empty):
 
 @given(st.integers(0, 2**2048 - 1), st.integers(0, 2**24 - 1))
 def test_der_round_trip(modulus, exponent):
-    parts = der.sequence(der.spki(modulus, exponent))
-    key = der.sequence(parts[1][1][1:])
-    assert [der.unsigned(one[1]) for one in key] == [modulus, exponent]
+    parts = der.split_sequence(der.encode_spki(modulus, exponent))
+    key = der.split_sequence(parts[1][1][1:])
+    assert [der.parse_unsigned(one[1]) for one in key] == [modulus, exponent]
 
 
 @settings(max_examples=20, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aos_ota_plugin.errors import SigningKeyError
 from aos_ota_plugin.keys.offline import AttachedSigner
 from aos_ota_plugin.keys.signature import decode_signature
-from aos_ota_plugin.keys.signer import load_signer, require_good
+from aos_ota_plugin.keys.signer import load_signer, require_valid
 from aos_ota_plugin.release.signing_request import SigningRequest
 
 SIGNER = load_signer((Path(__file__).parent / "data" / "private.pem").read_bytes(), file="key", passphrase=None)
@@ -52,7 +52,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_other_bytes_are_refused(name):
-    with pytest.raises(SigningKeyError, match=rf"it of {len(BAD[name])} bytes is no RSA-2048 signature"):
+    with pytest.raises(SigningKeyError, match=rf"it of {len(BAD[name])} bytes is not an RSA-2048 signature"):
         decode_signature(BAD[name], what="it")
 
 
@@ -66,9 +66,9 @@ def test_anything_is_read_or_refused(data):
 
 def test_a_signature_of_another_hash_is_refused():
     good = SIGNER.sign_hash(HASH)
-    assert require_good(good, SIGNER.public_key, HASH, who="x") == good
+    assert require_valid(good, SIGNER.public_key, HASH, maker="x") == good
     with pytest.raises(SigningKeyError, match="the signature that x made does not verify"):
-        require_good(good, SIGNER.public_key, bytes(32), who="x")
+        require_valid(good, SIGNER.public_key, bytes(32), maker="x")
 
 
 def test_an_attached_signature_is_good_for_one_hash():

@@ -42,7 +42,7 @@ def test_development_key_is_refused_as_the_next_one(given, desk, build_firmware,
 
 
 def test_published_key_is_refused(given, signer, monkeypatch):
-    monkeypatch.setitem(development.WELL_KNOWN, signer.public_key.fingerprint, "a sample")
+    monkeypatch.setitem(development.PUBLISHED_SAMPLES, signer.public_key.fingerprint, "a sample")
     with pytest.raises(SigningKeyError, match="is a sample: others may hold its private half"):
         make_release(*given)
 

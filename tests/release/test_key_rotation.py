@@ -189,9 +189,9 @@ RINGS = {
     f"current:\n  fingerprint: {'a' * 64}\nold: 1": "no field 'old'",
     f"current:\n  fingerprint: {'a' * 64}\n  path: 1": "no field 'path'",
     f"current:\n  fingerprint: {'a' * 64}\nretired: x": "not a list",
-    f"current:\n  fingerprint: {'a' * 64}\nretired:\n- {{fingerprint: {'a' * 64}}}": "stands in the ring twice",
+    f"current:\n  fingerprint: {'a' * 64}\nretired:\n- {{fingerprint: {'a' * 64}}}": "is in the ring twice",
     f"current:\n  fingerprint: {'a' * 64}\n  note: [1]": "not a line of text",
-    f"current:\n  fingerprint: {'a' * 64}\n  public_key: '-----BEGIN PRIVATE KEY-----'": "a private key stands",
+    f"current:\n  fingerprint: {'a' * 64}\n  public_key: '-----BEGIN PRIVATE KEY-----'": "there is a private key",
     "a: b: c": "not YAML",
 }
 
@@ -212,7 +212,7 @@ def test_ring_whole():
         f"- {{fingerprint: {'b' * 64}}}\n- {{fingerprint: {'c' * 64}, public_key: old.pem}}\n",
         "r",
     )
-    assert ring.current.shown == "a" * 16 + " (in the safe)"
+    assert ring.current.label == "a" * 16 + " (in the safe)"
     assert ring.next is None
     assert [key.public_key for key in ring.retired] == [None, "old.pem"]
     assert [ring.role(letter * 64) for letter in "abcd"] == ["current", "retired", "retired", ""]
