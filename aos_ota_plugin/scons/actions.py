@@ -67,8 +67,8 @@ def settings_of(env: Any) -> OtaSettings:
 class KeyStore:
     """The keys of one run of SCons, by settings.
 
-    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons would copy with
-    the environment. SCons records no construction variable of ours.
+    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons
+    would copy with the environment. SCons records no construction variable of ours.
     """
 
     def __init__(self) -> None:

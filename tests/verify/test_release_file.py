@@ -111,7 +111,7 @@ def test_manifest_of_the_files_own_name(folder, name):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff"])
 def test_manifest_that_is_none(folder, content):
     (folder / "ota_rtos_ota.json").write_bytes(content)
-    with pytest.raises(FormatError, match="this is not a manifest"):
+    with pytest.raises(FormatError, match="this is no manifest that we can read"):
         described(folder, "ota_rtos_ota.bin")
 
 
