@@ -68,7 +68,7 @@ class DocumentKind(NamedTuple):
 
 
 class Fields:
-    """The fields of a JSON object, by their types; a field that nobody asks for is passed over."""
+    """The fields of a JSON object, by their types; fields that are not asked for are ignored."""
 
     def __init__(self, values: Dict[str, Any], kind: DocumentKind, file: str) -> None:
         self.values = values

@@ -114,12 +114,12 @@ class YamlText(NamedTuple):
         from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
         waiting: List[Node] = [node] if node is not None else []
-        seen = set()
+        visited = set()
         while waiting:
             node = waiting.pop()
-            if id(node) in seen:
+            if id(node) in visited:
                 continue
-            seen.add(id(node))
+            visited.add(id(node))
             if isinstance(node, ScalarNode):
                 yield node
             elif isinstance(node, SequenceNode):

@@ -46,10 +46,10 @@ def key_chain(releases: Sequence[Tuple[str, Manifest]], ring: Optional[KeyRing])
 
 
 def _depth(manifest: Manifest, by_payload: Dict[str, Manifest]) -> int:
-    seen = {manifest.payload.sha256}
+    visited = {manifest.payload.sha256}
     depth = 0
-    while manifest.base is not None and manifest.base.payload_sha256 not in seen:
-        seen.add(manifest.base.payload_sha256)
+    while manifest.base is not None and manifest.base.payload_sha256 not in visited:
+        visited.add(manifest.base.payload_sha256)
         depth += 1
         before = by_payload.get(manifest.base.payload_sha256)
         if before is None:

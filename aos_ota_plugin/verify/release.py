@@ -134,13 +134,13 @@ class Verification:
     def _check_claims(self, path: str, fingerprint: str) -> None:
         """Raise ProofError unless version and key in the statement are those in the manifest."""
         manifest = self.manifest
-        for what, stated, held in (
+        for what, stated, listed in (
             ("version", (self.settings or {}).get("OTA_APP_VERSION"), manifest.version),
             ("key", fingerprint, manifest.signer),
         ):
-            if stated != held:
+            if stated != listed:
                 raise ProofError(
-                    f"the statement is about {what} {stated}, and the manifest beside it about {held}",
+                    f"the statement is about {what} {stated}, and the manifest beside it about {listed}",
                     place=Place(path),
                     remedy=_TOGETHER,
                 )
