@@ -29,7 +29,7 @@ def command(directory: str, board: Optional[str], as_json: bool) -> None:
         checks.append(check)
         if not as_json:
             mark = {True: "ok", False: "FAULT", None: "note"}[check.ok]
-            click.echo(f"{mark:<6}{check.name}: {check.seen}")
+            click.echo(f"{mark:<6}{check.name}: {check.detail}")
             if check.remedy:
                 click.echo(f"      fix: {check.remedy}")
     faults = sum(check.ok is False for check in checks)

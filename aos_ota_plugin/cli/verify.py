@@ -14,6 +14,7 @@ from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.pipeline.payloads import read_payload
 from aos_ota_plugin.verify.answer import (
     Answer,
+    find_signer,
     is_module_file,
     judge_image,
     judge_module_file,
@@ -21,7 +22,6 @@ from aos_ota_plugin.verify.answer import (
     push_of,
     read_device_key,
     read_message,
-    who_signed,
 )
 
 
@@ -104,7 +104,7 @@ def command(
         held = read_payload(base, "the base").data if base else None
         judgement, by_agent = judge_image(device, data, version, push, held)
     trailer = not cloud and not module
-    answer = Answer(judgement, by_agent, key, who_signed(data, key, keys) if trailer else None)
+    answer = Answer(judgement, by_agent, key, find_signer(data, key, keys) if trailer else None)
     if as_json:
         echo_json(answer.to_document(image))
     else:

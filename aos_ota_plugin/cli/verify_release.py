@@ -11,7 +11,7 @@ from aos_ota_plugin.cli.options import FILE, FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.load import load_public_key
-from aos_ota_plugin.verify.release import Checked, Verification, check_base
+from aos_ota_plugin.verify.release import CheckResult, Verification, check_base
 
 
 @click.command("verify-release")
@@ -53,7 +53,7 @@ def command(
         raise click.UsageError(
             "give the public key that you trust with --public-key; a release that has no statement: --without-statement"
         )
-    checks: List[Checked] = []
+    checks: List[CheckResult] = []
     error: Optional[OtaError] = None
     try:
         for check in _checks(release, public_key, base, rebuild, statement=not without_statement):
@@ -84,13 +84,15 @@ def command(
 
 def _checks(
     release: str, public_key: Optional[str], base: Optional[str], solution: Optional[str], *, statement: bool
-) -> Iterator[Checked]:
+) -> Iterator[CheckResult]:
     key = load_public_key(public_key) if public_key else None
     verification = Verification(release, key, statement=statement)
     yield from verification.run()
     if base is not None:
         yield check_base(verification.manifest, verification.file, base)
     if solution is not None:
-        from aos_ota_plugin.verify.rebuild import Task, rebuild
+        from aos_ota_plugin.verify.rebuild import RebuildRequest, rebuild
 
-        yield from rebuild(Task(verification.manifest, verification.file, verification.settings, key, base), solution)
+        yield from rebuild(
+            RebuildRequest(verification.manifest, verification.file, verification.settings, key, base), solution
+        )

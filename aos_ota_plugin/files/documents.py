@@ -1,4 +1,4 @@
-"""Read JSON documents: which one it is, and its fields by type; errors name the file and the field.
+"""Read and write JSON documents: their kind, and their fields by type; errors name file and field.
 
 A document of ours begins with ``"schema": "aos-ota-NAME/VERSION"``. Two of 0.1.0, which travel between machines that
 may have different versions, have ``"format"`` and ``"format_version"`` instead and keep them: the approval and the
@@ -29,7 +29,7 @@ _SCHEMA = r"(.+)/([0-9]{1,9})"
 
 
 class DocumentKind(NamedTuple):
-    """A kind of document: its name in messages, the fields that tell it from others, and where to get a good one.
+    """A kind of document: its name in messages, the fields that identify it, and a remedy for bad ones.
 
     With ``or_none`` a document without all of these fields is one, too: 0.1.0 wrote it without.
     """
@@ -40,7 +40,7 @@ class DocumentKind(NamedTuple):
     or_none: bool = False
 
     def matches(self, value: object) -> bool:
-        """Tell whether parsed JSON is a document of this kind and version."""
+        """Return whether parsed JSON is a document of this kind and version."""
         if not isinstance(value, dict):
             return False
         return all(value.get(name) == expected for name, expected in self.header.items()) or (
@@ -54,7 +54,7 @@ class DocumentKind(NamedTuple):
 
     def wrong_header(self, value: Mapping[str, object], place: Optional[Place]) -> FormatError:
         """Return the error for a document of another kind or version."""
-        name, expected = next((name, known) for name, known in self.header.items() if value.get(name) != known)
+        name, expected = next(item for item in self.header.items() if value.get(item[0]) != item[1])
         actual = value.get(name)
         if not _is_newer(actual, expected):
             return self.bad(f'"{name}" is not {json.dumps(expected)}', place)
@@ -68,7 +68,7 @@ class DocumentKind(NamedTuple):
 
 
 class Fields:
-    """The fields of a JSON object, by their types; a field that nobody asks for is passed over."""
+    """The fields of a JSON object, by their types; fields that are not asked for are ignored."""
 
     def __init__(self, values: Dict[str, Any], kind: DocumentKind, file: str) -> None:
         self.values = values
@@ -80,7 +80,7 @@ class Fields:
         return self._kind.bad(problem, _place(self._file))
 
     def has(self, name: str) -> bool:
-        """Tell whether a field is there and not null."""
+        """Return whether a field is there and not null."""
         return self.values.get(name) is not None
 
     def text(self, name: str, *, empty: bool = False) -> str:
@@ -94,8 +94,8 @@ class Fields:
         """Return a text, or None where it is null or missing. Raises FormatError."""
         return self.text(name) if self.has(name) else None
 
-    def one_of(self, name: str, allowed: Tuple[str, ...]) -> str:
-        """Return a text that is one of these. Raises FormatError."""
+    def choice(self, name: str, allowed: Tuple[str, ...]) -> str:
+        """Return a text that is among ``allowed``. Raises FormatError."""
         value = self.text(name)
         if value not in allowed:
             raise self.bad(f'"{name}" is none of {", ".join(allowed)}')
@@ -108,7 +108,7 @@ class Fields:
             raise self.bad(f'"{name}" is not a size')
         return value
 
-    def truth(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         """Return true or false. Raises FormatError."""
         value = self.values.get(name)
         if not isinstance(value, bool):
@@ -173,10 +173,10 @@ def _is_newer(actual: object, expected: object) -> bool:
 
 
 def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any:
-    """Return what UTF-8 JSON says; with ``ignore_case`` keys that differ in nothing but case are the same.
+    """Return the value of UTF-8 JSON; with ``ignore_case`` keys that differ only in case are the same.
 
     Raises:
-        FormatError: a key stands in one object twice; it tells where in ``file``, if there is one.
+        FormatError: a key stands in one object twice; its place is in ``file``, if that is not "".
         ValueError, RecursionError: it is not JSON, or not UTF-8, as ``json.loads`` tells.
     """
     text = data.decode("utf-8")
@@ -184,14 +184,14 @@ def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any
 
     def unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         if len({same(key) for key, _ in pairs}) != len(pairs):
-            raise _twice(text, file, same)
+            raise _repeated_key(text, file, same)
         return dict(pairs)
 
     return json.loads(text, object_pairs_hook=unique)
 
 
-def _twice(text: str, file: str, same: Callable[[str], str]) -> FormatError:
-    """The error, with the place of the first key that repeats another."""
+def _repeated_key(text: str, file: str, same: Callable[[str], str]) -> FormatError:
+    """Return the error, with the place of the first key that repeats another."""
     open_objects: List[Dict[str, int]] = []  # their keys, and where each begins; lists have none
     at, word = 0, ""
     for token in re.finditer(_PARTS, text):

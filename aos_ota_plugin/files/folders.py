@@ -22,7 +22,7 @@ def make_folder(path: PathLike, *, mode: int = 0o777) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """Yield a new folder that only its owner can read; it is removed with all that is in it. Raises OutputError."""
+    """Yield a new folder that only its owner can read, and remove it at the end. Raises OutputError."""
     import shutil  # slow to import, as is tempfile: see steps.py
     import tempfile
 
@@ -39,7 +39,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 
 def copy_folder(source: str, target: str, *, ignore: Optional[Callable[[str, List[str]], List[str]]] = None) -> None:
-    """Copy a folder to a new one, links as links; ``ignore`` is as for ``shutil.copytree``. Raises BuildError."""
+    """Copy a folder, links as links; ``ignore`` is that of ``shutil.copytree``. Raises BuildError."""
     import shutil
 
     try:
@@ -49,7 +49,7 @@ def copy_folder(source: str, target: str, *, ignore: Optional[Callable[[str, Lis
 
 
 def _first_problem(error: OSError) -> str:
-    """Return one line of what ``shutil.copytree`` collected."""
+    """Return one of the problems that ``shutil.copytree`` collected."""
     if error.args and isinstance(error.args[0], list) and error.args[0]:
         return str(error.args[0][0][-1])
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""Asks git whether it keeps a copy of a file."""
+"""Ask git about a file: whether it is tracked, and in which repository it is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _TIMEOUT_SECONDS = 20
 
 
 def tracked_by_git(path: str) -> bool:
-    """Tell whether ``path``, or what it is a link to, is in the index of the git repository around it.
+    """Return whether ``path``, or what it links to, is in the index of its git repository.
 
     False as well when there is no repository, no git program, or git cannot say: only git knows what it tracks,
     and a machine that builds from an exported tree has none.
     """
     # A link may lead out of the repository that tracks it, and into one that tracks what it leads to.
-    return any(_tracked(one) for one in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))))
+    return any(_tracked(name) for name in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))))
 
 
 def _tracked(path: str) -> bool:
@@ -41,19 +41,19 @@ def _tracked(path: str) -> bool:
 
 
 def in_repository(folder: str) -> bool:
-    """Whether a folder, by its absolute path, lies in a git repository's work tree."""
+    """Return whether a folder, by its absolute path, lies in a git repository's work tree."""
     return repository_of(folder) is not None
 
 
 def repository_of(folder: str) -> Optional[str]:
-    """The nearest folder, this one or one above it, that is a git repository's work tree; None when there is none."""
+    """Return the git repository's work tree that a folder is in, None when it is in none."""
     return next(
         (parent for parent in _upwards(os.path.abspath(folder)) if os.path.exists(os.path.join(parent, ".git"))), None
     )
 
 
 def git_command(*arguments: str) -> List[str]:
-    """A git command that only reads, whoever owns the repository, and runs no program that the repository names."""
+    """Return a git command that reads a repository of any owner and runs no program that it names."""
     return [
         "git",
         "--literal-pathspecs",
@@ -66,7 +66,7 @@ def git_command(*arguments: str) -> List[str]:
 
 
 def git_environment() -> Dict[str, str]:
-    """The environment without variables such as GIT_DIR, with which a hook would make git answer for another one."""
+    """Return the environment without GIT_DIR and the like, with which git would read another repository."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 

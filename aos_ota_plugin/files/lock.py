@@ -1,4 +1,4 @@
-"""One build of a solution at a time, and one at a time in a folder that solutions share."""
+"""Lock a solution, or a folder that solutions share, so that one build at a time writes there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aos_ota_plugin.errors import BusyError, OutputError
 
 
 class BuildLock:
-    """Holds a lock file for as long as the process lives; the system drops it even when the process is killed."""
+    """A lock file that is held until the process ends; the system frees it even when that is killed."""
 
     def __init__(self, path: Path) -> None:
         # 40 ms of import that nothing but a real build needs.
@@ -24,7 +24,7 @@ class BuildLock:
 
     @property
     def handle(self) -> Optional[int]:
-        """The file handle that holds the lock in the programs which inherit it; None where there is no such lock."""
+        """Return the handle that holds the lock in programs which inherit it; None without such locks."""
         return self._handle
 
     def acquire(self) -> None:
@@ -50,15 +50,15 @@ class BuildLock:
                 f"cannot read {self._path.parent}: {error.strerror or error}",
                 remedy="make the folder readable, and build again",
             ) from None
-        # A process that lives on after an orderly end, such as a compiler cache's server, locks nobody out.
+        # A process that lives on after an orderly end, such as a compiler cache's server, must not keep the lock.
         atexit.register(self.release)
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Hold the lock, which others hold for seconds, from entering to leaving.
+    def hold(self) -> Iterator[None]:
+        """Wait for the lock, which others hold for seconds, and hold it in the ``with`` block.
 
         Raises:
-            BusyError: somebody held it for ten minutes.
+            BusyError: another process held it for ten minutes.
             OutputError: the lock file cannot be made.
         """
         self._acquire(600, "the build of another solution has kept the images' folder busy for ten minutes")
@@ -67,7 +67,7 @@ class BuildLock:
         finally:
             self.release()
 
-    def _acquire(self, seconds: float, held: str) -> None:
+    def _acquire(self, seconds: float, busy: str) -> None:
         from filelock import Timeout
 
         try:
@@ -76,7 +76,7 @@ class BuildLock:
                 raise OutputError(f"cannot write {self._path}: a folder stands there", remedy="remove it")
             self._lock.acquire(timeout=seconds)
         except Timeout:
-            raise BusyError(f"{held} (it holds {self._path})", remedy="wait until it ends, then build again") from None
+            raise BusyError(f"{busy} (it holds {self._path})", remedy="wait until it ends, then build again") from None
         except OSError as error:
             raise OutputError(
                 f"cannot write {self._path}: {error.strerror or error}",
@@ -95,10 +95,10 @@ class BuildLock:
 
 
 def _lock_inherited(folder: Path) -> Optional[int]:
-    """Lock a folder for this process and all that inherit the handle; None where the system has no such locks.
+    """Lock a folder for this process and all that inherit the handle; return None without such locks.
 
     Raises:
-        BlockingIOError: somebody holds the lock.
+        BlockingIOError: another process holds the lock.
     """
     if os.name != "posix":
         return None

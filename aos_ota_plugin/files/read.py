@@ -1,4 +1,4 @@
-"""Read files, never more of them than such a file can rightly have: the limits of all commands stand here.
+"""Read files up to a size limit; the limits of all commands stand here.
 
 Only regular files are read, here and everywhere: a named pipe or a device has no size, and may never end. What a shell
 hands over as a descriptor of this process, ``<(command)`` or ``/dev/stdin``, is read to its end.
@@ -47,7 +47,7 @@ def read_bytes(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) ->
 
 
 def read_with_mode(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) -> Tuple[bytes, int]:
-    """``read_bytes``, with the permission bits of the very file that was read."""
+    """Return what ``read_bytes`` does, and the permission bits of the very file that was read."""
     status = os.stat(path)
     descriptor = _descriptor(path) if stat.S_ISFIFO(status.st_mode) else None
     if descriptor is None:

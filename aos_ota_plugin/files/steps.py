@@ -1,4 +1,4 @@
-"""Do the single steps on the disk that transactions are made of. For the modules of this room only."""
+"""Do the single steps on the disk that make up transactions, for the modules of this room only."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | ge
 def stage(
     target: str, temporary: str, data: bytes, *, mode: Optional[int] = None, modified_ns: Optional[int] = None
 ) -> str:
-    """Write ``data``, which is to replace ``target``, to the new file ``temporary`` and flush it; return its path.
+    """Write ``data`` to the new file ``temporary``, which is to replace ``target``, and return its path.
 
-    It gets the permissions ``mode``, else those of ``target``, else 0644; and a modification time in nanoseconds.
+    It is flushed to the disk. It gets the permissions ``mode``, else those of ``target``, else 0644; and the
+    modification time ``modified_ns`` (nanoseconds since 1970), else now.
     """
     opened = False
     check_replaceable(target)
@@ -65,7 +66,7 @@ def rename(source: str, target: str) -> None:
 
 
 def back_up(path: str, backup: str) -> bool:
-    """Give a file a second name, or copy it where there are no links; return False if there is no such file."""
+    """Give a file a second name, or copy it where links fail; return False if it does not exist."""
     if not os.path.lexists(path):
         return False
     try:
@@ -93,7 +94,7 @@ def new_token() -> str:
     return os.urandom(6).hex()
 
 
-def beside(folder: str, name: str, token: str, ending: str) -> str:
+def temporary_path(folder: str, name: str, token: str, ending: str) -> str:
     """Return the path of the temporary file of a set that belongs to the file ``name``."""
     return os.path.join(folder, f".{name}.{token}{ending}")
 
@@ -105,8 +106,8 @@ def _mode_of(path: str) -> int:
         return 0o644
 
 
-def holds(path: str, data: bytes) -> bool:
-    """Tell whether a file holds exactly these bytes."""
+def has_content(path: str, data: bytes) -> bool:
+    """Return whether a file holds exactly these bytes."""
     try:
         if os.stat(path).st_size != len(data):
             return False

@@ -43,7 +43,7 @@ from aos_ota_plugin.files.steps import NEW, PathLike
 
 _AS_BEFORE: Mapping[str, int] = {}
 _DECIDED, _DROPPED, _OLD = ".set", ".drop", ".old"
-_LEFT = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.set|\.drop|\.old)", re.DOTALL)
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.set|\.drop|\.old)", re.DOTALL)
 
 
 class NewFile(NamedTuple):
@@ -58,7 +58,7 @@ class NewFile(NamedTuple):
 
 
 def write_file(path: PathLike, data: bytes, *, mode: Optional[int] = None, modified_ns: Optional[int] = None) -> bool:
-    """Write ``data`` under ``path``; a file that holds it already keeps its time stamp. Return True if it was written.
+    """Write ``data`` to ``path`` unless the file holds it already; return whether it was written.
 
     A new file gets the permissions ``mode``, else those of the file that it replaces, else 0644; and the modification
     time ``modified_ns`` (nanoseconds since 1970), else now.
@@ -74,7 +74,7 @@ def write_file(path: PathLike, data: bytes, *, mode: Optional[int] = None, modif
 def write_set(
     folder: PathLike, files: Mapping[str, bytes], *, drop: Collection[str] = (), modes: Mapping[str, int] = _AS_BEFORE
 ) -> List[str]:
-    """Write ``files`` by name into ``folder``, remove those in ``drop``; return the names of those that differed.
+    """Write ``files`` by name to ``folder``, remove those in ``drop``; return the names of changed files.
 
     ``modes`` gives some of them permissions; the others keep theirs, or get 0644. What a killed writer of the same
     names left is completed or removed first, so two writers of one name must not run at once.
@@ -86,23 +86,23 @@ def write_set(
 
 
 def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
-    """Complete the sets that killed writers had decided, remove the undecided ones; return the names that changed.
+    """Complete the sets that killed writers had decided, remove others; return the changed names.
 
     Only files whose names ``is_ours`` accepts are touched; no writer of them may be running.
     """
     where = os.fspath(folder)
-    left = _left(where, is_ours)
+    left = _leftovers(where, is_ours)
     changed: List[str] = []
     for token in {token for _, token, ending in left if ending == _DECIDED}:
         with contextlib.suppress(OSError):
             changed += _complete(where, token, [(name, ending) for name, other, ending in left if other == token])
-    steps.discard([steps.beside(where, *entry) for entry in _left(where, is_ours) if entry[2] != _DECIDED])
+    steps.discard([steps.temporary_path(where, *entry) for entry in _leftovers(where, is_ours) if entry[2] != _DECIDED])
     return changed
 
 
 @contextlib.contextmanager
 def written_by_program(path: PathLike) -> Iterator[str]:
-    """Yield a path for a program to write to, which replaces ``path`` at the end unless an error is raised.
+    """Yield a path for a program to write to; without an error it replaces ``path`` at the end.
 
     Raises:
         OutputError: the folder or the file cannot be written.
@@ -111,7 +111,7 @@ def written_by_program(path: PathLike) -> Iterator[str]:
     recover(folder, name.__eq__)
     steps.check_replaceable(os.path.join(folder, name))
     make_folder(folder)
-    temporary = steps.beside(folder, name, steps.new_token(), NEW)
+    temporary = steps.temporary_path(folder, name, steps.new_token(), NEW)
     try:
         yield temporary
         steps.rename(temporary, os.path.join(folder, name))
@@ -139,13 +139,13 @@ def _write(
     try:
         for name, data in files.items():
             target = os.path.join(where, name)
-            if not steps.holds(target, data):
-                temporary = steps.beside(where, name, token, NEW)
+            if not steps.has_content(target, data):
+                temporary = steps.temporary_path(where, name, token, NEW)
                 staged[name] = steps.stage(target, temporary, data, mode=modes.get(name), modified_ns=modified_ns)
         for name in drop:
             target = os.path.join(where, name)
             if os.path.lexists(target):
-                dropped[name] = steps.stage(target, steps.beside(where, name, token, _DROPPED), b"")
+                dropped[name] = steps.stage(target, steps.temporary_path(where, name, token, _DROPPED), b"")
         _commit(where, staged, dropped, token)
     except OutputError:
         steps.discard([*staged.values(), *dropped.values()])
@@ -154,7 +154,7 @@ def _write(
 
 
 def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], token: str) -> None:
-    """Do the renames and removals, all or none. Raises OutputError when one was refused, and the others are undone."""
+    """Do all renames and removals. Raises OutputError when one is refused; the others are undone then."""
     names = [*dropped, *staged]
     is_set = bool(staged) and len(names) > 1  # otherwise there is one step, or only removals
     sources = dict(staged)
@@ -163,10 +163,10 @@ def _commit(where: str, staged: Mapping[str, str], dropped: Mapping[str, str], t
     try:
         if is_set:
             for name in names:
-                backup = steps.beside(where, name, token, _OLD)
+                backup = steps.temporary_path(where, name, token, _OLD)
                 if steps.back_up(os.path.join(where, name), backup):
                     backups[name] = backup
-            sources[names[-1]] = steps.beside(where, names[-1], token, _DECIDED)
+            sources[names[-1]] = steps.temporary_path(where, names[-1], token, _DECIDED)
             steps.rename(staged[names[-1]], sources[names[-1]])
             steps.sync_folder(where)  # what comes after must not reach the disk before the decision
         for name in names:
@@ -200,7 +200,7 @@ def _complete(where: str, token: str, left: Iterable[Tuple[str, str]]) -> List[s
     changed: List[str] = []
     for name, ending in sorted(left, key=lambda entry: entry[1] == _DECIDED):
         if ending in (NEW, _DECIDED):
-            os.replace(steps.beside(where, name, token, ending), os.path.join(where, name))
+            os.replace(steps.temporary_path(where, name, token, ending), os.path.join(where, name))
             changed.append(name)
         elif ending == _DROPPED:
             with contextlib.suppress(FileNotFoundError):
@@ -210,13 +210,13 @@ def _complete(where: str, token: str, left: Iterable[Tuple[str, str]]) -> List[s
     return changed
 
 
-def _left(where: str, is_ours: Callable[[str], bool]) -> List[Tuple[str, str, str]]:
+def _leftovers(where: str, is_ours: Callable[[str], bool]) -> List[Tuple[str, str, str]]:
     """Return name, token and ending of the files that writers keep beside the files of these names."""
     try:
         entries = os.listdir(where)
     except OSError:
         return []
-    matches = [match for match in map(_LEFT.fullmatch, entries) if match and is_ours(match["name"])]
+    matches = [match for match in map(_TEMPORARY.fullmatch, entries) if match and is_ours(match["name"])]
     return [(match["name"], match["token"], match["ending"]) for match in matches]
 
 
@@ -224,7 +224,7 @@ def _left(where: str, is_ours: Callable[[str], bool]) -> List[Tuple[str, str, st
 
 
 def create_below(folder: str, files: Mapping[str, bytes]) -> List[str]:
-    """Create files by their paths below ``folder`` (``/`` between folders), all or none; return where they are.
+    """Create all of these files, by paths below ``folder`` with ``/``, or none; return their full paths.
 
     The names must be safe (``images.names.check_name``).
 
@@ -232,7 +232,7 @@ def create_below(folder: str, files: Mapping[str, bytes]) -> List[str]:
         OutputError: a file exists already, a link or a file stands where a folder is needed, or writing fails.
     """
     for name in files:
-        _check_way(folder, name)
+        _check_folders(folder, name)
     return create_files([NewFile(os.path.join(folder, *name.split("/")), data) for name, data in files.items()])
 
 
@@ -254,7 +254,7 @@ def create_files(files: Sequence[NewFile]) -> List[str]:
     try:
         for file in files:
             folder, name = os.path.split(os.path.abspath(file.path))
-            temporary = steps.beside(folder, name, token, NEW)
+            temporary = steps.temporary_path(folder, name, token, NEW)
             staged[os.fspath(file.path)] = steps.stage(os.fspath(file.path), temporary, file.data, mode=file.mode)
         for path, temporary in staged.items():
             _link_new(temporary, path)
@@ -270,32 +270,32 @@ def create_files(files: Sequence[NewFile]) -> List[str]:
 
 
 def take_back(paths: Sequence[PathLike]) -> None:
-    """Remove what a killed ``create_files`` of these paths left; if all files exist, only the temporary ones."""
+    """Remove what a killed ``create_files`` of these paths left: if all exist, only temporary files."""
     complete = all(os.path.lexists(path) for path in paths)
     for path in paths:
         folder, name = os.path.split(os.path.abspath(path))
-        for _, token, ending in _left(folder, name.__eq__):
+        for _, token, ending in _leftovers(folder, name.__eq__):
             if ending != NEW:
                 continue
-            temporary = steps.beside(folder, name, token, ending)
+            temporary = steps.temporary_path(folder, name, token, ending)
             with contextlib.suppress(OSError):
                 if not complete and os.path.samestat(os.lstat(temporary), os.lstat(path)):
                     os.unlink(path)
             steps.discard([temporary])
 
 
-def _check_way(folder: str, name: str) -> None:
+def _check_folders(folder: str, name: str) -> None:
     """Raise OutputError unless each part of the path that exists is a folder, not a link to one elsewhere."""
-    way = folder
+    path = folder
     for part in name.split("/")[:-1]:
-        way = os.path.join(way, part)
+        path = os.path.join(path, part)
         try:
-            mode = os.lstat(way).st_mode
+            mode = os.lstat(path).st_mode
         except OSError:
             return
         if not stat.S_ISDIR(mode):
             raise OutputError(
-                f"{way} is there and is no folder", remedy="move it away, or choose another folder with -d"
+                f"{path} is there and is no folder", remedy="move it away, or choose another folder with -d"
             )
 
 

@@ -1,4 +1,4 @@
-"""Refuse in a file of ours what YAML allows and nobody writes on purpose; list it in other people's files.
+"""Refuse repeated keys, great depth and size in YAML files of ours; list repeated keys of others.
 
 A file of ours has no key twice, and is bounded in depth and size, aliases counted as often as they stand. Other
 people's files are read as aos-tools reads them, which has read them before, without these bounds.
@@ -21,13 +21,13 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:value")  # the latter is a plain `=`, a text where it is a key
 
 
-class OddYamlError(ValueError):
-    """Something refused: ``problem`` says what, ``discreet`` the same without a word of the content."""
+class RefusedYamlError(ValueError):
+    """Refused YAML: ``problem`` says what is wrong, ``redacted`` says it without any of the content."""
 
-    def __init__(self, node: Node, problem: str, remedy: str, discreet: str = "") -> None:
+    def __init__(self, node: Node, problem: str, remedy: str, redacted: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
-        self.discreet = discreet or problem
+        self.redacted = redacted or problem
         self.remedy = remedy
         self.problem_mark = node.start_mark
 
@@ -55,15 +55,18 @@ class Survey(NamedTuple):
     merges: Dict[int, Merges]
 
 
-def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
-    """Raise OddYamlError for what no file of ours may have; ``construct`` makes the value of a scalar node."""
+def refuse_document(root: Node, construct: Callable[[Node], Any]) -> None:
+    """Raise RefusedYamlError for what files of ours must not have.
+
+    ``construct`` makes the value of a scalar node.
+    """
     _refuse_large(root)
     refuse_numbers(root)
     repeated = survey(root, construct).repeated
     if repeated:
         key, before = repeated[0].key, repeated[0].before
         lines = f"lines {before.start_mark.line + 1} and {key.start_mark.line + 1}"
-        raise OddYamlError(
+        raise RefusedYamlError(
             key,
             f"the key {key.value[:80]!r} stands in one mapping twice, in {lines}",
             "take one of the two out: of such a pair YAML keeps one only, without a word",
@@ -72,11 +75,11 @@ def refuse_odd(root: Node, construct: Callable[[Node], Any]) -> None:
 
 
 def refuse_numbers(root: Node) -> None:
-    """Raise OddYamlError for a number that no message could show."""
-    for node in _every(root):
+    """Raise RefusedYamlError for a number that is too long to be shown in a message."""
+    for node in _nodes(root):
         if node.tag in _NUMBERS and len(node.value) > NUMBER_MAX:
             remedy = "put it in quotes if it is a text"
-            raise OddYamlError(node, f"this number has {len(node.value)} characters", remedy)
+            raise RefusedYamlError(node, f"this number has {len(node.value)} characters", remedy)
 
 
 def survey(root: Node, construct: Callable[[Node], Any]) -> Survey:
@@ -85,25 +88,25 @@ def survey(root: Node, construct: Callable[[Node], Any]) -> Survey:
 
     repeated: List[RepeatedKey] = []
     merges: Dict[int, Merges] = {}
-    for node in _every(root):
+    for node in _nodes(root):
         if isinstance(node, MappingNode):
             repeated += _repeated(node, construct)
-            brought = [_merged_by(value) for key, value in node.value if key.tag.endswith(":merge")]
-            if brought:
-                merges[id(node)] = Merges(node, tuple(one for group in brought for one in group))
+            merged = [_merged_by(value) for key, value in node.value if key.tag.endswith(":merge")]
+            if merged:
+                merges[id(node)] = Merges(node, tuple(mapping for group in merged for mapping in group))
     return Survey(tuple(repeated), merges)
 
 
-def _every(root: Node) -> Iterable[Node]:
+def _nodes(root: Node) -> Iterable[Node]:
     """Yield every node of a document once, in the order of the text."""
-    seen = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
+    visited = set()
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if id(node) not in visited:
+            visited.add(id(node))
             yield node
-            waiting += reversed(_children(node))
+            pending += reversed(_children(node))
 
 
 def _children(node: Node) -> List[Node]:
@@ -122,7 +125,7 @@ def _merged_by(value: Node) -> Tuple[Node, ...]:
 
 
 def _refuse_large(root: Node) -> None:
-    """Raise OddYamlError where a document is too deep or too large once its aliases are written out.
+    """Raise RefusedYamlError where a document is too deep or too large once its aliases are written out.
 
     The place is that of the outermost mapping's value.
     """
@@ -133,14 +136,14 @@ def _refuse_large(root: Node) -> None:
         node, place, depth = waiting.pop()
         size += 1
         if size > SIZE_MAX:
-            raise OddYamlError(place, f"more than {SIZE_MAX} values stand here, aliases counted", remedy)
+            raise RefusedYamlError(place, f"more than {SIZE_MAX} values stand here, aliases counted", remedy)
         if depth > DEPTH_MAX:
-            raise OddYamlError(place, f"more than {DEPTH_MAX} collections stand inside one another", remedy)
+            raise RefusedYamlError(place, f"more than {DEPTH_MAX} collections stand inside one another", remedy)
         waiting += [(child, place if depth else child, depth + 1) for child in reversed(_children(node))]
 
 
 def _repeated(node: Node, construct: Callable[[Node], Any]) -> List[RepeatedKey]:
-    """Return the keys that a mapping has again: of their values only one counts, and nobody sees which."""
+    """Return the repeated keys of a mapping: only the value of one of each counts."""
     from yaml.nodes import ScalarNode
 
     last: Dict[object, Tuple[Node, Node]] = {}

@@ -1,4 +1,4 @@
-"""YAML as aos reads it (PyYAML's safe loader, YAML 1.1), with the place of every value.
+"""Parse YAML as aos-tools does (PyYAML's safe loader, YAML 1.1), with the place of every value.
 
 ``parse_yaml`` is for files of ours, and strict; ``parse_foreign_yaml`` takes what aos-tools takes.
 """
@@ -12,11 +12,11 @@ from aos_ota_plugin.errors import OtaError, Place, WorkspaceError
 from aos_ota_plugin.files.yaml_bounds import (
     DEPTH_MAX,
     Merges,
-    OddYamlError,
+    RefusedYamlError,
     RepeatedKey,
     Survey,
+    refuse_document,
     refuse_numbers,
-    refuse_odd,
 )
 from aos_ota_plugin.files.yaml_bounds import survey as survey_of
 
@@ -58,18 +58,18 @@ class YamlText(NamedTuple):
         return self.text[node.start_mark.index : node.end_mark.index].strip()
 
     def entries(self, node: Optional[Node], value: object) -> List[Entry]:
-        """Return a mapping node's string keys, each with the value that counts, in the order of their first places."""
+        """Return a mapping node's string keys with the values that count, in the order of the text."""
         if not isinstance(value, dict):
             return []
-        found = {
+        entries = {
             key: (self.written(value_node), self.place(value_node), value_node)
             for key, value_node in self.pairs(node)
             if key in value
         }
-        return [Entry(key, value[key], text, place, value_node) for key, (text, place, value_node) in found.items()]
+        return [Entry(key, value[key], text, place, value_node) for key, (text, place, value_node) in entries.items()]
 
     def pairs(self, node: Optional[Node]) -> List[Tuple[str, Node]]:
-        """Return a mapping node's string keys with their values, merged ones first; a repeated key comes again."""
+        """Return a mapping node's string keys with all their values, merged ones first."""
         from yaml.nodes import MappingNode
 
         if not isinstance(node, MappingNode):
@@ -114,12 +114,12 @@ class YamlText(NamedTuple):
         from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
         waiting: List[Node] = [node] if node is not None else []
-        seen = set()
+        visited = set()
         while waiting:
             node = waiting.pop()
-            if id(node) in seen:
+            if id(node) in visited:
                 continue
-            seen.add(id(node))
+            visited.add(id(node))
             if isinstance(node, ScalarNode):
                 yield node
             elif isinstance(node, SequenceNode):
@@ -129,7 +129,7 @@ class YamlText(NamedTuple):
 
 
 def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, quote: bool = True) -> YamlText:
-    """Parse one YAML document; ``error`` is raised with its place when it is none, or none that has one meaning.
+    """Parse a YAML document of ours; ``error`` is raised, with a place, when it is no valid one.
 
     With ``quote=False`` the message says nothing of the content: the text may hold secrets.
     """
@@ -137,7 +137,7 @@ def parse_yaml(text: str, file: str, *, error: Type[OtaError] = WorkspaceError, 
 
 
 def parse_foreign_yaml(text: str, file: str) -> YamlText:
-    """Parse a file that is not ours as aos-tools does: of a repeated key the last one counts; ``survey`` has them all.
+    """Parse a file of others as aos-tools does: of a repeated key the last counts; ``survey`` has all.
 
     Raises WorkspaceError for what is no YAML to aos-tools either, and for more than DEPTH_MAX collections that stand
     written inside one another, on which libyaml would overflow the stack, and for numbers that no message could show.
@@ -164,16 +164,16 @@ def _parse(text: str, file: str, *, foreign: bool, error: Type[OtaError], quote:
                 refuse_numbers(root)
                 survey = survey_of(root, loader.construct_object)
             else:
-                refuse_odd(root, loader.construct_object)
+                refuse_document(root, loader.construct_object)
         value = None if root is None else loader.construct_document(root)
-    except OddYamlError as odd:
+    except RefusedYamlError as odd:
         mark = odd.problem_mark
         raise error(
-            odd.problem if quote else odd.discreet, place=Place(file, mark.line + 1, mark.column + 1), remedy=odd.remedy
+            odd.problem if quote else odd.redacted, place=Place(file, mark.line + 1, mark.column + 1), remedy=odd.remedy
         ) from None
-    except Exception as trouble:  # the loader leaks ValueError, KeyError and others for odd scalars
+    except Exception as problem:  # the loader leaks ValueError, KeyError and others for odd scalars
         parsed = YamlText(file, text, root, None)
-        place, reason = _diagnose(parsed, trouble, loader_class)
+        place, reason = _diagnose(parsed, problem, loader_class)
         raise error(
             "this is not YAML" + (f": {reason}" if quote else ""),
             place=place,
@@ -185,13 +185,13 @@ def _parse(text: str, file: str, *, foreign: bool, error: Type[OtaError], quote:
     return YamlText(file, text, root, value, survey)
 
 
-def _diagnose(parsed: YamlText, trouble: Exception, loader_class: Callable[[str], Any]) -> Tuple[Place, str]:
+def _diagnose(parsed: YamlText, problem: Exception, loader_class: Callable[[str], Any]) -> Tuple[Place, str]:
     """Return where the loader failed and why, in a line."""
-    mark = getattr(trouble, "problem_mark", None) or getattr(trouble, "context_mark", None)
+    mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
     if mark:
-        reason = " ".join(str(getattr(trouble, "problem", None) or "").split())[:200]
+        reason = " ".join(str(getattr(problem, "problem", None) or "").split())[:200]
         return Place(parsed.file, mark.line + 1, mark.column + 1), reason
-    position = getattr(trouble, "position", None)
+    position = getattr(problem, "position", None)
     if isinstance(position, int):
         before = parsed.text[:position]
         place = Place(parsed.file, before.count("\n") + 1, position - before.rfind("\n"))

@@ -2,6 +2,9 @@
 
 aos-tools hands the arguments of ``aos make`` to a shell, unquoted, and ends with 0 for builds that were interrupted, on
 Windows for every build that failed.
+
+>>> split_arguments([("OTA_APP_VERSION", "app-1.0.1"), ("MULTITHREADS", "-j4")])
+([('OTA_APP_VERSION', 'app-1.0.1')], ['MULTITHREADS=-j4'])
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def _shared_folder_lock(site: Site) -> ContextManager[object]:
         return contextlib.nullcontext()
     from aos_ota_plugin.files.lock import BuildLock
 
-    return BuildLock(Path(shared_lock(site) or "")).waiting()
+    return BuildLock(Path(shared_lock(site) or "")).hold()
 
 
 def _recover(site: Site) -> None:

@@ -50,7 +50,7 @@ class BuildMarker:
 
         That is each of `targets` (paths by ``os.path.normcase``) below the outputs that is new or changed since that
         build began; where they are None, each file. Files of a release stay: they were written as a whole, and proven.
-        What SCons has no record of is no target: it builds that anew in any case.
+        What SCons has no record of it builds again in any case.
 
         Raises:
             OutputError: a file cannot be read or removed.

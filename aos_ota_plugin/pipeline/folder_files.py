@@ -21,14 +21,14 @@ _KINDS = (
 )
 
 
-class Found(NamedTuple):
+class FolderFile(NamedTuple):
     """A file below a folder: its name in a pack, with ``/`` between folders, and where it is."""
 
     name: str
     path: Path
 
 
-def find_files(folder: str) -> Tuple[Found, ...]:
+def find_files(folder: str) -> Tuple[FolderFile, ...]:
     """Return the files below `folder` in the order of their names' bytes, without reading any.
 
     Raises:
@@ -62,20 +62,20 @@ def read_linkless(path: Path) -> bytes:
         raise _unreadable(problem, path) from None
 
 
-def odd_kind(mode: int) -> str:
+def special_kind(mode: int) -> str:
     """Return what a mode stands for when that is neither a file nor a folder, else ""."""
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return ""
     return next((name for test, name in _KINDS if test(mode)), "no file")
 
 
-def _walk(folder: Path, prefix: str) -> List[Found]:
-    files: List[Found] = []
+def _walk(folder: Path, prefix: str) -> List[FolderFile]:
+    files: List[FolderFile] = []
     try:
         for entry in os.scandir(folder):
             path = folder / entry.name
             mode = os.lstat(path).st_mode
-            kind = odd_kind(mode)
+            kind = special_kind(mode)
             if kind:
                 raise FormatError(
                     f"this is {kind}, and a pack holds only files",
@@ -85,7 +85,7 @@ def _walk(folder: Path, prefix: str) -> List[Found]:
             if stat.S_ISDIR(mode):
                 files += _walk(path, f"{prefix}{entry.name}/")
             else:
-                files.append(Found(prefix + entry.name, path))
+                files.append(FolderFile(prefix + entry.name, path))
     except OSError as problem:
         raise _unreadable(problem, folder) from None
     return files

@@ -3,7 +3,7 @@
 Example:
     keys = BuildKeys(settings)
     keys.check()  # on every build: reads files, opens no token
-    keys.trusted  # the key for the firmware's source, where that is made anew
+    keys.trusted  # the key for the firmware's source, where that is rendered again
     keys.key_set  # all keys, for a new release
 """
 

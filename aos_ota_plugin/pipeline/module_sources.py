@@ -10,7 +10,7 @@ from typing import List, Optional, Tuple
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.images.pack import build, parse
-from aos_ota_plugin.pipeline.folder_files import find_files, odd_kind, read_files, read_linkless
+from aos_ota_plugin.pipeline.folder_files import find_files, read_files, read_linkless, special_kind
 from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
 from aos_ota_plugin.settings.resolve import OtaSettings
 
@@ -75,7 +75,7 @@ def _check_kind(module: Declared) -> None:
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
     else:
-        kind = odd_kind(mode)
+        kind = special_kind(mode)
         if kind:
             problem = f"is {kind}"
         elif stat.S_ISDIR(mode) is not module.is_folder:

@@ -103,7 +103,7 @@ def _body_of(data: bytes) -> bytes:
         image = full.parse(data)
     except FormatError:
         if full.is_cut_short(data):
-            raise FormatError("this OTA image's end is missing", remedy="get the file anew") from None
+            raise FormatError("this OTA image's end is missing", remedy="get the file again") from None
         return data
     info = image.image_info
     body = data[: image.body_size]
@@ -111,7 +111,7 @@ def _body_of(data: bytes) -> bytes:
     if not sound or (image.sign_info and hashlib.sha256(body).digest() != image.sign_info.hash):
         raise FormatError(
             "this OTA image is damaged: its trailer belongs to other bytes",
-            remedy="get the file anew; `aos-ota verify` says what a device would",
+            remedy="get the file again; `aos-ota verify` says what a device would",
         )
     return data[: image.payload_size]
 

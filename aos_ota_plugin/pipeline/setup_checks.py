@@ -35,7 +35,7 @@ class Check(NamedTuple):
 
     name: str
     ok: Optional[bool]
-    seen: str
+    detail: str
     remedy: str = ""
 
 

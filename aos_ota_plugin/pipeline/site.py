@@ -16,8 +16,8 @@ class Site:
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
     ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
     folder that other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options
-    with which objcopy makes ``binary``. They are None or empty where there is no such
-    thing. No tuple: SCons takes those apart.
+    with which objcopy makes ``binary``. They are None or empty where there is no such thing. No tuple: SCons takes
+    those apart.
     """
 
     image: str

@@ -5,8 +5,8 @@
      "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"]}
 
 ``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. A file
-that is missing or damaged stands for no release, and one of 0.1.0 has no fingerprint: the next build makes all of it
-anew.
+that is missing or damaged means that there is no release, and one of 0.1.0 has no fingerprint: the next build makes all
+of it again.
 """
 
 from __future__ import annotations

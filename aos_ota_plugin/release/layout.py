@@ -60,7 +60,7 @@ def parse_layout(data: bytes, *, file: str) -> Dict[str, Any]:
 
 def _part(fields: Fields) -> Dict[str, Any]:
     return {
-        "magic": fields.one_of("magic", tuple(ImageMagic.__members__)),
+        "magic": fields.choice("magic", tuple(ImageMagic.__members__)),
         "address": fields.size("address"),
         "size": fields.size("size"),
         "partition": fields.text("partition", empty=True),

@@ -123,8 +123,8 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     top = read_document(data, KIND, file=file)
     return Manifest(
         version=top.text("version"),
-        security=top.one_of("security", ("local", "cloud", "none")),
-        identity=top.one_of("identity", ("kv", "embedded", "unknown")),
+        security=top.choice("security", ("local", "cloud", "none")),
+        identity=top.choice("identity", ("kv", "embedded", "unknown")),
         key_fingerprint=_optional_digest(top, "key_fingerprint"),
         payload=_artifact(top, top.values.get("payload")),
         images=tuple(_artifact(top, item) for item in top.sequence("images")),
@@ -132,7 +132,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         solution=top.optional_text("solution"),
         board=top.optional_text("board"),
         base=_base(top.within(top.values["base"], '"base"')) if top.has("base") else None,
-        image_magic=top.one_of("image_magic", MAGICS) if "image_magic" in top.values else "ALL",
+        image_magic=top.choice("image_magic", MAGICS) if "image_magic" in top.values else "ALL",
         modules=_modules(top) if "modules" in top.values else (),
         signed_by=_optional_digest(top, "signed_by"),
         approval=_approval(top.within(top.values["approval"], '"approval"')) if top.has("approval") else None,
@@ -171,7 +171,7 @@ def _modules(top: Fields) -> Tuple[Module, ...]:
 def _module(fields: Fields) -> Module:
     from aos_ota_plugin.release.module import Module
 
-    unpacked = fields.truth("unpacked")
+    unpacked = fields.boolean("unpacked")
     try:
         return Module(
             fields.text("name"),
@@ -179,7 +179,7 @@ def _module(fields: Fields) -> Module:
             _artifact(fields, fields.values.get("image")),
             fields.optional_text("store_path"),
             unpacked,
-            fields.one_of("image_magic", MAGICS) if fields.has("image_magic") else None,
+            fields.choice("image_magic", MAGICS) if fields.has("image_magic") else None,
         )
     except SettingsError as error:
         raise fields.bad(error.problem) from None

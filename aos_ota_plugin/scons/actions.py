@@ -67,8 +67,8 @@ def settings_of(env: Any) -> OtaSettings:
 class KeyStore:
     """The keys of one run of SCons, by settings.
 
-    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons would copy
-    with the environment. SCons records no construction variable of ours.
+    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons
+    would copy with the environment. SCons records no construction variable of ours.
     """
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     kind = SourceKind.of(str(target[0]))
     user_file = source[0].srcnode().abspath if source else None
     if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
-        # Nobody signs and nobody checks: there is no key to put in.
+        # Nothing is signed or checked, so there is no key to inject.
         rendered = rendering.read_source(user_file)
     else:
         where = {"user_file": user_file, "display": env.get("OTA_DISPLAY"), "templates": templates_of(env)}

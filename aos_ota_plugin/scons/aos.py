@@ -232,7 +232,7 @@ def _build_image(build: AosBuild, settings: OtaSettings) -> None:
         [build.binary, build.elf],
         OTA_SITE=replace(build.site, steps=tuple(steps), environment=environment),
     )
-    # The step may depend on files that nobody declares, and may overwrite what is ours: it runs on every build,
+    # The step may depend on undeclared files, and may overwrite our files: it runs on every build,
     # as it does without us, and whether there is anything to do afterwards is decided by content.
     build.env.AlwaysBuild(image)
     build.env.Default(image)

@@ -1,4 +1,8 @@
-"""The paths below a solution's ``out/`` that a build of ours uses; no other module here has them."""
+"""The paths below a solution's ``out/`` that a build of ours uses; no other module here has them.
+
+>>> library_stem("ota")
+'libota'
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def recorded_targets(folder: str) -> Optional[Set[str]]:
 
 
 def _entries(pickled: bytes) -> Dict[str, Any]:
-    """Return what SCons recorded of one folder; {} for what cannot be read, which is built anew."""
+    """Return what SCons recorded of one folder; {} for what cannot be read, which is built again."""
     try:
         entries = pickle.loads(pickled)  # noqa: S301 (SCons loads the same bytes)
     except Exception:

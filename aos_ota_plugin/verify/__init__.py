@@ -1,4 +1,4 @@
-"""Judges kept releases: files against manifest and statement, the chain of keys, a rebuild, and what any file is.
+"""Checks of kept releases: files, statement, keys from release to release, and a rebuild.
 
 From outside: ``release.Verification``, ``rebuild``, ``key_chain``, ``describe.inspect``.
 """

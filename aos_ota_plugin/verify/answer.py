@@ -1,4 +1,4 @@
-"""What a device answers to a file: its key, what the push message says, and the judgement of agent and boot stage."""
+"""Judge a file as a device does: by its key, the push message, the agent and the boot stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STAGES = {True: "agent", False: "boot stage"}
 
 
 class Answer(NamedTuple):
-    """A device's judgement, who gave it, the key that the device holds, and the fingerprint of the one that signed."""
+    """A device's judgement, its stage, the device's key, and the fingerprint of the signer's key."""
 
     judgement: Judgement
     by_agent: bool
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     signer: Optional[str]
 
     def to_document(self, file: str) -> Dict[str, object]:
-        """Return it as JSON says it."""
+        """Return the answer for JSON output."""
         judgement = self.judgement
         return {
             "file": file,
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 def judge_module_file(
     device: Device, data: bytes, version: Optional[str], push: Optional[Push], *, file: str
 ) -> Judgement:
-    """Judge a module's file as the agent does. Raises FormatError: without a push message nobody can say."""
+    """Judge a module's file as the agent does. Raises FormatError when that needs a push message."""
     judgement = judge_module(device, data, version=version, push=push)
     if judgement.accepted and push is None:
         raise FormatError(
@@ -66,7 +66,7 @@ def judge_module_file(
 def judge_image(
     device: Device, data: bytes, version: Optional[str], push: Optional[Push], base: Optional[bytes]
 ) -> Tuple[Judgement, bool]:
-    """Ask the agent, and the boot stage when the agent accepts; say whether the last word is the agent's."""
+    """Return the judgement of the agent, then of the boot stage, and whether the agent decided."""
     judgement = judge(device, data, version=version, push=push)
     if not judgement.accepted:
         return judgement, True
@@ -74,7 +74,7 @@ def judge_image(
     more = packed or judge_update(data, partition_size=device.partition_size, base=base)
     if not more:
         return judgement, True
-    last = next((one for one in more if not one.ok), more[-1])
+    last = next((finding for finding in more if not finding.ok), more[-1])
     return Judgement(last.verdict, (*judgement.findings, *more), judgement.signature_checked), bool(packed)
 
 
@@ -90,7 +90,7 @@ def push_of(message: PushMessage) -> Push:
 
 
 def is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
-    """Whether this goes to the file system: a pack does, and what is pushed for a module without being an image."""
+    """Return whether data goes to the file system: a pack, or what is pushed for a module and is no image."""
     if is_pack(data):
         return True
     if message is None or message.module in (None, DEFAULT) or kind_of(data) != "full":
@@ -103,7 +103,7 @@ def is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
 
 
 def read_device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
-    """Read the key that a device holds, from the key's file or its firmware's ELF; None for a device without one.
+    """Read the key that a device holds, from a key file or its firmware's ELF; None if it has none.
 
     Raises:
         SigningKeyError, SettingsError, FormatError: it cannot be read.
@@ -124,13 +124,13 @@ def read_device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[P
 
 
 def push_for(data: bytes, method: str, digestsign: Optional[str]) -> Push:
-    """Return what the push message for a file would say, with this signMethod and digestsign."""
+    """Return the push message's fields for a file, with this signMethod and digestsign."""
     digest = hashlib.md5(data, usedforsecurity=False) if method.lower() == "md5" else hashlib.sha256(data)
     return Push(size=len(data), sign_method=method, sign=digest.hexdigest(), digestsign=digestsign)
 
 
-def who_signed(data: bytes, key: Optional[PublicKey], folder: Optional[str]) -> Optional[str]:
-    """The fingerprint of the key whose signature the image carries, among those at hand; None when none is."""
+def find_signer(data: bytes, key: Optional[PublicKey], folder: Optional[str]) -> Optional[str]:
+    """Return the fingerprint of the key, ``key`` or one in ``folder``, that signed an image, else None."""
     try:
         sign_info = parse(data, local=True).sign_info
     except FormatError:

@@ -1,4 +1,4 @@
-"""What any file of ours is: the binary ones by their bytes, the documents and keys by their text."""
+"""Describe any file of ours: binary files by their bytes, documents and keys by their text."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _REMEDY = (
 
 
 def inspect(data: bytes, *, file: str) -> Part:
-    """Return what `data` is; `file` is named in errors.
+    """Return the parts and fields of `data`; `file` is named in errors.
 
     Raises:
-        OtaError: it is none of our files, or a document of ours with something wrong in it.
+        OtaError: it is no file of ours, or a damaged one.
     """
     if len(data) > IMAGE_MAX:
         raise FormatError(
@@ -49,7 +49,7 @@ def inspect(data: bytes, *, file: str) -> Part:
 
 
 def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
-    """Say that `data` is the plain payload of the release whose manifest lies beside it; None when it is not."""
+    """Return a text if `data` is the plain payload of the release of a manifest, else None."""
     try:
         release = parse_manifest(manifest, file="")
     except OtaError:
@@ -64,10 +64,9 @@ def explain_payload(data: bytes, manifest: bytes) -> Optional[str]:
 
 
 def _firmware(data: bytes) -> Optional[Part]:
-    """Tell about a linked firmware: the key that it trusts."""
+    """Describe a linked firmware by the key that it trusts; return None for other data."""
     if data[:4] != b"\x7fELF":
         return None
-
     try:
         key = read_public_key(data)
     except OtaError as error:
@@ -91,13 +90,11 @@ def _text(data: bytes, file: str) -> Optional[Part]:
 
 
 def _key(data: bytes, file: str) -> Part:
-
     key = parse_public_key(data, file=file)
     return Part("public key", 0, len(data), facts=(("fingerprint", key.fingerprint), ("size", "2048 bits, e = 65537")))
 
 
 def _document(data: bytes, file: str) -> Part:
-
     if len(data) > DOCUMENT_MAX:
         raise FormatError(
             f"a JSON file of {len(data)} bytes; ours have at most {DOCUMENT_MAX}", place=Place(file), remedy=_REMEDY
@@ -112,7 +109,7 @@ def _document(data: bytes, file: str) -> Part:
     elif layout.KIND.matches(value):
         read, kind = layout.parse_layout(data, file=file), "layout of a flash"
     elif "payloadType" in value:
-        read, kind = _stated(data, file), "signed statement of provenance; its signature is not judged here"
+        read, kind = _statement(data, file), "signed statement of provenance; its signature is not judged here"
     elif "bomFormat" in value:
         from aos_ota_plugin.provenance.cyclonedx import parse_bill
 
@@ -133,8 +130,8 @@ def _document(data: bytes, file: str) -> Part:
     return Part(kind, 0, len(data), facts=tuple(facts))
 
 
-def _stated(data: bytes, file: str) -> Any:
-    """What an envelope holds, after a look at whether it is a statement of ours."""
+def _statement(data: bytes, file: str) -> Any:
+    """Return the statement in an envelope. Raises FormatError when it is none of ours."""
     from aos_ota_plugin.provenance.dsse import parse_envelope
     from aos_ota_plugin.provenance.statement import parse_statement
 

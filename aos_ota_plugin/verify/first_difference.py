@@ -1,4 +1,10 @@
-"""Where two builds of one firmware differ, and what it looks like: for people who want to make them the same."""
+"""Explain where two builds of one firmware first differ, so that they can be made the same.
+
+>>> first_difference(b"firmware 1", b"firmware 2")
+9
+>>> string_at(b"\\x00built at 12:30:01\\x00", 5)
+'built at 12:30:01'
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,7 @@ _PATH = re.compile(r"[/\\].*\.(c|cc|cpp|h|hpp|S|s)\b")
 
 
 class Difference(NamedTuple):
-    """The first byte that differs: its offset, both texts that stand there, and what it comes from, in words."""
+    """The offset in bytes where two builds first differ, what it is, and how to avoid it."""
 
     offset: int
     problem: str
@@ -23,7 +29,10 @@ class Difference(NamedTuple):
 
 
 def explain(released: bytes, rebuilt: bytes, elf: Optional[bytes], *, name: str) -> Optional[Difference]:
-    """Return where two payloads first differ, None when they do not; ``elf`` is the rebuilt one's linked firmware."""
+    """Return where two payloads first differ, None when they are equal.
+
+    ``elf`` is the linked firmware of ``rebuilt``, which tells section and symbol; ``name`` stands in the message.
+    """
     if released == rebuilt:
         return None
     offset = first_difference(released, rebuilt)
@@ -35,25 +44,25 @@ def explain(released: bytes, rebuilt: bytes, elf: Optional[bytes], *, name: str)
         where = f" (section {place.section}, address {place.address:#x}{named}{source})"
     sizes = f"; {len(released)} bytes were released, {len(rebuilt)} rebuilt" if len(released) != len(rebuilt) else ""
     ours, theirs = string_at(rebuilt, offset), string_at(released, offset)
-    if not _tells(ours) or not _tells(theirs):
-        # A text of another length moves what follows: the first difference is often the address of something else.
-        ours, theirs = _telling(rebuilt, released) or ours, _telling(released, rebuilt) or theirs
+    if not _is_path_or_date(ours) or not _is_path_or_date(theirs):
+        # A text of another length moves what follows: the first difference is often an address of other data.
+        ours, theirs = _path_or_date(rebuilt, released) or ours, _path_or_date(released, rebuilt) or theirs
     texts = f": {theirs!r} was released, {ours!r} rebuilt" if ours and theirs else ""
     return Difference(offset, f"{name} first differs at {offset:#x}{where}{texts}{sizes}", _remedy(ours, theirs))
 
 
-def first_difference(one: bytes, other: bytes) -> int:
-    """The offset of the first byte that differs, or where the shorter one ends."""
-    shared = min(len(one), len(other))
+def first_difference(data: bytes, other: bytes) -> int:
+    """Return the offset of the first byte that differs, or of the shorter one's end."""
+    shared = min(len(data), len(other))
     for start in range(0, shared, _BLOCK):
         end = min(start + _BLOCK, shared)
-        if one[start:end] != other[start:end]:
-            return next(at for at in range(start, end) if one[at] != other[at])
+        if data[start:end] != other[start:end]:
+            return next(at for at in range(start, end) if data[at] != other[at])
     return shared
 
 
 def string_at(data: bytes, offset: int) -> str:
-    """The printable text around an offset, "" where there is none of at least 4 characters."""
+    """Return the printable text around an offset, "" where there is none of at least 4 characters."""
     start = end = offset
     while start > 0 and offset - start < _STRING_MAX and 0x20 <= data[start - 1] != 0x7F:
         start -= 1
@@ -66,28 +75,28 @@ def string_at(data: bytes, offset: int) -> str:
     return text if len(text) >= 4 and text.isprintable() else ""
 
 
-def _telling(one: bytes, other: bytes) -> str:
-    """A path or date that stands in one as a C string and not in the other, "" when there is none."""
-    only = sorted(set(_C_STRING.findall(one)) - set(_C_STRING.findall(other)))
+def _path_or_date(data: bytes, other: bytes) -> str:
+    """Return a C string with a path or date that only ``data`` has, "" when there is none."""
+    only = sorted(set(_C_STRING.findall(data)) - set(_C_STRING.findall(other)))
     texts = (text.decode("utf-8", "replace") for text in only)
-    return next((text for text in texts if _tells(text)), "")
+    return next((text for text in texts if _is_path_or_date(text)), "")
 
 
-def _found(pattern: Pattern[str], text: str) -> List[str]:
+def _matches(pattern: Pattern[str], text: str) -> List[str]:
     return [match[0] for match in pattern.finditer(text)]
 
 
-def _tells(text: str) -> bool:
+def _is_path_or_date(text: str) -> bool:
     return bool(_DATE.search(text) or _PATH.search(text))
 
 
 def _remedy(ours: str, theirs: str) -> str:
-    if _found(_DATE, ours) != _found(_DATE, theirs):
+    if _matches(_DATE, ours) != _matches(_DATE, theirs):
         return (
             "a date or time of the build stands in the firmware (__DATE__, __TIME__): take it out of the source, "
             "or build both with OTA_REPRODUCIBLE=y"
         )
-    if _found(_PATH, ours) != _found(_PATH, theirs):
+    if _matches(_PATH, ours) != _matches(_PATH, theirs):
         return (
             "the path of a source stands in the firmware (__FILE__): build both with OTA_REPRODUCIBLE=y, which "
             "cuts the workspace's own path off"

@@ -1,4 +1,4 @@
-"""Which releases trust which key, which one signed each, and whether every step from one to the next holds. No I/O.
+"""Check the keys from release to release: which key signed each, and which one its devices trust.
 
 A release's devices check the next one with the key that the release embeds. So a step holds when the signer of a
 release is the key that its base release embeds; the base is found by its payload's SHA-256.
@@ -13,7 +13,7 @@ from aos_ota_plugin.keys.ring import KeyRing
 from aos_ota_plugin.release.manifest import Manifest
 from aos_ota_plugin.release.proofs import NEW_KEY
 
-FIRST, HOLDS, BROKEN, OTHER_WAY, UNKNOWN = "first", "holds", "broken", "not by update", "base not here"
+FIRST, HOLDS, BROKEN, NOT_BY_UPDATE, UNKNOWN = "first", "holds", "broken", "not by update", "base not here"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Link:
 
 @dataclass(frozen=True)
 class KeyChain:
-    """All releases, each after its base; what is wrong or worth a word; and what to do next."""
+    """All releases, each after its base; problems, notes, and what to do next."""
 
     links: Tuple[Link, ...]
     problems: Tuple[str, ...]
@@ -39,17 +39,17 @@ class KeyChain:
 def key_chain(releases: Sequence[Tuple[str, Manifest]], ring: Optional[KeyRing]) -> KeyChain:
     """Put releases, each with its manifest's path, in their order and check every step."""
     by_payload = {manifest.payload.sha256: manifest for _, manifest in releases}
-    ordered = sorted(releases, key=lambda one: (_depth(one[1], by_payload), one[1].version, one[0]))
+    ordered = sorted(releases, key=lambda release: (_depth(release[1], by_payload), release[1].version, release[0]))
     links = tuple(_link(file, manifest, by_payload) for file, manifest in ordered)
     problems = [f"{link.manifest.version} ({link.file}): {link.detail}" for link in links if link.step == BROKEN]
     return KeyChain(links, tuple(problems), tuple(_notes(links, ring)), _next_step(links, ring))
 
 
 def _depth(manifest: Manifest, by_payload: Dict[str, Manifest]) -> int:
-    seen = {manifest.payload.sha256}
+    visited = {manifest.payload.sha256}
     depth = 0
-    while manifest.base is not None and manifest.base.payload_sha256 not in seen:
-        seen.add(manifest.base.payload_sha256)
+    while manifest.base is not None and manifest.base.payload_sha256 not in visited:
+        visited.add(manifest.base.payload_sha256)
         depth += 1
         before = by_payload.get(manifest.base.payload_sha256)
         if before is None:
@@ -67,12 +67,12 @@ def _link(file: str, manifest: Manifest, by_payload: Dict[str, Manifest]) -> Lin
     signer = manifest.signer if manifest.security == "local" else manifest.key_fingerprint
     if (before.security, before.key_fingerprint) == (manifest.security, signer):
         return Link(file, manifest, HOLDS)
-    # OTA_ALLOW_NEW_KEY: whoever released it knew that no update brings it to those devices.
-    known = any(proof.rule == NEW_KEY for proof in (*manifest.excused, *manifest.proofs))
+    # OTA_ALLOW_NEW_KEY: it was released although no update brings it to those devices.
+    allowed = any(proof.rule == NEW_KEY for proof in (*manifest.excused, *manifest.proofs))
     return Link(
         file,
         manifest,
-        OTHER_WAY if known else BROKEN,
+        NOT_BY_UPDATE if allowed else BROKEN,
         f"devices on {before.version} are in {before.security} mode and trust {_short(before.key_fingerprint)}; "
         f"it is in {manifest.security} mode, signed by {_short(signer)}: they refuse it (OTA_VERIFY_RSA_FAIL)",
     )
@@ -82,7 +82,7 @@ def _notes(links: Sequence[Link], ring: Optional[KeyRing]) -> List[str]:
     notes = []
     for link in links:
         manifest = link.manifest
-        if link.step in (OTHER_WAY, UNKNOWN):
+        if link.step in (NOT_BY_UPDATE, UNKNOWN):
             notes.append(f"{manifest.version} ({link.file}): {link.detail}")
         if manifest.is_transition:
             notes.append(
@@ -136,10 +136,10 @@ def _short(fingerprint: Optional[str]) -> str:
 
 
 def approval_problem(manifest: Manifest, second_fingerprint: str, verifies: bool, signed_hash: Optional[str]) -> str:
-    """What is wrong with the second signer's approval, "" when nothing is.
+    """Return the problem with the second signer's approval, "" for none.
 
-    ``verifies``: its signature is good for its hash with that key; ``signed_hash`` is the hash in the image's trailer,
-    None where there is no image to look at.
+    ``verifies`` says that its signature is good for its hash with that key; ``signed_hash`` is the hash in the image's
+    trailer, None without an image.
     """
     if manifest.approval is None:
         return "no second signer approved it"
@@ -155,7 +155,7 @@ def approval_problem(manifest: Manifest, second_fingerprint: str, verifies: bool
 def chain_document(
     chain: KeyChain, ring: Optional[KeyRing], problems: List[str], unapproved: Dict[str, str]
 ) -> Dict[str, object]:
-    """Return a chain as JSON says it, with what is wrong, and each release's problem with its approval by file."""
+    """Return a chain for JSON output, with its problems, and those of approvals by release file."""
     releases: List[Dict[str, object]] = []
     for link in chain.links:
         manifest = link.manifest

@@ -1,4 +1,4 @@
-"""Building a kept release again in a copy of the workspace: another path, time zone and -j, and no private key."""
+"""Build a kept release again in a copy of the workspace, without private keys, and compare."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from aos_ota_plugin.settings.fields import OBSOLETE
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
-from aos_ota_plugin.verify.release import Checked, bill_beside
+from aos_ota_plugin.verify.release import CheckResult, bill_beside
 from aos_ota_plugin.workspace.find import find_root, find_solution
 from aos_ota_plugin.workspace.launcher import find_aos, find_launcher, path_with
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import load_settings
 
-_HELD = ".aos_ota_verify"
-"""The folder in the copied solution that holds the release, for the build to take its signatures from."""
-_BUILT = ("out", "aos_sdk", "releases", _HELD)
+_RELEASE_FOLDER = ".aos_ota_verify"
+"""The folder in the copied solution with the release, which the build takes signatures from."""
+_BUILT = ("out", "aos_sdk", "releases", _RELEASE_FOLDER)
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _ZONES = ("Pacific/Chatham", "America/St_Johns")
 _TAIL = 30
 _RULES = ("OTA_SECOND_PUBLIC_KEY=", "OTA_SECOND_SIGNER=", "OTA_SECOND_APPROVAL=")
-"""What binds who signs, and changes no image: the second signer is as far away as the first one."""
-_ONE_OF = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
+"""Settings of the second signer, which is not at hand, either; they change no image."""
+_CHOICES = ("OTA_IDENTITY_", "OTA_CONFIG_", "OTA_IMAGE_")
 """Settings of which one is y: the others follow."""
 
 
-class Task(NamedTuple):
-    """What is to be built again: the release, its settings by the statement if there is one, the release before."""
+class RebuildRequest(NamedTuple):
+    """A release to build again, with its settings by the statement, if any, and its base release's folder."""
 
     manifest: Manifest
     file: str
@@ -54,34 +54,34 @@ class Task(NamedTuple):
     base: Optional[str]
 
 
-def rebuild(task: Task, solution: str) -> Iterator[Checked]:
-    """Build it again and yield what is the same.
+def rebuild(request: RebuildRequest, solution: str) -> Iterator[CheckResult]:
+    """Build a release again and yield what is the same; ``solution`` is the solution's folder.
 
     Raises:
         ProofError: something differs; the error says where.
         BuildError: the build failed, or cannot start.
     """
-    manifest = task.manifest
-    if manifest.security == "local" and task.public_key is None:
+    manifest = request.manifest
+    if manifest.security == "local" and request.public_key is None:
         raise ProofError(
             "a signed release is built again with its public key",
-            place=Place(task.file),
+            place=Place(request.file),
             remedy="give the public key that you trust with --public-key",
         )
-    if task.base is None and manifest.is_transition:
+    if request.base is None and manifest.is_transition:
         raise ProofError(
             "a transition release is made for the devices of the release before, which is not at hand",
-            place=Place(task.file),
+            place=Place(request.file),
             remedy="give that release's folder with --base",
         )
-    if task.base is None and any(image.kind == "diff" for image in manifest.images):
+    if request.base is None and any(image.kind == "diff" for image in manifest.images):
         raise ProofError(
             "the diff image is made from the release before, which is not at hand",
-            place=Place(task.file),
+            place=Place(request.file),
             remedy="give that release's folder with --base",
         )
     folder = find_solution(solution)
-    arguments = _arguments(task)
+    arguments = _arguments(request)
     aos = find_aos()
     find_launcher(path_with(os.path.dirname(aos or sys.executable)))
     assert aos is not None  # else find_launcher has raised
@@ -96,42 +96,44 @@ def rebuild(task: Task, solution: str) -> Iterator[Checked]:
         if manifest.board and view.board and view.board.name != manifest.board:
             arguments = ["-b", _safe("board", manifest.board), *arguments]
             view = load_solution(copied, board=manifest.board)
-        _hold(task, copied)
-        yield from _same_components(task, view)
+        _copy_releases(request, copied)
+        yield from _same_components(request, view)
         zone = next(zone for zone in _ZONES if zone != os.environ.get("TZ"))
         jobs = (os.cpu_count() or 1) + 1
         status, output = _make(aos, copied, [*arguments, f"MULTITHREADS=-j{jobs}"], zone)
-        yield from _compare(task, view, status, output)
-        yield Checked("rebuilt", f"in {copied}, time zone {zone}, -j{jobs}, without the signing key")
+        yield from _compare(request, view, status, output)
+        yield CheckResult("rebuilt", f"in {copied}, time zone {zone}, -j{jobs}, without the signing key")
 
 
 # --- the settings
 
 
-def _arguments(task: Task) -> List[str]:
-    """What `aos make` is given. It hands that to a shell, so nothing but plain words may come out of a document."""
-    chosen = dict(task.settings) if task.settings else _settings_of(task.manifest)
+def _arguments(request: RebuildRequest) -> List[str]:
+    """Return the arguments for `aos make`, which hands them to a shell: only plain words may pass."""
+    chosen = dict(request.settings) if request.settings else _settings_of(request.manifest)
     arguments = []
     for name, value in sorted(chosen.items()):
         if name == "OTA_PROVENANCE" or name in OBSOLETE or not value:
             continue
         if name == "OTA_PARTITION_SIZE" and value == "0x0":
             continue
-        if name.startswith(_ONE_OF) and value != "y" and name != "OTA_CONFIG_RSA":
+        if name.startswith(_CHOICES) and value != "y" and name != "OTA_CONFIG_RSA":
             continue
-        if name in ("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA") and task.manifest.security == "none":
+        if name in ("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA") and request.manifest.security == "none":
             continue
         arguments.append(f"{_safe('setting', name)}={_safe(name, value)}")
     arguments.append("OTA_PROVENANCE=n")
-    if task.manifest.security != "none" and not task.manifest.is_transition:
+    if request.manifest.security != "none" and not request.manifest.is_transition:
         arguments.append("OTA_KEY_RING=")  # the ring may have gone on since, and nothing new is signed here
-    if task.public_key is not None and task.manifest.security != "none":
-        arguments.append(f"OTA_PUBLIC_KEY={_HELD}/public.pem")
-    if task.manifest.security == "local":
-        arguments += [f"OTA_SIGNING_KEY=release:{_HELD}", *_RULES]
-    if task.manifest.modules == ():
+    if request.public_key is not None and request.manifest.security != "none":
+        arguments.append(f"OTA_PUBLIC_KEY={_RELEASE_FOLDER}/public.pem")
+    if request.manifest.security == "local":
+        arguments += [f"OTA_SIGNING_KEY=release:{_RELEASE_FOLDER}", *_RULES]
+    if request.manifest.modules == ():
         arguments.append("OTA_MODULES=")
-    arguments.append(f"OTA_BASE_RELEASE={_HELD}/base/{MANIFEST_NAME}" if task.base else "OTA_BASE_RELEASE=")
+    arguments.append(
+        f"OTA_BASE_RELEASE={_RELEASE_FOLDER}/base/{MANIFEST_NAME}" if request.base else "OTA_BASE_RELEASE="
+    )
     return arguments
 
 
@@ -163,24 +165,24 @@ def _safe(what: str, value: str) -> str:
 
 @contextlib.contextmanager
 def _copy(folder: str) -> Iterator[str]:
-    """A copy of the workspace in a folder of ours; gone afterwards. Without the key, outputs, and git's own files."""
+    """Yield the solution in a temporary copy of the workspace, without keys, outputs and git's own files."""
     settings = load_settings(folder)
-    left_out = {os.path.realpath(path) for path in _signers_files(settings, folder)}
+    excluded = {os.path.realpath(path) for path in _signers_files(settings, folder)}
     if settings.identity != "embedded":
-        left_out.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
+        excluded.add(os.path.realpath(os.path.join(folder, SECRETS_FILE)))
     root = os.path.realpath(find_root(folder))
     solution = os.path.realpath(folder)
 
-    def ignore(place: str, names: List[str]) -> List[str]:
+    def ignore(folder: str, names: List[str]) -> List[str]:
         skipped = [
             name
             for name in names
             if name in (".git", "__pycache__", ".sconsign.dblite")
-            or os.path.realpath(os.path.join(place, name)) in left_out
+            or os.path.realpath(os.path.join(folder, name)) in excluded
         ]
-        if os.path.realpath(place) == solution:
+        if os.path.realpath(folder) == solution:
             skipped += [name for name in names if name in _BUILT]
-        if os.path.basename(place) == "ota_bin":
+        if os.path.basename(folder) == "ota_bin":
             skipped += [name for name in names if name.startswith(("ota_rtos", ".ota_rtos", "ota_module_"))]
         return skipped
 
@@ -191,7 +193,7 @@ def _copy(folder: str) -> Iterator[str]:
 
 
 def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
-    """Private keys, and files with tokens' PINs."""
+    """Yield the paths of private keys, and of files with tokens' PINs."""
     for reference in (settings.signing_key, settings.second_signer):
         if reference is not None and reference.file is not None:
             yield reference.file
@@ -199,20 +201,20 @@ def _signers_files(settings: OtaSettings, folder: str) -> Iterator[str]:
             yield pin_file(reference.uri.pin_source, folder)
 
 
-def _hold(task: Task, copied: str) -> None:
-    """Put the release, its public key and the release before where the build finds them."""
-    held = Path(copied, _HELD)
-    for kept, target in ((task.file, held), (task.base, held / "base")):
-        if kept is None:
+def _copy_releases(request: RebuildRequest, solution: str) -> None:
+    """Copy the release, its public key and its base release into the copied solution."""
+    folder = Path(solution, _RELEASE_FOLDER)
+    for release, target in ((request.file, folder), (request.base, folder / "base")):
+        if release is None:
             continue
-        source = Path(kept)
+        source = Path(release)
         for path in (source if source.is_dir() else source.parent).iterdir():
             if path.is_file():
                 _copy_file(path, target / path.name)
         if source.is_file() and source.name != MANIFEST_NAME:
             _copy_file(source, target / MANIFEST_NAME)
-    if task.public_key is not None:
-        write_file(held / "public.pem", task.public_key.to_pem().encode("ascii"))
+    if request.public_key is not None:
+        write_file(folder / "public.pem", request.public_key.to_pem().encode("ascii"))
 
 
 def _copy_file(source: Path, target: Path) -> None:
@@ -249,23 +251,26 @@ def _make(aos: str, folder: str, arguments: List[str], zone: str) -> Tuple[int, 
 # --- the comparison
 
 
-def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
-    """Before anything is compiled: the same components, of the same versions, as the release lists."""
-    if task.settings is None:
+def _same_components(request: RebuildRequest, view: SolutionView) -> Iterator[CheckResult]:
+    """Check that components and versions are those that the release lists, before the build."""
+    if request.settings is None:
         return
-    path, kept = bill_beside(task.manifest, task.file)
+    path, bill = bill_beside(request.manifest, request.file)
     components = [component_of(package, view) for package in view.components]
     product = Product(
-        task.manifest.solution or "", task.manifest.version, task.manifest.board, task.manifest.payload.sha256
+        request.manifest.solution or "",
+        request.manifest.version,
+        request.manifest.board,
+        request.manifest.payload.sha256,
     )
     here = bill_of_materials(product, components)
-    if here == kept:
-        yield Checked("rebuilt: components", f"the same {len(components)}")
+    if here == bill:
+        yield CheckResult("rebuilt: components", f"the same {len(components)}")
         return
-    released, found = components_in(kept, file=path), components_in(here, file=path)
-    names = sorted(name for name in released.keys() | found.keys() if released.get(name) != found.get(name))
+    released, present = components_in(bill, file=path), components_in(here, file=path)
+    names = sorted(name for name in released.keys() | present.keys() if released.get(name) != present.get(name))
     shown = ", ".join(
-        f"{name} {released.get(name, 'not used')} was released, here it is {found.get(name, 'not used')}"
+        f"{name} {released.get(name, 'not used')} was released, here it is {present.get(name, 'not used')}"
         for name in names[:5]
     )
     raise ProofError(
@@ -275,8 +280,8 @@ def _same_components(task: Task, view: SolutionView) -> Iterator[Checked]:
     )
 
 
-def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterator[Checked]:
-    manifest = task.manifest
+def _compare(request: RebuildRequest, view: SolutionView, status: int, output: str) -> Iterator[CheckResult]:
+    manifest = request.manifest
     folder = _outputs(view)
     elf = next(iter(Path(view.solution.path, "out").glob("*@*.elf")), None)
     payload = Path(folder, manifest.payload.file)
@@ -285,30 +290,30 @@ def _compare(task: Task, view: SolutionView, status: int, output: str) -> Iterat
         payload = plain or payload
     if not payload.is_file():
         raise _failed(status, output)
-    released = payload_of_release(manifest, task.file)
-    found = explain(
+    released = payload_of_release(manifest, request.file)
+    difference = explain(
         released, read_bytes(payload, PAYLOAD_MAX), read_bytes(elf, ELF_MAX) if elf else None, name="the payload"
     )
-    if found:
-        raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
-    yield Checked("rebuilt: payload", f"the same {len(released)} bytes")
+    if difference:
+        raise ProofError(difference.problem, place=Place(request.file), remedy=difference.remedy)
+    yield CheckResult("rebuilt: payload", f"the same {len(released)} bytes")
     if status:
         raise _failed(status, output)
     for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
-        kept = read_file(
-            os.path.join(os.path.dirname(task.file), artifact.file), "the released file", "keep it", limit=IMAGE_MAX
+        original = read_file(
+            os.path.join(os.path.dirname(request.file), artifact.file), "the released file", "keep it", limit=IMAGE_MAX
         )
-        made = read_file(
+        rebuilt = read_file(
             os.path.join(folder, artifact.file),
             "the rebuilt file",
             "build it with the same settings",
             limit=IMAGE_MAX,
             error=BuildError,
         )
-        found = explain(kept, made, None, name=artifact.file)
-        if found:
-            raise ProofError(found.problem, place=Place(task.file), remedy=found.remedy)
-        yield Checked(f"rebuilt: {artifact.file}", f"the same {artifact.size} bytes")
+        difference = explain(original, rebuilt, None, name=artifact.file)
+        if difference:
+            raise ProofError(difference.problem, place=Place(request.file), remedy=difference.remedy)
+        yield CheckResult(f"rebuilt: {artifact.file}", f"the same {artifact.size} bytes")
 
 
 def _outputs(view: SolutionView) -> str:

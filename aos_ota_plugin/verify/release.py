@@ -1,5 +1,6 @@
-"""A release as it was kept, checked offline: every file against the manifest, manifest and all against the statement
-that the signing key's holder made, and the images as devices would.
+"""Check a kept release offline.
+
+Every file is checked against the manifest, manifest and files against the signed statement, and images as devices do.
 
 The chain, from what the caller trusts: public key → envelope → statement → manifest, images, list of components →
 payload inside the images. The first link that does not hold ends it.
@@ -23,14 +24,12 @@ from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, sbom_name, statement_name
 
-_DOCUMENT_MAX = 8 << 20
-"""Bytes of the largest manifest, statement or list of components; a solution of 1000 components has half a megabyte."""
 _ELSEWHERE = {"cloud": "the platform signs when it pushes the update", "none": "nobody signs this release"}
 _TOGETHER = "keep the release's files together in one folder, as the build wrote them; get them anew from there"
 
 
-class Checked(NamedTuple):
-    """One rule that holds, and what was seen; or one that was not ``judged``, and why."""
+class CheckResult(NamedTuple):
+    """A rule that holds, with details; or one that was not ``judged``, with the reason."""
 
     rule: str
     detail: str
@@ -38,14 +37,14 @@ class Checked(NamedTuple):
 
 
 def manifest_file(path: str) -> str:
-    """The manifest that ``path``, a release's folder or the manifest itself, stands for."""
+    """Return the path of the manifest of a release, given by its folder or by the manifest itself."""
     return os.path.join(path, MANIFEST_NAME) if os.path.isdir(path) else path
 
 
 class Verification:
-    """The checks of one release, in their order; ``run`` yields each that holds, and raises for one that does not.
+    """The checks of one release, in their order.
 
-    ``key`` is the public key that the caller trusts; without it images' signatures are not looked at. ``statement``
+    ``key`` is the public key that the caller trusts; without it images' signatures are not checked. ``statement``
     False leaves the statement and the list of components out.
     """
 
@@ -67,25 +66,27 @@ class Verification:
         self._subjects: Optional[Dict[str, str]] = None
         self._manifest_sha256 = hashlib.sha256(data).hexdigest()
 
-    def run(self) -> Iterator[Checked]:
-        """Yield what holds.
+    def run(self) -> Iterator[CheckResult]:
+        """Yield each check that passes.
 
         Raises:
-            OtaError: the first thing that does not, with its file.
+            OtaError: one fails; the place is its file.
         """
         manifest = self.manifest
-        yield Checked("manifest", f"{manifest.version}, {len(manifest.images)} images, {len(manifest.modules)} modules")
+        yield CheckResult(
+            "manifest", f"{manifest.version}, {len(manifest.images)} images, {len(manifest.modules)} modules"
+        )
         for excuse in manifest.excused:
-            yield Checked(excuse.rule, f"excused when it was released: {excuse.detail}", judged=False)
+            yield CheckResult(excuse.rule, f"excused when it was released: {excuse.detail}", judged=False)
         for unjudged in manifest.not_judged:
-            yield Checked(unjudged.rule, f"nor when it was released: {unjudged.detail}", judged=False)
+            yield CheckResult(unjudged.rule, f"nor when it was released: {unjudged.detail}", judged=False)
         if self._statement:
             yield from self._check_statement()
         else:
-            yield Checked("statement", "--without-statement leaves it out", judged=False)
+            yield CheckResult("statement", "--without-statement leaves it out", judged=False)
         for artifact in self._artifacts():
             data = self._check_file(artifact)
-            yield Checked(artifact.file, f"{artifact.size} bytes, SHA-256 {artifact.sha256}")
+            yield CheckResult(artifact.file, f"{artifact.size} bytes, SHA-256 {artifact.sha256}")
             yield self._check_signature(artifact, data)
         yield from self._check_payload()
         if self._statement:
@@ -93,8 +94,7 @@ class Verification:
 
     # --- the statement
 
-    def _check_statement(self) -> Iterator[Checked]:
-
+    def _check_statement(self) -> Iterator[CheckResult]:
         if self._key is None:
             raise ProofError(
                 "a statement proves nothing without a key to hold it against",
@@ -109,44 +109,43 @@ class Verification:
             "that file with the others; a release without one: --without-statement",
         )
         payload = open_envelope(data, self._key, file=path)
-        found = parse_statement(payload, file=path)
-        yield Checked("statement", f"signed by {self._key.fingerprint}")
-        self._subjects, self.settings = dict(found.subjects), dict(found.settings)
+        statement = parse_statement(payload, file=path)
+        yield CheckResult("statement", f"signed by {self._key.fingerprint}")
+        self._subjects, self.settings = dict(statement.subjects), dict(statement.settings)
         name = os.path.basename(self.file)
-        if found.subjects.get(name) != self._manifest_sha256:
+        if statement.subjects.get(name) != self._manifest_sha256:
             raise ProofError(
-                f"the statement {_speaks(name, found.subjects)} manifest: this one has the SHA-256 "
+                f"the statement {_speaks(name, statement.subjects)} manifest: this one has the SHA-256 "
                 f"{self._manifest_sha256[:16]}…",
                 place=Place(self.file),
                 remedy=_TOGETHER,
             )
-        self._check_claims(path, found.key_fingerprint)
-        yield Checked("statement: manifest", f"SHA-256 {self._manifest_sha256}")
-        listed = {one.file for one in self._artifacts()} | {name, sbom_name(self._image())}
-        odd = sorted(listed ^ set(found.subjects))
-        if odd:
+        self._check_claims(path, statement.key_fingerprint)
+        yield CheckResult("statement: manifest", f"SHA-256 {self._manifest_sha256}")
+        listed = {artifact.file for artifact in self._artifacts()} | {name, sbom_name(self._image())}
+        unmatched = sorted(listed ^ set(statement.subjects))
+        if unmatched:
             raise ProofError(
-                f"statement and manifest do not speak of the same files: {', '.join(odd)}",
+                f"statement and manifest do not speak of the same files: {', '.join(unmatched)}",
                 place=Place(path),
                 remedy=_TOGETHER,
             )
 
     def _check_claims(self, path: str, fingerprint: str) -> None:
-        """What is said twice has to be the same: a key that signs anything else would be a fault of ours."""
+        """Raise ProofError unless version and key in the statement are those in the manifest."""
         manifest = self.manifest
-        for what, stated, held in (
+        for what, stated, listed in (
             ("version", (self.settings or {}).get("OTA_APP_VERSION"), manifest.version),
             ("key", fingerprint, manifest.signer),
         ):
-            if stated != held:
+            if stated != listed:
                 raise ProofError(
-                    f"the statement is about {what} {stated}, and the manifest beside it about {held}",
+                    f"the statement is about {what} {stated}, and the manifest beside it about {listed}",
                     place=Place(path),
                     remedy=_TOGETHER,
                 )
 
-    def _check_bill(self) -> Checked:
-
+    def _check_bill(self) -> CheckResult:
         name = sbom_name(self._image())
         path = self._beside(name)
         data = self._document(path, "the list of components", _TOGETHER)
@@ -160,7 +159,7 @@ class Verification:
                 place=Place(path),
                 remedy=_TOGETHER,
             )
-        return Checked(name, f"the components of {product.name} {product.version}")
+        return CheckResult(name, f"the components of {product.name} {product.version}")
 
     def _check_subject(self, name: str, path: str, sha256: str) -> None:
         if self._subjects is not None and self._subjects.get(name) != sha256:
@@ -178,23 +177,22 @@ class Verification:
     def _check_file(self, artifact: Artifact) -> bytes:
         path = self._beside(artifact.file)
         data = read_file(path, f"the {artifact.kind} file of the release", _TOGETHER, limit=IMAGE_MAX)
-        found = (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest())
-        if found != (artifact.size, artifact.md5, artifact.sha256):
+        actual = (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest())
+        if actual != (artifact.size, artifact.md5, artifact.sha256):
             raise ProofError(
-                f"these are not the bytes that the manifest lists: {found[0]} bytes with the SHA-256 "
-                f"{found[2][:16]}…, not {artifact.size} with {artifact.sha256[:16]}…",
+                f"these are not the bytes that the manifest lists: {actual[0]} bytes with the SHA-256 "
+                f"{actual[2][:16]}…, not {artifact.size} with {artifact.sha256[:16]}…",
                 place=Place(path),
                 remedy=_TOGETHER,
             )
-        self._check_subject(artifact.file, path, found[2])
+        self._check_subject(artifact.file, path, actual[2])
         return data
 
-    def _check_signature(self, artifact: Artifact, data: bytes) -> Checked:
-
+    def _check_signature(self, artifact: Artifact, data: bytes) -> CheckResult:
         rule, key = f"{artifact.file}: as a device", self._key
         unjudged = self._no_signature(artifact)
         if unjudged or key is None:
-            return Checked(rule, unjudged, judged=False)
+            return CheckResult(rule, unjudged, judged=False)
         judgement = judge(Device(public_key=key, local_rsa=True), data)
         if not judgement.accepted:
             last = judgement.findings[-1]
@@ -205,26 +203,26 @@ class Verification:
                 remedy="give the public key of the release's "
                 "signing key; `aos-ota verify` shows each of the device's rules",
             )
-        return Checked(rule, f"accepted with key {key.fingerprint}")
+        return CheckResult(rule, f"accepted with key {key.fingerprint}")
 
     def _no_signature(self, artifact: Artifact) -> str:
-        """Say why the signature of an artifact cannot be judged, "" where it can."""
+        """Return why the signature of an artifact cannot be judged, "" where it can."""
         if artifact.kind not in ("full", "xz", "diff"):
             return "the push message signs a module's file"
         if self.manifest.security != "local":
             return _ELSEWHERE[self.manifest.security]
         return "" if self._key else "no public key is given"
 
-    def _check_payload(self) -> Iterator[Checked]:
-        """The payload that the manifest speaks of is what the images hold."""
+    def _check_payload(self) -> Iterator[CheckResult]:
+        """Check that the images hold the payload that the manifest describes."""
         if any(image.kind in ("full", "xz") for image in self.manifest.images):
             payload = payload_of_release(self.manifest, self.file)
-            yield Checked("payload", f"{len(payload)} bytes, SHA-256 {self.manifest.payload.sha256}")
+            yield CheckResult("payload", f"{len(payload)} bytes, SHA-256 {self.manifest.payload.sha256}")
         else:
-            yield Checked("payload", "no full or compressed image is kept", judged=False)
+            yield CheckResult("payload", "no full or compressed image is kept", judged=False)
 
     def _image(self) -> str:
-        """The name of the full image, which the documents' names come from."""
+        """Return the name of the full image, from which the documents are named."""
         return next(
             (image.file for image in self.manifest.images if image.kind == "full"),
             os.path.splitext(os.path.basename(self.file))[0] + ".bin",
@@ -238,14 +236,14 @@ class Verification:
 
 
 def bill_beside(manifest: Manifest, file: str) -> Tuple[str, bytes]:
-    """The list of components beside a manifest: its file and its bytes, unchecked. Raises SettingsError."""
-    image = next((one.file for one in manifest.images if one.kind == "full"), "")
-    path = os.path.join(os.path.dirname(file), sbom_name(image))
+    """Return path and bytes of the list of components beside a manifest. Raises SettingsError."""
+    image_name = next((image.file for image in manifest.images if image.kind == "full"), "")
+    path = os.path.join(os.path.dirname(file), sbom_name(image_name))
     return path, read_file(path, "the list of components", _TOGETHER, limit=DOCUMENT_MAX)
 
 
-def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
-    """That a release says to update the one in ``base_file``.
+def check_base(manifest: Manifest, file: str, base_file: str) -> CheckResult:
+    """Check that a release updates the one in ``base_file``.
 
     Raises:
         ProofError: it updates another, or none.
@@ -254,15 +252,15 @@ def check_base(manifest: Manifest, file: str, base_file: str) -> Checked:
     path = manifest_file(base_file)
     data = read_file(path, "the base release", "give the folder or manifest of the release before", limit=DOCUMENT_MAX)
     base = parse_manifest(data, file=path)
-    found = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else None
-    if found != (base.version, base.payload.sha256):
-        says = f"{found[0]} ({found[1][:16]}…)" if found else "no release"
+    stated = (manifest.base.version, manifest.base.payload_sha256) if manifest.base else None
+    if stated != (base.version, base.payload.sha256):
+        says = f"{stated[0]} ({stated[1][:16]}…)" if stated else "no release"
         raise ProofError(
             f"this release updates {says}, not {base.version} ({base.payload.sha256[:16]}…)",
             place=Place(file),
             remedy="give the release that its OTA_BASE_RELEASE was",
         )
-    return Checked("base release", f"{base.version}, payload SHA-256 {base.payload.sha256}")
+    return CheckResult("base release", f"{base.version}, payload SHA-256 {base.payload.sha256}")
 
 
 def _speaks(name: str, subjects: Mapping[str, str]) -> str:

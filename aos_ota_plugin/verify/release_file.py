@@ -1,4 +1,4 @@
-"""Read a file that is handed on to devices, and refuse one that the manifest beside it does not describe.
+"""Read a file for devices, and refuse one that the manifest beside it does not describe.
 
 While a chip vendor's image step runs, and after a build that was killed in it, an unsigned image of the vendor's may
 stand under a release's name.

@@ -1,4 +1,4 @@
-"""All releases of a folder: their manifests, and whether a second signer approved each."""
+"""Read all releases of a folder, and check their approvals by a second signer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Release = Tuple[str, Manifest]
 
 
 def read_releases(paths: Sequence[str]) -> List[Release]:
-    """Read manifests, and all that are in folders and what is below them.
+    """Read manifests, given by their files or by folders that are searched.
 
     Raises:
         SettingsError, FormatError: one cannot be read, or a folder holds none.
@@ -60,7 +60,7 @@ def _read(path: str) -> bytes:
 
 
 def approval_problems(releases: Sequence[Release], second: PublicKey) -> Dict[str, str]:
-    """Return what is wrong with each release's approval by the key `second`, "" for nothing, by file."""
+    """Return the problem with each release's approval by the key `second` by file, "" for none."""
     problems = {}
     for file, manifest in releases:
         approval = manifest.approval
@@ -72,8 +72,8 @@ def approval_problems(releases: Sequence[Release], second: PublicKey) -> Dict[st
 
 
 def _signed_hash(file: str, manifest: Manifest) -> Optional[str]:
-    """The hash in the trailer of the image beside a manifest, None where there is none."""
-    image = next((one for one in manifest.images if one.kind == "full"), None)
+    """Return the hash in the trailer of the image beside a manifest, None where there is none."""
+    image = next((artifact for artifact in manifest.images if artifact.kind == "full"), None)
     path = os.path.join(os.path.dirname(file), os.path.basename(image.file)) if image else ""
     if not os.path.isfile(path):
         return None

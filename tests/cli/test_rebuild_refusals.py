@@ -11,7 +11,7 @@ from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.verify.rebuild import Task, _arguments, rebuild
+from aos_ota_plugin.verify.rebuild import RebuildRequest, _arguments, rebuild
 
 KEY = PublicKey((1 << 2047) + 1)
 
@@ -37,7 +37,7 @@ def manifest(**changes):
 
 
 def task(settings=None, base=None, key=KEY, **changes):
-    return Task(manifest(**changes), "r/ota_rtos_ota.json", settings, key, base)
+    return RebuildRequest(manifest(**changes), "r/ota_rtos_ota.json", settings, key, base)
 
 
 def test_settings_of_a_manifest():

@@ -301,7 +301,9 @@ def test_a_program_that_fails_leaves_the_file(folder):
 
 def test_leftovers_are_removed_and_others_are_not_touched(folder):
     """Only those of the named files: what else has such a name is someone else's."""
-    temporary = steps.stage(str(folder / "a"), steps.beside(str(folder), "a", "0123456789ab", ".tmp"), b"never decided")
+    temporary = steps.stage(
+        str(folder / "a"), steps.temporary_path(str(folder), "a", "0123456789ab", ".tmp"), b"never decided"
+    )
     others = {
         ".c.0123456789ab.tmp": b"another's",
         ".c.0123456789ab.set": b"another's",
