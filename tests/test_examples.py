@@ -61,7 +61,11 @@ def public_modules():
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in public_modules() if name.split(".")[0] in {"errors", "device", "images", "keys", "protocol"}],
+    [
+        name
+        for name in public_modules()
+        if name.split(".")[0] in {"errors", "device", "images", "keys", "protocol", "release"}
+    ],
 )
 def test_a_public_module_begins_with_an_example(name):
     assert ">>> " in importlib.import_module(f"aos_ota_plugin.{name}").__doc__

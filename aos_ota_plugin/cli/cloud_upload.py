@@ -12,7 +12,7 @@ from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.push import choose
+from aos_ota_plugin.release.push import choose_file
 from aos_ota_plugin.verify.release_file import read_artifact, read_described
 
 
@@ -89,7 +89,7 @@ def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
     """Return the name of the file that a manifest describes, its bytes and its version."""
     document = read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX)
     release = parse_manifest(document, file=file)
-    artifact = choose(release, module=module)
+    artifact = choose_file(release, module=module)
     data = read_artifact(file, artifact, "the release's file")
     version = next((one.version for one in release.modules if one.name == module), release.version)
     return artifact.file, data, version

@@ -94,7 +94,7 @@ def _show(output: str, made: DiffImage, signer: Optional[Signer], rival: int) ->
         if signer
         else "not signed: for cloud mode; devices in local mode want a diff with --key"
     )
-    click.echo(f"  ok  applied in place: {made.applied}")
-    click.echo(f"  ok  device limits: {made.within}")
+    click.echo(f"  ok  applied in place: {made.proof}")
+    click.echo(f"  ok  device limits: {made.limits}")
     if len(made.image) >= rival:
         click.echo(f"no smaller than the new payload's compressed image with {rival} bytes: send that instead")

@@ -20,7 +20,7 @@ from aos_ota_plugin.images.multi import Part, Partition, PlacedPart, place
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.layout import LAYOUT_NAME
-from aos_ota_plugin.release.packing import Packed, pack_images
+from aos_ota_plugin.release.packing import PackedImages, pack_images
 from aos_ota_plugin.workspace.flash_layout import read_layout
 
 _OTA = ("HAL_PARTITION_OTA_TEMP", "HAL_PARTITION_RTOSB")
@@ -85,7 +85,7 @@ def command(
         _show(output, located, packed, checked=room is not None)
 
 
-def _show(output: str, located: Tuple[PlacedPart, ...], packed: Packed, *, checked: bool) -> None:
+def _show(output: str, located: Tuple[PlacedPart, ...], packed: PackedImages, *, checked: bool) -> None:
     for one in located:
         click.echo(f"0x{one.address:08x}  {len(one.data):>9} bytes  {one.magic.name:<6}  in {one.partition.name}")
     for name, data in packed.files.items():

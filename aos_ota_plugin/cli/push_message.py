@@ -11,7 +11,7 @@ from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.push import choose, push_message, warnings
+from aos_ota_plugin.release.push import choose_file, push_message, warnings
 from aos_ota_plugin.verify.release_file import read_artifact
 
 
@@ -46,7 +46,7 @@ def command(
     """
     document = read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX)
     release = parse_manifest(document, file=manifest)
-    artifact = choose(release, module=module, file=name)
+    artifact = choose_file(release, module=module, file=name)
     read_artifact(manifest, artifact, "the file that the message offers")
     signer = load_private_key(parse_reference(key), access(), public_key_file) if key is not None else None
     message = push_message(release, artifact, url, signer=signer)

@@ -8,7 +8,7 @@ from aos_ota_plugin.cli.options import FILE, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.transfer import duration, transfer_report
+from aos_ota_plugin.release.transfer import format_duration, transfer_report
 
 
 @click.command("report")
@@ -44,7 +44,12 @@ def command(manifest: str, as_json: bool) -> None:
     echo_table(
         ("file", "kind", "bytes", *(channel.name for channel in report.channels)),
         [
-            (row.file, row.kind, str(row.size), *("-" if time is None else duration(time) for time in row.seconds))
+            (
+                row.file,
+                row.kind,
+                str(row.size),
+                *("-" if time is None else format_duration(time) for time in row.seconds),
+            )
             for row in report.rows
         ],
     )

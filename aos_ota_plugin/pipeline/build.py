@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer
     from aos_ota_plugin.release.make import Progress, Release
     from aos_ota_plugin.release.manifest import Manifest
-    from aos_ota_plugin.release.module_file import Source
+    from aos_ota_plugin.release.module_file import ModuleSource
 
 _OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
@@ -54,7 +54,7 @@ class _Task(NamedTuple):
     settings: OtaSettings
     keys: BuildKeys
     payload: bytes
-    modules: Tuple[Source, ...]
+    modules: Tuple[ModuleSource, ...]
     fingerprint: Fingerprint
     last: ReleaseState
 

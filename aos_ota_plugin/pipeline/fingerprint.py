@@ -17,7 +17,7 @@ from aos_ota_plugin.workspace.partitions import partition_files
 
 if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.site import Site
-    from aos_ota_plugin.release.module_file import Source
+    from aos_ota_plugin.release.module_file import ModuleSource
 
 
 class Fingerprint(NamedTuple):
@@ -57,7 +57,7 @@ def part_inputs(part: Part, settings: OtaSettings) -> str:
 
 
 def fingerprint_release(
-    site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes, modules: Sequence[Source] = ()
+    site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes, modules: Sequence[ModuleSource] = ()
 ) -> Fingerprint:
     """Return the fingerprint of the release that a build would make of ``payload`` and ``modules``.
 
@@ -90,7 +90,7 @@ def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload
     )
 
 
-def _modules(modules: Sequence[Source]) -> str:
+def _modules(modules: Sequence[ModuleSource]) -> str:
     if not modules:
         return ""
     return _digest(

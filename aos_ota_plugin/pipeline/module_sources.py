@@ -11,7 +11,7 @@ from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.images.pack import build, parse
 from aos_ota_plugin.pipeline.folder_files import find_files, read_files, read_linkless, special_kind
-from aos_ota_plugin.release.module_file import Declared, Source, read_module_file
+from aos_ota_plugin.release.module_file import DeclaredModule, ModuleSource, read_module_file
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 
@@ -35,7 +35,7 @@ def source_files(settings: OtaSettings) -> Tuple[str, ...]:
     return tuple(files)
 
 
-def load_sources(settings: OtaSettings) -> Tuple[Source, ...]:
+def load_sources(settings: OtaSettings) -> Tuple[ModuleSource, ...]:
     """Read the modules' content, in the order of the list; none without ``OTA_MODULES``.
 
     Raises:
@@ -44,11 +44,11 @@ def load_sources(settings: OtaSettings) -> Tuple[Source, ...]:
     sources = []
     for module in _declared(settings):
         _check_kind(module)
-        sources.append(Source(module, _content(module)))
+        sources.append(ModuleSource(module, _content(module)))
     return tuple(sources)
 
 
-def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
+def _declared(settings: OtaSettings) -> Tuple[DeclaredModule, ...]:
     if not settings.modules:
         return ()
     place = settings.origins["OTA_MODULES"].place
@@ -67,7 +67,7 @@ def _declared(settings: OtaSettings) -> Tuple[Declared, ...]:
     return read_module_file(text, settings.modules)
 
 
-def _check_kind(module: Declared) -> None:
+def _check_kind(module: DeclaredModule) -> None:
     what = "folder" if module.is_folder else "file"
     problem: Optional[str] = None
     try:
@@ -88,7 +88,7 @@ def _check_kind(module: Declared) -> None:
         )
 
 
-def _content(module: Declared) -> bytes:
+def _content(module: DeclaredModule) -> bytes:
     if module.is_folder:
         return build(read_files(module.source))
     data = read_linkless(Path(module.source))

@@ -12,7 +12,7 @@ from aos_ota_plugin.settings.resolve import OtaSettings
 # Each function imports what it needs: most solutions have no modules.
 if TYPE_CHECKING:
     from aos_ota_plugin.release.manifest import Manifest
-    from aos_ota_plugin.release.module_file import Source
+    from aos_ota_plugin.release.module_file import ModuleSource
     from aos_ota_plugin.release.request import Base, KeySet, Options
 
 
@@ -23,7 +23,7 @@ class ReleaseModules(NamedTuple):
     files: Dict[str, bytes]
 
 
-def load(settings: OtaSettings) -> Tuple[Source, ...]:
+def load(settings: OtaSettings) -> Tuple[ModuleSource, ...]:
     """Load the modules that the settings name, with content; errors as ``module_sources.load_sources``."""
     if not settings.modules:
         return ()
@@ -32,7 +32,9 @@ def load(settings: OtaSettings) -> Tuple[Source, ...]:
     return load_sources(settings)
 
 
-def make(keys: KeySet, base: Base, options: Options, sources: Tuple[Source, ...], manifest: Manifest) -> ReleaseModules:
+def make(
+    keys: KeySet, base: Base, options: Options, sources: Tuple[ModuleSource, ...], manifest: Manifest
+) -> ReleaseModules:
     """Make the modules for the release that `manifest` describes; errors as ``module_set.make_modules``."""
     if not sources:
         return ReleaseModules(manifest._replace(modules=()), {})

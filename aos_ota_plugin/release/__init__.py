@@ -1,5 +1,5 @@
-"""Makes and proves a release: payload, ELF, keys and base in, images and manifest out. Pure: no file, clock or print.
+"""Making and proving releases: from payload, ELF, keys and base release to images and manifest.
 
-From outside: ``request`` (the four parts), ``make.make_release``, ``manifest.Manifest``, ``push.push_message``,
-``transfer``.
+Nothing here reads or writes files, reads the clock or prints. Other rooms use ``request`` (the four parts of the
+input), ``make.make_release``, ``manifest.Manifest``, ``push.push_message`` and ``transfer``.
 """

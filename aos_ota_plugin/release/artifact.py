@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 
 class Artifact(NamedTuple):
-    """One file of the release: ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base), of a
-    module ``file``, ``pack`` or ``full``; ``size`` in bytes; digests in lower-case hex.
+    """A file of a release.
+
+    ``kind`` is ``payload``, ``full``, ``xz`` or ``diff`` (from the manifest's base release); of a module ``file``,
+    ``pack`` or ``full``. ``size`` is in bytes, digests are lower-case hex.
     """
 
     file: str

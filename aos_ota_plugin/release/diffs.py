@@ -1,4 +1,4 @@
-"""A diff image that may be shown to devices: made, then applied by the model of the device. No I/O."""
+"""Making diff images, and proving them by the model of the device. No I/O."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ _INSTEAD = "send the whole or the compressed image instead (in a build OTA_DIFF=
 
 
 class DiffImage(NamedTuple):
-    """The image (the patch and, signed, its trailer), and in words how it was applied and what it needs of devices."""
+    """A proven diff image: the patch with its trailer.
+
+    ``proof`` says how it was applied, ``limits`` what it needs of devices; both are texts for the manifest.
+    """
 
     image: bytes
-    applied: str
-    within: str
+    proof: str
+    limits: str
 
 
 def device_limits(partition_size: int) -> Limits:
-    """What devices take whose OTA partition, and application partition alike, have so many bytes.
+    """Return the limits of devices with OTA and application partitions of ``partition_size`` bytes.
 
     Raises:
-        ProofError: rebuilding a section alone needs as much.
+        ProofError: rebuilding a section needs more space.
     """
     whole = partition_size // SECTOR_SIZE * SECTOR_SIZE
     limits = Limits(flash_size=whole, file_size=whole - Limits.section_size)
@@ -49,10 +52,9 @@ def device_limits(partition_size: int) -> Limits:
 
 
 def refuse_other_base(keys: KeySet, base: Base) -> None:
-    """Check that devices of the base release take a diff that is signed with these keys and made from its payload.
+    """Raise ProofError unless devices of the base release take a diff made with these keys.
 
-    Raises:
-        ProofError: they check it with another key or in another mode, or the payload is not the one that they run.
+    They refuse it when they check with another key or in another mode, or run another payload.
     """
     manifest = base.manifest
     if manifest is None or base.payload is None:
@@ -61,8 +63,8 @@ def refuse_other_base(keys: KeySet, base: Base) -> None:
         keys.security,
         keys.trusted.fingerprint if keys.trusted else None,
     ):
-        # A diff is for devices of the base release only, and those check it with the key that they have. A transition
-        # release is signed with that one, so a diff to it is taken.
+        # Devices of the base release check the diff with the key that they trust. A transition release is signed with
+        # that key, so that they take a diff to it.
         raise ProofError(
             f"only devices on {manifest.version} can apply this diff, and they are in {manifest.security} mode "
             f"with key {(manifest.key_fingerprint or 'none')[:16]}: they would refuse it",
@@ -71,7 +73,7 @@ def refuse_other_base(keys: KeySet, base: Base) -> None:
         )
     if hashlib.sha256(base.payload).hexdigest() != manifest.payload.sha256:
         raise ProofError(
-            f"the diff would not be made from the payload of {manifest.version}: its SHA-256 differs",
+            f"the payload to make the diff from is not that of {manifest.version}: its SHA-256 differs",
             remedy="keep the ota_rtos_ota.bin of that release beside its manifest",
         )
 
@@ -79,11 +81,13 @@ def refuse_other_base(keys: KeySet, base: Base) -> None:
 def make_patch(
     old: bytes, new: bytes, *, partition_size: int, progress: Optional[Callable[[int, int], None]] = None
 ) -> bytes:
-    """Return the patch that makes `new` of `old` in place. It takes seconds; `progress` is told (steps done, in all).
+    """Return the patch that changes `old` into `new` in place.
+
+    It takes seconds; `progress` is called with the steps done and the number of steps.
 
     Raises:
         ProofError: the payloads do not fit the partition.
-        FormatError: one of them is empty.
+        FormatError: a payload is empty.
     """
     flash_size = device_limits(partition_size).flash_size
     if len(new) + -len(new) % SECTOR_SIZE + SECTOR_SIZE > flash_size or len(old) > flash_size:
@@ -96,10 +100,10 @@ def make_patch(
 
 
 def prove_diff(old: bytes, new: bytes, image: bytes, *, partition_size: int) -> DiffImage:
-    """Return the diff image with what was proven of it.
+    """Prove that devices take a diff image, and return it with its proof.
 
     Raises:
-        ProofError: it does not fit the partition, or the model of the device does not make `new` of `old` with it.
+        ProofError: it does not fit the partition, or the model of the device does not change `old` into `new` with it.
     """
     limits = device_limits(partition_size)
     try:
@@ -118,10 +122,10 @@ def prove_diff(old: bytes, new: bytes, image: bytes, *, partition_size: int) -> 
 
 
 def compressed_size(payload: bytes, *, signed: bool, other: int) -> int:
-    """Return how many bytes the compressed image of `payload` has, exactly enough to compare it with `other` bytes.
+    """Return the size of the compressed image of `payload`, as exact as a comparison with `other` needs.
 
-    One pass gives a bound that the compressed image never exceeds. The other settings, which gain some percent on it,
-    are tried only where that could decide: not for a diff over the bound, nor for one under half of it.
+    Both are in bytes. A first pass gives an upper bound; the compressor's other settings, which save some percent,
+    are tried only where they can decide: not for `other` above the bound or below half of it.
     """
     trailer = TRAILER_SIZE if signed else len(PADDING) + IMAGE_INFO_SIZE
     bound = len(xz.encode(payload, xz.PRESET_9E, xz.IMAGE_DICT_SIZE)) + trailer
@@ -141,12 +145,13 @@ def _apply_in_place(old: bytes, new: bytes, image: bytes, limits: Limits) -> Non
 
 
 def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key: Optional[PublicKey]) -> None:
-    """Check that devices of the release `old` would take a diff to `new`, as far as there are manifests to say.
+    """Check by their manifests that devices of the release `old` take a diff to `new`.
 
-    `public_key` is the signer's; without it the diff is not signed.
+    A manifest is None where there is none, and is not checked then. `public_key` is the signer's; None: the diff is not
+    signed.
 
     Raises:
-        ProofError: they are in another mode, trust another key, or hold the new version to be old.
+        ProofError: the devices are in another mode, trust another key, or do not take the version as newer.
     """
     if old is None:
         return
@@ -169,7 +174,7 @@ def check_releases(old: Optional[Manifest], new: Optional[Manifest], public_key:
 
 
 def prove_accepted(image: bytes, *, public_key: Optional[PublicKey], partition_size: int) -> None:
-    """Take a diff image through the device's own rules.
+    """Check a diff image by the device's own rules.
 
     Raises:
         ProofError: a device with this key and partition would refuse it.

@@ -1,4 +1,4 @@
-"""``layout.json`` of `aos-ota pack images`: where the parts of a device's flash lie, and the files made of them.
+"""``layout.json`` of `aos-ota pack images`: the parts of a device's flash and the files made of them.
 
 Format: UTF-8 JSON, schema ``aos-ota-layout/1``. Addresses and sizes in bytes, digests in lower-case hex.
 """
@@ -20,19 +20,22 @@ KIND = DocumentKind("layout", {"schema": SCHEMA}, "give the layout.json that `ao
 def layout_document(
     placed: Sequence[PlacedPart], files: Mapping[str, bytes], *, flash: Mapping[str, int]
 ) -> Dict[str, Any]:
-    """Return the layout of these parts, of the files made of them by name, and the addresses of those to flash."""
+    """Return the layout of parts and files.
+
+    ``files`` are the bytes of all files by name, ``flash`` the addresses of the files for the flasher.
+    """
     return {
         "schema": SCHEMA,
         "flash": [{"file": name, "address": address} for name, address in flash.items()],
         "parts": [
             {
-                "magic": one.magic.name,
-                "address": one.address,
-                "size": len(one.data),
-                "partition": one.partition.name,
-                "sha256": hashlib.sha256(one.data).hexdigest(),
+                "magic": part.magic.name,
+                "address": part.address,
+                "size": len(part.data),
+                "partition": part.partition.name,
+                "sha256": hashlib.sha256(part.data).hexdigest(),
             }
-            for one in placed
+            for part in placed
         ],
         "files": {
             name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
@@ -41,7 +44,7 @@ def layout_document(
 
 
 def parse_layout(data: bytes, *, file: str) -> Dict[str, Any]:
-    """Read what ``layout_document`` made; fields that it does not write are left out.
+    """Read a layout; fields that ``layout_document`` does not write are left out.
 
     Raises:
         FormatError: not JSON, another schema, or a field missing or of the wrong type.

@@ -1,19 +1,25 @@
-"""Make one release: firmware, keys, base and options in, images and manifest out, with every proof passed. No I/O.
+"""Making a release and proving it. No I/O.
 
-The rules, in the order they are checked; the first that fails ends the release. One that lacks its input is listed as
-not judged, with the reason; one that a setting or a chip's description excuses, as excused:
+>>> from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
+>>> firmware = Firmware(b"firmware" * 8, "app-1.0.1")
+>>> release = make_release(firmware, KeySet("none"), Base(), Options(partition_size=0x10000))
+>>> [(artifact.file, artifact.kind, artifact.size) for artifact in release.manifest.images]
+[('ota_rtos_ota.bin', 'full', 96)]
 
- 1. the firmware holds the public key that the signature will be made with (local), or the one that the platform
-    gave (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
- 2. the firmware holds the version that the settings name, and an embedded identity where one was asked for; the
+The rules, in the order in which they are checked; the first that fails ends the release. A rule that lacks its input
+is listed as not judged, with the reason; a rule that a setting or a chip's description excuses, as excused:
+
+ 1. the firmware holds the public key that devices check signatures with, the signer's (local) or the platform's
+    (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
+ 2. the firmware holds the version that the settings name, and the embedded identity where one is set; the
     linker's .bin and the payload are that firmware, byte for byte (release/payload_proof.py);
- 3. the version is one that platform and device take, and newer than the base release by the device's own comparison;
- 4. the key is one that releases may be made with (release/policy.py), and a second signer agreed, where one is named;
- 5. the devices of the base release trust the same key, unless told otherwise, and the image replaces what the base
-    release is;
+ 3. platform and device take the version, and it is newer than the base release by the device's own comparison;
+ 4. releases may be made with the key (release/policy.py), and the second signer approved, where one is named;
+ 5. the devices of the base release trust the same key, unless a setting excuses it, and the image replaces the same
+    part of the device;
  6. the finished image passes the device's own checks with the key of the firmware;
  7. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
- 8. a diff image passes them too, and a model of the device makes the payload of the base release's with it.
+ 8. a diff image passes them too, and a model of the device makes the payload from that of the base release with it.
 """
 
 from __future__ import annotations
@@ -49,13 +55,15 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.signing_request import SigningRequest
 
 Progress = Callable[[str, int, int], None]
-"""Is told of long work: the file that is being made, steps done, steps in all."""
+"""A function called during long work: with the file's name, the steps done and the number of steps."""
 
 
 class Release(NamedTuple):
-    """A release that passed every proof. The image is ``payload`` followed by ``trailer``; ``compressed`` is the
-    same firmware as an xz image, ``diff`` what devices of the base release make it of, where they were asked for.
-    ``compressed_size`` is what an xz image has, or would have where a diff is to be compared with it; in bytes.
+    """A release that passed every proof.
+
+    ``image`` is ``payload`` followed by ``trailer``; ``compressed`` is the xz image and ``diff`` the diff image, None
+    where the options do not ask for them. ``compressed_size`` is the size in bytes of the xz image, or where a diff is
+    compared with it, the size it would have.
     """
 
     payload: bytes
@@ -70,12 +78,12 @@ class Release(NamedTuple):
 
     @property
     def trailer(self) -> bytes:
-        """What the image has beyond the payload."""
+        """Return the bytes of the image after the payload."""
         return self.image[len(self.payload) :]
 
     @property
     def images(self) -> Dict[str, bytes]:
-        """All images by the names that the manifest gives them."""
+        """Return all images by their names in the manifest."""
         images = [data for data in (self.image, self.compressed, self.diff) if data is not None]
         return {artifact.file: data for artifact, data in zip(self.manifest.images, images)}
 
@@ -83,11 +91,12 @@ class Release(NamedTuple):
 def make_release(
     firmware: Firmware, keys: KeySet, base: Base, options: Options, *, progress: Optional[Progress] = None
 ) -> Release:
-    """Build the images and prove them.
+    """Build the images, prove them and return the release.
 
     Raises:
-        ProofError: a device would refuse it, or it is not what the settings say.
-        SigningKeyError, FormatError: a key or the ELF cannot be used.
+        ProofError: a device would refuse the release, or it is not what the settings say.
+        SigningKeyError: a key is missing or must not be used.
+        FormatError: the payload or the ELF cannot be used.
     """
     with placed(firmware.payload_name):
         check_payload(firmware.payload)
@@ -106,15 +115,15 @@ def make_release(
     ]
     compressed = diff = None
     if options.compress_xz:
-        compressed = _compressed(firmware, keys, options, proofs, progress)
+        compressed = _compress(firmware, keys, options, proofs, progress)
         proofs.add("xz, device", prove_acceptance(device, firmware.version, compressed))
         artifacts.append(_artifact(options.image_name + XZ_SUFFIX, "xz", compressed))
     if base.payload is not None and base.manifest is not None:
-        diff_image = _diff(firmware, keys, base, options, progress)
+        diff_image = _make_diff(firmware, keys, base, options, progress)
         diff = diff_image.image
         proofs.passed["diff: base"] = f"the payload of {base.manifest.version}, SHA-256 {base.manifest.payload.sha256}"
-        proofs.passed["diff: applied in place"] = diff_image.applied
-        proofs.passed["diff: device limits"] = diff_image.within
+        proofs.passed["diff: applied in place"] = diff_image.proof
+        proofs.passed["diff: device limits"] = diff_image.limits
         proofs.add("diff, device", prove_acceptance(device, firmware.version, diff))
         artifacts.append(_artifact(diff_name(options.image_name), "diff", diff))
     manifest = _manifest(firmware, keys, base, artifacts, proofs)
@@ -126,15 +135,15 @@ def make_release(
 def signing_request(
     firmware: Firmware, keys: KeySet, base: Base, options: Options, *, proofs: Optional[Proofs] = None
 ) -> SigningRequest:
-    """Return what somebody else has to sign for this release; ``proofs`` collects the outcome of each rule.
+    """Return the request to sign this release elsewhere.
 
-    All is proven that can be without the signature. Raises as ``make_release``.
+    All rules that need no signature are checked; ``proofs`` collects their outcomes. Raises as ``make_release``.
     """
     from aos_ota_plugin.release.signing_request import SigningRequest
 
     _prove_inputs(firmware, keys, base, options, Proofs() if proofs is None else proofs)
     if keys.trusted is None:
-        raise SigningKeyError("a release that nobody signs has nothing to be signed", remedy="give a public key")
+        raise SigningKeyError("this release is not signed, so there is nothing to sign", remedy="give a public key")
     if not firmware.payload:
         raise FormatError("the payload is empty", remedy="check the build step that makes it")
     _, of_payload = (firmware.digesting or Digesting(firmware.payload)).copies()
@@ -150,7 +159,7 @@ def signing_request(
 
 
 def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options, proofs: Proofs) -> None:
-    """Prove all that can be proven before there is an image."""
+    """Check the rules that need no image."""
     prove_key(firmware, keys, proofs)
     prove_firmware(firmware, proofs)
     prove_payload(firmware, keys.embedded, proofs)
@@ -160,10 +169,10 @@ def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options
     prove_magic(options.image_magic, base, proofs)
 
 
-def _compressed(
+def _compress(
     firmware: Firmware, keys: KeySet, options: Options, proofs: Proofs, progress: Optional[Progress]
 ) -> bytes:
-    """Return the xz image, taken apart again as the second boot stage would."""
+    """Return the xz image, after decoding it as the second boot stage does."""
     from aos_ota_plugin.images import full, info, xz
 
     stream = firmware.stream or xz.compress(firmware.payload, progress=_steps(progress, options.image_name + XZ_SUFFIX))
@@ -178,8 +187,10 @@ def _compressed(
     return image
 
 
-def _diff(firmware: Firmware, keys: KeySet, base: Base, options: Options, progress: Optional[Progress]) -> DiffImage:
-    """Return the diff image, applied as devices of the base release will."""
+def _make_diff(
+    firmware: Firmware, keys: KeySet, base: Base, options: Options, progress: Optional[Progress]
+) -> DiffImage:
+    """Return the diff image, after applying it as devices of the base release do."""
     from aos_ota_plugin.images.diff import build
     from aos_ota_plugin.release.diffs import make_patch, prove_diff, refuse_other_base
 
@@ -196,8 +207,8 @@ def _diff(firmware: Firmware, keys: KeySet, base: Base, options: Options, progre
 
 
 def _manifest(firmware: Firmware, keys: KeySet, base: Base, artifacts: List[Artifact], proofs: Proofs) -> Manifest:
-    """Return the manifest of the files ``artifacts``, the payload first."""
-    before = base.manifest
+    """Return the manifest; ``artifacts`` are the payload and the images."""
+    base_manifest = base.manifest
     return Manifest(
         version=firmware.version,
         security=keys.security,
@@ -205,12 +216,12 @@ def _manifest(firmware: Firmware, keys: KeySet, base: Base, artifacts: List[Arti
         key_fingerprint=keys.embedded.fingerprint if keys.embedded else None,
         payload=artifacts[0],
         images=tuple(artifacts[1:]),
-        proofs=_listed(proofs.passed),
-        excused=_listed(proofs.excused),
-        not_judged=_listed(proofs.not_judged),
+        proofs=_to_proofs(proofs.passed),
+        excused=_to_proofs(proofs.excused),
+        not_judged=_to_proofs(proofs.not_judged),
         solution=firmware.solution,
         board=firmware.board,
-        base=BaseRelease(before.version, before.payload.sha256) if before else None,
+        base=BaseRelease(base_manifest.version, base_manifest.payload.sha256) if base_manifest else None,
         signed_by=keys.trusted.fingerprint if keys.trusted and keys.security == "local" else None,
     )
 
@@ -220,7 +231,7 @@ def _artifact(name: str, kind: str, data: bytes) -> Artifact:
     return Artifact(name, kind, len(data), md5, hashlib.sha256(data).hexdigest())
 
 
-def _listed(outcomes: Dict[str, str]) -> Tuple[Proof, ...]:
+def _to_proofs(outcomes: Dict[str, str]) -> Tuple[Proof, ...]:
 
     return tuple(Proof(rule, detail) for rule, detail in outcomes.items())
 

@@ -1,8 +1,13 @@
-"""The manifest beside an image: what the release is, in a form that the next release is checked against.
+"""The manifest beside an image: it describes the release, and the next release is checked against it.
+
+>>> payload = Artifact("ota_rtos.bin", "payload", 7, md5="0" * 32, sha256="0" * 64)
+>>> manifest = Manifest("app-1.0.1", "none", "kv", None, payload, images=(), proofs=())
+>>> parse_manifest(manifest.to_json(), file="ota_rtos_ota.json") == manifest
+True
 
 Format: UTF-8 JSON, schema ``aos-ota-manifest/1``, described by manifest-1.schema.json in this folder. It holds sizes in
 bytes, lower-case hex digests, the version, the fingerprint of the key that devices of this release trust, and the
-proofs it passed. It never holds a secret, a path of the build machine or a time, so the same inputs give the same
+proofs. It never holds a secret, a path of the build machine or a time, so the same inputs give the same
 bytes.
 """
 
@@ -28,22 +33,24 @@ KIND = DocumentKind(
 
 
 class Proof(NamedTuple):
-    """One thing that was checked before the image got its name, and what was seen."""
+    """A rule, and what its check showed or why it was not judged."""
 
     rule: str
     detail: str
 
 
 class BaseRelease(NamedTuple):
-    """The release in the field that this one updates."""
+    """The release that devices in the field run, which this release updates."""
 
     version: str
     payload_sha256: str
 
 
 class Approval(NamedTuple):
-    """A second signer's agreement to the full image's ``hash``, SHA-256 of the payload and its padding, as the first
-    one's signature is over it: ``signature`` is RSASSA-PKCS1-v1_5 with SHA-256 over those 32 bytes. All in hex.
+    """The second signer's approval of the full image. All fields are lower-case hex.
+
+    ``hash`` is the SHA-256 of the payload and its padding, which the first signer signs, too; ``signature`` is
+    RSASSA-PKCS1-v1_5 with SHA-256 over those 32 bytes.
     """
 
     key_fingerprint: str
@@ -52,12 +59,12 @@ class Approval(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """One release. ``image_magic`` is what its images say they replace; ALL in manifests that do not name it.
+    """A release: version, files, keys and proofs.
 
-    ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the one that signed it;
-    None in manifests that do not name it, and then it is the same one. Each rule is in one of three lists: ``proofs``
-    (passed), ``excused`` (by a setting, or by the chip's description) and ``not_judged``, each with what was seen or
-    why.
+    ``image_magic`` says which part of the device the images replace; a manifest without it means ALL.
+    ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the key that signed it;
+    None in manifests without it means the same key. Each rule is in one of three lists: ``proofs`` (passed),
+    ``excused`` (by a setting, or by the chip's description) and ``not_judged``.
     """
 
     version: str
@@ -80,20 +87,20 @@ class Manifest(NamedTuple):
 
     @property
     def signer(self) -> Optional[str]:
-        """The fingerprint of the key that signed this release; None where the platform does, or nobody."""
+        """Return the fingerprint of the key that signed this release; None outside local mode."""
         return (self.signed_by or self.key_fingerprint) if self.security == "local" else None
 
     @property
     def is_transition(self) -> bool:
-        """Whether devices trust another key after this release than before it."""
+        """Return True when devices trust another key after this release than before it."""
         return self.signer is not None and self.signer != self.key_fingerprint
 
     def to_json(self) -> bytes:
-        """The manifest file's bytes; keys in a fixed order, one trailing newline."""
-        document: Dict[str, Any] = {"schema": SCHEMA, **_plain(self)}
+        """Return the manifest file's bytes; keys in a fixed order, ending in a newline."""
+        document: Dict[str, Any] = {"schema": SCHEMA, **_to_json_types(self)}
         for module in document["modules"]:
             image = module["image"]
-            # What a push message says of it, but for the URL and a signature: for people and uploaders, not read back.
+            # The fields of a push message except URL and signature: for people and uploaders, not read back.
             module["push"] = {
                 "module": module["name"],
                 "version": module["version"],
@@ -105,20 +112,20 @@ class Manifest(NamedTuple):
         return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 
-def _plain(value: Any) -> Any:
-    """What JSON knows: records as objects. ``dataclasses.asdict`` knows no NamedTuples, which start quicker."""
+def _to_json_types(value: Any) -> Any:
+    """Return a value as JSON types; NamedTuples, unlike in ``dataclasses.asdict``, become objects."""
     if hasattr(value, "_asdict"):
-        return {name: _plain(one) for name, one in value._asdict().items()}
+        return {name: _to_json_types(field) for name, field in value._asdict().items()}
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+        return {name: _to_json_types(getattr(value, name)) for name in value.__dataclass_fields__}
+    return [_to_json_types(item) for item in value] if isinstance(value, tuple) else value
 
 
 def parse_manifest(data: bytes, *, file: str) -> Manifest:
     """Read a manifest.
 
     Raises:
-        FormatError: not JSON, a key that stands twice, another schema, or a field missing or of the wrong type.
+        FormatError: not JSON, a key that occurs twice, another schema, or a field missing or of the wrong type.
     """
     top = read_document(data, KIND, file=file)
     return Manifest(

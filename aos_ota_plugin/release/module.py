@@ -1,10 +1,10 @@
-"""Named modules: parts of a product, sub-devices and scripts with versions of their own, and the messages about them.
+"""Modules: parts of a product, such as sub-devices and scripts, with versions of their own.
 
 Limits are the stricter of device and platform: a name of 1 to 32 and a version of 1 to 63 letters, digits, ``.-_``, a
-store path of 1 to 76 bytes, names unique without regard to case, 10 a product; ``default`` is the whole firmware. A
-device looks a pushed name up with ``strncmp(pushed, registered, strlen(pushed))`` (``ota_get_module_information``), so
-no name may be the beginning of another. What a device publishes has to fit its message buffer of 256 bytes, NUL
-included; a push is not put there.
+store path of 1 to 76 bytes, names unique without regard to case, 10 modules in a product. ``default`` is the whole
+firmware. A device looks a pushed name up with ``strncmp(pushed, registered, strlen(pushed))``
+(``ota_get_module_information``), so no name may be the beginning of another. A message that a device publishes has to
+fit its buffer of 256 bytes, NUL included; a push is not stored there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ MODULES_MAX = 10
 
 @dataclass(frozen=True)
 class Module:
-    """A module of a release and its file; `store_path` is where a device keeps it, None where its program decides.
+    """A module of a release and its file.
+
+    `store_path` is the file's path on a device, None where the device's program decides.
 
     The kind of `image` is ``file`` (sent as it is), ``pack`` (a data-file pack) or ``full``: an image for the OTA
     partition, with a trailer of this `image_magic`. With `unpacked` it is a pack, and `store_path` the folder that it
@@ -50,27 +52,27 @@ class Module:
             check_store_path(self.name, self.store_path, unpacked=self.unpacked)
 
 
-class Named(Protocol):
-    """What modules of one product must not share."""
+class ModuleEntry(Protocol):
+    """The interface of module entries that `check_modules` compares."""
 
     @property
     def name(self) -> str:
-        """The module's name."""
+        """Return the module's name."""
 
     @property
     def store_path(self) -> Optional[str]:
-        """Where a device keeps its file."""
+        """Return the path of its file on a device, None where it has none."""
 
 
 def needs_digestsign(module: Module, security: str) -> bool:
-    """Whether devices take this module only from a push message with a signature (``ota_verify_fsfile``)."""
+    """Return True when devices take this module only with a signed push message (``ota_verify_fsfile``)."""
     return security == "local" and module.image.kind != "full"
 
 
-def check_modules(modules: Sequence[Named], places: Sequence[Place] = ()) -> None:
-    """Raise SettingsError when modules of one product are too many, or a device or the platform would mix two up.
+def check_modules(modules: Sequence[ModuleEntry], places: Sequence[Place] = ()) -> None:
+    """Raise SettingsError for too many modules, or two that a device or the platform would mix up.
 
-    `places` says where each stands. The firmware itself, ``default``, is none of the modules.
+    `places` are the places of the modules' names. The firmware itself, ``default``, is not in the list.
     """
     if len(modules) > MODULES_MAX:
         raise SettingsError(
@@ -86,13 +88,13 @@ def check_modules(modules: Sequence[Named], places: Sequence[Place] = ()) -> Non
                 f"{problem}; that is the whole firmware", place=place, remedy="give the module another name"
             )
         for earlier, other in enumerate(modules[:number]):
-            problem = _mixed_up(module.name, other.name) or _one_path(module, other)
+            problem = _mixed_up(module.name, other.name) or _shared_path(module, other)
             if problem:
                 raise SettingsError(
                     problem,
                     place=place,
                     remedy="give each module its own"
-                    + (f"; the other one stands at {places[earlier]}" if places else ""),
+                    + (f"; the other module is at {places[earlier]}" if places else ""),
                 )
 
 
@@ -102,13 +104,13 @@ def _mixed_up(name: str, other: str) -> str:
     short, long = sorted((name, other), key=len)
     if long.startswith(short):
         return (
-            f"the module name {name} and the name {other} begin alike: devices compare no more than the shorter "
-            f"one, so an update of {short} could end up in the place of {long}"
+            f"the module name {name} and the name {other} begin alike: devices compare only the length of the shorter "
+            f"name, so an update of {short} could end up in the place of {long}"
         )
     return ""
 
 
-def _one_path(module: Named, other: Named) -> str:
+def _shared_path(module: ModuleEntry, other: ModuleEntry) -> str:
     if module.store_path is None or other.store_path is None:
         return ""
     alike = module.store_path.rstrip("/") == other.store_path.rstrip("/")
@@ -116,7 +118,10 @@ def _one_path(module: Named, other: Named) -> str:
 
 
 def check_store_path(name: str, path: str, *, unpacked: bool) -> None:
-    """Raise SettingsError unless a device's buffers hold this path of module `name`: 76 bytes, a pack's folder 64."""
+    """Raise SettingsError unless a device's buffers hold this path of module `name`.
+
+    They hold 76 bytes, for the folder of an unpacked module 64.
+    """
     limit = PACK_FOLDER_MAX if unpacked else STORE_PATH_MAX
     parts = path.split("/")[1:]
     problem = ""

@@ -1,4 +1,4 @@
-"""The user's list of modules (``OTA_MODULES``): YAML text in, checked declarations with their places out. No I/O.
+"""The user's list of modules (``OTA_MODULES``), read from YAML and checked. No I/O.
 
 ::
 
@@ -17,7 +17,8 @@
         file: radio/radio.bin        # through the OTA partition: with a trailer, signed as the firmware is
         magic: mcu
 
-Paths are relative to the list's own folder. It is a file of its own because ``aos make -b`` rewrites package.yaml.
+Paths are relative to the list's own folder. The list is not in package.yaml, because ``aos make -b`` rewrites
+that file.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ _KEYS = ("name", "version", "file", "folder", "store_path", "unpacked", "magic")
 
 
 @dataclass(frozen=True)
-class Declared:
-    """One module as the user declared it. `source` is absolute: a file, or with `is_folder` a folder to pack.
+class DeclaredModule:
+    """A module of the user's list.
 
-    `image_magic` is a name of ImageMagic where the file gets a trailer. The places are those of the values.
+    `source` is the absolute path of a file, or with `is_folder` of a folder to pack. `image_magic` is a name of
+    ImageMagic where the file gets a trailer. The places are those of the values in the list.
     """
 
     name: str
@@ -58,19 +60,19 @@ class Declared:
     source_place: Place
 
 
-class Source(NamedTuple):
-    """A declared module and its content: the file's bytes, or the folder's files in one data-file pack."""
+class ModuleSource(NamedTuple):
+    """A module of the list and its content: the file's bytes, or the folder's files in a data-file pack."""
 
-    declared: Declared
+    declared: DeclaredModule
     data: bytes
 
 
-def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:
+def read_module_file(text: str, file: str) -> Tuple[DeclaredModule, ...]:
     """Read a list of modules; `file` is its absolute path.
 
     Raises:
-        SettingsError: with line and column: no YAML, an unknown or missing key, a value of another type or out of the
-            limits of device and platform, two modules that would be mixed up.
+        SettingsError: not YAML, an unknown or missing key, a value of another type or out of the limits of device and
+            platform, two modules that would be mixed up; with line and column.
     """
     yaml_text = parse_yaml(text, file, error=SettingsError)
     top = _fields(yaml_text, yaml_text.root, yaml_text.value, ("modules",), "the list of modules")
@@ -79,9 +81,9 @@ def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:
         raise SettingsError(
             "there is no list of modules in this file",
             place=entry.place if entry else Place(file, 1),
-            remedy="write `modules:`, and under it one `- name: …` a module",
+            remedy="write `modules:`, and under it a `- name: …` for each module",
         )
-    declared: List[Declared] = []
+    declared: List[DeclaredModule] = []
     places: List[Place] = []
     for node, value in zip(entry.node.value, entry.value):
         fields = _fields(yaml_text, node, value, _KEYS, "a module")
@@ -92,41 +94,39 @@ def read_module_file(text: str, file: str) -> Tuple[Declared, ...]:
 
 
 def _fields(
-    yaml_text: YamlText, node: Optional[Node], value: object, known: Sequence[str], what: str
+    yaml_text: YamlText, node: Optional[Node], value: object, names: Sequence[str], what: str
 ) -> Dict[str, Entry]:
-    """A mapping's entries by key, after refusing keys that nobody knows and keys that stand twice."""
+    """Return a mapping's entries by key. Raises SettingsError for unknown and repeated keys."""
     from yaml.nodes import MappingNode
 
     if not isinstance(node, MappingNode):
         raise SettingsError(
             f"{what} is a mapping of names to values, this is not",
             place=yaml_text.place(node) if node else Place(yaml_text.file, 1),
-            remedy=f"write `{known[0]}:` and what belongs to it",
+            remedy=f"write `{names[0]}:` and what belongs to it",
         )
-    seen: Dict[str, Place] = {}
+    places: Dict[str, Place] = {}
     for key_node, _ in node.value:
         key, place = str(key_node.value)[:80], yaml_text.place(key_node)
-        if key not in known or key_node.tag != "tag:yaml.org,2002:str":
-            near = nearest(key.lower(), known)
+        if key not in names or key_node.tag != "tag:yaml.org,2002:str":
+            near = nearest(key.lower(), names)
             raise SettingsError(
                 f"{key}: {what} has no such key",
                 place=place,
-                remedy=f"did you mean {near}?" if near else f"the keys are {', '.join(known)}",
+                remedy=f"did you mean {near}?" if near else f"the keys are {', '.join(names)}",
             )
-        if key in seen:
-            raise SettingsError(
-                f"{key} stands here twice", place=place, remedy=f"keep one; the first is at {seen[key]}"
-            )
-        seen[key] = place
+        if key in places:
+            raise SettingsError(f"{key} is set twice", place=place, remedy=f"keep one; the first is at {places[key]}")
+        places[key] = place
     return {entry.key: entry for entry in yaml_text.entries(node, value)}
 
 
-def _declared(fields: Dict[str, Entry], place: Place, folder: str) -> Declared:
+def _declared(fields: Dict[str, Entry], place: Place, folder: str) -> DeclaredModule:
     for key in ("name", "version"):
         if key not in fields:
             raise SettingsError(f"this module has no {key}", place=place, remedy=f"add `{key}: …` to it")
     name, version = _text(fields["name"]), _text(fields["version"])
-    _at(fields["name"].place, lambda: check_module_name(name))
+    _check_at(fields["name"].place, lambda: check_module_name(name))
     check_version(version, field=f"the version of module {name}", place=fields["version"].place)
     source = _source(name, fields, place)
     magic = _magic(fields)
@@ -148,8 +148,8 @@ def _declared(fields: Dict[str, Entry], place: Place, folder: str) -> Declared:
         )
     if store_path is not None:
         path = store_path
-        _at(fields["store_path"].place, lambda: check_store_path(name, path, unpacked=unpacked))
-    return Declared(
+        _check_at(fields["store_path"].place, lambda: check_store_path(name, path, unpacked=unpacked))
+    return DeclaredModule(
         name,
         version,
         os.path.normpath(os.path.join(folder, os.path.expanduser(_text(source)))),
@@ -163,21 +163,21 @@ def _declared(fields: Dict[str, Entry], place: Place, folder: str) -> Declared:
 
 
 def _source(name: str, fields: Dict[str, Entry], place: Place) -> Entry:
-    given = [fields[key] for key in ("file", "folder") if key in fields]
-    if len(given) != 1:
+    sources = [fields[key] for key in ("file", "folder") if key in fields]
+    if len(sources) != 1:
         raise SettingsError(
-            f"module {name} has {'both a file and a folder' if given else 'no file and no folder'}",
-            place=given[1].place if given else place,
+            f"module {name} has {'both a file and a folder' if sources else 'no file and no folder'}",
+            place=sources[1].place if sources else place,
             remedy="say what devices get: `file: …` as it is, or `folder: …` in one pack",
         )
-    text = _text(given[0])
+    text = _text(sources[0])
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise SettingsError(
-            f"the {given[0].key} of module {name} is no path: a control character is in it",
-            place=given[0].place,
+            f"the {sources[0].key} of module {name} is not a path: it contains a control character",
+            place=sources[0].place,
             remedy="give the path of a file or folder",
         )
-    return given[0]
+    return sources[0]
 
 
 def _magic(fields: Dict[str, Entry]) -> Optional[str]:
@@ -186,7 +186,7 @@ def _magic(fields: Dict[str, Entry]) -> Optional[str]:
     magic = _text(fields["magic"]).upper()
     if magic not in MAGICS:
         raise SettingsError(
-            f"{magic[:40]!a} is no image_magic that devices know",
+            f"{magic[:40]!a} is not an image_magic of devices",
             place=fields["magic"].place,
             remedy=f"use one of {', '.join(name.lower() for name in MAGICS)}",
         )
@@ -201,12 +201,12 @@ def _text(entry: Entry) -> str:
         raise SettingsError(f"{entry.key} has no value", place=entry.place, remedy=f"write `{entry.key}: …`")
     if isinstance(entry.value, (dict, list, set)):
         raise SettingsError(
-            f"{entry.key} is one text, not a list or mapping",
+            f"{entry.key} is a text, not a list or mapping",
             place=entry.place,
             remedy=f"write `{entry.key}: …` on one line",
         )
     raise SettingsError(
-        f"{entry.key}: YAML reads {written} as {entry.value}, which is no text",
+        f"{entry.key}: YAML reads {written} as {entry.value}, which is not text",
         place=entry.place,
         remedy=f"put it in quotes: {entry.key}: '{written}'",
     )
@@ -224,8 +224,8 @@ def _flag(entry: Entry) -> bool:
     )
 
 
-def _at(place: Place, check: Callable[[], None]) -> None:
-    """Say where the value stands that a check refuses."""
+def _check_at(place: Place, check: Callable[[], None]) -> None:
+    """Call a check, and add the place to its error."""
     try:
         check()
     except SettingsError as error:

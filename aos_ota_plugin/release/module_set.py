@@ -1,11 +1,11 @@
-"""Making the modules of a release: declarations and content in, files and manifest entries out, each proven. No I/O.
+"""Making the modules of a release, their files and manifest entries, and proving them. No I/O.
 
 The rules, module by module:
 
- 1. the version is newer than the same module's in the base release by the device's own comparison, which is the one
-    that firmware goes by; or version and file are what they were;
- 2. an image for the OTA partition passes the device's own checks, as the firmware's does. Any other file carries no
-    signature: where devices check one (local mode), its push message has to bring it.
+ 1. the version is newer than the same module's in the base release by the device's own comparison, as for firmware;
+    or version and file are unchanged;
+ 2. an image for the OTA partition passes the device's own checks, as the firmware's does. Any other file has no
+    signature: in local mode its push message has to have one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aos_ota_plugin.images.full import build
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.module import Module
-from aos_ota_plugin.release.module_file import Declared, Source
+from aos_ota_plugin.release.module_file import DeclaredModule, ModuleSource
 from aos_ota_plugin.release.names import module_image
 from aos_ota_plugin.release.proofs import device_of, prove_acceptance
 from aos_ota_plugin.release.request import Base, KeySet, Options
@@ -34,8 +34,8 @@ class ModuleSet:
     files: Dict[str, bytes] = field(repr=False)
 
 
-def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[Source]) -> ModuleSet:
-    """Make the modules that go with a release of these keys after ``base``.
+def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[ModuleSource]) -> ModuleSet:
+    """Make the modules of a release that follows ``base``.
 
     Raises:
         ProofError: devices of the base release would not take a module's version, or would refuse its image.
@@ -62,13 +62,13 @@ def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[S
     return ModuleSet(tuple(modules), files)
 
 
-def _image(keys: KeySet, options: Options, declared: Declared, content: bytes) -> bytes:
+def _image(keys: KeySet, options: Options, declared: DeclaredModule, content: bytes) -> bytes:
     if declared.image_magic is None:
         return content
 
     image = build(content, sign=keys.sign, magic=ImageMagic[declared.image_magic])
     try:
-        # The device runs any version of the module.
+        # Version None: the device takes any version of the module.
         prove_acceptance(device_of(keys, Base(), options), declared.version, image)
     except OtaError as error:
         raise type(error)(
@@ -77,7 +77,7 @@ def _image(keys: KeySet, options: Options, declared: Declared, content: bytes) -
     return image
 
 
-def _prove_version(base: Base, declared: Declared, artifact: Artifact) -> None:
+def _prove_version(base: Base, declared: DeclaredModule, artifact: Artifact) -> None:
 
     before = _in_base(base, declared.name)
     if before is None or (declared.version == before.version and artifact.sha256 == before.image.sha256):

@@ -1,4 +1,4 @@
-"""What the files of a release are called: the vendor's names, so that the upload procedure does not change."""
+"""The names of a release's files: the vendor's, so that the upload procedure does not change."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ MODULE_PREFIX = "ota_module_"
 
 
 def diff_name(image_name: str) -> str:
-    """What the diff beside an image is called: ``ota_rtos_ota.diff.bin``, as the platform takes names that end so."""
+    """Return the name of the diff beside an image, ``ota_rtos_ota.diff.bin``; the platform takes ``.bin``."""
     return f"{_stem(image_name)}.diff.bin"
 
 
 def module_image(name: str) -> str:
-    """What the file of the module `name` is called; module names are safe in file names."""
+    """Return the name of the file of module `name`; module names are safe in file names."""
     return f"{MODULE_PREFIX}{name}.bin"
 
 
 def sbom_name(image_name: str) -> str:
-    """What the list of components beside an image is called: ``ota_rtos_ota.cdx.json``."""
+    """Return the name of the list of components beside an image, ``ota_rtos_ota.cdx.json``."""
     return f"{_stem(image_name)}.cdx.json"
 
 
 def statement_name(image_name: str) -> str:
-    """What the signed statement beside an image is called: ``ota_rtos_ota.intoto.jsonl``."""
+    """Return the name of the signed statement beside an image, ``ota_rtos_ota.intoto.jsonl``."""
     return f"{_stem(image_name)}.intoto.jsonl"
 
 
@@ -33,7 +33,7 @@ def _stem(image_name: str) -> str:
 
 
 IMAGES = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX, diff_name(IMAGE_NAME))
-"""All images that a release of the firmware may have."""
+"""The names of all images that a release of the firmware may have."""
 
 DOCUMENTS = (sbom_name(IMAGE_NAME), statement_name(IMAGE_NAME))
-"""What is written beside the manifest where provenance is asked for."""
+"""The names of the documents that OTA_PROVENANCE adds."""

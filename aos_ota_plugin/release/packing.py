@@ -1,6 +1,6 @@
-"""Several images of one device, made of its parts and proven as a device would judge them: `aos-ota pack images`.
+"""The images of a device's parts, proven by the device's rules: `aos-ota pack images`. No I/O.
 
-No I/O. Each part is an OTA image of its own, and so is the joined firmware; the flasher gets the parts as they lie.
+Each part and the joined firmware are OTA images; the flasher's files hold the parts without trailers.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer
 
 FLASH = "flash"
-"""What the names of the flasher's files begin with."""
+"""The beginning of the names of the flasher's files."""
 
 
-class Packed(NamedTuple):
-    """All files by name, the layout's among them, and the layout as text."""
+class PackedImages(NamedTuple):
+    """All files by name, with the layout's file, and the layout as text."""
 
     files: Dict[str, bytes]
     layout: str
 
     def __repr__(self) -> str:  # the files are megabytes
-        return f"Packed({list(self.files)})"
+        return f"PackedImages({list(self.files)})"
 
 
 def pack_images(
     placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer], *, ota_size: Optional[int]
-) -> Packed:
-    """Make the images of the parts and of a second chip's firmware, signed where there is a signer, and prove them.
+) -> PackedImages:
+    """Make and prove the images of the parts and of a second chip's firmware ``mcu``.
 
-    `ota_size` is what the OTA partition holds, in bytes; None: not checked.
+    Without ``signer`` they are not signed. `ota_size` is the size of the OTA partition in bytes; None: not checked.
 
     Raises:
-        FormatError: an image is larger than that.
-        ProofError: a device would refuse one.
+        FormatError: an image is larger than the OTA partition.
+        ProofError: a device would refuse an image.
     """
     images = _images(placed, mcu, signer)
     for name, data in images.items():
@@ -58,22 +58,22 @@ def pack_images(
     for name, data in files.items():
         check_size(data, name)
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
-    return Packed({**files, LAYOUT_NAME: text.encode("utf-8")}, text)
+    return PackedImages({**files, LAYOUT_NAME: text.encode("utf-8")}, text)
 
 
 def _images(placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer]) -> Dict[str, bytes]:
     sign = signer.sign_hash if signer else None
-    images = {f"ota_{one.magic.name.lower()}.bin": build(one.data, sign=sign, magic=one.magic) for one in placed}
-    inside = firmware(placed)
-    if len(inside) > 1:
-        images["ota_all.bin"] = build(join(inside), sign=sign, magic=ImageMagic.ALL)
+    images = {f"ota_{part.magic.name.lower()}.bin": build(part.data, sign=sign, magic=part.magic) for part in placed}
+    firmware_parts = firmware(placed)
+    if len(firmware_parts) > 1:
+        images["ota_all.bin"] = build(join(firmware_parts), sign=sign, magic=ImageMagic.ALL)
     if mcu is not None:
         images["ota_mcu.bin"] = build(mcu, sign=sign, magic=ImageMagic.MCU)
     return images
 
 
 def _prove(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
-    """Take every image through the device's rules, as `sign` does with its own."""
+    """Check every image by the device's rules."""
     device = Device(signer.public_key if signer else None, local_rsa=signer is not None)
     for name, data in images.items():
         for finding in judge(device, data).findings:
@@ -85,7 +85,7 @@ def _prove(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
 
 
 def _flash(placed: Sequence[PlacedPart]) -> Dict[str, Tuple[PlacedPart, ...]]:
-    """The flasher's files: one, or one for each stretch of flash, named after its address."""
+    """Return the flasher's files: one for each run of parts, named after its address if there are several."""
     groups = runs(placed)
     if len(groups) == 1:
         return {f"{FLASH}.bin": groups[0]}

@@ -1,7 +1,7 @@
-"""The proof that a payload is the linked firmware, byte for byte, and what may excuse a part of it.
+"""The proof that a payload is the linked firmware, byte for byte, and what may excuse parts of it.
 
 The flat binary is computed from the ELF (`device.flat_binary`). The linker's ``.bin`` has to be those bytes, and the
-payload has to hold them, whole, at its beginning; what an image step appends, such as a signature, is allowed and
+payload has to begin with all of them; what an image step appends, such as a signature, is allowed and
 counted. The description of a chip may allow that its image step changes the first bytes; a setting may allow any
 payload. Both are shown on every build.
 """
@@ -24,11 +24,13 @@ PAYLOAD_RULE = "the payload is the linked firmware"
 _STEP = 4096
 
 
-def prove_payload(firmware: Firmware, held: Optional[PublicKey], proofs: Proofs) -> None:
-    """Prove that the .bin and the payload are the linked firmware, which holds the key ``held``.
+def prove_payload(firmware: Firmware, embedded_key: Optional[PublicKey], proofs: Proofs) -> None:
+    """Prove that the .bin and the payload are the linked firmware.
+
+    ``embedded_key`` is the key that the firmware holds.
 
     Raises:
-        ProofError: one of them is not, or holds a secret that it must not.
+        ProofError: one of them is not, or the payload holds a secret that it must not.
         BuildError, FormatError: the flat binary cannot be computed.
     """
     if any(needle in firmware.payload for needle in firmware.forbidden):
@@ -53,7 +55,7 @@ def prove_payload(firmware: Firmware, held: Optional[PublicKey], proofs: Proofs)
     else:
         proofs.not_judged[BINARY_RULE] = "no .bin is given"
     if source.allow_any:
-        _refuse_another_version(firmware, held)
+        _refuse_another_version(firmware, embedded_key)
         proofs.excused[PAYLOAD_RULE] = f"not compared: allowed by {ALLOW_SETTING}"
         return
     changed = _prove_beginning(firmware, flat)
@@ -78,7 +80,7 @@ def _prove_binary(firmware: Firmware, flat: bytes, binary: bytes) -> None:
 
 
 def _prove_beginning(firmware: Firmware, flat: bytes) -> int:
-    """Return how many of the bytes that may be changed are; raises ProofError for any other change."""
+    """Return how many bytes are changed where they may be; raises ProofError for any other change."""
     payload, head = firmware.payload, firmware.source.may_change
     if len(payload) < len(flat) or payload[head : len(flat)] != flat[head:]:
         raise ProofError(
@@ -92,7 +94,7 @@ def _prove_beginning(firmware: Firmware, flat: bytes) -> int:
 
 
 def _options(options: ObjcopyOptions) -> str:
-    """Name the options that leave sections out or fill gaps, "" where there are none."""
+    """Return the options that leave sections out or fill gaps as text, "" where there are none."""
     words = [
         *(f"-j {name}" for name in options.only),
         *(f"-R {name}" for name in options.removed),
@@ -102,7 +104,7 @@ def _options(options: ObjcopyOptions) -> str:
 
 
 def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
-    """Say where bytes that should begin with the firmware stop doing so, or that there are too few or too many."""
+    """Describe the first difference to the firmware, or the sizes where only they differ."""
     common = min(len(flat), len(other))
     first = next(
         (
@@ -122,9 +124,9 @@ def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
     )
 
 
-def _refuse_another_version(firmware: Firmware, held: Optional[PublicKey]) -> None:
-    """Where the firmware's key can be read in the payload, version and identity have to stand there, too."""
-    if held is None or held.n_bytes not in firmware.payload:
+def _refuse_another_version(firmware: Firmware, embedded_key: Optional[PublicKey]) -> None:
+    """Raise ProofError for a payload with the firmware's key, but another version or identity."""
+    if embedded_key is None or embedded_key.n_bytes not in firmware.payload:
         return
     wanted = (firmware.version.encode("ascii", "replace") + b"\0", *firmware.embedded)
     if not all(needle in firmware.payload for needle in wanted):

@@ -1,6 +1,6 @@
-"""Which keys a release may be made with: the rules of a careful team, over those of the devices. No I/O.
+"""The rules on keys that go beyond the device's: development keys, key ring, second signer. No I/O.
 
-Each rule raises, or adds a line to the proofs; `release.make` says in which order they are checked.
+Each rule raises an error or adds its outcome to the proofs; `release.make` lists their order.
 """
 
 from __future__ import annotations
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 def refuse_development_key(key: PublicKey) -> None:
-    """Refuse a key that is not kept as a product's.
-
-    Raises:
-        SigningKeyError: it carries the mark of a development key, or is a sample that has been published.
-    """
+    """Raise SigningKeyError for a development key or a published sample."""
     reason = development_reason(key)
     if reason:
         raise SigningKeyError(
@@ -36,17 +32,22 @@ def refuse_development_key(key: PublicKey) -> None:
 
 
 def development_reason(key: PublicKey) -> str:
-    """Say why a key is for a desk only, "" where it may be a product's."""
+    """Return why a key is for development only, "" where a product may use it."""
     from aos_ota_plugin.keys.development import is_development, published_sample
 
     if is_development(key):
         return f"the key {key.short_fingerprint} is a development key"
-    where = published_sample(key)
-    return f"the key {key.short_fingerprint} is {where}: others may hold its private half" if where else ""
+    publication = published_sample(key)
+    return f"the key {key.short_fingerprint} is {publication}: others may hold its private half" if publication else ""
 
 
 def prove_policy(keys: KeySet, proofs: Proofs, *, allow_development_key: bool) -> None:
-    """Prove that a release may be made with its keys: the one that checks its images, and the one that it brings."""
+    """Prove that a release may be made with its keys, trusted and next.
+
+    Raises:
+        SigningKeyError: a development key, or a key that the ring does not let sign.
+        ProofError: the next key is not the ring's.
+    """
     if keys.trusted is None:
         proofs.not_judged["development keys"] = "nobody signs"
         return
@@ -65,8 +66,11 @@ def prove_policy(keys: KeySet, proofs: Proofs, *, allow_development_key: bool) -
         prove_ring(keys.ring, keys.trusted, keys.next_key, proofs)
 
 
-def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey], proofs: Proofs) -> None:
-    """`trusted` is the ring's current key, and `following`, in a transition release, its next one."""
+def prove_ring(ring: KeyRing, trusted: PublicKey, next_key: Optional[PublicKey], proofs: Proofs) -> None:
+    """Prove that `trusted` is the ring's current key and `next_key`, if any, its next key.
+
+    Raises as ``prove_policy``.
+    """
     shown, role = trusted.short_fingerprint, ring.role(trusted.fingerprint)
     retired = ring.retired_key(trusted.fingerprint)
     if retired is not None:
@@ -90,25 +94,26 @@ def prove_ring(ring: KeyRing, trusted: PublicKey, following: Optional[PublicKey]
             remedy="use the current key, or correct the ring",
         )
     proofs.passed["key ring"] = f"{shown} is the current key"
-    if following is not None:
-        if ring.next is None or following.fingerprint != ring.next.fingerprint:
+    if next_key is not None:
+        if ring.next is None or next_key.fingerprint != ring.next.fingerprint:
             raise ProofError(
-                f"the firmware is to bring the key {following.short_fingerprint}, and the key ring's next "
+                f"the firmware is to bring the key {next_key.short_fingerprint}, and the key ring's next "
                 f"key is {ring.next.label if ring.next else 'none'}",
                 place=ring.current.place,
                 remedy="declare it as `next:` in the key ring",
             )
-        proofs.passed["key ring: next"] = f"{following.short_fingerprint} is the next key"
+        proofs.passed["key ring: next"] = f"{next_key.short_fingerprint} is the next key"
 
 
 def prove_approval(
     firmware: Firmware, keys: KeySet, proofs: Proofs, *, allow_development_key: bool
 ) -> Optional[Approval]:
-    """Return the second signer's agreement to the image's hash; None where no second signer is asked for.
+    """Return the second signer's approval of the image's hash; None where no second signer is set.
 
     Raises:
-        ProofError: there is none.
-        SigningKeyError: the second signer is the first one, or another than was named; or the signature is not good.
+        ProofError: there is no approval.
+        SigningKeyError: the second signer's key is one that devices trust, or another than the settings name; or the
+            signature does not verify.
     """
     if keys.second is None and keys.second_key is None:
         return None
@@ -117,7 +122,7 @@ def prove_approval(
     if second.public_key in (keys.trusted, keys.next_key):
         shown = second.public_key.short_fingerprint
         raise SigningKeyError(
-            f"the second signer's key {shown} is one that devices trust: that is one pair of eyes",
+            f"the second signer's key {shown} is one that devices trust, so both signers could be one person",
             remedy="give the second signer a key of their own",
         )
     if not allow_development_key:

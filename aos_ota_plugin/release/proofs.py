@@ -1,6 +1,6 @@
-"""What a release has to pass before it gets its name: one function a rule, each a ProofError or a line of the manifest.
+"""The rules of a release: each function raises ProofError or adds outcomes to the proofs.
 
-`release.make` says in which order, and why.
+`release.make` lists the rules in their order.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
 
 NEW_KEY = "key differs from the base release"
-"""The rule that stands for OTA_ALLOW_NEW_KEY."""
+"""The rule that OTA_ALLOW_NEW_KEY excuses."""
 
 
 class Proofs:
-    """Collects the outcome of every rule, in order: by the rule's name, what was seen or why it was not judged."""
+    """The outcomes of the rules in order: by the rule's name, what was seen or why it was not judged."""
 
     def __init__(self) -> None:
         self.passed: Dict[str, str] = {}
@@ -30,7 +30,7 @@ class Proofs:
         self.not_judged: Dict[str, str] = {}
 
     def add(self, stage: str, other: Proofs) -> None:
-        """Take over the outcomes of a stage, each rule with the stage's name before its own."""
+        """Add the outcomes of a stage, with the stage's name before each rule's."""
         for ours, theirs in (
             (self.passed, other.passed),
             (self.excused, other.excused),
@@ -40,7 +40,12 @@ class Proofs:
 
 
 def prove_key(firmware: Firmware, keys: KeySet, proofs: Proofs) -> None:
-    """Prove that the firmware holds the key that devices check images with; in a transition release, the next one."""
+    """Prove that the firmware holds the key that it has to embed; in a transition release the next key.
+
+    Raises:
+        SigningKeyError: a key is missing.
+        ProofError: the firmware holds another key, or the public key is not the signer's.
+    """
     if keys.security == "none":
         proofs.not_judged["public key in the firmware"] = "nobody signs, and devices check no signature"
         return
@@ -49,7 +54,7 @@ def prove_key(firmware: Firmware, keys: KeySet, proofs: Proofs) -> None:
         if keys.next_key is not None:
             raise ProofError(
                 "without the linked firmware it cannot be proven that it brings the next key, and devices "
-                "that install another one take no update of ours again",
+                "that install another key take no update of ours again",
                 remedy="give the ELF with --elf",
             )
         proofs.not_judged["public key in the firmware"] = _NO_ELF
@@ -57,15 +62,15 @@ def prove_key(firmware: Firmware, keys: KeySet, proofs: Proofs) -> None:
     from aos_ota_plugin.device.elf import read_public_key
 
     with placed(firmware.elf_name):
-        held = read_public_key(firmware.elf)
-    if keys.embedded is not None and held != keys.embedded:
+        elf_key = read_public_key(firmware.elf)
+    if keys.embedded is not None and elf_key != keys.embedded:
         raise ProofError(
-            f"{firmware.elf_name} holds the public key {held.short_fingerprint}, not "
+            f"{firmware.elf_name} holds the public key {elf_key.short_fingerprint}, not "
             f"{keys.embedded.short_fingerprint}: devices running it would refuse every image signed with this key "
             "(OTA_VERIFY_RSA_FAIL)",
             remedy="`aos make clean`, then build again; if it stays, another source defines ota_pubn_buf",
         )
-    proofs.passed["public key in the firmware"] = f"read back from the ELF: {held.short_fingerprint}" + (
+    proofs.passed["public key in the firmware"] = f"read back from the ELF: {elf_key.short_fingerprint}" + (
         ", the next key" if keys.next_key else ""
     )
 
@@ -89,7 +94,10 @@ def _require_keys(keys: KeySet) -> None:
 
 
 def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
-    """The firmware holds the version, and of the identity what it should."""
+    """Prove that the firmware holds the version, the embedded identity if any, and no secret.
+
+    Raises ProofError.
+    """
     if firmware.elf is None:
         proofs.not_judged["version in the firmware"] = proofs.not_judged[_FREE_OF_SECRETS] = _NO_ELF
         return
@@ -98,8 +106,8 @@ def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
     if not elf_contains(firmware.elf, firmware.version.encode("ascii", "replace") + b"\0"):
         raise ProofError(
             f"{firmware.elf_name} does not hold the version {firmware.version}: a device running it would report "
-            "another one",
-            remedy="use MY_APP_VER where the version is reported; if you do, `aos make clean` and build again",
+            "another version",
+            remedy="report MY_APP_VER as the version; if the sources do, `aos make clean` and build again",
         )
     proofs.passed["version in the firmware"] = f"{firmware.version} stands in the ELF"
     if not all(elf_contains(firmware.elf, needle) for needle in firmware.embedded):
@@ -121,7 +129,10 @@ def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
 
 
 def prove_version(firmware: Firmware, base: Base, proofs: Proofs) -> None:
-    """Prove that device and platform take the version, and that devices of the base release find it newer."""
+    """Prove that device and platform take the version, and devices of the base release as newer.
+
+    Raises SettingsError for a version of the wrong form, else ProofError.
+    """
     version = firmware.version
     check_version(version, place=firmware.version_place)
     proofs.passed["version"] = f"{version}: characters and length fit device and platform"
@@ -140,7 +151,7 @@ def prove_version(firmware: Firmware, base: Base, proofs: Proofs) -> None:
 
 
 def prove_continuity(keys: KeySet, base: Base, proofs: Proofs, *, allow_new_key: bool) -> None:
-    """Prove that the devices of the base release trust the key that this one is signed with."""
+    """Prove that the devices of the base release trust the key of this release. Raises ProofError."""
     if base.manifest is None:
         proofs.not_judged["same key as the base release"] = NO_BASE
         return
@@ -149,7 +160,7 @@ def prove_continuity(keys: KeySet, base: Base, proofs: Proofs, *, allow_new_key:
     if base.manifest.security == keys.security and ours == theirs:
         proofs.passed["same key as the base release"] = (ours or "no key")[:16]
         if base.manifest.is_transition:
-            proofs.passed["key rotation"] = skipped(base.manifest)
+            proofs.passed["key rotation"] = skipped_transition(base.manifest)
         return
     if allow_new_key and keys.next_key is None:
         proofs.excused[NEW_KEY] = "allowed by OTA_ALLOW_NEW_KEY"
@@ -160,12 +171,12 @@ def prove_continuity(keys: KeySet, base: Base, proofs: Proofs, *, allow_new_key:
         "would refuse it (OTA_VERIFY_RSA_FAIL)",
         remedy="use the key and mode of the base release; to change the key, release first with that one and "
         "OTA_EMBED_NEXT_KEY=y, and take that release as the base; or set OTA_ALLOW_NEW_KEY=y if they get this "
-        "one another way",
+        "release another way",
     )
 
 
-def skipped(transition: Manifest) -> str:
-    """What a release that follows a transition means for devices that did not take that."""
+def skipped_transition(transition: Manifest) -> str:
+    """Return a text about devices that skip a transition release."""
     return (
         f"{transition.version} brought the key {(transition.key_fingerprint or '')[:16]}; devices that skipped it "
         f"trust {(transition.signer or '')[:16]} and refuse this release (OTA_VERIFY_RSA_FAIL): they need "
@@ -174,7 +185,7 @@ def skipped(transition: Manifest) -> str:
 
 
 def key_lines(manifest: Manifest) -> List[str]:
-    """What a change of keys, and a second signer, mean for a release; for people."""
+    """Return lines for people about a change of keys and a second signer."""
     lines = [proof.detail for proof in manifest.proofs if proof.rule == "key rotation"]
     if manifest.is_transition:
         lines.append(
@@ -187,12 +198,12 @@ def key_lines(manifest: Manifest) -> List[str]:
 
 
 def excuse_lines(manifest: Manifest) -> List[str]:
-    """List what a setting or a chip's description excused; shown on every build."""
+    """Return a warning for each rule that a setting or a chip's description excused."""
     return [f"warning: {proof.rule}: {proof.detail}" for proof in manifest.excused]
 
 
 def unjudged_lines(manifest: Manifest) -> List[str]:
-    """List the rules that were not judged, by reason; for people."""
+    """Return lines for people on the rules that were not judged, by reason."""
     rules: Dict[str, List[str]] = {}
     for proof in manifest.not_judged:
         rules.setdefault(proof.detail, []).append(proof.rule)
@@ -200,7 +211,10 @@ def unjudged_lines(manifest: Manifest) -> List[str]:
 
 
 def prove_magic(image_magic: str, base: Base, proofs: Proofs) -> None:
-    """Prove that the image is for the same part of the device as the base release: devices do not compare magics."""
+    """Prove that the image replaces the same part of the device as the base release.
+
+    Devices do not compare magics. Raises ProofError.
+    """
     if base.manifest is None:
         proofs.not_judged["same image_magic as the base release"] = NO_BASE
         return
@@ -221,7 +235,7 @@ def prove_magic(image_magic: str, base: Base, proofs: Proofs) -> None:
 
 
 def device_of(keys: KeySet, base: Base, options: Options) -> Device:
-    """Return the device that the images are for: it runs the base release, and any version where none is given."""
+    """Return the device that the images are for; it runs the base release, if there is one."""
     return Device(
         public_key=keys.trusted,
         local_rsa=keys.security == "local",
@@ -231,7 +245,7 @@ def device_of(keys: KeySet, base: Base, options: Options) -> Device:
 
 
 def prove_acceptance(device: Device, version: str, image: bytes, *, hashed: Optional[Hashed] = None) -> Proofs:
-    """Take an image of ``version`` through the device's own rules; return the outcome of each. Raises ProofError."""
+    """Check an image of ``version`` by the device's own rules; return their outcomes. Raises ProofError."""
     judgement = judge(device, image, version=version, hashed=hashed)
     for finding in judgement.findings:
         if not finding.ok:

@@ -1,8 +1,16 @@
-"""The push message for a file of a release, made from its manifest once the URL is known. No I/O.
+"""The push message for a file of a release, made from its manifest and the file's URL. No I/O.
 
-The digest is SHA-256, so that ``digestsign`` is RSASSA-PKCS1-v1_5 with SHA-256 over the 32 bytes of the file's digest,
-what ``ota_verify_rsa`` checks. An image with a trailer in local mode carries its own signature, which takes the place
-of whatever the message says; every other file of a local-mode release needs ``digestsign``.
+>>> from aos_ota_plugin.release.make import make_release
+>>> from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
+>>> firmware = Firmware(b"firmware" * 8, "app-1.0.1")
+>>> manifest = make_release(firmware, KeySet("none"), Base(), Options(partition_size=0x10000)).manifest
+>>> message = push_message(manifest, choose_file(manifest), "https://example.com/ota_rtos_ota.bin")
+>>> message.version, message.size
+('app-1.0.1', 96)
+
+The digest is SHA-256, so that ``digestsign`` is RSASSA-PKCS1-v1_5 with SHA-256 over the 32 bytes of the file's digest;
+``ota_verify_rsa`` checks it. In local mode an image with a trailer has its own signature, which devices use instead of
+the message's; every other file of a local-mode release needs ``digestsign``.
 """
 
 from __future__ import annotations
@@ -21,34 +29,34 @@ if TYPE_CHECKING:
     from aos_ota_plugin.keys.signer import Signer
 
 
-def choose(manifest: Manifest, *, module: Optional[str] = None, file: Optional[str] = None) -> Artifact:
-    """Return the file to push: a module's, or one of the firmware's images by its name, without it the full one.
+def choose_file(manifest: Manifest, *, module: Optional[str] = None, file: Optional[str] = None) -> Artifact:
+    """Return the file to push: a module's, or the firmware's image ``file``, by default the full image.
 
     Raises:
         SettingsError: the release has no such module or image.
     """
     if module is not None and module != DEFAULT:
-        found = next((one.image for one in manifest.modules if one.name == module), None)
-        if found is None:
-            raise _none("module", module, (one.name for one in manifest.modules))
-        if file in (None, found.file):
-            return found
-        raise _none("file of this module", str(file), (found.file,))
+        artifact = next((entry.image for entry in manifest.modules if entry.name == module), None)
+        if artifact is None:
+            raise _unknown_name("module", module, (entry.name for entry in manifest.modules))
+        if file in (None, artifact.file):
+            return artifact
+        raise _unknown_name("file of this module", str(file), (artifact.file,))
     images = [image for image in manifest.images if file in (None, image.file)]
     if not images:
-        raise _none("image", str(file), (image.file for image in manifest.images))
+        raise _unknown_name("image", str(file), (image.file for image in manifest.images))
     return images[0]
 
 
 def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Optional[Signer] = None) -> PushMessage:
-    """Return the message that offers `artifact`, one of `choose`, at `url`.
+    """Return the message that offers `artifact`, a file of `manifest`, at `url`.
 
     Raises:
         SigningKeyError: the message needs a signature and there is no `signer`, or the devices of this release trust
             another key.
-        FormatError: the URL is none, or longer than devices keep.
+        FormatError: not a URL, or longer than devices keep.
     """
-    module = next((one for one in manifest.modules if one.image == artifact), None)
+    module = next((entry for entry in manifest.modules if entry.image == artifact), None)
     if signer is not None and signer.public_key.fingerprint not in {manifest.key_fingerprint, manifest.signer}:
         raise SigningKeyError(
             f"this key is {signer.public_key.fingerprint[:16]}, and the devices of this release trust "
@@ -60,9 +68,9 @@ def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Op
             f"devices of this release check a signature of module {module.name}, and its file carries none",
             remedy="give the release's private key with --key; it signs the file's digest into the message",
         )
-    own = manifest.security == "local" and (module is None or not needs_digestsign(module, manifest.security))
+    has_signature = manifest.security == "local" and (module is None or not needs_digestsign(module, manifest.security))
     digestsign = None
-    if signer is not None and not own:
+    if signer is not None and not has_signature:
         digestsign = b64encode(signer.sign_hash(bytes.fromhex(artifact.sha256))).decode("ascii")
     return PushMessage(
         size=artifact.size,
@@ -77,20 +85,20 @@ def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Op
 
 
 def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
-    """What whoever sends the message should know about how far devices are protected."""
+    """Return warnings about the protection of devices, for the sender of the message."""
     if manifest.security == "local":
         return ()
     if message.digestsign is None:
         return (
-            "there is no digestsign in it, so devices check the digest alone: whoever can forge a message can make "
-            "them install anything",
+            "there is no digestsign in it, so devices check the digest alone: a forged message can make them "
+            "install anything",
         )
     if b64decode(message.digestsign)[0] == 0:
-        return ("this digestsign begins with a zero byte, and devices in cloud mode skip the check of such a one",)
+        return ("this digestsign begins with a zero byte, and devices in cloud mode do not check it then",)
     return ()
 
 
-def _none(what: str, wanted: str, names: Iterable[str]) -> SettingsError:
+def _unknown_name(what: str, wanted: str, names: Iterable[str]) -> SettingsError:
     listed = ", ".join(names)
     return SettingsError(
         f"this release has no {what} {wanted!a}", remedy=f"choose among: {listed}" if listed else "it has none at all"

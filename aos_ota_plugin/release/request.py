@@ -1,8 +1,9 @@
-"""The four parts that decide a release: the firmware, the keys, the base release, and options.
+"""The input of a release: the firmware, the keys, the base release and the options.
+
+>>> Firmware(b"payload", "app-1.0.1").image_hash().hex()[:16]
+'2da4fee20c4a5aae'
 
     release = make_release(Firmware(payload, "app-1.0.1"), KeySet("local", signer), Base(), Options(0x578000))
-
-Each rule and each format takes the parts that it reads.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class PayloadSource(NamedTuple):
-    """How the payload was made of the ELF, and what may differ.
+    """How the payload was made from the ELF, and what may differ.
 
-    ``objcopy`` are objcopy's options as on its command line, ``binary`` the .bin that it made, None where there is
-    none. The first ``may_change`` bytes may be changed by the chip's image step, says ``allowed_by``; with
+    ``objcopy`` are objcopy's options as on its command line, ``binary`` is the .bin that it made, None where there is
+    none. The chip's image step may change the first ``may_change`` bytes; ``allowed_by`` names what allows it. With
     ``allow_any`` the payload is not compared.
     """
 
@@ -40,13 +41,14 @@ class PayloadSource(NamedTuple):
 
 
 class Firmware(NamedTuple):
-    """What devices are to run, and what it has to hold.
+    """The firmware of a release, and what it has to hold.
 
-    ``payload`` is what they run (``ota_rtos.bin``); ``elf`` is the linked firmware it was made from as ``source`` says,
-    or None where only a payload exists (``aos-ota sign`` without ``--elf``). ``identity`` is "kv", "embedded" or
-    "unknown". ``embedded`` are byte strings that the firmware must hold (an embedded identity), ``forbidden`` those it
-    must not; neither is ever shown. ``stream`` is the payload's xz stream where an earlier release made it: it is
-    proven anew like a new one. ``digesting`` is the payload's, where it was begun before the rest was known.
+    ``payload`` are the bytes that devices run (``ota_rtos.bin``); ``elf`` is the linked firmware that it was made from
+    as ``source`` says, None where there is only a payload (``aos-ota sign`` without ``--elf``). ``identity`` is "kv",
+    "embedded" or "unknown". ``embedded`` are byte strings that the firmware must hold (an embedded identity),
+    ``forbidden`` those it must not; neither is ever shown. ``stream`` is the payload's xz stream where an earlier
+    release made it; it is proven like a new one. ``digesting`` is the running digest of the payload, where it was
+    started earlier.
     """
 
     payload: bytes
@@ -68,7 +70,7 @@ class Firmware(NamedTuple):
         return f"Firmware({self.payload_name!r}, version={self.version!r})"
 
     def image_hash(self) -> bytes:
-        """Return what is signed: the SHA-256 (32 bytes) of the payload and its padding."""
+        """Return the hash that is signed: the SHA-256 (32 bytes) of the payload and its padding."""
         from aos_ota_plugin.images.full import PADDING, Digesting
 
         _, sha256 = (self.digesting or Digesting(self.payload)).copies()
@@ -77,12 +79,13 @@ class Firmware(NamedTuple):
 
 
 class KeySet(NamedTuple):
-    """The keys of one release.
+    """The keys of a release.
 
-    ``security`` says who signs: "local" (``signer``), "cloud" (the platform) or "none". ``public_key`` is the key that
-    devices trust: the signer's own in local mode, where it may be left out, the platform's in cloud mode. ``next_key``
-    is the one that the firmware brings them in its place, in a transition release. ``second`` agrees to the image's
-    hash, and ``second_key`` says who that has to be.
+    ``security`` is the security mode: "local" (``signer`` signs), "cloud" (the platform signs) or "none".
+    ``public_key`` is the key that devices trust: the signer's own in local mode, where it may be left out, the
+    platform's in cloud mode. ``next_key`` is the key that a transition release brings to devices in its place.
+    ``second`` is the second signer, who approves the image's hash; ``second_key`` is the key that this signer has to
+    have.
     """
 
     security: str
@@ -95,28 +98,27 @@ class KeySet(NamedTuple):
 
     @property
     def trusted(self) -> Optional[PublicKey]:
-        """The key that devices check this release's images with; None where they check none, or no key is set."""
+        """Return the key that devices check this release's images with; None without a check or a key."""
         if self.security == "none":
             return None
         return self.public_key or (self.signer.public_key if self.signer else None)
 
     @property
     def embedded(self) -> Optional[PublicKey]:
-        """The key that the firmware holds: ``trusted``, but in a transition release the next one."""
+        """Return the key that the firmware holds: ``trusted``, in a transition release ``next_key``."""
         return self.next_key or self.trusted
 
     @property
     def sign(self) -> Optional[Callable[[bytes], bytes]]:
-        """The function that signs images' hashes, where this project does (local mode)."""
+        """Return the function that signs images' hashes; None outside local mode."""
         return self.signer.sign_hash if self.security == "local" and self.signer else None
 
 
 class Base(NamedTuple):
     """The release that devices run now.
 
-    ``manifest`` is None where none is given. With ``payload``, which that manifest describes, a diff is made.
-    ``patch`` is the diff's patch where an earlier release made it of the same payloads: it is proven anew like a new
-    one.
+    ``manifest`` is None where there is no base release. With ``payload``, which the manifest describes, a diff is made.
+    ``patch`` is the diff's patch where an earlier release made it from the same payloads; it is proven like a new one.
     """
 
     manifest: Optional[Manifest] = None
@@ -128,7 +130,7 @@ class Base(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What is to be made, for a partition of so many bytes, and which rules are excused."""
+    """The images to make, the OTA partition's size in bytes, and the rules that are excused."""
 
     partition_size: int
     image_name: str = IMAGE_NAME

@@ -1,4 +1,4 @@
-"""What somebody else has to sign for a release: a small document that goes to whoever holds the key."""
+"""The request to sign a release elsewhere: a JSON file for the holder of the key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 
 
 class SigningRequest(NamedTuple):
-    """What has to be signed, the image's 32-byte hash, and all that fixes the image; nothing in it is secret."""
+    """The image's 32-byte hash, which has to be signed, and what determines the image; no secrets."""
 
     hash32: bytes
     public_key: PublicKey
@@ -25,7 +25,7 @@ class SigningRequest(NamedTuple):
     image_magic: str
 
     def to_json(self) -> bytes:
-        """Return the document: ``message`` is the 32 bytes to sign, ``digest`` their SHA-256, for who signs digests."""
+        """Return the file's bytes: ``message`` is the hash to sign, ``digest`` is its SHA-256."""
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

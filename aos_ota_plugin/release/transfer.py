@@ -1,4 +1,4 @@
-"""Which file to send over which channel, and how long that takes. Estimates, from the rates stated here.
+"""The report on which file to send over which channel, with times estimated from the rates below.
 
 Times leave out erasing, verifying and restarting, and retries. A megabyte of the platform's limits is taken as 10^6
 bytes, the stricter reading.
@@ -20,7 +20,10 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Channel:
-    """A way to a device: net bytes a second, what that rests on, and the largest file, None without a limit."""
+    """A channel to a device: ``rate`` in net bytes a second, and the assumption behind it.
+
+    ``size_max`` is the size of the largest file in bytes, None without a limit.
+    """
 
     name: str
     rate: int
@@ -28,7 +31,7 @@ class Channel:
     size_max: Optional[int] = None
 
     def seconds(self, size: int) -> int:
-        """Whole seconds, rounded up, for so many bytes."""
+        """Return the seconds that ``size`` bytes take, rounded up."""
         return math.ceil(size / self.rate)
 
 
@@ -45,8 +48,8 @@ CHANNELS: Tuple[Channel, ...] = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One file: `seconds` has an entry a channel, None where the file is over the channel's limit."""
+class FileTimes:
+    """A file's times: `seconds` has an entry for each channel, None where the file is over its limit."""
 
     file: str
     kind: str
@@ -56,10 +59,10 @@ class Row:
 
 @dataclass(frozen=True)
 class TransferReport:
-    """A table of files and channels, what to send, and what to know about it."""
+    """A table of files and channels, the file to send, and notes."""
 
     channels: Tuple[Channel, ...]
-    rows: Tuple[Row, ...]
+    rows: Tuple[FileTimes, ...]
     recommended: Optional[str]
     notes: Tuple[str, ...]
 
@@ -81,9 +84,9 @@ def transfer_report(manifest: Manifest, channels: Sequence[Channel] = CHANNELS) 
 
 
 def advice(manifest: Manifest, compressed_size: Optional[int]) -> List[str]:
-    """Say of each image but the full one what it saves, or what to send in its place.
+    """Return for each image but the full one what it saves, or what to send instead.
 
-    `compressed_size`: bytes that the compressed image has, or would have where a diff is compared with it.
+    `compressed_size` is the size in bytes that the compressed image has, or would have; None where it is not needed.
     """
     if not manifest.images:
         return []
@@ -114,8 +117,8 @@ def _saved(image: Artifact, whole: Artifact) -> str:
     return f"{image.file} is {saved} bytes smaller ({100 * saved / whole.size:.0f} %)" if saved > 0 else ""
 
 
-def duration(seconds: int) -> str:
-    """Say a time in its two largest units: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+def format_duration(seconds: int) -> str:
+    """Return a time as text in its two largest units: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds < 60:
         return f"{seconds} s"
     minutes, rest = divmod(seconds, 60)
@@ -125,7 +128,7 @@ def duration(seconds: int) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def _row(artifact: Artifact, channels: Sequence[Channel], only: str = "") -> Row:
+def _row(artifact: Artifact, channels: Sequence[Channel], only: str = "") -> FileTimes:
     seconds = tuple(
         channel.seconds(artifact.size)
         if (channel.name == only or (not only and channel.name != "serial"))
@@ -133,7 +136,7 @@ def _row(artifact: Artifact, channels: Sequence[Channel], only: str = "") -> Row
         else None
         for channel in channels
     )
-    return Row(artifact.file, artifact.kind, artifact.size, seconds)
+    return FileTimes(artifact.file, artifact.kind, artifact.size, seconds)
 
 
 def _notes(manifest: Manifest, best: Optional[Artifact], channels: Sequence[Channel]) -> List[str]:
@@ -152,7 +155,7 @@ def _notes(manifest: Manifest, best: Optional[Artifact], channels: Sequence[Chan
     for module in manifest.modules:
         note = f"{module.image.file}: module {module.name} {module.version}, an update of its own"
         if needs_digestsign(module, manifest.security):
-            note += "; it carries no signature, its push message has to (aos-ota push-message --key)"
+            note += "; it has no signature, so its push message needs one (aos-ota push-message --key)"
         notes.append(note)
     if best is not None and best.kind == "diff":
         others = [image for image in manifest.images if image.kind != "diff"]

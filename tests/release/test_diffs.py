@@ -103,7 +103,7 @@ def test_no_diff_unless_asked_for(given):
 REFUSED = {
     "another payload than the base's": (
         {"base_payload": OLD[:-1] + b"\0"},
-        "would not be made from the payload of app-1.0.0",
+        "the payload to make the diff from is not that of app-1.0.0",
     ),
     "no room for a diff at all": ({"partition_size": 0x40000}, "has no room for a diff"),
     "no room for this diff": (

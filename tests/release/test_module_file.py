@@ -74,7 +74,7 @@ BAD = {
     "unknown key": (one("store-path: /x"), "5:5", "store-path: a module has no such key", "did you mean store_path?"),
     "unlike any": (one("q: 1"), "5:5", "q: a module has no such key", "the keys are name, version"),
     "a number as key": (one("5: x"), "5:5", "5: a module has no such key"),
-    "a key merged and given": (one("<<: {file: g}"), "4:5", "file stands here twice"),
+    "a key merged and given": (one("<<: {file: g}"), "4:5", "file is set twice"),
     "a key twice": (one("file: g"), "5:5", "the key 'file' stands in one mapping twice, in lines 4 and 5"),
     "no name": ("modules:\n  - version: v\n", "2:5", "this module has no name"),
     "no version": ("modules:\n  - name: a\n", "2:5", "this module has no version"),
@@ -82,15 +82,15 @@ BAD = {
     "a number as version": (
         changed("'1.10'", "1.10"),
         "8:14",
-        "version: YAML reads 1.10 as 1.1, which is no text",
+        "version: YAML reads 1.10 as 1.1, which is not text",
         "put it in quotes: version: '1.10'",
     ),
     "a date as version": (
         changed("'1.10'", "2024-01-02"),
         "8:14",
-        "version: YAML reads 2024-01-02 as 2024-01-02, which is no text",
+        "version: YAML reads 2024-01-02 as 2024-01-02, which is not text",
     ),
-    "a list as version": (changed("'1.10'", "[1]"), "8:14", "version is one text"),
+    "a list as version": (changed("'1.10'", "[1]"), "8:14", "version is a text"),
     "bad version": (changed("'1.10'", "v 1"), "8:14", "the version of module js contains ' '"),
     "long version": (
         changed("'1.10'", "v" * 64),
@@ -105,7 +105,7 @@ BAD = {
         changed("name: js", "name: PANEL"),
         "7:11",
         "the module name PANEL is taken",
-        f"the other one stands at {FILE}:2:11",
+        f"the other module is at {FILE}:2:11",
     ),
     "a name that begins another": (
         changed("name: js", "name: pan"),
@@ -131,11 +131,11 @@ BAD = {
     "unpacked perhaps": (one("unpacked: maybe"), "5:15", "unpacked is neither true nor false"),
     "nothing to send": ("modules:\n  - name: a\n    version: v\n", "2:5", "module a has no file and no folder"),
     "two things to send": (one("folder: g"), "5:13", "module a has both a file and a folder"),
-    "path with a NUL": (one().replace("file: f", 'file: "f\\0"'), "4:11", "the file of module a is no path"),
+    "path with a NUL": (one().replace("file: f", 'file: "f\\0"'), "4:11", "the file of module a is not a path"),
     "unknown magic": (
         one("magic: boot"),
         "5:12",
-        "'BOOT' is no image_magic that devices know",
+        "'BOOT' is not an image_magic of devices",
         "all, app, kernel, fs, mcu",
     ),
     "magic and a path": (

@@ -21,7 +21,7 @@ from aos_ota_plugin.protocol.push import parse_push
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.module_set import make_modules
-from aos_ota_plugin.release.push import choose, push_message, warnings
+from aos_ota_plugin.release.push import choose_file, push_message, warnings
 from aos_ota_plugin.release.transfer import transfer_report
 from aos_ota_plugin.settings.raw import Origin
 
@@ -265,7 +265,7 @@ URL = "https://host/f.bin?sign=1"
 
 
 def test_push_of_the_firmware(manifest):
-    message = push_message(manifest, choose(manifest), URL)
+    message = push_message(manifest, choose_file(manifest), URL)
     assert parse_push(message.to_json()) == message
     full = manifest.images[0]
     assert json.loads(message.to_json())["data"] == {
@@ -277,12 +277,12 @@ def test_push_of_the_firmware(manifest):
         "md5": full.md5,
     }
     assert warnings(manifest, message) == ()
-    assert choose(manifest, module="default", file=full.file) == full
+    assert choose_file(manifest, module="default", file=full.file) == full
 
 
 def test_push_of_a_module_is_signed(manifest, signer):
     panel = manifest.modules[0]
-    message = push_message(manifest, choose(manifest, module="panel"), URL, signer=signer)
+    message = push_message(manifest, choose_file(manifest, module="panel"), URL, signer=signer)
     data = json.loads(message.to_json())["data"]
     assert (data["module"], data["version"], data["sign"]) == ("panel", "panel-1.0.1", panel.image.sha256)
     public = RSAPublicNumbers(65537, int.from_bytes(signer.public_key.n_bytes, "big")).public_key()
@@ -302,12 +302,12 @@ def test_manifest_says_what_the_push_will(manifest, signer):
 
 def test_push_of_a_wrapped_module_needs_no_key(manifest, signer):
     for key in (None, signer):
-        message = push_message(manifest, choose(manifest, module="radio"), URL, signer=key)
+        message = push_message(manifest, choose_file(manifest, module="radio"), URL, signer=key)
         assert (message.module, message.digestsign) == ("radio", None)
 
 
 def test_push_without_the_right_key(manifest, other, signer):
-    panel = choose(manifest, module="panel")
+    panel = choose_file(manifest, module="panel")
     with pytest.raises(SigningKeyError, match="check a signature of module panel") as caught:
         push_message(manifest, panel, URL)
     assert "--key" in caught.value.remedy
@@ -319,10 +319,10 @@ def test_push_without_the_right_key(manifest, other, signer):
 
 def test_push_in_cloud_mode(manifest, signer):
     cloud = manifest._replace(security="cloud")
-    message = push_message(cloud, choose(cloud, module="js"), URL)
+    message = push_message(cloud, choose_file(cloud, module="js"), URL)
     assert message.digestsign is None
     assert "there is no digestsign" in warnings(cloud, message)[0]
-    message = push_message(cloud, choose(cloud), URL, signer=signer)
+    message = push_message(cloud, choose_file(cloud), URL, signer=signer)
     assert len(base64.b64decode(message.digestsign)) == 256
     assert warnings(cloud, replace(message, digestsign=base64.b64encode(b"\1" * 256).decode())) == ()
     zero = replace(message, digestsign=base64.b64encode(bytes(256)).decode())
@@ -336,12 +336,12 @@ def test_push_of_what_is_not_there(manifest):
         ({"module": "js", "file": "none"}, "no file of this module 'none'"),
     ):
         with pytest.raises(SettingsError, match=says) as caught:
-            choose(manifest, **wanted)
+            choose_file(manifest, **wanted)
         assert caught.value.remedy.startswith("choose among: ")
-    assert choose(manifest, module="js", file="ota_module_js.bin").kind == "file"
+    assert choose_file(manifest, module="js", file="ota_module_js.bin").kind == "file"
     for url in ("ftp://x", "http://" + "x" * 249):
         with pytest.raises(OtaError, match="url"):
-            push_message(manifest, choose(manifest), url)
+            push_message(manifest, choose_file(manifest), url)
 
 
 def test_report_lists_modules(manifest):
@@ -356,6 +356,6 @@ def test_report_lists_modules(manifest):
     assert report.rows[1].seconds[0] == 1
     assert report.recommended == "ota_rtos_ota.bin"
     assert report.notes[0].startswith(
-        "ota_module_panel.bin: module panel panel-1.0.1, an update of its own; it carries no signature"
+        "ota_module_panel.bin: module panel panel-1.0.1, an update of its own; it has no signature"
     )
     assert report.notes[2] == "ota_module_radio.bin: module radio radio-1.0.1, an update of its own"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import BaseRelease, Manifest
-from aos_ota_plugin.release.transfer import CHANNELS, Channel, advice, duration, transfer_report
+from aos_ota_plugin.release.transfer import CHANNELS, Channel, advice, format_duration, transfer_report
 
 
 def artifact(file, kind, size):
@@ -129,7 +129,7 @@ def test_every_channel_says_what_it_rests_on():
     "seconds, text", [(0, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"), (7500, "2 h 5 min")]
 )
 def test_durations(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @given(st.integers(1, 2**32), st.sampled_from(CHANNELS))
