@@ -66,9 +66,7 @@ def load_solution(
     closure = find_closure(solution, board_name, lookup)
     refuse_missing(closure, solution)
     graph = Graph(closure, solution, board_name)
-    unconditional = {
-        package.name: package for package in reversed(closure.packages) if not graph.conditional(package.name)
-    }
+    unconditional = {part.name: part for part in reversed(closure.packages) if not graph.conditional(part.name)}
     board_package = _board(unconditional, solution)
     chip = _chip(unconditional, solution, board_package)
     hardware_packages = [package for package in (chip, board_package) if package is not None]
