@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -323,6 +326,51 @@ def test_the_single_steps_are_for_the_room_of_files(path):
         assert f"{NAME}.files.steps" not in set(modules_imported(path))
 
 
+# Bounds on sizes, in lines. No build needs the laboratory, and the demo is an example workspace; a format's builder and parser
+# may stand in one file of images/.
+ROOM_MAX, FILE_MAX, FUNCTION_MAX = 2500, 350, 50
+ROOMS_OF_ANY_SIZE = {"lab", "demo"}
+LONG_FILES = {f"{NAME}.scons.aos"}
+"""Files that are still too long; nothing may be added here."""
+
+
+def code_lines(text):
+    """The lines of a module that are neither blank, nor comments, nor in a docstring."""
+    told = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            told |= set(range(node.lineno, node.end_lineno + 1))
+    written = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}:
+            written |= set(range(token.start[0], token.end[0] + 1)) if token.string else set()
+    return len(written - told)
+
+
+def test_no_room_is_too_large():
+    sizes = Counter()
+    for path in PARSED:
+        sizes[room(path)] += code_lines(path.read_text(encoding="utf-8"))
+    assert {name: size for name, size in sizes.items() if size > ROOM_MAX and name not in ROOMS_OF_ANY_SIZE} == {}
+
+
+def test_no_file_is_too_long():
+    lines = {
+        module_name(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in PARSED
+        if room(path) not in {"demo", "images"}
+    }
+    assert {name for name, size in lines.items() if size > FILE_MAX} == LONG_FILES
+
+
+@pytest.mark.parametrize("path", PARSED, ids=module_name)
+def test_no_function_is_too_long(path):
+    for node in ast.walk(PARSED[path]):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            size = node.end_lineno - node.lineno + 1
+            assert size <= FUNCTION_MAX, f"{path}:{node.lineno}: {node.name} has {size} lines"
+
+
 # Started on its own, each room's modules leave the heavy ones alone: what the source shows, measured.
 @pytest.mark.parametrize(
     "name",
@@ -392,3 +440,8 @@ def test_the_reader_of_imports_sees_them_all():
     }
     early = set(map(id, at_import_time(tree)))
     assert {name for name, node in found.items() if id(node) not in early} == {"yaml", "jinja2"}
+
+
+def test_lines_of_code_are_counted():
+    text = '"""A module.\n\nMore of it."""\n\n# a comment\nx = (\n    1,\n\n)  # one more\n"""Told of x."""\ns = """a\nb"""\n'
+    assert code_lines(text) == 5

@@ -62,7 +62,7 @@ def command(
 
     \b
     Example:
-      aos-ota pack images --app app.bin --fs fs.bin --table partition_conf.c --key ota_key.pem -o packed/
+      aos-ota pack images --app app.bin --fs fs.bin --table partition_conf.c --key key.pem -o packed/
     """
     if (key is None) != unsigned:
         raise click.UsageError("give exactly one of --key and --unsigned")

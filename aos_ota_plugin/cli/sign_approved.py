@@ -29,8 +29,8 @@ def command(asked: Asked, second: SecondSigner, key: str, also: Tuple[str, ...])
 
     \b
     Example:
-      aos-ota sign-approved ota_rtos.bin --key ota_key.pem --version app-1.0.1 --second-approval app-1.0.1.json \\
-        --second-public-key second.pub.pem -o ota_rtos_ota.bin
+      aos-ota sign-approved ota_rtos.bin --key ota_key.pem --version app-1.0.1 \\
+        --second-approval app-1.0.1.json --second-public-key second.pub.pem -o ota_rtos_ota.bin
     """
     if not any(second):
         raise click.UsageError("give --second-approval with --second-public-key, or --second-signer")

@@ -22,7 +22,8 @@ def command(asked: Asked, second: SecondSigner, public_key_file: str, signature:
 
     \b
     Example:
-      aos-ota sign-attach ota_rtos.bin --public-key ota.pub.pem --signature sig --version app-1.0.1 -o ota_rtos_ota.bin
+      aos-ota sign-attach ota_rtos.bin --public-key ota.pub.pem --signature signature \\
+        --version app-1.0.1 -o ota_rtos_ota.bin
     """
 
     def attached(_: object) -> AttachedSigner:

@@ -11,11 +11,12 @@ import sqlite3
 import threading
 import time
 from base64 import b64encode
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud import rollout, rules
+from aos_ota_plugin.cloud.documents import State, access_list, push_of, status_document
 from aos_ota_plugin.cloud.home import IMAGES
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
@@ -25,7 +26,6 @@ from aos_ota_plugin.keys.signer import Signer
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.protocol.module_names import DEFAULT
-from aos_ota_plugin.protocol.push import PushMessage
 
 DATABASE = "cloud.sqlite"
 _SECRET_BYTES = 16
@@ -137,7 +137,7 @@ class Platform:
                 digestsign,
                 upload.source_version,
             )
-            self._message(package)  # its URL has to fit, too
+            push_of(package, self._url_of(package))  # its URL has to fit, too
             write_file(self._folder / IMAGES / sha256, data)
             try:
                 with self._storage as storage:
@@ -196,27 +196,16 @@ class Platform:
     def status(self) -> Dict[str, Any]:
         """All that may be shown, ready for JSON: no secret is in it."""
         with self._lock:
-            versions, tasks, jobs = self._storage.versions(), self._storage.tasks(), self._storage.jobs()
-            products, devices, packages = self._storage.products(), self._storage.devices(), self._storage.packages()
-        of_job: Dict[int, List[Task]] = {}
-        for task in tasks:
-            of_job.setdefault(task.job, []).append(task)
-        return {
-            "products": [asdict(product) for product in products],
-            "devices": [
-                {**asdict(device), "versions": versions.get((device.product_key, device.device_name), {})}
-                for device in devices
-            ],
-            "packages": [{**asdict(package), "state": package.state.name} for package in packages],
-            "jobs": [
-                {
-                    **asdict(job),
-                    "counts": rollout.count(of_job.get(job.number, [])),
-                    "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])],
-                }
-                for job in jobs
-            ],
-        }
+            storage = self._storage
+            state = State(
+                storage.products(),
+                storage.devices(),
+                storage.versions(),
+                storage.packages(),
+                storage.jobs(),
+                storage.tasks(),
+            )
+        return status_document(state)
 
     def counts(self, number: int) -> Dict[str, int]:
         """How many tasks of a job are in which state. Raises SettingsError."""
@@ -233,19 +222,7 @@ class Platform:
         """The broker's access list for all devices."""
         with self._lock:
             devices = self._storage.devices()
-        subs: Dict[Tuple[str, str], List[str]] = {}
-        for device in devices:
-            if device.gateway is not None:
-                subs.setdefault((device.product_key, device.gateway), []).append(
-                    f"{device.product_key}/{device.device_name}"
-                )
-        return [
-            line
-            for device in devices
-            for line in topics.access_of(
-                device.product_key, device.device_name, subs.get((device.product_key, device.device_name), [])
-            )
-        ]
+        return access_list(devices)
 
     # --- what devices say, and what time does
 
@@ -335,20 +312,8 @@ class Platform:
 
     def _push(self, task: Task, job: Job) -> Tuple[str, bytes]:
         topic = topics.upgrade_topic(task.product_key, task.device_name)
-        return topic, self._message(self._package(job.package)).to_json()
-
-    def _message(self, package: Package) -> PushMessage:
-        digest = package.md5 if package.sign_method == "Md5" else package.sha256
-        return PushMessage(
-            package.size,
-            package.version,
-            self._url_of(package),
-            package.sign_method,
-            digest,
-            package.md5,
-            package.digestsign,
-            None if package.module == DEFAULT else package.module,
-        )
+        package = self._package(job.package)
+        return topic, push_of(package, self._url_of(package)).to_json()
 
     def _signature(self, sha256: str) -> str:
         return b64encode(self._signer.sign_hash(bytes.fromhex(sha256))).decode("ascii")

@@ -333,8 +333,7 @@ _FILE_RULES: Tuple[Callable[[_Update], Finding], ...] = (_push, _version, _size,
 
 def _hash_of(push: Push) -> Optional[str]:
     """Return the name of the push's hash; the device compares the start of signMethod, ignoring case."""
-    method = push.sign_method.upper()
-    return "md5" if method.startswith("MD5") else "sha256" if method.startswith("SHA256") else None
+    return next((name for name in ("md5", "sha256") if push.sign_method.lower().startswith(name)), None)
 
 
 def decode_digestsign(text: str) -> Optional[bytes]:

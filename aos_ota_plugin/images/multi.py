@@ -131,10 +131,9 @@ def firmware(placed: Sequence[PlacedPart]) -> Tuple[PlacedPart, ...]:
     return tuple(part for part in placed if part.partition.name in APPLICATION)
 
 
-def _place(part: Part, partitions: Sequence[Partition]) -> PlacedPart:
+def _find_place(part: Part, partitions: Sequence[Partition]) -> Tuple[int, Partition]:
+    """Return where a part begins, and the smallest partition around that address. Raises FormatError."""
     name = part.magic.name
-    if not part.data:
-        raise FormatError(f"{name} is empty", remedy="check the build step that makes it")
     if isinstance(part.where, int):
         address = part.where
         candidates = sorted(
@@ -161,15 +160,23 @@ def _place(part: Part, partitions: Sequence[Partition]) -> PlacedPart:
                 remedy="say which: FILE@PARTITION or FILE@ADDRESS",
             )
         address = candidates[0].start
+    return address, candidates[0]
+
+
+def _place(part: Part, partitions: Sequence[Partition]) -> PlacedPart:
+    name = part.magic.name
+    if not part.data:
+        raise FormatError(f"{name} is empty", remedy="check the build step that makes it")
+    address, around = _find_place(part, partitions)
     if address % SECTOR_SIZE:
         raise FormatError(
             f"{name} at 0x{address:x} does not start on a sector of 0x{SECTOR_SIZE:x} bytes",
             remedy=f"use 0x{address - address % SECTOR_SIZE:x} or 0x{_sector_end(address):x}",
         )
-    room = candidates[0].end - address
+    room = around.end - address
     if len(part.data) > room:
         raise FormatError(
-            f"{name} has {len(part.data)} bytes; from 0x{address:x} to the end of {candidates[0].name} "
+            f"{name} has {len(part.data)} bytes; from 0x{address:x} to the end of {around.name} "
             f"there is room for {room}",
             remedy="make it smaller, or give it another place",
         )
@@ -180,17 +187,17 @@ def _place(part: Part, partitions: Sequence[Partition]) -> PlacedPart:
             for partition in partitions
             if partition.start < end
             and address < partition.end
-            and not (partition.start <= candidates[0].start and candidates[0].end <= partition.end)
+            and not (partition.start <= around.start and around.end <= partition.end)
         ),
         None,
     )
     if other is not None:
         raise FormatError(
             f"{name} (0x{address:x} to 0x{address + len(part.data):x}) reaches into {_listed([other])}, "
-            f"which overlaps {candidates[0].name} in the table",
+            f"which overlaps {around.name} in the table",
             remedy="correct the table, or choose another place",
         )
-    return PlacedPart(part.magic, address, candidates[0], part.data)
+    return PlacedPart(part.magic, address, around, part.data)
 
 
 def _check_order(placed: Sequence[PlacedPart]) -> None:

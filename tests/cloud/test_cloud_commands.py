@@ -29,9 +29,8 @@ pytestmark = pytest.mark.cloud
 
 
 def aos_ota(*words, cwd):
-    """`aos-ota cloud` with these words."""
     return subprocess.run(
-        [sys.executable, "-m", "aos_ota_plugin", "cloud", *map(str, words)],
+        [sys.executable, "-m", "aos_ota_plugin", *map(str, words)],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -39,6 +38,11 @@ def aos_ota(*words, cwd):
         timeout=HANGS,
         check=False,
     )
+
+
+def on_cloud(*words, cwd):
+    """`aos-ota cloud` with these words."""
+    return aos_ota("cloud", *words, cwd=cwd)
 
 
 def answers(folder):
@@ -84,7 +88,7 @@ def start(tmp_path, tools):
 def test_from_a_release_to_devices_that_run_it(start, tmp_path):
     process = start()
     folder = tmp_path / "build" / "云"
-    done = aos_ota("register", "demo", "one", "two", "--cloud", "build/云", cwd=tmp_path)
+    done = on_cloud("register", "demo", "one", "two", "--cloud", "build/云", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     identities = [
         Identity(**json.loads((folder / "devices" / "demo" / f"{name}.json").read_text())) for name in ("one", "two")
@@ -102,40 +106,40 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         manifest = Manifest("app-1.0.1", "local", "kv", SIGNER.public_key.fingerprint, image, (image,), ())
         (tmp_path / "ota_rtos_ota.json").write_bytes(manifest.to_json())
         (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE[:-1] + b"x")
-        done = aos_ota("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
+        done = on_cloud("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
         assert done.returncode == 1
         assert "not the file that the manifest describes" in done.stderr
         (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE)
-        done = aos_ota("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
+        done = on_cloud("upload", "ota_rtos_ota.json", "--product", "demo", "--cloud", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout.split(",")[0]) == (0, "package 1: app-1.0.1")
-        done = aos_ota("push", 1, "--all", "--cloud", folder, cwd=tmp_path)
+        done = on_cloud("push", 1, "--all", "--cloud", folder, cwd=tmp_path)
         assert done.returncode == 1
         assert "verify it on one device first" in done.stderr
-        done = aos_ota("push", 1, "--verify-on", "one", "--all", "--cloud", folder, cwd=tmp_path)
+        done = on_cloud("push", 1, "--verify-on", "one", "--all", "--cloud", folder, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         assert "job 1, verify: 1 SUCCEEDED" in done.stdout
         assert "job 2, batch: 1 SUCCEEDED" in done.stdout
         assert "runs app-1.0.1 already" in done.stdout
         upload = ("upload", "ota_rtos_ota.bin", "--product", "demo", "--version", "app-1.0.0", "--cloud", folder)
         (tmp_path / "ota_rtos_ota.bin").write_bytes(b"unsigned, of a vendor's image step")
-        done = aos_ota(*upload, cwd=tmp_path)
+        done = on_cloud(*upload, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert "ota_rtos_ota.bin: the manifest beside this file does not describe it" in done.stderr
         (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE)
-        assert aos_ota(*upload, cwd=tmp_path).returncode == 0
-        done = aos_ota("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
+        assert on_cloud(*upload, cwd=tmp_path).returncode == 0
+        done = on_cloud("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
         assert job["tasks"][0]["desc"] == "status -4"
-        done = aos_ota("cancel", job["number"], "--cloud", folder, cwd=tmp_path)
+        done = on_cloud("cancel", job["number"], "--cloud", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (0, f"job {job['number']}: 0 devices given up\n")
-        assert aos_ota("push", "--cloud", folder, cwd=tmp_path).returncode == 2
-        assert "there is no job 99" in aos_ota("cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
-        done = aos_ota("status", "--cloud", folder, cwd=tmp_path)
+        assert on_cloud("push", "--cloud", folder, cwd=tmp_path).returncode == 2
+        assert "there is no job 99" in on_cloud("cancel", 99, "--cloud", folder, cwd=tmp_path).stderr
+        done = on_cloud("status", "--cloud", folder, cwd=tmp_path)
         assert done.returncode == 0
         assert "default app-1.0.1" in done.stdout
         assert "2 FAILED" not in done.stdout
-        assert json.loads(aos_ota("status", "--json", "--cloud", folder, cwd=tmp_path).stdout)["online"] == [
+        assert json.loads(on_cloud("status", "--json", "--cloud", folder, cwd=tmp_path).stdout)["online"] == [
             "one&demo",
             "two&demo",
         ]
@@ -183,7 +187,7 @@ def test_a_port_that_is_taken_ends_the_start_and_all_that_was_started(start, tmp
     ],
 )
 def test_without_a_cloud_the_commands_say_how_to_start_one(tmp_path, words, problem):
-    done = aos_ota(*words, cwd=tmp_path)
+    done = on_cloud(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert problem in done.stderr
     assert "fix: start one: aos-ota cloud run" in done.stderr
@@ -194,7 +198,7 @@ def test_a_cloud_that_has_ended_is_named(start, tmp_path):
     process = start()
     process.terminate()
     process.wait(HANGS)
-    done = aos_ota("status", "--cloud", "build/云", cwd=tmp_path)
+    done = on_cloud("status", "--cloud", "build/云", cwd=tmp_path)
     assert done.returncode == 1
     assert "no cloud answers on 127.0.0.1:" in done.stderr
 
@@ -249,7 +253,7 @@ ENDED = {"SIGINT": 1, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("phase", ["keys", "broker"])
 def test_a_cloud_that_is_ended_while_it_starts_leaves_nothing(tmp_path, tools, phase, number):
-    with Marked(["cloud", "云"], cwd=tmp_path) as command:
+    with Marked(["cloud", "run", "云"], cwd=tmp_path) as command:
         command.until(
             lambda: (tmp_path / "云" / "cloud.lock").exists() if phase == "keys" else command.pids("mosquitto")
         )
@@ -317,23 +321,25 @@ def test_a_registered_device_gets_its_file_again(start, tmp_path):
     start()
     folder = tmp_path / "build" / "云" / "devices" / "demo"
     words = ("register", "demo", "one", "two:2", "--cloud", "build/云")
-    assert aos_ota(*words, cwd=tmp_path).returncode == 0
+    assert on_cloud(*words, cwd=tmp_path).returncode == 0
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert sorted(first) == ["one.json", "two_2.json"]
-    done = aos_ota(*words, cwd=tmp_path)
+    done = on_cloud(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert "one.json is there already" in done.stderr
     assert "leave one out" in done.stderr
     for name in first:
         (folder / name).unlink()
-    assert aos_ota(*words, cwd=tmp_path).returncode == 0
+    assert on_cloud(*words, cwd=tmp_path).returncode == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-    done = aos_ota("register", "demo", "a:1", "a_1", "--cloud", "build/云", cwd=tmp_path)
+    done = on_cloud("register", "demo", "a:1", "a_1", "--cloud", "build/云", cwd=tmp_path)
     assert done.returncode == 1
     assert "would have one file" in done.stderr
-    assert aos_ota("register", "demo", "three", "--gateway", "one", "--cloud", "build/云", cwd=tmp_path).returncode == 0
+    assert (
+        on_cloud("register", "demo", "three", "--gateway", "one", "--cloud", "build/云", cwd=tmp_path).returncode == 0
+    )
     (folder / "three.json").unlink()
-    done = aos_ota("register", "demo", "three", "--cloud", "build/云", cwd=tmp_path)  # not through that gateway
+    done = on_cloud("register", "demo", "three", "--cloud", "build/云", cwd=tmp_path)  # not through that gateway
     assert done.returncode == 1
     assert "registered already" in done.stderr
     assert not (folder / "three.json").exists()

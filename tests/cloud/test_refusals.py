@@ -12,6 +12,7 @@ from cloud_world import CLOUD_IMAGE, IMAGE, LOCAL, OTHER, PAYLOAD, PRODUCT, SIGN
 
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.certificates import issue, make_ca
+from aos_ota_plugin.cloud.documents import push_of
 from aos_ota_plugin.cloud.home import read_config
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
@@ -111,7 +112,9 @@ def test_an_expired_certificate_is_replaced_when_the_cloud_starts(world):
 def forge(world, name, data, payload, **values):
     """Whoever has the broker can say anything to a device."""
     package = world.upload(data, "app-9.9.9", name=f"for {name}")
-    pushed = world.cloud.platform._message(world.cloud.platform._package(package)).to_json()
+    platform = world.cloud.platform
+    offered = platform._package(package)
+    pushed = push_of(offered, platform._url_of(offered)).to_json()
     document = json.loads(pushed)
     document["data"].update(values)
     document["data"] = {key: value for key, value in document["data"].items() if value is not None}

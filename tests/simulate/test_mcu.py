@@ -17,10 +17,11 @@ from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import machine
+from aos_ota_plugin.lab.simulate.cases import mcu
 from aos_ota_plugin.lab.simulate.device import judged, play, prepare, send, switch_on
 from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, signed
 from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu, _SocketLine
-from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, mcu
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 from aos_ota_plugin.transport.blocks import Announced, announcement
 from aos_ota_plugin.transport.errors import TransferError
 from aos_ota_plugin.transport.line import send as send_over

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.lab.simulate import files
+from aos_ota_plugin.lab.simulate.cases import module, panel_pack
 from aos_ota_plugin.lab.simulate.device import batch, files_after, files_of, judged, play
 from aos_ota_plugin.lab.simulate.firmware import digestsign
-from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, module, panel_pack
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 
 def raw_pack(entries):

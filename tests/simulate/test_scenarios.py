@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.lab.simulate.cases import offered
 from aos_ota_plugin.lab.simulate.device import Offer, batch, judged, play
 from aos_ota_plugin.lab.simulate.firmware import (
     CLOUD,
@@ -21,7 +22,7 @@ from aos_ota_plugin.lab.simulate.firmware import (
     signed,
     unsigned,
 )
-from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, offered
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.qemu
 

@@ -14,8 +14,9 @@ from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.lab.simulate import machine
+from aos_ota_plugin.lab.simulate.cases import device_key
 from aos_ota_plugin.lab.simulate.firmware import BY_HAND, OLD
-from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS, device_key
+from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 
 def simulate(*arguments):

@@ -17,15 +17,16 @@ from waiting import until
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.cloud import home
 from aos_ota_plugin.cloud.client import Client
+from aos_ota_plugin.cloud.documents import push_of
 from aos_ota_plugin.cloud.faults import LINKS, fate_of
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import network
+from aos_ota_plugin.lab.simulate.cases import panel_pack
 from aos_ota_plugin.lab.simulate.device import files_of
 from aos_ota_plugin.lab.simulate.firmware import signed, unsigned
 from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD
-from aos_ota_plugin.lab.simulate.scenarios import panel_pack
 from aos_ota_plugin.protocol.topics import upgrade_topic
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos, pytest.mark.cloud]
@@ -92,7 +93,7 @@ class Both:
     def forge(self, image, **values):
         """What somebody who has the broker says to the device: an image for it, in the platform's own words."""
         package = self.cloud.platform._package(self.upload(image, "app-9.9.9", name=f"forged {len(image)}"))
-        document = json.loads(self.cloud.platform._message(package).to_json())
+        document = json.loads(push_of(package, self.cloud.platform._url_of(package)).to_json())
         document["data"].update(values)
         self.cloud._publish(upgrade_topic("demo", "one"), json.dumps(document).encode())
 

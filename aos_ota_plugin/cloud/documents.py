@@ -1,0 +1,79 @@
+"""What the platform makes of its records: its status for JSON, the broker's access list, push messages. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+from aos_ota_plugin.cloud import rollout
+from aos_ota_plugin.cloud.rollout import Job, Package, Task
+from aos_ota_plugin.cloud.storage import Product, Registered
+from aos_ota_plugin.protocol import topics
+from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.push import PushMessage
+
+
+class State(NamedTuple):
+    """All that the platform keeps; ``versions`` are what devices reported, by module, under product key and name."""
+
+    products: Sequence[Product]
+    devices: Sequence[Registered]
+    versions: Mapping[Tuple[str, str], Mapping[str, str]]
+    packages: Sequence[Package]
+    jobs: Sequence[Job]
+    tasks: Sequence[Task]
+
+
+def status_document(state: State) -> Dict[str, Any]:
+    """Return all that may be shown, ready for JSON: no secret is in it."""
+    of_job: Dict[int, List[Task]] = {}
+    for task in state.tasks:
+        of_job.setdefault(task.job, []).append(task)
+    return {
+        "products": [asdict(product) for product in state.products],
+        "devices": [
+            {**asdict(device), "versions": state.versions.get((device.product_key, device.device_name), {})}
+            for device in state.devices
+        ],
+        "packages": [{**asdict(package), "state": package.state.name} for package in state.packages],
+        "jobs": [
+            {
+                **asdict(job),
+                "counts": rollout.count(of_job.get(job.number, [])),
+                "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])],
+            }
+            for job in state.jobs
+        ],
+    }
+
+
+def access_list(devices: Sequence[Registered]) -> List[str]:
+    """Return the lines of the broker's access list for all devices; a gateway may use its sub-devices' topics."""
+    subs: Dict[Tuple[str, str], List[str]] = {}
+    for device in devices:
+        if device.gateway is not None:
+            subs.setdefault((device.product_key, device.gateway), []).append(
+                f"{device.product_key}/{device.device_name}"
+            )
+    return [
+        line
+        for device in devices
+        for line in topics.access_of(
+            device.product_key, device.device_name, subs.get((device.product_key, device.device_name), [])
+        )
+    ]
+
+
+def push_of(package: Package, url: str) -> PushMessage:
+    """Return the message that offers a package at `url`. Raises FormatError: the URL is none, or too long."""
+    digest = package.md5 if package.sign_method == "Md5" else package.sha256
+    return PushMessage(
+        package.size,
+        package.version,
+        url,
+        package.sign_method,
+        digest,
+        package.md5,
+        package.digestsign,
+        None if package.module == DEFAULT else package.module,
+    )
