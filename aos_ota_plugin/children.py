@@ -32,11 +32,11 @@ def on_ending_signals(handler: Handler) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unwound() -> Iterator[None]:
-    """Each of them unwinds what was begun in here, as Ctrl-C does everywhere: the first one that comes, once."""
+    """Let the first signal that ends a program unwind the block, as Ctrl-C does everywhere."""
 
     def leave(number: int, _frame: Optional[FrameType]) -> None:
-        for one in ending_signals():
-            signal.signal(one, signal.SIG_IGN)  # what follows ends processes, and takes seconds
+        for ending in ending_signals():
+            signal.signal(ending, signal.SIG_IGN)  # what follows ends processes, and takes seconds
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)

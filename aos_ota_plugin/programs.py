@@ -1,4 +1,4 @@
-"""Runs a program that answers in a few bytes: with a time-out, without a shell, leaving nothing running."""
+"""Run a program that answers in a few bytes, with a time-out, without a shell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GRACE = 2.0  # seconds for what a program left behind to close its ends of the 
 
 
 class Tool(NamedTuple):
-    """A program and how it is run: in ``folder``, for at most ``timeout`` seconds, writing at most ``limit`` bytes.
+    """A program to run in ``folder``, for at most ``timeout`` seconds and ``limit`` bytes of output.
 
     ``what`` and ``place`` name it in errors; ``longer`` says how to give it more time. With ``terminal`` it may ask
     the user there, and its errors go there, too.
@@ -36,7 +36,7 @@ class Tool(NamedTuple):
 
 
 def own_environment(**others: str) -> Dict[str, str]:
-    """The user's environment with ``others``, and without any variable of ours: some of them hold secrets."""
+    """Return the user's environment with ``others``, without our variables: some hold secrets."""
     return {**{name: value for name, value in os.environ.items() if not name.startswith(_OURS)}, **others}
 
 
@@ -134,7 +134,7 @@ def _started(tool: Tool, *, piped: bool) -> subprocess.Popen[bytes]:
 
 
 def _wait(process: subprocess.Popen[bytes], streams: List[_Stream], timeout: float) -> bool:
-    """Whether it ended by itself, with all that it started and that still writes."""
+    """Return whether it ended by itself, with all that it started and that still writes."""
     until = time.monotonic() + timeout
     while not streams[0].too_long:
         streams[0].thread.join(0.05)
@@ -164,7 +164,7 @@ def _end(process: subprocess.Popen[bytes], streams: List[_Stream], *, terminal: 
 
 
 def _shown(data: bytes) -> str:
-    """A program's error, indented under the message; control characters cannot reach the terminal."""
+    """Return a program's error, indented under the message, without control characters."""
     text = data[:_MESSAGE_LIMIT].decode("utf-8", "replace").strip()
     lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.splitlines()]
     return "".join(f"\n    {line}" for line in lines)

@@ -58,8 +58,8 @@ def command(
         config = home.read_config(folder)
     except WorkspaceError:
         config = home.new_config(host or "127.0.0.1")
-    given: Dict[str, Any] = {"host": host, "mqtt_port": mqtt_port, "image_port": image_port, "api_port": api_port}
-    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    options: Dict[str, Any] = {"host": host, "mqtt_port": mqtt_port, "image_port": image_port, "api_port": api_port}
+    config = replace(config, **{name: value for name, value in options.items() if value is not None})
     ended = threading.Event()
     with on_ending_signals(lambda *_: ended.set()):
         cloud = Cloud(folder, config, scheme=scheme, tell=click.echo)

@@ -37,20 +37,20 @@ def _show(status: Dict[str, Any]) -> None:
         ("device", "product", "online", "versions"),
         [
             (
-                one["device_name"],
-                one["product_key"],
-                _online(one, online),
-                ", ".join(f"{module} {version}" for module, version in sorted(one["versions"].items())),
+                device["device_name"],
+                device["product_key"],
+                _online(device, online),
+                ", ".join(f"{module} {version}" for module, version in sorted(device["versions"].items())),
             )
-            for one in status["devices"]
+            for device in status["devices"]
         ],
     )
     click.echo()
     echo_table(
         ("package", "product", "module", "version", "bytes", "state"),
         [
-            (str(one["number"]), one["product_key"], one["module"], one["version"], str(one["size"]), one["state"])
-            for one in status["packages"]
+            [str(package[name]) for name in ("number", "product_key", "module", "version", "size", "state")]
+            for package in status["packages"]
         ],
     )
     click.echo()
@@ -58,12 +58,12 @@ def _show(status: Dict[str, Any]) -> None:
         ("job", "kind", "package", "devices"),
         [
             (
-                str(one["number"]),
-                one["kind"],
-                str(one["package"]),
-                ", ".join(f"{number} {state}" for state, number in one["counts"].items() if number),
+                str(job["number"]),
+                job["kind"],
+                str(job["package"]),
+                ", ".join(f"{number} {state}" for state, number in job["counts"].items() if number),
             )
-            for one in status["jobs"]
+            for job in status["jobs"]
         ],
     )
 

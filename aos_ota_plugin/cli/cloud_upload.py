@@ -91,5 +91,5 @@ def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
     release = parse_manifest(document, file=file)
     artifact = choose_file(release, module=module)
     data = read_artifact(file, artifact, "the release's file")
-    version = next((one.version for one in release.modules if one.name == module), release.version)
+    version = next((part.version for part in release.modules if part.name == module), release.version)
     return artifact.file, data, version

@@ -67,34 +67,34 @@ def command(
             progress=lambda done, steps: progress(os.path.basename(output), done, steps),
         )
     image = build(patch, sign=signer.sign_hash if signer else None)
-    made = prove_diff(before.data, after.data, image, partition_size=partition_size)
-    prove_accepted(made.image, public_key=public_key, partition_size=partition_size)
-    write_file(output, made.image)
-    rival = compressed_size(after.data, signed=signer is not None, other=len(made.image))
+    diff_image = prove_diff(before.data, after.data, image, partition_size=partition_size)
+    prove_accepted(diff_image.image, public_key=public_key, partition_size=partition_size)
+    write_file(output, diff_image.image)
+    rival = compressed_size(after.data, signed=signer is not None, other=len(diff_image.image))
     if as_json:
         echo_json(
             {
                 "file": output,
-                "size": len(made.image),
-                "sha256": hashlib.sha256(made.image).hexdigest(),
+                "size": len(diff_image.image),
+                "sha256": hashlib.sha256(diff_image.image).hexdigest(),
                 "old_sha256": hashlib.sha256(before.data).hexdigest(),
                 "new_sha256": hashlib.sha256(after.data).hexdigest(),
                 "signed_by": public_key.fingerprint if public_key else None,
-                "smaller_than_compressed": len(made.image) < rival,
+                "smaller_than_compressed": len(diff_image.image) < rival,
             }
         )
         return
-    _show(output, made, signer, rival)
+    _show(output, diff_image, signer, rival)
 
 
-def _show(output: str, made: DiffImage, signer: Optional[Signer], rival: int) -> None:
-    click.echo(f"{output}  {len(made.image)} bytes  sha256 {hashlib.sha256(made.image).hexdigest()}")
+def _show(output: str, diff_image: DiffImage, signer: Optional[Signer], rival: int) -> None:
+    click.echo(f"{output}  {len(diff_image.image)} bytes  sha256 {hashlib.sha256(diff_image.image).hexdigest()}")
     click.echo(
         f"signed by key {signer.public_key.fingerprint}"
         if signer
         else "not signed: for cloud mode; devices in local mode want a diff with --key"
     )
-    click.echo(f"  ok  applied in place: {made.proof}")
-    click.echo(f"  ok  device limits: {made.limits}")
-    if len(made.image) >= rival:
+    click.echo(f"  ok  applied in place: {diff_image.proof}")
+    click.echo(f"  ok  device limits: {diff_image.limits}")
+    if len(diff_image.image) >= rival:
         click.echo(f"no smaller than the new payload's compressed image with {rival} bytes: send that instead")

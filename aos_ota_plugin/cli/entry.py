@@ -1,4 +1,4 @@
-"""Run `main` as the console script, in a process that collects no garbage while it starts and ends without a clean-up.
+"""Run `main` as the console script, without garbage collection at the start and clean-up at the end.
 
 `python -m tests.bench sign` needs both: `aos-ota sign` takes 0.62 of imgtool's CPU time, 0.71 with Python's usual end,
 0.65 with its usual collection of garbage, and 0.76 with both.

@@ -58,7 +58,7 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
 
 
 def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_json: bool) -> None:
-    found = [(row, read_partition(flash, row)) for row in rows]
+    contents = [(row, read_partition(flash, row)) for row in rows]
     if as_json:
         echo_json(
             {
@@ -70,7 +70,7 @@ def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_js
                     "written": row.name in written,
                     "sha256": hashlib.sha256(data).hexdigest() if data else None,
                 }
-                for row, data in found
+                for row, data in contents
             }
         )
         return
@@ -85,7 +85,7 @@ def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_js
                 hashlib.sha256(data).hexdigest()[:16] if data else "",
                 _note(row, written),
             )
-            for row, data in found
+            for row, data in contents
         ],
     )
 

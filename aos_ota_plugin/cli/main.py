@@ -1,4 +1,4 @@
-"""``aos-ota``: finds the verb's module when it is asked for, so that no command pays for another's imports."""
+"""``aos-ota``: imports a verb's module when it is run, so that no command pays for another's."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _family(name: str) -> LazyGroup:
 
 
 def _unknown(family: str, typed: str) -> str:
-    """The message for a verb that there is not, with those that may be meant."""
+    """Return the message for an unknown verb, with those that may be meant."""
     import difflib
 
     paths = list(verb_paths())

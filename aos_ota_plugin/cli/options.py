@@ -87,12 +87,12 @@ cloud_option = click.option(
 
 
 def access() -> Access:
-    """Return how a verb gets at a private key: secrets from the environment, else asked for on the terminal."""
+    """Return the access to private keys: secrets from the environment, else asked for on the terminal."""
     return Access(_from_environment("AOS_OTA_KEY_PASSPHRASE"), _from_environment("AOS_OTA_PKCS11_PIN"), ask)
 
 
 def ask(question: str) -> Optional[str]:
-    """Ask on the terminal without showing what is typed; None where there is no terminal."""
+    """Ask on the terminal without echo; return None where there is no terminal."""
     from aos_ota_plugin.console.prompt import ask_secret
 
     return ask_secret(question)

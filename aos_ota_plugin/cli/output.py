@@ -15,24 +15,24 @@ from aos_ota_plugin.errors import OutputError
 
 
 def echo_json(value: Mapping[str, object]) -> None:
-    """One JSON object on standard output, for scripts."""
+    """Print one JSON object on standard output, for scripts."""
     echo_json_text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def echo_json_text(text: str) -> None:
-    """Print JSON; where standard output is not UTF-8, as a pipe on Windows, in ASCII with JSON's own escapes."""
+    """Print JSON, in ASCII with JSON's escapes where standard output is not UTF-8."""
     if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
         text = re.sub(r"[^\x00-\x7f]", lambda character: json.dumps(character[0])[1:-1], text)
     click.echo(text.rstrip("\n"))
 
 
 def echo_note(line: str) -> None:
-    """A line on standard error: what a command is doing."""
+    """Print a line on what a command is doing on standard error."""
     click.echo(line, err=True)
 
 
 def echo_warning(line: str) -> None:
-    """A warning on standard error."""
+    """Print a warning on standard error."""
     click.echo(f"aos-ota: warning: {line}", err=True)
 
 
@@ -44,7 +44,7 @@ def refuse_overwriting(output: str, *inputs: Optional[str]) -> None:
 
 
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table as wide as the terminal; on a pipe as wide as its content, so that nothing is cut."""
+    """Print a table as wide as the terminal; on a pipe as wide as its content."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -72,7 +72,7 @@ def command(
     partitions = _partitions(table)
     located = place([_part(magic, str(value)) for magic, value in named.items()], partitions)
     signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
-    room = ota_size or next((one.length for one in partitions if one.name in _OTA), None)
+    room = ota_size or next((partition.length for partition in partitions if partition.name in _OTA), None)
     second_chip = read_file(mcu, "the MCU image", "give its file", limit=PAYLOAD_MAX) if mcu else None
     packed = pack_images(located, second_chip, signer, ota_size=room)
     sources = [_split(str(value))[0] for value in named.values()]
@@ -86,8 +86,8 @@ def command(
 
 
 def _show(output: str, located: Tuple[PlacedPart, ...], packed: PackedImages, *, checked: bool) -> None:
-    for one in located:
-        click.echo(f"0x{one.address:08x}  {len(one.data):>9} bytes  {one.magic.name:<6}  in {one.partition.name}")
+    for part in located:
+        click.echo(f"0x{part.address:08x}  {len(part.data):>9} bytes  {part.magic.name:<6}  in {part.partition.name}")
     for name, data in packed.files.items():
         if name != LAYOUT_NAME:
             click.echo(f"{os.path.join(output, name)}  {len(data)} bytes")
@@ -99,9 +99,9 @@ def _show(output: str, located: Tuple[PlacedPart, ...], packed: PackedImages, *,
 
 
 def _split(value: str) -> Tuple[str, Optional[str]]:
-    """FILE and WHERE of ``FILE[@WHERE]``."""
-    found = None if os.path.exists(value) else _WHERE.fullmatch(value)
-    return (found[1], found[2]) if found else (value, None)
+    """Split ``FILE[@WHERE]`` into FILE and WHERE."""
+    match = None if os.path.exists(value) else _WHERE.fullmatch(value)
+    return (match[1], match[2]) if match else (value, None)
 
 
 def _part(magic: ImageMagic, value: str) -> Part:

@@ -1,4 +1,4 @@
-"""What the verbs that sign a payload share: their options, the release that these ask for, and how it is shown."""
+"""Shared parts of the verbs that sign: options, the release that they ask for, how it is shown."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class Asked(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The folder to write into, absolute."""
+        """Return the folder to write into, absolute."""
         return os.path.dirname(os.path.abspath(self.output))
 
     @property
     def name(self) -> str:
-        """The name of the file to write."""
+        """Return the name of the file to write."""
         return os.path.basename(self.output)
 
 
 class SecondSigner(NamedTuple):
-    """The options on the second signer: a reference to the key at hand or an approval's file, and the public key's."""
+    """Options on the second signer: the key at hand or an approval's file, and the public key."""
 
     second_signer: Optional[str] = None
     second_approval: Optional[str] = None
@@ -151,7 +151,7 @@ also_option = click.option(
 
 
 def _collected(verb: Verb, name: str, kind: Any, *decorators: Callable[[Any], Any]) -> Verb:
-    """The verb with options, whose values it gets as one value of `kind`."""
+    """Return the verb with options, whose values it gets as one value of `kind`."""
 
     @functools.wraps(verb)
     def collecting(**values: Any) -> Any:
@@ -245,7 +245,7 @@ def sign_and_write(
     also: Tuple[str, ...] = (),
     inputs: Tuple[Optional[str], ...] = (),
 ) -> None:
-    """Make the release that the options ask for, write it, and show it; `inputs` are further files that are read."""
+    """Make, write and show the release that the options ask for; `inputs` are further files that are read."""
     manifest_name = os.path.splitext(asked.name)[0] + ".json"
     more = [name for kind, name in (("xz", asked.name + XZ_SUFFIX), ("diff", diff_name(asked.name))) if kind in also]
     refuse_overwriting_inputs((asked.name, manifest_name, *more), asked, second, *inputs)
@@ -305,7 +305,7 @@ def _base(file: str) -> Manifest:
 
 
 def _second(options: SecondSigner) -> Tuple[Optional[HashSigner], Optional[PublicKey]]:
-    """The second signer, and the key that it has to have."""
+    """Return the second signer, and the key that it has to have."""
     public_key = options.second_public_key
     wanted = load_public_key(public_key) if public_key else None
     if options.second_approval and wanted:

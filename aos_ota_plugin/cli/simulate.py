@@ -58,7 +58,7 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
         raise click.UsageError("--console goes without --scenario and --list")
     if only_list:
         rows = [
-            *((one.name, one.about) for one in SCENARIOS.values()),
+            *((scenario.name, scenario.about) for scenario in SCENARIOS.values()),
             (_VENDOR, "all that show a flaw of the vendor's, beside the same on the hardened device"),
         ]
         echo_table(("scenario", "what"), rows)
@@ -83,7 +83,7 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
 
 def _wanted(names: Tuple[str, ...]) -> List[str]:
     flaws = [name for flaw in FLAWS for name in (flaw.ours, flaw.vendors)]
-    chosen = [one for name in names for one in (flaws if name == _VENDOR else [name])]
+    chosen = [scenario for name in names for scenario in (flaws if name == _VENDOR else [name])]
     return list(dict.fromkeys(chosen)) or list(SCENARIOS)
 
 

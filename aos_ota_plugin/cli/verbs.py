@@ -1,4 +1,4 @@
-"""The table of all verbs, by group and family, and what verbs and options of earlier versions are called now."""
+"""All verbs by group and family, and today's names of earlier verbs and options."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ FORMER_OPTIONS = {
 
 
 def verb_paths() -> Dict[str, str]:
-    """Return every verb as it is typed (``cloud push``) with its line of help; families are named by their verbs."""
+    """Return every verb as it is typed (``cloud push``), with its line of help."""
     paths: Dict[str, str] = {}
     for verbs in GROUPS.values():
         for name, text in verbs.items():

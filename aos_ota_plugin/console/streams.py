@@ -1,4 +1,4 @@
-"""Standard output and error of whatever encoding the console has."""
+"""Standard output and error in any console's encoding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def escape_unencodable() -> None:
-    """Let standard output and error escape (`\\u4e2d`) what their encoding lacks; by default that raises an error."""
+    """Escape (`\\u4e2d`) what the encoding of standard output and error lacks, instead of an error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Types of the question that is put to a device, and of its answer: device, push message, finding, verdict."""
+"""Types of what a device is asked, and of its answer: device, push message, finding, verdict."""
 
 from __future__ import annotations
 

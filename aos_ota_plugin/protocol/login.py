@@ -71,7 +71,7 @@ def login_password(identity: Identity, client: str, method: str, timestamp: Opti
 
 
 def problem_of(login: Login, identity: Optional[Identity]) -> Optional[str]:
-    """Return what is wrong with a login, without its secrets; None when it is that of `identity`."""
+    """Return the problem of a login, without its secrets; None when it is that of `identity`."""
     if identity is None or login.user != identity.user:
         return "no such device is registered"
     client, bar, rest = login.client_id.partition("|")

@@ -19,7 +19,7 @@ _LOCK = threading.Lock()
 
 
 def call_on_large_stack(function: Callable[[], Result]) -> Result:
-    """Return what ``function`` returns; it must not raise. Raises BuildError when there is no room for the thread."""
+    """Call ``function``, which must not raise, in a thread with a large stack. Raises BuildError."""
     results: List[Result] = []
     thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
     try:

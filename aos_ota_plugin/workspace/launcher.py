@@ -64,7 +64,7 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
 
 
 def _failure(scons: str, path: Optional[str]) -> str:
-    """What ``scons --version`` printed when it could not start, else an empty text."""
+    """Return what ``scons --version`` printed when it could not start, else an empty text."""
     try:
         done = subprocess.run(
             [scons, "--version"],
@@ -114,7 +114,7 @@ def _shebang(path: str) -> Optional[str]:
 
 
 def _interpreter(scons: str) -> Optional[str]:
-    """The Python that the first line of the script names by its path; None where it is looked up on PATH."""
+    """Return the Python that a script's first line names by its path; None for one on PATH."""
     words = (_shebang(scons) or "").lstrip("#! ").split()
     return words[0] if words and os.path.basename(words[0]).startswith("python") else None
 

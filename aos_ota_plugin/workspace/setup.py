@@ -1,4 +1,4 @@
-"""Setting a solution up: the hook that lets the plugin into its build, what git ignores, an example of settings."""
+"""Set a solution up: the hook into its build, what git ignores, an example of settings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def_config:
 
 
 def set_up(solution: Path, *, as_component: bool) -> Iterator[str]:
-    """Put hook, .gitignore entries and example settings in place; yield a line about each thing that is done.
+    """Put hook, .gitignore entries and example settings in place; yield a line about each.
 
     Run again it changes nothing, and says so. Raises WorkspaceError, OutputError.
     """
@@ -95,7 +95,7 @@ def _component(solution: Path) -> List[str]:
 
 
 def _clear_site_init(solution: Path, launcher: Launcher) -> str:
-    """Remove our site_init.py where SCons 3 ends at any, and warn of the user's own; "" when none was there."""
+    """Remove our site_init.py where SCons 3 ends at any; return a warning of the user's own, or ""."""
     path = solution / "site_scons" / "site_init.py"
     if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
         return ""
@@ -117,7 +117,7 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
 
 
 def _real(path: Path, start: Path) -> Path:
-    """Where a file is, links followed, as long as they stay in the workspace around ``start``.
+    """Return where a file is, following links that stay in the workspace around ``start``.
 
     A repository can hold links to anywhere.
 
@@ -165,7 +165,7 @@ def _depends_of(text: str, package: Path) -> Optional[List[str]]:
 
 
 def _indent(lines: List[str]) -> str:
-    """The white space before the first item of the list that ``lines`` begin with."""
+    """Return the white space before the first item of the list that ``lines`` begin with."""
     for line in lines:
         text = line.lstrip()
         if text and not text.startswith("#"):
