@@ -34,7 +34,10 @@ def command(directory: str, board: Optional[str], as_json: bool) -> None:
                 click.echo(f"      fix: {check.remedy}")
     faults = sum(check.ok is False for check in checks)
     if as_json:
-        echo_json({"faults": faults, "checks": [check._asdict() for check in checks]})
+        listed = [
+            {"name": check.name, "ok": check.ok, "seen": check.detail, "remedy": check.remedy} for check in checks
+        ]
+        echo_json({"faults": faults, "checks": listed})
     elif not faults:
         click.echo("nothing stands in the way of a build")
     sys.exit(1 if faults else 0)
