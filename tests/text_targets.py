@@ -315,11 +315,11 @@ def check_versions(data: bytes) -> bool:
 
 def check_history(data: bytes) -> bool:
     found = list(find_leaks(data.splitlines(keepends=True), {"the device secret": SECRET.encode()}))
-    assert not [leak for leak in found if SECRET in leak.file + leak.what]
+    assert not [leak for leak in found if SECRET in leak.file + leak.kind]
     assert len(set(found)) == len(found)
     if not found:
         raise FormatError("nothing is found in this log")
-    return [(leak.what, leak.file) for leak in found] == [
+    return [(leak.kind, leak.file) for leak in found] == [
         ("a private key that is not encrypted", "keys/文.pem"),
         ("the device secret", "keys/文.pem"),
     ]

@@ -9,7 +9,7 @@ import click
 
 from aos_ota_plugin.cli.options import board_option, json_option, solution_option, split_pairs
 from aos_ota_plugin.cli.output import echo_json, echo_table, echo_warning
-from aos_ota_plugin.settings.report import rows
+from aos_ota_plugin.settings.report import setting_rows
 from aos_ota_plugin.workspace.solution_settings import load_settings
 
 
@@ -29,7 +29,7 @@ def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_js
     settings = load_settings(
         os.path.abspath(directory), board=board, command_line=split_pairs(values), warn=echo_warning
     )
-    table = rows(settings)
+    table = setting_rows(settings)
     if as_json:
         echo_json({row.name: {"value": row.value, "origin": row.origin} for row in table})
         return

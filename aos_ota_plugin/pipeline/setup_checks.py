@@ -228,7 +228,7 @@ def _history(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(
             name,
             False,
-            f"commit {leak.commit[:12]} holds {leak.what}, in {leak.file or 'a file'}",
+            f"commit {leak.commit[:12]} holds {leak.kind}, in {leak.file or 'a file'}",
             "anyone with the history has it: make a new one; removing it from the history does not take it back",
         )
     if len(history.leaks) > _SHOWN:

@@ -12,7 +12,7 @@ from aos_ota_plugin.errors import OutputError, SettingsError, WorkspaceError
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.settings import handover
-from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
+from aos_ota_plugin.settings.command_line import Request, environment_warning, requested_pairs
 from aos_ota_plugin.settings.fields import SYMBOLS
 
 
@@ -29,10 +29,10 @@ class BuildRequest:
                 remedy="the solution's Makefile has to hand its BOARD to scons: `scons --board=$(BOARD)`; where "
                 "aos-tools starts scons without make, choose the board in package.yaml, under hw_info",
             )
-        self.pairs = asked_for(
+        self.pairs = requested_pairs(
             Request(
                 scons=SCons.Script.ARGLIST,
-                behind_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
+                after_hyphens=_split(SCons.Script.COMMAND_LINE_TARGETS),
                 makeflags=os.environ.get("MAKEFLAGS", ""),
                 handed_over=order.settings if order else (),
             ),

@@ -52,7 +52,7 @@ def settings_from_aos(solution: Any, *, folder: str, command_line: Sequence[Tupl
         all_layers(folder, reading.layers, arguments),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ, ask_secret),
-        known_foreign=reading.foreign,
+        foreign_names=reading.foreign,
     )
     return BuildSettings(settings, reading.notices)
 

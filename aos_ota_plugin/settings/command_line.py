@@ -1,4 +1,4 @@
-"""What a build was asked for, in ``NAME=value`` pairs, put together from all the ways by which it reaches SCons."""
+"""The ``NAME=value`` pairs of a build's command line, from all the ways in which they reach SCons."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from aos_ota_plugin.settings.sources import read_command_line
 
 Pairs = Sequence[Tuple[str, str]]
 NOT_SETTINGS = frozenset(("V", "BOARD", "MULTITHREADS"))
-"""What `aos make` and the solutions' Makefiles say to each other."""
+"""Names that `aos make` and the solutions' Makefiles pass to each other."""
 
 
 class Request(NamedTuple):
-    """The pairs by the way they came.
+    """The pairs of a command line, by the way in which they reached SCons.
 
-    ``scons`` is what SCons took for its arguments, ``behind_hyphens`` what stands behind ``--`` on its command line,
-    which SCons takes for targets, and then builds none of them; ``makeflags`` is the variable that make leaves in the
-    environment; ``handed_over`` comes from `aos-ota make`, past every shell.
+    ``scons`` are SCons' arguments; ``after_hyphens`` are those after ``--`` on its command line, which SCons takes for
+    targets and does not build; ``makeflags`` is make's environment variable MAKEFLAGS; ``handed_over`` are from
+    `aos-ota make`, which passes them without a shell.
     """
 
     scons: Pairs = ()
-    behind_hyphens: Pairs = ()
+    after_hyphens: Pairs = ()
     makeflags: str = ""
     handed_over: Pairs = ()
 
 
-def asked_for(request: Request, names: Collection[str]) -> List[Tuple[str, str]]:
-    """List all pairs, each name once: what SCons was given, then what did not reach it.
+def requested_pairs(request: Request, names: Collection[str]) -> List[Tuple[str, str]]:
+    """Return all pairs, each name once.
 
-    A shell has been at what stands on SCons' command line, so make's record counts before what is behind the hyphens.
+    A shell has changed the words of SCons' command line, so make's record has priority over those after the hyphens.
 
     Raises:
-        SecretError: one of them is a secret.
-        SettingsError: SCons was given another value for one of `names` than make or `aos-ota make`.
+        SecretError: a pair is a secret.
+        SettingsError: SCons has another value for one of `names` than make or `aos-ota make`.
     """
-    asked: Dict[str, str] = {}
-    for pairs in (request.behind_hyphens, command_line_variables(request.makeflags), request.handed_over):
-        asked.update(pairs)
+    requested: Dict[str, str] = {}
+    for pairs in (request.after_hyphens, command_line_variables(request.makeflags), request.handed_over):
+        requested.update(pairs)
     scons = dict(request.scons)
-    read_command_line([*scons.items(), *asked.items()])
+    read_command_line([*scons.items(), *requested.items()])
     for name, value in scons.items():
-        if name in names and asked.get(name, value) != value:
+        if name in names and requested.get(name, value) != value:
             raise SettingsError(
-                f"{name}: this build was asked for one value, and scons was given another one",
-                remedy=f"take {name}=… off the scons line in the solution's Makefile: it is read from make. Where it "
+                f"{name}: the command line has one value, and scons got another",
+                remedy=f"take {name}=… off the scons line in the solution's Makefile: it is read from make. If it "
                 "is not there, a make around this build has set it: `unset MAKEFLAGS`",
             )
-    return [(name, value) for name, value in {**asked, **scons}.items() if name not in NOT_SETTINGS]
+    return [(name, value) for name, value in {**requested, **scons}.items() if name not in NOT_SETTINGS]
 
 
 def environment_warning(environment: Mapping[str, str], pairs: Pairs, names: Collection[str]) -> Optional[str]:
-    """Say which of `names` stand in the environment alone, where they set nothing; None if none does.
+    """Return a warning about `names` in the environment, which set nothing there; None without any.
 
-    make exports what it was asked for, so that names among `pairs` do not count.
+    Names among `pairs` are skipped: make exports the pairs of its command line.
     """
-    asked = {name for name, _ in pairs}
-    alone = [name for name in names if name in environment and name not in asked]
+    requested = {name for name, _ in pairs}
+    alone = [name for name in names if name in environment and name not in requested]
     if not alone:
         return None
-    verb, them = ("stands", "it") if len(alone) == 1 else ("stand", "them")
+    verb, them = ("is", "it") if len(alone) == 1 else ("are", "them")
     return (
-        f"{', '.join(alone)} {verb} in the environment, which sets nothing; to set {them}: "
+        f"{', '.join(alone)} {verb} in the environment, which has no effect; to set {them}: "
         f"`aos make {' '.join(f'{name}=…' for name in alone)}`"
     )

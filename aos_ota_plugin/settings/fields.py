@@ -1,9 +1,12 @@
-"""The table of settings: one row of ``OtaSettings`` a setting, from which all else about settings is made.
+"""The table of settings: a row of ``OtaSettings`` for each setting.
 
-A row says what the setting is called in Kconfig, its type and default, how a text becomes its value, what of a build
-it affects, and since which version it is there. Names, defaults, ``aos-ota config``, what SCons compares, the release's
-fingerprint and the settings in the statement of provenance come from the rows. Kconfig and the READMEs are tested
-against them.
+A row has the setting's name in Kconfig, its type and default, the function that reads its value, the parts of a build
+that it affects, and the version that introduced it. From the rows come names, defaults, ``aos-ota config``, what SCons
+compares, the release's fingerprint and the settings in the statement of provenance. Tests compare Kconfig and the
+READMEs with them.
+
+>>> [(row.symbols[0].name, row.since) for row in ROWS if row.attribute == "compress_xz"]
+[('OTA_COMPRESS_XZ', '0.1.0')]
 
 To add a yes/no setting, add its row, its prompt in ``Kconfig``, its line in the READMEs, its use and its test:
 
@@ -51,10 +54,10 @@ class Part(enum.Flag):
 
 
 class Symbol(NamedTuple):
-    """One name in Kconfig; ``kind`` is "bool", "string" or "hex".
+    """A symbol of Kconfig; ``kind`` is "bool", "string" or "hex".
 
-    ``choice`` names the choice that it is a member of, "" for none. ``on`` are the values of the row for which a symbol
-    of a choice is y.
+    ``choice`` is the name of its choice, "" for none. ``on`` are the values of the row for which a symbol of a choice
+    is y.
     """
 
     name: str
@@ -65,7 +68,7 @@ class Symbol(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Symbols of which exactly one is y."""
+    """A choice of Kconfig: exactly one of its members is y."""
 
     name: str
     members: Tuple[str, ...]
@@ -74,7 +77,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """What there is to know about one setting; ``attribute`` is its name in ``OtaSettings``."""
+    """The properties of a setting; ``attribute`` is its name in ``OtaSettings``."""
 
     attribute: str
     symbols: Tuple[Symbol, ...]
@@ -86,7 +89,7 @@ class Row:
     choice: Optional[Choice] = None
 
     def parse(self, raw: RawSetting, folder: str) -> object:
-        """Return the value of a setting that is no choice; paths start at ``folder``. Raises SettingsError."""
+        """Return the value of a setting that is not a choice; paths start at ``folder``. Raises SettingsError."""
         return self.path_parser(raw, folder) if self.is_path else self.parser(raw)
 
     def texts(self, value: Any) -> Dict[str, str]:
@@ -134,7 +137,7 @@ def private_key(name: str, affects: Part, *, since: str = "0.1.0") -> Any:
 
 
 def choice(name: str, members: Mapping[str, str], affects: Part, *, switch: str = "", since: str = "0.1.0") -> Any:
-    """Define a setting whose value is that of the member that is y, by default the first one.
+    """Define a setting with the value of the member that is y, by default the first.
 
     ``switch`` is a yes/no symbol, y by default, without which no member counts and the value is "none".
     """
@@ -150,15 +153,15 @@ _IMAGES = {f"OTA_IMAGE_{magic}": magic for magic in ("ALL", "APP", "KERNEL", "FS
 
 @dataclass(frozen=True)
 class OtaSettings:
-    """Everything a build needs to know, checked. Paths are absolute; a path that is not set is None.
+    """The checked settings of a build. Paths are absolute; a path that is not set is None.
 
-    Rows stand in the order of the Kconfig file.
+    The rows have the order of the Kconfig file.
     """
 
     secrets: Secrets
     origins: Mapping[str, Origin]  # by the settings' names, all of them
     solution_dir: str  # where relative paths start, those in a KeyReference, too
-    notices: Tuple[str, ...]  # what is set and does not count: where it stands, and what to do
+    notices: Tuple[str, ...]  # settings that are ignored: their place, and what to do
 
     app_version: str = text("OTA_APP_VERSION", Part.APP | Part.IMAGE, as_version)
     identity: str = choice(
@@ -194,7 +197,7 @@ class OtaSettings:
     partition_size: int = size("OTA_PARTITION_SIZE", Part.IMAGE)  # bytes; 0: the board's own files say
 
     def values(self, part: Optional[Part] = None) -> Dict[str, str]:
-        """Return as Kconfig's texts all settings, or those that affect ``part``; secrets are no settings."""
+        """Return all settings as Kconfig's texts, or those that affect ``part``; without secrets."""
         texts: Dict[str, str] = {}
         for row in ROWS:
             if part is None or part & row.affects:
@@ -207,8 +210,8 @@ ROWS: Tuple[Row, ...] = tuple(
 )
 SYMBOLS: Mapping[str, Symbol] = {symbol.name: symbol for row in ROWS for symbol in row.symbols}
 PATHS = frozenset(symbol.name for row in ROWS if row.is_path for symbol in row.symbols)
-"""Settings whose value says where something is on this machine."""
+"""Settings whose value is a path on this machine."""
 OBSOLETE: Mapping[str, str] = {
     "OTA_WARN_SHARED_KEY": "`aos-ota keys` tells from kept releases which key signed which product"
 }
-"""Settings of earlier versions: they are ignored, with a warning that says what there is in their place."""
+"""Settings of earlier versions, which are ignored with a warning, and what replaces them."""

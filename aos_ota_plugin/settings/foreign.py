@@ -1,11 +1,11 @@
-"""Tells a mistyped setting of ours from a macro of someone else's: both begin with ``OTA_``."""
+"""Telling mistyped settings from other components' macros: both begin with ``OTA_``."""
 
 from __future__ import annotations
 
 import re
 from typing import Collection, Optional, Sequence
 
-from aos_ota_plugin.settings.raw import COMMAND_LINE, RawSetting, complaint
+from aos_ota_plugin.settings.raw import COMMAND_LINE, RawSetting, setting_error
 
 # Macros that the vendor's ota component and its agent test or let a build define.
 DEVICE_MACROS = frozenset(
@@ -31,48 +31,48 @@ DEVICE_MACROS = frozenset(
         "OTA_SIGNAL_CHANNEL",
     )
 )
-_SLIP = 0.85
-"""How much a name without ``OTA_`` has to be like one of ours to be taken for it; APP_VERSION is less."""
+_TYPO_SIMILARITY = 0.85
+"""The similarity from which a name without ``OTA_`` is taken for a setting; that of APP_VERSION is lower."""
 _AOS_VERSION = re.compile(r"OTA_(?:\w+_)?SW_VERSION")  # aos adds one to the def_config of every component
 
 
 def nearest(name: str, names: Collection[str], cutoff: float = 0.6) -> Optional[str]:
-    """Return the name most like ``name``, None when none is like it."""
+    """Return the most similar of ``names``; None when all similarities are below ``cutoff`` (0 to 1)."""
     import difflib
 
-    found = difflib.get_close_matches(name, names, 1, cutoff)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, names, 1, cutoff)
+    return matches[0] if matches else None
 
 
 def refuse_unknown(
-    layers: Sequence[Sequence[RawSetting]], names: Collection[str], known_foreign: Collection[str]
+    layers: Sequence[Sequence[RawSetting]], names: Collection[str], foreign_names: Collection[str]
 ) -> None:
-    """Raise SettingsError for the first ``OTA_`` name that is neither ours nor known to be another's.
+    """Raise SettingsError for the first ``OTA_`` name that is neither a setting nor in ``foreign_names``.
 
-    So does one of ours with Kconfig's prefix (``CONFIG_OTA_DIFF``), which only ota.config may have. On the command
-    line, where a name may belong to nobody, one that is nearly ours counts, too: ``OAT_DIFF``, ``APP_VERSION``.
+    A setting with Kconfig's prefix (``CONFIG_OTA_DIFF``) is refused, too: only ota.config may have it. On the command
+    line a name similar to a setting is also refused: ``OAT_DIFF``, ``APP_VERSION``.
     """
     for layer in layers:
         for raw in layer:
             name = raw.name
-            if name in names or name in known_foreign:
+            if name in names or name in foreign_names:
                 continue
-            meant = _meant(name, names, anywhere=raw.origin.kind == COMMAND_LINE)
+            meant = _intended_setting(name, names, anywhere=raw.origin.kind == COMMAND_LINE)
             if not name.upper().startswith("OTA_") and meant is None:
                 continue
             if name in DEVICE_MACROS or _AOS_VERSION.fullmatch(name):
                 continue
             near = meant or nearest(name.upper(), names)
             remedy = f"did you mean {near}?" if near else "`aos-ota config` lists the settings there are"
-            raise complaint(raw, "there is no such setting", remedy)
+            raise setting_error(raw, "there is no such setting", remedy)
 
 
-def _meant(name: str, names: Collection[str], *, anywhere: bool) -> Optional[str]:
-    """Return the setting that a name without ``OTA_`` in front was meant to be, None where it may be another's."""
+def _intended_setting(name: str, names: Collection[str], *, anywhere: bool) -> Optional[str]:
+    """Return the setting that a name without ``OTA_`` is meant to be, None where it may be foreign."""
     upper = name.upper()
     if upper.startswith("CONFIG_OTA_"):
         plain = upper[len("CONFIG_") :]
-        return plain if plain in names else nearest(plain, names, _SLIP)
+        return plain if plain in names else nearest(plain, names, _TYPO_SIMILARITY)
     if not anywhere:
         return None
-    return f"OTA_{upper}" if f"OTA_{upper}" in names else nearest(upper, names, _SLIP)
+    return f"OTA_{upper}" if f"OTA_{upper}" in names else nearest(upper, names, _TYPO_SIMILARITY)

@@ -1,7 +1,7 @@
-"""What `aos-ota make` and the build that it starts tell each other: two JSON documents in a folder of their own.
+"""The messages between `aos-ota make` and the build that it starts: two JSON documents in a folder.
 
-The environment variable AOS_OTA_MAKE names the folder, which its owner alone can read. No value of a setting passes a
-shell or make on this way. ``nonce`` is a number that no other build has, in hex.
+The environment variable AOS_OTA_MAKE names the folder, which only its owner can read. The values of settings pass
+neither a shell nor make. ``nonce`` is a random number in hex, different in each build.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REPORT = DocumentKind("report to `aos-ota make`", {"schema": "aos-ota-report/1"
 
 
 class Order(NamedTuple):
-    """The settings of one build, and whose they are: the solution's folder (absolute), the board or ""."""
+    """The settings of a build, the solution's absolute folder, and the board or ""."""
 
     nonce: str
     solution: str
@@ -29,7 +29,7 @@ class Order(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How far that build came: ``state`` is STARTED, or BUILT once all of it has succeeded; ``manifest`` its path."""
+    """The build's state: STARTED, or BUILT once all of it has succeeded, with the manifest's path."""
 
     nonce: str
     state: str

@@ -1,7 +1,7 @@
-"""Looks for secrets in what git remembers: whoever has the history has them, however long ago they were removed.
+"""Searching git's history for secrets: a clone contains them even after they were removed.
 
-Seen are lines that were added anywhere in the history: unencrypted private keys in PEM, the secrets that are set now,
-and any ``ota.secrets.yaml``. Not seen: keys in DER, what git takes for binary, and what only a merge brought in.
+The search covers lines that were added anywhere in the history: unencrypted private keys in PEM, the secrets that are
+set now, and any ``ota.secrets.yaml``. It misses keys in DER, binary files, and lines that only a merge added.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 
 _COMMIT = b"\0"
 _TIMEOUT_SECONDS = 60
-_LEAST = 8
-"""Characters; a shorter secret would be found in any text."""
+_MIN_SIZE = 8
+"""Characters; shorter secrets are not searched: they occur in any text."""
 
 
 class Leak(NamedTuple):
-    """What was found, never its text: in which commit, in which file."""
+    """A secret in the history: its kind, never its text, with the commit and the file."""
 
-    what: str
+    kind: str
     commit: str
     file: str
 
@@ -36,9 +36,9 @@ class History(NamedTuple):
 
 
 def search_history(folder: str, secrets: Mapping[str, bytes]) -> Optional[History]:
-    """Search everything that was ever committed below ``folder``; None where no git repository is, or no git.
+    """Return the leaks in all commits below ``folder``; None without a git repository or git.
 
-    ``secrets`` are values by what to call them. They are compared here, and never given to git.
+    ``secrets`` are values by the kind to report. They are compared here and never given to git.
     """
     import subprocess
 
@@ -83,7 +83,7 @@ def search_history(folder: str, secrets: Mapping[str, bytes]) -> Optional[Histor
 
 def find_leaks(log: Iterable[bytes], secrets: Mapping[str, bytes]) -> Iterator[Leak]:
     """Find leaks in the lines of ``git log --patch --format=%x00%H``; each kind once a file and commit."""
-    needles = {what: value for what, value in secrets.items() if len(value) >= _LEAST}
+    needles = {kind: value for kind, value in secrets.items() if len(value) >= _MIN_SIZE}
     commit = file = ""
     key_begins = False
     seen = set()
@@ -93,30 +93,30 @@ def find_leaks(log: Iterable[bytes], secrets: Mapping[str, bytes]) -> Iterator[L
             continue
         if line.startswith(b"+++ "):
             file, key_begins = _path(line), False
-            for value in needles.values():  # a name can hold one, too
+            for value in needles.values():  # a name can contain a secret, too
                 file = file.replace(value.decode("utf-8", "backslashreplace"), "<secret>")
-            found = ["a secrets file"] if os.path.basename(file) == SECRETS_FILE else []
+            kinds = ["a secrets file"] if os.path.basename(file) == SECRETS_FILE else []
         elif line.startswith(b"+"):
-            found = [what for what, value in needles.items() if value in line]
-            # An encrypted key of the older kind says so in the line after the first.
+            kinds = [kind for kind, value in needles.items() if value in line]
+            # The second line of an encrypted key in the older format says that it is encrypted.
             if key_begins and b"ENCRYPTED" not in line:
-                found.append("a private key that is not encrypted")
+                kinds.append("a private key that is not encrypted")
             key_begins = b"-----BEGIN " in line and b"PRIVATE KEY-----" in line and b"ENCRYPTED" not in line
         else:
             continue
-        for leak in (Leak(what, commit, file) for what in found):
+        for leak in (Leak(kind, commit, file) for kind in kinds):
             if leak not in seen:
                 seen.add(leak)
                 yield leak
 
 
 def _hexadecimal(text: bytes) -> str:
-    """A commit's name; "" for what is none."""
+    """Return a commit's name; "" for any other text."""
     return text.decode("ascii") if re.fullmatch(rb"[0-9a-f]{1,64}", text) else ""
 
 
 def _path(line: bytes) -> str:
-    """The file that ``+++ b/path`` names; git puts a path with odd characters between quotes, escaped."""
+    """Return the file that ``+++ b/path`` names; git quotes and escapes a path with special characters."""
     name = line[4:].rstrip(b"\r\n").split(b"\t", 1)[0]
     if name.startswith(b'"') and name.endswith(b'"'):
         name = _unescaped(name[1:-1])

@@ -1,4 +1,4 @@
-"""Finds secrets where they must not stand: in package.yaml, in ota.config, on the command line."""
+"""Refusing secrets in package.yaml, in ota.config and on the command line."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _VARIABLES = {
 
 
 def secret_variable(name: str, text: str = "-") -> Optional[str]:
-    """Return the environment variable a secret of this name belongs in; None when the name is no secret's.
+    """Return the environment variable for a secret of this name; None for other names.
 
-    A name with a prefix of its own (``WITH_DEVICE_SECRET``) is left alone while its value is a mere flag.
+    A name with another prefix (``WITH_DEVICE_SECRET``) and a flag (y, n, 0, …) as value is not a secret.
     """
     match = _SECRET.fullmatch(name.strip().upper())
     if match is None:
@@ -33,13 +33,16 @@ def secret_variable(name: str, text: str = "-") -> Optional[str]:
 
 
 def refuse_secret(name: str, text: str, origin: Origin) -> None:
-    """Raise SecretError when ``name`` is a secret's or ``text`` holds a private key or a PIN; shows neither."""
+    """Raise SecretError when ``name`` is a secret's, or ``text`` holds a private key or a PIN.
+
+    The message shows neither.
+    """
     where = "on the command line" if origin.kind == COMMAND_LINE else f"in {origin.kind}"
     variable = secret_variable(name, text)
     if variable is not None:
         yaml_key = variable[len("AOS_OTA_") :].lower()
         raise SecretError(
-            f"{name}: a secret stands {where}",
+            f"{name}: there is a secret {where}",
             place=origin.place,
             remedy=f"take it out; put it in the environment variable {variable}, or in ota.secrets.yaml as "
             f"{yaml_key}. It has been where others can read it: treat it as leaked and issue a new one",
@@ -48,14 +51,14 @@ def refuse_secret(name: str, text: str, origin: Origin) -> None:
         return
     if "BEGIN" in text and ("-----" in text or "PRIVATE" in text):
         raise SecretError(
-            f"{name}: the key itself stands {where}, not the path of its file",
+            f"{name}: the key itself is {where}, not the path of its file",
             place=origin.place,
             remedy=f"put the key in a file only you can read and set {name} to its path. This key has "
             "been where others can read it: treat it as leaked and make a new one",
         )
     if re.search(r"pin[-_]value|pin[-_]source=\|", text, re.IGNORECASE):
         raise SecretError(
-            f"{name}: a PIN stands {where}",
+            f"{name}: there is a PIN {where}",
             place=origin.place,
             remedy="take pin-value out of the URI and put the PIN in the environment variable "
             "AOS_OTA_PKCS11_PIN. Treat it as leaked and set a new one",

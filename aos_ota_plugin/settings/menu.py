@@ -1,4 +1,4 @@
-"""Kconfiglib's menu on a file of settings, which is saved whole or not at all."""
+"""Kconfiglib's menu for a file of settings, which is saved whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aos_ota_plugin.settings.kconfig import load_kconfig
 
 
 def edit_settings(config: str) -> None:
-    """Open the menu on the file `config`. Raises SettingsError: it cannot be shown here."""
+    """Open the menu for the file `config`. Raises SettingsError where it cannot be shown."""
     kconfig = load_kconfig()
     try:
         from menuconfig import menuconfig
@@ -21,21 +21,21 @@ def edit_settings(config: str) -> None:
             remedy="pip install windows-curses, or edit ota.config or package.yaml",
         ) from None
     os.environ["KCONFIG_CONFIG"] = config
-    kconfig.__class__ = _whole_files(type(kconfig))
+    kconfig.__class__ = _save_whole(type(kconfig))
     menuconfig(kconfig)
 
 
-def _whole_files(kind: Any) -> Any:
-    """Kconfiglib's class, but a file is saved whole or not at all; its own way empties it first."""
+def _save_whole(kind: Any) -> Any:
+    """Return a subclass of kconfiglib's class that saves a file whole; kconfiglib empties it first."""
 
-    class Whole(kind):  # type: ignore[misc]  # a class of an untyped library
+    class WholeFileKconfig(kind):  # type: ignore[misc]  # a class of an untyped library
         __slots__ = ()
 
         def write_config(self, filename: str, *_: object, **__: object) -> str:
             try:
                 changed = write_file(filename, self._config_contents(None).encode("utf-8"))
             except OutputError as error:
-                raise OSError(0, error.problem) from None  # what the menu shows in a box
+                raise OSError(0, error.problem) from None  # the menu shows it in a box
             return f"Configuration saved to '{filename}'" if changed else f"No change to '{filename}'"
 
-    return Whole
+    return WholeFileKconfig

@@ -1,4 +1,4 @@
-"""One value as its source wrote it, before anyone judged it."""
+"""Values of settings as their sources have them, not yet checked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRETS_YAML = "ota.secrets.yaml"
 
 
 class Origin(NamedTuple):
-    """What kind of source a value came from, and where in it when it is a file."""
+    """The kind of source of a value, and its place where the source is a file."""
 
     kind: str
     place: Optional[Place] = None
@@ -25,7 +25,7 @@ class Origin(NamedTuple):
 
 
 class RawSetting(NamedTuple):
-    """A name with its value as the source's own format reads it, and the text that stands there."""
+    """A setting's name, its value as the source's format reads it, and its text in the source."""
 
     name: str
     value: object
@@ -36,8 +36,8 @@ class RawSetting(NamedTuple):
         return f"RawSetting({self.name!r}, from {self.origin})"
 
 
-def complaint(raw: RawSetting, problem: str, remedy: str, error: Type[OtaError] = SettingsError) -> OtaError:
-    """Make an error about one value, saying where it stands even when that is no file."""
+def setting_error(raw: RawSetting, problem: str, remedy: str, error: Type[OtaError] = SettingsError) -> OtaError:
+    """Return an error about a value with its place, or its source where that is not a file."""
     place = raw.origin.place
     where = "" if place else f" ({'on the ' if raw.origin.kind == COMMAND_LINE else ''}{raw.origin.kind})"
     return error(f"{raw.name}: {problem}{where}", place=place, remedy=remedy)

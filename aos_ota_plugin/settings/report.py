@@ -1,4 +1,4 @@
-"""The settings as rows of a table, each with where its value came from; secrets only as set or not set."""
+"""The settings as rows of a table with the origins of values; secrets only as set or not set."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from aos_ota_plugin.settings.secretfile import VARIABLES
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One line of ``aos-ota config``."""
+    """A line of ``aos-ota config``."""
 
     name: str
     value: str
     origin: str
 
 
-def rows(settings: OtaSettings) -> List[SettingRow]:
-    """Return every setting and every secret's state, in the order of the Kconfig file."""
+def setting_rows(settings: OtaSettings) -> List[SettingRow]:
+    """Return a row for every setting, in the order of the Kconfig file, and for every secret."""
     table = [SettingRow(name, value, str(settings.origins[name])) for name, value in settings.values().items()]
     for name, variable in VARIABLES.items():
         origin = settings.secrets.origins.get(name)

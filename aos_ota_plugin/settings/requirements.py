@@ -1,4 +1,4 @@
-"""What a setting needs of the others: rows of a condition that must not hold, the problem then, and its remedy."""
+"""The requirements between settings: the condition that is an error, the problem and its remedy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SECOND = ("OTA_SECOND_PUBLIC_KEY", "OTA_SECOND_SIGNER", "OTA_SECOND_APPROVAL")
 
 
 class Requirement(NamedTuple):
-    """A combination of settings that is an error; shown with the place where ``setting`` was set.
+    """A combination of settings that is an error, shown at the place where ``setting`` was set.
 
-    In ``problem`` and ``remedy``, ``{mode}`` stands for the security mode, ``{second}`` and ``{seconds}`` for the first
-    and for all settings of the second signer, ``{missing}`` and ``{where}`` for what an embedded identity lacks.
+    In ``problem`` and ``remedy``, ``{mode}`` is replaced by the security mode, ``{second}`` and ``{seconds}`` by the
+    first and by all settings of the second signer, ``{missing}`` and ``{where}`` by what an embedded identity lacks.
     """
 
     setting: str
@@ -58,7 +58,7 @@ REQUIREMENTS = (
     Requirement(
         "OTA_DIFF",
         lambda s: s.diff and s.base_release is None,
-        "OTA_DIFF: no base release is set, and a diff is made from one",
+        "OTA_DIFF: no base release is set to make the diff from",
         "set OTA_BASE_RELEASE to the ota_rtos_ota.json of the release in the field, with its ota_rtos_ota.bin beside "
         "it; or set OTA_DIFF to n",
     ),
@@ -77,7 +77,7 @@ REQUIREMENTS = (
     Requirement(
         "OTA_EMBED_NEXT_KEY",
         lambda s: s.embed_next_key and s.key_ring is None,
-        "OTA_EMBED_NEXT_KEY: no key ring is set, and the next key stands in one",
+        "OTA_EMBED_NEXT_KEY: no key ring is set, and the next key has to be in it",
         "set OTA_KEY_RING to an ota.keys.yaml with `current:` and `next:`",
     ),
     Requirement(
@@ -122,9 +122,9 @@ def refuse_unmet(settings: OtaSettings) -> None:
         words = {
             "mode": settings.security,
             "second": second[0] if second else "",
-            "seconds": _listed(second),
-            "missing": _listed([name for name, _ in missing]),
-            "where": _listed([where for _, where in missing]),
+            "seconds": _join_words(second),
+            "missing": _join_words([name for name, _ in missing]),
+            "where": _join_words([where for _, where in missing]),
         }
         package = Place(os.path.join(settings.solution_dir, "package.yaml"))
         raise SettingsError(
@@ -135,13 +135,13 @@ def refuse_unmet(settings: OtaSettings) -> None:
 
 
 def _second(settings: OtaSettings) -> List[str]:
-    """List the settings of the second signer that are set."""
+    """Return the settings of the second signer that are set."""
     values = settings.values()
     return [name for name in _SECOND if values[name]]
 
 
 def _missing_identity(settings: OtaSettings) -> List[Tuple[str, str]]:
-    """List what an embedded identity lacks: what it is called, and where to set it."""
+    """Return what an embedded identity lacks: its name, and where to set it."""
     values = settings.values()
     names = ("OTA_PRODUCT_KEY", "OTA_DEVICE_NAME")
     missing = [(name, f"{name} under def_config") for name in names if not values[name]]
@@ -152,5 +152,5 @@ def _missing_identity(settings: OtaSettings) -> List[Tuple[str, str]]:
     return missing
 
 
-def _listed(words: List[str]) -> str:
+def _join_words(words: List[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)

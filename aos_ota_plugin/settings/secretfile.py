@@ -1,4 +1,4 @@
-"""The secrets of one build: environment variables first, then ``ota.secrets.yaml``, its owner's alone."""
+"""The secrets of a build, from environment variables, then from ``ota.secrets.yaml``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _LENGTHS = {"device_secret": DEVICE_SECRET_MAX, "product_secret": PRODUCT_SECRET
 
 
 Ask = Callable[[str], Optional[str]]
-"""Asks the user a question and returns the answer; None where nobody is there."""
+"""A function that asks the user a question and returns the answer; None without a terminal."""
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """The secrets that are set, where each came from (keyed like the fields), and who can be asked for another."""
+    """The secrets that are set, their origins by field name, and the function that asks for others."""
 
     device_secret: Optional[Secret] = None
     product_secret: Optional[Secret] = None
@@ -43,20 +43,20 @@ class Secrets:
 
 
 def read_environment(environ: Mapping[str, str]) -> List[RawSetting]:
-    """Read the secrets among environment variables; an empty one counts as not set."""
+    """Read the secrets among environment variables; an empty variable counts as not set."""
     settings = []
     for name, variable in VARIABLES.items():
         value = environ.get(variable, "")
         if value:
             origin = Origin(ENVIRONMENT)
-            settings.append(RawSetting(name, _checked(name, value, variable, origin), "<secret>", origin))
+            settings.append(RawSetting(name, _check_secret(name, value, variable, origin), "<secret>", origin))
     return settings
 
 
 def read_secrets_yaml(text: str, file: str) -> List[RawSetting]:
-    """Read an ``ota.secrets.yaml``; every value comes back as a Secret.
+    """Read an ``ota.secrets.yaml``; every value is returned as a Secret.
 
-    Raises SettingsError for an unknown key or a value that cannot be one. No message shows a value.
+    Raises SettingsError for an unknown key or an impossible value. No message shows a value.
     """
     yaml_text = parse_yaml(text, file, error=SettingsError, quote=False)
     if yaml_text.value is None:
@@ -80,7 +80,7 @@ def _malformed(place: Place) -> SettingsError:
 def _read_entry(entry: Entry) -> RawSetting:
     origin = Origin(SECRETS_YAML, entry.place)
     if entry.key not in VARIABLES:
-        # A stranger's key may be a secret that lost its name, or one with a part of it: the line says which it is.
+        # An unknown key may be a secret without its name, or hold a part of a secret: only its line is shown.
         near = nearest(entry.key.lower().replace("aos_ota_", ""), VARIABLES)
         raise SettingsError(
             "no secret has this name",
@@ -93,11 +93,11 @@ def _read_entry(entry: Entry) -> RawSetting:
             place=entry.place,
             remedy="put it in single quotes; a secret of digits alone is a number to YAML without them",
         )
-    return RawSetting(entry.key, _checked(entry.key, entry.value, entry.key, origin), "<secret>", origin)
+    return RawSetting(entry.key, _check_secret(entry.key, entry.value, entry.key, origin), "<secret>", origin)
 
 
-def _checked(name: str, value: str, shown: str, origin: Origin) -> Secret:
-    """Check what can be checked of a secret, without ever showing it."""
+def _check_secret(name: str, value: str, shown: str, origin: Origin) -> Secret:
+    """Return a checked secret. Raises SettingsError, without showing the value."""
     problem = _problem(name, value)
     if problem:
         raise SettingsError(
@@ -113,7 +113,7 @@ def _problem(name: str, value: str) -> str:
         return "is empty"
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         return "has a line break or another control character in it"
-    # A passphrase is the user's own, and never stands in C.
+    # The user chooses a passphrase, and it is never in C source.
     return _problem_in_c(value, _LENGTHS[name]) if name in _LENGTHS else _problem_in_utf8(value)
 
 
@@ -132,7 +132,7 @@ def _problem_in_c(value: str, length: int) -> str:
 
 
 def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[Ask] = None) -> Secrets:
-    """Read the secrets of a solution; an environment variable wins over the file.
+    """Read the secrets of a solution; environment variables have priority over the file.
 
     Raises SecretError when others can read the file or git tracks it, SettingsError for bad content.
     """
@@ -155,15 +155,15 @@ def load_secrets(solution_dir: str, environ: Mapping[str, str], ask: Optional[As
 
 
 def read_private(path: Path) -> Optional[str]:
-    """Return the file's text, None when there is none. Raises SecretError when it is not its owner's alone."""
+    """Return a secrets file's text, None without a file. Raises SecretError where others can read it."""
     place = Place(str(path))
     try:
         data, mode = read_with_mode(path)
-    except OSError as trouble:
+    except OSError as error:
         if not os.path.lexists(path):
             return None
         raise SecretError(
-            f"the secrets file cannot be read: {trouble.strerror}",
+            f"the secrets file cannot be read: {error.strerror}",
             place=place,
             remedy=f"make it a file that you can read, and only you: chmod 600 '{path}'",
         ) from None
@@ -190,7 +190,7 @@ def refuse_exposed(path: Path, mode: int) -> None:
             "git tracks this secrets file",
             place=place,
             remedy=f"git rm --cached '{path}', add {SECRETS_FILE} to .gitignore, and issue new secrets: "
-            "whoever has a clone has the old ones",
+            "every clone has the old ones",
         )
     if error:
         raise error

@@ -1,4 +1,8 @@
-"""Readers: the text of one source in, its settings with their places out. None of them touches a file."""
+"""Reading settings with their places from the texts of their sources. No I/O.
+
+>>> read_ota_config("OTA_DIFF=y", "ota.config")[0].value
+'y'
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from yaml.nodes import Node
 
 __all__ = [
-    "Dropped",
+    "DroppedSetting",
     "Origin",
     "RawSetting",
     "read_command_line",
@@ -32,21 +36,21 @@ _QUOTED = re.compile(r'"((?:[^\\"]|\\.)*)"')
 _BARE = re.compile(r"[ynm]|-?[0-9]+|0[xX][0-9a-fA-F]+")
 
 
-class Dropped(NamedTuple):
-    """A setting of a ``def_config`` that does not count, because its name (or the whole section) stands again."""
+class DroppedSetting(NamedTuple):
+    """A setting of a ``def_config`` that YAML drops, because its name or the whole section is repeated."""
 
     raw: RawSetting
     key: str
-    """What stands again: the setting's name, ``<<``, or the section's name."""
-    again: Place
+    """The repeated key: the setting's name, ``<<``, or the section's name."""
+    repeated_at: Place
 
 
 class Sections(NamedTuple):
-    """What the ``def_config`` of a package.yaml sets, what YAML drops of it, and the first name that is no text."""
+    """The settings of a ``def_config``, the settings that YAML drops, and the first name that is not text."""
 
     settings: Sequence[RawSetting] = ()
-    dropped: Sequence[Dropped] = ()
-    unusable: Optional[Place] = None
+    dropped: Sequence[DroppedSetting] = ()
+    non_text_name: Optional[Place] = None
 
 
 def read_def_config(text: str, file: str) -> List[RawSetting]:
@@ -61,8 +65,10 @@ def read_def_config(text: str, file: str) -> List[RawSetting]:
 
 
 def read_sections(yaml_text: YamlText) -> Sections:
-    """Read what a package.yaml that was parsed already says under ``def_config``, which aos-tools also takes by the
-    name ``defconfig``; of several the last one with content counts.
+    """Read the ``def_config`` section of a parsed package.yaml.
+
+    aos-tools also accepts the name ``defconfig``; of several sections the last with content counts. Raises
+    WorkspaceError when the text is not a package.yaml.
     """
     if yaml_text.value is not None and not isinstance(yaml_text.value, dict):
         raise WorkspaceError(
@@ -76,10 +82,10 @@ def read_sections(yaml_text: YamlText) -> Sections:
         raise WorkspaceError(
             "def_config is a mapping of names to values, this is not",
             place=section.place,
-            remedy="write one `NAME: value` a line under def_config, without hyphens",
+            remedy="write `NAME: value` lines under def_config, without hyphens",
         )
     dropped = [
-        Dropped(_raw(yaml_text, name, None, node), entry.key, entry.place)
+        DroppedSetting(_raw(yaml_text, name, None, node), entry.key, entry.place)
         for entry in sections
         if entry is not section
         for name, node in yaml_text.pairs(entry.node)
@@ -87,7 +93,7 @@ def read_sections(yaml_text: YamlText) -> Sections:
     for repeated in yaml_text.repeated_in(yaml_text.root) if yaml_text.root is not None else ():
         if repeated.key.value in _SECTIONS:
             dropped += [
-                Dropped(_raw(yaml_text, name, None, node), repeated.key.value, yaml_text.place(repeated.key))
+                DroppedSetting(_raw(yaml_text, name, None, node), repeated.key.value, yaml_text.place(repeated.key))
                 for name, node in yaml_text.pairs(repeated.lost)
             ]
     if section is None:
@@ -95,13 +101,13 @@ def read_sections(yaml_text: YamlText) -> Sections:
     settings = [
         _raw(yaml_text, entry.key, entry.value, entry.node) for entry in yaml_text.entries(section.node, section.value)
     ]
-    return Sections(settings, dropped + _dropped_in(yaml_text, section.node), _unusable(yaml_text, section))
+    return Sections(settings, dropped + _dropped_in(yaml_text, section.node), _find_non_text_name(yaml_text, section))
 
 
-def _dropped_in(yaml_text: YamlText, node: Node) -> List[Dropped]:
-    """Return what repeated keys drop of one section, or of the mappings that ``<<`` brings into it."""
+def _dropped_in(yaml_text: YamlText, node: Node) -> List[DroppedSetting]:
+    """Return the settings that repeated keys drop, in a section or in the mappings that ``<<`` adds to it."""
     dropped = [
-        Dropped(
+        DroppedSetting(
             _raw(yaml_text, repeated.key.value, None, repeated.lost), repeated.key.value, yaml_text.place(repeated.key)
         )
         for repeated in yaml_text.repeated_in(node)
@@ -110,14 +116,14 @@ def _dropped_in(yaml_text: YamlText, node: Node) -> List[Dropped]:
     for merges in yaml_text.merges_of(node):
         # Which of two merged mappings wins is not the same in all versions of PyYAML.
         counted = dict(yaml_text.pairs(merges.mapping))
-        brought: Dict[str, Dict[int, Node]] = {}
+        merged_values: Dict[str, Dict[int, Node]] = {}
         for merged in merges.merged:
             for name, value in dict(yaml_text.pairs(merged)).items():
-                brought.setdefault(name, {})[id(value)] = value
-        for name, values in brought.items():
+                merged_values.setdefault(name, {})[id(value)] = value
+        for name, values in merged_values.items():
             if len(values) > 1 and id(counted.get(name)) in values:
                 first, second = list(values.values())[:2]
-                dropped.append(Dropped(_raw(yaml_text, name, None, first), "<<", yaml_text.place(second)))
+                dropped.append(DroppedSetting(_raw(yaml_text, name, None, first), "<<", yaml_text.place(second)))
     return dropped
 
 
@@ -125,8 +131,8 @@ def _raw(yaml_text: YamlText, name: str, value: object, node: Node) -> RawSettin
     return RawSetting(name, value, yaml_text.written(node), Origin(PACKAGE_YAML, yaml_text.place(node)))
 
 
-def _unusable(yaml_text: YamlText, section: Entry) -> Optional[Place]:
-    """Return where a name stands that YAML reads as a number, a date or a yes: aos-tools fails on it."""
+def _find_non_text_name(yaml_text: YamlText, section: Entry) -> Optional[Place]:
+    """Return the place of a name that YAML does not read as text: aos-tools fails on it."""
     if all(isinstance(name, str) for name in section.value):  # type: ignore[attr-defined]
         return None
     keys = [key for key, _ in section.node.value if key.tag != "tag:yaml.org,2002:str"]
@@ -136,7 +142,7 @@ def _unusable(yaml_text: YamlText, section: Entry) -> Optional[Place]:
 def read_ota_config(text: str, file: str) -> List[RawSetting]:
     """Read a saved ``ota.config`` (Kconfig's own format, with or without the prefix ``CONFIG_``).
 
-    Raises SettingsError for a line that is neither a setting nor a comment and for a name that stands twice,
+    Raises SettingsError for a line that is neither a setting nor a comment and for a name that is set twice,
     SecretError for a secret.
     """
     settings: List[RawSetting] = []
@@ -156,15 +162,15 @@ def read_ota_config(text: str, file: str) -> List[RawSetting]:
 
 
 def _refuse_repeated(settings: Sequence[RawSetting]) -> None:
-    """Raise SettingsError for a name that stands twice in one file: only the last would count."""
+    """Raise SettingsError for a name that is set twice in a file: only the last would count."""
     first: Dict[str, RawSetting] = {}
     for raw in settings:
         earlier = first.setdefault(raw.name, raw)
         if earlier is not raw:
             line = earlier.origin.place.line if earlier.origin.place else 0
-            here = raw.origin.place.line if raw.origin.place else 0
+            last_line = raw.origin.place.line if raw.origin.place else 0
             raise SettingsError(
-                f"{raw.name}: it stands twice, in lines {line} and {here}",
+                f"{raw.name}: it is set twice, in lines {line} and {last_line}",
                 place=raw.origin.place,
                 remedy="take one of the two out",
             )
@@ -174,7 +180,7 @@ def _config_line(line: str, place: Place) -> RawSetting:
     match = _SET.fullmatch(line)
     if match is None:
         raise SettingsError(
-            "this line is no setting",
+            "this line is not a setting",
             place=place,
             remedy='write NAME=y, NAME=0x100 or NAME="text", or begin the line with # for a comment',
         )
@@ -188,14 +194,14 @@ def _config_line(line: str, place: Place) -> RawSetting:
     if _BARE.fullmatch(written):
         return RawSetting(name, written, written, origin)
     raise SettingsError(
-        f"{name}: a text stands here without its double quotes",
+        f"{name}: this text needs double quotes",
         place=origin.place,
         remedy=f'write {name}="…", with \\" for a quote and \\\\ for a backslash inside',
     )
 
 
 def read_command_line(pairs: Iterable[Tuple[str, str]]) -> List[RawSetting]:
-    """Read the ``NAME=value`` arguments of ``aos make``; raises SecretError when one is a secret."""
+    """Read the ``NAME=value`` arguments of ``aos make``. Raises SecretError for a secret."""
     settings = []
     for name, text in pairs:
         origin = Origin(COMMAND_LINE)

@@ -1,4 +1,4 @@
-"""One raw value in, one typed value out; or an error that shows the line and what to write instead."""
+"""Turning raw values into typed values; errors show the line and what to write instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Optional
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX, VERSION_MAX
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.reference import KeyReference, parse_reference
-from aos_ota_plugin.settings.raw import RawSetting, complaint
+from aos_ota_plugin.settings.raw import RawSetting, setting_error
 
 _TRUE = {"y", "yes", "1", "true"}
 _FALSE = {"n", "no", "0", "false"}
@@ -21,7 +21,7 @@ _MAX_SIZE = 0xFFFF_FFFF
 
 
 def as_bool(raw: RawSetting) -> bool:
-    """Return a y or n, in the spellings of Kconfig and of YAML."""
+    """Return True for y and False for n, in the spellings of Kconfig and YAML. Raises SettingsError."""
     if isinstance(raw.value, bool):
         return raw.value
     if isinstance(raw.value, (int, str)):
@@ -30,18 +30,18 @@ def as_bool(raw: RawSetting) -> bool:
             return True
         if word in _FALSE:
             return False
-    raise complaint(raw, f"{_shown(raw)} is neither y nor n", f"write {raw.name}: y or {raw.name}: n")
+    raise setting_error(raw, f"{_excerpt(raw)} is neither y nor n", f"write {raw.name}: y or {raw.name}: n")
 
 
 def as_text(raw: RawSetting) -> str:
-    """Return a text; a value that YAML made a number, a date or anything else is an error."""
+    """Return a text. Raises SettingsError for a value that YAML reads as a number, a date or another type."""
     if isinstance(raw.value, str):
         return raw.value
     if raw.value is None:
         return ""
-    raise complaint(
+    raise setting_error(
         raw,
-        f"YAML reads {_shown(raw)} as {_kind(raw.value)}, not as text",
+        f"YAML reads {_excerpt(raw)} as {_type_name(raw.value)}, not as text",
         f'quotes help only until `aos make -b` rewrites package.yaml without them; write {raw.name}="…" into '
         "ota.config, which keeps it",
     )
@@ -51,9 +51,9 @@ def as_version(raw: RawSetting) -> str:
     """Return a version: 1 to 63 letters, digits, dots, hyphens or underscores (the platform's own rule)."""
     if not isinstance(raw.value, str) and raw.value is not None:
         suggestion = re.sub(r"[^A-Za-z0-9._-]", "-", raw.text)[: VERSION_MAX - 4].strip("-")
-        raise complaint(
+        raise setting_error(
             raw,
-            f"YAML reads {_shown(raw)} as {_kind(raw.value)}, so this is no version",
+            f"YAML reads {_excerpt(raw)} as {_type_name(raw.value)}, so this is not a version",
             f"begin it with letters, for example {raw.name}: app-{suggestion}. Quotes are not enough: "
             "`aos make -b` rewrites package.yaml without them",
         )
@@ -62,11 +62,11 @@ def as_version(raw: RawSetting) -> str:
         return ""
     remedy = "use only letters, digits, dots, hyphens and underscores, for example app-1.0.1"
     if len(version) > VERSION_MAX:
-        raise complaint(
+        raise setting_error(
             raw, f"the version has {len(version)} characters; a device keeps {VERSION_MAX}", "make it shorter"
         )
     if not _VERSION.fullmatch(version):
-        raise complaint(raw, f"the platform does not take {version!r} as a version", remedy)
+        raise setting_error(raw, f"the platform does not take {version!r} as a version", remedy)
     return version
 
 
@@ -81,14 +81,14 @@ def as_device_name(raw: RawSetting) -> str:
 
 
 def _identity(raw: RawSetting, what: str, length: int) -> str:
-    """Check what becomes part of a C string and of an MQTT topic."""
+    """Return a text that can be part of a C string and of an MQTT topic. Raises SettingsError."""
     text = as_text(raw)
     remedy = f"copy the {what} from the platform's console again"
     if len(text) > length:
-        raise complaint(raw, f"the {what} has {len(text)} characters; a device keeps {length}", remedy)
+        raise setting_error(raw, f"the {what} has {len(text)} characters; a device keeps {length}", remedy)
     for character in text:
         if not 0x21 <= ord(character) <= 0x7E or character in "\"'\\/+#":
-            raise complaint(raw, f"the {what} cannot have {character!r} in it", remedy)
+            raise setting_error(raw, f"the {what} cannot have {character!r} in it", remedy)
     return text
 
 
@@ -102,41 +102,41 @@ def as_size(raw: RawSetting) -> int:
         size = -1
     if not 0 <= size <= _MAX_SIZE:
         remedy = f"write it in hexadecimal, for example {raw.name}: 0x578000"
-        raise complaint(raw, f"{_shown(raw)} is no size in bytes", remedy)
+        raise setting_error(raw, f"{_excerpt(raw)} is not a size in bytes", remedy)
     return size
 
 
 def as_path(raw: RawSetting, solution_dir: str) -> Optional[str]:
-    """Return an absolute path, None when there is none; relative ones start at the solution's folder."""
+    """Return an absolute path, None for an empty text; relative paths start at the solution's folder."""
     text = as_text(raw)
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise complaint(raw, "this is no path: a control character is in it", "set the path of a file")
+        raise setting_error(raw, "this is not a path: it contains a control character", "set the path of a file")
     if "-----BEGIN" in text:
-        raise complaint(raw, "the key itself stands here", "put it in a file and set this to the file's path")
+        raise setting_error(raw, "this is the key itself", "put it in a file and set this to the file's path")
     if not text or _URI.match(text):
         return text or None
     return os.path.normpath(os.path.join(solution_dir, os.path.expanduser(text)))
 
 
 def as_key_reference(raw: RawSetting, solution_dir: str) -> Optional[KeyReference]:
-    """Return what stands for a private key, None when there is nothing; a file's path as from ``as_path``."""
+    """Return a key reference, None for an empty text; a file's path as from ``as_path``."""
     text = as_path(raw, solution_dir)
     if text is None:
         return None
     try:
         return parse_reference(text)
     except OtaError as error:
-        raise complaint(raw, error.problem, error.remedy, type(error)) from None
+        raise setting_error(raw, error.problem, error.remedy, type(error)) from None
 
 
-def _shown(raw: RawSetting) -> str:
-    """Return the value as its file has it, on one short line."""
+def _excerpt(raw: RawSetting) -> str:
+    """Return the value's text in its file, shortened to a line of 80 characters."""
     text = " ".join(raw.text.split())
     return "an empty value" if not text else text if len(text) <= 80 else text[:77] + "..."
 
 
-def _kind(value: object) -> str:
-    """Name what YAML made of a value, in words a reader of package.yaml knows."""
+def _type_name(value: object) -> str:
+    """Return the type that YAML gives a value, in words for readers of package.yaml."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

@@ -88,7 +88,7 @@ def _refuse_secrets(package: Package) -> None:
 def _refuse_unusable(package: Package) -> None:
     if package.unusable is not None and any(package.type in types for types in MERGE_ORDER):
         raise WorkspaceError(
-            "a name under def_config is no text to YAML, and aos-tools fails on it",
+            "a name under def_config is not text to YAML, and aos-tools fails on it",
             place=package.unusable,
             remedy="put it in quotes, or write another name",
         )
@@ -102,11 +102,11 @@ def _refuse_dropped(package: Package, symbols: Collection[str]) -> None:
         if raw.name in symbols or slip:
             line = raw.origin.place.line if raw.origin.place else 0
             what = (
-                "stands twice"
+                "is set twice"
                 if key == raw.name
                 else "is merged twice"
                 if key == "<<"
-                else f"does not count, because {key} stands twice"
+                else f"does not count, because {key} is set twice"
             )
             raise SettingsError(
                 f"{raw.name}: it {what}, in lines {line} and {again.line}: YAML keeps one of them, without a word",
@@ -120,7 +120,7 @@ def _notice(package: Package) -> Notice:
     listed = [f"{repeat.key[:80]!r} in lines {repeat.first_line} and {repeat.again.line}" for repeat in package.repeats]
     more = f", and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return Notice(
-        package.repeats[0].again, f"of a key that stands twice, the last one counts: {', '.join(listed[:_SHOWN])}{more}"
+        package.repeats[0].again, f"of a key that is set twice, the last one counts: {', '.join(listed[:_SHOWN])}{more}"
     )
 
 

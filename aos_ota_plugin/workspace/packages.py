@@ -9,7 +9,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_foreign_yaml
 from aos_ota_plugin.settings.raw import PACKAGE_YAML, Origin, RawSetting
-from aos_ota_plugin.settings.sources import Dropped, read_sections
+from aos_ota_plugin.settings.sources import DroppedSetting, read_sections
 from aos_ota_plugin.workspace.depends import Depend, condition_names, read_depends
 from aos_ota_plugin.workspace.hardware import SECTIONS, Hardware, read_hardware
 
@@ -60,7 +60,7 @@ class Package(NamedTuple):
     license: str = ""
     macros: Tuple[RawSetting, ...] = ()  # its `-D` macros: from build_config's define and flags
     repeats: Tuple[Repeat, ...] = ()
-    dropped: Tuple[Dropped, ...] = ()  # entries of def_config that YAML drops, because their key comes again
+    dropped: Tuple[DroppedSetting, ...] = ()  # entries of def_config that YAML drops, because their key comes again
     unusable: Optional[Place] = None  # a name in def_config that is no text
 
     @property
@@ -108,7 +108,7 @@ def parse_package(text: str, path: str) -> Package:
         macros=tuple(_macros(yaml_text, top)),
         repeats=tuple(_repeats(yaml_text)),
         dropped=tuple(sections.dropped),
-        unusable=sections.unusable,
+        unusable=sections.non_text_name,
     )
 
 

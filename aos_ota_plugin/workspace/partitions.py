@@ -58,7 +58,7 @@ def flash_list_size(text: str, file: str) -> PartitionSize:
             size = _size(value)
             if size is None:
                 raise WorkspaceError(
-                    f"the SIZE of {PAYLOAD} is no size in bytes: {value!r}"[:120],
+                    f"the SIZE of {PAYLOAD} is not a size in bytes: {value!r}"[:120],
                     place=where,
                     remedy="write it in hexadecimal, for example SIZE: 0x578000, or set OTA_PARTITION_SIZE",
                 )
@@ -116,7 +116,7 @@ def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
             if id(node) in doubled:
                 repeated = doubled[id(node)]
                 raise WorkspaceError(
-                    f"{repeated.key.value[:80]!r} stands twice in the entry of {PAYLOAD}, in lines "
+                    f"{repeated.key.value[:80]!r} is set twice in the entry of {PAYLOAD}, in lines "
                     f"{repeated.before.start_mark.line + 1} and {repeated.key.start_mark.line + 1}",
                     place=yaml_text.place(repeated.key),
                     remedy="take one of the two out",

@@ -68,7 +68,7 @@ def resolve_view(
         all_layers(folder, view.layers, read_command_line(command_line)),
         solution_dir=folder,
         secrets=load_secrets(folder, os.environ),
-        known_foreign=view.foreign_names,
+        foreign_names=view.foreign_names,
     )
     for notice in settings.notices:
         warn(notice)

@@ -114,7 +114,7 @@ def test_version_in_quotes_that_a_board_change_drops(released):
 
 def test_secret_in_package_yaml(released):
     set_in_def_config(released, "OTA_DEVICE_SECRET: 5ecret5ecret5ecret")
-    result = refused(released, NEW, says=["a secret stands in package.yaml", "package.yaml:"])
+    result = refused(released, NEW, says=["there is a secret in package.yaml", "package.yaml:"])
     assert "5ecret5ecret5ecret" not in result.output
 
 

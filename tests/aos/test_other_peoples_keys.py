@@ -27,16 +27,16 @@ def test_the_board_builds_with_one_warning_and_the_others_without(built_workspac
     package, above = vendor_board(workspace)
     assert "twice" not in workspace.made("OTA_APP_VERSION=app-1.0.1").output
     warning = (
-        f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that stands twice, the last one counts: 'STDIO_UART' in "
+        f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that is set twice, the last one counts: 'STDIO_UART' in "
         f"lines {above + 2} and {above + 5}, 'STACK_SIZE' in lines {above + 3} and {above + 7}\n"
     )
     for arguments in (("-b", "haas200"), ()):  # the first one rewrites the solution's package.yaml
         built = workspace.made(*arguments)
-        assert built.output.count("stands twice") == 1
+        assert built.output.count("is set twice") == 1
         assert warning in built.output
     assert json.loads(workspace.manifest.read_text(encoding="utf-8"))["board"] == "haas200"
     shown = workspace.run(str(workspace.aos.parent / "aos-ota"), "config")
-    assert (shown.status, shown.output.count("stands twice")) == (0, 1)
+    assert (shown.status, shown.output.count("is set twice")) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_the_board_builds_with_one_warning_and_the_others_without(built_workspac
         (
             "solutions/ota_demo",
             "  OTA_ALLOW_DEVELOPMENT_KEY: n\n",
-            "OTA_ALLOW_DEVELOPMENT_KEY: it stands twice, in lines ",
+            "OTA_ALLOW_DEVELOPMENT_KEY: it is set twice, in lines ",
         ),
         # aos-tools has none of these names: only the text does
         (
             "components/cjson",
             "def_config:\n  OTA_BASE_RELEASE: r.json\ndef_config:\n  CJSON: 1\n",
-            "OTA_BASE_RELEASE: it does not count, because def_config stands twice, in lines 11 and 12",
+            "OTA_BASE_RELEASE: it does not count, because def_config is set twice, in lines 11 and 12",
         ),
     ],
     ids=["solution", "a section that is dropped"],

@@ -50,7 +50,7 @@ def replace(path, old, new):
 
 
 WARNING = (
-    "haas200/package.yaml:13:3: of a key that stands twice, the last one counts: 'STDIO_UART' in lines 10 and 13, "
+    "haas200/package.yaml:13:3: of a key that is set twice, the last one counts: 'STDIO_UART' in lines 10 and 13, "
     "'STACK_SIZE' in lines 11 and 15"
 )
 COMMANDS = [("config",), ("config", "--json"), ("sbom",), ("doctor",), ("doctor", "--json")]
@@ -96,7 +96,7 @@ def test_a_setting_of_ours_twice_is_an_error_with_both_lines(folder, run, comman
     done = run(*command)
     assert done.returncode == 1
     shown = done.stdout + done.stderr
-    assert f"OTA_APP_VERSION: it stands twice, in lines {first} and " in shown
+    assert f"OTA_APP_VERSION: it is set twice, in lines {first} and " in shown
     assert "take one of the two out" in shown
     assert "Traceback" not in shown
 

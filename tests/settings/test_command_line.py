@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SecretError, SettingsError
-from aos_ota_plugin.settings.command_line import Request, asked_for, environment_warning
+from aos_ota_plugin.settings.command_line import Request, environment_warning, requested_pairs
 from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.foreign import refuse_unknown
 from aos_ota_plugin.settings.raw import OTA_CONFIG, Origin, RawSetting
@@ -18,7 +18,7 @@ VERSION = "OTA_APP_VERSION"
 
 
 def asked(**ways):
-    return dict(asked_for(Request(**ways), NAMES))
+    return dict(requested_pairs(Request(**ways), NAMES))
 
 
 def test_what_scons_did_not_get_is_taken_from_make():
@@ -29,7 +29,7 @@ def test_what_scons_did_not_get_is_taken_from_make():
 
 
 def test_makes_own_record_counts_before_what_a_shell_has_left_behind_the_hyphens():
-    way = {"behind_hyphens": [(VERSION, "app-1"), ("OTA_DIFF", "y")]}
+    way = {"after_hyphens": [(VERSION, "app-1"), ("OTA_DIFF", "y")]}
     assert asked(makeflags=" -- OTA_APP_VERSION=app-1$$2", **way) == {VERSION: "app-1$2", "OTA_DIFF": "y"}
 
 
@@ -49,7 +49,7 @@ def test_another_value_on_scons_line_is_refused(way):
     "way",
     [
         {"scons": [("OTA_DEVICE_SECRET", "hush0hush")]},
-        {"behind_hyphens": [("DEVICE_SECRET", "hush0hush")]},
+        {"after_hyphens": [("DEVICE_SECRET", "hush0hush")]},
         {"makeflags": " -- AOS_OTA_PKCS11_PIN=hush0hush"},
         {"handed_over": [("product_secret", "hush0hush")]},
         {"makeflags": r" -- OTA_SIGNING_KEY=pkcs11:token=a?pin-value=hush0hush"},
@@ -82,11 +82,11 @@ def test_the_environment_alone_sets_nothing_and_that_is_said():
     environment = {VERSION: "app-7", "OTA_DIFF": "y", "AOS_OTA_DEVICE_SECRET": "hush", "OTA_OTHER": "1"}
     both = environment_warning(environment, [], NAMES)
     assert both == (
-        "OTA_APP_VERSION, OTA_DIFF stand in the environment, which sets nothing; to set them: "
+        "OTA_APP_VERSION, OTA_DIFF are in the environment, which has no effect; to set them: "
         "`aos make OTA_APP_VERSION=… OTA_DIFF=…`"
     )
     one = environment_warning(environment, [(VERSION, "app-1")], NAMES)
-    assert one == "OTA_DIFF stands in the environment, which sets nothing; to set it: `aos make OTA_DIFF=…`"
+    assert one == "OTA_DIFF is in the environment, which has no effect; to set it: `aos make OTA_DIFF=…`"
     assert environment_warning(environment, [(VERSION, "app-1"), ("OTA_DIFF", "n")], NAMES) is None
 
 

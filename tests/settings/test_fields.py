@@ -11,7 +11,7 @@ from setting_values import changed, settings_of
 from aos_ota_plugin.errors import SettingsError
 from aos_ota_plugin.settings.fields import OBSOLETE, PATHS, ROWS, SYMBOLS, OtaSettings, Part
 from aos_ota_plugin.settings.leaks import secret_variable
-from aos_ota_plugin.settings.report import rows
+from aos_ota_plugin.settings.report import setting_rows
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import VARIABLES, Secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_ota_config
@@ -38,7 +38,7 @@ def test_another_value_is_seen_in_just_the_parts_that_the_row_names(row):
 
 @each_row
 def test_aos_ota_config_shows_it(row):
-    shown = {one.name: one.value for one in rows(settings_of())}
+    shown = {one.name: one.value for one in setting_rows(settings_of())}
     for symbol in row.symbols:
         default = {"OTA_APP_VERSION": "app-1.0.0", "OTA_SIGNING_KEY": "/w/k.pem"}.get(symbol.name, symbol.default)
         assert shown[symbol.name] == default

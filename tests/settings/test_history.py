@@ -100,5 +100,5 @@ def test_no_repository(tmp_path):
 )
 def test_any_lines(lines):
     for leak in find_leaks(lines, SECRETS):
-        assert leak.what
+        assert leak.kind
         assert leak.commit.isascii()

@@ -110,8 +110,8 @@ def test_a_missing_kconfig_file_is_an_error_of_ours(tmp_path):
     "module, part",
     [
         ("from nowhere_at_all import *\n", "cannot be imported: No module named 'nowhere_at_all'"),
-        ("class Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
-        ("VERSION = (99, 0, 0)\nclass Kconfig: pass\n", "another package stands in the place of kconfiglib: "),
+        ("class Kconfig: pass\n", "another package is imported as kconfiglib: "),
+        ("VERSION = (99, 0, 0)\nclass Kconfig: pass\n", "another package is imported as kconfiglib: "),
     ],
 )
 def test_an_impostor_is_named(tmp_path, module, part):

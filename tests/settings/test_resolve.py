@@ -12,7 +12,7 @@ from aos_ota_plugin.errors import OtaError, SecretError, SettingsError
 from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.settings.fields import SYMBOLS
 from aos_ota_plugin.settings.raw import Origin, RawSetting
-from aos_ota_plugin.settings.report import rows
+from aos_ota_plugin.settings.report import setting_rows
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.settings.sources import read_command_line, read_def_config, read_ota_config
@@ -26,8 +26,8 @@ def package(body, file="p.yaml"):
     return read_def_config("def_config:\n" + "".join(f"  {line}\n" for line in body.splitlines()), file)
 
 
-def run(*layers, secrets=Secrets(), known_foreign=frozenset()):  # noqa: B008
-    return resolve(layers, solution_dir=FOLDER, secrets=secrets, known_foreign=known_foreign)
+def run(*layers, secrets=Secrets(), foreign_names=frozenset()):  # noqa: B008
+    return resolve(layers, solution_dir=FOLDER, secrets=secrets, foreign_names=foreign_names)
 
 
 def one(body, **more):
@@ -118,17 +118,17 @@ def test_sizes(written, value):
         (
             "OTA_CONFIG_LOCAL_RSA: y\nOTA_CONFIG_CLOUD_RSA: y",
             "p.yaml:5:25: OTA_CONFIG_CLOUD_RSA: OTA_CONFIG_LOCAL_RSA and "
-            "OTA_CONFIG_CLOUD_RSA are both y, and only one can be\n  fix: keep one of them; OTA_CONFIG_LOCAL_RSA stands at p.yaml:4:25",
+            "OTA_CONFIG_CLOUD_RSA are both y, and only one can be\n  fix: keep one of them; OTA_CONFIG_LOCAL_RSA is set at p.yaml:4:25",
         ),
         ("OTA_IDENTITY_KV: 1\nOTA_IDENTITY_EMBEDDED: yes", "p.yaml:5:26: OTA_IDENTITY_EMBEDDED: OTA_IDENTITY_KV and "),
         (
             "OTA_CONFIG_LOCAL_RSA: n",
-            "p.yaml:4:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA is n, but nothing stands in its "
+            "p.yaml:4:25: OTA_CONFIG_LOCAL_RSA: OTA_CONFIG_LOCAL_RSA is n, but no other is y in its "
             "place\n  fix: set OTA_CONFIG_CLOUD_RSA to y, or OTA_CONFIG_RSA to n",
         ),
         (
             "OTA_IDENTITY_KV: n",
-            "p.yaml:4:20: OTA_IDENTITY_KV: OTA_IDENTITY_KV is n, but nothing stands in its place\n  fix: set "
+            "p.yaml:4:20: OTA_IDENTITY_KV: OTA_IDENTITY_KV is n, but no other is y in its place\n  fix: set "
             "OTA_IDENTITY_EMBEDDED to y",
         ),
         (
@@ -162,16 +162,16 @@ def test_sizes(written, value):
         ("OTA_DEVICE_NAME: a b", "p.yaml:4:20: OTA_DEVICE_NAME: the device name cannot have ' ' in it"),
         (
             "OTA_PARTITION_SIZE: -1",
-            "p.yaml:4:23: OTA_PARTITION_SIZE: -1 is no size in bytes\n  fix: write it in hexadecimal",
+            "p.yaml:4:23: OTA_PARTITION_SIZE: -1 is not a size in bytes\n  fix: write it in hexadecimal",
         ),
-        ("OTA_PARTITION_SIZE: 0x100000000", "p.yaml:4:23: OTA_PARTITION_SIZE: 0x100000000 is no size in bytes"),
-        ("OTA_PARTITION_SIZE: '578000'", "p.yaml:4:23: OTA_PARTITION_SIZE: '578000' is no size in bytes"),
-        ("OTA_PARTITION_SIZE: 010", "p.yaml:4:23: OTA_PARTITION_SIZE: 010 is no size in bytes"),
-        ("OTA_PARTITION_SIZE: 1:30", "p.yaml:4:23: OTA_PARTITION_SIZE: 1:30 is no size in bytes"),
-        ("OTA_PARTITION_SIZE: yes", "p.yaml:4:23: OTA_PARTITION_SIZE: yes is no size in bytes"),
-        ("OTA_PARTITION_SIZE: 5.6M", "p.yaml:4:23: OTA_PARTITION_SIZE: 5.6M is no size in bytes"),
-        ('OTA_PUBLIC_KEY: "a\\0b"', "p.yaml:4:19: OTA_PUBLIC_KEY: this is no path: a control character is in it"),
-        ("OTA_PUBLIC_KEY: '-----BEGIN PUBLIC KEY----- x'", "p.yaml:4:19: OTA_PUBLIC_KEY: the key itself stands here"),
+        ("OTA_PARTITION_SIZE: 0x100000000", "p.yaml:4:23: OTA_PARTITION_SIZE: 0x100000000 is not a size in bytes"),
+        ("OTA_PARTITION_SIZE: '578000'", "p.yaml:4:23: OTA_PARTITION_SIZE: '578000' is not a size in bytes"),
+        ("OTA_PARTITION_SIZE: 010", "p.yaml:4:23: OTA_PARTITION_SIZE: 010 is not a size in bytes"),
+        ("OTA_PARTITION_SIZE: 1:30", "p.yaml:4:23: OTA_PARTITION_SIZE: 1:30 is not a size in bytes"),
+        ("OTA_PARTITION_SIZE: yes", "p.yaml:4:23: OTA_PARTITION_SIZE: yes is not a size in bytes"),
+        ("OTA_PARTITION_SIZE: 5.6M", "p.yaml:4:23: OTA_PARTITION_SIZE: 5.6M is not a size in bytes"),
+        ('OTA_PUBLIC_KEY: "a\\0b"', "p.yaml:4:19: OTA_PUBLIC_KEY: this is not a path: it contains a control character"),
+        ("OTA_PUBLIC_KEY: '-----BEGIN PUBLIC KEY----- x'", "p.yaml:4:19: OTA_PUBLIC_KEY: this is the key itself"),
     ],
 )
 def test_bad_settings(body, message):
@@ -187,12 +187,12 @@ def test_bad_settings(body, message):
     [
         (
             "1.10",
-            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1.10 as the number 1.1, so this is no version\n  fix: begin it with "
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1.10 as the number 1.1, so this is not a version\n  fix: begin it with "
             "letters, for example OTA_APP_VERSION: app-1.10. Quotes are not enough: `aos make -b` rewrites package.yaml without them",
         ),
         (
             "2",
-            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2 as the number 2, so this is no version\n  fix: begin it with letters, "
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2 as the number 2, so this is not a version\n  fix: begin it with letters, "
             "for example OTA_APP_VERSION: app-2",
         ),
         ("1e3", None),
@@ -201,7 +201,7 @@ def test_bad_settings(body, message):
         ("2026-01-31", "p.yaml:2:20: OTA_APP_VERSION: YAML reads 2026-01-31 as a date"),
         (
             "1:30",
-            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1:30 as the number 90, so this is no version\n  fix: begin it with "
+            "p.yaml:2:20: OTA_APP_VERSION: YAML reads 1:30 as the number 90, so this is not a version\n  fix: begin it with "
             "letters, for example OTA_APP_VERSION: app-1-30",
         ),
         (".inf", "p.yaml:2:20: OTA_APP_VERSION: YAML reads .inf as the number inf"),
@@ -263,7 +263,7 @@ def test_a_higher_layers_choice_wins():
 
 def test_a_higher_layers_no_without_a_replacement_is_an_error():
     with pytest.raises(
-        SettingsError, match=r"OTA_CONFIG_CLOUD_RSA is n, but nothing stands in its place \(on the command"
+        SettingsError, match=r"OTA_CONFIG_CLOUD_RSA is n, but no other is y in its place \(on the command"
     ):
         run(package(BASE + CLOUD), read_command_line([("OTA_CONFIG_CLOUD_RSA", "n")]))
 
@@ -317,7 +317,7 @@ def test_foreign_names_are_left_alone():
         + "OTA_CONFIG_SECURE_DL_MODE: 1\nOTA_DOWNLOAD_TIMEOUT: 9\nOTA_SW_VERSION: x\nOTA_DEMO_SW_VERSION: x\nOTHER: 1"
     )
     assert one(body).app_version == "app-1.0.0"
-    assert one(BASE + "OTA_DEMO_LOOP: 1", known_foreign={"OTA_DEMO_LOOP"}).app_version == "app-1.0.0"
+    assert one(BASE + "OTA_DEMO_LOOP: 1", foreign_names={"OTA_DEMO_LOOP"}).app_version == "app-1.0.0"
     with pytest.raises(SettingsError, match="OTA_DEMO_LOOP: there is no such setting"):
         one(BASE + "OTA_DEMO_LOOP: 1")
 
@@ -341,7 +341,7 @@ def test_a_secret_in_a_layer_made_by_hand_is_refused_too():
     raw = RawSetting("OTA_DEVICE_SECRET", "zq81", "zq81", Origin("SConstruct"))
     with pytest.raises(SecretError) as caught:
         run(package(BASE), [raw])
-    assert "a secret stands in SConstruct" in str(caught.value)
+    assert "there is a secret in SConstruct" in str(caught.value)
     assert "zq81" not in str(caught.value)
 
 
@@ -358,7 +358,7 @@ def test_report_shows_a_uri_and_no_pin():
         pkcs11_pin=Secret("zq81"), origins={"pkcs11_pin": Origin("environment")}, ask=lambda question: "zq82"
     )
     settings = one("OTA_APP_VERSION: a\nOTA_SIGNING_KEY: pkcs11:object=k?pin-source=keys/pin", secrets=secrets)
-    table = {row.name: (row.value, row.origin) for row in rows(settings)}
+    table = {row.name: (row.value, row.origin) for row in setting_rows(settings)}
     assert table["OTA_SIGNING_KEY"][0] == "pkcs11:object=k?pin-source=keys/pin"
     assert table["pkcs11_pin"] == ("set", "environment AOS_OTA_PKCS11_PIN")
     assert "zq81" not in repr(table) + repr(settings)
@@ -366,7 +366,10 @@ def test_report_shows_a_uri_and_no_pin():
 
 def test_report_shows_origins_and_no_secret():
     secrets = Secrets(device_secret=Secret("zq81"), origins={"device_secret": Origin("environment")})
-    table = {row.name: (row.value, row.origin) for row in rows(one(BASE + "OTA_PARTITION_SIZE: 0x10", secrets=secrets))}
+    table = {
+        row.name: (row.value, row.origin)
+        for row in setting_rows(one(BASE + "OTA_PARTITION_SIZE: 0x10", secrets=secrets))
+    }
     assert list(table)[: len(SYMBOLS)] == list(SYMBOLS)
     assert table["OTA_APP_VERSION"] == ("app-1.0.0", "p.yaml:2:20")
     assert table["OTA_CONFIG_LOCAL_RSA"] == ("y", "default")
@@ -442,7 +445,7 @@ def test_the_image_magic_is_one_of_five():
         ]
     with pytest.raises(SettingsError, match="OTA_IMAGE_APP and OTA_IMAGE_FS are both y"):
         one(f"{BASE}OTA_IMAGE_APP: y\nOTA_IMAGE_FS: y")
-    with pytest.raises(SettingsError, match="OTA_IMAGE_ALL is n, but nothing stands in its place"):
+    with pytest.raises(SettingsError, match="OTA_IMAGE_ALL is n, but no other is y in its place"):
         one(f"{BASE}OTA_IMAGE_ALL: n")
     assert one(f"{BASE}OTA_MODULES: ota.modules.yaml").modules == os.path.join(FOLDER, "ota.modules.yaml")
 

@@ -113,12 +113,12 @@ def test_ota_config():
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("OTA_APP_VERSION", "o:2:1: this line is no setting"),
-        ("  some words", "o:2:3: this line is no setting"),
-        ("OTA_APP_VERSION=1.10", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-        ('OTA_APP_VERSION="a', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-        ('OTA_APP_VERSION="a"b"', "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
-        ("OTA_APP_VERSION=", "o:2:17: OTA_APP_VERSION: a text stands here without its double quotes"),
+        ("OTA_APP_VERSION", "o:2:1: this line is not a setting"),
+        ("  some words", "o:2:3: this line is not a setting"),
+        ("OTA_APP_VERSION=1.10", "o:2:17: OTA_APP_VERSION: this text needs double quotes"),
+        ('OTA_APP_VERSION="a', "o:2:17: OTA_APP_VERSION: this text needs double quotes"),
+        ('OTA_APP_VERSION="a"b"', "o:2:17: OTA_APP_VERSION: this text needs double quotes"),
+        ("OTA_APP_VERSION=", "o:2:17: OTA_APP_VERSION: this text needs double quotes"),
     ],
 )
 def test_bad_ota_config(line, message):
@@ -159,7 +159,7 @@ def test_a_secret_is_refused_everywhere_and_never_shown(name):
     readers = {
         "p.yaml:2:": lambda: read_def_config(f"def_config:\n  {name}: '{value}'\n", "p.yaml"),
         "ota.config:1:": lambda: read_ota_config(f'CONFIG_{name}="{value}"\n', "ota.config"),
-        f"{name}: a secret stands on the command line": lambda: read_command_line([(name, value)]),
+        f"{name}: there is a secret on the command line": lambda: read_command_line([(name, value)]),
     }
     for start, read in readers.items():
         with pytest.raises(SecretError) as caught:
@@ -280,6 +280,6 @@ def test_what_yaml_writes_we_read(values):
 
 
 def test_name_that_stands_twice_in_ota_config():
-    with pytest.raises(SettingsError, match="OTA_DIFF: it stands twice, in lines 1 and 3") as caught:
+    with pytest.raises(SettingsError, match="OTA_DIFF: it is set twice, in lines 1 and 3") as caught:
         read_ota_config("OTA_DIFF=y\n# a comment\n# CONFIG_OTA_DIFF is not set\n", "ota.config")
     assert str(caught.value).startswith("ota.config:3:1: ")

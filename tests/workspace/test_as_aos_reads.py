@@ -162,7 +162,7 @@ def compare(aos_reads, folder, board, arguments):
     try:
         view = load_solution(str(folder), None, arguments)  # for a board, aos-tools has rewritten its package.yaml
     except SettingsError as error:
-        assert re.search(r"it (stands|is merged|does not count, because \S+ stands) twice", error.problem)
+        assert re.search(r"it (is set|is merged|does not count, because \S+ is set) twice", error.problem)
         return
     except OtaError as error:
         assert "fails" in theirs, f"refused here only: {error}"

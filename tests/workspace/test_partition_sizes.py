@@ -69,11 +69,11 @@ def test_other_nestings(text):
         ("a: {FILE_NAME: my_ota_rtos.bin, SIZE: 1}", "f: this file list has no entry"),
         ("a: {FILE_NAME: ota_rtos.bin, ADDR: 1}", "f: this file list has no entry"),
         ("a: {FILE_NAME: ota_rtos.bin, SIZE: }", "f:1:3"),
-        ("a: {FILE_NAME: ota_rtos.bin, SIZE: ''}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: ''"),
-        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 5.5M}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '5.5M'"),
-        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '0'"),
-        ("a: {FILE_NAME: ota_rtos.bin, SIZE: -4}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes: '-4'"),
-        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0x100000000}", "f:1:36: the SIZE of ota_rtos.bin is no size in bytes"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: ''}", "f:1:36: the SIZE of ota_rtos.bin is not a size in bytes: ''"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 5.5M}", "f:1:36: the SIZE of ota_rtos.bin is not a size in bytes: '5.5M'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0}", "f:1:36: the SIZE of ota_rtos.bin is not a size in bytes: '0'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: -4}", "f:1:36: the SIZE of ota_rtos.bin is not a size in bytes: '-4'"),
+        ("a: {FILE_NAME: ota_rtos.bin, SIZE: 0x100000000}", "f:1:36: the SIZE of ota_rtos.bin is not a size in bytes"),
         ("a: b: c", "f:1:5: this is not YAML"),
     ],
 )
@@ -191,6 +191,6 @@ def test_keys_that_stand_twice_matter_in_the_payloads_own_entry():
     dropped = "ota_rtos.bin: {SIZE: 0x1000}\nota_rtos.bin: {SIZE: 0x2000}\n"
     assert ota_partition_size(dropped, "l.yaml") == 0x2000
     with pytest.raises(
-        WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' stands twice in the entry of ota_rtos\.bin, in lines 2 and 2"
+        WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' is set twice in the entry of ota_rtos\.bin, in lines 2 and 2"
     ):
         ota_partition_size("FILE_LIST:\n- ota_rtos.bin: {SIZE: 0x1, SIZE: 0x578000}\n", "l.yaml")

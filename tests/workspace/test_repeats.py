@@ -65,7 +65,7 @@ def test_the_last_one_counts_with_one_warning(name):
     read = reading(body)
     assert values(read) == counted
     assert [str(notice) for notice in read.notices] == [
-        "/w/x/package.yaml:" + warning.replace("…", "of a key that stands twice, the last one counts:")
+        "/w/x/package.yaml:" + warning.replace("…", "of a key that is set twice, the last one counts:")
     ]
 
 
@@ -89,22 +89,22 @@ OURS = {
     "twice": (
         "def_config:\n  OTA_APP_VERSION: a\n  B: 1\n  OTA_APP_VERSION: b\n",
         "8:3",
-        "OTA_APP_VERSION: it stands twice, in lines 6 and 8",
+        "OTA_APP_VERSION: it is set twice, in lines 6 and 8",
     ),
     "the same twice": (
         "def_config: {OTA_APP_VERSION: a, 'OTA_APP_VERSION': a}\n",
         "5:34",
-        "OTA_APP_VERSION: it stands twice",
+        "OTA_APP_VERSION: it is set twice",
     ),
     "a slip twice": (
         "def_config:\n  OTA_APP_VERSON: a\n  OTA_APP_VERSON: b\n",
         "7:3",
-        "OTA_APP_VERSON: it stands twice",
+        "OTA_APP_VERSON: it is set twice",
     ),
     "in a dropped section": (
         "def_config:\n  OTA_APP_VERSION: a\ndef_config:\n  B: 1\n",
         "7:1",
-        "OTA_APP_VERSION: it does not count, because def_config stands twice, in lines 6 and 7",
+        "OTA_APP_VERSION: it does not count, because def_config is set twice, in lines 6 and 7",
     ),
     "before an empty section": (
         "def_config:\n  OTA_APP_VERSION: a\ndef_config:\n",
@@ -119,17 +119,17 @@ OURS = {
     "by an anchor": (
         "a: &a\n  OTA_APP_VERSION: a\n  OTA_APP_VERSION: b\ndef_config: *a\n",
         "7:3",
-        "OTA_APP_VERSION: it stands twice",
+        "OTA_APP_VERSION: it is set twice",
     ),
     "by a merge": (
         "a: &a\n  OTA_APP_VERSION: a\n  OTA_APP_VERSION: b\ndef_config:\n  <<: *a\n  B: 1\n",
         "7:3",
-        "OTA_APP_VERSION: it stands",
+        "OTA_APP_VERSION: it is set twice",
     ),
     "by a merge of a merge": (
         "a: &a {OTA_APP_VERSION: a, OTA_APP_VERSION: b}\nb: &b {<<: *a}\ndef_config:\n  <<: [*b]\n",
         "5:28",
-        "OTA_APP_VERSION: it stands twice",
+        "OTA_APP_VERSION: it is set twice",
     ),
     "by two merges": (
         "a: &a {OTA_APP_VERSION: a}\nb: &b {OTA_APP_VERSION: b}\ndef_config:\n  <<: *a\n  <<: *b\n",
