@@ -38,7 +38,7 @@ _DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/([0-9]{1,5})")
 
 
 def read_bytes(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) -> bytes:
-    """Return what is in a file of at most ``limit`` bytes; with ``follow=False`` a link is refused.
+    """Return the content of a file of at most ``limit`` bytes; with ``follow=False`` refuse a link.
 
     Raises:
         OSError: as opening and reading do; EFBIG for a larger file, EINVAL for a pipe or a device.
@@ -74,7 +74,7 @@ def read_file(  # noqa: PLR0913 - the file, and all that makes the message
     error: Type[OtaError] = SettingsError,
     place: Optional[Place] = None,
 ) -> bytes:
-    """Return what is in a file that must be there; ``what`` is its role in the message.
+    """Return the content of a file that must be there; ``what`` is its role in the message.
 
     Raises:
         OtaError: ``error``, with ``place`` and ``remedy``: it cannot be read, or has more than ``limit`` bytes.

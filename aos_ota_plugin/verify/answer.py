@@ -90,7 +90,7 @@ def push_of(message: PushMessage) -> Push:
 
 
 def is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
-    """Return whether data goes to the file system: a pack, or what is pushed for a module and is no image."""
+    """Return whether data goes to the file system: a pack, or a module's file without a trailer."""
     if is_pack(data):
         return True
     if message is None or message.module in (None, DEFAULT) or kind_of(data) != "full":

@@ -55,7 +55,7 @@ class RebuildRequest(NamedTuple):
 
 
 def rebuild(request: RebuildRequest, solution: str) -> Iterator[CheckResult]:
-    """Build a release again and yield what is the same; ``solution`` is the solution's folder.
+    """Build a release again and yield what equals it; ``solution`` is the solution's folder.
 
     Raises:
         ProofError: something differs; the error says where.
