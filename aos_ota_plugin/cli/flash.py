@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Dict, Tuple
 
 import click
 
@@ -13,7 +12,7 @@ from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.read import TEXT_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.lab.simulate.flash import Partition, partitions, read_flash, read_partition, write_files
+from aos_ota_plugin.lab.simulate.flash import flash_contents, partitions, read_flash, write_files
 
 
 @click.command("flash")
@@ -54,41 +53,18 @@ def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_
     written = [] if show else write_files(flash, rows, names, Path(flash_list).parent / "ota_bin")
     if written:
         write_file(image, bytes(flash))
-    _print(flash, rows, written, as_json=as_json)
-
-
-def _print(flash: bytearray, rows: List[Partition], written: List[str], *, as_json: bool) -> None:
-    contents = [(row, read_partition(flash, row)) for row in rows]
+    contents = flash_contents(flash, rows, written)
     if as_json:
-        echo_json(
-            {
-                row.name: {
-                    "address": row.address,
-                    "size": row.size,
-                    "used": len(data),
-                    "file": row.file or None,
-                    "written": row.name in written,
-                    "sha256": hashlib.sha256(data).hexdigest() if data else None,
-                }
-                for row, data in contents
-            }
-        )
-        return
-    echo_table(
-        ("partition", "address", "size", "used", "sha256", ""),
-        [
-            (
-                row.name,
-                f"0x{row.address:06x}",
-                f"0x{row.size:x}",
-                str(len(data)) if data else "erased",
-                hashlib.sha256(data).hexdigest()[:16] if data else "",
-                _note(row, written),
-            )
-            for row, data in contents
-        ],
-    )
+        echo_json(contents)
+    else:
+        _show(contents)
 
 
-def _note(row: Partition, written: List[str]) -> str:
-    return f"written now from {row.file}" if row.name in written else ""
+def _show(contents: Dict[str, Dict[str, Any]]) -> None:
+    rows = []
+    for name, partition in contents.items():
+        used = str(partition["used"]) if partition["used"] else "erased"
+        digest = (partition["sha256"] or "")[:16]
+        note = f"written now from {partition['file']}" if partition["written"] else ""
+        rows.append((name, f"0x{partition['address']:06x}", f"0x{partition['size']:x}", used, digest, note))
+    echo_table(("partition", "address", "size", "used", "sha256", ""), rows)

@@ -24,22 +24,7 @@ def command(manifest: str, as_json: bool) -> None:
     data = read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX)
     report = transfer_report(parse_manifest(data, file=manifest))
     if as_json:
-        echo_json(
-            {
-                "channels": [vars(channel) for channel in report.channels],
-                "files": [
-                    {
-                        "file": row.file,
-                        "kind": row.kind,
-                        "size": row.size,
-                        "seconds": {channel.name: time for channel, time in zip(report.channels, row.seconds)},
-                    }
-                    for row in report.rows
-                ],
-                "recommended": report.recommended,
-                "notes": list(report.notes),
-            }
-        )
+        echo_json(report.to_document())
         return
     echo_table(
         ("file", "kind", "bytes", *(channel.name for channel in report.channels)),

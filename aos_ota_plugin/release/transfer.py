@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.protocol.limits import HTTPS_MAX, MQTT_MAX, SUFFIXES
 from aos_ota_plugin.release.artifact import Artifact
@@ -65,6 +65,23 @@ class TransferReport:
     rows: Tuple[FileTimes, ...]
     recommended: Optional[str]
     notes: Tuple[str, ...]
+
+    def to_document(self) -> Dict[str, Any]:
+        """Return the report for JSON; a file's seconds stand under the names of the channels."""
+        return {
+            "channels": [vars(channel) for channel in self.channels],
+            "files": [
+                {
+                    "file": row.file,
+                    "kind": row.kind,
+                    "size": row.size,
+                    "seconds": {channel.name: time for channel, time in zip(self.channels, row.seconds)},
+                }
+                for row in self.rows
+            ],
+            "recommended": self.recommended,
+            "notes": list(self.notes),
+        }
 
 
 def transfer_report(manifest: Manifest, channels: Sequence[Channel] = CHANNELS) -> TransferReport:

@@ -21,6 +21,7 @@ from aos_ota_plugin.settings.sources import read_ota_config
 FILES = Path(__file__).parent / "0.1.0"
 FIELD = "594b2fe195d5e7a1934695c80b16d5ce96587ed211e2df1a23a67b56c85d6160"
 SECOND = "833269d641f21fe176accdda520ce4e8e2f1aa42e655b8b08fc285b4cee0c8d3"
+OLD = "7c440f8e8eac75a97b984f266d8a63292b668807da0983bcd0d6b8ba0fd37a62"
 NEXT = "6ffce3eef220417bf2281213c77041c7840d19712eede273c34ecd72e4b43995"
 
 
@@ -34,6 +35,7 @@ def manifest(name):
         ("local.json", "app-1.0.0", "local", FIELD, ["full"]),
         ("approved-with-xz-and-diff.json", "app-1.0.1", "local", FIELD, ["full", "xz", "diff"]),
         ("with-modules.json", "app-1.0.0", "local", FIELD, ["full"]),
+        ("transition.json", "app-1.1.0", "local", OLD, ["full"]),
         ("cloud.json", "app-1.0.0", "cloud", None, ["full"]),
         ("none.json", "app-1.0.0", "none", None, ["full"]),
     ],
@@ -66,6 +68,16 @@ def test_a_manifests_base_approval_and_modules():
         "/data/js/app.bin",
         120,
     )
+
+
+def test_a_transition_of_an_application():
+    """Signed by the key that devices trust, with the next one in it; its image replaces an application."""
+    read = manifest("transition.json")
+    assert read.is_transition
+    assert read.key_fingerprint == "b97d8b7231a57a0097e692f8e72e0235e2c51483b9baea6a4c98de8141ae26b2"
+    assert read.image_magic == "APP"
+    rules = {proof.rule: proof.detail for proof in read.proofs}
+    assert rules["public key in the firmware"].endswith("the next key")
 
 
 def test_an_approval_still_holds():

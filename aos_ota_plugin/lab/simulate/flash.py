@@ -6,10 +6,11 @@ ADDR, SIZE and the file of ``ota_bin`` that belongs there.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from pathlib import Path
-from typing import List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from aos_ota_plugin.device.limits import HAAS100_FLASH_SIZE
 from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
@@ -97,6 +98,24 @@ def write_files(flash: bytearray, rows: List[Partition], names: Tuple[str, ...],
         data = read_file(file, f"partition {row.name}'s file", "build it first", limit=IMAGE_MAX)
         write_partition(flash, row, data)
     return [row.name for row in chosen]
+
+
+def flash_contents(
+    flash: Union[bytes, bytearray], rows: Sequence[Partition], written: Collection[str]
+) -> Dict[str, Dict[str, Any]]:
+    """Return what stands in each partition, by name, as JSON says it; `written` are those that were written now."""
+    contents: Dict[str, Dict[str, Any]] = {}
+    for row in rows:
+        data = read_partition(flash, row)
+        contents[row.name] = {
+            "address": row.address,
+            "size": row.size,
+            "used": len(data),
+            "file": row.file or None,
+            "written": row.name in written,
+            "sha256": hashlib.sha256(data).hexdigest() if data else None,
+        }
+    return contents
 
 
 def kv_records(values: Mapping[str, str]) -> bytes:
