@@ -1,27 +1,14 @@
-"""The contributor's door: news in fragments of known kinds, hooks that are the project's own checks, commands that exist."""
+"""The contributor's door: hooks that are the project's own checks, commands that exist."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-KINDS = re.findall(r'^directory = "(\w+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1:]
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "changes").iterdir()), ids=lambda path: path.name)
-def test_each_fragment_has_a_kind_and_a_text(path):
-    assert re.fullmatch(r"[a-z0-9-]+\.({})\.md".format("|".join(KINDS)), path.name)
-    assert path.read_text(encoding="utf-8").strip()
-
-
-def test_the_kinds_are_those_that_contributors_are_told_of():
-    assert KINDS
-    assert all(f"`{kind}`" in CONTRIBUTING for kind in KINDS)
 
 
 def test_every_command_of_make_is_there():
