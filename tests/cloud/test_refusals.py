@@ -10,9 +10,9 @@ import ssl
 import pytest
 from cloud_world import CLOUD_IMAGE, IMAGE, LOCAL, OTHER, PAYLOAD, PRODUCT, SIGNER, until
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.certificates import issue, make_ca
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.errors import BusyError, SettingsError
@@ -81,10 +81,10 @@ def test_what_is_no_mqtt_and_no_tls_is_hung_up_on(world):
 )
 def test_a_server_with_a_bad_certificate_gets_no_login(world, hosts, ends, problem):
     (identity,) = world.register("one")
-    ca = home._authority(world.folder, NOW)
-    home.install(world.folder, issue(ca, hosts, NOW - 30 * DAY, NOW + ends))
+    ca = data_folder._authority(world.folder, NOW)
+    data_folder.install(world.folder, issue(ca, hosts, NOW - 30 * DAY, NOW + ends))
     world.cloud.stop()
-    world.start(context=home.load_context(world.folder))
+    world.start(context=data_folder.load_context(world.folder))
     model = world.device(identity)
     until(lambda: any(problem in text for text in model.state.trouble))
     assert world.client.status()["online"] == []
@@ -101,8 +101,8 @@ def test_a_server_of_another_authority_gets_no_login(world, tmp_path):
 
 def test_an_expired_certificate_is_replaced_when_the_cloud_starts(world):
     (identity,) = world.register("one")
-    ca = home._authority(world.folder, NOW)
-    home.install(world.folder, issue(ca, world.cloud.config.hosts, NOW - 30 * DAY, NOW - DAY))
+    ca = data_folder._authority(world.folder, NOW)
+    data_folder.install(world.folder, issue(ca, world.cloud.config.hosts, NOW - 30 * DAY, NOW - DAY))
     world.cloud.stop()
     world.start()
     world.online(world.device(identity))

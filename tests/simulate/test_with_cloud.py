@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from waiting import until
 
 from aos_ota_plugin.cli.main import group
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.faults import LINKS, fate_of
 from aos_ota_plugin.cloud.server import Cloud
@@ -51,12 +51,12 @@ class Both:
         mcu=False,
     ):
         self.built, self.context, self.scheme, self.stack = built, context, scheme, stack
-        home.prepare(folder / "云")
-        (folder / "云" / home.CA).write_text(ca, encoding="ascii")
+        data_folder.prepare(folder / "云")
+        (folder / "云" / data_folder.CA).write_text(ca, encoding="ascii")
         (folder / "云" / "ota_key.pem").write_bytes(built.key)
         self.lines = []
         self.cloud = None
-        self.start(folder / "云", home.new_config(HOST))
+        self.start(folder / "云", data_folder.new_config(HOST))
         stack.callback(self.stop)
         self.client = Client(folder / "云")
         self.client.add_product("demo", secure=secure)

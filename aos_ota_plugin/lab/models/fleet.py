@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud.client import Client
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Tuple
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.errors import ProofError
@@ -55,13 +55,13 @@ def tell_story(root: Path, *, quiet: bool, say: Say, note: Callable[[str], None]
     Raises OtaError: a tool is missing, a build fails, or the devices do not answer in time.
     """
     find_qemu()
-    home.prepare(root / "authority")
+    data_folder.prepare(root / "authority")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(temporary_folder("aos-story-")))
-        home.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
-        ca = (folder / home.CA).read_text(encoding="ascii")
+        data_folder.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
+        ca = (folder / data_folder.CA).read_text(encoding="ascii")
         built = built_network_firmware(root / "firmware", ca, quiet=quiet, say=note)
-        cloud = Cloud(folder, home.new_config(ROUTER), tell=lambda line: say("cloud", line))
+        cloud = Cloud(folder, data_folder.new_config(ROUTER), tell=lambda line: say("cloud", line))
         stack.callback(cloud.stop)
         world = _World(Client(folder), {}, say, f"mqtts://{ROUTER}:{cloud.config.mqtt_port}")
         world.client.add_product(_PRODUCT)
