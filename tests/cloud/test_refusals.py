@@ -30,7 +30,7 @@ DAY = datetime.timedelta(days=1)
 def test_a_device_with_the_wrong_secret_is_not_let_in(world):
     (good,) = world.register("one")
     model = world.device(good._replace(device_secret="0" * 32))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert any("'one&demoProduct' was refused: the password is not the one" in line for line in world.lines)
     assert world.client.status()["online"] == []
     assert model.state.connections == 0
@@ -39,14 +39,14 @@ def test_a_device_with_the_wrong_secret_is_not_let_in(world):
 
 def test_a_device_that_nobody_registered_is_not_let_in(world):
     model = world.device(Identity(PRODUCT, "stranger", "s"))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert any("no such device is registered" in line for line in world.lines)
 
 
 def test_nobody_logs_in_as_the_platform(world):
     world.register("one")
     model = world.device(Identity("", "platform", ""), login=login_of(Identity("", "", ""))._replace(user="platform"))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert world.client.status()["online"] == []
 
 
@@ -86,7 +86,7 @@ def test_a_server_with_a_bad_certificate_gets_no_login(world, hosts, ends, probl
     world.cloud.stop()
     world.start(context=data_folder.load_context(world.folder))
     model = world.device(identity)
-    until(lambda: any(problem in text for text in model.state.trouble))
+    until(lambda: any(problem in text for text in model.state.problems))
     assert world.client.status()["online"] == []
     assert model.state.connections == 0
 
@@ -95,7 +95,7 @@ def test_a_server_of_another_authority_gets_no_login(world, tmp_path):
     (identity,) = world.register("one")
     (tmp_path / "other.pem").write_bytes(make_ca(NOW).certificate)
     model = world.device(identity, ca=tmp_path / "other.pem")
-    until(lambda: any("certificate verify failed" in text for text in model.state.trouble))
+    until(lambda: any("certificate verify failed" in text for text in model.state.problems))
     assert model.state.connections == 0
 
 

@@ -1,4 +1,4 @@
-"""What an emulated device is taken through: each scenario is a device, an offer and what has to come of it."""
+"""The scenarios of the emulated device: each has a device, an offer and the expected outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aos_ota_plugin.images import full, pack
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.lab.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, Offer, Typed
+from aos_ota_plugin.lab.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, ConsoleStep, Offer
 from aos_ota_plugin.lab.simulate.firmware import (
     BY_HAND,
     CLOUD,
@@ -31,14 +31,14 @@ from aos_ota_plugin.lab.simulate.firmware import (
     signed,
     unsigned,
 )
-from aos_ota_plugin.lab.simulate.mcu import Manner
-from aos_ota_plugin.lab.simulate.power import Trouble
+from aos_ota_plugin.lab.simulate.mcu import McuBehavior
+from aos_ota_plugin.lab.simulate.power import FlashFault
 
 _TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
 
 
 class Scenario(NamedTuple):
-    """A name and a sentence, how the case is made, and what is expected: the verdict and the version that runs then."""
+    """A scenario: name, description, its case, and the expected verdict and version."""
 
     name: str
     about: str
@@ -46,16 +46,16 @@ class Scenario(NamedTuple):
     verdict: DeviceVerdict
     version: str
     cuts: int = 0
-    """Not 0: it is gone through again and again, power failing in at most so many of its flash operations."""
-    trouble: Trouble = Trouble.CUT
+    """If not 0: run once for each of up to `cuts` flash operations, with a fault in that one."""
+    fault: FlashFault = FlashFault.CUT
     breaks: bool = False
-    """Expected is that after one of them, at least, no whole version is left."""
+    """Whether at least one of them is expected to leave no undamaged version."""
     at_mcu: bool = False
-    """The device refuses for what the MCU does; the model knows none, and takes the image."""
+    """The MCU makes the device refuse; the model, which has no MCU, accepts the image."""
 
     @property
     def model(self) -> DeviceVerdict:
-        """What is expected of the model."""
+        """Return the verdict expected of the model."""
         return DeviceVerdict.OTA_SUCCESS if self.at_mcu else self.verdict
 
 
@@ -65,7 +65,7 @@ def device_key(built: Built) -> PublicKey:
 
 
 def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
-    """Return the case of this image offered as `version` to a device that runs that build."""
+    """Return the case of an image offered as `version` to a device with the build `firmware`."""
     return Case(
         built.firmware[firmware].payload,
         OLD,
@@ -90,7 +90,7 @@ def _stranger(built: Built) -> Case:
 
 
 def _bit(place: int) -> Callable[[Built], Case]:
-    """One bit of the new image changed; a negative place counts from its end."""
+    """Return the case of the new image with a bit changed; negative places count from its end."""
 
     def case(built: Built) -> Case:
         image = bytearray(built.firmware[NEW].image)
@@ -146,12 +146,12 @@ def _with_vendor_boot(make: Callable[[Built], Case]) -> Callable[[Built], Case]:
 
 
 def _with_noise(payload: bytes, size: int) -> bytes:
-    """The firmware, and behind it so many bytes that do not compress."""
+    """Return the firmware followed by `size` bytes that do not compress."""
     return payload + hashlib.shake_256(payload).digest(size)
 
 
 def _large(built: Built) -> Case:
-    """An image of 4 MiB, as real ones are: the firmware, and what does not compress behind it."""
+    """Return the case of an image of 4 MiB: the firmware followed by bytes that do not compress."""
     payload = built.firmware[NEW].payload
     payload = _with_noise(payload, (4 << 20) - len(payload))
     return offered(built, signed(payload, built.key))._replace(installs=payload)
@@ -168,7 +168,7 @@ def _large_diff(built: Built) -> Case:
 
 
 def _cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Callable[[Built], Case]:
-    """The new version's unsigned image, and what `make` says is its digestsign, to a device in cloud mode."""
+    """Return the case of an unsigned image with digestsign from `make`, for cloud mode."""
 
     def case(built: Built) -> Case:
         image = unsigned(built.firmware[NEW].payload)
@@ -205,7 +205,7 @@ _ELSEWHERE = "/data/js/app.bin"
 
 
 def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
-    """Return the case of a module's new files, signed by the platform, offered to a device that has old ones."""
+    """Return the case of a module's new pack, signed by the platform, for a device with old files."""
     case = offered(built, image, _PANEL_NEW, firmware)
     offer = case.offer._replace(module=MODULE, digestsign=digestsign(image, built.key))
     return case._replace(
@@ -216,7 +216,7 @@ def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
 
 
 def panel_pack(also: str = "about.txt") -> bytes:
-    """Return the module's new pack with one more file in it, whose name is not checked."""
+    """Return the module's new pack with the additional file `also`, whose name is not checked."""
     names = {
         "layout.json": b'{"rows": 4}',
         "img/logo.bin": bytes(range(256)) * 40,
@@ -245,16 +245,16 @@ def _pack_cut_short(built: Built) -> Case:
 
 
 def _pack_bit(built: Built) -> Case:
-    """A file that is not what was packed: the platform signs what it gets."""
+    """Return the case of a pack that was damaged before the platform signed it."""
     return module(built, panel_pack().replace(b"evil();", b"eviL();"))
 
 
 def _pushed(change: Callable[[Built, Offer], Offer]) -> Callable[[Built], Case]:
-    """The module's files with something else in the push."""
+    """Return the case of the module's pack with a changed push."""
 
     def case(built: Built) -> Case:
-        known = _module(built)
-        return known._replace(offer=change(built, known.offer))
+        original = _module(built)
+        return original._replace(offer=change(built, original.offer))
 
     return case
 
@@ -269,25 +269,25 @@ _older_pack = _pushed(lambda built, offer: offer._replace(version="panel-1.0.8")
 _MCU_OLD, _MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 
 
-def mcu(built: Built, manner: Optional[Manner], image: Optional[bytes] = None) -> Case:
-    """Return the case of a new image for the connected MCU, offered to a device with such an MCU, or with none."""
+def mcu(built: Built, behavior: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
+    """Return the case of a new image for an MCU; `behavior` is None for a device without one."""
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
     case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, _MCU_NEW)
     return case._replace(
         offer=case.offer._replace(module=MCU),
         module_version=_MCU_OLD,
         files={f"/.ota/{MCU}": _MCU_OLD.encode()},
-        mcu=manner,
-        installs=firmware + full.PADDING if manner is Manner.TAKES else b"",
+        mcu=behavior,
+        installs=firmware + full.PADDING if behavior is McuBehavior.TAKES else b"",
     )
 
 
-def _mcu(manner: Optional[Manner]) -> Callable[[Built], Case]:
-    return lambda built: mcu(built, manner)
+def _mcu(behavior: Optional[McuBehavior]) -> Callable[[Built], Case]:
+    return lambda built: mcu(built, behavior)
 
 
 def _mcu_stranger(built: Built) -> Case:
-    case = mcu(built, Manner.TAKES)
+    case = mcu(built, McuBehavior.TAKES)
     image = signed(case.installs, built.stranger, ImageMagic.MCU)
     return case._replace(offer=case.offer._replace(image=image), installs=b"")
 
@@ -301,22 +301,22 @@ _STARTED = "ota_demo on mps2\n"
 
 
 def _console(built: Built) -> Case:
-    """The demo as its documentation has it: told its network by hand, upgraded, and started anew."""
+    """Return the documented demo: network set on the console, upgrade, restart."""
     return _upgrade(built)._replace(
         knows_wifi=False,
         typed=(
-            Typed("", (_STARTED, "(ash)# ")),
-            Typed("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
-            Typed("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
-            Typed("version", (f"version: {OLD}\n", "(ash)# ")),
-            Typed(
+            ConsoleStep("", (_STARTED, "(ash)# ")),
+            ConsoleStep("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
+            ConsoleStep("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
+            ConsoleStep("version", (f"version: {OLD}\n", "(ash)# ")),
+            ConsoleStep(
                 _CONNECT, ("wifi home: link up", "(ash)# ", f"version {NEW} is accepted", "boot: bank B\n", _STARTED)
             ),
-            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
-            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-            Typed("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
-            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+            ConsoleStep("version", (f"version: {NEW}\n", "(ash)# ")),
+            ConsoleStep(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            ConsoleStep("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
+            ConsoleStep(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            ConsoleStep("version", (f"version: {NEW}\n", "(ash)# ")),
         ),
     )
 
@@ -373,12 +373,17 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario(
         "mcu",
         "the connected MCU takes its image over Ymodem, then its version is reported",
-        _mcu(Manner.TAKES),
+        _mcu(McuBehavior.TAKES),
         _OK,
         _MCU_NEW,
     ),
     Scenario(
-        "mcu-refuses", "an MCU that refuses is tried three times", _mcu(Manner.REFUSES), _WRITE, _MCU_OLD, at_mcu=True
+        "mcu-refuses",
+        "an MCU that refuses is tried three times",
+        _mcu(McuBehavior.REFUSES),
+        _WRITE,
+        _MCU_OLD,
+        at_mcu=True,
     ),
     Scenario("mcu-silent", "so is one that never answers", _mcu(None), _WRITE, _MCU_OLD, at_mcu=True),
     Scenario(
@@ -405,7 +410,7 @@ _ALL: Tuple[Scenario, ...] = (
         _OK,
         NEW,
         cuts=_EVERY,
-        trouble=Trouble.ERROR,
+        fault=FlashFault.ERROR,
     ),
     Scenario(
         "flash-error-vendor",
@@ -414,7 +419,7 @@ _ALL: Tuple[Scenario, ...] = (
         _OK,
         NEW,
         cuts=_SOME,
-        trouble=Trouble.ERROR,
+        fault=FlashFault.ERROR,
         breaks=True,
     ),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", _large, _OK, NEW, cuts=10),
@@ -427,7 +432,7 @@ _ALL: Tuple[Scenario, ...] = (
 
 
 class Flaw(NamedTuple):
-    """What the vendor's device does otherwise, and the scenarios that show it: on ours, on one built with the flaw."""
+    """A flaw of the vendor's device; the scenarios that show it on ours and on the vendor's."""
 
     what: str
     ours: str
