@@ -49,15 +49,15 @@ def command(
       aos-ota cloud upload ota_rtos_ota.json --product demo
       aos-ota cloud push 1 --verify-on device1 --wait
     """
-    from aos_ota_plugin.cloud import home
+    from aos_ota_plugin.cloud import data_folder
     from aos_ota_plugin.cloud.server import Cloud, faults_of
 
     folder = Path(directory).absolute()
     faults = faults_of({"link": link} if link else {})
     try:
-        config = home.read_config(folder)
+        config = data_folder.read_config(folder)
     except WorkspaceError:
-        config = home.new_config(host or "127.0.0.1")
+        config = data_folder.new_config(host or "127.0.0.1")
     options: Dict[str, Any] = {"host": host, "mqtt_port": mqtt_port, "image_port": image_port, "api_port": api_port}
     config = replace(config, **{name: value for name, value in options.items() if value is not None})
     ended = threading.Event()

@@ -17,7 +17,7 @@ from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
 from aos_ota_plugin.lab.simulate.credentials import read_certificate, read_identity
 from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
-from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkDevice, check, prepare
 
 _MCU_FILE = "mcu.bin"
@@ -83,7 +83,7 @@ def command(
     if not with_mcu:
         _run(folder)
         return
-    with Mcu(Manner.TAKES) as mcu:
+    with Mcu(McuBehavior.TAKES) as mcu:
         _run(folder, mcu.port)
     if mcu.image:
         write_file(folder / _MCU_FILE, mcu.image)

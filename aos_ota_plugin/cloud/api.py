@@ -1,6 +1,6 @@
-"""The cloud's JSON API and its page, on 127.0.0.1. Who reads needs nothing; who changes something needs the token.
+"""The cloud's JSON API and its page, on 127.0.0.1. Reading is free; changes need the token.
 
-A browser that was led here under another host name is refused, so that no page of elsewhere can read along.
+Requests under another host name are refused, so that no other web page can read through a browser (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOCAL = ("127.0.0.1", "localhost")
 
 
 class Answer(NamedTuple):
-    """Status, media type and body."""
+    """An HTTP answer: status, media type and body."""
 
     status: int
     kind: str
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """What the API reaches besides the platform: each is called with a request's values and returns what to answer."""
+    """The callbacks of the API besides the platform, the public key and the root certificate (both PEM)."""
 
     online: Callable[[], List[str]]
     broker: Callable[[], Optional[int]]
@@ -48,7 +48,7 @@ class Controls(NamedTuple):
 
 
 class Api(Service):
-    """The API's server."""
+    """The HTTP server of the API."""
 
     def __init__(self, port: int, platform: Platform, token: str, controls: Controls) -> None:
         self.platform = platform
@@ -206,7 +206,7 @@ def _object(data: bytes) -> Dict[str, Any]:
 
 
 def _take(value: Dict[str, Any], **wanted: Any) -> Tuple[Any, ...]:
-    """Return the fields named, of the types named; (type, default) for those that may be missing.
+    """Return the named fields, checked for their types; (type, default) for optional ones.
 
     Raises SettingsError.
     """
@@ -216,12 +216,12 @@ def _take(value: Dict[str, Any], **wanted: Any) -> Tuple[Any, ...]:
     taken = []
     for name, rule in wanted.items():
         kind, *default = rule if isinstance(rule, tuple) else (rule,)
-        found = value.get(name, default[0] if default else None)
-        if kind is float and isinstance(found, int) and not isinstance(found, bool):
-            found = float(found)
-        if not isinstance(found, kind) or (kind is not bool and isinstance(found, bool)):
+        entry = value.get(name, default[0] if default else None)
+        if kind is float and isinstance(entry, int) and not isinstance(entry, bool):
+            entry = float(entry)
+        if not isinstance(entry, kind) or (kind is not bool and isinstance(entry, bool)):
             raise SettingsError(f"{name} has to be of the type {kind.__name__}")
-        taken.append(found)
+        taken.append(entry)
     return tuple(taken)
 
 

@@ -1,6 +1,6 @@
-"""The broker: a mosquitto of our own on a Unix socket that nobody else can reach; devices come to it through `gate`.
+"""The MQTT broker: a private mosquitto on a Unix socket, which devices reach through `gate`.
 
-It takes user names as the gate lets them in, and its access list says what each may publish and read.
+The gate has checked the user names; the access list says which topics each user may publish and read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aos_ota_plugin.children import die_with_parent, uninterrupted
 from aos_ota_plugin.errors import BuildError, OutputError
 
 PLATFORM_USER = "platform"
-"""No device's: theirs hold an ``&``."""
+"""The user name of the platform itself; user names of devices contain an ``&``."""
 _START_SECONDS = 10.0
 _END_SECONDS = 5.0
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
@@ -43,7 +43,10 @@ def find_mosquitto() -> str:
 
 
 class Broker:
-    """A running mosquitto; `access` are the lines of its access list. Ends with `stop`, and on Linux with us."""
+    """A running mosquitto; `access` are the lines of its access list.
+
+    It ends with `stop`, and on Linux also when this process ends.
+    """
 
     def __init__(self, access: Sequence[str]) -> None:
         self._program = find_mosquitto()
@@ -61,11 +64,11 @@ class Broker:
 
     @property
     def pid(self) -> Optional[int]:
-        """The process, while there is one."""
+        """Return the process id, None when the broker is not running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start it, where it does not run, and wait until it listens. Raises BuildError."""
+        """Start it unless it is running, and wait until it listens. Raises BuildError."""
         if self.pid is not None:
             return
         self.socket.unlink(missing_ok=True)
@@ -81,21 +84,21 @@ class Broker:
         until = time.monotonic() + _START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
-                said = self._log.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
+                log_end = self._log.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
                 raise BuildError(
-                    f"mosquitto did not start: {said or 'it said nothing'}",
+                    f"mosquitto did not start: {log_end or 'it printed nothing'}",
                     remedy="mosquitto 2.0 or newer has what is needed",
                 )
             time.sleep(0.02)
 
     def set_access(self, access: Sequence[str]) -> None:
-        """Have it read a new access list, without ending a connection."""
+        """Load a new access list without closing connections."""
         self._write_access(access)
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
-        """End it, and leave nothing behind."""
+        """Stop it and remove its files."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -133,5 +136,5 @@ class Broker:
             "max_packet_size 65536",
         ]
         if os.geteuid() == 0:
-            lines.append("user root")  # else it becomes one who cannot reach our folder
+            lines.append("user root")  # else it changes to a user without access to our folder
         return lines

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, and a server's certificate from it: PEM, RSA-2048."""
+"""A private certificate authority and server certificates issued by it: PEM, RSA-2048."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Issued(NamedTuple):
 
 
 def make_ca(now: datetime.datetime) -> Issued:
-    """Return a new authority that is good for ten years."""
+    """Return a new authority that is valid for ten years."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
@@ -98,7 +98,7 @@ def issue(
 
 
 def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    """Whether a server's certificate names exactly these hosts, and will be good for another week."""
+    """Return whether a server's certificate has exactly these hosts and is valid for another week."""
     from cryptography import x509
 
     try:
@@ -112,7 +112,7 @@ def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) ->
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is given by its address."""
+    """Return whether `host` is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How a command talks to a running cloud: by the configuration in its folder."""
+"""The client of a running cloud's API; it reads port and token from the cloud's folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import urlencode
 
 from aos_ota_plugin.cloud.api import TOKEN_HEADER
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
 
@@ -17,27 +17,33 @@ _SECONDS = 120
 
 
 class Client:
-    """A cloud's API. Every method raises SettingsError with the cloud's own words, WorkspaceError when none answers."""
+    """The API of one cloud.
+
+    Every method raises SettingsError with the cloud's message when it refuses, WorkspaceError when none answers.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.config = read_config(folder)
 
     def status(self) -> Dict[str, Any]:
-        """Everything that may be shown."""
+        """Return all that the platform shows: products, devices, packages, jobs, broker, log."""
         return self._ask("GET", "/api/status")
 
     def counts(self, job: int) -> Dict[str, int]:
-        """{state: number of tasks} of a job."""
+        """Return {state: number of tasks} of a job."""
         return dict(self._ask("GET", f"/api/jobs/{job}")["counts"])
 
     def is_running(self, job: int) -> bool:
-        """Whether a task of it has not ended. Asked once: a task may go back to a state between two answers."""
+        """Return whether a task of the job is still running.
+
+        All states come from one request: between two requests a task may go back to an earlier state.
+        """
         counts = self.counts(job)
         return any(counts[state] for state in RUNNING)
 
     def add_product(self, product_key: str, *, name: str = "", secure: bool = False) -> None:
-        """Add a product, where it is not there."""
+        """Add a product unless it exists."""
         self._post("/api/products", {"product_key": product_key, "name": name, "secure": secure})
 
     def add_devices(
@@ -56,15 +62,15 @@ class Client:
         return self._ask("POST", f"/api/packages?{query}", data)
 
     def start_job(self, **values: Any) -> Dict[str, Any]:
-        """Push a package: package, kind, device_names, and what `Job` has."""
+        """Push a package; `values` are package, kind, device_names and the fields of `Job`."""
         return self._post("/api/jobs", values)
 
     def cancel(self, job: int) -> int:
-        """Give up what has not ended of a job."""
+        """Cancel the unfinished tasks of a job; returns their number."""
         return int(self._post(f"/api/jobs/{job}/cancel", {})["canceled"])
 
     def set_faults(self, **values: Any) -> Dict[str, Any]:
-        """Change what the image server does to answers."""
+        """Set the faults of the image server; returns all of them."""
         return self._post("/api/faults", values)
 
     def _post(self, path: str, value: Mapping[str, Any]) -> Dict[str, Any]:

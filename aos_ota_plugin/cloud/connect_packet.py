@@ -1,7 +1,12 @@
-"""The first packet of an MQTT 3.1.1 connection (OASIS MQTT 3.1.1, 3.1 and 3.2): read, and answered.
+"""MQTT 3.1.1 CONNECT and CONNACK (OASIS MQTT 3.1.1, sections 3.1 and 3.2).
 
 Big-endian. CONNECT: 0x10, remaining length (1 to 4 bytes of 7 bits), protocol name, level 4, flags, keep-alive in
 seconds, then each with a 16-bit length: client id, will topic and message, user name, password.
+
+>>> connack(BAD_LOGIN).hex()
+'20020004'
+>>> head_of(bytes([0x10, 0x8A, 0x01]))
+Head(size=3, remaining=138)
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ _LEVEL = 4
 
 
 class Head(NamedTuple):
-    """The fixed header: how long it is, and how much follows, in bytes."""
+    """The fixed header: its own size and the size of the rest, in bytes."""
 
     size: int
     remaining: int
@@ -48,7 +53,10 @@ def head_of(data: bytes) -> Optional[Head]:
 
 
 def login_in(body: bytes) -> Login:
-    """Read client id, user name and password out of what follows the fixed header. Raises FormatError."""
+    """Read client id, user name and password from the bytes after the fixed header.
+
+    Raises FormatError.
+    """
     try:
         return _login_in(body)
     except (struct.error, IndexError):

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.rollout import Job, Package, Task
-from aos_ota_plugin.cloud.storage import Product, Registered
+from aos_ota_plugin.cloud.storage import Product, RegisteredDevice
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.module_names import DEFAULT
 from aos_ota_plugin.protocol.push import PushMessage
@@ -17,7 +17,7 @@ class State(NamedTuple):
     """All that the platform keeps; ``versions`` are what devices reported, by module, under product key and name."""
 
     products: Sequence[Product]
-    devices: Sequence[Registered]
+    devices: Sequence[RegisteredDevice]
     versions: Mapping[Tuple[str, str], Mapping[str, str]]
     packages: Sequence[Package]
     jobs: Sequence[Job]
@@ -47,7 +47,7 @@ def status_document(state: State) -> Dict[str, Any]:
     }
 
 
-def access_list(devices: Sequence[Registered]) -> List[str]:
+def access_list(devices: Sequence[RegisteredDevice]) -> List[str]:
     """Return the lines of the broker's access list for all devices; a gateway may use its sub-devices' topics."""
     subs: Dict[Tuple[str, str], List[str]] = {}
     for device in devices:

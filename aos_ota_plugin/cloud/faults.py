@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a device, decided ahead: the same seed and request number give the same fate."""
+"""Faults of the image server's answers; equal seed and request number give equal faults."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from aos_ota_plugin.release.transfer import CHANNELS
 
 @dataclass(frozen=True)
 class Faults:
-    """What the image server does to answers. `rate` in bytes a second for each connection (0: as fast as can be),
-    `delay` in seconds before each answer; the others are the share of answers, 0 to 1, that are cut off on the way, are
-    an error 503, or have one bit flipped. With `ignore_range` the whole file comes, whatever was asked for.
+    """The faults of the image server's answers.
+
+    `rate` is in bytes per second and connection (0: no limit), `delay` in seconds before each answer. `loss`, `error`
+    and `corrupt` are the share of answers, 0 to 1, that are cut off, are an error 503, or have one bit flipped. With
+    `ignore_range` every answer is the whole file.
     """
 
     rate: int = 0
@@ -45,7 +47,10 @@ LINKS: Dict[str, Faults] = {
 
 
 class Fate(NamedTuple):
-    """What happens to one answer: an error instead of it, cut after so many bytes of the body, one bit flipped."""
+    """The faults of one answer.
+
+    It is an error 503, is cut after `cut_after` bytes of the body, or has the bit `flip_bit` flipped.
+    """
 
     is_error: bool = False
     cut_after: Optional[int] = None

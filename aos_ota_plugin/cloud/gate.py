@@ -1,7 +1,7 @@
-"""The broker's front door: TLS, and each device's login checked as the platform does before the broker hears of it.
+"""The TLS port of the broker: checks each device's login as the platform does.
 
-A login's password depends on the client id and its timestamp, which no password file can hold. Whoever is let in talks
-to the broker itself from then on; every byte, the CONNECT packet first, is handed on as it is.
+A login's password depends on the client id and its timestamp, which no password file can hold. After the login all
+bytes, the CONNECT packet first, are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ _CHUNK = 65536
 
 
 class Gate:
-    """Listens on 127.0.0.1 in a thread of its own. `identity_of(product key, device name)` finds a device, `tell` hears
-    who was turned away and why. While `is_open` is not set, devices are told to come back later.
+    """A TLS listener on 127.0.0.1 in its own thread.
+
+    `identity_of(product key, device name)` returns a device's identity; `tell` gets a line for each refused login.
+    While `is_open` is not set, logins are answered with "server unavailable".
     """
 
     def __init__(
@@ -53,15 +55,15 @@ class Gate:
 
     @property
     def online(self) -> Set[str]:
-        """User names of the devices that are connected."""
+        """Return the user names of the connected devices."""
         return set(self._connected)
 
     def drop(self) -> None:
-        """Cut all devices off; they may come back. After `stop` there are none."""
+        """Close all connections; devices may connect again."""
         self._soon(self._drop)
 
     def stop(self) -> None:
-        """Cut all devices off, and listen no more."""
+        """Stop listening and close all connections."""
         self._soon(self._loop.stop)
         self._thread.join(5)
 

@@ -1,4 +1,4 @@
-"""What both our HTTP servers share: 127.0.0.1, a thread a connection, and an end that ends the connections, too."""
+"""The base of both HTTP servers: 127.0.0.1, one thread per connection, `stop` closes connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _TLS_HANDSHAKE = 0x16
 
 
 class Service(ThreadingHTTPServer):
-    """Listens until `stop`. With a `context` it speaks TLS to whoever begins with a handshake, else plain HTTP."""
+    """An HTTP server that runs until `stop`.
+
+    With a `context`, connections that begin with a TLS handshake are TLS, others plain HTTP.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -41,20 +44,20 @@ class Service(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more, and cut connections off."""
+        """Stop listening and close all connections."""
         self.shutdown()
         self.server_close()
         self.drop()
 
     def drop(self) -> None:
-        """Cut all connections off."""
+        """Close all connections."""
         with self._guard:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Tuple[str, int]) -> None:
-        """Serve one connection; what can go wrong on its way ends it, and nothing else."""
+        """Serve one connection; a network error closes only this connection."""
         with self._guard:
             self._open.add(request)
         wrapped = request
@@ -76,7 +79,7 @@ class Service(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Says nothing on the console, and nothing of what it is made with."""
+    """A request handler that logs nothing and does not reveal its Python version."""
 
     protocol_version = "HTTP/1.1"
     server_version = "aos-ota"
@@ -84,10 +87,10 @@ class Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base's name
-        """Nothing."""
+        """Print nothing."""
 
     def answer(self, status: int, kind: str, body: bytes) -> None:
-        """Send a whole small answer."""
+        """Send an answer with its whole body."""
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

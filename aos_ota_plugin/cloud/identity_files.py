@@ -1,4 +1,4 @@
-"""The files that devices log in with: one a device, written when it is registered, for their owner alone."""
+"""Files with the login of each registered device, readable by the owner only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 def register_devices(
     client: Client, folder: Path, product: str, devices: Sequence[str], *, gateway: str = ""
 ) -> Dict[str, str]:
-    """Register devices of a product that is there, and write what they log in with; return each one's file.
+    """Register devices of an existing product, write their identity files, return the paths.
 
     Raises:
         SettingsError: the cloud refuses, or two names would have one file.
@@ -25,13 +25,19 @@ def register_devices(
     paths = _paths(folder / "devices" / product, devices)
     identities = client.add_devices(product, list(paths), gateway, again=True)
     create_files(
-        [NewFile(paths[one["device_name"]], (json.dumps(one, indent=2) + "\n").encode(), 0o600) for one in identities]
+        [
+            NewFile(paths[identity["device_name"]], (json.dumps(identity, indent=2) + "\n").encode(), 0o600)
+            for identity in identities
+        ]
     )
     return {name: str(path) for name, path in paths.items()}
 
 
 def _paths(folder: Path, devices: Sequence[str]) -> Dict[str, Path]:
-    """Each device's file, none of which is there yet: what a killed run of the same devices left is taken back."""
+    """Return each device's new file; files of a killed run are removed.
+
+    Raises SettingsError when two devices have one file, OutputError when a file exists.
+    """
     paths = {name: folder / f"{re.sub(r'[^A-Za-z0-9._@-]', '_', name)}.json" for name in devices}
     taken: Dict[Path, str] = {}
     for name, path in paths.items():

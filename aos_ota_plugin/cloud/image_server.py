@@ -1,4 +1,4 @@
-"""The server that devices download from: HTTP and HTTPS on one port, Range, and faults on demand.
+"""The download server of devices: HTTP and HTTPS on one port, Range requests, faults.
 
 One port for both, because the vendor's agent takes the ``s`` off an ``https`` address unless it was built otherwise.
 """
@@ -19,7 +19,7 @@ _CHUNK = 16384
 
 
 class ImageServer(Service):
-    """Serves the files of `folder`, named by their SHA-256, to who comes with an address made with `key`."""
+    """A server of the files in `folder`, named by their SHA-256, at addresses signed with `key`."""
 
     def __init__(
         self, port: int, context: Optional[ssl.SSLContext], folder: Path, key: bytes, *, clock: Callable[[], float]
@@ -32,7 +32,7 @@ class ImageServer(Service):
         super().__init__(port, _ImageHandler, context)
 
     def find(self, start: str) -> Optional[Path]:
-        """The image whose digest begins so."""
+        """Return the image whose SHA-256 begins with `start` (16 or more hex digits), or None."""
         if len(start) < 16 or not all(digit in "0123456789abcdef" for digit in start):
             return None
         return next(iter(self.folder.glob(f"{start}*")), None)
@@ -48,10 +48,11 @@ class _ImageHandler(Handler):
         self._serve()
 
     def _serve(self) -> None:
-        asked = read_url(self.path, self.server.clock(), self.server.key)
-        path = None if asked.problem else self.server.find(asked.sha256_start)
+        request = read_url(self.path, self.server.clock(), self.server.key)
+        path = None if request.problem else self.server.find(request.sha256_start)
         if path is None:
-            self.answer(403 if asked.problem else 404, "text/plain", f"{asked.problem or 'no such image'}\n".encode())
+            problem = request.problem or "no such image"
+            self.answer(403 if request.problem else 404, "text/plain", f"{problem}\n".encode())
             return
         faults = self.server.faults
         size = path.stat().st_size
@@ -98,7 +99,7 @@ class _ImageHandler(Handler):
 
 
 def _chunks(stream: Any, size: int, rate: int) -> Iterator[bytes]:
-    """Pieces of a file; of a slow link some twenty a second, so that it is slow all the time."""
+    """Yield pieces of a file; with a `rate` in bytes per second, about twenty per second."""
     piece = max(min(_CHUNK, rate // 20), 64) if rate else _CHUNK
     while size:
         data = stream.read(min(piece, size))
@@ -109,7 +110,7 @@ def _chunks(stream: Any, size: int, rate: int) -> Iterator[bytes]:
 
 
 def _flipped(data: bytes, bit: Optional[int], sent: int) -> bytes:
-    """The data with one bit of the whole answer flipped, where that bit is in it."""
+    """Return the data with bit number `bit` of the answer flipped, if `data` contains it."""
     if bit is None or not sent <= bit // 8 < sent + len(data):
         return data
     changed = bytearray(data)

@@ -1,4 +1,11 @@
-"""The address of an image: a name, a time until when it is good, and a proof that we gave it out. And byte ranges."""
+"""Signed, expiring addresses of images, and byte ranges (RFC 9110, section 14).
+
+>>> url = make_url("https://cloud", "ab" * 32, "ota.bin", expires=100, key=b"key")
+>>> read_url(url, now=99, key=b"key")
+ImageRequest(sha256_start='abababababababab', problem=None)
+>>> read_range("bytes=10-19", size=100)
+Span(start=10, end=20)
+"""
 
 from __future__ import annotations
 
@@ -17,27 +24,27 @@ def make_url(base: str, sha256: str, file: str, expires: int, key: bytes) -> str
     return f"{base}{path}?Expires={expires}&Signature={_signature(path, expires, key)}"
 
 
-class Asked(NamedTuple):
-    """Which image is asked for; `problem` says why not."""
+class ImageRequest(NamedTuple):
+    """A request for an image; `problem` says why it is refused."""
 
     sha256_start: str
     problem: Optional[str] = None
 
 
-def read_url(target: str, now: float, key: bytes) -> Asked:
-    """Check a request's target, whatever is in it."""
+def read_url(target: str, now: float, key: bytes) -> ImageRequest:
+    """Read and check a request's target; `now` in seconds since 1970. Raises nothing."""
     try:
         parts = urlsplit(target)
         query = parse_qs(parts.query)
         expires = int(query["Expires"][0][:20])
         signature = query["Signature"][0]
     except (ValueError, KeyError):
-        return Asked("", "the address has no Expires and Signature")
+        return ImageRequest("", "the address has no Expires and Signature")
     if not hmac.compare_digest(signature.encode(), _signature(parts.path, expires, key).encode()):
-        return Asked("", "the address was not given out by this cloud")
+        return ImageRequest("", "the address was not given out by this cloud")
     if expires < now:
-        return Asked("", "the address is no longer good")
-    return Asked(unquote(parts.path).split("/")[1])
+        return ImageRequest("", "the address is no longer good")
+    return ImageRequest(unquote(parts.path).split("/")[1])
 
 
 def _signature(path: str, expires: int, key: bytes) -> str:
@@ -45,21 +52,22 @@ def _signature(path: str, expires: int, key: bytes) -> str:
 
 
 class Span(NamedTuple):
-    """Bytes `start` up to and without `end`."""
+    """The bytes from `start` up to, not including, `end`."""
 
     start: int
     end: int
 
 
 def read_range(header: Optional[str], size: int) -> Optional[Span]:
-    """Return the span that a Range header asks of a file of `size` bytes; the whole file for none, several or odd ones.
+    """Return the span that a Range header requests from a file of `size` bytes.
 
-    None where no byte of it is in the file (416).
+    Without a header, with several ranges or a malformed one it is the whole file; None (status 416) when the range is
+    outside the file.
     """
-    found = _RANGE.fullmatch(header.strip()) if header else None
-    if found is None or found.group(1) == found.group(2) == "":
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match.group(1) == match.group(2) == "":
         return Span(0, size)
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         return Span(max(size - int(last), 0), size) if int(last) and size else None
     start = int(first)

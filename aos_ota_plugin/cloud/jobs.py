@@ -1,4 +1,4 @@
-"""A rollout's jobs, as a client sees them: started, waited for, and counted."""
+"""Starting, waiting for and counting rollout jobs through the client."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from aos_ota_plugin.cloud.client import Client
 
 _POLL_SECONDS = 0.5
 Job = Dict[str, Any]
-"""What the cloud says of a job, with ``skipped``: the devices that were left out, and why."""
+"""A job as the API returns it, with ``skipped``: {device name: why it was left out}."""
 
 
 def run_job(client: Client, kind: str, devices: Sequence[str], options: Mapping[str, Any], *, wait: bool) -> Job:
-    """Start a job, "verify" or "batch", and return what became of it: at once, or when every device has ended."""
+    """Start a job ("verify" or "batch") and return it, with `wait` after every task has ended."""
     started = client.start_job(kind=kind, device_names=list(devices), **options)
     while wait and client.is_running(started["job"]):
         time.sleep(_POLL_SECONDS)
@@ -24,10 +24,10 @@ def run_job(client: Client, kind: str, devices: Sequence[str], options: Mapping[
 def devices_of_product(client: Client, package: int) -> List[str]:
     """Return the names of all devices of the product that a package is for."""
     status = client.status()
-    product = next((one["product_key"] for one in status["packages"] if one["number"] == package), None)
-    return [one["device_name"] for one in status["devices"] if one["product_key"] == product]
+    product = next((entry["product_key"] for entry in status["packages"] if entry["number"] == package), None)
+    return [device["device_name"] for device in status["devices"] if device["product_key"] == product]
 
 
 def failed_devices(jobs: Sequence[Job]) -> int:
-    """Count the devices that failed, or were given up."""
+    """Count the devices that failed or were canceled."""
     return sum(job["counts"]["FAILED"] + job["counts"]["CANCELED"] for job in jobs)

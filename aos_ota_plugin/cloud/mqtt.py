@@ -1,4 +1,4 @@
-"""The MQTT client's library, which the extra ``cloud`` brings."""
+"""Import of paho-mqtt, which the extra ``cloud`` installs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aos_ota_plugin.errors import BuildError
 
 
 def import_mqtt() -> Any:
-    """Return paho-mqtt's client module. Raises BuildError where it is not installed."""
+    """Return paho-mqtt's client module. Raises BuildError when it is not installed."""
     try:
         import paho.mqtt.client as mqtt
     except ImportError:

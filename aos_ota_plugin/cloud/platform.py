@@ -1,6 +1,6 @@
-"""The platform's part: products, devices, packages and rollouts. It hears messages, and says what is to be published.
+"""The platform: products, devices, packages and rollouts. It handles and publishes messages.
 
-No socket and no thread here; whoever calls it may do so from several.
+It has no sockets and starts no threads; its methods may be called from several threads.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud import rollout, rules
+from aos_ota_plugin.cloud.data_folder import IMAGES
 from aos_ota_plugin.cloud.documents import State, access_list, push_of, status_document
-from aos_ota_plugin.cloud.home import IMAGES
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
 from aos_ota_plugin.errors import SettingsError
@@ -32,8 +32,10 @@ _SECRET_BYTES = 16
 
 
 class Platform:
-    """One platform, in a folder. `publish(topic, payload)` is called after what it tells of is on the disk; `url_of`
-    makes a package's address; `signer` signs for secure products; `clock` gives seconds since 1970.
+    """The platform in one data folder.
+
+    `publish(topic, payload)` is called after the change is in the database; `url_of` returns a package's address;
+    `signer` signs for secure products; `clock` returns seconds since 1970.
     """
 
     def __init__(
@@ -54,23 +56,23 @@ class Platform:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with self._lock:
             self._storage.close()
 
-    # --- what people ask for
+    # --- requests of users
 
     def add_product(self, product_key: str, name: str, *, secure: bool) -> Product:
-        """Add a product. Raises SettingsError when the key is taken or no key."""
+        """Add a product. Raises SettingsError when the key is taken or invalid."""
         rules.check_product_key(product_key)
         product = Product(product_key, name or product_key, secure)
         with self._lock:
-            known = self._storage.product(product_key)
-            if known is not None and known.secure == secure:
-                return known
-            if known is not None:
+            existing = self._storage.product(product_key)
+            if existing is not None and existing.secure == secure:
+                return existing
+            if existing is not None:
                 raise SettingsError(
-                    f"the product {product_key} is there, with secure upgrade {'on' if known.secure else 'off'}",
+                    f"the product {product_key} is there, with secure upgrade {'on' if existing.secure else 'off'}",
                     remedy="leave that as it is, or add another",
                 )
             with self._storage as storage:
@@ -82,7 +84,7 @@ class Platform:
     ) -> List[Identity]:
         """Register devices, each with a new secret; all of them or none. Raises SettingsError.
 
-        With `again` those that are registered already keep their secrets: who asked may have ended before he had them.
+        With `again` registered devices keep their secrets: the client may have ended before it received them.
         """
         for name in names:
             rules.check_device_name(name)
@@ -90,20 +92,20 @@ class Platform:
             self._product(product_key)
             if gateway is not None and self._storage.identity(product_key, gateway) is None:
                 raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
-            known = {
+            existing = {
                 device.device_name
                 for device in self._storage.devices(product_key)
                 if again and device.gateway == gateway
             }
             identities = [
-                (name in known and self._storage.identity(product_key, name))
+                (name in existing and self._storage.identity(product_key, name))
                 or Identity(product_key, name, secrets.token_hex(_SECRET_BYTES))
                 for name in names
             ]
             try:
                 with self._storage as storage:
                     for identity in identities:
-                        if identity.device_name not in known:
+                        if identity.device_name not in existing:
                             storage.add_device(identity, gateway)
             except sqlite3.IntegrityError:
                 raise SettingsError(
@@ -113,7 +115,7 @@ class Platform:
         return identities
 
     def add_package(self, data: bytes, upload: rules.Upload) -> Package:
-        """Add a file that can be pushed, by the platform's rules. Raises SettingsError or FormatError."""
+        """Add a package by the platform's rules. Raises SettingsError or FormatError."""
         rules.check_upload(upload, len(data))
         sha256 = hashlib.sha256(data).hexdigest()
         with self._lock:
@@ -149,7 +151,7 @@ class Platform:
                 ) from None
 
     def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str]]:
-        """Push a package to devices; returns the job with its number, and {device name: reason} of those left out.
+        """Push a package to devices; returns the job and {device name: reason} of those left out.
 
         Raises SettingsError, or ProofError when the package has to be verified first.
         """
@@ -157,8 +159,8 @@ class Platform:
         with self._lock:
             package = self._package(job.package)
             versions = self._storage.versions()
-            known = {device.device_name for device in self._storage.devices(package.product_key)}
-            unknown = sorted(set(device_names) - known)
+            registered = {device.device_name for device in self._storage.devices(package.product_key)}
+            unknown = sorted(set(device_names) - registered)
             if unknown:
                 raise SettingsError(
                     f"product {package.product_key} has no device {unknown[0][:40]!a}"
@@ -183,18 +185,18 @@ class Platform:
         return job, skipped
 
     def cancel(self, number: int) -> int:
-        """Give up what has not ended of a job; returns how many tasks that were. Raises SettingsError."""
+        """Cancel the unfinished tasks of a job; returns their number. Raises SettingsError."""
         now = self._clock()
         with self._lock:
             job = self._job(number)
             tasks = [task for task in self._storage.tasks(number) if not task.state.is_final]
             with self._storage:
                 for task in tasks:
-                    self._keep(rollout.canceled(task, now), job)
+                    self._store_task(rollout.canceled(task, now), job)
         return len(tasks)
 
     def status(self) -> Dict[str, Any]:
-        """All that may be shown, ready for JSON: no secret is in it."""
+        """Return the database's content without secrets, ready for JSON."""
         with self._lock:
             storage = self._storage
             state = State(
@@ -208,26 +210,26 @@ class Platform:
         return status_document(state)
 
     def counts(self, number: int) -> Dict[str, int]:
-        """How many tasks of a job are in which state. Raises SettingsError."""
+        """Return {state: number of tasks} of a job. Raises SettingsError."""
         with self._lock:
             self._job(number)
             return {**rollout.count(()), **self._storage.counts(number)}
 
     def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
-        """A registered device with its secret."""
+        """Return a device's identity with its secret, None when it is not registered."""
         with self._lock:
             return self._storage.identity(product_key, device_name)
 
     def access(self) -> List[str]:
-        """The broker's access list for all devices."""
+        """Return the lines of the broker's access list for all devices."""
         with self._lock:
             devices = self._storage.devices()
         return access_list(devices)
 
-    # --- what devices say, and what time does
+    # --- messages of devices, and timeouts
 
-    def heard(self, topic: str, payload: bytes) -> None:
-        """Take a message that a device published. Raises FormatError when it is none; nothing has changed then."""
+    def handle_message(self, topic: str, payload: bytes) -> None:
+        """Handle a device's message. Raises FormatError, without a change, when it is malformed."""
         message = topics.read_message(topic, payload)
         now = self._clock()
         with self._lock:
@@ -241,7 +243,7 @@ class Platform:
                 self._progressed(message, now)
 
     def tick(self) -> None:
-        """Push what is due, and give up what has timed out."""
+        """Push the tasks that are due, and fail those that timed out."""
         now = self._clock()
         out = []
         with self._lock:
@@ -253,9 +255,9 @@ class Platform:
             over = [expired for task in late for expired in [rollout.expired(task, jobs[task.job], now)] if expired]
             with self._storage:
                 for task in over:
-                    self._keep(task, jobs[task.job])
+                    self._store_task(task, jobs[task.job])
                 for task in due:
-                    self._keep(rollout.pushed(task, now), jobs[task.job])
+                    self._store_task(rollout.pushed(task, now), jobs[task.job])
                     out.append(self._push(task, jobs[task.job]))
         for topic, payload in out:
             self._publish(topic, payload)
@@ -263,50 +265,51 @@ class Platform:
     def _sub_login(self, message: topics.SubLogin) -> None:
         sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
         gateways = {
-            (one.product_key, one.device_name): one.gateway for one in self._storage.devices(message.sub.product_key)
+            (device.product_key, device.device_name): device.gateway
+            for device in self._storage.devices(message.sub.product_key)
         }
-        mine = (
+        is_sub = (
             message.sub.product_key == message.product_key
             and gateways.get((message.sub.product_key, message.sub.device_name)) == message.device_name
         )
         self._publish(
             topics.session_topic(message.product_key, message.device_name, "login_reply"),
-            topics.login_reply(message, sub if mine else None),
+            topics.login_reply(message, sub if is_sub else None),
         )
 
     def _informed(self, message: topics.Inform, now: float) -> None:
         push = None
-        with self._storage.hearing() as storage:
-            storage.saw(message.product_key, message.device_name, now)
+        with self._storage.report_transaction() as storage:
+            storage.set_seen(message.product_key, message.device_name, now)
             storage.set_version(message.product_key, message.device_name, message.module, message.version)
             task = storage.running_task(message.product_key, message.device_name)
             if task is not None:
                 job = self._job(task.job)
                 package = self._package(job.package)
-                # Of a module that it does not have yet, a device that starts anew says nothing.
+                # A device that restarts does not report a module that it does not have yet.
                 if package.module == message.module or (
                     message.module == DEFAULT
                     and not storage.has_version(message.product_key, message.device_name, package.module)
                 ):
                     changed, again = rollout.informed(task, message.version, package.version, now)
-                    self._keep(changed, job)
+                    self._store_task(changed, job)
                     push = self._push(changed, job) if again else None
         if push is not None:
             self._publish(*push)
 
     def _progressed(self, message: topics.Progress, now: float) -> None:
-        with self._storage.hearing() as storage:
-            storage.saw(message.product_key, message.device_name, now)
+        with self._storage.report_transaction() as storage:
+            storage.set_seen(message.product_key, message.device_name, now)
             task = storage.running_task(message.product_key, message.device_name)
             if task is not None:
                 job = self._job(task.job)
                 if message.module in (None, self._package(job.package).module):
-                    self._keep(rollout.progressed(task, job, message.step, message.desc, now), job)
+                    self._store_task(rollout.progressed(task, job, message.step, message.desc, now), job)
 
-    def _keep(self, task: Task, job: Job) -> None:
+    def _store_task(self, task: Task, job: Job) -> None:
         self._storage.put_tasks([task])
         if job.kind == "verify":
-            states = [one.state for one in self._storage.tasks(job.number)]
+            states = [task.state for task in self._storage.tasks(job.number)]
             package = rollout.verified(self._package(job.package), states)
             self._storage.set_package_state(package.number, package.state)
 

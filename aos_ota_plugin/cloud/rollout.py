@@ -4,7 +4,7 @@ A package is verified on one device (or a few) before it may go to a batch. A ta
 
     QUEUED → NOTIFIED → IN_PROGRESS → SUCCEEDED    the device reported the target version, from whatever state
        ↑         └───────────┴──────→ FAILED       it reported a failure and no attempt is left, or time ran out
-       └── a failure, and attempts are left        CANCELED: somebody gave up on it
+       └── a failure, and attempts are left        CANCELED: a user canceled it
 
 A device that reports another version while its task runs has started anew without it, and is pushed to again.
 """
@@ -20,7 +20,7 @@ from aos_ota_plugin.errors import ProofError, SettingsError
 
 
 class PackageState(IntEnum):
-    """The platform's numbers."""
+    """The state of a package, with the platform's numbers."""
 
     NOT_NEEDED = -1
     NOT_VERIFIED = 0
@@ -30,7 +30,7 @@ class PackageState(IntEnum):
 
 
 class TaskState(str, Enum):
-    """The platform's names."""
+    """The state of a task, with the platform's names."""
 
     QUEUED = "QUEUED"
     NOTIFIED = "NOTIFIED"
@@ -41,18 +41,20 @@ class TaskState(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens to the task."""
+        """Return whether the task has ended."""
         return self in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELED)
 
 
 RUNNING = tuple(state.value for state in TaskState if not state.is_final)
-"""The names of the states that something still follows."""
+"""The names of the states of unfinished tasks."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A file that can be pushed, of one module of a product; `source_version` is a diff's. `size` in bytes, digests in
-    lower-case hex, `digestsign` in base64 where the platform signs.
+    """An uploaded file of one module of a product.
+
+    `size` is in bytes, digests are in lower-case hex, `digestsign` is in base64 when the platform signs,
+    `source_version` is the version that a diff starts from.
     """
 
     number: int
@@ -72,10 +74,12 @@ class Package:
 
 @dataclass(frozen=True)
 class Job:
-    """One push of a package to devices: `kind` is ``verify`` or ``batch``; `rate` pushes a minute, 0 all at once.
+    """One push of a package to devices.
+
+    `kind` is ``verify`` or ``batch``; `rate` is in pushes a minute, 0 for all at once.
 
     A failed attempt is repeated up to `retries` times, `retry_after` seconds later; a task that hears nothing for
-    `timeout` seconds is given up, and not repeated.
+    `timeout` seconds fails and is not repeated.
     """
 
     number: int
@@ -97,7 +101,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """What a job is to one device. `due` is when it is pushed, `changed` when it was last heard of or pushed."""
+    """The part of a job for one device.
+
+    `due` is the time of the push, `changed` that of the last push or report.
+    """
 
     job: int
     product_key: str
@@ -111,7 +118,7 @@ class Task:
 
 
 class Target(NamedTuple):
-    """A device as a new job sees it: what it runs of the package's module, and whether it is in another task."""
+    """A device for a new job: its version of the package's module, and whether it has another task."""
 
     device_name: str
     version: Optional[str]
@@ -119,10 +126,10 @@ class Target(NamedTuple):
 
 
 def plan(job: Job, package: Package, targets: Sequence[Target], now: float) -> Tuple[List[Task], Dict[str, str]]:
-    """Return the tasks of a new job, and {device name: reason} of devices that are left out.
+    """Return the tasks of a new job, and {device name: reason} of the devices left out.
 
     Raises:
-        ProofError: a batch of a package that no device has proven yet.
+        ProofError: a batch of a package that was not verified on a device.
         SettingsError: too many or no devices.
     """
     if job.kind == "batch" and package.state not in (PackageState.VERIFIED, PackageState.NOT_NEEDED):
@@ -154,17 +161,17 @@ def _why_not(target: Target, package: Package) -> Optional[str]:
 
 
 def is_due(task: Task, now: float) -> bool:
-    """Whether it is time to push."""
+    """Return whether the task is to be pushed now."""
     return task.state is TaskState.QUEUED and task.due <= now
 
 
 def pushed(task: Task, now: float) -> Task:
-    """The push went out."""
+    """Return the task after its push was sent."""
     return replace(task, state=TaskState.NOTIFIED, step=0, attempts=task.attempts + 1, changed=now, desc="")
 
 
 def informed(task: Task, version: str, target: str, now: float) -> Tuple[Task, bool]:
-    """The device reported a version: return the task, and whether the push has to be sent once more."""
+    """Return the task after a report of `version`, and whether to send the push again."""
     if task.state.is_final:
         return task, False
     if version == target:
@@ -175,7 +182,7 @@ def informed(task: Task, version: str, target: str, now: float) -> Tuple[Task, b
 
 
 def progressed(task: Task, job: Job, step: int, desc: str, now: float) -> Task:
-    """The device reported progress, or a failure."""
+    """Return the task after a report of progress, or of a failure (`step` below 0)."""
     if task.state not in (TaskState.NOTIFIED, TaskState.IN_PROGRESS):
         return task
     if step >= 0:
@@ -186,9 +193,9 @@ def progressed(task: Task, job: Job, step: int, desc: str, now: float) -> Task:
 
 
 def expired(task: Task, job: Job, now: float) -> Optional[Task]:
-    """Return the task given up where nothing was heard for the job's time, else None.
+    """Return the failed task when its device was silent for the job's timeout, else None.
 
-    A queued one waits for its turn.
+    A queued task does not expire.
     """
     if task.state not in (TaskState.NOTIFIED, TaskState.IN_PROGRESS) or now - task.changed < job.timeout:
         return None
@@ -196,22 +203,25 @@ def expired(task: Task, job: Job, now: float) -> Optional[Task]:
 
 
 def canceled(task: Task, now: float) -> Task:
-    """Give up a task; one that has ended stays as it is."""
+    """Cancel a task; an ended one stays as it is."""
     return task if task.state.is_final else replace(task, state=TaskState.CANCELED, changed=now)
 
 
 def verified(package: Package, states: Iterable[TaskState]) -> Package:
-    """What a verify job's tasks say of its package: verified when all succeeded, failed when one ended otherwise."""
-    seen = list(states)
-    if any(state.is_final and state is not TaskState.SUCCEEDED for state in seen):
+    """Return the package in the state that its verify job's tasks imply.
+
+    It is verified when all tasks succeeded, failed when one failed or was canceled.
+    """
+    states = list(states)
+    if any(state.is_final and state is not TaskState.SUCCEEDED for state in states):
         return replace(package, state=PackageState.FAILED)
-    if seen and all(state is TaskState.SUCCEEDED for state in seen):
+    if states and all(state is TaskState.SUCCEEDED for state in states):
         return replace(package, state=PackageState.VERIFIED)
     return replace(package, state=PackageState.VERIFYING)
 
 
 def count(tasks: Iterable[Task]) -> Mapping[str, int]:
-    """How many tasks are in each state."""
+    """Return {state: number of tasks}, for every state."""
     counted = {state.value: 0 for state in TaskState}
     for task in tasks:
         counted[task.state.value] += 1

@@ -1,4 +1,4 @@
-"""What the platform takes: names, versions, files. Where devices keep less than it does, theirs is the limit."""
+"""Limits of the platform on names, versions and files; where devices have a lower one, that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHANGES_TOPICS = "a topic is made of it"
 
 
 def check_product_key(key: str) -> None:
-    """Raise SettingsError unless devices hold this product key: 1 to 20 letters and digits."""
+    """Raise SettingsError unless the product key has 1 to 20 letters and digits."""
     if not _PRODUCT.fullmatch(key) or len(key) > PRODUCT_KEY_MAX:
         raise SettingsError(
             f"the product key {key[:80]!a} is not 1 to {PRODUCT_KEY_MAX} letters and digits",
@@ -33,7 +33,7 @@ def check_product_key(key: str) -> None:
 
 
 def check_device_name(name: str) -> None:
-    """Raise SettingsError unless devices hold this name: 1 to 32 letters, digits and ``.:@_-``."""
+    """Raise SettingsError unless the device name has 1 to 32 letters, digits and ``.:@_-``."""
     if not _IDENTIFIER.fullmatch(name) or len(name) > DEVICE_NAME_MAX:
         raise SettingsError(
             f"the device name {name[:80]!a} is not 1 to {DEVICE_NAME_MAX} letters, digits, '.', ':', '@', '_' and '-'",
@@ -42,7 +42,7 @@ def check_device_name(name: str) -> None:
 
 
 class Upload(NamedTuple):
-    """What is said of a file that is uploaded; with a `source_version` it is a diff."""
+    """The description of an uploaded file; with a `source_version` the file is a diff."""
 
     product_key: str
     name: str
@@ -54,10 +54,10 @@ class Upload(NamedTuple):
 
 
 def check_upload(upload: Upload, size: int) -> None:
-    """Check what is uploaded against the platform's rules; `size` in bytes.
+    """Check an upload against the platform's rules; `size` in bytes.
 
     Raises:
-        SettingsError: the name, version, module or sign method is not one that platform and devices take.
+        SettingsError: the name, version, module or sign method is not allowed by platform and devices.
         FormatError: the file's suffix or size is not one that the platform takes.
     """
     _, name, file, version, module, sign_method, source_version = upload
@@ -90,6 +90,6 @@ def check_upload(upload: Upload, size: int) -> None:
 
 
 def check_rate(rate: int) -> None:
-    """Raise SettingsError unless a batch may have this many pushes a minute."""
+    """Raise SettingsError unless `rate`, in pushes a minute, is allowed for a batch."""
     if not RATE_MIN <= rate <= RATE_MAX:
         raise SettingsError(f"{rate} pushes a minute; the platform takes {RATE_MIN} to {RATE_MAX}")

@@ -1,4 +1,4 @@
-"""One running cloud: broker, front door, image server, API, and the platform among them."""
+"""A running cloud: broker, gate, image server, API and platform."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.api import Api, Controls
 from aos_ota_plugin.cloud.broker import PLATFORM_USER, Broker
+from aos_ota_plugin.cloud.data_folder import CloudConfig
 from aos_ota_plugin.cloud.faults import LINKS, Faults
 from aos_ota_plugin.cloud.gate import Gate
-from aos_ota_plugin.cloud.home import Config
 from aos_ota_plugin.cloud.image_server import ImageServer
 from aos_ota_plugin.cloud.image_url import make_url
 from aos_ota_plugin.cloud.mqtt import import_mqtt
@@ -33,16 +33,16 @@ _IN_FLIGHT = 1000
 
 
 class Cloud:
-    """Runs from its making until `stop`. `tell` hears what happens, one line each.
+    """A cloud that runs from its construction until `stop`; `tell` gets a line for each event.
 
-    `context` is the servers' TLS side, by default that of the folder. Raises what cannot be started as an OtaError;
-    what was started by then is ended.
+    `context` is the TLS context of the servers, by default that of the folder. Raises OtaError when a part cannot
+    start; the parts already started are stopped.
     """
 
     def __init__(
         self,
         folder: Path,
-        config: Config,
+        config: CloudConfig,
         *,
         scheme: str = "https",
         tell: Callable[[str], None] = lambda _: None,
@@ -61,23 +61,23 @@ class Cloud:
             raise
 
     def tell(self, line: str) -> None:
-        """Keep a line for the page, and pass it on."""
+        """Add a line to the log of the page, and pass it on."""
         self._log.append(f"{datetime.datetime.now():%H:%M:%S} {line}")
         self._tell(line)
 
     def stop(self) -> None:
-        """End everything that was started, last first."""
+        """Stop all parts, the last started first."""
         self._stopping.set()
         while self._ends:
             self._ends.pop()()
 
-    def _start(self, config: Config, context: Optional[Any]) -> None:
-        home.prepare(self.folder)
+    def _start(self, config: CloudConfig, context: Optional[Any]) -> None:
+        data_folder.prepare(self.folder)
         self._lock()
-        home.recover(self.folder)
+        data_folder.recover(self.folder)
         now = datetime.datetime.now(datetime.timezone.utc)
-        context = context or home.tls_context(self.folder, config.hosts, now)
-        self.signer = home.signing_key(self.folder)
+        context = context or data_folder.tls_context(self.folder, config.hosts, now)
+        self.signer = data_folder.signing_key(self.folder)
         self.platform = Platform(self.folder, self.signer, publish=self._publish, url_of=self._url_of, clock=time.time)
         self._ends.append(self.platform.close)
         self.broker = Broker(self.platform.access())
@@ -87,14 +87,14 @@ class Cloud:
         )
         self._ends.append(self.gate.stop)
         self.images = ImageServer(
-            config.image_port, context, self.folder / home.IMAGES, config.url_key.encode(), clock=time.time
+            config.image_port, context, self.folder / data_folder.IMAGES, config.url_key.encode(), clock=time.time
         )
         self._ends.append(self.images.stop)
         self._connect()
         self.api = Api(config.api_port, self.platform, config.token, self._controls())
         self._ends.append(self.api.stop)
         self.config = replace(config, mqtt_port=self.gate.port, image_port=self.images.port, api_port=self.api.port)
-        home.write_config(self.folder, self.config)
+        data_folder.write_config(self.folder, self.config)
         ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         ticker.start()
         self._ends.append(lambda: ticker.join(5))
@@ -110,7 +110,7 @@ class Cloud:
         self._ends.append(lock.release)
 
     def _connect(self) -> None:
-        """Connect the platform itself to the broker; devices are let in while it listens to them."""
+        """Connect the platform to the broker; the gate is open while it is subscribed."""
         mqtt = import_mqtt()
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=PLATFORM_USER, transport="unix")
         client.username_pw_set(PLATFORM_USER)
@@ -121,7 +121,7 @@ class Cloud:
         client.on_disconnect = lambda *_: self._lost_broker()
         client.on_message = lambda _client, _data, message: self._heard(message.topic, message.payload)
         self._client = client
-        self._ends.append(self._disconnect)  # before its thread starts: who is interrupted right then ends it, too
+        self._ends.append(self._disconnect)  # before its thread starts, so that an interrupt right then stops it, too
         client.connect(str(self.broker.socket), keepalive=60)
         client.loop_start()
         if not self.gate.is_open.wait(_READY_SECONDS):
@@ -133,14 +133,14 @@ class Cloud:
 
     def _lost_broker(self) -> None:
         self.gate.is_open.clear()
-        self.gate.drop()  # what they say now, nobody hears
+        self.gate.drop()  # the platform would miss their messages
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(topic, payload, qos=1)
 
     def _heard(self, topic: str, payload: bytes) -> None:
         try:
-            self.platform.heard(topic, payload)
+            self.platform.handle_message(topic, payload)
         except OtaError as error:
             self.tell(f"a message on {topic[:120]} was passed over: {error.problem}")
         except sqlite3.Error as error:
@@ -171,7 +171,7 @@ class Cloud:
             set_faults=self._set_faults,
             devices_changed=lambda: self.broker.set_access(self.platform.access()),
             public_key=self.signer.public_key.to_pem(),
-            ca=(self.folder / home.CA).read_text(encoding="ascii"),
+            ca=(self.folder / data_folder.CA).read_text(encoding="ascii"),
         )
 
     def _set_faults(self, value: Dict[str, Any]) -> Dict[str, Any]:
@@ -180,14 +180,14 @@ class Cloud:
 
 
 def faults_of(value: Dict[str, Any]) -> Faults:
-    """Return faults from a link's name and single values. Raises SettingsError."""
+    """Return the faults of a link (`link`) changed by single values. Raises SettingsError."""
     values = dict(value)
     link = str(values.pop("link", "none"))
     if link not in LINKS:
         raise SettingsError(f"there is no link {link[:40]!a}", remedy=f"known are: {', '.join(LINKS)}")
     types = {field.name: type(field.default) for field in fields(Faults)}
-    for name, given in values.items():
-        if name not in types or not isinstance(given, (types[name], int) if types[name] is float else types[name]):
+    for name, setting in values.items():
+        if name not in types or not isinstance(setting, (types[name], int) if types[name] is float else types[name]):
             raise SettingsError(
                 f"{name[:40]!a} is no fault, or not of its type", remedy=f"known are: {', '.join(types)}"
             )

@@ -1,7 +1,7 @@
-"""What the platform knows, in SQLite.
+"""The platform's database, in SQLite.
 
-What people change is on the disk before they hear of it. What devices say is there for whoever starts the platform
-again after it was killed; a power cut may take the last moments of it, and devices say it anew when they come back.
+Changes by users are on the disk before they are confirmed. Reports of devices survive a killed process; a power cut may
+lose the last of them, and devices repeat them when they reconnect.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True)
 class Product:
-    """A kind of device. `secure`: the platform signs what it pushes."""
+    """A product; with `secure` the platform signs its packages."""
 
     product_key: str
     name: str
@@ -54,8 +54,8 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A device without its secret; `gateway` is the one it is reached through, `seen` when it last spoke."""
+class RegisteredDevice:
+    """A device without its secret; `gateway` is its gateway, `seen` the time of its last report."""
 
     product_key: str
     device_name: str
@@ -64,9 +64,9 @@ class Registered:
 
 
 class Storage:
-    """One database; used by one thread at a time, whichever. As a context manager it is one transaction.
+    """The database; to be used by one thread at a time. ``with storage:`` is a transaction.
 
-    One that was begun with ``with storage.hearing():`` does not wait for the disk.
+    A transaction of ``with storage.report_transaction():`` does not wait for the disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,10 +74,10 @@ class Storage:
             self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA foreign_keys = ON")
-            found = self._base.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, _VERSION):
+            version = self._base.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, _VERSION):
                 raise OutputError(
-                    f"{path} was written by another version of this program ({found}, not {_VERSION})",
+                    f"{path} was written by another version of this program ({version}, not {_VERSION})",
                     remedy="use that version, or give the cloud another folder",
                 )
             self._base.executescript(_SCHEMA)
@@ -101,8 +101,8 @@ class Storage:
                 self._base.execute("ROLLBACK")
 
     @contextmanager
-    def hearing(self) -> Iterator[Storage]:
-        """One transaction about what a device said."""
+    def report_transaction(self) -> Iterator[Storage]:
+        """Run a transaction with a device's report; it does not wait for the disk."""
         self._base.execute("PRAGMA synchronous = NORMAL")
         try:
             with self:
@@ -111,17 +111,17 @@ class Storage:
             self._base.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._base.close()
 
     # --- products and devices
 
     def add_product(self, product: Product) -> None:
-        """Keep a new product. Raises sqlite3.IntegrityError when its key is taken."""
+        """Insert a product. Raises sqlite3.IntegrityError when its key is taken."""
         self._insert("product", asdict(product))
 
     def products(self) -> List[Product]:
-        """All of them."""
+        """Return all products."""
         return [
             Product(key, name, bool(secure))
             for key, name, secure in self._base.execute(
@@ -130,53 +130,53 @@ class Storage:
         ]
 
     def product(self, product_key: str) -> Optional[Product]:
-        """One of them."""
+        """Return a product, None when it does not exist."""
         return next((product for product in self.products() if product.product_key == product_key), None)
 
     def add_device(self, identity: Identity, gateway: Optional[str]) -> None:
-        """Keep a new device. Raises sqlite3.IntegrityError when its name is taken."""
+        """Insert a device. Raises sqlite3.IntegrityError when its name is taken."""
         self._insert("device", {**identity._asdict(), "gateway": gateway})
 
     def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
-        """A device with its secret."""
+        """Return a device's identity with its secret, None when it is not registered."""
         row = self._base.execute(
             "SELECT product_key, device_name, device_secret FROM device WHERE product_key = ? AND device_name = ?",
             (product_key, device_name),
         ).fetchone()
         return Identity(*row) if row else None
 
-    def devices(self, product_key: Optional[str] = None) -> List[Registered]:
-        """All devices, or a product's."""
+    def devices(self, product_key: Optional[str] = None) -> List[RegisteredDevice]:
+        """Return all devices, or those of a product."""
         where, values = ("WHERE product_key = ?", (product_key,)) if product_key is not None else ("", ())
         return [
-            Registered(*row)
+            RegisteredDevice(*row)
             for row in self._base.execute(
                 f"SELECT product_key, device_name, gateway, seen FROM device {where} ORDER BY product_key, device_name",  # noqa: S608
                 values,
             )
         ]
 
-    def saw(self, product_key: str, device_name: str, now: float) -> None:
-        """The device spoke."""
+    def set_seen(self, product_key: str, device_name: str, now: float) -> None:
+        """Set the time of a device's last report."""
         self._base.execute(
             "UPDATE device SET seen = ? WHERE product_key = ? AND device_name = ?", (now, product_key, device_name)
         )
 
     def set_version(self, product_key: str, device_name: str, module: str, version: str) -> None:
-        """The device reported what it runs."""
+        """Set the version that a device reported."""
         self._base.execute(
             "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?)", (product_key, device_name, module, version)
         )
 
     def versions(self) -> Dict[Tuple[str, str], Dict[str, str]]:
-        """{(product key, device name): {module: version}} of what devices reported."""
-        found: Dict[Tuple[str, str], Dict[str, str]] = {}
+        """Return {(product key, device name): {module: reported version}}."""
+        versions: Dict[Tuple[str, str], Dict[str, str]] = {}
         for product_key, device_name, module, version in self._base.execute("SELECT * FROM version"):
-            found.setdefault((product_key, device_name), {})[module] = version
-        return found
+            versions.setdefault((product_key, device_name), {})[module] = version
+        return versions
 
     def has_version(self, product_key: str, device_name: str, module: str) -> bool:
-        """Whether the device has ever reported a version of the module."""
+        """Return whether the device has reported a version of the module."""
         return bool(
             self._rows(
                 "SELECT 1 FROM version WHERE product_key = ? AND device_name = ? AND module = ?",
@@ -189,39 +189,42 @@ class Storage:
     # --- packages, jobs and tasks
 
     def add_package(self, package: Package) -> Package:
-        """Keep a new package; returns it with its number. Raises sqlite3.IntegrityError when its name is taken."""
+        """Insert a package; returns it with its number.
+
+        Raises sqlite3.IntegrityError when its name is taken.
+        """
         values = _values(package)
         del values["number"]
         return _read(Package, {**values, "number": self._insert("package", values)})
 
     def packages(self) -> List[Package]:
-        """All of them, oldest first."""
+        """Return all packages, oldest first."""
         return [_read(Package, row) for row in self._rows("SELECT * FROM package ORDER BY number")]
 
     def package(self, number: int) -> Optional[Package]:
-        """One of them."""
+        """Return a package, None when it does not exist."""
         return next((_read(Package, row) for row in self._rows("SELECT * FROM package WHERE number = ?", number)), None)
 
     def set_package_state(self, number: int, state: PackageState) -> None:
-        """A verify job said more of it."""
+        """Set the state of a package."""
         self._base.execute("UPDATE package SET state = ? WHERE number = ?", (int(state), number))
 
     def add_job(self, job: Job) -> Job:
-        """Keep a new job; returns it with its number."""
+        """Insert a job; returns it with its number."""
         values = _values(job)
         del values["number"]
         return _read(Job, {**values, "number": self._insert("job", values)})
 
     def jobs(self) -> List[Job]:
-        """All of them, oldest first."""
+        """Return all jobs, oldest first."""
         return [_read(Job, row) for row in self._rows("SELECT * FROM job ORDER BY number")]
 
     def job(self, number: int) -> Optional[Job]:
-        """One of them."""
+        """Return a job, None when it does not exist."""
         return next((_read(Job, row) for row in self._rows("SELECT * FROM job WHERE number = ?", number)), None)
 
     def put_tasks(self, tasks: Iterable[Task]) -> None:
-        """Keep new tasks, and what became of known ones."""
+        """Insert tasks, or update existing ones."""
         names = [field.name for field in fields(Task)]
         self._base.executemany(
             f"INSERT OR REPLACE INTO task ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
@@ -229,7 +232,7 @@ class Storage:
         )
 
     def tasks(self, job: Optional[int] = None) -> List[Task]:
-        """All tasks, or a job's."""
+        """Return all tasks, or those of a job."""
         rows = (
             self._rows("SELECT * FROM task ORDER BY job, device_name")
             if job is None
@@ -238,12 +241,12 @@ class Storage:
         return [_read(Task, row) for row in rows]
 
     def due_tasks(self, now: float) -> List[Task]:
-        """Those whose turn has come."""
+        """Return the queued tasks that are to be pushed now."""
         rows = self._rows("SELECT * FROM task WHERE state = 'QUEUED' AND due <= ? ORDER BY due", now)
         return [_read(Task, row) for row in rows]
 
     def late_tasks(self, now: float) -> List[Task]:
-        """Those of which nothing was heard for their job's time."""
+        """Return the tasks whose device was silent for the job's timeout."""
         rows = self._rows(
             "SELECT task.* FROM task JOIN job ON job.number = task.job WHERE state IN ('NOTIFIED', "
             "'IN_PROGRESS') AND ? - changed >= timeout",
@@ -252,11 +255,11 @@ class Storage:
         return [_read(Task, row) for row in rows]
 
     def counts(self, job: int) -> Dict[str, int]:
-        """{state: number of tasks} of a job, where there are any."""
+        """Return {state: number of tasks} of a job, without states that have none."""
         return dict(self._base.execute("SELECT state, COUNT(*) FROM task WHERE job = ? GROUP BY state", (job,)))
 
     def running_task(self, product_key: str, device_name: str) -> Optional[Task]:
-        """A device's; it has one at most."""
+        """Return the unfinished task of a device, which has at most one."""
         rows = self._rows(
             f"SELECT * FROM task WHERE product_key = ? AND device_name = ? AND {_RUNNING}",  # noqa: S608
             product_key,

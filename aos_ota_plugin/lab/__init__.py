@@ -1,4 +1,4 @@
-"""The laboratory, which no build needs: emulated devices and models of devices, and building the demo's firmware.
+"""Emulated devices, models of devices and the demo's firmware; no build needs this package.
 
 From outside: ``simulate`` (QEMU, flash, scenarios), ``models`` (devices as threads), ``demo`` (workspace and firmware).
 """

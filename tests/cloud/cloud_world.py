@@ -6,7 +6,7 @@ from pathlib import Path
 
 from waiting import until
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device
@@ -33,9 +33,11 @@ LOCAL = Device(SIGNER.public_key, local_rsa=True, partition_size=0x578000)
 
 def make_keys(folder):
     """What a cloud makes when it first starts, and takes a while."""
-    home.prepare(folder)
-    home.tls_context(folder, home.new_config("127.0.0.1").hosts, datetime.datetime.now(datetime.timezone.utc))
-    home.signing_key(folder)
+    data_folder.prepare(folder)
+    data_folder.tls_context(
+        folder, data_folder.new_config("127.0.0.1").hosts, datetime.datetime.now(datetime.timezone.utc)
+    )
+    data_folder.signing_key(folder)
 
 
 class World:
@@ -50,7 +52,7 @@ class World:
         self.start()
 
     def start(self, **options):
-        config = self.cloud.config if self.cloud else home.new_config("127.0.0.1")
+        config = self.cloud.config if self.cloud else data_folder.new_config("127.0.0.1")
         self.cloud = Cloud(self.folder, config, tell=self.lines.append, **options)
         self.client = Client(self.folder)
 

@@ -17,7 +17,7 @@ from waiting import HANGS, until
 
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.client import Client
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
 from aos_ota_plugin.lab.models.download import client_context

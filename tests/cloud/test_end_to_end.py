@@ -29,4 +29,4 @@ def test_plain_http_where_the_cloud_sends_devices_there(world):
     model = world.device(*world.register("one"))
     world.online(model)
     assert world.push(world.upload(), "one")["one"]["state"] == "SUCCEEDED"
-    assert not model.state.trouble
+    assert not model.state.problems

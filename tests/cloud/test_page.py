@@ -71,7 +71,7 @@ def test_the_page_shows_devices_versions_progress_and_results(world, browser):
     assert "<progress" not in off
     assert '<td class="VERIFIED">VERIFIED</td>' in row(page, "packages", "1")
     assert "1 FAILED" in row(page, "jobs", "2")
-    assert '<p id="trouble" role="alert"></p>' in page
+    assert '<p id="problem" role="alert"></p>' in page
 
 
 def test_what_devices_say_is_text_on_the_page(world, browser):

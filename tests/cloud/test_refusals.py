@@ -10,10 +10,10 @@ import ssl
 import pytest
 from cloud_world import CLOUD_IMAGE, IMAGE, LOCAL, OTHER, PAYLOAD, PRODUCT, SIGNER, until
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.certificates import issue, make_ca
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.documents import push_of
-from aos_ota_plugin.cloud.home import read_config
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.errors import BusyError, SettingsError
@@ -31,7 +31,7 @@ DAY = datetime.timedelta(days=1)
 def test_a_device_with_the_wrong_secret_is_not_let_in(world):
     (good,) = world.register("one")
     model = world.device(good._replace(device_secret="0" * 32))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert any("'one&demoProduct' was refused: the password is not the one" in line for line in world.lines)
     assert world.client.status()["online"] == []
     assert model.state.connections == 0
@@ -40,14 +40,14 @@ def test_a_device_with_the_wrong_secret_is_not_let_in(world):
 
 def test_a_device_that_nobody_registered_is_not_let_in(world):
     model = world.device(Identity(PRODUCT, "stranger", "s"))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert any("no such device is registered" in line for line in world.lines)
 
 
 def test_nobody_logs_in_as_the_platform(world):
     world.register("one")
     model = world.device(Identity("", "platform", ""), login=login_of(Identity("", "", ""))._replace(user="platform"))
-    until(lambda: any("login was refused" in text for text in model.state.trouble))
+    until(lambda: any("login was refused" in text for text in model.state.problems))
     assert world.client.status()["online"] == []
 
 
@@ -82,12 +82,12 @@ def test_what_is_no_mqtt_and_no_tls_is_hung_up_on(world):
 )
 def test_a_server_with_a_bad_certificate_gets_no_login(world, hosts, ends, problem):
     (identity,) = world.register("one")
-    ca = home._authority(world.folder, NOW)
-    home.install(world.folder, issue(ca, hosts, NOW - 30 * DAY, NOW + ends))
+    ca = data_folder._authority(world.folder, NOW)
+    data_folder.install(world.folder, issue(ca, hosts, NOW - 30 * DAY, NOW + ends))
     world.cloud.stop()
-    world.start(context=home.load_context(world.folder))
+    world.start(context=data_folder.load_context(world.folder))
     model = world.device(identity)
-    until(lambda: any(problem in text for text in model.state.trouble))
+    until(lambda: any(problem in text for text in model.state.problems))
     assert world.client.status()["online"] == []
     assert model.state.connections == 0
 
@@ -96,14 +96,14 @@ def test_a_server_of_another_authority_gets_no_login(world, tmp_path):
     (identity,) = world.register("one")
     (tmp_path / "other.pem").write_bytes(make_ca(NOW).certificate)
     model = world.device(identity, ca=tmp_path / "other.pem")
-    until(lambda: any("certificate verify failed" in text for text in model.state.trouble))
+    until(lambda: any("certificate verify failed" in text for text in model.state.problems))
     assert model.state.connections == 0
 
 
 def test_an_expired_certificate_is_replaced_when_the_cloud_starts(world):
     (identity,) = world.register("one")
-    ca = home._authority(world.folder, NOW)
-    home.install(world.folder, issue(ca, world.cloud.config.hosts, NOW - 30 * DAY, NOW - DAY))
+    ca = data_folder._authority(world.folder, NOW)
+    data_folder.install(world.folder, issue(ca, world.cloud.config.hosts, NOW - 30 * DAY, NOW - DAY))
     world.cloud.stop()
     world.start()
     world.online(world.device(identity))

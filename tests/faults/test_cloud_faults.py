@@ -31,7 +31,7 @@ from fault_layer import FAULTS, KILL
 from fault_scene import KEYS, Command, Scene, go_wrong, inputs
 from waiting import HANGS
 
-from aos_ota_plugin.cloud import certificates, client, home, rules
+from aos_ota_plugin.cloud import certificates, client, data_folder, rules
 from aos_ota_plugin.cloud.platform import DATABASE, Platform
 from aos_ota_plugin.errors import OtaError, WorkspaceError
 from aos_ota_plugin.keys.signer import load_signer
@@ -54,7 +54,7 @@ class Within:
     """A cloud's client with the cloud in its own process, which goes down with it."""
 
     def __init__(self, folder):
-        home.recover(folder)  # as a cloud that starts does
+        data_folder.recover(folder)  # as a cloud that starts does
         self._platform = platform(folder)
 
     def add_product(self, product_key, *, secure):
@@ -72,7 +72,7 @@ class Within:
 
 def a_cloud(folder: Path) -> None:
     inputs(folder)
-    home.prepare(folder / "cloud")
+    data_folder.prepare(folder / "cloud")
 
 
 def registered(folder: Path) -> None:
@@ -101,14 +101,14 @@ def set_up(host: str) -> int:
     certificates._new_key = lambda: next(made)
     try:
         with contextlib.suppress(WorkspaceError):
-            home.read_config(folder)
-        config = home.new_config(host)
-        home.prepare(folder)
-        home.recover(folder)
-        home.tls_context(folder, config.hosts, NOW)
-        home.signing_key(folder)
+            data_folder.read_config(folder)
+        config = data_folder.new_config(host)
+        data_folder.prepare(folder)
+        data_folder.recover(folder)
+        data_folder.tls_context(folder, config.hosts, NOW)
+        data_folder.signing_key(folder)
         platform(folder).close()
-        home.write_config(folder, config)
+        data_folder.write_config(folder, config)
     except OtaError as error:
         sys.stderr.write(f"aos-ota: error: {error}\n")
         return 1
@@ -118,13 +118,13 @@ def set_up(host: str) -> int:
 def is_sound(folder: Path, host: str) -> None:
     """Keys and certificates belong together, for this host; keys are their owner's alone."""
     folder = folder / "cloud"
-    assert home.read_config(folder).host == host
-    home.load_context(folder)
+    assert data_folder.read_config(folder).host == host
+    data_folder.load_context(folder)
     ca, server = (x509.load_pem_x509_certificate((folder / name).read_bytes()) for name in ("ca.pem", "server.pem"))
     ca.public_key().verify(
         server.signature, server.tbs_certificate_bytes, padding.PKCS1v15(), server.signature_hash_algorithm
     )
-    assert certificates.is_good((folder / "server.pem").read_bytes(), home.new_config(host).hosts, NOW)
+    assert certificates.is_good((folder / "server.pem").read_bytes(), data_folder.new_config(host).hosts, NOW)
     assert load_signer((folder / "ota_key.pem").read_bytes(), file="k", passphrase=None).public_key.to_pem() == (
         (folder / "ota_key.pub.pem").read_text()
     )
@@ -165,7 +165,7 @@ COMMANDS = {
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
     monkeypatch.setattr(client, "Client", Within)
-    monkeypatch.setattr(home, "generate_private_pem", lambda _: PRIVATE)
+    monkeypatch.setattr(data_folder, "generate_private_pem", lambda _: PRIVATE)
     monkeypatch.setattr(certificates, "_new_key", certificates._new_key)  # put back what set_up leaves
     keys(HERE), keys(QEMU)
     return lambda name: Scene(COMMANDS[name], tmp_path, monkeypatch)

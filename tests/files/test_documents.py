@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mutation_targets import APPROVAL, LAYOUT, MANIFEST, PUSH
 from text_targets import BILL, ENVELOPE, STATEMENT
 
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files.documents import DocumentKind, parse_json, read_document, write_document
 from aos_ota_plugin.keys.approval import parse_approval

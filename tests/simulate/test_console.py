@@ -10,7 +10,7 @@ from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.lab.simulate import machine
 from aos_ota_plugin.lab.simulate.console import Console
-from aos_ota_plugin.lab.simulate.device import Typed, prepare
+from aos_ota_plugin.lab.simulate.device import ConsoleStep, prepare
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 PROMPT = "(ash)# "
@@ -108,7 +108,7 @@ def test_a_wrong_answer_fails_the_scenario(firmware, tmp_path, monkeypatch):
 
     def case(built):
         return scenario.case(built)._replace(
-            typed=(Typed("version", ("version: app-1.0.9\n",)), Typed("reboot", ("switched off",)))
+            typed=(ConsoleStep("version", ("version: app-1.0.9\n",)), ConsoleStep("reboot", ("switched off",)))
         )
 
     monkeypatch.setattr("aos_ota_plugin.lab.simulate.console.Console.shows.__kwdefaults__", {"seconds": 2})

@@ -20,7 +20,7 @@ from aos_ota_plugin.lab.simulate import machine
 from aos_ota_plugin.lab.simulate.cases import mcu
 from aos_ota_plugin.lab.simulate.device import judged, play, prepare, send, switch_on
 from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, signed
-from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu, _SocketLine
+from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior, _SocketLine
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 from aos_ota_plugin.transport.blocks import Announced, announcement
 from aos_ota_plugin.transport.errors import TransferError
@@ -56,7 +56,7 @@ def offered_to(folder, built, case, peer, words=()):
 
 @pytest.mark.qemu
 def test_the_mcu_has_the_image_and_the_device_its_version(built, tmp_path):
-    case, peer = SCENARIOS["mcu"].case(built), Mcu(Manner.TAKES)
+    case, peer = SCENARIOS["mcu"].case(built), Mcu(McuBehavior.TAKES)
     seen = offered_to(tmp_path, built, case, peer)
     assert peer.image == case.offer.image[:20_004] == case.installs
     assert steps(tmp_path) == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
@@ -64,11 +64,11 @@ def test_the_mcu_has_the_image_and_the_device_its_version(built, tmp_path):
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("manner", [Manner.REFUSES, Manner.REFUSES_LATE])
-def test_an_mcu_that_refuses_is_asked_three_times(built, tmp_path, manner):
+@pytest.mark.parametrize("behavior", [McuBehavior.REFUSES, McuBehavior.REFUSES_LATE])
+def test_an_mcu_that_refuses_is_asked_three_times(built, tmp_path, behavior):
     """Also one that refuses when it has every byte of it: what it does not take, its device does not report."""
-    peer = Mcu(manner)
-    seen = offered_to(tmp_path, built, mcu(built, manner), peer)
+    peer = Mcu(behavior)
+    seen = offered_to(tmp_path, built, mcu(built, behavior), peer)
     assert (peer.refused, peer.image) == (3, b"")
     assert seen.log.count("the MCU refuses") == 3
     assert seen.log.count("the upgrade is refused: -14") == 1
@@ -117,7 +117,7 @@ def test_rb_takes_the_image(built, tmp_path):
 
 @pytest.mark.qemu
 def test_the_first_version(built, tmp_path):
-    case = mcu(built, Manner.TAKES)._replace(files={}, module_version=None)
+    case = mcu(built, McuBehavior.TAKES)._replace(files={}, module_version=None)
     seen = play(tmp_path, built, case)
     assert (seen.verdict, seen.version, seen.mcu) == (DeviceVerdict.OTA_SUCCESS, MCU_NEW, case.installs), seen.log
 
@@ -125,7 +125,7 @@ def test_the_first_version(built, tmp_path):
 @pytest.mark.qemu
 @pytest.mark.parametrize("magic", [ImageMagic.ALL, ImageMagic.FS])
 def test_an_image_that_is_not_for_an_mcu(built, tmp_path, magic):
-    case = mcu(built, Manner.TAKES, signed(bytes(3000), built.key, magic))
+    case = mcu(built, McuBehavior.TAKES, signed(bytes(3000), built.key, magic))
     seen = play(tmp_path, built, case._replace(installs=b""))
     assert (seen.verdict, seen.version, seen.mcu) == (DeviceVerdict.OTA_VERIFY_IMAGE_FAIL, MCU_OLD, b""), seen.log
     assert "to the MCU" not in seen.log
@@ -135,7 +135,7 @@ def test_an_image_that_is_not_for_an_mcu(built, tmp_path, magic):
 @pytest.mark.parametrize("signer", ["key", "stranger"])
 def test_in_cloud_mode_the_push_brings_the_signature(built, tmp_path, signer):
     image = full.build(bytes(3000), sign=None, magic=ImageMagic.MCU)
-    case = mcu(built, Manner.TAKES, image)
+    case = mcu(built, McuBehavior.TAKES, image)
     case = case._replace(
         firmware=built.firmware[CLOUD].payload,
         local=False,
@@ -155,11 +155,11 @@ def test_in_cloud_mode_the_push_brings_the_signature(built, tmp_path, signer):
 def test_power_that_fails_does_not_lose_the_version(built, tmp_path, operation):
     """Operation 15 is the last of the download: the version is written in those after it, when the MCU has its image."""
     case = SCENARIOS["mcu"].case(built)
-    cut = offered_to(tmp_path, built, case, Mcu(Manner.TAKES), [f"cut={operation}"])
+    cut = offered_to(tmp_path, built, case, Mcu(McuBehavior.TAKES), [f"cut={operation}"])
     assert cut.status == machine.POWER_CUT
     assert MCU_NEW not in versions(tmp_path)
     send(tmp_path, [case.offer])
-    with Mcu(Manner.TAKES) as peer:
+    with Mcu(McuBehavior.TAKES) as peer:
         again = switch_on(tmp_path, module="mcu", mcu=peer.port)
     assert again.version == MCU_NEW, again.log
     send(tmp_path, [])
@@ -177,7 +177,7 @@ def connected(peer):
 
 def test_an_mcu_takes_one_file_after_another():
     first, second = (random.Random(number).randbytes(3000) for number in (1, 2))
-    peer = Mcu(Manner.TAKES)
+    peer = Mcu(McuBehavior.TAKES)
     with connected(peer) as line:
         for data in (first, second):
             send_over(line, Sender("mcu.bin", data), lambda count: None)
@@ -185,7 +185,7 @@ def test_an_mcu_takes_one_file_after_another():
 
 
 def test_an_mcu_refuses_what_is_announced():
-    peer = Mcu(Manner.REFUSES)
+    peer = Mcu(McuBehavior.REFUSES)
     with connected(peer) as line:
         assert line.read(5) == b"C"
         line.write(announcement(Announced("mcu.bin", 3000)))
@@ -197,16 +197,16 @@ def test_an_mcu_refuses_what_is_announced():
 
 
 def test_an_mcu_refuses_what_it_has_whole():
-    peer = Mcu(Manner.REFUSES_LATE)
+    peer = Mcu(McuBehavior.REFUSES_LATE)
     with connected(peer) as line, pytest.raises(TransferError):
         send_over(line, Sender("mcu.bin", bytes(3000)), lambda count: None)
     assert (peer.image, peer.refused) == (b"", 1)
 
 
 def test_an_mcu_that_is_connected_to_nothing_or_cut_off_ends():
-    with Mcu(Manner.TAKES) as peer:
+    with Mcu(McuBehavior.TAKES) as peer:
         pass
-    with Mcu(Manner.TAKES) as peer:
+    with Mcu(McuBehavior.TAKES) as peer:
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", peer.port)) as connection:
                 assert connection.recv(1) == b"C"

@@ -6,7 +6,7 @@ import pytest
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.lab.simulate.device import prepare, switch_on
-from aos_ota_plugin.lab.simulate.power import cut, cuts, operations, spread, whole
+from aos_ota_plugin.lab.simulate.power import cut, cuts, intact_version, operations, spread
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
 
@@ -29,11 +29,11 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
     "ours, vendors", [("power-cut-bare", "power-cut-vendor"), ("flash-error", "flash-error-vendor")]
 )
 def test_what_breaks_the_vendors_boot_stage_does_not_break_ours(built, tmp_path, ours, vendors):
-    case, trouble = SCENARIOS[ours].case(built), SCENARIOS[ours].trouble
+    case, fault = SCENARIOS[ours].case(built), SCENARIOS[ours].fault
     total = operations(tmp_path, built, case)
 
     def is_whole(case, operation):
-        result = cut(tmp_path, built, case, operation, trouble)
+        result = cut(tmp_path, built, case, operation, fault)
         return result.after is not None and result.end == case.offer.version
 
     flawed = SCENARIOS[vendors].case(built)
@@ -56,8 +56,8 @@ def test_files_that_are_not_the_versions_are_found_out(built, tmp_path):
     case = SCENARIOS["power-cut-module"].case(built)
     prepare(tmp_path, built, case)
     seen = switch_on(tmp_path, module=case.offer.module)
-    assert whole(tmp_path, built, case, seen) == case.offer.version
-    assert whole(tmp_path, built, case._replace(files={**case.files, "/data/x": b""}), seen) is None
+    assert intact_version(tmp_path, built, case, seen) == case.offer.version
+    assert intact_version(tmp_path, built, case._replace(files={**case.files, "/data/x": b""}), seen) is None
 
 
 @pytest.mark.qemu

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from waiting import until
 
 from aos_ota_plugin.cli.main import group
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.documents import push_of
 from aos_ota_plugin.cloud.faults import LINKS, fate_of
@@ -25,7 +25,7 @@ from aos_ota_plugin.lab.simulate import network
 from aos_ota_plugin.lab.simulate.cases import panel_pack
 from aos_ota_plugin.lab.simulate.device import files_of
 from aos_ota_plugin.lab.simulate.firmware import signed, unsigned
-from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD
 from aos_ota_plugin.protocol.topics import upgrade_topic
 
@@ -52,12 +52,12 @@ class Both:
         mcu=False,
     ):
         self.built, self.context, self.scheme, self.stack = built, context, scheme, stack
-        home.prepare(folder / "云")
-        (folder / "云" / home.CA).write_text(ca, encoding="ascii")
+        data_folder.prepare(folder / "云")
+        (folder / "云" / data_folder.CA).write_text(ca, encoding="ascii")
         (folder / "云" / "ota_key.pem").write_bytes(built.key)
         self.lines = []
         self.cloud = None
-        self.start(folder / "云", home.new_config(HOST))
+        self.start(folder / "云", data_folder.new_config(HOST))
         stack.callback(self.stop)
         self.client = Client(folder / "云")
         self.client.add_product("demo", secure=secure)
@@ -70,7 +70,7 @@ class Both:
             network.Identity(**{**identity, "device_secret": secret or identity["device_secret"]}),
             f"mqtts://{HOST}:{self.cloud.config.mqtt_port}",
         )
-        self.mcu = stack.enter_context(Mcu(Manner.TAKES)) if mcu else None
+        self.mcu = stack.enter_context(Mcu(McuBehavior.TAKES)) if mcu else None
         self.device = stack.enter_context(network.NetworkDevice(self.folder, self.mcu.port if self.mcu else None))
 
     @property
@@ -180,7 +180,7 @@ def test_a_release_for_the_mcu_behind_the_device(online, network_built):
 
 def test_a_release_that_the_mcu_refuses(online, network_built):
     both = online(mcu=True)
-    both.mcu.manner = Manner.REFUSES_LATE
+    both.mcu.behavior = McuBehavior.REFUSES_LATE
     task = both.ended(both.push(signed(bytes(5000), network_built.key, ImageMagic.MCU), "mcu-1.0.0", module="mcu"))
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", -4, "status -14"), both.device.log
     assert (both.mcu.image, both.versions) == (b"", {DEFAULT: NETWORK_OLD})

@@ -1,1 +1,1 @@
-"""Copies the demo workspace and builds its firmware with the real ``aos make``."""
+"""Building the demo's firmware in a copy of its workspace, with the real ``aos make``."""

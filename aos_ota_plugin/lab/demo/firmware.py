@@ -1,4 +1,4 @@
-"""Builds what the emulated board is flashed with: the real ``aos make`` on a copy of the demo workspace."""
+"""Building the emulated board's firmware with the real ``aos make``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FLASH_LIST = _RELEASE / "mps2_dld_cfg.yaml"
 _DEMO = Path("solutions") / "ota_demo"
 _BY_HAND = Path("solutions") / "ota_demo_by_hand"
 _BOOT = Path("solutions") / "ota_boot_stage"
-KEPT = Path("simulated")
+BUILDS = Path("simulated")
 _KEY = _DEMO / "keys" / "ota_dev_key.pem"
 _FILES = ("ota_rtos.bin", IMAGE_NAME, "ota_demo.elf")
 BOOT_PLACE = _RELEASE / "ota_bin" / "ota_boot2a.bin"
@@ -31,12 +31,12 @@ _VENDOR_FAULTS = ("OTA_BOOT_VENDOR_FAULTS",)
 
 
 def built_firmware(root: Path, *, quiet: bool, say: Say = silent) -> Built:
-    """Build everything in `root`, unless it stands there already and nothing that goes into it has changed.
+    """Build everything in `root`, unless nothing has changed since the last build.
 
     Raises OtaError when a tool is missing or a build fails.
     """
     libraries = library_files(say, cache_folder())
-    stamp = root / KEPT / "stamp"
+    stamp = root / BUILDS / "stamp"
     state = state_of(libraries)
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def built_firmware(root: Path, *, quiet: bool, say: Say = silent) -> Built:
 
 
 def state_of(libraries: Mapping[str, Mapping[str, bytes]]) -> str:
-    """Return a digest of all that goes into the builds."""
+    """Return the SHA-256, in hex, of all sources of the builds."""
     digest = hashlib.sha256()
     for path in sorted(package_folder().rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -61,21 +61,21 @@ def _build(root: Path, libraries: Mapping[str, Mapping[str, bytes]], *, quiet: b
     aos = require_aos()
     prepare(root, replaced(libraries))
     make_keys(root, say)
-    for macros, target in ((_VENDOR_FAULTS, root / KEPT / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):
+    for macros, target in ((_VENDOR_FAULTS, root / BUILDS / _VENDOR_BOOT_FILE), ((), root / BOOT_PLACE)):
         make_boot_stage(aos, root, macros, target, quiet=quiet, say=say)
     run_make(aos, root / _BY_HAND, [], quiet=quiet, say=say)
     for file, source in (
         ("ota_rtos.bin", root / _RELEASE / "ota_bin" / "ota_rtos.bin"),
         ("ota_demo.elf", root / _BY_HAND / "out" / "ota_demo_by_hand@mps2.elf"),
     ):
-        write_file(root / KEPT / BY_HAND / file, source.read_bytes())
+        write_file(root / BUILDS / BY_HAND / file, source.read_bytes())
     make_versions(aos, root, VERSIONS, quiet=quiet, say=say)
 
 
 def make_keys(root: Path, say: Say = silent) -> None:
-    """Make the key that signs and a stranger's, unless they are there."""
+    """Create the signing key and one that devices do not trust, unless they exist."""
     make_key(root / _KEY, say)
-    make_key(root / KEPT / "stranger.pem", say)
+    make_key(root / BUILDS / "stranger.pem", say)
     signer = load_signer((root / _KEY).read_bytes(), file=str(root / _KEY), passphrase=None)
     write_file(root / _DEMO / PUBLIC_KEY, signer.public_key.to_pem().encode("ascii"))
 
@@ -90,14 +90,14 @@ def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
 
 
 def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent) -> None:
-    """Build each of the demo solution's versions, and keep the files; BuildError when one fails."""
+    """Build each version of the demo solution and copy its files. Raises BuildError."""
     for name, variant in versions.items():
         with _defining(root / "components" / "ota", variant.macros):
             run_make(aos, root / _DEMO, list(variant.arguments), quiet=quiet, say=say)
         folder = root / _RELEASE / "ota_bin"
         for file in _FILES:
             source = root / _DEMO / "out" / "ota_demo@mps2.elf" if file.endswith(".elf") else folder / file
-            write_file(root / KEPT / name / file, source.read_bytes())
+            write_file(root / BUILDS / name / file, source.read_bytes())
 
 
 @contextlib.contextmanager
@@ -119,13 +119,13 @@ def _with_macros(described: str, macros: Sequence[str]) -> str:
 
 
 def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str, bytes]]:
-    """Return the real libraries in place of the stand-ins, described by us, and the solution for this board."""
-    ours = package_folder() / "demo" / "libraries"
+    """Return {folder of the workspace: its files}: real libraries and solutions for this board."""
+    descriptions = package_folder() / "demo" / "libraries"
     folders: Dict[str, Dict[str, bytes]] = {}
     for name, files in libraries.items():
         own = {
-            path.relative_to(ours / name).as_posix(): path.read_bytes()
-            for path in sorted((ours / name).rglob("*"))
+            path.relative_to(descriptions / name).as_posix(): path.read_bytes()
+            for path in sorted((descriptions / name).rglob("*"))
             if path.is_file()
         }
         folders[f"components/{name}"] = {**files, **own}
@@ -144,7 +144,7 @@ def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str
 
 
 def _by_hand(described: str, source: str) -> Dict[str, bytes]:
-    """The demo as one who has no plugin edits it, and forgets the public key."""
+    """Return the demo's files, edited by hand without the plugin and without a public key."""
     depends, settings = described.index("  - aos_ota_plugin: "), described.index("def_config:\n")
     described = (
         described[:depends]
@@ -173,27 +173,28 @@ def _edited(text: str, *edits: Tuple[str, str]) -> str:
 
 
 def _read(root: Path) -> Built:
-    kept = root / KEPT
-    firmware = kept_firmware(root, VERSIONS)
-    by_hand = kept / BY_HAND
+    firmware = read_firmware(root, VERSIONS)
+    by_hand = root / BUILDS / BY_HAND
     firmware[BY_HAND] = Firmware((by_hand / _FILES[0]).read_bytes(), b"", (by_hand / _FILES[2]).read_bytes())
-    return Built(boot_stage(root), (kept / _VENDOR_BOOT_FILE).read_bytes(), firmware, *keys_and_flash_list(root))
+    return Built(
+        boot_stage(root), (root / BUILDS / _VENDOR_BOOT_FILE).read_bytes(), firmware, *keys_and_flash_list(root)
+    )
 
 
 def boot_stage(root: Path) -> bytes:
-    """Return the boot stage that was built."""
+    """Read the boot stage that was built."""
     return (root / BOOT_PLACE).read_bytes()
 
 
-def kept_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
-    """Return what was kept of these versions."""
-    return {name: Firmware(*((root / KEPT / name / file).read_bytes() for file in _FILES)) for name in versions}
+def read_firmware(root: Path, versions: Iterable[str]) -> Dict[str, Firmware]:
+    """Read the built files of these versions."""
+    return {name: Firmware(*((root / BUILDS / name / file).read_bytes() for file in _FILES)) for name in versions}
 
 
 def keys_and_flash_list(root: Path) -> Tuple[bytes, bytes, str]:
-    """Return the key that signs, a stranger's, and the flasher's file list."""
+    """Read the signing key, an untrusted key, and the flasher's file list."""
     return (
         (root / _KEY).read_bytes(),
-        (root / KEPT / "stranger.pem").read_bytes(),
+        (root / BUILDS / "stranger.pem").read_bytes(),
         (root / _FLASH_LIST).read_text(encoding="utf-8"),
     )

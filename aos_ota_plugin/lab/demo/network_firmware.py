@@ -1,4 +1,4 @@
-"""Builds the emulated board's firmware with a network of its own: lwIP, TLS and MQTT instead of the host's files."""
+"""Building the emulated board's firmware with lwIP, TLS and MQTT instead of the host's files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Dict, Mapping
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.lab.demo.firmware import (
     BOOT_PLACE,
-    KEPT,
+    BUILDS,
     boot_stage,
-    kept_firmware,
     keys_and_flash_list,
     make_boot_stage,
     make_keys,
     make_versions,
+    read_firmware,
     replaced,
     state_of,
 )
@@ -26,7 +26,7 @@ from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_VERSIONS, N
 from aos_ota_plugin.release.names import IMAGE_NAME
 from aos_ota_plugin.workspace.component_files import package_folder
 
-IMAGE_PLACE = KEPT / NETWORK_NEW / IMAGE_NAME
+IMAGE_PLACE = BUILDS / NETWORK_NEW / IMAGE_NAME
 _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 
@@ -34,26 +34,27 @@ _LINKSDK = "components/linksdk"
 def built_network_firmware(
     root: Path, ca: str, *, quiet: bool, say: Say = silent, versions: Mapping[str, Variant] = NETWORK_VERSIONS
 ) -> NetworkBuilt:
-    """Build everything in `root`, unless it stands there already; devices trust the root certificate `ca` (PEM).
-    `versions` are what is built, and how.
+    """Build everything in `root`, unless nothing has changed since the last build.
+
+    Devices trust the root certificate `ca` (PEM). `versions` are {name: how it is built}.
 
     Raises OtaError when a tool is missing or a build fails.
     """
     libraries = library_files(say, cache_folder(), NETWORK_LIBRARIES)
-    stamp = root / KEPT / "stamp"
+    stamp = root / BUILDS / "stamp"
     state = state_of(libraries) + hashlib.sha256(f"{dict(versions)}{ca}".encode()).hexdigest()
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != state:
         stamp.unlink(missing_ok=True)
         _build(root, {**replaced(libraries), **_network_folders(libraries, ca)}, versions, quiet=quiet, say=say)
         write_file(stamp, state.encode("ascii"))
-    return NetworkBuilt(boot_stage(root), kept_firmware(root, versions), *keys_and_flash_list(root))
+    return NetworkBuilt(boot_stage(root), read_firmware(root, versions), *keys_and_flash_list(root))
 
 
 def _build(
     root: Path, folders: Dict[str, Dict[str, bytes]], versions: Mapping[str, Variant], *, quiet: bool, say: Say = silent
 ) -> None:
     aos = require_aos()
-    # The boot stage knows nothing of a network: it is built with the chip as it is without one.
+    # The boot stage has no network: it is built with the chip's plain component.
     prepare(root, {name: files for name, files in folders.items() if name != _CHIP})
     make_keys(root, say)
     make_boot_stage(aos, root, (), root / BOOT_PLACE, quiet=quiet, say=say)
@@ -62,7 +63,7 @@ def _build(
 
 
 def _network_folders(libraries: Dict[str, Dict[str, bytes]], ca: str) -> Dict[str, Dict[str, bytes]]:
-    """The components that a network changes: the workspace's, with the files in demo/network over them."""
+    """Return the components with a network: the workspace's, overlaid with those in demo/network."""
     demo = package_folder() / "demo"
     folders: Dict[str, Dict[str, bytes]] = {}
     for description in sorted((demo / "network").glob("*/**/package.yaml")):

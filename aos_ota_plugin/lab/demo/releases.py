@@ -1,4 +1,4 @@
-"""Two signed releases of the demo workspace, made one after the other with the real ``aos make``."""
+"""Building two signed releases of the demo workspace with the real ``aos make``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _OUTPUTS = Path("hardware") / "chip" / "haas1000" / "release" / "write_flash_gui
 
 
 def build_releases(root: Path, *, quiet: bool, say: Say = silent) -> List[Manifest]:
-    """Copy the workspace to `root`, make a development key, build both versions, and keep each below releases/.
+    """Build both versions in a copy of the workspace in `root`, and copy each to releases/.
 
-    Raises OtaError: a tool is missing, a build fails, or `root` is somebody else's.
+    Raises OtaError: a tool is missing, a build fails, or `root` holds other files.
     """
     aos = require_aos()
     prepare(root)
@@ -35,13 +35,13 @@ def build_releases(root: Path, *, quiet: bool, say: Say = silent) -> List[Manife
 
 
 def _keep_release(root: Path, folder: Path) -> Manifest:
-    """Keep a copy of what would be shipped, as one does for the next release's OTA_BASE_RELEASE."""
+    """Copy image and manifest to `folder`, for the next release's OTA_BASE_RELEASE."""
     write_set(folder, {name: (root / _OUTPUTS / name).read_bytes() for name in (IMAGE_NAME, MANIFEST_NAME)})
     return parse_manifest((folder / MANIFEST_NAME).read_bytes(), file=str(folder / MANIFEST_NAME))
 
 
 def summary(manifest: Manifest) -> Dict[str, object]:
-    """Return what a script wants to know of a release: its image, its key, and the outcome of each proof."""
+    """Return a release's image, its key's fingerprint and the outcome of each proof, for JSON."""
     image = manifest.images[0]
     return {
         "image": image.file,

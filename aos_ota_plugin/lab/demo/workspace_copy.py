@@ -1,4 +1,4 @@
-"""A copy of the demo workspace, its key, and the real ``aos make`` on it."""
+"""Copying the demo workspace, creating its key, and running the real ``aos make``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from aos_ota_plugin.workspace.component_files import NAME, component_files, pack
 from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
 
 Say = Callable[[str], None]
-"""Is told, in a line, what is being done."""
+"""A callback that gets a line for each step."""
 MARKER = ".aos_ota_demo"
 COMPILER = "/usr/bin/arm-none-eabi-gcc"
 
 
 def silent(_line: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def require_aos() -> str:
-    """Return the path of an `aos` that starts. Raises BuildError, also where the demo's compiler is missing."""
+    """Return the path of a working `aos`.
+
+    Raises BuildError when there is none, or when the demo's compiler is missing.
+    """
     aos = find_aos()
     if aos is None:
         raise BuildError(
@@ -43,12 +46,12 @@ def require_aos() -> str:
 
 
 def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = None) -> None:
-    """Copy the workspace, and the component beside it; files that are the same keep their time stamps.
+    """Copy the workspace and this component; unchanged files keep their time stamps.
 
-    `replaced` are folders of the workspace that get these files, by name, instead of their own.
+    `replaced` is {folder of the workspace: files in place of its own}. Raises OutputError when `root` has other files.
     """
-    instead = replaced or {}
-    recover(root, {MARKER}.__contains__)  # else what a killed one left here would count as somebody else's
+    overrides = replaced or {}
+    recover(root, {MARKER}.__contains__)  # else the files of a killed run would count as other files
     if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
         raise OutputError(
             f"{root} holds other files than a demo's", remedy="name a folder that is empty or not there yet"
@@ -57,10 +60,10 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
     write_file(root / MARKER, b"made by `aos-ota demo`, which may overwrite this folder\n")
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source)
-        kept = not {up.as_posix() for up in name.parents} & set(instead)
-        if kept and path.is_file() and "__pycache__" not in path.parts:
+        is_copied = not {up.as_posix() for up in name.parents} & set(overrides)
+        if is_copied and path.is_file() and "__pycache__" not in path.parts:
             write_file(root / name, path.read_bytes())
-    for folder, files in instead.items():
+    for folder, files in overrides.items():
         for file, data in files.items():
             write_file(root / folder / file, data)
     for file, data in component_files().items():
@@ -68,7 +71,7 @@ def prepare(root: Path, replaced: Optional[Mapping[str, Mapping[str, bytes]]] = 
 
 
 def make_key(path: Path, say: Say = silent) -> None:
-    """Make a development key, unless there is one."""
+    """Create a development key unless it exists."""
     take_back([path])
     if path.is_file():
         return
@@ -78,7 +81,7 @@ def make_key(path: Path, say: Say = silent) -> None:
 
 
 def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool, say: Say = silent) -> None:
-    """Run ``aos make`` with these arguments; BuildError when it fails."""
+    """Run ``aos make`` with these arguments. Raises BuildError when it fails."""
     command = [aos, "make", *arguments]
     say(f"$ cd {solution} && aos make {' '.join(arguments)}")
     environment = {**os.environ, "PATH": path_with(os.path.dirname(os.path.abspath(aos)))}

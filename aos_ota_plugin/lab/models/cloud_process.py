@@ -1,4 +1,4 @@
-"""A cloud in a process of its own, and a fleet of device models that is taken through a rollout with it."""
+"""A cloud in a separate process, and a rollout to a fleet of device models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _END_SECONDS = 20
 
 
 class CloudProcess:
-    """``aos-ota cloud run`` in a process of its own, that can be ended and started again."""
+    """A process that runs ``aos-ota cloud run`` and can be restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class CloudProcess:
         self.stop()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the process, and wait until the cloud answers. Raises BuildError."""
         try:
             with uninterrupted():
                 self._process = subprocess.Popen(
@@ -53,7 +53,7 @@ class CloudProcess:
         until = time.monotonic() + _START_SECONDS
         while True:
             if self._process is None or self._process.poll() is not None:
-                raise BuildError("the cloud did not start", remedy="its own words stand above")
+                raise BuildError("the cloud did not start", remedy="its messages are above")
             try:
                 Client(self.folder).status()
                 return
@@ -63,7 +63,7 @@ class CloudProcess:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it, with all that it started."""
+        """Stop the process with all that it started."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -72,13 +72,13 @@ class CloudProcess:
                 self._process.kill()
                 self._process.wait()
 
-    def again(self) -> None:
-        """Restart it."""
+    def restart(self) -> None:
+        """Stop and start the process."""
         self.stop()
         self.start()
 
     def kill_broker(self) -> None:
-        """Kill the broker that it started."""
+        """Kill the broker of the cloud."""
         pid = Client(self.folder).status()["broker"]
         if pid:
             os.kill(pid, signal.SIGKILL)
@@ -114,7 +114,7 @@ def roll_out(cloud: CloudProcess, devices: int, size: int, seed: int, *, faults:
         }
 
         def restart() -> None:
-            cloud.again()
+            cloud.restart()
             Client(cloud.folder).set_faults(**faulty)
 
         events: List[Any] = []

@@ -1,7 +1,7 @@
-"""A device without its hardware: logs in, reports its version, takes or refuses pushes as `device.acceptance` says.
+"""A model of a device: logs in, reports its version, accepts or refuses pushes (`device.acceptance`).
 
-One thread a device. It downloads as the agent does, trailer first and then from the start, and goes on where a
-connection was cut. A model is switched off by `stop`, and by nothing that the cloud or the network does.
+Each model has a thread. It downloads as the agent does, trailer first and then from the start, and resumes after a cut
+connection. Only `stop` ends a model; errors of the cloud or the network do not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from aos_ota_plugin.protocol.push import PushMessage, parse_push
 from aos_ota_plugin.protocol.reports import inform_message, progress_message
 
 POLL_SECONDS = 1.0
-"""How long a model that hears nothing takes to see that it was switched off."""
+"""The longest time until an idle model notices that it was stopped."""
 _KEEPALIVE = 120
 _CONNECT_SECONDS = 60.0
 _LONGEST_PAUSE = 16
@@ -38,11 +38,13 @@ _PROGRESS_EVERY = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model behaves. `context` is its side of TLS, `login` what it says instead of its own login.
+    """The behavior of a model.
 
+    `context` is its TLS context, `login` replaces the login of its identity.
     `secure_download` is OTA_CONFIG_SECURE_DL_MODE: without it https becomes http, as in the vendor's agent.
-    `attempts` is how often in a row a download may break off without a new byte; `pause` seconds lie between two, more
-    after failed logins. `power_cut` is the share of downloads in which the device loses power and starts anew.
+    `attempts` is how often in a row a download may break off without a new byte; `pause` is the time between attempts
+    in seconds, longer after failed logins. `power_cut` is the share of downloads in which the device loses power and
+    restarts.
     """
 
     mqtt_port: int
@@ -58,7 +60,7 @@ class Settings:
 
 @dataclass
 class State:
-    """What a model has in its flash, and what it has been through."""
+    """The versions in a model's flash, and counters of its connections and downloads."""
 
     versions: Dict[str, str]
     results: List[Result] = field(default_factory=list)
@@ -66,14 +68,14 @@ class State:
     downloaded: int = 0
     resumed: int = 0
     power_cuts: int = 0
-    trouble: List[str] = field(default_factory=list)
+    problems: List[str] = field(default_factory=list)
 
 
 class _PowerCut(Exception):  # noqa: N818 - no error
     pass
 
 
-class _StartsAnew(Exception):  # noqa: N818 - no error
+class _Restart(Exception):  # noqa: N818 - no error
     pass
 
 
@@ -82,8 +84,10 @@ class _Stopped(Exception):  # noqa: N818 - no error
 
 
 class DeviceModel:
-    """One device, and where it is a gateway its sub-devices. `device` is what its firmware checks with; its version is
-    that of `versions`, {module: version}. `subs` are {identity: versions} of sub-devices.
+    """A device, with its sub-devices if it is a gateway.
+
+    `device` is what the firmware checks images with; `versions` are {module: version}; `subs` are {identity: versions}
+    of sub-devices.
     """
 
     def __init__(
@@ -108,15 +112,15 @@ class DeviceModel:
         self._thread = threading.Thread(target=self._run, name=identity.device_name, daemon=True)
 
     def start(self) -> None:
-        """Switch it on."""
+        """Start the device's thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Switch it off; returns at once."""
+        """Stop the device; does not wait for its thread."""
         self._stop.set()
 
     def join(self, seconds: float = 30) -> bool:
-        """Wait until it is off; whether it is."""
+        """Wait for the thread up to `seconds`; return whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -128,12 +132,12 @@ class DeviceModel:
                 self._online()
             except _Stopped:
                 return
-            except _StartsAnew:
+            except _Restart:
                 pass
             except _PowerCut:
                 self.state.power_cuts += 1
             except (OSError, ValueError, ConnectionError) as error:
-                self._trouble(f"connection: {error}")
+                self._add_problem(f"connection: {error}")
             finally:
                 self._hang_up()
             # Each failure in a row doubles the pause, by chance more or less: a fleet must not come back all at once.
@@ -142,7 +146,7 @@ class DeviceModel:
             self._stop.wait(self._settings.pause * (1 + longest * self._chance.random()))
 
     def _online(self) -> None:
-        """One connection, from login until it is lost."""
+        """Run one connection, from the login until it is lost."""
         self._pushes.clear()
         self._client = self._connect()
         for identity, state in self._all():
@@ -186,7 +190,7 @@ class DeviceModel:
             client.loop_misc()
 
     def _loop(self, seconds: float) -> None:
-        """Let MQTT do its work. Raises ConnectionError when the connection is lost."""
+        """Process MQTT packets for `seconds`. Raises ConnectionError when the connection is lost."""
         if self._stop.is_set():
             raise _Stopped
         client = self._client
@@ -211,7 +215,7 @@ class DeviceModel:
         self._client.publish(topic, progress_message(step, desc), qos=1)
 
     def _pushed(self, topic: str, payload: bytes) -> None:
-        found = next(
+        target = next(
             (
                 (identity, state)
                 for identity, state in self._all()
@@ -219,9 +223,9 @@ class DeviceModel:
             ),
             None,
         )
-        if found is None:
+        if target is None:
             return
-        identity, state = found
+        identity, state = target
         try:
             message = parse_push(payload)
         except FormatError as error:
@@ -239,7 +243,7 @@ class DeviceModel:
         state.versions[module] = message.version
         self._progress(identity, 100)
         if module == DEFAULT and identity == self.identity:
-            raise _StartsAnew  # and reports its version when it is back
+            raise _Restart  # it reports its version after the restart
         self._inform(identity, module, message.version)
 
     def _refused(self, identity: Identity, state: State, result: Result) -> None:
@@ -259,7 +263,10 @@ class DeviceModel:
         return result_of(judged, message.version, module)
 
     def _download(self, message: PushMessage, identity: Identity, cut_at: Optional[float]) -> bytes:
-        """Get the whole file, with as many connections as it takes. Raises DownloadEnd or _PowerCut."""
+        """Return the whole file, over several connections if needed.
+
+        Raises DownloadEnd or _PowerCut.
+        """
         url = message.url
         if not self._settings.secure_download and url.startswith("https://"):
             url = "http://" + url[len("https://") :]
@@ -281,7 +288,7 @@ class DeviceModel:
                 if len(data) >= message.size:
                     return bytes(data)
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
-                self._trouble(f"download: {error}")
+                self._add_problem(f"download: {error}")
                 if isinstance(error, ssl.SSLCertVerificationError):
                     raise DownloadEnd(
                         DeviceVerdict.OTA_DOWNLOAD_CON_FAIL, f"the server's certificate: {error}"
@@ -316,13 +323,13 @@ class DeviceModel:
         while (left := until - time.monotonic()) > 0:
             self._loop(min(left, POLL_SECONDS))
 
-    def _trouble(self, text: str) -> None:
-        self.state.trouble.append(text)
-        del self.state.trouble[:-20]
+    def _add_problem(self, text: str) -> None:
+        self.state.problems.append(text)
+        del self.state.problems[:-20]
 
 
 def _is_readable(link: ssl.SSLSocket, seconds: float) -> bool:
-    """Wait for something to read. Not by select, where there is another: it ends at 1024 open files."""
+    """Wait until `link` can be read; with poll if there is one: select is limited to 1024 open files."""
     if not hasattr(select, "poll"):
         return bool(select.select([link], [], [], seconds)[0])
     poll = select.poll()

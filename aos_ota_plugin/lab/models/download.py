@@ -1,4 +1,4 @@
-"""HTTP requests of a device: byte ranges of an image over one connection, as the agent asks for them."""
+"""HTTP requests of a device: byte ranges of an image, as the agent requests them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = 8 * limits.DOWNLOAD_BLOCK_SIZE
 
 
 class DownloadEnd(Exception):  # noqa: N818 - the end of a device's attempt, not a fault of ours
-    """The end of a download with a verdict of the device."""
+    """The failure of a download, with the device's verdict."""
 
     def __init__(self, verdict: DeviceVerdict, text: str) -> None:
         super().__init__(text)
@@ -23,7 +23,7 @@ class DownloadEnd(Exception):  # noqa: N818 - the end of a device's attempt, not
 
 
 def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
-    """A whole file where a part was asked for would be written in the wrong place."""
+    """Raise unless the answer begins at byte `start`: else data would be written to a wrong place."""
     if response.status in (403, 404, 416):
         raise DownloadEnd(DeviceVerdict.OTA_DOWNLOAD_REQ_FAIL, f"the server answered {response.status}")
     expected = f"bytes {start}-"
@@ -56,7 +56,7 @@ def fetch_range(url: str, start: int, end: int, context: ssl.SSLContext) -> Iter
 
 
 def client_context(ca: str) -> ssl.SSLContext:
-    """Return a device's TLS side, which trusts the authority in the file `ca` and no other."""
+    """Return a TLS context that trusts only the authority in the file `ca`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cafile=ca)

@@ -1,7 +1,7 @@
-"""Many device models in one process, with faults, against a cloud in another: what each has to end at, and what it did.
+"""A fleet of device models in one process, with faults, and the check of a rollout's outcome.
 
-Every kind of device has one right end: the new version, or its own refusal with the old version kept. A device is lost
-when its task did not end, ended otherwise, or when the cloud believes it to run something else than it does.
+Every kind of device has one expected end: the new version, or its own refusal with the old version. A device is lost
+when its task did not end, ended otherwise, or when the cloud has another version for it than it runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud.client import Client
-from aos_ota_plugin.cloud.home import read_config
+from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
@@ -30,14 +30,14 @@ from aos_ota_plugin.protocol.login import Identity
 PRODUCT = "fleet"
 OLD, NEW, BEYOND = "app-1.0.0", "app-1.0.1", "app-1.0.2"
 DAMAGED = DeviceVerdict.OTA_VERIFY_SHA2_FAIL
-"""What any device may say last when the link flips bits."""
+"""The verdict that any device may end with when the link flips bits."""
 _REGISTER_AT_ONCE = 500
 _POLL_SECONDS = 0.25
 _END_SECONDS = 10.0
 
 
 class Kind(NamedTuple):
-    """A kind of device: how many of 20 are of it, what it is, and the verdict that it has to end with."""
+    """A kind of device: its share (of 20), its checks and the verdict that it has to end with."""
 
     name: str
     share: int
@@ -49,7 +49,7 @@ class Kind(NamedTuple):
 
 
 def kinds(key: PublicKey, other: PublicKey) -> Tuple[Kind, ...]:
-    """Return the kinds of a fleet whose images are signed with `key`."""
+    """Return the kinds of a fleet whose images are signed with `key`; `other` is another key."""
     right = Device(key, local_rsa=True, partition_size=HAAS100_RTOS_SIZE)
     refused = DeviceVerdict.OTA_VERIFY_RSA_FAIL
     return (
@@ -66,29 +66,29 @@ def kinds(key: PublicKey, other: PublicKey) -> Tuple[Kind, ...]:
 
 
 def spread(all_kinds: Sequence[Kind], devices: int) -> List[Kind]:
-    """Return one kind a device, in their shares, the first of the first kind."""
+    """Return a kind for each device, in their shares; the first device has the first kind."""
     cycle = [kind for kind in all_kinds for _ in range(kind.share)]
     return [cycle[number % len(cycle)] for number in range(devices)]
 
 
 class Member(NamedTuple):
-    """One device of the fleet."""
+    """A device of the fleet."""
 
     kind: Kind
     model: DeviceModel
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Return the device's name."""
         return self.model.identity.device_name
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a fleet: {kind: how many ended as they have to}, and a sentence for each device that did not.
+    """The outcome of a rollout to a fleet.
 
-    Times in seconds: until all were online, until all were pushed to, until all had ended; memory in bytes a device,
-    None where this system does not tell.
+    `right` is {kind: number of devices that ended as expected}, `lost` a sentence for each of the others. Times in
+    seconds: until all were online, were pushed to, had ended. `memory` in bytes per device, None where unknown.
     """
 
     right: Dict[str, int]
@@ -102,7 +102,7 @@ class Outcome:
     connections: int
 
     def to_document(self, devices: int, size: int) -> Dict[str, Any]:
-        """Return it as JSON says it, with the numbers of devices and of the payload's bytes."""
+        """Return it for JSON, with the number of devices and the payload's size in bytes."""
         return {
             "devices": devices,
             "bytes": size,
@@ -120,7 +120,7 @@ class Outcome:
 
 
 class Fleet:
-    """Devices that are registered with a cloud and switched on; `stop` switches them off."""
+    """The devices registered with a cloud, running until `stop`."""
 
     def __init__(self, folder: Path, fleet: Sequence[Kind], context: ssl.SSLContext, *, seed: int) -> None:
         self._folder = folder
@@ -128,9 +128,9 @@ class Fleet:
         client.add_product(PRODUCT)
         names = [f"device{number:05d}" for number in range(len(fleet))]
         identities = [
-            Identity(**one)
+            Identity(**values)
             for start in range(0, len(names), _REGISTER_AT_ONCE)
-            for one in client.add_devices(PRODUCT, names[start : start + _REGISTER_AT_ONCE])
+            for values in client.add_devices(PRODUCT, names[start : start + _REGISTER_AT_ONCE])
         ]
         port = read_config(folder).mqtt_port
         before = memory_used()
@@ -159,7 +159,7 @@ class Fleet:
         self._memory = None if before is None or after is None else (after - before) // len(self.members)
 
     def stop(self) -> None:
-        """Switch all devices off; one that hangs in the network is not waited for, and ends with the process."""
+        """Stop all devices; those that hang in the network end with the process."""
         for member in self.members:
             member.model.stop()
         until = time.monotonic() + _END_SECONDS
@@ -169,7 +169,7 @@ class Fleet:
     def push(self, package: int, events: Sequence[Tuple[float, Any]] = ()) -> Outcome:
         """Verify the package on the first device, push it to all, and wait for the end.
 
-        `events` are (share of ended devices, what to do then). Raises ProofError when the first device refuses.
+        `events` are (share of ended devices, function called then). Raises ProofError when the first device refuses.
         """
         client = Client(self._folder)
         first = client.start_job(
@@ -202,18 +202,18 @@ class Fleet:
         names = {member.name for member in self.members}
         until = time.monotonic() + 60 + len(names)
         while True:
-            known = {one["device_name"] for one in client.status()["devices"] if one["versions"]}
-            if names <= known:
+            online = {device["device_name"] for device in client.status()["devices"] if device["versions"]}
+            if names <= online:
                 return
             if time.monotonic() > until:
                 raise ProofError(
-                    f"{len(names - known)} of {len(names)} devices are not online",
+                    f"{len(names - online)} of {len(names)} devices are not online",
                     remedy="try fewer, or look at `aos-ota cloud status`",
                 )
             time.sleep(_POLL_SECONDS)
 
     def _ended(self, job: int, events: List[Tuple[float, Any]], began: float) -> float:
-        """Wait until a job has ended, and let things happen on the way; the seconds until all were pushed to."""
+        """Wait until a job has ended, running `events`; return seconds until all were notified."""
         notified = 0.0
         while True:
             counts = Client(self._folder).counts(job)
@@ -230,7 +230,7 @@ class Fleet:
     def _judge(self, *jobs: int) -> Tuple[Dict[str, int], Tuple[str, ...]]:
         status = Client(self._folder).status()
         tasks = {task["device_name"]: task for job in status["jobs"] if job["number"] in jobs for task in job["tasks"]}
-        versions = {one["device_name"]: one["versions"].get("default") for one in status["devices"]}
+        versions = {device["device_name"]: device["versions"].get("default") for device in status["devices"]}
         right: Counter[str] = Counter()
         lost = []
         for member in self.members:
@@ -243,7 +243,7 @@ class Fleet:
 
 
 def problem_of(member: Member, task: Optional[Dict[str, Any]], reported: Optional[str]) -> Optional[str]:
-    """Return None when a device ended as it has to, else a sentence."""
+    """Return None when a device ended as expected, else a sentence."""
     kind, runs = member.kind, member.model.state.versions["default"]
     if task is None:
         return "it has no task"
@@ -259,12 +259,12 @@ def problem_of(member: Member, task: Optional[Dict[str, Any]], reported: Optiona
 
 
 def make_payload(size: int) -> bytes:
-    """Return bytes that look like nothing in particular, always the same."""
+    """Return `size` pseudorandom bytes, always the same."""
     return hashlib.shake_256(b"fleet").digest(size)
 
 
 def memory_used() -> Optional[int]:
-    """Resident memory of this process in bytes; None where the system does not tell it in /proc."""
+    """Return this process's resident memory in bytes, None where /proc does not have it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmRSS:"):
@@ -273,7 +273,7 @@ def memory_used() -> Optional[int]:
 
 
 def allow_many_files() -> None:
-    """Raise this process's limit of open files as far as it may, and make threads' stacks small."""
+    """Set the limit of open files to its maximum, and threads' stacks to 512 KiB."""
     if os.name == "posix":
         import resource
 

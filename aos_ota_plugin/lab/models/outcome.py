@@ -1,4 +1,8 @@
-"""The outcome of a push on a device: result, and the step that the device reports for it."""
+"""The outcome of a push on a device, and the step that the device reports for it.
+
+>>> failed_step(DeviceVerdict.OTA_VERIFY_SHA2_FAIL)
+-3
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ _BEFORE_DOWNLOAD = ("push", "version")
 
 
 class Result(NamedTuple):
-    """The outcome of one push."""
+    """The outcome of a push."""
 
     version: str
     module: str
@@ -21,14 +25,14 @@ class Result(NamedTuple):
 
 
 def refusal_before_download(device: Device, version: str, push: Push) -> Optional[Result]:
-    """Return the refusal of a message by itself, None where the device begins to download."""
+    """Return the refusal of the message, None when the device begins the download."""
     judged = judge(device, b"", version=version, push=push)
     last = judged.findings[-1]
     return result_of(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
 
 
 def failed_step(verdict: int) -> int:
-    """Return the step that a device reports for its own error: -4 burn, -3 verify, -2 download, -1 anything else."""
+    """Return the step that a device reports: -4 burn, -3 verify, -2 download, -1 other errors."""
     if verdict <= DeviceVerdict.OTA_UPGRADE_WRITE_FAIL:
         return -4
     if verdict <= DeviceVerdict.OTA_VERIFY_MD5_FAIL:
@@ -37,6 +41,6 @@ def failed_step(verdict: int) -> int:
 
 
 def result_of(judged: Judgement, version: str, module: str) -> Result:
-    """Return the result that a judgement means."""
+    """Return the result of a judgement."""
     last = judged.findings[-1]
     return Result(version, module, int(judged.verdict), f"{last.rule}: {last.detail}", judged.signature_checked)

@@ -1,1 +1,1 @@
-"""The emulated device: what it is made of, its flash, and the upgrades it is taken through."""
+"""The emulated device: its firmware, its flash, and the scenarios of its upgrades."""

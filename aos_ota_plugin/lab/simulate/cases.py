@@ -11,7 +11,7 @@ from aos_ota_plugin.images import full, pack
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.lab.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, Offer, Typed
+from aos_ota_plugin.lab.simulate.device import MCU, MODULE, MODULE_FOLDER, Case, ConsoleStep, Offer
 from aos_ota_plugin.lab.simulate.firmware import (
     BY_HAND,
     NEW,
@@ -29,7 +29,7 @@ from aos_ota_plugin.lab.simulate.firmware import (
     signed,
     unsigned,
 )
-from aos_ota_plugin.lab.simulate.mcu import Manner
+from aos_ota_plugin.lab.simulate.mcu import McuBehavior
 
 
 def device_key(built: Built) -> PublicKey:
@@ -265,7 +265,7 @@ older_pack = _pushed(lambda built, offer: offer._replace(version="panel-1.0.8"))
 MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 
 
-def mcu(built: Built, manner: Optional[Manner], image: Optional[bytes] = None) -> Case:
+def mcu(built: Built, manner: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
     """Return the case of a new image for the connected MCU, offered to a device with such an MCU, or with none."""
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
     case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, MCU_NEW)
@@ -274,18 +274,18 @@ def mcu(built: Built, manner: Optional[Manner], image: Optional[bytes] = None) -
         module_version=MCU_OLD,
         files={f"/.ota/{MCU}": MCU_OLD.encode()},
         mcu=manner,
-        installs=firmware + full.PADDING if manner is Manner.TAKES else b"",
+        installs=firmware + full.PADDING if manner is McuBehavior.TAKES else b"",
     )
 
 
-def with_mcu(manner: Optional[Manner]) -> Callable[[Built], Case]:
+def with_mcu(manner: Optional[McuBehavior]) -> Callable[[Built], Case]:
     """Return an offer of a new image for an MCU that behaves so; None for no MCU."""
     return lambda built: mcu(built, manner)
 
 
 def mcu_stranger(built: Built) -> Case:
     """Return an offer of an image for the MCU that another key signed."""
-    case = mcu(built, Manner.TAKES)
+    case = mcu(built, McuBehavior.TAKES)
     image = signed(case.installs, built.stranger, ImageMagic.MCU)
     return case._replace(offer=case.offer._replace(image=image), installs=b"")
 
@@ -304,17 +304,17 @@ def console(built: Built) -> Case:
     return upgrade(built)._replace(
         knows_wifi=False,
         typed=(
-            Typed("", (_STARTED, "(ash)# ")),
-            Typed("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
-            Typed("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
-            Typed("version", (f"version: {OLD}\n", "(ash)# ")),
-            Typed(
+            ConsoleStep("", (_STARTED, "(ash)# ")),
+            ConsoleStep("ifconfig", ("cli: there is no command 'ifconfig'", "(ash)# ")),
+            ConsoleStep("netmgr -t wifi", ("usage: netmgr -t wifi -c ssid password", "(ash)# ")),
+            ConsoleStep("version", (f"version: {OLD}\n", "(ash)# ")),
+            ConsoleStep(
                 _CONNECT, ("wifi home: link up", "(ash)# ", f"version {NEW} is accepted", "boot: bank B\n", _STARTED)
             ),
-            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
-            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-            Typed("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
-            Typed(_CONNECT, ("wifi home: link up", "(ash)# ")),
-            Typed("version", (f"version: {NEW}\n", "(ash)# ")),
+            ConsoleStep("version", (f"version: {NEW}\n", "(ash)# ")),
+            ConsoleStep(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            ConsoleStep("reboot", ("reboot\n", "boot: bank B\n", _STARTED)),
+            ConsoleStep(_CONNECT, ("wifi home: link up", "(ash)# ")),
+            ConsoleStep("version", (f"version: {NEW}\n", "(ash)# ")),
         ),
     )

@@ -1,4 +1,4 @@
-"""The emulated device's console, UART0: what is typed there, and what it shows."""
+"""The emulated device's console (UART0): input and output."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.lab.simulate.machine import find_qemu, prepared
 
 STAYS_ON = "console"
-"""The word by which the device stays on when the platform has nothing more to say."""
+"""The argument with which the device stays on after the platform's last message."""
 
 
 class Console:
-    """A device that is on from ``with`` to the end of its block. `log` is all that it has shown."""
+    """A device that is on inside its ``with`` block; `log` is the console's output."""
 
     def __init__(self, folder: Path) -> None:
         self.log = ""
@@ -60,7 +60,7 @@ class Console:
             self._take(0)
 
     def type(self, line: str) -> None:
-        """Type a line and Enter. A device that is off takes none of it."""
+        """Write a line and Enter to the console; without effect when the device is off."""
         stream = self._process.stdin
         assert stream is not None
         try:
@@ -70,17 +70,20 @@ class Console:
             pass
 
     def shows(self, text: str, *, seconds: float = 60) -> bool:
-        """Wait until the device shows this, after what was waited for before; False when it does not, or is off."""
+        """Wait for `text` in the output after the last match.
+
+        Returns False after `seconds` without output, or when the device is off.
+        """
         while True:
-            found = self.log.find(text, self._at)
-            if found >= 0:
-                self._at = found + len(text)
+            start = self.log.find(text, self._at)
+            if start >= 0:
+                self._at = start + len(text)
                 return True
             if not self._take(seconds):
                 return False
 
     def rests(self, *, seconds: float = 1) -> None:
-        """Wait until the device has shown nothing for so long."""
+        """Wait until there is no output for `seconds`."""
         while self._take(seconds):
             pass
 
@@ -103,7 +106,7 @@ class Console:
 
 
 def interact(folder: Path) -> None:
-    """Connect this terminal to the device's console until Ctrl-A X. Raises BuildError when it cannot start."""
+    """Connect this terminal to the device's console until Ctrl-A X. Raises BuildError."""
     command = [*prepared(find_qemu(), folder, [STAYS_ON]), "-serial", "mon:stdio"]
     try:
         status = subprocess.call(command, cwd=folder)
@@ -114,7 +117,7 @@ def interact(folder: Path) -> None:
 
 
 def transcript(folder: Path, lines: Sequence[str]) -> str:
-    """Type these lines, each when the device rests, and return what it showed."""
+    """Write these lines, each after the output has ended, and return all output."""
     with Console(folder) as console:
         console.rests()
         for line in lines:

@@ -1,4 +1,4 @@
-"""What an emulated device logs in with, read from files: its identity, and the root certificate that it trusts."""
+"""Reading an emulated device's identity and trusted root certificate from files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from aos_ota_plugin.settings.secretfile import read_private
 
 
 def read_identity(file: str) -> Identity:
-    """Read a JSON object with product_key, device_name and device_secret, of which others can read nothing.
+    """Read a JSON file with product_key, device_name and device_secret.
 
     Raises:
-        FormatError, SecretError: it is none, or others can read it.
+        FormatError: the file is no identity.
+        SecretError: other users can read the file.
     """
     text = read_private(Path(file))
     if text is None:

@@ -1,4 +1,4 @@
-"""One emulated device: flashed, offered an upgrade, and asked what became of it."""
+"""One emulated device: flashing it, offering it an upgrade, reading the outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.lab.simulate import files, flash, machine
 from aos_ota_plugin.lab.simulate.console import Console
 from aos_ota_plugin.lab.simulate.firmware import Built
-from aos_ota_plugin.lab.simulate.mcu import Manner, Mcu
+from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior
 
 FLASH_LIST_NAME = "mps2_dld_cfg.yaml"
 MODULE, MODULE_FOLDER = "panel", "/data/panel"
@@ -27,7 +27,7 @@ MCU = "mcu"
 PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
 _INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
-# One of the three ends what the device says of each push.
+# The device's log has one of these three for each push.
 _VERDICT = re.compile(
     r"(?:the push|the upgrade) is refused: (-\d+)$|"
     r"version \S+ is (accepted): (?:the boot loader|module )",
@@ -38,7 +38,7 @@ _VERDICT = re.compile(
 class Offer(NamedTuple):
     """An upgrade as the platform offers it.
 
-    `size` is what the push says when it is not the image's own; `hashed` what its hash is of when it is not the image.
+    `size` is the push's size in bytes if not the image's; `hashed` are the bytes of the push's hash if not the image's.
     """
 
     image: bytes
@@ -49,18 +49,18 @@ class Offer(NamedTuple):
     hashed: Optional[bytes] = None
 
 
-class Typed(NamedTuple):
-    """A line typed on the console, and what the device has to show then, piece after piece."""
+class ConsoleStep(NamedTuple):
+    """A line typed on the console, and the texts that the device has to show then, in order."""
 
     line: str
     shown: Tuple[str, ...]
 
 
 class Case(NamedTuple):
-    """A device and what it is offered: the firmware in its flash, what that firmware is, and the offer.
+    """A device and an offer to it.
 
-    `key` is None where the firmware has none; `installs` is the payload that the image stands for. A device that does
-    not know a Wi-Fi network is off line until its console's command netmgr tells it one. `files` are those in its file
+    `key` is None when the firmware has none; `installs` is the payload of the image. Without `knows_wifi` the device is
+    offline until the console's command netmgr sets a network. `files` are those in its file
     system, by path; with an offer for a module, `module_version` is that of the module's files, None if it has none.
     """
 
@@ -72,23 +72,23 @@ class Case(NamedTuple):
     hardened: bool = True
     local: bool = True
     knows_wifi: bool = True
-    typed: Tuple[Typed, ...] = ()
+    typed: Tuple[ConsoleStep, ...] = ()
     files: Mapping[str, bytes] = MappingProxyType({})
     module_version: Optional[str] = None
     vendor_boot: bool = False
-    mcu: Optional[Manner] = None
+    mcu: Optional[McuBehavior] = None
     """The MCU that is connected; `installs` is what it has in the end."""
 
     @property
     def before(self) -> Optional[str]:
-        """The version that the offer is to replace."""
+        """Return the version that the offer replaces."""
         return self.version if self.offer.module is None else self.module_version
 
 
-class Seen(NamedTuple):
-    """What came of an offer: the device's verdict, the version it reports in the end, and how the emulation ended.
+class Observation(NamedTuple):
+    """The observed outcome of an offer: verdict, version reported last, and exit status.
 
-    `verdict` is None when the device said none, `version` when it reports none.
+    `verdict` is None when the device gave none, `version` when it reported none.
     """
 
     verdict: Optional[DeviceVerdict]
@@ -96,27 +96,27 @@ class Seen(NamedTuple):
     status: int
     log: str
     unanswered: Optional[str] = None
-    """What was typed on the console without the answer that it has to have."""
+    """The line typed on the console that did not get its expected answer."""
     mcu: Optional[bytes] = None
-    """The image that the connected MCU has taken, b"" if none; None without an MCU."""
+    """The image that the connected MCU received, b"" if none; None without an MCU."""
 
 
 def judged(case: Case) -> Judgement:
-    """Return what the acceptance model says of a case."""
+    """Return the acceptance model's judgement of a case."""
     device = Device(case.key, case.local, case.version, HAAS100_RTOS_SIZE, hardened=case.hardened)
     push = _push(case.offer)
     if case.offer.module is not None:
         device = device._replace(version=case.module_version)
         if case.offer.module == MCU:
             return judge(device, case.offer.image, version=case.offer.version, push=push)
-        if not case.hardened:  # it looks neither at a pack's names nor at its files' digests
+        if not case.hardened:  # it checks neither a pack's names nor its files' digests
             return judge_file(device, case.offer.image, version=case.offer.version, push=push)
         return judge_module(device, case.offer.image, version=case.offer.version, push=push, unpacked=True)
     return judge(device, case.offer.image, version=case.offer.version, push=push)
 
 
 def prepare(folder: Path, built: Built, case: Case) -> None:
-    """Flash a new device in `folder`: boot stage, firmware in bank A, identity; the platform sends the offer."""
+    """Flash a new device in `folder` with boot stage, firmware (bank A) and identity; set its offer."""
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
     contents = flash.erased()
     identity = {"hal_devinfo_pk": PRODUCT_KEY, "hal_devinfo_dn": DEVICE_NAME, "hal_devinfo_ds": "a-secret-of-no-use"}
@@ -137,7 +137,7 @@ def prepare(folder: Path, built: Built, case: Case) -> None:
 
 
 def send(folder: Path, offers: Sequence[Offer]) -> None:
-    """Have the platform send these offers at the device's next connection."""
+    """Write the offers that the platform sends at the device's next connection."""
     lines = []
     for number, offer in enumerate(offers):
         name = f"image-{number}.bin"
@@ -154,19 +154,19 @@ def switch_on(
     module: Optional[str] = None,
     seconds: float = 60,
     mcu: Optional[int] = None,
-) -> Seen:
-    """Run the device until it is off; the version is what it reports from now on, of the firmware or of a module.
+) -> Observation:
+    """Run the device until it is off; the outcome's version is that of the firmware or `module`.
 
     `mcu` and errors as `machine.run`.
     """
     (folder / machine.REPORTS).write_bytes(b"")
     ran = machine.run(folder, words, seconds=seconds, mcu=mcu)
     verdicts = verdicts_of(ran.log)
-    return Seen(verdicts[-1] if verdicts else None, _version(folder, module), ran.status, ran.log)
+    return Observation(verdicts[-1] if verdicts else None, _version(folder, module), ran.status, ran.log)
 
 
-def play(folder: Path, built: Built, case: Case) -> Seen:
-    """Flash a new device, let it take or refuse the offer, then switch it on once more, to see what runs now."""
+def play(folder: Path, built: Built, case: Case) -> Observation:
+    """Flash a new device, run it with the offer, then run it again to see its version."""
     prepare(folder, built, case)
     if case.typed:
         return converse(folder, case.typed)
@@ -174,10 +174,10 @@ def play(folder: Path, built: Built, case: Case) -> Seen:
     first = _offered(folder, case)
     send(folder, [])
     last = switch_on(folder, module=module)
-    return Seen(first.verdict, last.version, first.status or last.status, first.log + last.log, mcu=first.mcu)
+    return Observation(first.verdict, last.version, first.status or last.status, first.log + last.log, mcu=first.mcu)
 
 
-def _offered(folder: Path, case: Case) -> Seen:
+def _offered(folder: Path, case: Case) -> Observation:
     if case.mcu is None:
         return switch_on(folder)
     with Mcu(case.mcu) as mcu:
@@ -185,8 +185,8 @@ def _offered(folder: Path, case: Case) -> Seen:
     return seen._replace(mcu=mcu.image)
 
 
-def converse(folder: Path, typed: Sequence[Typed]) -> Seen:
-    """Switch the device on, type line after line as each is answered, and switch it off."""
+def converse(folder: Path, typed: Sequence[ConsoleStep]) -> Observation:
+    """Run the device while typing these lines, each after the answer to the one before."""
     (folder / machine.REPORTS).write_bytes(b"")
     unanswered = None
     with Console(folder) as console:
@@ -196,7 +196,7 @@ def converse(folder: Path, typed: Sequence[Typed]) -> Seen:
                 unanswered = line
                 break
     verdicts = verdicts_of(console.log)
-    return Seen(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
+    return Observation(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
 
 
 def verdicts_of(log: str) -> List[DeviceVerdict]:
@@ -255,7 +255,7 @@ def files_of(folder: Path, built: Built) -> Dict[str, bytes]:
 
 
 def _version(folder: Path, module: Optional[str] = None) -> Optional[str]:
-    """The version that the device reported last, of the firmware or of a module."""
+    """Return the version that the device reported last for the firmware or `module`."""
     lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
     reports = [json.loads(line[len(_INFORM) :])["params"] for line in lines if line.startswith(_INFORM)]
     versions = [str(report["version"]) for report in reports if report.get("module") == module]

@@ -1,10 +1,13 @@
-"""The emulated device's files: the partition LITTLEFS as the demo's component ``filestore`` keeps them.
+"""The file system in the partition LITTLEFS, as the demo's component ``filestore`` has it.
 
 The partition has two halves of whole sectors, a set of files in each; the newer whole one counts. A half (all numbers
 little-endian u32 unless said)::
 
     0       magic "FSET", sequence, length of all records, CRC-32 of them, CRC-32 of the 16 bytes before
     4096    for each file: u16 bytes of its path, u16 0, u32 size, path (UTF-8), content
+
+>>> read(build({"/data/a": b"1"}) + bytes(1 << 16))
+{'/data/a': b'1'}
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ def build(files: Mapping[str, bytes]) -> bytes:
 
 
 def read(partition: Union[bytes, bytearray]) -> Dict[str, bytes]:
-    """Return the files of a partition, by path; none where no half is whole."""
+    """Return {path: content} of a partition's files; empty when neither half is whole."""
     size = len(partition) // 2 // SECTOR * SECTOR
-    halves = [one for one in (_half(bytes(partition[start : start + size])) for start in (0, size)) if one]
+    halves = [half for half in (_half(bytes(partition[start : start + size])) for start in (0, size)) if half]
     return max(halves, key=lambda half: half[0])[1] if halves else {}
 
 

@@ -1,4 +1,4 @@
-"""What was built for the emulated board, as the scenarios use it."""
+"""The builds for the emulated board, and images made from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VENDOR_FLAWS = ("DEMO_VENDOR_FLAWS",)
 
 
 class Variant(NamedTuple):
-    """How one version is built: the arguments of ``aos make``, and macros that are 1 in the component `ota`."""
+    """The build of a version: arguments of ``aos make``, macros set to 1 in the component `ota`."""
 
     arguments: Tuple[str, ...]
     macros: Tuple[str, ...] = ()
@@ -34,15 +34,15 @@ VERSIONS: Dict[str, Variant] = {
     VENDOR: Variant((f"OTA_APP_VERSION={OLD}",), VENDOR_FLAWS),
     VENDOR_CLOUD: Variant((f"OTA_APP_VERSION={OLD}", *CLOUD_MODE), VENDOR_FLAWS),
 }
-"""What is built; what differs in one object only stands together."""
+"""The builds, in an order in which neighbors differ little."""
 
 
 BY_HAND = f"{OLD} by hand"
-"""The demo built without this plugin: version and identity are typed into its source, no public key is."""
+"""The demo built without this plugin: version and identity are in its source, no public key."""
 
 
 class Firmware(NamedTuple):
-    """One build: what is flashed, the signed image made of it (b"" if none is), the linked file with its symbols."""
+    """A build: the flashed payload, its signed image (b"" if none) and the ELF with symbols."""
 
     payload: bytes
     image: bytes
@@ -50,8 +50,9 @@ class Firmware(NamedTuple):
 
 
 class Built(NamedTuple):
-    """All builds by the names of `VERSIONS` and `BY_HAND`; the boot stage, and one with the vendor's faults; two
-    private keys: the one used, a stranger's.
+    """All builds, by the names of `VERSIONS` and `BY_HAND`.
+
+    `vendor_boot` is the boot stage with the vendor's faults, `key` the signing key, `stranger` an untrusted key (PEM).
     """
 
     boot: bytes
@@ -78,7 +79,7 @@ def patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
 
 
 def bare_patch(old: bytes, new: bytes, private_pem: bytes) -> bytes:
-    """Return the same without the section behind the image, by which `patch` keeps off a fault of the vendor's."""
+    """Return the diff without `patch`'s extra section, which works around a vendor's fault."""
     whole = diff.create(old, new)
     return diff.build(whole[: diff.parse(whole)[-1].offset], sign=_sign(private_pem))
 
@@ -89,7 +90,7 @@ def unsigned(payload: bytes) -> bytes:
 
 
 def digestsign(image: bytes, private_pem: bytes) -> str:
-    """Return what the platform sends along with an image in cloud mode, signed with that key."""
+    """Return the push's digestsign in cloud mode (base64), signed with that key."""
     return base64.b64encode(_sign(private_pem)(hashlib.sha256(image).digest())).decode("ascii")
 
 
@@ -99,14 +100,14 @@ def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
 
 
 def crashing(firmware: Firmware) -> bytes:
-    """Return the firmware with an undefined instruction where its first task begins; errors as `hanging`."""
+    """Return the firmware with an undefined instruction in its first task; errors as `hanging`."""
     return _starting_with(firmware, b"\x00\xde")  # udf #0
 
 
 def hanging(firmware: Firmware) -> bytes:
-    """Return the firmware with a jump to itself where its first task begins.
+    """Return the firmware with an endless loop in its first task.
 
-    Raises FormatError when the linked file does not say where that is.
+    Raises FormatError when the ELF has no symbol for that task.
     """
     return _starting_with(firmware, b"\xfe\xe7")  # b .
 

@@ -25,7 +25,7 @@ KV_LENGTH_MAX = 254
 
 
 class Partition(NamedTuple):
-    """Where a file of the flasher's list goes; address and size in bytes."""
+    """A partition of the flasher's list; address and size in bytes."""
 
     name: str
     file: str
@@ -72,7 +72,10 @@ def read_partition(flash: Union[bytes, bytearray], partition: Partition) -> byte
 
 
 def read_flash(image: str, *, must_exist: bool) -> bytearray:
-    """Read the file that stands for a flash; erased flash where there is none. Raises SettingsError, FormatError."""
+    """Read the file of a flash; return an erased flash when it does not exist.
+
+    Raises SettingsError, FormatError.
+    """
     if not must_exist and not os.path.lexists(image):
         return erased()
     flash = bytearray(read_file(image, "the flash", "leave out --show, and it is made", limit=IMAGE_MAX))
@@ -119,7 +122,7 @@ def flash_contents(
 
 
 def kv_records(values: Mapping[str, str]) -> bytes:
-    """Return values as the demo's KV partition holds them: key length, value length (one byte each), key, value.
+    """Return records of the demo's KV partition: key length, value length (u8 each), key, value.
 
     Raises FormatError when a key is empty, or key or value longer than 254 bytes.
     """
@@ -135,9 +138,9 @@ def kv_records(values: Mapping[str, str]) -> bytes:
 def _file_names(text: str, file: str) -> Mapping[str, str]:
     value = parse_foreign_yaml(text, file).value
     entries: Optional[object] = value.get("FILE_LIST") if isinstance(value, dict) else None
-    found = {}
+    names = {}
     for entry in entries if isinstance(entries, list) else ():
         for name, fields in entry.items() if isinstance(entry, dict) else ():
             if isinstance(fields, dict) and isinstance(fields.get("FILE_NAME"), str):
-                found[str(name)] = fields["FILE_NAME"]
-    return found
+                names[str(name)] = fields["FILE_NAME"]
+    return names

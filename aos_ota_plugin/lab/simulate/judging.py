@@ -1,4 +1,4 @@
-"""Judging a scenario: what was expected of the device, what was seen, and what the model says."""
+"""Judging a scenario: expected, observed and modeled behavior of the device."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from aos_ota_plugin.files.folders import temporary_folder
-from aos_ota_plugin.lab.simulate.device import Case, Seen, judged, play
+from aos_ota_plugin.lab.simulate.device import Case, Observation, judged, play
 from aos_ota_plugin.lab.simulate.firmware import Built
-from aos_ota_plugin.lab.simulate.power import Trouble, cuts, operations, spread
+from aos_ota_plugin.lab.simulate.power import FlashFault, cuts, operations, spread
 from aos_ota_plugin.lab.simulate.scenarios import Scenario
 
 Say = Callable[[str], None]
 
 
 class Outcome(NamedTuple):
-    """Whether a scenario ended as expected, and what was seen."""
+    """The outcome of a scenario: whether it ended as expected, and the observation in words."""
 
     passed: bool
     seen: str
 
 
 class Judge:
-    """Plays scenarios with this firmware; `say` gets the lines, without the devices' logs where `quiet`."""
+    """A runner of scenarios; `say` gets lines of output, with `quiet` without the devices' logs."""
 
     def __init__(self, built: Built, say: Say, *, quiet: bool) -> None:
         self._built = built
@@ -31,12 +31,12 @@ class Judge:
         self._quiet = quiet
 
     def outcome_of(self, scenario: Scenario) -> Outcome:
-        """Play a scenario on a new device, and judge its end."""
+        """Run a scenario on a new device, and judge its end."""
         self._say(f"== {scenario.name}: {scenario.about}")
         case = scenario.case(self._built)
         with temporary_folder("aos_ota_plugin-") as folder:
             if scenario.cuts:
-                return self._survives(scenario, case, Path(folder))
+                return self._run_faults(scenario, case, Path(folder))
             seen = play(Path(folder), self._built, case)
         if not self._quiet:
             for line in seen.log.splitlines():
@@ -51,16 +51,16 @@ class Judge:
         )
         self._say(
             f"{'ok' if passed else 'FAILED'}: expected {_verdict(scenario.verdict)} and then {scenario.version}; "
-            f"seen {_seen(seen)}; the model says {_verdict(model)}"
+            f"seen {_describe(seen)}; the model says {_verdict(model)}"
         )
-        return Outcome(passed, _seen(seen))
+        return Outcome(passed, _describe(seen))
 
-    def _survives(self, scenario: Scenario, case: Case, folder: Path) -> Outcome:
-        """Make trouble in the scenario's operations, one after another, each time on a new device."""
-        what, many = ("cut", "cuts") if scenario.trouble is Trouble.CUT else ("error", "errors")
+    def _run_faults(self, scenario: Scenario, case: Case, folder: Path) -> Outcome:
+        """Run the scenario with a fault in one flash operation after another, each on a new device."""
+        what, many = ("cut", "cuts") if scenario.fault is FlashFault.CUT else ("error", "errors")
         total = operations(folder, self._built, case)
         results = []
-        for result in cuts(self._built, case, spread(total, scenario.cuts), scenario.trouble):
+        for result in cuts(self._built, case, spread(total, scenario.cuts), scenario.fault):
             results.append(result)
             if not self._quiet:
                 after, end = (version or "no whole version" for version in (result.after, result.end))
@@ -75,24 +75,24 @@ class Judge:
             if scenario.breaks
             else f"a whole version after each of {len(results)} {many}, and {scenario.version} in the end"
         )
-        found = f"{len(results) - ends} times" if scenario.breaks else f"{ends} times"
+        times = f"{len(results) - ends} times" if scenario.breaks else f"{ends} times"
         self._say(
-            f"{'ok' if passed else 'FAILED'}: expected {expected}; seen {found} "
+            f"{'ok' if passed else 'FAILED'}: expected {expected}; seen {times} "
             f"({old} times the old version ran at first)"
         )
         return Outcome(passed, f"whole after {ends} of {len(results)} {many}")
 
 
-def _seen(seen: Seen) -> str:
+def _describe(seen: Observation) -> str:
     verdict = "no verdict" if seen.verdict is None else _verdict(seen.verdict)
-    found = [f"{verdict} and then {seen.version or 'no version'}"]
+    parts = [f"{verdict} and then {seen.version or 'no version'}"]
     if seen.unanswered is not None:
-        found.append(f"no right answer to {seen.unanswered!r}")
+        parts.append(f"no right answer to {seen.unanswered!r}")
     if seen.mcu is not None:
-        found.append(f"{len(seen.mcu)} bytes in the MCU")
+        parts.append(f"{len(seen.mcu)} bytes in the MCU")
     if seen.status:
-        found.append(f"exit status {seen.status}")
-    return ", ".join(found)
+        parts.append(f"exit status {seen.status}")
+    return ", ".join(parts)
 
 
 def _verdict(verdict: IntEnum) -> str:

@@ -1,4 +1,4 @@
-"""mbedtls, cJSON and lwIP as their authors wrote them, from Debian's source packages.
+"""The sources of mbedtls, cJSON and lwIP, from Debian's source packages.
 
 They are fetched once, from the mirror that this system's apt uses, by apt's own client with a configuration of its own
 (no root, no change to the system's), kept in the user's cache folder, and used only while their SHA-256 is the one
@@ -28,13 +28,13 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 
 class Library(NamedTuple):
-    """A source package, its archive and the files of it that are compiled, by where they go in the component."""
+    """A source package: its archive, the archive's SHA-256, and the files that are compiled."""
 
     name: str
     archive: str
     sha256: str
     files: Tuple[Tuple[str, str], ...]
-    """Where it stands below the archive's one folder, and where it goes below the component; a folder ends in ``/``."""
+    """(path below the archive's top folder, path in the component); a folder ends in ``/``."""
 
 
 _MBEDTLS = (
@@ -135,11 +135,11 @@ NETWORK_LIBRARIES = (
         ),
     ),
 )
-"""What a device with a network of its own is made of."""
+"""The libraries of a device with its own network."""
 
 
 def cache_folder() -> Path:
-    """Where what was fetched is kept: ``aos_ota_plugin`` in the user's cache folder."""
+    """Return the folder of fetched archives: ``aos_ota_plugin`` in the user's cache folder."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
     else:
@@ -150,10 +150,10 @@ def cache_folder() -> Path:
 def library_files(
     say: Callable[[str], None], folder: Path, libraries: Optional[Tuple[Library, ...]] = None
 ) -> Dict[str, Dict[str, bytes]]:
-    """Return the files of these libraries by name and their place in the component; `folder` is the cache.
+    """Return {library: {path in the component: content}}; `folder` is the cache.
 
-    What is missing there is fetched, `say` being told first. Raises BuildError when it cannot be, or when an archive is
-    another one than was checked here.
+    Missing archives are fetched; `say` gets a line before. Raises BuildError when that fails, or when an archive has
+    another SHA-256.
     """
     libraries = libraries or LIBRARIES
     missing = [library for library in libraries if not (folder / library.archive).is_file()]
@@ -175,18 +175,18 @@ def _unpack(library: Library, path: Path) -> Dict[str, bytes]:
             f"{path} is not the archive that was checked: its SHA-256 is {actual}, not {library.sha256}",
             remedy="remove it, and it is fetched again",
         )
-    found: Dict[str, bytes] = {}
+    contents: Dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
             place = _place(library, member.name.partition("/")[2]) if member.isfile() else None
             content = archive.extractfile(member) if place else None
             if place and content:
-                found[place] = content.read()
-    return found
+                contents[place] = content.read()
+    return contents
 
 
 def _place(library: Library, name: str) -> Optional[str]:
-    """Where this file of the archive goes, None where it is not wanted."""
+    """Return the path in the component of a file of the archive, None when it is not used."""
     for source, target in library.files:
         if name == source:
             return target
@@ -214,7 +214,7 @@ def _fetch(libraries: list[Library], folder: Path) -> None:
 
 
 def _mirror(scratch: str, folder: Path) -> str:
-    """Where this system gets Debian's packages from."""
+    """Return the address of this system's Debian mirror. Raises BuildError."""
     targets = _run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"],
         scratch,
@@ -227,7 +227,7 @@ def _mirror(scratch: str, folder: Path) -> str:
 
 
 def _apt(scratch: Path, mirror: str) -> list[str]:
-    """apt-get with lists, caches and sources of its own."""
+    """Return the apt-get command with separate lists, caches and sources."""
     for name in ("parts", "lists/partial", "cache/archives/partial"):
         (scratch / name).mkdir(parents=True)
     (scratch / "parts" / "source.sources").write_text(_SOURCES.format(mirror=mirror), encoding="utf-8")

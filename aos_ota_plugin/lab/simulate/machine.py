@@ -1,4 +1,4 @@
-"""The emulator: ``qemu-system-arm -M mps2-an505``, a Cortex-M33, run in a folder that holds its flash.
+"""The emulator, ``qemu-system-arm -M mps2-an505`` (Cortex-M33), run in a folder with its flash.
 
 The boot stage is what stands in the flash's first partition; the machine starts it at 0x10000000. What the board has
 besides flash comes by semihosting, from files of that folder (see the chip's README in the demo workspace).
@@ -34,11 +34,11 @@ _STEADY_CLOCK = ("-icount", "shift=5,sleep=off")
 
 
 class StillOnError(BuildError):
-    """The device is on for longer than it may be."""
+    """The device was still on at the time limit."""
 
 
 class Run(NamedTuple):
-    """What the console showed, and how the emulation ended."""
+    """The console's output and the exit status of an emulation."""
 
     log: str
     status: int
@@ -56,7 +56,7 @@ def find_qemu() -> str:
 
 
 def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
-    """Put the boot stage where the machine starts it; the command without what its console is connected to."""
+    """Write the boot stage's file; return the emulator's command without console options."""
     with (folder / FLASH).open("rb") as stream:
         (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
     arguments = "".join(f",arg={word}" for word in ("device", *words))
@@ -74,12 +74,12 @@ def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
 
 
 def second_uart(port: int) -> List[str]:
-    """Return what connects UART1 to that port of this computer; it stands behind what the console is connected to."""
+    """Return the options that connect UART1 to a local TCP port; they follow the console's."""
     return ["-chardev", f"socket,id=uart1,host=127.0.0.1,port={port},nodelay=on", "-serial", "chardev:uart1"]
 
 
 def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Optional[int] = None) -> Run:
-    """Switch the device on and wait until it is off; `words` are the emulator's argument.
+    """Switch the device on and wait until it is off; `words` are arguments of the device.
 
     `mcu` is the port that UART1 is connected to: then the device's time is this computer's, as the MCU's is.
 

@@ -1,4 +1,4 @@
-"""A connected MCU, at the other end of the emulated device's second UART: it takes Ymodem, or refuses it.
+"""An MCU at the emulated device's second UART, which receives or refuses Ymodem files.
 
 The emulator connects UART1 to a port of 127.0.0.1, where the MCU waits for it. The MCU asks for a file as the field's
 do: until one comes, and again after one that failed.
@@ -24,8 +24,8 @@ _REST = 0.5
 _LOOKS_UP = 0.2
 
 
-class Manner(Enum):
-    """What an MCU does with a file that is announced to it."""
+class McuBehavior(Enum):
+    """The behavior of an MCU when a file is announced."""
 
     TAKES = "takes"
     REFUSES = "refuses"
@@ -33,10 +33,10 @@ class Manner(Enum):
 
 
 class Mcu:
-    """An MCU that is on from ``with`` to the end of its block, and waits for devices to be connected to `port`."""
+    """An MCU that listens on the local TCP `port` inside its ``with`` block."""
 
-    def __init__(self, manner: Manner) -> None:
-        self.manner = manner
+    def __init__(self, behavior: McuBehavior) -> None:
+        self.behavior = behavior
         """From the next file on."""
         self._image = b""
         self._refused: List[Announced] = []
@@ -63,12 +63,12 @@ class Mcu:
 
     @property
     def image(self) -> bytes:
-        """The image that it took last; empty where there was none."""
+        """Return the image received last, b"" if none."""
         return self._image
 
     @property
     def refused(self) -> int:
-        """How many files it has refused."""
+        """Return the number of refused files."""
         return len(self._refused)
 
     def _run(self) -> None:
@@ -90,21 +90,21 @@ class Mcu:
     def _session(self, line: _SocketLine) -> None:
         receiver = Receiver()
 
-        def heard(taken: int) -> None:
+        def on_progress(received: int) -> None:
             if receiver.done and receiver.files:
                 self._image = receiver.files[-1].data
             file = receiver.announced
-            if file is None or self.manner is Manner.TAKES:
+            if file is None or self.behavior is McuBehavior.TAKES:
                 return
-            if self.manner is Manner.REFUSES or taken >= (file.size or 0):
+            if self.behavior is McuBehavior.REFUSES or received >= (file.size or 0):
                 self._refused.append(file)
                 raise TransferError(f"{file.name!a} is refused")
 
-        receive(line, receiver, heard)
+        receive(line, receiver, on_progress)
 
 
 class _SocketLine:
-    """A connection as a ``transport.line.Line``; OSError when the other end has closed it."""
+    """A socket as a ``transport.line.Line``; raises OSError when the other end has closed it."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""An emulated device with a network of its own: it runs until it is switched off, and speaks MQTT and HTTP to the host.
+"""An emulated device with its own network, which runs until stopped and uses MQTT and HTTP.
 
 The device's network is QEMU's own (``-nic user``): its router, 10.0.2.2, is this host, and the firmware connects to
 nothing else. Every name in a URL stands for that router. Nothing listens on the host for the device.
@@ -40,7 +40,7 @@ _SECONDS_TO_END = 5.0
 
 
 class Identity(NamedTuple):
-    """Who the device is, as the platform knows it."""
+    """The identity of a device on the platform."""
 
     product_key: str
     device_name: str
@@ -51,7 +51,7 @@ class Identity(NamedTuple):
 
 
 class NetworkBuilt(NamedTuple):
-    """The firmware by its version's name, the boot stage, the key that signs, a stranger's, the flasher's list."""
+    """The builds with network: firmware by version, boot stage, keys (PEM), flasher's list."""
 
     boot: bytes
     firmware: Dict[str, Firmware]
@@ -61,7 +61,7 @@ class NetworkBuilt(NamedTuple):
 
 
 def check(identity: Identity, broker: str) -> None:
-    """Raise FormatError when the broker is no mqtt[s]://name:port, or the identity none that a device can hold."""
+    """Raise FormatError unless `broker` is mqtt[s]://name:port and the identity fits a device."""
     if not _BROKER.fullmatch(broker):
         raise FormatError(
             f"{broker!a} is no broker's address", remedy="write mqtts://name:port, or mqtt:// without TLS"
@@ -79,9 +79,9 @@ def check(identity: Identity, broker: str) -> None:
 
 
 def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identity, broker: str) -> None:
-    """Flash a new device in `folder`: boot stage, `firmware` in bank A, who it is; `broker` is mqtt[s]://name:port.
+    """Flash a new device in `folder` with boot stage, firmware (bank A), identity and broker.
 
-    Raises FormatError as `check`, and when something does not fit; OutputError.
+    `broker` is mqtt[s]://name:port. Raises OutputError, and FormatError as `check` or when data does not fit.
     """
     check(identity, broker)
     rows = {row.name: row for row in flash.partitions(built.flash_list, FLASH_LIST_NAME)}
@@ -100,9 +100,9 @@ def prepare(folder: Path, built: NetworkBuilt, firmware: bytes, identity: Identi
 
 
 def without_key(firmware: bytes, key: PublicKey) -> bytes:
-    """Return the firmware with an empty ``ota_pubn_buf``, as it is before a key is put in.
+    """Return the firmware with an empty ``ota_pubn_buf``, as it is before a key is written.
 
-    Raises FormatError when the key does not stand in it exactly once.
+    Raises FormatError unless the firmware contains the key exactly once.
     """
     if firmware.count(key.n_bytes) != 1:
         raise FormatError(f"the public key stands {firmware.count(key.n_bytes)} times in this firmware, not once")
@@ -110,17 +110,17 @@ def without_key(firmware: bytes, key: PublicKey) -> bytes:
 
 
 class NetworkDevice:
-    """A device that is on, from entering the context to leaving it; its console is written to ``console.log``."""
+    """A device that is on inside its ``with`` block; the console goes to ``console.log``."""
 
     def __init__(self, folder: Path, mcu: Optional[int] = None) -> None:
-        """`mcu` is the port of this computer that UART1 is connected to."""
+        """Prepare the device in `folder`; `mcu` is the local TCP port that UART1 connects to."""
         self.folder = folder
         self._mcu = [] if mcu is None else machine.second_uart(mcu)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._stream: Optional[IO[bytes]] = None
 
     def __enter__(self) -> NetworkDevice:
-        """Switch it on. Raises BuildError when there is no emulator, or it cannot start."""
+        """Start the emulator. Raises BuildError when there is none, or it cannot start."""
         (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
         command = [
             *machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
@@ -154,7 +154,7 @@ class NetworkDevice:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        """Switch it off."""
+        """Stop the emulator."""
         self._end()
 
     def _end(self) -> None:
@@ -170,21 +170,21 @@ class NetworkDevice:
 
     @property
     def log(self) -> str:
-        """What the console has shown since the device was switched on."""
+        """Return the console's output since the device was switched on."""
         return (self.folder / LOG).read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
 
     def lines(self) -> List[str]:
-        """The log's complete lines."""
+        """Return the log's complete lines."""
         return self.log.split("\n")[:-1]
 
     @property
     def running(self) -> bool:
-        """Whether it is on."""
+        """Return whether the device is on."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> Optional[int]:
-        """The emulator's process, while it is on."""
+        """Return the emulator's process id, None when the device is off."""
         return self._process.pid if self._process is not None and self.running else None
 
     def follow(self, ended: threading.Event) -> Iterator[str]:
@@ -201,9 +201,9 @@ class NetworkDevice:
                 ended.wait(0.05)
 
     def wait_for(self, text: str, *, seconds: float = 300, times: int = 1) -> str:
-        """Wait until the console has shown `text` so often, and return the log.
+        """Wait until the console has shown `text` `times` times; return the log.
 
-        Raises BuildError when it has not after `seconds`, or when the device has gone off.
+        Raises BuildError after `seconds`, or when the device is off.
         """
         end = time.monotonic() + seconds
         while True:

@@ -1,7 +1,7 @@
-"""Power that fails in the middle of an upgrade: at any write or erase of the flash, from the download to the new start.
+"""Power cuts and flash errors at any write or erase of an upgrade, from download to restart.
 
-The operation that power fails in is half done. When power is back, the device has to run the old version or the new
-one, whole; the platform, told of an old one, offers the upgrade again, and the device has to end on the new version.
+The interrupted operation is half done. After the cut the device has to run the old or the new version, undamaged; when
+it reports the old one, the platform offers the upgrade again, and the device has to end on the new version.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aos_ota_plugin.lab.simulate import flash, machine
 from aos_ota_plugin.lab.simulate.device import (
     FLASH_LIST_NAME,
     Case,
-    Seen,
+    Observation,
     files_after,
     files_of,
     prepare,
@@ -27,21 +27,21 @@ from aos_ota_plugin.lab.simulate.firmware import Built
 from aos_ota_plugin.lab.simulate.machine import StillOnError
 
 _OPERATIONS = re.compile(r"^off: (\d+) flash operations$", re.MULTILINE)
-_VENDORS_LONGEST = 15  # seconds; a start takes less than one
+_VENDOR_SECONDS = 15  # seconds; a start takes less than one
 _BANK = re.compile(r"^boot: bank ([AB])$", re.MULTILINE)
 
 
-class Trouble(Enum):
-    """What happens to a flash operation: power fails in the middle of it, or it fails and power stays on."""
+class FlashFault(Enum):
+    """A fault of a flash operation: power fails in the middle of it, or it returns an error."""
 
     CUT = "cut"
     ERROR = "fail"
 
 
 class Cut(NamedTuple):
-    """What came of one operation's trouble: the operation, the version that ran at the next start, that in the end.
+    """The outcome of a fault: the operation's number, the versions after the next start and at the end.
 
-    A version is None where none ran, or where the bank that ran is not that version's payload.
+    A version is None when none ran, or when the bank's content is not that version's payload.
     """
 
     operation: int
@@ -51,9 +51,9 @@ class Cut(NamedTuple):
 
 
 def operations(folder: Path, built: Built, case: Case) -> int:
-    """Return how many flash operations the undisturbed upgrade takes.
+    """Return the number of flash operations of the upgrade without faults.
 
-    Raises BuildError when it does not get through.
+    Raises BuildError when the upgrade fails.
     """
     prepare(folder, built, case)
     seen = switch_on(folder, module=case.offer.module)
@@ -64,58 +64,59 @@ def operations(folder: Path, built: Built, case: Case) -> int:
 
 
 def spread(total: int, cuts: int) -> List[int]:
-    """Return at most `cuts` operations out of 1 to `total`, evenly spread, the first and the last among them."""
+    """Return at most `cuts` numbers from 1 to `total`, evenly spread, with the first and the last."""
     if cuts >= total:
         return list(range(1, total + 1))
     return sorted({1 + round(number * (total - 1) / max(cuts - 1, 1)) for number in range(cuts)})
 
 
-def cuts(built: Built, case: Case, places: Sequence[int], trouble: Trouble = Trouble.CUT) -> Iterator[Cut]:
-    """Yield what came of trouble in each of these operations, in their order, on several devices at once."""
+def cuts(built: Built, case: Case, places: Sequence[int], fault: FlashFault = FlashFault.CUT) -> Iterator[Cut]:
+    """Yield the outcome of a fault in each of these operations, in order; devices run in parallel."""
     import os
     import tempfile
     from concurrent.futures import ThreadPoolExecutor
 
-    def one(operation: int) -> Cut:
+    def run(operation: int) -> Cut:
         with tempfile.TemporaryDirectory(prefix="aos_ota_plugin-") as folder:
-            return cut(Path(folder), built, case, operation, trouble)
+            return cut(Path(folder), built, case, operation, fault)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(one, places)
+        yield from pool.map(run, places)
 
 
-def cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble = Trouble.CUT) -> Cut:
-    """Take a new device through the upgrade, with trouble in this operation.
+def cut(folder: Path, built: Built, case: Case, operation: int, fault: FlashFault = FlashFault.CUT) -> Cut:
+    """Run the upgrade on a new device with a fault in this operation.
 
-    Raises BuildError when power did not fail though it should have.
+    Raises BuildError when the operation was not reached.
     """
     prepare(folder, built, case)
     try:
-        return _cut(folder, built, case, operation, trouble)
+        return _cut(folder, built, case, operation, fault)
     except StillOnError as error:
         if not case.vendor_boot:
             raise
-        # What the vendor's boot stage starts may be half a version: it may do anything, and never end.
+        # The vendor's boot stage may start half a version, which may never end.
         return Cut(operation, None, None, error.problem)
 
 
-def _cut(folder: Path, built: Built, case: Case, operation: int, trouble: Trouble) -> Cut:
-    seconds = _VENDORS_LONGEST if case.vendor_boot else 60
-    first = switch_on(folder, [f"{trouble.value}={operation}"], seconds=seconds)
-    if trouble is Trouble.CUT and first.status != machine.POWER_CUT:
+def _cut(folder: Path, built: Built, case: Case, operation: int, fault: FlashFault) -> Cut:
+    seconds = _VENDOR_SECONDS if case.vendor_boot else 60
+    first = switch_on(folder, [f"{fault.value}={operation}"], seconds=seconds)
+    if fault is FlashFault.CUT and first.status != machine.POWER_CUT:
         raise BuildError(f"flash operation {operation} was never reached; the device showed:\n{first.log[-2000:]}")
     send(folder, [])
     second = switch_on(folder, module=case.offer.module, seconds=seconds)
-    after = whole(folder, built, case, second)
+    after = intact_version(folder, built, case, second)
     send(folder, [case.offer])
     third = switch_on(folder, module=case.offer.module, seconds=seconds)
-    end = whole(folder, built, case, third)
+    end = intact_version(folder, built, case, third)
     return Cut(operation, after, end, first.log + second.log + third.log)
 
 
-def whole(folder: Path, built: Built, case: Case, seen: Seen) -> Optional[str]:
-    """Return the version that reports itself, if the bank that was started last holds its payload; of a module, if the
-    files are its own; else None.
+def intact_version(folder: Path, built: Built, case: Case, seen: Observation) -> Optional[str]:
+    """Return the version that is reported and undamaged, else None.
+
+    The bank started last has to hold its payload; of a module, the files have to be its own.
     """
     if case.offer.module is not None:
         expected = {case.module_version: case.files, case.offer.version: files_after(case)}.get(seen.version)

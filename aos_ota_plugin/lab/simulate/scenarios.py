@@ -1,4 +1,4 @@
-"""What an emulated device is taken through: each scenario is a device, an offer and what has to come of it."""
+"""The scenarios of the emulated device: each has a device, an offer and the expected outcome."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from aos_ota_plugin.lab.simulate import cases
 from aos_ota_plugin.lab.simulate.cases import MCU_NEW, MCU_OLD, PANEL_NEW, PANEL_OLD
 from aos_ota_plugin.lab.simulate.device import Case
 from aos_ota_plugin.lab.simulate.firmware import CLOUD, NEW, OLD, TENTH, VENDOR, VENDOR_CLOUD, Built
-from aos_ota_plugin.lab.simulate.mcu import Manner
-from aos_ota_plugin.lab.simulate.power import Trouble
+from aos_ota_plugin.lab.simulate.mcu import McuBehavior
+from aos_ota_plugin.lab.simulate.power import FlashFault
 
 _TRAILER = SIGN_INFO_SIZE + IMAGE_INFO_SIZE
 
 
 class Scenario(NamedTuple):
-    """A name and a sentence, how the case is made, and what is expected: the verdict and the version that runs then."""
+    """A scenario: name, description, its case, and the expected verdict and version."""
 
     name: str
     about: str
@@ -25,16 +25,16 @@ class Scenario(NamedTuple):
     verdict: DeviceVerdict
     version: str
     cuts: int = 0
-    """Not 0: it is gone through again and again, power failing in at most so many of its flash operations."""
-    trouble: Trouble = Trouble.CUT
+    """If not 0: run once for each of up to `cuts` flash operations, with a fault in that one."""
+    fault: FlashFault = FlashFault.CUT
     breaks: bool = False
-    """Expected is that after one of them, at least, no whole version is left."""
+    """Whether at least one of them is expected to leave no undamaged version."""
     at_mcu: bool = False
-    """The device refuses for what the MCU does; the model knows none, and takes the image."""
+    """The MCU makes the device refuse; the model, which has no MCU, accepts the image."""
 
     @property
     def model(self) -> DeviceVerdict:
-        """What is expected of the model."""
+        """Return the verdict expected of the model."""
         return DeviceVerdict.OTA_SUCCESS if self.at_mcu else self.verdict
 
 
@@ -100,14 +100,14 @@ _ALL: Tuple[Scenario, ...] = (
     Scenario(
         "mcu",
         "the connected MCU takes its image over Ymodem, then its version is reported",
-        cases.with_mcu(Manner.TAKES),
+        cases.with_mcu(McuBehavior.TAKES),
         _OK,
         MCU_NEW,
     ),
     Scenario(
         "mcu-refuses",
         "an MCU that refuses is tried three times",
-        cases.with_mcu(Manner.REFUSES),
+        cases.with_mcu(McuBehavior.REFUSES),
         _WRITE,
         MCU_OLD,
         at_mcu=True,
@@ -141,7 +141,7 @@ _ALL: Tuple[Scenario, ...] = (
         _OK,
         NEW,
         cuts=_EVERY,
-        trouble=Trouble.ERROR,
+        fault=FlashFault.ERROR,
     ),
     Scenario(
         "flash-error-vendor",
@@ -150,7 +150,7 @@ _ALL: Tuple[Scenario, ...] = (
         _OK,
         NEW,
         cuts=_SOME,
-        trouble=Trouble.ERROR,
+        fault=FlashFault.ERROR,
         breaks=True,
     ),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", cases.large, _OK, NEW, cuts=10),
@@ -165,7 +165,7 @@ _ALL: Tuple[Scenario, ...] = (
 
 
 class Flaw(NamedTuple):
-    """What the vendor's device does otherwise, and the scenarios that show it: on ours, on one built with the flaw."""
+    """A flaw of the vendor's device; the scenarios that show it on ours and on the vendor's."""
 
     what: str
     ours: str

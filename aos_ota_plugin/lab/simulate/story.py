@@ -1,4 +1,4 @@
-"""A cloud and three emulated devices, from the first connection to the new version, over real protocols."""
+"""A rollout from a cloud to three emulated devices, over real protocols."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Tuple
 
-from aos_ota_plugin.cloud import home
+from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.errors import ProofError
@@ -36,50 +36,50 @@ _SECONDS = 120.0
 
 
 Say = Callable[[str, str], None]
-"""Gets who says something, and the line."""
+"""A callback that gets the speaker ("cloud" or a device) and a line."""
 Ends = Dict[str, Tuple[str, str]]
-"""How each device ended: its task's state in the cloud, and the version that it reports."""
+"""{device name: (state of its task, version that it reports)}."""
 
 
-class _World(NamedTuple):
+class _Session(NamedTuple):
     client: Any
-    said: Dict[Tuple[int, str], str]
+    lines: Dict[Tuple[int, str], str]
     say: Say
     broker: str
 
 
 def tell_story(root: Path, *, quiet: bool, say: Say, note: Callable[[str], None]) -> Ends:
-    """Build in `root`, start a cloud and three devices, and take these through a rollout; return how each ended.
+    """Build in `root`, run a rollout from a cloud to three devices, return the end of each.
 
-    `say` gets what cloud and devices say, `note` what is being built; `quiet` hides the output of `aos make`.
+    `say` gets lines of cloud and devices, `note` those of the build; `quiet` hides the output of `aos make`.
     Raises OtaError: a tool is missing, a build fails, or the devices do not answer in time.
     """
     find_qemu()
-    home.prepare(root / "authority")
+    data_folder.prepare(root / "authority")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(temporary_folder("aos-story-")))
-        home.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
-        ca = (folder / home.CA).read_text(encoding="ascii")
+        data_folder.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
+        ca = (folder / data_folder.CA).read_text(encoding="ascii")
         built = built_network_firmware(root / "firmware", ca, quiet=quiet, say=note)
-        cloud = Cloud(folder, home.new_config(ROUTER), tell=lambda line: say("cloud", line))
+        cloud = Cloud(folder, data_folder.new_config(ROUTER), tell=lambda line: say("cloud", line))
         stack.callback(cloud.stop)
-        world = _World(Client(folder), {}, say, f"mqtts://{ROUTER}:{cloud.config.mqtt_port}")
-        world.client.add_product(_PRODUCT)
-        identities = world.client.add_devices(_PRODUCT, list(EXPECTED))
+        session = _Session(Client(folder), {}, say, f"mqtts://{ROUTER}:{cloud.config.mqtt_port}")
+        session.client.add_product(_PRODUCT)
+        identities = session.client.add_devices(_PRODUCT, list(EXPECTED))
         for values in identities:
-            _switch_on(stack, folder / "devices", built, Identity(**values), world)
-        return _rollout(world, built)
+            _switch_on(stack, folder / "devices", built, Identity(**values), session)
+        return _rollout(session, built)
 
 
-def _switch_on(stack: ExitStack, folder: Path, built: NetworkBuilt, identity: Identity, world: _World) -> None:
+def _switch_on(stack: ExitStack, folder: Path, built: NetworkBuilt, identity: Identity, session: _Session) -> None:
     name = identity.device_name
     firmware = built.firmware[NETWORK_OLD].payload
     if name == _KEYLESS:
         firmware = without_key(firmware, load_signer(built.key, file="", passphrase=None).public_key)
-    prepare(folder / name, built, firmware, identity, world.broker)
+    prepare(folder / name, built, firmware, identity, session.broker)
     device = stack.enter_context(NetworkDevice(folder / name))
     ended = threading.Event()
-    reader = threading.Thread(target=_follow, args=(device, ended, name, world.say), daemon=True)
+    reader = threading.Thread(target=_follow, args=(device, ended, name, session.say), daemon=True)
     reader.start()
     stack.callback(reader.join)
     stack.callback(ended.set)
@@ -93,24 +93,24 @@ def _follow(device: NetworkDevice, ended: threading.Event, name: str, say: Say) 
             say(name, line)
 
 
-def _rollout(world: _World, built: NetworkBuilt) -> Ends:
-    """Verify on the first, push to the others; {device: (what the cloud says, the version it reports)}."""
-    _until(world, lambda status: all(one["versions"] for one in status["devices"]), "connect")
-    package = world.client.upload(
+def _rollout(session: _Session, built: NetworkBuilt) -> Ends:
+    """Verify the package on the first device, push it to the others, return the end of each."""
+    _until(session, lambda status: all(device["versions"] for device in status["devices"]), "connect")
+    package = session.client.upload(
         built.firmware[NETWORK_NEW].image, {"product_key": _PRODUCT, "version": NETWORK_NEW, "file": "ota_rtos_ota.bin"}
     )["package"]
     for kind, names in (("verify", [_FIRST]), ("batch", [_SECOND, _KEYLESS])):
-        world.say("cloud", f"{kind}: {NETWORK_NEW} to {', '.join(names)}")
-        job = world.client.start_job(package=package, kind=kind, device_names=names)["job"]
+        session.say("cloud", f"{kind}: {NETWORK_NEW} to {', '.join(names)}")
+        job = session.client.start_job(package=package, kind=kind, device_names=names)["job"]
         _until(
-            world,
+            session,
             lambda status, number=job: all(
-                task["state"] not in _OPEN for one in status["jobs"] if one["number"] == number for task in one["tasks"]
+                task["state"] not in _OPEN for job in status["jobs"] if job["number"] == number for task in job["tasks"]
             ),
             "finish",
         )
-    status = world.client.status()
-    versions = {one["device_name"]: str(one["versions"].get("default")) for one in status["devices"]}
+    status = session.client.status()
+    versions = {device["device_name"]: str(device["versions"].get("default")) for device in status["devices"]}
     return {
         task["device_name"]: (str(task["state"]), versions[task["device_name"]])
         for job in status["jobs"]
@@ -118,29 +118,29 @@ def _rollout(world: _World, built: NetworkBuilt) -> Ends:
     }
 
 
-def _until(world: _World, reached: Any, what: str) -> None:
+def _until(session: _Session, reached: Any, what: str) -> None:
     end = time.monotonic() + _SECONDS
     while True:
-        status = world.client.status()
-        _show(world, status)
+        status = session.client.status()
+        _show(session, status)
         if reached(status):
             return
         if time.monotonic() > end:
-            raise ProofError(f"the devices did not {what} within {_SECONDS:g} s", remedy="their logs stand above")
+            raise ProofError(f"the devices did not {what} within {_SECONDS:g} s", remedy="their logs are above")
         time.sleep(0.1)
 
 
-def _show(world: _World, status: Dict[str, Any]) -> None:
-    """Say what is new in the cloud's eyes."""
+def _show(session: _Session, status: Dict[str, Any]) -> None:
+    """Pass on reports and task states that are new."""
     for device in status["devices"]:
         key, line = (0, device["device_name"]), f"{device['device_name']} reports {device['versions'].get('default')}"
-        if device["versions"] and world.said.get(key) != line:
-            world.said[key] = line
-            world.say("cloud", line)
+        if device["versions"] and session.lines.get(key) != line:
+            session.lines[key] = line
+            session.say("cloud", line)
     for job in status["jobs"]:
         for task in job["tasks"]:
             key = (job["number"], task["device_name"])
             line = f"{task['device_name']} {task['state']} {task['step']} {task['desc']}".rstrip()
-            if world.said.get(key) != line:
-                world.said[key] = line
-                world.say("cloud", line)
+            if session.lines.get(key) != line:
+                session.lines[key] = line
+                session.say("cloud", line)

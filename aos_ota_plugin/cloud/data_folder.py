@@ -1,8 +1,8 @@
-"""The folder that a cloud lives in: keys, certificates, ports and token, all for its owner alone.
+"""The data folder of a cloud: keys, certificates, ports and token, readable by the owner only.
 
 ====================  =====================================================================================
 ``cloud.json``        ports, the API's token, the key of image addresses; a client finds the cloud by it
-``ca.pem``            the certificate that firmwares need, to know this cloud
+``ca.pem``            the root certificate that firmware needs to trust this cloud
 ``ota_key.pub.pem``   the public half of the key that this cloud signs with, for products with secure upgrade
 ``cloud.sqlite``      products, devices, packages, jobs and tasks; ``images/`` the files
 ====================  =====================================================================================
@@ -43,8 +43,11 @@ _KIND = DocumentKind(
 
 
 @dataclass(frozen=True)
-class Config:
-    """Ports on 127.0.0.1 (0: not chosen yet), what devices call this machine, and secrets. Its repr shows none."""
+class CloudConfig:
+    """The configuration of a cloud; its repr shows no secret.
+
+    Ports are on 127.0.0.1 (0: any free port), `host` is the name under which devices reach this machine.
+    """
 
     mqtt_port: int
     image_port: int
@@ -54,16 +57,19 @@ class Config:
     url_key: str
 
     def __repr__(self) -> str:
-        return f"Config({self.mqtt_port}, {self.image_port}, {self.api_port}, {self.host!r})"
+        return f"CloudConfig({self.mqtt_port}, {self.image_port}, {self.api_port}, {self.host!r})"
 
     @property
     def hosts(self) -> List[str]:
-        """All names that the server's certificate has to have."""
+        """Return the names that the server's certificate must have."""
         return list(dict.fromkeys([self.host, "127.0.0.1", "localhost"]))
 
 
-def read_config(folder: Path) -> Config:
-    """Read a cloud's configuration. Raises WorkspaceError where there is no cloud, FormatError on a damaged file."""
+def read_config(folder: Path) -> CloudConfig:
+    """Read a cloud's configuration.
+
+    Raises WorkspaceError when `folder` has no cloud, FormatError when the file is damaged.
+    """
     path = folder / CONFIG
     try:
         data = read_bytes(path)
@@ -76,7 +82,7 @@ def read_config(folder: Path) -> Config:
     fields = read_document(data, _KIND, file=str(path))
     mqtt, image, api = (_port(fields, name) for name in ("mqtt_port", "image_port", "api_port"))
     host, token, url_key = (fields.text(name) for name in ("host", "token", "url_key"))
-    return Config(mqtt, image, api, host, token, url_key)
+    return CloudConfig(mqtt, image, api, host, token, url_key)
 
 
 def _port(fields: Fields, name: str) -> int:
@@ -86,30 +92,33 @@ def _port(fields: Fields, name: str) -> int:
     return port
 
 
-def new_config(host: str) -> Config:
+def new_config(host: str) -> CloudConfig:
     """Return a configuration for a new cloud."""
-    return Config(0, 0, 0, host, secrets.token_hex(16), secrets.token_hex(16))
+    return CloudConfig(0, 0, 0, host, secrets.token_hex(16), secrets.token_hex(16))
 
 
-def write_config(folder: Path, config: Config) -> None:
-    """Keep it, for the owner alone."""
+def write_config(folder: Path, config: CloudConfig) -> None:
+    """Write the configuration, readable by the owner only."""
     write_file(folder / CONFIG, write_document(_KIND, asdict(config)), mode=_OWNER_ONLY)
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, for its owner alone. Raises OutputError."""
+    """Create the folder, readable by the owner only. Raises OutputError."""
     make_folder(folder, mode=0o700)
     make_folder(folder / IMAGES, mode=0o700)
 
 
 def recover(folder: Path) -> None:
-    """Complete or remove what a killed cloud left half written; for who holds the cloud's lock."""
+    """Complete or remove files that a killed cloud left half written.
+
+    The caller holds the cloud's lock.
+    """
     transaction.recover(folder, {*_MODES, CA, _SERVER, PUBLIC_KEY}.__contains__)
     transaction.recover(folder / IMAGES, lambda name: True)
 
 
 def signing_key(folder: Path) -> PemSigner:
-    """Return the key that this cloud signs with; made where there is none, with its public half beside it."""
+    """Return the signing key of this cloud; a missing one is created with its public key."""
     path = folder / _SIGNING_KEY
     pem = path.read_bytes() if path.exists() else generate_private_pem(None)
     signer = load_signer(pem, file=str(path), passphrase=None)
@@ -118,7 +127,11 @@ def signing_key(folder: Path) -> PemSigner:
 
 
 def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> ssl.SSLContext:
-    """Return the servers' TLS side; authority and certificate are made where they are missing or no longer good."""
+    """Return the TLS context of the servers.
+
+    A missing authority is created. A certificate that is missing, for other hosts or expires within a week is created.
+    Raises FormatError.
+    """
     ca = _authority(folder, now)
     server = folder / _SERVER
     if not server.exists() or not is_good(server.read_bytes(), hosts, now):
@@ -137,12 +150,12 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
 
 
 def install(folder: Path, issued: Issued) -> None:
-    """Give the servers another certificate; it counts from the next start."""
+    """Write another server certificate; it is used from the next start on."""
     _write(folder, {_SERVER_KEY: issued.key, _SERVER: issued.certificate})
 
 
 def load_context(folder: Path) -> ssl.SSLContext:
-    """Return the servers' TLS side with the certificate that is there, whatever it is."""
+    """Return the TLS context with the present certificate, unchecked. Raises FormatError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -157,7 +170,7 @@ def load_context(folder: Path) -> ssl.SSLContext:
 
 
 def adopt_authority(source: Path, folder: Path, now: datetime.datetime) -> None:
-    """Give a new cloud the authority kept in `source`, made where it is missing: firmwares go on trusting it."""
+    """Copy the authority in `source`, created when missing, to a new cloud: firmware trusts both."""
     prepare(folder)
     authority = _authority(source, now)
     _write(folder, {_CA_KEY: authority.key, CA: authority.certificate})
@@ -172,5 +185,5 @@ def _authority(folder: Path, now: datetime.datetime) -> Issued:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """A key and what belongs to it, together."""
+    """Write a key and its certificate in one transaction."""
     transaction.write_set(folder, files, modes=_MODES)
