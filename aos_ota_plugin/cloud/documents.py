@@ -1,4 +1,4 @@
-"""What the platform makes of its records: its status for JSON, the broker's access list, push messages. No I/O."""
+"""Documents of the platform: its status for JSON, the broker's access list, push messages. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aos_ota_plugin.protocol.push import PushMessage
 
 
 class State(NamedTuple):
-    """All that the platform keeps; ``versions`` are what devices reported, by module, under product key and name."""
+    """The platform's records; ``versions`` are those reported, by module, under product key and name."""
 
     products: Sequence[Product]
     devices: Sequence[RegisteredDevice]
@@ -48,7 +48,7 @@ def status_document(state: State) -> Dict[str, Any]:
 
 
 def access_list(devices: Sequence[RegisteredDevice]) -> List[str]:
-    """Return the lines of the broker's access list for all devices; a gateway may use its sub-devices' topics."""
+    """Return the broker's access list; a gateway may use its sub-devices' topics."""
     subs: Dict[Tuple[str, str], List[str]] = {}
     for device in devices:
         if device.gateway is not None:

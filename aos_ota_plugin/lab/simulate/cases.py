@@ -132,7 +132,7 @@ def with_vendor_boot(make: Callable[[Built], Case]) -> Callable[[Built], Case]:
 
 
 def _with_noise(payload: bytes, size: int) -> bytes:
-    """The firmware, and behind it so many bytes that do not compress."""
+    """Return the firmware with so many bytes behind it that do not compress."""
     return payload + hashlib.shake_256(payload).digest(size)
 
 
@@ -197,7 +197,7 @@ _ELSEWHERE = "/data/js/app.bin"
 
 
 def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
-    """Return the case of a module's new files, signed by the platform, offered to a device that has old ones."""
+    """Return the case of a module's new files, signed by the platform; the device has old ones."""
     case = offered(built, image, PANEL_NEW, firmware)
     offer = case.offer._replace(module=MODULE, digestsign=digestsign(image, built.key))
     return case._replace(
@@ -246,11 +246,11 @@ def pack_bit(built: Built) -> Case:
 
 
 def _pushed(change: Callable[[Built, Offer], Offer]) -> Callable[[Built], Case]:
-    """The module's files with something else in the push."""
+    """Return the case of a module's files with a changed push."""
 
     def case(built: Built) -> Case:
-        known = new_module(built)
-        return known._replace(offer=change(built, known.offer))
+        plain = new_module(built)
+        return plain._replace(offer=change(built, plain.offer))
 
     return case
 
@@ -265,22 +265,22 @@ older_pack = _pushed(lambda built, offer: offer._replace(version="panel-1.0.8"))
 MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 
 
-def mcu(built: Built, manner: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
-    """Return the case of a new image for the connected MCU, offered to a device with such an MCU, or with none."""
+def mcu(built: Built, behavior: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
+    """Return the case of a new image for an MCU of that behavior, or for none."""
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
     case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, MCU_NEW)
     return case._replace(
         offer=case.offer._replace(module=MCU),
         module_version=MCU_OLD,
         files={f"/.ota/{MCU}": MCU_OLD.encode()},
-        mcu=manner,
-        installs=firmware + full.PADDING if manner is McuBehavior.TAKES else b"",
+        mcu=behavior,
+        installs=firmware + full.PADDING if behavior is McuBehavior.TAKES else b"",
     )
 
 
-def with_mcu(manner: Optional[McuBehavior]) -> Callable[[Built], Case]:
+def with_mcu(behavior: Optional[McuBehavior]) -> Callable[[Built], Case]:
     """Return an offer of a new image for an MCU that behaves so; None for no MCU."""
-    return lambda built: mcu(built, manner)
+    return lambda built: mcu(built, behavior)
 
 
 def mcu_stranger(built: Built) -> Case:

@@ -106,7 +106,7 @@ def write_files(flash: bytearray, rows: List[Partition], names: Tuple[str, ...],
 def flash_contents(
     flash: Union[bytes, bytearray], rows: Sequence[Partition], written: Collection[str]
 ) -> Dict[str, Dict[str, Any]]:
-    """Return what stands in each partition, by name, as JSON says it; `written` are those that were written now."""
+    """Return each partition's content by name, for JSON; `written` names those written now."""
     contents: Dict[str, Dict[str, Any]] = {}
     for row in rows:
         data = read_partition(flash, row)
