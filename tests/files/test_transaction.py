@@ -165,6 +165,7 @@ WRITER = textwrap.dedent(
 ) % (CALLS, NEW)
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_call(folder, when):
@@ -240,6 +241,7 @@ CREATOR = textwrap.dedent(
 ) % (CALLS, MADE)
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_call_of_creating(folder, when):

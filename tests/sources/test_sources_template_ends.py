@@ -84,6 +84,7 @@ def test_the_line_that_calls_is_named(name: str) -> None:
     assert str(caught.value).startswith("s/templates/otaappdemo.c.j2:3: ")
 
 
+@pytest.mark.programs
 def test_none_of_them_ends_the_process() -> None:
     """In a thread with SCons' stack of 256 KiB, where the calls that Python allows have no room."""
     script = (

@@ -23,6 +23,8 @@ from aos_ota_plugin.workspace.layers import read_members
 from aos_ota_plugin.workspace.merge import variables_of
 from aos_ota_plugin.workspace.solution import load_solution
 
+pytestmark = pytest.mark.aos
+
 READER = Path(__file__).with_name("aos_reader.py")
 
 
