@@ -140,6 +140,12 @@ def copy_workspace(root: Path, aos: Path, key: bytes) -> Workspace:
     return Workspace(root, aos, key)
 
 
+@pytest.fixture(scope="session")
+def new_workspace(aos: Path, dev_key: bytes) -> Callable[[Path], Workspace]:
+    """``new_workspace(folder)`` makes a workspace with nothing built there."""
+    return lambda folder: copy_workspace(folder, aos, dev_key)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, aos: Path, dev_key: bytes) -> Workspace:
     """A fresh workspace of the test's own, its path with a space and Chinese characters."""
