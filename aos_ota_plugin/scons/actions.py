@@ -146,21 +146,10 @@ def _compile_identity(target: Nodes, env: Any) -> None:
     tokens = [str(token) for token in env.subst_list("$CC $CFLAGS $CCFLAGS")[0]]
     compiler = env.WhereIs(tokens[0]) or tokens[0]
     # -pipe: no assembler text with a secret in a temporary folder.
-    command = [
-        compiler,
-        *_machine_flags(tokens[1:]),
-        "-w",
-        "-fno-diagnostics-show-caret",
-        "-pipe",
-        "-c",
-        "-x",
-        "c",
-        "-",
-        "-o",
-    ]
+    command = [compiler, *_machine_flags(tokens[1:]), "-w", "-fno-diagnostics-show-caret", "-pipe", "-c", "-x", "c"]
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     with written_by_program(target[0].abspath) as output:
-        _run_compiler([*command, output], text, env, settings)
+        _run_compiler([*command, "-o", output, "-"], text, env, settings)
 
 
 def _run_compiler(command: List[str], text: str, env: Any, settings: OtaSettings) -> None:
