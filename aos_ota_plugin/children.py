@@ -112,3 +112,13 @@ def die_with_parent() -> Optional[Callable[[], None]]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return set_death_signal
+
+
+def end_process(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask a process to end, wait up to ``seconds`` for it, then kill it; return when it has ended."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+from waiting import HANGS
 
 from aos_ota_plugin import children, programs
 from aos_ota_plugin.cloud import broker
@@ -115,3 +116,17 @@ def test_another_thread_than_the_main_one_changes_nothing():
     thread.start()
     thread.join()
     assert seen == [True]
+
+
+def test_a_process_that_will_not_end_is_killed():
+    script = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+    )
+    deaf = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert deaf.stdout.readline() == b"up\n"
+    children.end_process(deaf, 0.1)
+    assert deaf.returncode == -signal.SIGKILL
+    deaf.stdout.close()
+    willing = subprocess.Popen([sys.executable, "-c", "import time\ntime.sleep(600)"])
+    children.end_process(willing, HANGS)
+    assert willing.returncode == -signal.SIGTERM

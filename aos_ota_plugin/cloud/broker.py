@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from aos_ota_plugin.children import die_with_parent, uninterrupted
+from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
 from aos_ota_plugin.errors import BuildError, OutputError
 
 PLATFORM_USER = "platform"
@@ -100,12 +100,7 @@ class Broker:
     def stop(self) -> None:
         """Stop it and remove its files."""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_process(self._process, _END_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _listens(self) -> bool:

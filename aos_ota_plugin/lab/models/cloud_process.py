@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, List, Optional
 
-from aos_ota_plugin.children import die_with_parent, uninterrupted
+from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.errors import BuildError, WorkspaceError
 from aos_ota_plugin.lab.models import fleet as fleets
@@ -65,12 +65,7 @@ class CloudProcess:
     def stop(self) -> None:
         """Stop the process with all that it started."""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_process(self._process, _END_SECONDS)
 
     def restart(self) -> None:
         """Stop and start the process."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
-from aos_ota_plugin.children import die_with_parent, uninterrupted
+from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.files.transaction import write_file
@@ -159,12 +159,7 @@ class NetworkDevice:
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_SECONDS_TO_END)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_process(self._process, _SECONDS_TO_END)
         if self._stream is not None:
             self._stream.close()
 
