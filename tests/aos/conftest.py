@@ -22,6 +22,9 @@ from aos_ota_plugin.workspace.component_files import component_files, package_fo
 
 STEP = re.compile(r"^(CC|CXX|AS|AR|LINK|OTA|INSTALL) (\S.*)$", re.MULTILINE)
 
+MAKES_OWN = re.compile(r"clean|\w+=[\w./:@-]*")
+"""An argument that reaches make through the shell as it is."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -83,9 +86,14 @@ class Workspace:
         )
         return Result(done.returncode, done.stdout.decode("utf-8", "replace"))
 
+    starts_aos = False
+    """True in tests that say WITH_AOS_MAKE: of what is between `aos make` and the solution's Makefile."""
+
     def make(self, *arguments: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:
-        """The real ``aos make``."""
-        return self.run(str(self.aos), "make", *arguments, cwd=cwd, env=env)
+        """`aos make`: the program where it does more, else what it starts in a solution, which saves 0.2 s a build."""
+        if self.starts_aos or cwd or not all(MAKES_OWN.fullmatch(word) for word in arguments):
+            return self.run(str(self.aos), "make", *arguments, cwd=cwd, env=env)
+        return self.run("make", f"MULTITHREADS=-j{os.cpu_count()}", *arguments, env=env)
 
     def made(self, *arguments: str, **options: object) -> Result:
         """``make`` that must succeed."""
@@ -116,6 +124,12 @@ class Workspace:
     def snapshot(self) -> Dict[str, bytes]:
         """The outputs by name."""
         return {path.name: path.read_bytes() for path in (self.image, self.manifest) if path.exists()}
+
+
+@pytest.fixture(autouse=True)
+def with_aos_make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `Workspace.make` start `aos` itself in modules that say WITH_AOS_MAKE."""
+    monkeypatch.setattr(Workspace, "starts_aos", getattr(request.module, "WITH_AOS_MAKE", False))
 
 
 @pytest.fixture(scope="session")

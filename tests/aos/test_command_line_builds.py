@@ -13,6 +13,7 @@ from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.pipeline.aos_make import check_built, run_aos_make
 from aos_ota_plugin.settings.handover import ORDER, REPORT, Order, order_to_json, parse_report
 
+WITH_AOS_MAKE = True
 pytestmark = pytest.mark.aos
 
 NOTHING, MAKEFLAGS = "nothing is passed on", "with MAKEFLAGS"

@@ -12,6 +12,7 @@ import pytest
 from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.keys.signer import load_signer
 
+WITH_AOS_MAKE = True
 pytestmark = pytest.mark.aos
 
 

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+WITH_AOS_MAKE = True
 pytestmark = pytest.mark.aos
 
 PLUGIN = "  - aos_ota_plugin: master     # renders the sources and makes the signed images\n"

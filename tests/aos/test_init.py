@@ -14,6 +14,7 @@ import pytest
 
 from aos_ota_plugin.workspace.component_files import component_files, site_files
 
+WITH_AOS_MAKE = True
 pytestmark = pytest.mark.aos
 
 PLUGIN = "  - aos_ota_plugin: master     # renders the sources and makes the signed images\n"

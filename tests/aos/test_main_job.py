@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+WITH_AOS_MAKE = True
 pytestmark = pytest.mark.aos
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from aos_ota_plugin.workspace.component_files import site_files
 
+WITH_AOS_MAKE = True
 pytestmark = [pytest.mark.aos, pytest.mark.pythons]
 
 MINORS = range(9, 14)
