@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked_command import run_command
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 
 
 @pytest.fixture
-def run(folder):
+def run(folder, tmp_path_factory):
+    outputs = tmp_path_factory.mktemp("printed")
+
     def call(*arguments, **environment):
-        done = subprocess.run(
-            [sys.executable, "-m", "aos_ota_plugin", *map(str, arguments)],
-            cwd=folder,
-            text=True,
-            encoding="utf-8",
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-        )
+        done = run_command(arguments, cwd=folder, folder=outputs, extra=environment)
         assert "Traceback" not in done.stderr + done.stdout, done.stderr
         return done
 
