@@ -72,8 +72,14 @@ SLOWEST_FIRST = (
 
 
 # An example that takes long is a slow machine's, or the first one's, which loads what it needs.
-settings.register_profile("suite", deadline=None)
+# `make fuzz` runs a million examples of the same parsers.
+settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one worker more than there are cores: tests of devices and the cloud wait for answers half of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:

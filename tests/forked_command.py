@@ -57,9 +57,10 @@ class ForkedCommands:
 
     def run(
         self, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], folder: Path
-    ) -> "subprocess.CompletedProcess[str]":
+    ) -> subprocess.CompletedProcess[str]:
         """Run `aos-ota` with these arguments; what it prints goes through two files in `folder`."""
-        assert self._server.stdin and self._server.stdout
+        assert self._server.stdin
+        assert self._server.stdout
         outputs = [folder / "stdout", folder / "stderr"]
         umask = os.umask(0)
         os.umask(umask)
@@ -85,7 +86,7 @@ _SERVER: Dict[str, ForkedCommands] = {}
 
 def run_command(
     arguments: Sequence[object], *, cwd: Path, folder: Path, extra: Optional[Mapping[str, str]] = None
-) -> "subprocess.CompletedProcess[str]":
+) -> subprocess.CompletedProcess[str]:
     """Run `aos-ota` in `cwd` with the variables of `extra` more; `folder` is for its output."""
     words, extra = [str(word) for word in arguments], extra or {}
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **extra}

@@ -19,7 +19,7 @@ APP = "out/ota_demo/otaappdemo.o"
 DIGEST = "out/ota/hal/ota_hal_digest.o"
 IDENTITY = "out/aos_ota_plugin/ota_identity.o"
 IMAGE_SET = {"ota_rtos_ota.bin", "ota_rtos_ota.json"}
-MANY = 50
+MANY = 40
 
 
 # --- what a build left on the disk
@@ -104,40 +104,27 @@ def _image_step(workspace):
 
 
 def test_no_change_makes_nothing_and_touches_nothing(built):
-    for _ in range(2):
-        nothing(built, "OTA_APP_VERSION=app-1.0.0")
-    # Said another way, it is still the same value.
-    nothing(built)
-
-
-def test_touched_inputs_with_the_same_bytes_make_no_image(built):
+    """With the identity in the KV partition no firmware holds a secret that stands in the shell."""
+    nothing(built, run=lambda: built.made(env={"AOS_OTA_DEVICE_SECRET": "Zq83third7secret"}))
     now = time.time_ns()
     for path in (built.key, built.package, built.root / "components" / "aos_ota_plugin" / "SConscript"):
         os.utime(path, ns=(now, now))
-    nothing(built, "OTA_APP_VERSION=app-1.0.0")
+    nothing(built, "OTA_APP_VERSION=app-1.0.0")  # said another way, it is still the same value
 
 
 # --- one thing changed
 
 
-def test_version_bump(built):
+def test_version_there_and_back(built):
+    first = built.snapshot()
     made_exactly(built, "OTA_APP_VERSION=app-1.0.1", compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
     carries(built, "app-1.0.1", not_any_of=["app-1.0.0"])
-    nothing(built, "OTA_APP_VERSION=app-1.0.1")
-
-
-def test_version_bump_in_package_yaml(built):
-    built.edit(built.package, "OTA_APP_VERSION: app-1.0.0", "OTA_APP_VERSION: app-1.0.2")
-    made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
-    carries(built, "app-1.0.2", not_any_of=["app-1.0.0"])
-
-
-def test_back_to_an_earlier_version_gives_its_bytes_again(built):
-    first = built.snapshot()
-    built.made("OTA_APP_VERSION=app-1.0.1")
     made_exactly(built, "OTA_APP_VERSION=app-1.0.0", compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
     carries(built, "app-1.0.0", not_any_of=["app-1.0.1"])
     assert built.snapshot() == first
+    built.edit(built.package, "OTA_APP_VERSION: app-1.0.0", "OTA_APP_VERSION: app-1.0.2")
+    made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
+    carries(built, "app-1.0.2", not_any_of=["app-1.0.0"])
 
 
 def test_new_key(built, dev_key, other_key):
@@ -146,7 +133,6 @@ def test_new_key(built, dev_key, other_key):
     image = built.image.read_bytes()
     assert public_modulus(other_key) in image
     assert public_modulus(dev_key) not in image
-    nothing(built)
 
 
 def test_key_and_source_replaced_by_older_files(built, other_key):
@@ -164,27 +150,17 @@ def test_key_and_source_replaced_by_older_files(built, other_key):
 EMBEDDED = ("OTA_IDENTITY_EMBEDDED=y", "OTA_PRODUCT_KEY=a1b2c3d4e5f", "OTA_DEVICE_NAME=device-7")
 
 
-def test_changed_device_secret(built):
-    first, second = "Zq81first7secret", "Zq82second7secret"
+def test_identity_into_the_firmware_and_out_again(built):
+    before, first, second = built.snapshot(), "Zq81first7secret", "Zq82second7secret"
     built.made(*EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": first})
     assert first.encode() in built.elf.read_bytes()
     made_exactly(built, compiled=[IDENTITY], run=lambda: built.made(*EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": second}))
     for where in (built.elf, built.image):
         assert second.encode() + b"\0" in where.read_bytes()
         assert first.encode() not in where.read_bytes()
-    nothing(built, run=lambda: built.made(*EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": second}))
-
-
-def test_secret_that_no_firmware_holds_changes_nothing(built):
-    """With the identity in the KV partition a secret in the shell is none of this build's business."""
-    nothing(built, run=lambda: built.made(env={"AOS_OTA_DEVICE_SECRET": "Zq83third7secret"}))
-
-
-def test_changed_otaappdemo_of_the_user(built):
-    source = built.solution / "otaappdemo.c"
-    built.edit(source, "ota: the device has no name", "ota: nameless device")
-    made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
-    assert b"ota: nameless device" in built.elf.read_bytes()
+    made_exactly(built, compiled=[APP, IDENTITY], rendered=["out/ota_demo/otaappdemo.c"])
+    assert built.snapshot() == before
+    assert second.encode() not in built.elf.read_bytes()
 
 
 def test_changed_otaappdemo_twice_within_a_second(built):
@@ -194,7 +170,7 @@ def test_changed_otaappdemo_twice_within_a_second(built):
     for number in range(2):
         text = f"ota: nameless device {number}"
         built.edit(source, previous, text)
-        built.made()
+        made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
         assert text.encode() in built.elf.read_bytes()
         previous = text
 
@@ -214,15 +190,6 @@ def test_new_base_release_renews_the_manifest_only(built):
 
 
 # --- there and back
-
-
-def test_identity_into_the_firmware_and_out_again(built):
-    before, secret = built.snapshot(), "Zq84embedded7secret"
-    built.made(*EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": secret})
-    assert secret.encode() in built.image.read_bytes()
-    made_exactly(built, compiled=[APP, IDENTITY], rendered=["out/ota_demo/otaappdemo.c"])
-    assert built.snapshot() == before
-    assert secret.encode() not in built.elf.read_bytes()
 
 
 def test_every_security_mode_after_every_other(built):
@@ -246,7 +213,7 @@ def test_every_security_mode_after_every_other(built):
 
 def test_another_board_and_back(built):
     first = {}
-    for board in ("haas100_b", "haas100", "haas100_b"):
+    for board in ("haas100", "haas100_b", "haas100"):
         built.made("-b", board)
         assert json.loads(built.manifest.read_bytes())["board"] == board
         assert built.snapshot() == first.setdefault(board, built.snapshot())
@@ -281,7 +248,6 @@ def test_template_of_the_solution(built, templates):
     # The linker drops what nobody calls: a new object, the same firmware, so no new image.
     made_exactly(built, compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"], images=0)
     assert b"aos_ota_test_mark" in (built.out / "ota_demo" / "otaappdemo.o").read_bytes()
-    nothing(built)
 
     # Without it the solution's own otaappdemo.c is compiled again.
     template.unlink()
@@ -289,20 +255,20 @@ def test_template_of_the_solution(built, templates):
     assert b"aos_ota_test_mark" not in (built.out / "ota_demo" / "otaappdemo.o").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "template",
-    ["{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", "\n{% include 'otaappdemo.c.j2' %}"],
-    ids=["a macro", "an inclusion"],
-)
-def test_template_that_calls_itself(built, templates, template):
+CALLING_ITSELF = {"{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}": 1, "\n{% include 'otaappdemo.c.j2' %}": 2}
+"""Templates, and the line that an error names."""
+
+
+def test_template_that_calls_itself(built, templates):
     """In SCons' threads, whose stacks have 256 KiB: Python's limit of 1000 calls came after the end of the stack."""
     path = templates / "otaappdemo.c.j2"
-    path.write_text(template, encoding="utf-8")
-    refused = built.run("make", "MULTITHREADS=-j8")
-    assert refused.status == 2, refused.output[-2000:]
-    line = 1 if "macro" in template else 2
-    assert f"aos_ota_plugin: error: {path}:{line}: the template calls or includes itself without end" in refused.output
-    assert "Traceback" not in refused.output
+    for template, line in CALLING_ITSELF.items():
+        path.write_text(template, encoding="utf-8")
+        refused = built.run("make", "MULTITHREADS=-j8")
+        assert refused.status == 2, refused.output[-2000:]
+        said = f"aos_ota_plugin: error: {path}:{line}: the template calls or includes itself without end"
+        assert said in refused.output
+        assert "Traceback" not in refused.output
     path.unlink()
     built.made()
     nothing(built)
@@ -315,14 +281,13 @@ def test_template_of_the_identity(built, templates):
     )
     built.made()
     assert b"aos_ota_test_mark" in (built.out / "aos_ota_plugin" / "ota_identity.o").read_bytes()
-    nothing(built)
 
 
 # --- many changes without a pause
 
 
 def test_versions_bumped_back_to_back_all_arrive(built):
-    versions = [f"app-1.1.{number}" for number in range(3)]
+    versions = [f"app-1.1.{number}" for number in range(2)]
     for version in versions:
         result = built.made(f"OTA_APP_VERSION={version}")
         assert result.steps("CC") == [APP], result.output
@@ -352,28 +317,15 @@ def test_changes_within_the_same_second_all_arrive(built, other_key):
         assert secret.encode() + b"\0" in built.image.read_bytes()
 
 
-def test_secrets_and_keys_changed_back_to_back_all_arrive(built, dev_key, other_key):
-    for number in range(2):
-        secret = f"Zq9{number}changing7secret"
-        pem = (other_key, dev_key)[number % 2]
-        built.write_key(built.key, pem)
-        built.made(*EMBEDDED, env={"AOS_OTA_DEVICE_SECRET": secret})
-        for where in (built.elf, built.image):
-            assert secret.encode() in where.read_bytes()
-            assert public_modulus(pem) in where.read_bytes()
-            assert f"Zq9{number - 1}changing7secret".encode() not in where.read_bytes()
-
-
 def test_back_to_back_after_a_build_that_failed_in_between(built):
     """The version that failed was rendered and compiled; the next one must not ship any of it."""
     script = _image_step(built)
     good = script.read_bytes()
-    for number in range(2):
-        script.write_bytes(b"import sys\nsys.exit(1)\n")
-        assert built.make(f"OTA_APP_VERSION=app-1.2.{number}1").status != 0
-        script.write_bytes(good)
-        built.made(f"OTA_APP_VERSION=app-1.2.{number}2")
-        carries(built, f"app-1.2.{number}2", not_any_of=[f"app-1.2.{number}1"])
+    script.write_bytes(b"import sys\nsys.exit(1)\n")
+    assert built.make("OTA_APP_VERSION=app-1.2.1").status != 0
+    script.write_bytes(good)
+    built.made("OTA_APP_VERSION=app-1.2.2")
+    carries(built, "app-1.2.2", not_any_of=["app-1.2.1"])
 
 
 def test_outputs_dated_in_the_future_are_an_error(built):
@@ -406,7 +358,6 @@ def test_eight_jobs_at_once(built):
     whole = _in_parallel(built, "OTA_APP_VERSION=app-1.0.0")
     assert whole.count()["image"] == 1
     assert built.snapshot() == serial
-    nothing(built, run=lambda: _in_parallel(built, "OTA_APP_VERSION=app-1.0.0"))
     for version, before in (("app-1.0.1", "app-1.0.0"), ("app-1.0.0", "app-1.0.1")):
         made_exactly(
             built,
@@ -436,7 +387,6 @@ def test_large_component_beside_it_changes_no_count(built_workspace, other_key):
 
     first = workspace.made()
     assert len([step for step in first.steps("CC") if step.startswith("out/many/")]) == MANY
-    nothing(workspace)
     made_exactly(workspace, "OTA_APP_VERSION=app-1.0.1", compiled=[APP], rendered=["out/ota_demo/otaappdemo.c"])
     carries(workspace, "app-1.0.1")
     workspace.write_key(workspace.key, other_key)
@@ -447,37 +397,26 @@ def test_large_component_beside_it_changes_no_count(built_workspace, other_key):
 # --- what others do to the published files
 
 
-def test_deleted_image_is_made_once_again(built):
+def test_outputs_that_another_changed_are_replaced(built):
     before = built.snapshot()
     built.image.unlink()
     made_exactly(built, linked=False, files={"ota_rtos_ota.bin"})
     assert built.snapshot() == before
-    nothing(built)
 
+    image = bytearray(before["ota_rtos_ota.bin"])
+    image[1000] ^= 1
+    for foreign in (bytes(image), b""):
+        built.image.write_bytes(foreign)
+        made_exactly(built, linked=False, files={"ota_rtos_ota.bin"})
+        assert built.snapshot() == before
 
-def test_deleted_manifest_is_made_again(built):
-    """The image without its manifest is nobody's, so it is made anew with it: the same bytes."""
-    before = built.snapshot()
+    # The image without its manifest is nobody's, so it is made anew with it: the same bytes.
     built.manifest.unlink()
     result = built.made()
     assert result.count() == {"image": 1}, result.output
     assert built.snapshot() == before
-    nothing(built)
 
-
-@pytest.mark.parametrize("change", ["one bit", "empty"])
-def test_foreign_bytes_over_the_image_are_replaced(built, change):
-    before = built.snapshot()
-    image = bytearray(before["ota_rtos_ota.bin"])
-    image[1000] ^= 1
-    built.image.write_bytes(image if change == "one bit" else b"")
-    made_exactly(built, linked=False, files={"ota_rtos_ota.bin"})
-    assert built.snapshot() == before
-
-
-def test_foreign_image_with_a_manifest_of_its_own_is_replaced(built):
-    """A manifest that vouches for a stranger's image is no better than the image."""
-    before = built.snapshot()
+    # A manifest that vouches for a stranger's image is no better than the image.
     foreign = b"unsigned " * 1000
     manifest = json.loads(before["ota_rtos_ota.json"])
     manifest["images"][0]["sha256"] = hashlib.sha256(foreign).hexdigest()
@@ -485,6 +424,7 @@ def test_foreign_image_with_a_manifest_of_its_own_is_replaced(built):
     built.manifest.write_text(json.dumps(manifest))
     built.made()
     assert built.snapshot() == before
+    nothing(built)
 
 
 WRITES_UNSIGNED = """
@@ -505,11 +445,10 @@ def test_image_step_that_writes_unsigned_images_on_every_build(built):
     script.write_text(
         text.replace(ending, f'if __name__ == "__main__":\n    status = main()\n{indented}    sys.exit(status)\n')
     )
-    for _ in range(2):
-        result = built.made("OTA_APP_VERSION=app-1.0.0")
-        assert result.count() == {}, result.output
-        assert built.snapshot() == before
-        assert not (built.images / "ota_rtos_ota.bin.xz").exists()
+    result = built.made("OTA_APP_VERSION=app-1.0.0")
+    assert result.count() == {}, result.output
+    assert built.snapshot() == before
+    assert not (built.images / "ota_rtos_ota.bin.xz").exists()
     result = built.made("OTA_APP_VERSION=app-1.0.1")
     assert result.count()["image"] == 1
     carries(built, "app-1.0.1", not_any_of=["app-1.0.0"])

@@ -17,7 +17,7 @@ def test_the_device_ends_on_a_whole_version(built, tmp_path, name):
     total = operations(tmp_path, built, case)
     assert total > 60
     seen = set()
-    for result in cuts(built, case, spread(total, 12)):
+    for result in cuts(built, case, spread(total, 6)):
         assert result.after in (case.before, case.offer.version), (result.operation, result.log)
         assert result.end == case.offer.version, (result.operation, result.log)
         seen.add(result.after)
@@ -47,7 +47,7 @@ def test_a_modules_files_are_the_old_ones_or_the_new_ones(built, tmp_path):
     case = SCENARIOS["power-cut-module"].case(built)
     total = operations(tmp_path, built, case)
     assert total > 15
-    for result in cuts(built, case, spread(total, total)):
+    for result in cuts(built, case, spread(total, 12)):
         assert (result.after, result.end) == (case.before, case.offer.version), (result.operation, result.log)
 
 
