@@ -154,11 +154,22 @@ class Scene:
         return set(files) == set(self.new) if self.chosen.random else files == self.new
 
 
-def go_wrong(scene: Scene, fault: str) -> None:
-    """Let every call of the command go wrong in turn; fails with all that is not as it should be."""
+SOME = 6
+"""Calls of a command that go wrong in every run of the tests, the first and the last among them."""
+
+
+def spread(total: int, number: int) -> List[int]:
+    """Return `number` places from 1 to `total`, evenly spread, or all where there are no more."""
+    if total <= number:
+        return list(range(1, total + 1))
+    return [1 + place * (total - 1) // (number - 1) for place in range(number)]
+
+
+def go_wrong(scene: Scene, fault: str, *, calls: Optional[int] = None) -> None:
+    """Let every call of the command go wrong in turn, or as many as `calls`; fails with all that is not as it should be."""
     assert len(scene.calls) >= 3
     problems: List[str] = []
-    for nth in range(1, len(scene.calls) + 1):
+    for nth in spread(len(scene.calls), calls or len(scene.calls)):
         where = f"{scene.chosen.line}: {fault} at call {nth} ({scene.calls[nth - 1]})"
         folder = scene.fresh()
         done = scene.run(folder, nth, fault)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from fault_layer import FAULTS, KILL, attempt
-from fault_scene import contents, is_temporary, visible
+from fault_scene import contents, is_temporary, spread, visible
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.files import transaction
@@ -112,9 +112,13 @@ def outputs(files):
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=[] if fault == KILL else [pytest.mark.faults]) for fault in FAULTS]
+    ("fault", "calls"),
+    [
+        pytest.param(KILL, 14, id="kill at some calls"),
+        *(pytest.param(fault, 1000, id=fault, marks=pytest.mark.faults) for fault in FAULTS),
+    ],
 )
-def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
+def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault, calls):
     work, report = start
     kept = tmp_path / "kept"
     shutil.copytree(work, kept)
@@ -129,7 +133,7 @@ def test_any_call_of_a_build_goes_wrong(tmp_path, start, fault):
     new = contents(work)
     assert "release/ota_module_radio.bin" not in new
     problems = []
-    for nth in range(1, len(reference.calls) + 1):
+    for nth in spread(len(reference.calls), calls):
         where = f"{fault} at call {nth} ({reference.calls[nth - 1]})"
         fresh()
         done = attempt(build(work), work, nth=nth, fault=fault, report=report)

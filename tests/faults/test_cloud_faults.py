@@ -28,7 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fault_layer import FAULTS, KILL
-from fault_scene import KEYS, Command, Scene, go_wrong, inputs
+from fault_scene import KEYS, SOME, Command, Scene, go_wrong, inputs
 from waiting import HANGS
 
 from aos_ota_plugin.cloud import certificates, client, data_folder, rules
@@ -171,17 +171,18 @@ def scene(tmp_path, monkeypatch):
     return lambda name: Scene(COMMANDS[name], tmp_path, monkeypatch)
 
 
-OFTEN = {("register", KILL), ("register", "ENOSPC"), ("upload", KILL), ("cloud, for another host", KILL)}
+ONE_EACH = [(name, FAULTS[place % len(FAULTS)]) for place, name in enumerate(COMMANDS)]
+"""One fault a command, at some calls, which every run of the tests looks at; `make faults` takes all."""
 
 
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        pytest.param(name, fault, marks=[] if (name, fault) in OFTEN else [pytest.mark.faults])
-        for name in COMMANDS
-        for fault in FAULTS
-    ],
-)
+@pytest.mark.parametrize(("name", "fault"), ONE_EACH)
+def test_some_calls_go_wrong(scene, name, fault):
+    go_wrong(scene(name), fault, calls=SOME)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_any_call_goes_wrong(scene, name, fault):
     go_wrong(scene(name), fault)
 

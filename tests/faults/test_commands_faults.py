@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from fault_layer import FAULTS, KILL
-from fault_scene import NEXT, PAYLOAD, Command, Scene, go_wrong
+from fault_layer import FAULTS
+from fault_scene import NEXT, PAYLOAD, SOME, Command, Scene, go_wrong
 
 from aos_ota_plugin.cli import receive
 from aos_ota_plugin.transport.blocks import Announced, announcement, block
@@ -113,28 +113,19 @@ class Played:
         pass
 
 
-OFTEN = {
-    (KILL, "keygen"),
-    (KILL, "sign"),
-    (KILL, "pack unpack"),
-    (KILL, "init, component"),
-    ("ENOSPC", "sign"),
-    ("ENOSPC", "keygen"),
-    ("EIO", "apply"),
-    ("EACCES", "flash"),
-    ("EROFS", "pack files"),
-}
-"""What every run of the tests looks at; `make faults` takes all."""
+ONE_EACH = [(name, FAULTS[place % len(FAULTS)]) for place, name in enumerate(COMMANDS)]
+"""One fault a command, at some calls, which every run of the tests looks at; `make faults` takes all."""
 
 
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        pytest.param(name, fault, marks=[] if (fault, name) in OFTEN else [pytest.mark.faults])
-        for name in COMMANDS
-        for fault in FAULTS
-    ],
-)
+@pytest.mark.parametrize(("name", "fault"), ONE_EACH)
+def test_some_calls_go_wrong(tmp_path, monkeypatch, name, fault):
+    monkeypatch.setattr(receive, "SerialPort", Played)
+    go_wrong(Scene(COMMANDS[name], tmp_path, monkeypatch), fault, calls=SOME)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_any_call_goes_wrong(tmp_path, monkeypatch, name, fault):
     monkeypatch.setattr(receive, "SerialPort", Played)
     go_wrong(Scene(COMMANDS[name], tmp_path, monkeypatch), fault)

@@ -75,7 +75,9 @@ def test_making_the_folder_ready_is_killed(tmp_path, monkeypatch, calls):
         assert {name for name in left if left[name] != new[name]} <= {(SOLUTION / KEY).as_posix()}, where
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[] if fault in (KILL, "ENOSPC") else [pytest.mark.faults]) for fault in FAULTS]
+)
 def test_a_flash_is_whole_or_not_there(tmp_path, fault):
     """`aos-ota device --keep` goes on with whatever stands there."""
     flash_list = (
