@@ -20,7 +20,7 @@ from softhsm import SoftHsm
 
 AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 TESTS = Path(__file__).resolve().parent
-# These start programs: SCons, an install, a serial line's other end, a process that is to be killed.
+# These start programs: SCons, an install, a serial line's other end, a process that is to be killed; or move 40 MiB.
 STARTING = (
     "scons/test_plain_scons.py",
     "scons/test_sconsign.py",
@@ -33,6 +33,7 @@ STARTING = (
     "keys/test_command_signer.py",
     "cli/test_large_files.py",
     "cli/test_links.py",
+    "cli/test_sizes.py",
     "test_children.py",
 )
 # Variables of a shell, beside those with the names' beginnings in `_own_environment`, that change what programs do or show.
@@ -78,8 +79,8 @@ settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return one worker more than there are cores: tests of devices and the cloud wait for answers half of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Return one worker more than there are cores for a whole run: devices and the cloud wait for answers half of it."""
+    return (os.cpu_count() or 1) + (config.getoption("dist") == "loadfile")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
