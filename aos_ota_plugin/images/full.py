@@ -109,24 +109,27 @@ class SealedPayload(NamedTuple):
 
 
 class Digesting:
-    """MD5 and SHA-256 of a payload, computed in threads of their own.
+    """MD5 and SHA-256 of a payload, computed in a thread of its own.
 
-    hashlib releases the interpreter while it works; started early, the digests are ready when they are needed.
+    hashlib releases the interpreter while it works; started early, the digests are ready when they are needed. A thread
+    for each would take the second core from the caller.
     """
 
     def __init__(self, payload: BytesLike) -> None:
         self.payload = payload
         self._digests = (hashlib.md5(usedforsecurity=False), hashlib.sha256())
-        self._threads = [threading.Thread(target=digest.update, args=(payload,)) for digest in self._digests]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._update)
+        self._thread.start()
 
     def copies(self) -> Tuple[hashlib._Hash, hashlib._Hash]:
         """Return copies of the MD5 and the SHA-256 of the payload, which may be updated further."""
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
         md5, sha256 = self._digests
         return md5.copy(), sha256.copy()
+
+    def _update(self) -> None:
+        for digest in self._digests:
+            digest.update(self.payload)
 
 
 def check_payload(payload: BytesLike) -> None:
