@@ -43,8 +43,28 @@ def test_place_in_the_list(built_workspace, place):
 
 
 def _sets_a_condition(workspace):
-    workspace.edit(workspace.package, "def_config:\n", "def_config:\n  USE_OTA: 1\n")
-    workspace.made()
+    """Let the solution have settings of its own, as the vendor's ota_demo has for its code and for conditions."""
+    text = workspace.package.read_text(encoding="utf-8")
+    text = text.replace(
+        "def_config:\n", "def_config:\n  USE_OTA: 1\n  OTA_DEMO_CONFIG_TEST_LOOP: 1\n  OTA_USE_LWIP: 1\n"
+    )
+    text = text.replace("  - lwip: master\n", "  - lwip: master ? <OTA_USE_LWIP>\n", 1)
+    workspace.package.write_text(text, encoding="utf-8")
+    output = workspace.made("V=1").output
+    _has_one_macro_of_ours(output, {"OTA_DEMO_CONFIG_TEST_LOOP", "OTA_USE_LWIP"})
+    assert "-DOTA_DEMO_CONFIG_TEST_LOOP=1" in output
+    assert "-DOTA_USE_LWIP=1" in output
+
+
+def _has_one_macro_of_ours(output, solutions_own):
+    """Whether the device verifies locally, never as 0, for the component ota alone; no setting is on any compile line."""
+    assert "arm-none-eabi-gcc" in output
+    macros = set(re.findall(r"-D(OTA_\w+)", output))
+    assert macros == {"OTA_SW_VERSION", "OTA_DEMO_SW_VERSION", "OTA_CONFIG_LOCAL_RSA"} | solutions_own
+    lines = [line for line in output.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
+    assert lines
+    assert all("-DOTA_CONFIG_LOCAL_RSA=1" in line and " out/ota/" in line for line in lines)
+    assert len(lines) == len([line for line in output.splitlines() if "gcc -o out/ota/" in line])
 
 
 @pytest.mark.parametrize(
@@ -77,28 +97,8 @@ def test_from_the_workspace_root_with_a_saved_configuration(built_workspace):
     assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-2.0.0"), built.output
 
 
-def test_settings_of_the_solutions_own_are_left_alone(built_workspace):
-    """As the vendor's ota_demo has them: for its own code, and for conditions."""
+def test_no_compile_line_has_a_macro_of_ours_where_the_platform_signs(built_workspace):
     workspace = built_workspace
-    text = workspace.package.read_text(encoding="utf-8")
-    text = text.replace("def_config:\n", "def_config:\n  OTA_DEMO_CONFIG_TEST_LOOP: 1\n  OTA_USE_LWIP: 1\n", 1)
-    text = text.replace("  - lwip: master\n", "  - lwip: master ? <OTA_USE_LWIP>\n", 1)
-    workspace.package.write_text(text, encoding="utf-8")
-    output = workspace.made("V=1").output
-    assert "-DOTA_DEMO_CONFIG_TEST_LOOP=1" in output
-    assert "-DOTA_USE_LWIP=1" in output
-
-
-def test_compile_lines_have_one_macro_of_ours_for_the_ota_component_alone(workspace):
-    """Whether the device verifies locally, never as 0; no setting is on any compile line."""
-    local = workspace.made("V=1").output
-    assert "arm-none-eabi-gcc" in local
-    macros = set(re.findall(r"-D(OTA_\w+)", local))
-    assert macros <= {"OTA_SW_VERSION", "OTA_DEMO_SW_VERSION", "OTA_CONFIG_LOCAL_RSA"}
-    lines = [line for line in local.splitlines() if "-DOTA_CONFIG_LOCAL_RSA" in line]
-    assert lines
-    assert all("-DOTA_CONFIG_LOCAL_RSA=1" in line and " out/ota/" in line for line in lines)
-    assert len(lines) == len([line for line in local.splitlines() if "gcc -o out/ota/" in line])
     (workspace.solution / "cloud.pem").write_bytes(_public_pem(workspace))
     cloud = workspace.made("V=1", "OTA_CONFIG_CLOUD_RSA=y", "OTA_PUBLIC_KEY=cloud.pem").output
     assert "gcc -o out/ota/" in cloud
