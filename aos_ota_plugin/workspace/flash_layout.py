@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.yaml_text import parse_foreign_yaml
-from aos_ota_plugin.workspace.partitions import _COMMENT, _ENTRY, _blank, _size
-
-_FIELD = r"\.\s*{}\s*=\s*([^,}}]*)"
-_START = re.compile(_FIELD.format("partition_start_addr"))
-_LENGTH = re.compile(_FIELD.format("partition_length"))
+from aos_ota_plugin.workspace.partition_table import SIZE_MAX, number_of, table_entries
 
 Row = Tuple[str, int, int, Place]
 """Name, first address and length in bytes, and their place in the file."""
@@ -34,18 +29,12 @@ def read_layout(text: str, file: str) -> List[Row]:
 
 
 def _table(text: str, file: str) -> List[Row]:
-    code = _COMMENT.sub(_blank, text)
-    rows: List[Row] = []
-    for entry in _ENTRY.finditer(code):
-        start_match, length_match = _START.search(entry[2]), _LENGTH.search(entry[2])
-        if start_match and length_match:
-            start_text = start_match[1].strip().rstrip("uUlL")
-            start = 0 if start_text in ("0", "0x0", "0x00000000") else _size(start_text)
-            length = _size(length_match[1].strip().rstrip("uUlL"))
-            if start is not None and length:
-                line = code.count("\n", 0, entry.start()) + 1
-                rows.append((entry[1], start, length, Place(file, line)))
-    return rows
+    return [
+        (entry.name, start.number, length.number, Place(file, entry.place.line))
+        for entry in table_entries(text, file)
+        for start, length in zip(entry.starts, entry.lengths)
+        if start.number is not None and length.number
+    ]
 
 
 def _flash_list(text: str, file: str) -> List[Row]:
@@ -63,5 +52,5 @@ def _flash_list(text: str, file: str) -> List[Row]:
 
 def _number(value: object) -> Optional[int]:
     if isinstance(value, int) and not isinstance(value, bool):
-        return value if 0 <= value <= 0xFFFF_FFFF else None
-    return _size(value) if isinstance(value, str) else None
+        return value if 0 <= value <= SIZE_MAX else None
+    return number_of(value) if isinstance(value, str) else None

@@ -5,6 +5,10 @@ download, and the flasher's file list (YAML). Where the flasher maps the second 
 window (``REMAP_SWITCH``), the list's SIZE is that window's, larger than the partition by the boot stage: so the
 table, where there is one, is preferred.
 
+Tables have two forms: ``hal_logic_partition_t`` with an entry for ``HAL_PARTITION_OTA_TEMP``, and since 3.3
+``mtd_partition_t`` with entries for both banks of the firmware, ``MTD_PART_NAME_KERNEL`` and ``…_KERNEL2``. A download
+goes to the bank that does not run, or to the second one: it has to fit into the smaller.
+
 >>> partition_table_size("[HAL_PARTITION_OTA_TEMP] = { .partition_length = 0x578000 }", "partition_conf.c").size
 5734400
 """
@@ -13,20 +17,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.files.yaml_text import YamlText, parse_foreign_yaml
 from aos_ota_plugin.workspace.disk import read_text
+from aos_ota_plugin.workspace.partition_table import TableEntry, number_of, table_entries
 
 PAYLOAD = "ota_rtos.bin"
 OTA_PARTITION = "HAL_PARTITION_OTA_TEMP"
-_MAX_SIZE = 0xFFFF_FFFF
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
-_COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"', re.DOTALL)
-_ENTRY = re.compile(r"\[\s*(\w+)\s*\]\s*=\s*\{([^{}]*)\}")
-_LENGTH = re.compile(r"\.\s*partition_length\s*=\s*([^,}]*)")
+_BANKS = ("MTD_PART_NAME_KERNEL", "MTD_PART_NAME_KERNEL2")
 
 
 class PartitionSize(NamedTuple):
@@ -40,11 +41,6 @@ class PartitionSize(NamedTuple):
     exact: bool
 
 
-def ota_partition_size(flash_list_yaml_text: str, file: str) -> int:
-    """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list in bytes; see ``flash_list_size``."""
-    return flash_list_size(flash_list_yaml_text, file).size
-
-
 def flash_list_size(text: str, file: str) -> PartitionSize:
     """Return the SIZE of ``ota_rtos.bin`` in a flasher's file list, however deep its entry is.
 
@@ -55,8 +51,8 @@ def flash_list_size(text: str, file: str) -> PartitionSize:
     for fields, place in _entries(yaml_text):
         if "SIZE" in fields:
             value, where = fields["SIZE"]
-            size = _size(value)
-            if size is None:
+            size = number_of(value)
+            if not size:
                 raise WorkspaceError(
                     f"the SIZE of {PAYLOAD} is not a size in bytes: {value!r}"[:120],
                     place=where,
@@ -71,24 +67,41 @@ def flash_list_size(text: str, file: str) -> PartitionSize:
 
 
 def partition_table_size(text: str, file: str) -> Optional[PartitionSize]:
-    """Return the length of the OTA partition in a board's C partition table; None when it has none.
+    """Return the size of the OTA partition in a board's C partition table; None when it has none.
 
-    Entries of the form ``[HAL_PARTITION_OTA_TEMP] = { … .partition_length = NUMBER … }`` are read.
+    The smallest counts where there are several: two banks, or one partition under several ``#if``.
+
+    Raises:
+        WorkspaceError: its length is no plain number.
     """
-    code = _COMMENT.sub(_blank, text)
-    for entry in _ENTRY.finditer(code):
-        length = _LENGTH.search(entry[2])
-        if entry[1] == OTA_PARTITION and length:
-            size = _size(length[1].strip().rstrip("uUlL"))
-            start = entry.start(2) + length.start(1)
-            place = Place(file, code.count("\n", 0, start) + 1, start - code.rfind("\n", 0, start))
-            return PartitionSize(size, place, exact=True) if size else None
-    return None
+    temporary: List[PartitionSize] = []
+    banks: Dict[str, List[PartitionSize]] = {}
+    for entry in table_entries(text, file):
+        if entry.name == OTA_PARTITION:
+            temporary += _lengths(entry)
+        elif entry.name in _BANKS:
+            banks.setdefault(entry.name, []).extend(_lengths(entry))
+    # A table with one bank does not say where a download goes.
+    sizes = temporary or [size for bank in banks.values() for size in bank if len(banks) == len(_BANKS)]
+    return min(sizes, key=lambda size: size.size, default=None)
 
 
-def _blank(match: re.Match[str]) -> str:
-    """Return a comment or string as spaces, so that all places stay the same."""
-    return re.sub(r"[^\n]", " ", match[0])
+def _lengths(entry: TableEntry) -> List[PartitionSize]:
+    """Return every length in a table's entry. Raises WorkspaceError for one that is no size, or none."""
+    for length in entry.lengths:
+        if not length.number:
+            raise WorkspaceError(
+                f"the length of {entry.name} is no plain number of bytes: {length.text!r}"[:160],
+                place=length.place,
+                remedy="write it in hexadecimal, for example 0x578000, or set OTA_PARTITION_SIZE",
+            )
+    if not entry.lengths:
+        raise WorkspaceError(
+            f"the entry {entry.name} of the partition table has no .partition_length",
+            place=entry.place,
+            remedy="add it, or set OTA_PARTITION_SIZE to the size of the partition in bytes",
+        )
+    return [PartitionSize(length.number or 0, length.place, exact=True) for length in entry.lengths]
 
 
 def _entries(yaml_text: YamlText) -> Iterator[Tuple[Any, Place]]:
@@ -132,15 +145,6 @@ def _is_on(text: str) -> bool:
     return text.strip().lower() in ("on", "true", "yes", "y", "1")
 
 
-def _size(text: str) -> Optional[int]:
-    """Return a positive number of bytes in C's or YAML's notation, None for anything else."""
-    text = text.strip().replace("_", "")
-    if not _NUMBER.fullmatch(text) or len(text) > 20:
-        return None
-    size = int(text, 16) if text[:2].lower() == "0x" else int(text)
-    return size if 0 < size <= _MAX_SIZE else None
-
-
 def find_flash_list(chip_dir: str) -> Optional[str]:
     """Return the flasher's file list below a chip's folder, None when there is none."""
     gui = Path(chip_dir, "release", "write_flash_gui")
@@ -169,7 +173,7 @@ def _read_table(file: str) -> bytes:
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
     """Return the OTA partition's size: from the board's partition table, else from the flasher's list.
 
-    None when neither file exists; raises like ``flash_list_size``.
+    None when neither file exists; raises like ``flash_list_size`` and ``partition_table_size``.
     """
     for file in partition_files(board_dir, chip_dir):
         if not file.endswith(".c"):

@@ -29,6 +29,19 @@ def test_the_boards_table():
     ]
 
 
+def test_a_table_of_the_newer_form():
+    text = (
+        "const mtd_partition_t mtd_partitions[] = {\n"
+        '{ .partition_name = "A", .partition_name_std = MTD_PART_NAME_KERNEL,\n'
+        "  .partition_start_addr = 0x14000, .partition_length = 0x200000, /* 2 MiB */ },\n"
+        "{ .partition_name_std = MTD_PART_NAME_KV, .partition_start_addr = 0x0,\n .partition_length = 0x2000 } };\n"
+    )
+    assert read_layout(text, "p.c") == [
+        ("MTD_PART_NAME_KERNEL", 0x14000, 0x200000, Place("p.c", 2)),
+        ("MTD_PART_NAME_KV", 0, 0x2000, Place("p.c", 4)),
+    ]
+
+
 def test_the_flashers_list():
     text = "FILE_LIST:\n- RTOS:\n    ADDR: 0x2A000\n    SIZE: '0x578000'\n- BOOT: {ADDR: null, SIZE: 5}\n- LITTLEFS: {ADDR: 16, SIZE: 32}\n- 5\n"
     assert [row[:3] for row in read_layout(text, "f.yaml")] == [("RTOS", 0x2A000, 0x578000), ("LITTLEFS", 16, 32)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,6 @@ from aos_ota_plugin.workspace.partitions import (
     find_flash_list,
     find_partition_size,
     flash_list_size,
-    ota_partition_size,
     partition_table_size,
 )
 
@@ -38,7 +39,7 @@ FILE_LIST:
 def test_the_vendors_shape():
     size = flash_list_size(FLASH_LIST, "f.yaml")
     assert (size.size, size.place, size.exact) == (0x578000, Place("f.yaml", 11, 11), True)
-    assert ota_partition_size(FLASH_LIST.replace("0x578000", "5832704"), "f") == 5832704
+    assert flash_list_size(FLASH_LIST.replace("0x578000", "5832704"), "f").size == 5832704
 
 
 def test_a_remapped_window_is_not_exact():
@@ -58,7 +59,7 @@ def test_a_remapped_window_is_not_exact():
     ],
 )
 def test_other_nestings(text):
-    assert ota_partition_size(text, "f") == 16
+    assert flash_list_size(text, "f").size == 16
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,108 @@ def test_the_partition_table_wins_over_its_comments():
     "text",
     [
         "",
-        "[HAL_PARTITION_OTA_TEMP] = {}",
-        "[HAL_PARTITION_OTA_TEMP] = { .partition_length = SIZE }",
         "[HAL_PARTITION_APPLICATION] = { .partition_length = 5 }",
         "[HAL_PARTITION_OTA_TEMP] = { ",
+        "extern const mtd_partition_t mtd_partitions[];",
+        "{ .partition_name_std = MTD_PART_NAME_KERNEL, .partition_length = 5 }",
+        "/* { .partition_name_std = MTD_PART_NAME_KERNEL, .partition_length = 5 },\n"
+        "{ .partition_name_std = MTD_PART_NAME_KERNEL2, .partition_length = 5 }",
     ],
 )
-def test_a_table_that_does_not_say(text):
+def test_a_table_that_has_no_ota_partition(text):
     assert partition_table_size(text, "p.c") is None
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[HAL_PARTITION_OTA_TEMP] = {}", "p.c:1:28: the entry HAL_PARTITION_OTA_TEMP of the partition table has no"),
+        (
+            "[HAL_PARTITION_OTA_TEMP] = { .partition_length = 2 * SIZE }",
+            "p.c:1:50: the length of HAL_PARTITION_OTA_TEMP is no plain number of bytes: '2 * SIZE'",
+        ),
+        (
+            "{ .partition_name_std = MTD_PART_NAME_KERNEL2,\n  .partition_length = SIZE_B /* 5 */ }",
+            "p.c:2:23: the length of MTD_PART_NAME_KERNEL2 is no plain number of bytes: 'SIZE_B'",
+        ),
+    ],
+)
+def test_a_length_that_is_no_number_is_not_guessed(text, message):
+    with pytest.raises(WorkspaceError) as caught:
+        partition_table_size(text, "p.c")
+    assert str(caught.value).startswith(message)
+    assert "OTA_PARTITION_SIZE" in caught.value.remedy
+
+
+BANKS = """#include <aos/mtdpart.h>
+extern const mtd_partition_t mtd_partitions[];
+const mtd_partition_t mtd_partitions[] =
+{
+    {
+        .partition_name             = "BOOT {",
+        .partition_name_std         = MTD_PART_NAME_BOOTLOADER,
+        .partition_start_addr       = 0x4000,
+        .partition_length           = 0x2000,    /* 8 KiB, 第一 */
+        .partition_options          = 0,
+    },
+    {
+        .partition_name             = "SYSTEM A",
+        .partition_name_std         = MTD_PART_NAME_KERNEL,
+        .partition_start_addr       = 0x14000,
+        .partition_length           = 0x200000,  // 2 MiB
+        .partition_options          = 0,
+    },
+    {
+        .partition_name             = "SYSTEM B",
+        .partition_name_std         = MTD_PART_NAME_KERNEL2,
+        .partition_start_addr       = 0x214000,
+        .partition_length           = 0x140000, /* 1.25 MiB */
+        .partition_options          = 0,
+    }
+};
+const int mtd_partitions_amount = (sizeof(mtd_partitions) / sizeof(mtd_partition_t));
+"""
+
+
+def test_of_two_banks_the_smaller_counts():
+    size = partition_table_size(BANKS, "p.c")
+    assert (size.size, size.place, size.exact) == (0x140000, Place("p.c", 23, 39), True)
+    larger_second = BANKS.replace("0x140000", "0x280000")
+    assert partition_table_size(larger_second, "p.c").place == Place("p.c", 16, 39)
+
+
+def test_of_several_conditions_the_smallest_counts():
+    text = "\n".join(
+        (
+            "[HAL_PARTITION_OTA_TEMP] = {",
+            "#if SMALL",
+            ".partition_length = 0x1000,",
+            "#else",
+            ".partition_length = 0x2000,",
+            "#endif",
+            "},",
+        )
+    )
+    assert partition_table_size(text, "p.c").size == 0x1000
+    twice = f"#ifdef A\n{text.replace('0x1000', '0x3000')}\n#else\n{text.replace('0x1000', '0x4000')}\n#endif\n"
+    assert partition_table_size(twice, "p.c").size == 0x2000
+
+
+@pytest.mark.parametrize("part", ["/* ", '"', '"\\"', "{", "[a] = {", "[ ", "[a] =", "// ", "{ .partition_length = 1 "])
+def test_twice_the_text_takes_twice_the_time(part):
+    """Four times with a regular expression that looks at a place twice: 17 s for 120 KB."""
+
+    def seconds(size):
+        text = part * (size // len(part))
+        times = []
+        for _ in range(2):
+            begin = time.process_time()
+            with contextlib.suppress(WorkspaceError):
+                partition_table_size(text, "p.c")
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert seconds(1 << 17) < 3 * seconds(1 << 16) + 0.05
 
 
 def test_where_they_are_looked_for(tmp_path):
@@ -139,7 +234,7 @@ def test_the_demo_workspace_has_one():
     expected = [
         entry["RTOS"]["SIZE"] for entry in yaml.safe_load(Path(path).read_text("utf-8"))["FILE_LIST"] if "RTOS" in entry
     ]
-    assert [ota_partition_size(Path(path).read_text("utf-8"), path)] == expected
+    assert [flash_list_size(Path(path).read_text("utf-8"), path).size] == expected
 
 
 @settings(max_examples=200)
@@ -166,6 +261,9 @@ def test_the_demo_workspace_has_one():
                     "[HAL_PARTITION_OTA_TEMP]",
                     " = {",
                     ".partition_length = ",
+                    ".partition_name_std = MTD_PART_NAME_KERNEL2,",
+                    ".partition_name_std = MTD_PART_NAME_KERNEL,",
+                    "},",
                     "9" * 30,
                 ]
             ),
@@ -174,23 +272,22 @@ def test_the_demo_workspace_has_one():
     )
 )
 def test_any_text_is_a_size_or_our_error(text):
-    table = partition_table_size(text, "f")
-    assert table is None or 0 < table.size < 2**32
-    try:
-        size = flash_list_size(text, "f")
-    except OtaError as error:
-        assert error.remedy
-        assert error.place.file == "f"
-    else:
-        assert 0 < size.size < 2**32
+    for read in (partition_table_size, flash_list_size):
+        try:
+            size = read(text, "f")
+        except OtaError as error:
+            assert error.remedy
+            assert error.place.file == "f"
+        else:
+            assert 0 < size.size < 2**32 if size else read is partition_table_size
 
 
 def test_keys_that_stand_twice_matter_in_the_payloads_own_entry():
     other = "FILE_LIST:\n- boot.bin: {ADDR: 1, ADDR: 2}\n- ota_rtos.bin: {SIZE: 0x1000}\n- ota_rtos.bin: {SIZE: 0x2000}\nX: 1\nX: 2\n"
-    assert ota_partition_size(other, "l.yaml") == 0x1000
+    assert flash_list_size(other, "l.yaml").size == 0x1000
     dropped = "ota_rtos.bin: {SIZE: 0x1000}\nota_rtos.bin: {SIZE: 0x2000}\n"
-    assert ota_partition_size(dropped, "l.yaml") == 0x2000
+    assert flash_list_size(dropped, "l.yaml").size == 0x2000
     with pytest.raises(
         WorkspaceError, match=r"l\.yaml:2:29: 'SIZE' is set twice in the entry of ota_rtos\.bin, in lines 2 and 2"
     ):
-        ota_partition_size("FILE_LIST:\n- ota_rtos.bin: {SIZE: 0x1, SIZE: 0x578000}\n", "l.yaml")
+        flash_list_size("FILE_LIST:\n- ota_rtos.bin: {SIZE: 0x1, SIZE: 0x578000}\n", "l.yaml")
