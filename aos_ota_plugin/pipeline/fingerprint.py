@@ -81,6 +81,7 @@ def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload
             "solution": site.solution,
             "board": site.board,
             "chip": site.chip,
+            "mode": site.mode,
             "partition tables": [
                 hashlib.sha256(read_file(path, "the partition table", "restore it", limit=SOURCE_MAX)).hexdigest()
                 for path in tables

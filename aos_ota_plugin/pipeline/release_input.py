@@ -36,6 +36,7 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         solution=site.solution,
         board=site.board,
         source=_payload_source(site, settings),
+        mode=(site.mode.passed, site.mode.not_judged),
     )
 
 

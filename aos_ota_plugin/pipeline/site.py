@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Tuple
 
+from aos_ota_plugin.pipeline.mode_proof import COMPILED_ELSEWHERE, ModeEvidence
+
 if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 
@@ -16,8 +18,8 @@ class Site:
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
     ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
     folder that other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options
-    with which objcopy makes ``binary``. They are None or empty where there is no such thing. No tuple: SCons takes
-    those apart.
+    with which objcopy makes ``binary``, ``mode`` what the sources of ``ota`` say about the security mode. They are None
+    or empty where there is no such thing. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -35,6 +37,7 @@ class Site:
     shared: Optional[str] = None
     chip: Optional[str] = None
     objcopy: Tuple[str, ...] = ()
+    mode: ModeEvidence = COMPILED_ELSEWHERE
 
     @property
     def overwritten(self) -> Tuple[str, ...]:

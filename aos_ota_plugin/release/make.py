@@ -11,7 +11,8 @@ is listed as not judged, with the reason; a rule that a setting or a chip's desc
 
  1. the firmware holds the public key that devices check signatures with, the signer's (local) or the platform's
     (cloud), read back from the linked ELF; in a transition release it holds the next key instead;
- 2. the firmware holds the version that the settings name, and the embedded identity where one is set; the
+ 2. the sources of the component ota are compiled for the security mode of the settings (pipeline/mode_proof.py);
+    the firmware holds the version that the settings name, and the embedded identity where one is set; the
     linker's .bin and the payload are that firmware, byte for byte (release/payload_proof.py);
  3. platform and device take the version, and it is newer than the base release by the device's own comparison;
  4. releases may be made with the key (release/policy.py), and the second signer approved, where one is named;
@@ -44,6 +45,7 @@ from aos_ota_plugin.release.proofs import (
     prove_firmware,
     prove_key,
     prove_magic,
+    prove_mode,
     prove_version,
 )
 
@@ -161,6 +163,7 @@ def signing_request(
 def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options, proofs: Proofs) -> None:
     """Check the rules that need no image."""
     prove_key(firmware, keys, proofs)
+    prove_mode(firmware, proofs)
     prove_firmware(firmware, proofs)
     prove_payload(firmware, keys.embedded, proofs)
     prove_version(firmware, base, proofs)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NEW_KEY = "key differs from the base release"
 """The rule that OTA_ALLOW_NEW_KEY excuses."""
+MODE_RULE = "security mode of the sources"
 
 
 class Proofs:
@@ -91,6 +92,15 @@ def _require_keys(keys: KeySet) -> None:
             f"(fingerprint {keys.signer.public_key.short_fingerprint}): every signature would be refused",
             remedy="drop OTA_PUBLIC_KEY to use the signing key's own public half, or give the one belonging to it",
         )
+
+
+def prove_mode(firmware: Firmware, proofs: Proofs) -> None:
+    """Add what is known of the security mode that the firmware's sources were compiled for."""
+    passed, not_judged = firmware.mode
+    if passed:
+        proofs.passed[MODE_RULE] = passed
+    else:
+        proofs.not_judged[MODE_RULE] = not_judged
 
 
 def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:

@@ -46,9 +46,10 @@ class Firmware(NamedTuple):
     ``payload`` are the bytes that devices run (``ota_rtos.bin``); ``elf`` is the linked firmware that it was made from
     as ``source`` says, None where there is only a payload (``aos-ota sign`` without ``--elf``). ``identity`` is "kv",
     "embedded" or "unknown". ``embedded`` are byte strings that the firmware must hold (an embedded identity),
-    ``forbidden`` those it must not; neither is ever shown. ``stream`` is the payload's xz stream where an earlier
-    release made it; it is proven like a new one. ``digesting`` is the running digest of the payload, where it was
-    started earlier.
+    ``forbidden`` those it must not; neither is ever shown. ``mode`` is what the sources say about the security mode:
+    the text of the proof, or "" and the reason why there is none. ``stream`` is the payload's xz stream where an
+    earlier release made it; it is proven like a new one. ``digesting`` is the running digest of the payload, where it
+    was started earlier.
     """
 
     payload: bytes
@@ -63,6 +64,7 @@ class Firmware(NamedTuple):
     solution: Optional[str] = None
     board: Optional[str] = None
     source: PayloadSource = PayloadSource()
+    mode: Tuple[str, str] = ("", "the sources are not compiled here")
     stream: Optional[bytes] = None
     digesting: Optional[Digesting] = None
 

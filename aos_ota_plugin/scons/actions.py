@@ -19,6 +19,7 @@ from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.files.transaction import write_file, written_by_program
 from aos_ota_plugin.pipeline import build, rendering, setting_files
 from aos_ota_plugin.pipeline.keyset import BuildKeys
+from aos_ota_plugin.pipeline.mode_proof import ModeEvidence, judge_mode
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
 from aos_ota_plugin.scons.variables import settings_from_variables
@@ -198,12 +199,26 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
         elf=source[1].abspath if len(source) > 1 else None,
     )
     site = replace(site, objcopy=_objcopy_options(source[0], env))
+    if "OTA_MODE_STATE" in env:
+        site = replace(site, mode=_mode(env))
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
         outcome = build.build_release(site, settings_of(env), keys_of(env), progress=progress)
     for line in outcome.lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _mode(env: Any) -> ModeEvidence:
+    """Return what the sources of ``ota`` say about the security mode. Raises as ``judge_mode``."""
+    components = env["OTA_COMPONENTS"]
+    ota = components.find("ota")
+    return judge_mode(
+        components.compiled_sources(ota) if ota is not None else None,
+        settings_of(env).security,
+        folder=env.Dir("#").abspath,
+        state=env["OTA_MODE_STATE"],
+    )
 
 
 def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:

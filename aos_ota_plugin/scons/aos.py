@@ -230,6 +230,8 @@ def _build_image(build: AosBuild, settings: OtaSettings) -> None:
     image = build.env.OtaImage(
         build.env.File(build.site.image),
         [build.binary, build.elf],
+        OTA_COMPONENTS=build.components,
+        OTA_MODE_STATE=build.paths.mode,
         OTA_SITE=replace(build.site, steps=tuple(steps), environment=environment),
     )
     # The step may depend on undeclared files, and may overwrite our files: it runs on every build,

@@ -16,7 +16,7 @@ from aos_ota_plugin.scons.rendered_sources import rendered_path
 def register_clean(build: AosBuild) -> None:
     """Register all that our builds make for removal, with the identity's library."""
     library = build.env.StaticLibrary(build.paths.identity_library, [])
-    paths = [*_rendered(build), *_release(build), build.paths.lock]
+    paths = [*_rendered(build), *_release(build), build.paths.lock, build.paths.mode]
     build.env.Clean(library, [path for path in paths if path])
     build.env.Default(library)
 

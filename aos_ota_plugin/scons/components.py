@@ -7,14 +7,18 @@ take effect, because SCons expands command lines only when it builds.
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import posixpath
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Set
 
+from aos_ota_plugin.pipeline.mode_proof import MACRO, Command, CompiledSource
 from aos_ota_plugin.scons.paths import library_stem
 
-LOCAL_RSA = "OTA_CONFIG_LOCAL_RSA"
+LOCAL_RSA = MACRO
+_COMMANDS = {".c": "$CCCOM", **dict.fromkeys((".cc", ".cpp", ".cxx"), "$CXXCOM")}
+"""The construction variables with the commands that compile a source, by its suffix."""
 
 
 class Components:
@@ -77,6 +81,17 @@ class Components:
         library.add_source(objects)
         library.get_executor().add_sources(objects)
 
+    def compiled_sources(self, component: Any) -> Optional[List[CompiledSource]]:
+        """Return the C sources of a component with the commands that compile them; None for a prebuilt one."""
+        library = self._library(component)
+        if library is None:
+            return None
+        return [
+            CompiledSource(node.sources[0].rfile().abspath, node.abspath, functools.partial(_command, node))
+            for node in library.sources
+            if node.has_builder() and node.sources
+        ]
+
     def take_image_steps(self) -> List[str]:
         """Take every ``postimage_script`` away from aos-tools; return them in the order it would run them."""
         scripts = list(self.build_env.postimage_scripts)
@@ -110,6 +125,17 @@ class Components:
     def _read_env(self, component: Any) -> Optional[Any]:
         library = self._library(component)
         return library.get_build_env() if library is not None else None
+
+
+def _command(node: Any) -> Command:
+    """Return the command that compiles an object; SCons itself has let go of the object's action by now."""
+    env, source = node.get_build_env(), node.sources[0]
+    variable = _COMMANDS.get(os.path.splitext(source.name)[1].lower())
+    if variable is None:
+        return Command((), {})
+    words = [str(word) for word in env.subst_list(variable, target=[node], source=node.sources)[0]]
+    environment = {str(name): str(value) for name, value in env["ENV"].items()}
+    return Command((env.WhereIs(words[0]) or words[0], *words[1:]), environment)
 
 
 def find_source(component: Any, name: str) -> Optional[str]:

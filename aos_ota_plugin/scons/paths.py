@@ -47,6 +47,11 @@ class OutputPaths(NamedTuple):
         return os.path.join(self.own, "release-state.json")
 
     @property
+    def mode(self) -> str:
+        """Return the file that keeps what the sources of ``ota`` say about the security mode."""
+        return os.path.join(self.own, "mode.json")
+
+    @property
     def built_folders(self) -> List[str]:
         """Return the folders that a build writes to: first objects and programs, then libraries."""
         return [os.path.join(self.folder, "out"), os.path.dirname(self.lib_folder)]

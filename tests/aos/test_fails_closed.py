@@ -4,6 +4,7 @@ sources and release."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -93,6 +94,21 @@ def test_key_that_git_tracks(released):
 
 def test_public_key_that_is_not_there(released):
     refused(released, NEW, "OTA_PUBLIC_KEY=nowhere.pem", says=["cannot read the public key", "nowhere.pem"])
+
+
+# --- the mode that the sources are compiled for
+
+
+def test_header_that_takes_the_mode_away(released):
+    """It was signed as local: these devices would have taken any image that says nothing of a signature."""
+    rule = {"rule": "security mode of the sources"}
+    proof = next(one for one in json.loads(released.manifest.read_bytes())["proofs"] if one.items() >= rule.items())
+    assert proof["detail"].startswith("OTA_CONFIG_LOCAL_RSA is 1 in ota_")
+    header = next((released.root / "components" / "ota" / "include").rglob("ota_*.h"))
+    text = header.read_text(encoding="utf-8")
+    released.append(header, "\n#undef OTA_CONFIG_LOCAL_RSA\n")
+    refused(released, says=[f"{header.name}:{text.count(chr(10)) + 2}: ", "is compiled without OTA_CONFIG_LOCAL_RSA"])
+    refused(released, NEW, says=["is compiled without OTA_CONFIG_LOCAL_RSA"])
 
 
 # --- settings

@@ -35,6 +35,7 @@ def test_good_release(given, signer):
         "device: image_info",
     } <= {proof.rule for proof in manifest.proofs}
     assert {proof.rule: proof.detail for proof in manifest.not_judged} == {
+        "security mode of the sources": "the sources are not compiled here",
         "no device secret in the firmware": "no secret is given to look for",
         "the .bin is the linked firmware": "no .bin is given",
         "version order": "no base release is given",
