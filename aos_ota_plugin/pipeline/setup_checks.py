@@ -139,15 +139,20 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(name, None, "the chip's package.yaml names no toolchain_prefix, so it was not looked for")
         return
     tools = os.path.join(os.path.expanduser("~"), ".aliot", prefix)
-    folders = [os.path.join(path, "bin")] if path else [os.path.join(tools, "bin"), os.path.join(tools, "main", "bin")]
-    compiler = shutil.which(f"{prefix}-gcc", path=os.pathsep.join(folders))
+    own = shutil.which(f"{prefix}-gcc", path=os.path.join(path, "bin")) if path else None
+    compiler = own or shutil.which(
+        f"{prefix}-gcc", path=os.pathsep.join(os.path.join(tools, *below) for below in (("bin",), ("main", "bin")))
+    )
+    missing = f"there is no {prefix}-gcc in {os.path.join(path, 'bin')}, where toolchain_path says" if path else ""
     if compiler:
-        yield Check(name, True, compiler)
-    elif path:
-        raise BuildError(
-            f"there is no {prefix}-gcc in {folders[0]}, where toolchain_path says",
-            remedy="install it, or correct toolchain_path in the chip's package.yaml",
+        yield Check(
+            name,
+            True if own or not path else None,
+            compiler if own or not path else f"{missing}: aos make takes {compiler}",
+            "" if own or not path else "correct toolchain_path in the chip's package.yaml, or leave it out",
         )
+    elif path:
+        raise BuildError(missing, remedy="install it, or correct toolchain_path in the chip's package.yaml")
     else:
         yield Check(
             name,
@@ -155,6 +160,26 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
             f"there is no {prefix}-gcc in {tools}: aos make will download it",
             "without a network, install it and set toolchain_path in the chip's package.yaml",
         )
+
+
+def _git(setup: _Setup, name: str) -> Iterator[Check]:
+    git = shutil.which("git")
+    if git is None:
+        raise BuildError(
+            "there is no `git` on PATH, and aos-tools does not start without it",
+            remedy="install git, and add it to PATH",
+        )
+    yield Check(name, True, git)
+
+
+def _partition(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.settings is None or setup.view is None:
+        return
+    view = setup.view
+    size = setting_files.partition_size(
+        setup.settings, view.board.path if view.board else None, view.chip.path if view.chip else None
+    )
+    yield Check(name, True, f"the OTA partition has {size} bytes (0x{size:x})")
 
 
 def _settings(setup: _Setup, name: str) -> Iterator[Check]:
@@ -221,6 +246,9 @@ def _history(setup: _Setup, name: str) -> Iterator[Check]:
     if not setup.solution:
         return
     history = search_history(setup.solution, _named_secrets(setup.settings))
+    if history is None and shutil.which("git") is None:
+        yield Check(name, None, "not searched: there is no `git` on PATH")
+        return
     if history is None:
         yield Check(name, True, "the solution is in no git repository")
         return
@@ -267,10 +295,12 @@ def _mtime(path: Path) -> float:
 _CHECKS: Dict[str, Callable[[_Setup, str], Iterator[Check]]] = {
     "aos make": _launcher,
     "aos-tools": _tools,
+    "git": _git,
     "workspace": _workspace,
     "hook": _hook,
     "compiler": _compiler,
     "settings": _settings,
+    "partition": _partition,
     "keys": _keys,
     "clock": _clock,
     "git history": _history,

@@ -158,6 +158,7 @@ def _check(build: AosBuild, settings: OtaSettings) -> None:
     for path in (site.image, site.manifest):
         if os.path.isdir(path):
             raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
+    setting_files.partition_size(settings, site.board_folder, site.chip_folder)  # before anything is compiled
     env["OTA_SETTINGS"] = settings
     templates = os.path.join(build.folder, "templates")
     env["OTA_TEMPLATES"] = templates if os.path.isdir(templates) else None

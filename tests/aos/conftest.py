@@ -71,9 +71,15 @@ class Workspace:
         path.write_bytes(pem)
         path.chmod(0o600)
 
-    def run(self, *command: str, cwd: Optional[Path] = None, env: Optional[Dict[str, str]] = None) -> Result:
-        """A command with this environment's tools first on PATH, its output and errors together."""
-        path = str(self.aos.parent) + os.pathsep + os.environ["PATH"]
+    def run(
+        self,
+        *command: str,
+        cwd: Optional[Path] = None,
+        env: Optional[Dict[str, str]] = None,
+        path: Optional[str] = None,
+    ) -> Result:
+        """A command with `path`, else this environment's tools first on PATH, its output and errors together."""
+        path = path or str(self.aos.parent) + os.pathsep + os.environ["PATH"]
         done = subprocess.run(
             command,
             cwd=cwd or self.solution,

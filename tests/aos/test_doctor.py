@@ -48,10 +48,12 @@ def test_whole(doctor):
     assert [check["name"] for check in report["checks"]] == [
         "aos make",
         "aos-tools",
+        "git",
         "workspace",
         "hook",
         "compiler",
         "settings",
+        "partition",
         "keys",
         "clock",
         "git history",
@@ -86,6 +88,23 @@ def move_compiler(workspace):
     workspace.edit(chip, "toolchain_path: /usr ", "toolchain_path: /dev/null/nowhere ")
 
 
+def move_compiler_to_the_users_own(workspace):
+    move_compiler(workspace)
+    tools = workspace.root / "home" / ".aliot" / "arm-none-eabi" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "arm-none-eabi-gcc").symlink_to("/usr/bin/arm-none-eabi-gcc")
+
+
+def drop_partition_sizes(workspace):
+    for path in (workspace.root / "hardware").rglob("*"):
+        if path.match("partition_conf*.c") or path.match("*dld_cfg*.yaml"):
+            path.unlink()
+
+
+def drop_board(workspace):
+    workspace.edit(workspace.package, "  board_name: haas100\n", "  cpu_id:\n")
+
+
 def retire_key(workspace):
     key = load_signer(workspace.key.read_bytes(), file="key", passphrase=None).public_key
     (workspace.solution / "ota.keys.yaml").write_text(
@@ -113,6 +132,8 @@ def take_development_key(workspace):
         (retire_key, "ota.keys.yaml:4:3: the key ", "use the current key aaaaaaaaaaaaaaaa"),
         (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
         (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
+        (drop_partition_sizes, "FAULT partition: the size of the OTA partition is not known", "set OTA_PARTITION_SIZE"),
+        (drop_board, "FAULT workspace: ", "build with `aos make -b BOARD`"),
         (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /dev/null/nowhere/bin", "toolchain_path"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -124,6 +145,40 @@ def test_broken(workspace, doctor, break_it, says, fix):
     assert result.output.count("FAULT ") == 1
     assert says in result.output
     assert fix in result.output
+
+
+def test_compiler_in_another_place_than_toolchain_path_says(workspace, doctor):
+    """aos-tools goes on with the one below the user's home folder."""
+    move_compiler_to_the_users_own(workspace)
+    result = doctor(env={"HOME": str(workspace.root / "home")})
+    assert result.status == 0, result.output
+    assert "where toolchain_path says: aos make takes " in result.output
+
+
+def test_without_git(workspace, tmp_path):
+    for name in ("aos", "scons", "python", "env"):
+        found = workspace.aos.with_name(name) if name != "env" else "/usr/bin/env"
+        (tmp_path / name).symlink_to(found)
+    result = workspace.run(str(workspace.aos.with_name("aos-ota")), "doctor", path=str(tmp_path))
+    assert result.status == 1, result.output
+    assert "FAULT git: there is no `git` on PATH" in result.output
+    assert "git history: not searched: there is no `git` on PATH" in result.output
+
+
+def test_a_build_says_at_its_start_that_the_size_is_not_known(workspace):
+    drop_partition_sizes(workspace)
+    result = workspace.make()
+    assert result.status == 2, result.output
+    assert "aos_ota_plugin: error: the size of the OTA partition is not known" in result.output
+    assert result.steps("CC") == []
+
+
+def test_a_solution_without_a_board_is_told_to_name_one(workspace):
+    drop_board(workspace)
+    result = workspace.run(str(workspace.aos.with_name("aos-ota")), "make")
+    assert result.status != 0
+    assert "has no board" in result.output, result.output
+    assert "build with `aos make -b BOARD`" in result.output
 
 
 def test_without_aos_tools(workspace):
