@@ -205,7 +205,8 @@ def _array(image: Elf, symbols: List[_Symbol], name: str, size: int) -> bytes:
     if not symbols:
         raise SigningKeyError(
             f"the firmware has no {name}: the code that verifies signatures is not linked into it",
-            remedy="check that the component ota is built, with its ota_hal_digest.c and an RSA setting",
+            remedy="call ota_service_init and ota_service_start in the application: the linker leaves out what "
+            "nothing calls; and check that the component ota is built, with its ota_hal_digest.c and an RSA setting",
         )
     if len({(symbol.section, symbol.value) for symbol in symbols}) > 1:
         raise SigningKeyError(

@@ -22,6 +22,7 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         OtaError: one of them cannot be read, or the description of the chip.
     """
     from aos_ota_plugin.release.request import Firmware
+    from aos_ota_plugin.sources.app_header import INCLUDE_LINE
 
     return Firmware(
         payload,
@@ -37,6 +38,7 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         board=site.board,
         source=_payload_source(site, settings),
         mode=(site.mode.passed, site.mode.not_judged),
+        version_from=INCLUDE_LINE if site.app_header else "",
     )
 
 

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from aos_ota_plugin.sources.values import AppValues
 
 
-def app_values(settings: OtaSettings) -> AppValues:
-    """Return the values for a rendered otaappdemo.c."""
+def app_values(settings: OtaSettings, *, with_version: bool = True) -> AppValues:
+    """Return the values for the rendered source of the application."""
     from aos_ota_plugin.sources.values import AppValues, Embedded, Kv
 
+    version = settings.app_version if with_version else None
     if settings.identity == "embedded":
         return AppValues(
-            version=settings.app_version,
+            version=version,
             identity=Embedded(
                 product_key=settings.product_key or "",
                 device_name=settings.device_name or "",
@@ -29,7 +30,7 @@ def app_values(settings: OtaSettings) -> AppValues:
                 has_device_secret=settings.secrets.device_secret is not None,
             ),
         )
-    return AppValues(version=settings.app_version, identity=Kv())
+    return AppValues(version=version, identity=Kv())
 
 
 def read_source(path: str) -> bytes:
@@ -38,9 +39,16 @@ def read_source(path: str) -> bytes:
 
 
 def render_app_source(
-    settings: OtaSettings, *, user_file: Optional[str], display: Optional[str], templates: TemplateSet
+    settings: OtaSettings,
+    *,
+    user_file: Optional[str],
+    display: Optional[str],
+    templates: TemplateSet,
+    with_version: bool = True,
 ) -> bytes:
-    """Return ``otaappdemo.c``: the user's file with version and identity injected, or the full template.
+    """Return the application's source: the user's with version and identity injected, or the full template.
+
+    Without ``with_version`` the user's gets the identity alone: the version is in ``ota_app.h``.
 
     Raises:
         SourceError: no single place for a value, or a template that cannot be rendered.
@@ -48,10 +56,17 @@ def render_app_source(
     from aos_ota_plugin.sources.inject import inject_app
     from aos_ota_plugin.sources.render import render_app
 
-    values = app_values(settings)
+    values = app_values(settings, with_version=with_version)
     if user_file is None:
         return render_app(values, templates=templates)
     return inject_app(read_source(user_file), _with_slashes(display or user_file), values)
+
+
+def render_app_header(settings: OtaSettings) -> bytes:
+    """Return ``ota_app.h`` with the version. Raises SourceError."""
+    from aos_ota_plugin.sources.app_header import app_header
+
+    return app_header(settings.app_version)
 
 
 def render_digest_source(

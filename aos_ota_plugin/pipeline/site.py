@@ -18,8 +18,9 @@ class Site:
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
     ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
     folder that other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options
-    with which objcopy makes ``binary``, ``mode`` what the sources of ``ota`` say about the security mode. They are None
-    or empty where there is no such thing. No tuple: SCons takes those apart.
+    with which objcopy makes ``binary``; ``mode`` is what the sources of ``ota`` say about the security mode,
+    ``app_header`` the generated ``ota_app.h``. They are None or empty where there is no such thing. No tuple: SCons
+    takes those apart.
     """
 
     image: str
@@ -38,6 +39,7 @@ class Site:
     chip: Optional[str] = None
     objcopy: Tuple[str, ...] = ()
     mode: ModeEvidence = COMPILED_ELSEWHERE
+    app_header: Optional[str] = None
 
     @property
     def overwritten(self) -> Tuple[str, ...]:

@@ -117,13 +117,18 @@ def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
         raise ProofError(
             f"{firmware.elf_name} does not hold the version {firmware.version}: a device running it would report "
             "another version",
-            remedy="report MY_APP_VER as the version; if the sources do, `aos make clean` and build again",
+            remedy=(
+                f"add the line  {firmware.version_from}  to the source that reports the version, and "
+                if firmware.version_from
+                else ""
+            )
+            + "report MY_APP_VER as the version; if the sources do, `aos make clean` and build again",
         )
     proofs.passed["version in the firmware"] = f"{firmware.version} stands in the ELF"
     if not all(elf_contains(firmware.elf, needle) for needle in firmware.embedded):
         raise ProofError(
             f"{firmware.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
-            remedy="check that otaappdemo.c uses product_key, device_name and device_secret; then `aos make clean`",
+            remedy="check that the application uses product_key, device_name and device_secret; then `aos make clean`",
         )
     if firmware.embedded:
         proofs.passed["identity in the firmware"] = "embedded, as OTA_IDENTITY_EMBEDDED asks"

@@ -49,7 +49,7 @@ class Firmware(NamedTuple):
     ``forbidden`` those it must not; neither is ever shown. ``mode`` is what the sources say about the security mode:
     the text of the proof, or "" and the reason why there is none. ``stream`` is the payload's xz stream where an
     earlier release made it; it is proven like a new one. ``digesting`` is the running digest of the payload, where it
-    was started earlier.
+    was started earlier. ``version_from`` is the line that brings the version into a source, "" where it was injected.
     """
 
     payload: bytes
@@ -67,6 +67,7 @@ class Firmware(NamedTuple):
     mode: Tuple[str, str] = ("", "the sources are not compiled here")
     stream: Optional[bytes] = None
     digesting: Optional[Digesting] = None
+    version_from: str = ""
 
     def __repr__(self) -> str:  # neither megabytes nor secrets
         return f"Firmware({self.payload_name!r}, version={self.version!r})"

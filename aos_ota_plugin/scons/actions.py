@@ -29,15 +29,17 @@ Nodes = List[Any]
 
 
 class SourceKind(enum.Enum):
-    """The C files that are rendered."""
+    """The C files that are rendered, by the names that the vendor or we give them."""
 
     APP = "otaappdemo.c"
     DIGEST = "ota_hal_digest.c"
+    HEADER = "ota_app.h"
 
     @classmethod
     def of(cls, path: str) -> SourceKind:
-        """Return the kind of a target by its file name; anything but the digest file is the application."""
-        return cls.DIGEST if os.path.basename(path) == cls.DIGEST.value else cls.APP
+        """Return the kind of a target by its file name; the application may have any name."""
+        name = os.path.basename(path)
+        return next((kind for kind in (cls.DIGEST, cls.HEADER) if kind.value == name), cls.APP)
 
 
 def show(error: OtaError) -> None:
@@ -131,12 +133,15 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
     if kind is SourceKind.DIGEST and settings.security == "none" and user_file:
         # Nothing is signed or checked, so there is no key to inject.
         rendered = rendering.read_source(user_file)
+    elif kind is SourceKind.HEADER:
+        rendered = rendering.render_app_header(settings)
     else:
         where = {"user_file": user_file, "display": env.get("OTA_DISPLAY"), "templates": templates_of(env)}
         if kind is SourceKind.DIGEST:
             rendered = rendering.render_digest_source(keys_of(env).trusted, **where)
         else:
-            rendered = rendering.render_app_source(settings, **where)
+            with_version = not env.get("OTA_VERSION_IN_HEADER")
+            rendered = rendering.render_app_source(settings, with_version=with_version, **where)
     wait_past(env.get("OTA_DOWNSTREAM", ()))
     write_file(target[0].abspath, rendered)
 

@@ -81,9 +81,9 @@ def _hook(defconfig: Any) -> None:
     _warn(request, settings)
     builders.register(build.env)
     _set_compile_lines(build, settings)
-    render_sources(build, settings)
+    header = render_sources(build, settings)
     _build_identity(build)
-    _build_image(build, settings)
+    _build_image(build._replace(site=replace(build.site, app_header=header)), settings)
 
 
 def _aos_build(defconfig: Any) -> AosBuild:

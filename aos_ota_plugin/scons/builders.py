@@ -67,14 +67,21 @@ def _by_content(builder: Any) -> Callable[..., Any]:
 def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     """Complete the nodes of ``OtaSource("out/otaappdemo.c", "otaappdemo.c")``.
 
-    Without a source the full template is rendered.
+    Without a source the full template is rendered. ``OtaSource("include/ota_app.h")`` makes the header with the
+    version.
     """
     settings = actions.settings_of(env)
     kind = SourceKind.of(str(target[0]))
     part = Part.DIGEST if kind is SourceKind.DIGEST else Part.APP
-    depends: List[Any] = [env.Value(part_inputs(part, settings)), *_templates(env, kind.value)]
+    depends: List[Any]
+    if kind is SourceKind.HEADER:
+        depends = [env.Value(settings.app_version)]
+    else:
+        depends = [env.Value(part_inputs(part, settings)), *_templates(env, kind.value)]
     if kind is SourceKind.DIGEST:
         depends += [_file(env, path) for path in actions.keys_of(env).trust_files if Path(path).is_file()]
+    if env.get("OTA_VERSION_IN_HEADER"):
+        depends.append(env.Value("without the version"))
     env.Depends(target, depends)
     # Not removed before it is made again: unchanged text keeps its time stamp, and with it every object.
     env.Precious(target)

@@ -10,7 +10,7 @@ from aos_ota_plugin.release.names import DOCUMENTS, XZ_SUFFIX, diff_name
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import find_source
-from aos_ota_plugin.scons.rendered_sources import rendered_path
+from aos_ota_plugin.scons.rendered_sources import rendered_application, rendered_digest
 
 
 def register_clean(build: AosBuild) -> None:
@@ -23,13 +23,9 @@ def register_clean(build: AosBuild) -> None:
 
 def _rendered(build: AosBuild) -> List[Optional[str]]:
     """Return the rendered sources, and the object of one that stands beside a component's own sources."""
-    application = build.solution.solution_component
     beside = build.paths.rendered(build.paths.solution, SourceKind.APP.value)
-    paths = [beside, build.paths.identity_folder, rendered_path(build, application, SourceKind.APP)]
-    ota = build.components.find("ota")
-    if ota is not None:
-        paths.append(rendered_path(build, ota, SourceKind.DIGEST))
-    if find_source(application, SourceKind.APP.value) is None:
+    paths = [beside, build.paths.identity_folder, *rendered_application(build), rendered_digest(build)]
+    if find_source(build.solution.solution_component, SourceKind.APP.value) is None:
         paths += [build.paths.object_of(beside), os.path.splitext(beside)[0] + ".d"]
     return paths
 

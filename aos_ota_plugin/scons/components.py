@@ -11,7 +11,7 @@ import functools
 import glob
 import os
 import posixpath
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Set
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
 from aos_ota_plugin.pipeline.mode_proof import MACRO, Command, CompiledSource
 from aos_ota_plugin.scons.paths import library_stem
@@ -138,18 +138,21 @@ def _command(node: Any) -> Command:
     return Command((env.WhereIs(words[0]) or words[0], *words[1:]), environment)
 
 
-def find_source(component: Any, name: str) -> Optional[str]:
-    """Return the path below the component, with forward slashes, of its source file called ``name``."""
+def source_files(component: Any) -> Iterator[str]:
+    """Yield the path below the component, with forward slashes, of each source that it compiles, in its order."""
     for entry in component.source_files_updated:
         pattern = str(entry).replace("\\", "/")
-        if os.path.basename(pattern) == name:
-            return posixpath.normpath(pattern)
         if any(mark in pattern for mark in "*?["):
             folder = glob.escape(component.path)
             for path in sorted(glob.glob(os.path.join(folder, pattern), recursive=True)):
-                if os.path.basename(path) == name:
-                    return os.path.relpath(path, component.path).replace(os.sep, "/")
-    return None
+                yield os.path.relpath(path, component.path).replace(os.sep, "/")
+        elif not pattern.startswith("#"):  # that one is a target, added by us
+            yield posixpath.normpath(pattern)
+
+
+def find_source(component: Any, name: str) -> Optional[str]:
+    """Return the path below the component, with forward slashes, of its source file called ``name``."""
+    return next((path for path in source_files(component) if os.path.basename(path) == name), None)
 
 
 def _without(defines: Any, unwanted: Set[str]) -> Any:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Iterable, List, NamedTuple, Optional
 
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
@@ -67,6 +67,11 @@ class OutputPaths(NamedTuple):
         return f"#out/{LIBRARY}/ota_identity{self.object_suffix}"
 
     @property
+    def header_folder(self) -> str:
+        """Return the folder of ``ota_app.h``, which only the solution's own component has on its include path."""
+        return os.path.join(self.identity_folder, "include")
+
+    @property
     def identity_library(self) -> str:
         """Return the path of our library, without prefix and suffix."""
         return os.path.join(self.lib_folder, LIBRARY)
@@ -91,6 +96,11 @@ class OutputPaths(NamedTuple):
     def object_of(self, source: str) -> str:
         """Return the object that is compiled from a source in a build folder."""
         return os.path.splitext(source)[0] + self.object_suffix
+
+    def users_of_header(self, sources: Iterable[str]) -> List[str]:
+        """Return what is made of the solution's own sources, which may include ``ota_app.h``."""
+        objects = (self.object_of(self.rendered(self.solution, name)) for name in sources)
+        return [*objects, os.path.join(self.lib_folder, library_stem(self.solution) + ".a"), *self.programs]
 
     def users_of(self, component: str, source: str) -> List[str]:
         """Return what is made of a component's source: its object, the component's library, the programs."""

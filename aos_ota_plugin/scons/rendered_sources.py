@@ -3,65 +3,149 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional
+import sys
+from typing import Any, List, NamedTuple, Optional
 
 import SCons.Script
 
 from aos_ota_plugin.errors import WorkspaceError
+from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import remove_file
+from aos_ota_plugin.pipeline.app_source import find_app_source
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
-from aos_ota_plugin.scons.components import find_source
+from aos_ota_plugin.scons.components import find_source, source_files
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.sources.app_header import INCLUDE_LINE
+
+_MARK = b"/* Made by aos_ota_plugin"
+"""What every rendered source begins with, behind a byte order mark."""
 
 
-def render_sources(build: AosBuild, settings: OtaSettings) -> None:
-    """Register the rendered sources. Raises WorkspaceError when there is no place for the public key."""
-    _render(build, build.solution.solution_component, SourceKind.APP, required=False)
+class _Original(NamedTuple):
+    """A component's own file that is replaced: its paths below the component, and absolute; None for none."""
+
+    relative: Optional[str]
+    path: Optional[str]
+
+
+def render_sources(build: AosBuild, settings: OtaSettings) -> Optional[str]:
+    """Register the rendered sources; return the path of ``ota_app.h`` where the version is in that.
+
+    Raises:
+        WorkspaceError: a component is missing, or there is no place for the public key.
+        SettingsError, SourceError: there is no single place for version and identity.
+    """
+    header = _render_application(build, settings)
     if settings.security != "none":
-        _render(build, build.ota(), SourceKind.DIGEST, required=True)
+        _render(build, build.ota(), SourceKind.DIGEST, _digest(build))
     elif not SCons.Script.GetOption("no_exec"):
-        _remove_rendered(build, build.ota(), SourceKind.DIGEST)
+        # The user's file counts again now.
+        rendered = rendered_digest(build)
+        if rendered:
+            _remove_rendered(build, rendered)
+    return header
 
 
-def rendered_path(build: AosBuild, component: Any, kind: SourceKind) -> Optional[str]:
-    """Return the path that replaces a component's own file, None when it has no such file."""
-    relative = find_source(component, kind.value)
-    return build.paths.rendered(component.name, relative) if relative else None
+def rendered_digest(build: AosBuild) -> Optional[str]:
+    """Return the path that replaces the component's ``ota_hal_digest.c``, None when it has no such file."""
+    ota = build.components.find("ota")
+    if ota is None:
+        return None
+    relative = find_source(ota, SourceKind.DIGEST.value)
+    return build.paths.rendered(ota.name, relative) if relative else None
 
 
-def _render(build: AosBuild, component: Any, kind: SourceKind, *, required: bool) -> None:
-    relative = find_source(component, kind.value)
-    if relative is None and required:
-        raise WorkspaceError(
-            f"the component `{component.name}` does not compile {kind.value}: no place for the public key",
-            remedy=f"list hal/{kind.value} under source_file: in {os.path.join(component.path, 'package.yaml')}",
+def rendered_application(build: AosBuild) -> List[str]:
+    """Return the rendered sources of the solution itself that are there, of this build or an earlier one."""
+    component = build.solution.solution_component
+    names = dict.fromkeys((*source_files(component), SourceKind.APP.value))
+    return [path for path in (build.paths.rendered(component.name, name) for name in names) if _is_rendered(path)]
+
+
+def _render_application(build: AosBuild, settings: OtaSettings) -> Optional[str]:
+    component = build.solution.solution_component
+    names = list(dict.fromkeys(source_files(component)))
+    own_template = os.path.isfile(os.path.join(build.folder, "templates", SourceKind.APP.value + ".j2"))
+    choice = find_app_source(build.folder, names, settings, own_template=own_template)
+    if settings.identity == "kv":
+        build.require(("kv",), "an identity in the key-value partition")
+    rendered = choice.source or (SourceKind.APP.value if choice.template else None)
+    if not SCons.Script.GetOption("no_exec"):
+        current = build.paths.rendered(component.name, rendered) if rendered else None
+        for path in rendered_application(build):
+            if path != current:
+                _remove_rendered(build, path)
+    if choice.template and not own_template:
+        build.require(_TEMPLATE_NEEDS, "the application that is added to a solution without a main")
+    header = _render_header(build, names) if choice.header else None
+    if header and not choice.including:
+        sys.stdout.write(
+            f"aos_ota_plugin: no source of {component.name} includes the version: add the line  {INCLUDE_LINE}  to the "
+            "one that reports it, and report MY_APP_VER\n"
         )
-    target = relative or kind.value
-    user_file = os.path.join(component.path, *relative.split("/")) if relative else None
+    if rendered:
+        original = _Original(choice.source, _below(component, choice.source))
+        _render(build, component, SourceKind.APP, original, OTA_VERSION_IN_HEADER=not choice.version_in_source)
+    return header if not choice.version_in_source else None
+
+
+_TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
+"""The components, besides ``ota``, whose headers and functions the template's application uses."""
+
+
+def _render_header(build: AosBuild, names: List[str]) -> str:
+    folder = build.paths.header_folder
+    header = os.path.join(folder, SourceKind.HEADER.value)
+    build.env.OtaSource(build.env.File(header), [], OTA_DOWNSTREAM=build.paths.users_of_header(names))
+    build.components.add_include_folder(build.solution.solution_component, folder)
+    return header
+
+
+def _digest(build: AosBuild) -> _Original:
+    ota = build.ota()
+    relative = find_source(ota, SourceKind.DIGEST.value)
+    if relative is None:
+        raise WorkspaceError(
+            f"the component `{ota.name}` does not compile {SourceKind.DIGEST.value}: no place for the public key",
+            remedy=f"list hal/{SourceKind.DIGEST.value} under source_file: in {os.path.join(ota.path, 'package.yaml')}",
+        )
+    return _Original(relative, _below(ota, relative))
+
+
+def _render(build: AosBuild, component: Any, kind: SourceKind, original: _Original, **variables: Any) -> None:
+    target = original.relative or kind.value
     own_template = os.path.isfile(os.path.join(build.folder, "templates", kind.value + ".j2"))
     node = build.env.OtaSource(
         build.paths.rendered_target(component.name, target),
-        [build.env.File(user_file)] if user_file and not own_template else [],
-        OTA_DISPLAY=_display(user_file, build.folder),
+        [build.env.File(original.path)] if original.path and not own_template else [],
+        OTA_DISPLAY=_display(original.path, build.folder),
         OTA_DOWNSTREAM=build.paths.users_of(component.name, build.paths.rendered(component.name, target)),
+        **variables,
     )[0]
-    if user_file:
-        build.components.add_include_folder(component, os.path.dirname(user_file))
+    if original.path:
+        build.components.add_include_folder(component, os.path.dirname(original.path))
     else:
         build.components.add_source(component, node)
 
 
-def _remove_rendered(build: AosBuild, component: Any, kind: SourceKind) -> None:
+def _is_rendered(path: str) -> bool:
+    return os.path.isfile(path) and _MARK in read_bytes(path, 2 * SOURCE_MAX)[: len(_MARK) + 3]
+
+
+def _remove_rendered(build: AosBuild, rendered: str) -> None:
     """Remove what an earlier build rendered in the place of the user's file, and its object.
 
-    The user's file counts again now. By their time stamps the old object would be newer than it, and newer than the
-    same rendered text later.
+    By their time stamps the old object would be newer than the user's file, and newer than the same rendered text
+    later.
     """
-    rendered = rendered_path(build, component, kind)
-    if rendered and os.path.isfile(rendered):
-        for path in (build.paths.object_of(rendered), rendered):
+    for path in (build.paths.object_of(rendered), rendered):
+        if os.path.isfile(path):
             remove_file(path)
+
+
+def _below(component: Any, relative: Optional[str]) -> Optional[str]:
+    return os.path.join(component.path, *relative.split("/")) if relative else None
 
 
 def _display(path: Optional[str], folder: str) -> Optional[str]:

@@ -29,6 +29,7 @@ from aos_ota_plugin.settings.values import (
     as_path,
     as_product_key,
     as_size,
+    as_source,
     as_text,
     as_version,
 )
@@ -44,7 +45,7 @@ class Part(enum.Flag):
     IDENTITY = enum.auto()
     """The object file that holds the secrets of an embedded identity."""
     FLAGS = enum.auto()
-    """The components' compile lines, which SCons compares by itself."""
+    """What is compiled, and the compile lines, which SCons compares by itself."""
     IMAGE = enum.auto()
     """The images of the firmware, and what the manifest says of them."""
     MODULES = enum.auto()
@@ -164,6 +165,7 @@ class OtaSettings:
     notices: Tuple[str, ...]  # settings that are ignored: their place, and what to do
 
     app_version: str = text("OTA_APP_VERSION", Part.APP | Part.IMAGE, as_version)
+    app_source: str = text("OTA_APP_SOURCE", Part.FLAGS, as_source, since="0.2.0")
     identity: str = choice(
         "OTA_IDENTITY",
         {"OTA_IDENTITY_KV": "kv", "OTA_IDENTITY_EMBEDDED": "embedded"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import Optional
 
@@ -116,6 +117,22 @@ def as_path(raw: RawSetting, solution_dir: str) -> Optional[str]:
     if not text or _URI.match(text):
         return text or None
     return os.path.normpath(os.path.join(solution_dir, os.path.expanduser(text)))
+
+
+def as_source(raw: RawSetting) -> str:
+    """Return the path of a C source below the solution, with forward slashes; "" for an empty text."""
+    text = as_text(raw)
+    path = posixpath.normpath(text.replace("\\", "/"))
+    if not text:
+        return ""
+    remedy = f"write the path as under source_file:, for example {raw.name}: src/main.c"
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+        raise setting_error(raw, "this is not a path: it contains a control character", remedy)
+    if path.startswith(("/", "~", "../")) or path in (".", "..") or path[1:2] == ":":
+        raise setting_error(raw, f"{_excerpt(raw)} is not a path below the solution", remedy)
+    if not path.lower().endswith(".c"):
+        raise setting_error(raw, f"{_excerpt(raw)} is not a C source", remedy)
+    return path
 
 
 def as_key_reference(raw: RawSetting, solution_dir: str) -> Optional[KeyReference]:

@@ -65,6 +65,34 @@ def field_places(code: CSource, field: str) -> List[ValuePlace]:
     return places
 
 
+def held_names(code: CSource) -> List[Token]:
+    """Return the names that make a source the one with version and identity, in its order.
+
+    These are the version macro, and the fields of an identity with a text as their value. A device name alone may be
+    that of anything, and a variable without a text gets its value when the device runs: those do not count.
+    """
+    names = [macro.name for macro in code.macros if macro.name.text == VERSION_MACRO]
+    fields = {field: list(_held_field(code, field)) for field in FIELDS}
+    if any(fields[field] for field in FIELDS if field != "device_name"):
+        names += [name for field in FIELDS for name in fields[field]]
+    return sorted(names, key=lambda name: name.start)
+
+
+def _held_field(code: CSource, field: str) -> Iterator[Token]:
+    name = field.upper()
+    for macro in code.macros:
+        if macro.name.text == name and not macro.with_arguments and any(token.kind == "string" for token in macro.body):
+            yield macro.name
+    for variable in code.variables:
+        if (
+            variable.name.text == field
+            and "char" in variable.specifiers
+            and _is_plain(variable.value, _PLAIN_WORDS | {name})
+            and any(token.kind == "string" or token.text == name for token in variable.value)
+        ):
+            yield variable.name
+
+
 def refuse_secrets(code: CSource) -> None:
     """Raise SecretError if the source holds a secret; placeholders are allowed.
 

@@ -48,7 +48,7 @@ def plan_app(source: bytes, file: str, values: AppValues) -> List[Edit]:
     """
     code = CSource(source, file=file)
     refuse_secrets(code)
-    edits = [_version_edit(code, values.version)]
+    edits = [] if values.version is None else [_version_edit(code, values.version)]
     for field in FIELDS:
         edit = _field_edit(code, field, values)
         if edit is not None:

@@ -36,7 +36,7 @@ KV_FIELDS = (
 
 def render_app(values: AppValues, *, templates: TemplateSet) -> bytes:
     """Return the application's source, UTF-8. Raises SourceError for a bad template or value."""
-    c_string(values.version, "the version")
+    c_string(values.version or "", "the version")
     identity = values.identity
     context: Dict[str, object] = {"version": values.version}
     if isinstance(identity, Embedded):

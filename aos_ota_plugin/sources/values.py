@@ -40,7 +40,7 @@ class EmbeddedSecrets:
 
 @dataclass(frozen=True)
 class AppValues:
-    """The values for an application's source."""
+    """The values for an application's source; ``version`` is None where the source gets none (``app_header``)."""
 
-    version: str
+    version: Optional[str]
     identity: Union[Embedded, Kv]

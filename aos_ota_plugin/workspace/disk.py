@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import List, Sequence
 
@@ -13,6 +14,7 @@ from aos_ota_plugin.settings.sources import read_ota_config
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
 PACKAGE_FILE = "package.yaml"
+_DEPENDS = re.compile(r"^depends\s*:", re.MULTILINE)
 
 
 def read_text(path: Path) -> str:
@@ -33,6 +35,12 @@ def read_text(path: Path) -> str:
             place=Place(str(path), data.count(b"\n", 0, error.start) + 1),
             remedy="save it as UTF-8, as aos needs it",
         ) from None
+
+
+def depends_place(file: str) -> Place:
+    """Return the place of ``depends:`` in a package.yaml, or of the file where it has none."""
+    match = _DEPENDS.search(read_text(Path(file)))
+    return Place(file, match.string.count("\n", 0, match.start()) + 1, 1) if match else Place(file)
 
 
 def load_package(folder: Path) -> Package:

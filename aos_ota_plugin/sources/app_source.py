@@ -1,0 +1,142 @@
+r"""Choose the source of a solution that gets version and identity, by what its sources hold.
+
+It is the one with the version macro or with the identity as plain values (``app_places``). A solution that has a main
+and no version macro gets the version in the generated header ``ota_app.h``; one without a main gets the template's
+application. Bytes in, a decision out: nothing is read here.
+
+>>> choose_app_source({"main.c": b"int main(void)\n{\n}\n"})
+AppChoice(source=None, version_in_source=False, header=True, template=False, including=())
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ..errors import SourceError
+from .app_places import VERSION_MACRO, held_names
+from .c_source import CSource
+from .c_tokens import Token, live_tokens
+from .encoding import to_text
+from .values import FIELDS
+
+APP_SOURCE = "otaappdemo.c"
+"""The vendor's name: a source that is called so counts as the application whatever it holds."""
+APP_HEADER = "ota_app.h"
+"""The generated header with the version."""
+SETTING = "OTA_APP_SOURCE"
+
+_INCLUDES = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<](?:[^">\n]*/)?ota_app\.h[">]', re.MULTILINE)
+_VERSION = re.compile(rb"#[ \t]*define[ \t]+MY_APP_VER\b")
+_MAIN = re.compile(rb"\b(?:application_start|main)\s*\(")
+_MAINS = frozenset(("application_start", "main"))
+# Of most sources these bytes tell that they hold neither version nor identity: only the others are parsed.
+_WORDS = tuple(word.encode() for word in (VERSION_MACRO, *FIELDS, *(field.upper() for field in FIELDS)))
+
+
+class AppChoice(NamedTuple):
+    """Where a build puts version and identity.
+
+    ``source`` gets them, None for none; with ``template`` the template's application is added. ``version_in_source``
+    says whether that holds the version, ``header`` whether ``ota_app.h`` is generated, which ``including`` include.
+    """
+
+    source: Optional[str] = None
+    version_in_source: bool = False
+    header: bool = False
+    template: bool = False
+    including: Tuple[str, ...] = ()
+
+
+def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoice:
+    """Return where version and identity go; ``sources`` are C and C++ sources by path, ``named`` is one of them.
+
+    Raises SourceError: more than one source holds version or identity, and none is named.
+    """
+    including = tuple(name for name, data in sources.items() if b"ota_app.h" in data and _INCLUDES.search(data))
+    source = named or _find(sources)
+    if source and _has_version(sources[source], source):
+        return AppChoice(source, version_in_source=True, header=bool(including), including=including)
+    if source and not including and (_base(source) == APP_SOURCE or not has_main(sources)):
+        return AppChoice(source, version_in_source=True)  # which it has no place for: the error says so
+    if source or including or has_main(sources):
+        return AppChoice(source, header=True, including=including)
+    return AppChoice(version_in_source=True, template=True)
+
+
+def has_main(sources: Mapping[str, bytes]) -> bool:
+    """Return whether a source defines ``application_start`` or ``main``; a declaration or a call does not count."""
+    return any(
+        _defines_main(live_tokens(to_text(data, file=name))) for name, data in sources.items() if _MAIN.search(data)
+    )
+
+
+def _find(sources: Mapping[str, bytes]) -> Optional[str]:
+    """Return the one source that holds version or identity, else the one with the vendor's name."""
+    possible = [name for name, data in sources.items() if is_c(name) and any(word in data for word in _WORDS)]
+    vendors = next((name for name in sources if _base(name) == APP_SOURCE), None)
+    if vendors and all(name == vendors for name in possible):
+        return vendors
+    holders: Dict[str, Tuple[CSource, List[Token]]] = {}
+    for name in possible:
+        code = CSource(sources[name], file=name)
+        names = held_names(code)
+        if names:
+            holders[name] = (code, names)
+    if len(holders) > 1:
+        raise _ambiguous(holders)
+    return next(iter(holders), vendors)
+
+
+def _ambiguous(holders: Mapping[str, Tuple[CSource, List[Token]]]) -> SourceError:
+    listed = "; ".join(
+        f"{name} has {', '.join(f'{token.text} in line {code.line(token.start)}' for token in names)}"
+        for name, (code, names) in holders.items()
+    )
+    first = next(iter(holders))
+    code, names = holders[first]
+    return SourceError(
+        f"version and identity have one source, and {len(holders)} could be it: {listed}",
+        place=code.place(names[0].start),
+        remedy=f"name the one under def_config, for example `{SETTING}: {first}`, or take the values out of the others",
+    )
+
+
+def _has_version(data: bytes, name: str) -> bool:
+    if _base(name) == APP_SOURCE and _VERSION.search(data):
+        return True  # the usual case, not parsed: what injects the version tells whether it is a comment
+    return VERSION_MACRO.encode() in data and any(
+        macro.name.text == VERSION_MACRO for macro in CSource(data, file=name).macros
+    )
+
+
+def is_c(name: str) -> bool:
+    """Return whether a path is that of a C source, by its name."""
+    return name.lower().endswith(".c")
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _defines_main(tokens: Sequence[Token]) -> bool:
+    """Return whether one of ``_MAINS`` is followed by parentheses and a block."""
+    code = [token for token in tokens if not token.directive]
+    for index, token in enumerate(code):
+        if token.kind == "word" and token.text in _MAINS:
+            after = _behind_parentheses(code, index + 1)
+            if after is not None and after.is_punct("{"):
+                return True
+    return False
+
+
+def _behind_parentheses(tokens: Sequence[Token], start: int) -> Optional[Token]:
+    depth = 0
+    for index in range(start, len(tokens)):
+        if tokens[index].is_punct("("):
+            depth += 1
+        elif tokens[index].is_punct(")"):
+            depth -= 1
+        if depth == 0:
+            return tokens[index + 1] if index > start and index + 1 < len(tokens) else None
+    return None
