@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "aos/kernel.h"
+
 static const char HEX[] = "0123456789ABCDEF";
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -69,4 +71,9 @@ int ota_base64_decode(const char *input, unsigned char *output, unsigned int *ou
     }
     *output_len = written;
     return 0;
+}
+
+void ota_msleep(int ms)
+{
+    aos_msleep(ms);
 }

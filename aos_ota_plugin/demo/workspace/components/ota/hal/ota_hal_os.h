@@ -2,6 +2,8 @@
 #ifndef OTA_HAL_OS_H
 #define OTA_HAL_OS_H
 
+void ota_msleep(int ms);
+
 /* In place, ASCII letters only. */
 void ota_to_capital(char *text);
 

@@ -15,6 +15,7 @@
 #define OTA_SIGN_MAGIC_RSA 0xAABBCCDD
 
 /* What kind of file an upgrade is: the first bytes tell. */
+#define OTA_UPGRADE_CUST 0x8778 /* of a module: the application updates it by itself */
 #define OTA_UPGRADE_ALL  0x9669
 #define OTA_UPGRADE_XZ   0xA55A
 #define OTA_UPGRADE_DIFF 0xB44B
@@ -103,7 +104,7 @@ _Static_assert(sizeof(ota_image_info_t) == 28, "ota_image_info_t stands in the i
 typedef struct {
     char module_name[32 + 1];
     char store_path[76 + 1];
-    int module_type; /* OTA_MODULE_PACK, _FILE or _MCU */
+    int module_type; /* OTA_MODULE_PACK, _FILE, _MCU or OTA_UPGRADE_CUST; 0: none yet */
 } ota_store_module_info_t;
 
 typedef int (*report_func)(void *param, int status);
@@ -151,6 +152,23 @@ int ota_register_report_percent_cb(ota_service_t *ctx, void *cb, void *param);
 
 /* The modules besides the firmware; the list must outlive the service. */
 int ota_register_module_store(ota_service_t *ctx, ota_store_module_info_t *queue, int queue_len);
+
+/* One more such module, in the first place of the list whose module_type is 0: OTA_SUCCESS, or OTA_CUSTOM_CALLBAK_FAIL. */
+int ota_set_module_information(ota_service_t *ctx, char *module_name, char *store_path, int module_type);
+
+/* What is registered for a module: OTA_SUCCESS, or OTA_CUSTOM_CALLBAK_FAIL. */
+int ota_get_module_information(ota_service_t *ctx, char *module_name, ota_store_module_info_t *module_info);
+
+/*
+ * Download what was pushed, check it and keep it as the file of that path; the service reports what goes wrong. Called in a task
+ * of the application. 0, or one of OTA_ERRNO_E: then the file is what it was.
+ */
+int ota_download_to_fs_service(void *ota_ctx, char *file_path);
+
+/* What is known of the upgrade at hand, from push to restart: OTA_SUCCESS, or OTA_UPGRADE_PARAM_FAIL. */
+int ota_read_parameter(ota_boot_param_t *param);
+int ota_update_parameter(const ota_boot_param_t *param);
+int ota_clear(void);
 
 /* The version of such a module, "" when it has none yet; OTA_INVALID_PARAMETER when there is no such module. */
 int ota_get_module_version(ota_service_t *ctx, const char *module_name, char version[OTA_VER_LEN]);

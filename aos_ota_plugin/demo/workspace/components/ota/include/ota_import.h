@@ -17,9 +17,6 @@
 #define OTA_SIGN_BITNUMB     2048
 
 /* ota_hal_plat.c */
-int ota_read_parameter(ota_boot_param_t *param);
-int ota_update_parameter(const ota_boot_param_t *param);
-int ota_clear(void);
 uint32_t ota_partition_size(void); /* of the OTA partition, in bytes, as the three that follow */
 int ota_read(uint32_t *offset, void *buffer, uint32_t length);      /* moves offset on */
 int ota_write(uint32_t *offset, const void *data, uint32_t length); /* likewise */
