@@ -7,11 +7,7 @@
 from __future__ import annotations
 
 from .app_places import VERSION_MACRO
-from .app_source import APP_HEADER
 from .c_text import c_string
-
-INCLUDE_LINE = f'#include "{APP_HEADER}"'
-"""The line to add to the source that reports the version."""
 
 _TEXT = """\
 /* Made by aos_ota_plugin; edits here are lost. */

@@ -24,6 +24,8 @@ APP_SOURCE = "otaappdemo.c"
 """The vendor's name: a source that is called so counts as the application whatever it holds."""
 APP_HEADER = "ota_app.h"
 """The generated header with the version."""
+INCLUDE_LINE = f'#include "{APP_HEADER}"'
+"""The line to add to the source that reports the version."""
 SETTING = "OTA_APP_SOURCE"
 
 _INCLUDES = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<](?:[^">\n]*/)?ota_app\.h[">]', re.MULTILINE)
@@ -95,10 +97,16 @@ def _ambiguous(holders: Mapping[str, Tuple[CSource, List[Token]]]) -> SourceErro
     )
     first = next(iter(holders))
     code, names = holders[first]
+    remedy = (
+        f"name the one under def_config, for example `{SETTING}: {first}`: the values of the others stay as they are"
+    )
+    versions = [name for name, (_, tokens) in holders.items() if any(token.text == VERSION_MACRO for token in tokens)]
+    if len(versions) == 1 and len(holders) == 2:
+        remedy += f"; or write  {INCLUDE_LINE}  in {versions[0]} in the place of its {VERSION_MACRO}"
     return SourceError(
         f"version and identity have one source, and {len(holders)} could be it: {listed}",
         place=code.place(names[0].start),
-        remedy=f"name the one under def_config, for example `{SETTING}: {first}`, or take the values out of the others",
+        remedy=remedy,
     )
 
 

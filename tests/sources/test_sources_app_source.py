@@ -103,8 +103,8 @@ def test_several_sources_that_could_be_the_one_are_listed() -> None:
     assert str(caught.value) == (
         "src/a.c:2:9: version and identity have one source, and 2 could be it: src/a.c has MY_APP_VER in line 2; "
         "src/b.c has product_key in line 3, device_name in line 3, device_secret in line 3\n"
-        "  fix: name the one under def_config, for example `OTA_APP_SOURCE: src/a.c`, or take the values out of the "
-        "others"
+        "  fix: name the one under def_config, for example `OTA_APP_SOURCE: src/a.c`: the values of the others stay as "
+        'they are; or write  #include "ota_app.h"  in src/a.c in the place of its MY_APP_VER'
     )
     assert choose("src/a.c", **sources) == AppChoice("src/a.c", version_in_source=True)
     assert choose("src/b.c", **sources) == AppChoice("src/b.c", header=True)
