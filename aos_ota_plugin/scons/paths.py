@@ -68,8 +68,8 @@ class OutputPaths(NamedTuple):
 
     @property
     def header_folder(self) -> str:
-        """Return the folder of ``ota_app.h``, which only the solution's own component has on its include path."""
-        return os.path.join(self.identity_folder, "include")
+        """Return the folder of ``ota_app.h``, as a target; only the solution's own component has it on its path."""
+        return f"#out/{LIBRARY}/include"
 
     @property
     def identity_library(self) -> str:

@@ -20,6 +20,8 @@ from aos_ota_plugin.sources.app_source import INCLUDE_LINE
 
 _MARK = b"/* Made by aos_ota_plugin"
 """What every rendered source begins with, behind a byte order mark."""
+_TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
+"""The components, besides ``ota``, whose headers and functions the template's application uses."""
 
 
 class _Original(NamedTuple):
@@ -90,16 +92,13 @@ def _render_application(build: AosBuild, settings: OtaSettings) -> Optional[str]
     return header if not choice.version_in_source else None
 
 
-_TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
-"""The components, besides ``ota``, whose headers and functions the template's application uses."""
-
-
 def _render_header(build: AosBuild, names: List[str]) -> str:
     folder = build.paths.header_folder
-    header = os.path.join(folder, SourceKind.HEADER.value)
-    build.env.OtaSource(build.env.File(header), [], OTA_DOWNSTREAM=build.paths.users_of_header(names))
+    header = build.env.OtaSource(
+        f"{folder}/{SourceKind.HEADER.value}", [], OTA_DOWNSTREAM=build.paths.users_of_header(names)
+    )[0]
     build.components.add_include_folder(build.solution.solution_component, folder)
-    return header
+    return str(header.abspath)
 
 
 def _digest(build: AosBuild) -> _Original:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.scons.components import LOCAL_RSA, Components, _without, find_source
+from aos_ota_plugin.scons.components import LOCAL_RSA, Components, _without, find_source, source_files
 from aos_ota_plugin.scons.site import hooked
 
 # --- macros
@@ -83,6 +83,18 @@ def folder(tmp_path):
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text("")
     return path
+
+
+def test_source_files(folder):
+    """All of them, in the component's order; a target that we have added is none."""
+    listed = component(folder, "./a.c", "hal/**/*.c", "#out/ota/otaappdemo.c", "boot.S", "src[1]/x.c")
+    assert list(source_files(listed)) == [
+        "a.c",
+        "hal/deep/er/otaappdemo.c",
+        "hal/ota_hal_digest.c",
+        "hal/ota_hal_os.c",
+        "boot.S",
+    ]
 
 
 @pytest.mark.parametrize(

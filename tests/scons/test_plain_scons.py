@@ -260,10 +260,12 @@ def test_settings_changed_between_two_calls(project):
         'env["OTA_APP_VERSION"] = "app-2"',
         'env.OtaSource("out/2/otaappdemo.c", "otaappdemo.c")',
         'env.OtaSource("out/3/otaappdemo.c", "otaappdemo.c", OTA_APP_VERSION="app-3")',
+        'env.OtaSource("out/3/ota_app.h", OTA_APP_VERSION="app-3")',
     )
-    assert project.steps() == ["OTA otaappdemo.c"] * 3
+    assert sorted(project.steps()) == ["OTA ota_app.h", *["OTA otaappdemo.c"] * 3]
     for number in "123":
         assert f'#define MY_APP_VER "app-{number}"'.encode() in project.out("otaappdemo.c", number)
+    assert b'#define MY_APP_VER "app-3"' in project.out("ota_app.h", "3")
 
 
 def test_a_setting_of_an_earlier_version_is_warned_of(project):
