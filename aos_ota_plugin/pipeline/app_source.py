@@ -10,7 +10,8 @@ from aos_ota_plugin.errors import Place, SettingsError, SourceError
 from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.settings.fields import OtaSettings
 from aos_ota_plugin.settings.raw import PACKAGE_YAML
-from aos_ota_plugin.sources.app_source import APP_SOURCE, SETTING, AppChoice, choose_app_source
+from aos_ota_plugin.sources.app_source import AppChoice, choose_app_source
+from aos_ota_plugin.sources.names import APP_SOURCE, APP_SOURCE_SETTING
 
 _SUFFIXES = (".c", ".cc", ".cpp", ".cxx")
 
@@ -30,8 +31,8 @@ def find_app_source(folder: str, names: Iterable[str], settings: OtaSettings, *,
     if own_template:
         if named and os.path.basename(named) != APP_SOURCE:
             raise SettingsError(
-                f"{SETTING} names {named}, and templates/{APP_SOURCE}.j2 is the application, too",
-                place=settings.origins[SETTING].place,
+                f"{APP_SOURCE_SETTING} names {named}, and templates/{APP_SOURCE}.j2 is the application, too",
+                place=settings.origins[APP_SOURCE_SETTING].place,
                 remedy="keep one of them",
             )
         return AppChoice(named or _vendors(sources), version_in_source=True, template=True)
@@ -60,9 +61,9 @@ def _named(settings: OtaSettings, sources: Iterable[str]) -> str:
         if os.path.normcase(name) == os.path.normcase(wanted):
             return name
     raise SettingsError(
-        f"{SETTING}: the solution does not compile {wanted}"
+        f"{APP_SOURCE_SETTING}: the solution does not compile {wanted}"
         + ("" if os.path.isfile(os.path.join(settings.solution_dir, wanted)) else ", and there is no such file"),
-        place=settings.origins[SETTING].place,
+        place=settings.origins[APP_SOURCE_SETTING].place,
         remedy="list it under source_file: in package.yaml, or name one that is: " + ", ".join(sorted(sources)[:5]),
     )
 

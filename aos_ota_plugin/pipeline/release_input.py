@@ -22,7 +22,7 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         OtaError: one of them cannot be read, or the description of the chip.
     """
     from aos_ota_plugin.release.request import Firmware
-    from aos_ota_plugin.sources.app_source import INCLUDE_LINE
+    from aos_ota_plugin.sources.names import INCLUDE_LINE
 
     return Firmware(
         payload,

@@ -16,7 +16,7 @@ from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import find_source, source_files
 from aos_ota_plugin.settings.resolve import OtaSettings
-from aos_ota_plugin.sources.app_source import INCLUDE_LINE
+from aos_ota_plugin.sources.names import INCLUDE_LINE
 
 _MARK = b"/* Made by aos_ota_plugin"
 """What every rendered source begins with, behind a byte order mark."""

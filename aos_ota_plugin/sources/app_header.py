@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from .app_places import VERSION_MACRO
 from .c_text import c_string
+from .names import VERSION_MACRO
 
 _TEXT = """\
 /* Made by aos_ota_plugin; edits here are lost. */

@@ -15,9 +15,8 @@ from ..errors import SecretError, SourceError
 from .c_declarations import Macro, Variable
 from .c_source import CSource, number
 from .c_tokens import Token
-from .values import FIELDS, SECRET_FIELDS
+from .names import FIELDS, SECRET_FIELDS, VERSION_MACRO
 
-VERSION_MACRO = "MY_APP_VER"
 _PLAIN_WORDS = frozenset(("char", "const", "signed", "unsigned", "void", "NULL"))
 _PLAIN_PUNCT = frozenset("(){}*,")
 _PLACEHOLDER = re.compile(

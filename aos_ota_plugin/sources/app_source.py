@@ -11,26 +11,20 @@ AppChoice(source=None, version_in_source=False, header=True, template=False, inc
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import SourceError
-from .app_places import VERSION_MACRO, held_names
-from .c_source import CSource
-from .c_tokens import Token, live_tokens
-from .encoding import to_text
-from .values import FIELDS
+from .names import APP_SOURCE, APP_SOURCE_SETTING, FIELDS, INCLUDE_LINE, VERSION_MACRO
 
-APP_SOURCE = "otaappdemo.c"
-"""The vendor's name: a source that is called so counts as the application whatever it holds."""
-APP_HEADER = "ota_app.h"
-"""The generated header with the version."""
-INCLUDE_LINE = f'#include "{APP_HEADER}"'
-"""The line to add to the source that reports the version."""
-SETTING = "OTA_APP_SOURCE"
+# The parser is imported where it is used: most builds need none of it.
+if TYPE_CHECKING:
+    from .c_source import CSource
+    from .c_tokens import Token
 
-_INCLUDES = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<](?:[^">\n]*/)?ota_app\.h[">]', re.MULTILINE)
-_VERSION = re.compile(rb"#[ \t]*define[ \t]+MY_APP_VER\b")
-_MAIN = re.compile(rb"\b(?:application_start|main)\s*\(")
+# Compiled where they are used: most builds need one of them.
+_INCLUDES = rb'(?m)^[ \t]*#[ \t]*include[ \t]*["<](?:[^">\n]*/)?ota_app\.h[">]'
+_VERSION = rb"#[ \t]*define[ \t]+MY_APP_VER\b"
+_MAIN = rb"\b(?:application_start|main)\s*\("
 _MAINS = frozenset(("application_start", "main"))
 # Of most sources these bytes tell that they hold neither version nor identity: only the others are parsed.
 _WORDS = tuple(word.encode() for word in (VERSION_MACRO, *FIELDS, *(field.upper() for field in FIELDS)))
@@ -55,7 +49,7 @@ def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoic
 
     Raises SourceError: more than one source holds version or identity, and none is named.
     """
-    including = tuple(name for name, data in sources.items() if b"ota_app.h" in data and _INCLUDES.search(data))
+    including = tuple(name for name, data in sources.items() if b"ota_app.h" in data and re.search(_INCLUDES, data))
     source = named or _find(sources)
     if source and _has_version(sources[source], source):
         return AppChoice(source, version_in_source=True, header=bool(including), including=including)
@@ -68,9 +62,13 @@ def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoic
 
 def has_main(sources: Mapping[str, bytes]) -> bool:
     """Return whether a source defines ``application_start`` or ``main``; a declaration or a call does not count."""
-    return any(
-        _defines_main(live_tokens(to_text(data, file=name))) for name, data in sources.items() if _MAIN.search(data)
-    )
+    possible = [(name, data) for name, data in sources.items() if re.search(_MAIN, data)]
+    if not possible:
+        return False
+    from .c_tokens import live_tokens
+    from .encoding import to_text
+
+    return any(_defines_main(live_tokens(to_text(data, file=name))) for name, data in possible)
 
 
 def _find(sources: Mapping[str, bytes]) -> Optional[str]:
@@ -79,9 +77,11 @@ def _find(sources: Mapping[str, bytes]) -> Optional[str]:
     vendors = next((name for name in sources if _base(name) == APP_SOURCE), None)
     if vendors and all(name == vendors for name in possible):
         return vendors
+    from .app_places import held_names
+
     holders: Dict[str, Tuple[CSource, List[Token]]] = {}
     for name in possible:
-        code = CSource(sources[name], file=name)
+        code = _parse(sources[name], name)
         names = held_names(code)
         if names:
             holders[name] = (code, names)
@@ -98,8 +98,9 @@ def _ambiguous(holders: Mapping[str, Tuple[CSource, List[Token]]]) -> SourceErro
     first = next(iter(holders))
     code, names = holders[first]
     remedy = (
-        f"name the one under def_config, for example `{SETTING}: {first}`: the values of the others stay as they are"
+        f"name the one under def_config, for example `{APP_SOURCE_SETTING}: {first}`: the values of the others stay"
     )
+    remedy += " as they are"
     versions = [name for name, (_, tokens) in holders.items() if any(token.text == VERSION_MACRO for token in tokens)]
     if len(versions) == 1 and len(holders) == 2:
         remedy += f"; or write  {INCLUDE_LINE}  in {versions[0]} in the place of its {VERSION_MACRO}"
@@ -111,11 +112,17 @@ def _ambiguous(holders: Mapping[str, Tuple[CSource, List[Token]]]) -> SourceErro
 
 
 def _has_version(data: bytes, name: str) -> bool:
-    if _base(name) == APP_SOURCE and _VERSION.search(data):
+    if _base(name) == APP_SOURCE and re.search(_VERSION, data):
         return True  # the usual case, not parsed: what injects the version tells whether it is a comment
     return VERSION_MACRO.encode() in data and any(
-        macro.name.text == VERSION_MACRO for macro in CSource(data, file=name).macros
+        macro.name.text == VERSION_MACRO for macro in _parse(data, name).macros
     )
+
+
+def _parse(data: bytes, name: str) -> CSource:
+    from .c_source import CSource
+
+    return CSource(data, file=name)
 
 
 def is_c(name: str) -> bool:

@@ -18,12 +18,13 @@ from __future__ import annotations
 from typing import List, Optional, Tuple
 
 from ..errors import SourceError
-from .app_places import VERSION_MACRO, ValuePlace, field_places, refuse_secrets, refuse_unusable_macro, version_places
+from .app_places import ValuePlace, field_places, refuse_secrets, refuse_unusable_macro, version_places
 from .c_source import CSource
 from .c_text import c_string
 from .digest_places import plan_digest
 from .edits import Edit, apply
-from .values import FIELDS, SECRET_FIELDS, AppValues, Embedded
+from .names import FIELDS, SECRET_FIELDS, VERSION_MACRO
+from .values import AppValues, Embedded
 
 __all__ = ["inject_app", "inject_digest", "plan_app", "plan_digest"]
 

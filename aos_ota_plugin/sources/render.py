@@ -14,8 +14,9 @@ from ..errors import OtaError, Place, SecretError, SourceError
 from .c_text import c_byte_list, c_bytes, c_string
 from .digest_places import check_public_key
 from .large_stack import call_on_large_stack
+from .names import SECRET_FIELDS
 from .template_set import TemplateSet
-from .values import SECRET_FIELDS, AppValues, Embedded, EmbeddedSecrets, Kv
+from .values import AppValues, Embedded, EmbeddedSecrets, Kv
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
-FIELDS = ("product_key", "product_secret", "device_name", "device_secret")
-SECRET_FIELDS = ("product_secret", "device_secret")
+from .names import SECRET_FIELDS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Dict
 import pytest
 
 from aos_ota_plugin.errors import SourceError
-from aos_ota_plugin.sources import app_source
+from aos_ota_plugin.sources import c_source, c_tokens
 from aos_ota_plugin.sources.app_header import app_header
 from aos_ota_plugin.sources.app_source import AppChoice, choose_app_source, has_main
 from aos_ota_plugin.sources.inject import inject_app
@@ -150,8 +150,8 @@ def test_a_usual_source_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     def parsed(*_: object, **__: object) -> None:
         raise AssertionError("parsed")
 
-    monkeypatch.setattr(app_source, "CSource", parsed)
-    monkeypatch.setattr(app_source, "live_tokens", parsed)
+    monkeypatch.setattr(c_source, "CSource", parsed)
+    monkeypatch.setattr(c_tokens, "live_tokens", parsed)
     others = {f"other{number}": "int x = 1; /* domain */\n" for number in range(5)}
     assert choose(maintask=TASK, otaappdemo=VERSION + IDENTITY + MAIN, **others).source == "otaappdemo.c"
 
