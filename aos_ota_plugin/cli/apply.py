@@ -8,18 +8,17 @@ import sys
 
 import click
 
-from aos_ota_plugin.cli.options import FILE
-from aos_ota_plugin.cli.output import refuse_overwriting
+from aos_ota_plugin.cli.options import FILE, OutputPath, output_option
+from aos_ota_plugin.cli.output import refuse_overwriting, write_output
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import ProofError, placed
-from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline.payloads import Payload, read_diff, read_payload
 
 
 @click.command("apply")
 @click.argument("old", type=FILE)
 @click.argument("patch", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="The new payload to write.")
+@output_option("The new payload to write; - is standard output.", type=OutputPath(stream=True))
 def command(old: str, patch: str, output: str) -> None:
     """Write the payload that PATCH, signed or not, makes of OLD, as a device does. Signatures are for `verify`.
 
@@ -45,8 +44,7 @@ def command(old: str, patch: str, output: str) -> None:
             f"the diff does not make the payload of {change.manifest.version} that {patch} describes",
             remedy="keep the release's files together, unchanged",
         )
-    write_file(output, after)
-    click.echo(f"{output}  {len(after)} bytes  sha256 {digest}")
+    write_output(output, after, f"{output}  {len(after)} bytes  sha256 {digest}")
 
 
 def _check_base(old: bytes, change: Payload, patch: str) -> None:

@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, access, public_key_of_command_option
+from aos_ota_plugin.cli.options import FILE, access, output_option, public_key_of_command_option
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.files.read import PAYLOAD_MAX, read_file
 from aos_ota_plugin.files.transaction import write_file
@@ -20,7 +20,7 @@ from aos_ota_plugin.keys.reference import parse_reference
 @click.argument("payload", type=FILE)
 @click.option("--key", required=True, metavar="FILE|pkcs11:…|command:…", help="The second signer's private key.")
 @public_key_of_command_option
-@click.option("-o", "--output", required=True, type=FILE, metavar="FILE.json", help="The approval to write.")
+@output_option("The approval to write.", metavar="FILE.json")
 @click.option("--json", "as_json", is_flag=True, help="Print the approval as JSON.")
 def command(payload: str, key: str, public_key_file: Optional[str], output: str, as_json: bool) -> None:
     """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key; OTA_SECOND_APPROVAL names what is written.

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, access, json_option, partition_size_option, public_key_of_command_option
+from aos_ota_plugin.cli.options import (
+    FILE,
+    access,
+    json_option,
+    output_option,
+    partition_size_option,
+    public_key_of_command_option,
+)
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.files.transaction import write_file
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 @click.command("diff")
 @click.argument("old", type=FILE)
 @click.argument("new", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="The diff image to write.")
+@output_option("The diff image to write.")
 @click.option(
     "--key",
     type=FILE,

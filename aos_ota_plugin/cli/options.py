@@ -20,6 +20,26 @@ CLOUD_FOLDER = "build/cloud"
 KEY_METAVAR = "FILE|pkcs11:…|command:…"
 FILE = click.Path(dir_okay=False)
 FOLDER = click.Path(file_okay=False)
+STDOUT = "-"
+
+
+class OutputPath(click.Path):
+    """A file to write: of a link the file that it leads to. With ``stream``, ``-`` is standard output."""
+
+    def __init__(self, *, stream: bool = False) -> None:
+        super().__init__(dir_okay=False)
+        self.stream = stream
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
+        """Return the path of the file itself; a usage error for ``-`` where there is more to write than one file."""
+        if value == STDOUT:
+            if self.stream:
+                return STDOUT
+            self.fail("standard output cannot take it; for a file of that name write ./-", param, ctx)
+        path = str(os.fsdecode(super().convert(value, param, ctx)))
+        # Links of the system, such as /dev/stdout, are refused as what they are.
+        follow = os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
+        return os.path.realpath(path) if follow else path
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -47,7 +67,7 @@ def json_option(what: str = "one JSON object") -> Callable[[Verb], Verb]:
 
 def output_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
     """Add ``-o`` (``output``), the file to write; it must be given unless `attributes` say otherwise."""
-    return click.option("-o", "--output", **{"required": True, "type": FILE, "help": what, **attributes})
+    return click.option("-o", "--output", **{"required": True, "type": OutputPath(), "help": what, **attributes})
 
 
 def private_key_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:

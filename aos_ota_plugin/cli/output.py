@@ -11,6 +11,7 @@ from typing import Mapping, Optional, Sequence
 
 import click
 
+from aos_ota_plugin.cli.options import STDOUT
 from aos_ota_plugin.errors import OutputError
 
 
@@ -34,6 +35,23 @@ def echo_note(line: str) -> None:
 def echo_warning(line: str) -> None:
     """Print a warning on standard error."""
     click.echo(f"aos-ota: warning: {line}", err=True)
+
+
+def write_output(output: str, data: bytes, line: str) -> None:
+    """Write a command's one file, or to standard output where it is ``-``; then print a line on it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if output == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        echo_note(line)
+        return
+    from aos_ota_plugin.files.transaction import write_file
+
+    write_file(output, data)
+    click.echo(line)
 
 
 def refuse_overwriting(output: str, *inputs: Optional[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, board_option, solution_option, split_pairs
+from aos_ota_plugin.cli.options import STDOUT, OutputPath, board_option, output_option, solution_option, split_pairs
 from aos_ota_plugin.cli.output import echo_json_text, echo_warning, refuse_overwriting
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.pipeline.build_environment import component_of
@@ -18,9 +18,11 @@ from aos_ota_plugin.workspace.solution_settings import load_view, resolve_view
 @click.command("sbom")
 @solution_option
 @board_option
-@click.option("-o", "--output", type=FILE, help="The file to write.  [default: standard output]")
+@output_option(
+    "The file to write.  [default: -, standard output]", required=False, default=STDOUT, type=OutputPath(stream=True)
+)
 @click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
-def command(directory: str, board: Optional[str], output: Optional[str], settings: Tuple[str, ...]) -> None:
+def command(directory: str, board: Optional[str], output: str, settings: Tuple[str, ...]) -> None:
     """List the components that `aos make NAME=VALUE...` would use, with the versions in their package.yaml, as
     CycloneDX 1.5 JSON. A build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256 in it.
 
@@ -33,7 +35,7 @@ def command(directory: str, board: Optional[str], output: Optional[str], setting
     resolved = resolve_view(view, pairs, echo_warning)
     product = Product(view.solution.name, resolved.app_version, view.board.name if view.board else None, "")
     document = bill_of_materials(product, [component_of(package, view) for package in view.components])
-    if output is None:
+    if output == STDOUT:
         echo_json_text(document.decode("utf-8"))
         return
     for package in view.components:

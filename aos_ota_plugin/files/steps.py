@@ -14,6 +14,7 @@ from aos_ota_plugin.errors import OutputError
 PathLike = Union[str, "os.PathLike[str]"]
 NEW = ".tmp"
 """How the name of a file ends that is still being written."""
+_MEMORY = "/dev/shm/"  # noqa: S108 - a folder of users' files, which nobody here relies on
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -22,21 +23,24 @@ def stage(
 ) -> str:
     """Write ``data`` to the new file ``temporary``, which is to replace ``target``, and return its path.
 
-    It is flushed to the disk. It gets the permissions ``mode``, else those of ``target``, else 0644; and the
-    modification time ``modified_ns`` (nanoseconds since 1970), else now.
+    It is flushed to the disk. It gets the permissions ``mode``, else those of ``target``, else 0666 less the umask; and
+    the modification time ``modified_ns`` (nanoseconds since 1970), else now.
     """
     opened = False
     check_replaceable(target)
+    if mode is None:
+        mode = _mode_of(target)
     try:
         os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
         # Must not exist: nothing is overwritten, and no link is followed.
-        handle = os.open(temporary, _CREATE, 0o600)
+        handle = os.open(temporary, _CREATE, 0o666 if mode is None else 0o600)
         opened = True
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, _mode_of(target) if mode is None else mode)
+        if mode is not None:
+            os.chmod(temporary, mode)
         if modified_ns is not None:
             os.utime(temporary, ns=(modified_ns, modified_ns))
     except OSError as error:
@@ -47,7 +51,12 @@ def stage(
 
 
 def check_replaceable(target: str) -> None:
-    """Raise OutputError when the name stands for something else than a file."""
+    """Raise OutputError when the name stands for something else than a file, or lies where the system's devices do."""
+    if _is_system_path(os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))):
+        raise OutputError(
+            f"cannot write {target}: the system keeps its devices and processes there",
+            remedy="give another name; the commands that can write to standard output take `-o -`",
+        )
     try:
         mode = os.stat(target).st_mode
     except OSError:
@@ -55,6 +64,11 @@ def check_replaceable(target: str) -> None:
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe,"
         raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
+
+
+def _is_system_path(path: str) -> bool:
+    """Return whether a path is below /dev or /proc, but for users' files in memory."""
+    return os.name == "posix" and path.startswith(("/dev/", "/proc/")) and not path.startswith(_MEMORY)
 
 
 def rename(source: str, target: str) -> None:
@@ -75,7 +89,7 @@ def back_up(path: str, backup: str) -> bool:
         try:
             with open(path, "rb") as source, open(backup, "xb") as copy:
                 copy.write(source.read())
-            os.chmod(backup, _mode_of(path))
+            os.chmod(backup, stat.S_IMODE(os.stat(path).st_mode))
         except OSError as error:
             discard([backup])
             raise cannot_write(path, error) from None
@@ -99,11 +113,12 @@ def temporary_path(folder: str, name: str, token: str, ending: str) -> str:
     return os.path.join(folder, f".{name}.{token}{ending}")
 
 
-def _mode_of(path: str) -> int:
+def _mode_of(path: str) -> Optional[int]:
+    """Return the permissions of a file, None where there is none."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
-        return 0o644
+        return None
 
 
 def has_content(path: str, data: bytes) -> bool:

@@ -47,11 +47,11 @@ _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tm
 
 
 class NewFile(NamedTuple):
-    """A file to create, with the permissions that it has from its first moment."""
+    """A file to create, with the permissions that it has from its first moment: ``mode``, else 0666 less the umask."""
 
     path: PathLike
     data: bytes
-    mode: int = 0o644
+    mode: Optional[int] = None
 
 
 # --- replacing files
@@ -60,8 +60,8 @@ class NewFile(NamedTuple):
 def write_file(path: PathLike, data: bytes, *, mode: Optional[int] = None, modified_ns: Optional[int] = None) -> bool:
     """Write ``data`` to ``path`` unless the file holds it already; return whether it was written.
 
-    A new file gets the permissions ``mode``, else those of the file that it replaces, else 0644; and the modification
-    time ``modified_ns`` (nanoseconds since 1970), else now.
+    A new file gets the permissions ``mode``, else those of the file that it replaces, else 0666 less the
+    umask; and the modification time ``modified_ns`` (nanoseconds since 1970), else now.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full; the old file is untouched.
@@ -76,8 +76,8 @@ def write_set(
 ) -> List[str]:
     """Write ``files`` by name to ``folder``, remove those in ``drop``; return the names of changed files.
 
-    ``modes`` gives some of them permissions; the others keep theirs, or get 0644. What a killed writer of the same
-    names left is completed or removed first, so two writers of one name must not run at once.
+    ``modes`` gives some of them permissions; the others keep theirs, and new ones get 0666 less the umask. What a
+    killed writer of the same names left is completed or removed first, so two writers of one name must not run at once.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full; the old set is whole.

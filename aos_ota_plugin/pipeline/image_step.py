@@ -16,6 +16,7 @@ from typing import List
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline.output_backup import restore_outputs, save_outputs
+from aos_ota_plugin.programs import own_environment
 
 
 def run_image_step(script: str, *, target: str, folder: str, remove_unsigned: bool) -> None:
@@ -50,7 +51,8 @@ def _command(script: str, target: str) -> List[str]:
 
 def _run(command: List[str]) -> int:
     try:
-        return subprocess.call(command, close_fds=False)  # it holds the build's lock, see spawn.py
+        # It holds the build's lock, see spawn.py; and it has no need of our secrets.
+        return subprocess.call(command, close_fds=False, env=own_environment())
     except OSError as error:
         raise BuildError(
             f"the chip's image step cannot be started: {command[0]}: {error.strerror or error}",

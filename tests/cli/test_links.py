@@ -51,15 +51,39 @@ def refused(done, *says):
         assert part in done.stderr
 
 
-def test_an_output_that_is_a_link_is_replaced_and_not_followed(run, folder, key, elsewhere):
+def test_an_output_that_is_a_link_is_written_where_it_leads(run, folder, key, elsewhere):
     (folder / "out").mkdir()
-    (folder / "out" / "i.bin").symlink_to(elsewhere / "file")
-    (folder / "out" / "i.json").symlink_to(elsewhere / "nowhere")
-    assert run(*SIGN, "out/i.bin").returncode == 0
-    assert (elsewhere / "file").read_bytes() == b"not ours"
-    assert not (elsewhere / "nowhere").exists()
-    assert not (folder / "out" / "i.bin").is_symlink()
-    assert not (folder / "out" / "i.json").is_symlink()
+    link = folder / "out" / "i.bin"
+    link.symlink_to(elsewhere / "file")
+    done = run(*SIGN, "out/i.bin")
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    assert (elsewhere / "file").read_bytes().startswith((folder / "p.bin").read_bytes())
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["file", "file.json"]
+    assert [path.name for path in link.parent.iterdir()] == ["i.bin"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/stdout", "/proc/self/fd/1", "/dev/../dev/aos-ota-test.bin", "d/aos-ota-test.bin"]
+)
+def test_nothing_is_written_among_the_systems_devices(run, folder, key, path):
+    (folder / "d").symlink_to("/dev")
+    done = run(*SIGN, path)
+    refused(done, "cannot write ", "the system keeps its devices and processes there")
+    assert not os.path.exists("/dev/aos-ota-test.bin")
+    assert os.path.islink("/dev/stdout")
+
+
+def test_standard_output_is_for_commands_with_one_file(run, folder, key):
+    refused_words = [*SIGN, "-"]
+    done = run(*refused_words)
+    assert done.returncode == 2
+    assert "standard output cannot take it" in done.stderr
+    assert run(*SIGN, "./-").returncode == 0
+    assert (folder / "-").is_file()
+    listed = run("sbom", "-C", "solutions/s", "-o", "-")
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout == run("sbom", "-C", "solutions/s").stdout
 
 
 def test_an_output_folder_that_is_a_link_holds_the_set(run, folder, key, elsewhere):

@@ -10,7 +10,7 @@ import pytest
 
 from aos_ota_plugin.errors import BusyError, OutputError
 from aos_ota_plugin.files.lock import BuildLock
-from aos_ota_plugin.files.transaction import write_file
+from aos_ota_plugin.files.transaction import NewFile, create_files, write_file
 
 
 @pytest.fixture
@@ -49,7 +49,20 @@ def test_permissions_of_a_replaced_file_stay(folder):
     write_file(folder / "d", b"new d", mode=0o600)
     assert (folder / "a").stat().st_mode & 0o777 == 0o640
     assert (folder / "d").stat().st_mode & 0o777 == 0o600
-    assert (folder / "c").stat().st_mode & 0o777 == 0o644
+    assert (folder / "c").stat().st_mode & 0o777 == 0o644  # the tests' umask is 022
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+@pytest.mark.parametrize("umask, expected", [(0o077, 0o600), (0o002, 0o664), (0o027, 0o640)])
+def test_permissions_of_a_new_file_are_those_that_the_umask_leaves(folder, umask, expected):
+    before = os.umask(umask)
+    try:
+        write_file(folder / "c", b"new c")
+        create_files([NewFile(folder / "e", b"e"), NewFile(folder / "f", b"f", 0o600)])
+    finally:
+        os.umask(before)
+    modes = [(folder / name).stat().st_mode & 0o777 for name in "cef"]
+    assert modes == [expected, expected, 0o600]
 
 
 def test_readers_never_see_half_a_file(folder):

@@ -70,6 +70,14 @@ def test_the_target_and_the_scripts_own_options_reach_it(step, capfd):
     ]
 
 
+def test_the_step_sees_no_secret_of_ours(step, capfd, monkeypatch):
+    monkeypatch.setenv("AOS_OTA_KEY_PASSPHRASE", "hush")
+    monkeypatch.setenv("AOS_OTA_DEVICE_SECRET", "hush")
+    step.writes("print(sorted(name for name in os.environ if name.startswith('AOS_OTA')), 'PATH' in os.environ)")
+    step.run()
+    assert capfd.readouterr().out == "[] True\n"
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [
