@@ -134,6 +134,18 @@ def test_site_scons_is_all_that_it_adds(bare):
 
 
 @ON_311
+def test_a_solution_without_a_board_is_told_to_name_one(bare):
+    """aos-tools ends before it reads any component: with this hook the build says so itself."""
+    assert init(bare).status == 0
+    bare.edit(bare.package, "  board_name: haas100\n", "  cpu_id:\n")
+    result = bare.make()
+    assert result.status == 2, result.output
+    assert "aos_ota_plugin: error: " in result.output
+    assert "has no board" in result.output
+    assert "fix: set `board_name:` under hw_info, or build with `aos make -b BOARD`" in result.output
+
+
+@ON_311
 def test_from_another_folder_and_from_the_workspace_root(bare):
     outside = bare.root.parent
     assert init(bare, str(bare.solution), cwd=outside).status == 0
