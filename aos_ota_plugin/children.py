@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from types import FrameType
-from typing import Any, Callable, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
 
 Handler = Callable[[int, Optional[FrameType]], None]
 
@@ -122,3 +122,31 @@ def end_process(process: subprocess.Popen[bytes], seconds: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def program_output(
+    command: Sequence[str],
+    *,
+    folder: Optional[str] = None,
+    environment: Optional[Mapping[str, str]] = None,
+    seconds: float,
+) -> Optional[bytes]:
+    """Return what a program writes to standard output; None where it fails.
+
+    It fails when it cannot be started, ends with another status than 0 or takes longer than ``seconds``. It reads no
+    input, and its errors are not shown. ``folder`` and ``environment`` are ours when they are None.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return None if done.returncode else done.stdout

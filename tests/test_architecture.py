@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "errors": set(),
     "process": set(),
     "children": set(),
-    "files": set(),
+    "files": {"children"},
     "images": set(),
     "sources": set(),
     "transport": set(),

@@ -130,3 +130,17 @@ def test_a_process_that_will_not_end_is_killed():
     willing = subprocess.Popen([sys.executable, "-c", "import time\ntime.sleep(600)"])
     children.end_process(willing, HANGS)
     assert willing.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (["printf", "1.2"], b"1.2"),
+        (["sh", "-c", "printf 1.2; exit 1"], None),
+        (["no-such-program"], None),
+        (ENDLESS, None),
+    ],
+    ids=["answers", "fails", "is missing", "takes too long"],
+)
+def test_the_output_of_a_program_that_fails_is_none(command, output):
+    assert children.program_output(command, seconds=HANGS if output else 0.5) == output

@@ -22,22 +22,17 @@ def _tracked(path: str) -> bool:
     folder, name = os.path.split(path)
     if not in_repository(folder):
         return False
-    import subprocess  # only files in a repository pay for it
+    return run_git("ls-files", "--error-unmatch", "--", name, folder=folder, seconds=_TIMEOUT_SECONDS) is not None
 
-    try:
-        done = subprocess.run(
-            git_command("ls-files", "--error-unmatch", "--", name),
-            cwd=folder,
-            env=git_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+
+def run_git(*arguments: str, folder: str, seconds: float) -> Optional[bytes]:
+    """Return what a git command writes to standard output; None where it fails.
+
+    It fails when there is no git program, the command ends with another status than 0 or takes longer than ``seconds``.
+    """
+    from aos_ota_plugin.children import program_output  # only files in a repository pay for it
+
+    return program_output(git_command(*arguments), folder=folder, environment=git_environment(), seconds=seconds)
 
 
 def in_repository(folder: str) -> bool:

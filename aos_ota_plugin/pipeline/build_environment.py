@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.files.git import git_command, git_environment, repository_of
+from aos_ota_plugin.files.git import repository_of, run_git
 from aos_ota_plugin.provenance.component import Component, Revision
 
 if TYPE_CHECKING:
@@ -67,21 +66,10 @@ def revisions(root: str, components: Iterable[Component]) -> Dict[str, Revision]
 
 def _status(top: str) -> Tuple[str, Sequence[str]]:
     """Return the commit that is checked out and the tracked files that differ; "" where git cannot say."""
-    try:
-        done = subprocess.run(
-            git_command("--no-optional-locks", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no"),
-            cwd=top,
-            env=git_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "", ()
+    arguments = ("--no-optional-locks", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no")
+    output = run_git(*arguments, folder=top, seconds=_SECONDS) or b""
     commit, changed = "", []
-    entries = iter(done.stdout.decode("utf-8", "surrogateescape").split("\0") if done.returncode == 0 else ())
+    entries = iter(output.decode("utf-8", "surrogateescape").split("\0"))
     for entry in entries:
         kind = entry[:1]
         if entry.startswith("# branch.oid "):
@@ -97,23 +85,14 @@ def compiler_tool(compiler: Optional[str]) -> Optional[Tool]:
     """Return the compiler with the version that it prints, None where it prints none."""
     if not compiler:
         return None
+    from aos_ota_plugin.children import program_output
     from aos_ota_plugin.provenance.statement import Tool
 
-    try:
-        done = subprocess.run(
-            [compiler, "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    line = done.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
+    output = program_output([compiler, "--version"], seconds=_SECONDS) or b""
+    line = output.decode("utf-8", "replace").partition("\n")[0].strip()
     versions = _VERSION.findall(line.rpartition(")")[2]) or _VERSION.findall(line)
     name = os.path.splitext(os.path.basename(compiler))[0]
-    return Tool(name, versions[0], line) if done.returncode == 0 and versions else None
+    return Tool(name, versions[0], line) if versions else None
 
 
 def package_tools(packages: Iterable[str]) -> Tuple[Tool, ...]:
