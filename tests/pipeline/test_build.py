@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,39 +13,17 @@ from setting_values import changed, settings_of
 
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.pipeline import build, state
-from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.keyset import BuildKeys
-from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.settings.fields import ROWS
 
-KEYS = Path(__file__).parents[1] / "keys" / "data"
 MODULES = "modules:\n- name: js\n  version: js-1\n  file: a.js\n  store_path: /data/a.js\n"
 
 
 @pytest.fixture
-def solution(tmp_path):
-    folder = tmp_path / "工作 区"
-    (folder / "out").mkdir(parents=True)
-    shutil.copy(KEYS / "private.pem", folder / "k.pem")
-    (folder / "k.pem").chmod(0o600)
-    (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(6000))
-    (folder / "a.js").write_bytes(b"print(1)")
-    (folder / "ota.modules.yaml").write_text(MODULES)
-    return folder
-
-
-@pytest.fixture
-def site(solution):
-    return Site(
-        image=str(solution / "out" / "ota_rtos_ota.bin"),
-        manifest=str(solution / "out" / "ota_rtos_ota.json"),
-        payload=str(solution / "ota_rtos.bin"),
-        state=str(solution / "state.json"),
-        solution="s",
-        board="b",
-        environment=BuildEnvironment(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
-    )
+def solution(solution):
+    (solution / "a.js").write_bytes(b"print(1)")
+    (solution / "ota.modules.yaml").write_text(MODULES)
+    return solution
 
 
 @pytest.fixture

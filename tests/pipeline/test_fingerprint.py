@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release, part_inputs
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.module_sources import load_sources
-from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.settings.fields import ROWS, Part
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -30,29 +28,15 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=[row.attribute for row in RO
 
 
 @pytest.fixture
-def solution(tmp_path):
-    folder = tmp_path / "工作 区"
-    folder.mkdir()
-    shutil.copy(KEYS / "private.pem", folder / "k.pem")
-    (folder / "k.pem").chmod(0o600)
-    (folder / "app.elf").write_bytes(b"elf")
-    (folder / "base.json").write_bytes(b"{}")
-    return folder
+def solution(solution):
+    (solution / "app.elf").write_bytes(b"elf")
+    (solution / "base.json").write_bytes(b"{}")
+    return solution
 
 
 @pytest.fixture
-def site(solution):
-    return Site(
-        image=str(solution / "ota_rtos_ota.bin"),
-        manifest=str(solution / "ota_rtos_ota.json"),
-        payload=str(solution / "ota_rtos.bin"),
-        elf=str(solution / "app.elf"),
-        solution="s",
-        board="b",
-        chip="c",
-        objcopy=("-O", "binary"),
-        environment=BuildEnvironment(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
-    )
+def site(site, solution):
+    return replace(site, elf=str(solution / "app.elf"), chip="c", objcopy=("-O", "binary"))
 
 
 @pytest.fixture

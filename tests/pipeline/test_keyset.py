@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import os
 import pickle
-import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from aos_ota_plugin.keys.signer import load_signer
 from aos_ota_plugin.pipeline import rendering, setting_files
 from aos_ota_plugin.pipeline.build import build_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
-from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.sources.template_files import load_templates
 
@@ -39,32 +37,17 @@ ALL_KEYS = {
 
 
 @pytest.fixture
-def solution(tmp_path):
-    folder = tmp_path / "工作 区"
-    (folder / "out").mkdir(parents=True)
-    for name, source in (("k.pem", "private.pem"), ("second.pem", "other-private.pem")):
-        shutil.copy(KEYS / source, folder / name)
-        (folder / name).chmod(0o600)
-    (folder / "public.pem").write_text(SIGNER.public_key.to_pem())
-    (folder / "second-public.pem").write_text(OTHER.public_key.to_pem())
-    (folder / "ota.keys.yaml").write_text(
+def solution(solution):
+    shutil.copy(KEYS / "other-private.pem", solution / "second.pem")
+    (solution / "second.pem").chmod(0o600)
+    (solution / "public.pem").write_text(SIGNER.public_key.to_pem())
+    (solution / "second-public.pem").write_text(OTHER.public_key.to_pem())
+    (solution / "ota.keys.yaml").write_text(
         f"current:\n  fingerprint: {SIGNER.public_key.fingerprint}\n  public_key: public.pem\n"
         f"next:\n  fingerprint: {OTHER.public_key.fingerprint}\n  public_key: next.pem\n"
     )
-    (folder / "next.pem").write_text(OTHER.public_key.to_pem())
-    (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(6000))
-    return folder
-
-
-@pytest.fixture
-def site(solution):
-    return Site(
-        image=str(solution / "out" / "ota_rtos_ota.bin"),
-        manifest=str(solution / "out" / "ota_rtos_ota.json"),
-        payload=str(solution / "ota_rtos.bin"),
-        state=str(solution / "state.json"),
-        solution="s",
-    )
+    (solution / "next.pem").write_text(OTHER.public_key.to_pem())
+    return solution
 
 
 @pytest.fixture
