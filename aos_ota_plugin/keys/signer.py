@@ -165,9 +165,18 @@ def _is_consistent(key: RSAPrivateKey) -> bool:
     )
 
 
-def _refuse_other_files(data: bytes, place: Place) -> None:
+def no_key_error(data: bytes, place: Place) -> SigningKeyError:
+    """Return the error for a file from which no private key can be read; an empty one is named so."""
     if not data.strip():
-        raise SigningKeyError("the private key file is empty", place=place, remedy="check its path")
+        return SigningKeyError("the private key file is empty", place=place, remedy="check its path")
+    return SigningKeyError(
+        "no private key can be read from this file",
+        place=place,
+        remedy="give an RSA-2048 private key as PEM or DER (PKCS#8 or PKCS#1), undamaged",
+    )
+
+
+def _refuse_other_files(data: bytes, place: Place) -> None:
     if b"OPENSSH PRIVATE KEY" in data:
         raise SigningKeyError(
             "a private key in OpenSSH form",
@@ -220,11 +229,7 @@ def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
     except TypeError:
         pass  # encrypted
     except Exception:
-        raise SigningKeyError(
-            "no private key can be read from this file",
-            place=place,
-            remedy="give an RSA-2048 private key as PEM or DER (PKCS#8 or PKCS#1), undamaged",
-        ) from None
+        raise no_key_error(data, place) from None
     if callable(passphrase):
         passphrase = passphrase()
     if not passphrase:

@@ -1,6 +1,7 @@
 """Signing, the strict check of signatures, and new keys."""
 
 import hashlib
+import os
 import pickle
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import SecretError, SigningKeyError
 from aos_ota_plugin.keys.generate import generate_private_pem
+from aos_ota_plugin.keys.load import check_private_file
 from aos_ota_plugin.keys.public import PublicKey, parse_public_key
 from aos_ota_plugin.keys.signer import PemSigner, load_signer
 
@@ -238,6 +240,27 @@ def test_bad_private_key(name):
     assert "wrong-pass" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+@pytest.mark.parametrize(
+    ("data", "error", "says"),
+    [
+        (b"name: solution\n", SigningKeyError, "no private key can be read from this file"),
+        (b"0: a number, and no DER\n", SigningKeyError, "no private key can be read from this file"),
+        (b"\n", SigningKeyError, "the private key file is empty"),
+        ((DATA / "private.pem").read_bytes(), SecretError, "others on this machine can read it"),
+        ((DATA / "private.der").read_bytes(), SecretError, "others on this machine can read it"),
+        (b"\xef\xbb\xbf" + (DATA / "private.pem").read_bytes(), SecretError, "others on this machine can read it"),
+    ],
+    ids=["yaml", "a number", "empty", "PEM", "DER", "PEM with a byte order mark"],
+)
+def test_a_file_without_a_key_is_named_so_before_its_mode(tmp_path, data, error, says):
+    file = tmp_path / "package.yaml"
+    file.write_bytes(data)
+    file.chmod(0o644)
+    with pytest.raises(error, match=says):
+        check_private_file(str(file), data)
 
 
 def test_a_panic_of_the_library_is_a_file_that_cannot_be_read(monkeypatch):
