@@ -31,7 +31,7 @@ class OutputPath(click.Path):
         self.stream = stream
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        """Return the path of the file itself; a usage error for ``-`` where there is more to write than one file."""
+        """Return the path of the file itself; ``-`` is a usage error for commands that write several files."""
         if value == STDOUT:
             if self.stream:
                 return STDOUT

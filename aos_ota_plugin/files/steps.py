@@ -51,7 +51,7 @@ def stage(
 
 
 def check_replaceable(target: str) -> None:
-    """Raise OutputError when the name stands for something else than a file, or lies where the system's devices do."""
+    """Raise OutputError when the name is not a file's, or is in a folder of the system's devices."""
     if _is_system_path(os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))):
         raise OutputError(
             f"cannot write {target}: the system keeps its devices and processes there",

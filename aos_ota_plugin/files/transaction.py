@@ -47,7 +47,10 @@ _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tm
 
 
 class NewFile(NamedTuple):
-    """A file to create, with the permissions that it has from its first moment: ``mode``, else 0666 less the umask."""
+    """A file to create, with its permissions from the first moment.
+
+    They are ``mode``, or 0666 less the umask where that is None.
+    """
 
     path: PathLike
     data: bytes

@@ -121,7 +121,7 @@ def check_source(preprocessed: str, security: str, source: str) -> None:
 
 
 def preprocessing(command: Sequence[str]) -> List[str]:
-    """Return the command that preprocesses what ``command`` compiles, definitions and line markers included."""
+    """Return the command that preprocesses the source of ``command``, with definitions and line markers."""
     words: List[str] = []
     skip = False
     for word in command:

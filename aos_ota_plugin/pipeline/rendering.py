@@ -46,9 +46,9 @@ def render_app_source(
     templates: TemplateSet,
     with_version: bool = True,
 ) -> bytes:
-    """Return the application's source: the user's with version and identity injected, or the full template.
+    """Return the application's source: the user's with injected values, or the full template.
 
-    Without ``with_version`` the user's gets the identity alone: the version is in ``ota_app.h``.
+    Version and identity are injected; without ``with_version`` the identity alone: the version is in ``ota_app.h``.
 
     Raises:
         SourceError: no single place for a value, or a template that cannot be rendered.

@@ -139,7 +139,10 @@ def _command(node: Any) -> Command:
 
 
 def source_files(component: Any) -> Iterator[str]:
-    """Yield the path below the component, with forward slashes, of each source that it compiles, in its order."""
+    """Yield the sources that a component compiles, in its order.
+
+    They are paths below the component, with forward slashes.
+    """
     for entry in component.source_files_updated:
         pattern = str(entry).replace("\\", "/")
         if any(mark in pattern for mark in "*?["):

@@ -68,7 +68,7 @@ class OutputPaths(NamedTuple):
 
     @property
     def header_folder(self) -> str:
-        """Return the folder of ``ota_app.h``, as a target; only the solution's own component has it on its path."""
+        """Return the folder of ``ota_app.h``, as a target; only the solution's own component includes it."""
         return f"#out/{LIBRARY}/include"
 
     @property

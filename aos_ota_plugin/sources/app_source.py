@@ -45,7 +45,9 @@ class AppChoice(NamedTuple):
 
 
 def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoice:
-    """Return where version and identity go; ``sources`` are C and C++ sources by path, ``named`` is one of them.
+    """Choose the source that gets version and identity.
+
+    ``sources`` are C and C++ sources by path; ``named`` is one of them, or "".
 
     Raises SourceError: more than one source holds version or identity, and none is named.
     """
@@ -61,7 +63,7 @@ def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoic
 
 
 def has_main(sources: Mapping[str, bytes]) -> bool:
-    """Return whether a source defines ``application_start`` or ``main``; a declaration or a call does not count."""
+    """Return whether a source defines ``application_start`` or ``main``; declarations do not count."""
     possible = [(name, data) for name, data in sources.items() if re.search(_MAIN, data)]
     if not possible:
         return False

@@ -45,7 +45,7 @@ def find_uses(preprocessed: str, name: str) -> Tuple[MacroUse, ...]:
 
 
 def _file_name(quoted: str) -> str:
-    """Return the name in a line marker; GCC writes a byte that is not ASCII as a backslash and three octal digits."""
+    """Return the name in a line marker, where GCC writes bytes that are not ASCII as ``\\ooo`` (octal)."""
 
     def byte(match: re.Match[str]) -> str:
         return chr(int(match[1], 8) & 0xFF) if len(match[1]) == 3 else match[1]

@@ -39,7 +39,7 @@ class EmbeddedSecrets:
 
 @dataclass(frozen=True)
 class AppValues:
-    """The values for an application's source; ``version`` is None where the source gets none (``app_header``)."""
+    """The values for an application's source; ``version`` is None where ``ota_app.h`` has it."""
 
     version: Optional[str]
     identity: Union[Embedded, Kv]

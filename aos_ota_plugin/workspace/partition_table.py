@@ -1,4 +1,4 @@
-"""Boards' partition tables in C, of the forms ``hal_logic_partition_t`` and, since 3.3, ``mtd_partition_t``.
+"""Boards' partition tables in C: ``hal_logic_partition_t`` and, since 3.3, ``mtd_partition_t``.
 
 >>> [entry.name for entry in table_entries("[HAL_PARTITION_OTA_TEMP] = { .partition_length = 0x578000 }", "p.c")]
 ['HAL_PARTITION_OTA_TEMP']
@@ -34,9 +34,9 @@ class Value(NamedTuple):
 
 
 class TableEntry(NamedTuple):
-    """A partition: its index or standard name, the place of its braces, its first addresses and lengths in bytes.
+    """An entry of a partition table: its name or index, its place, and its values in bytes.
 
-    An entry has several where they stand under several ``#if``.
+    It has several first addresses and lengths when they are under several ``#if``.
     """
 
     name: str
