@@ -20,10 +20,11 @@ from aos_ota_plugin.pipeline.payloads import Payload, read_diff, read_payload
 @click.argument("patch", type=FILE)
 @output_option("The new payload to write; - is standard output.", type=OutputPath(stream=True))
 def command(old: str, patch: str, output: str) -> None:
-    """Write the payload that PATCH, signed or not, makes of OLD, as a device does. Signatures are for `verify`.
+    """Write the payload that a device makes of OLD and the diff image PATCH.
 
-    OLD is a payload (ota_rtos.bin), a full OTA image, or a manifest (.json) with its release's payload or image beside
-    it. PATCH is a diff image, or the manifest that lists one: then its digests are proven, too.
+    OLD is a payload (ota_rtos.bin), a full OTA image, or a manifest (.json) with its release's payload or image
+    beside it. PATCH is a diff image, or the manifest that lists one: then its digests are proven, too. PATCH may be
+    unsigned: `aos-ota verify` checks signatures, this command does not.
 
     \b
     Example:

@@ -23,9 +23,10 @@ from aos_ota_plugin.keys.reference import parse_reference
 @output_option("The approval to write.", metavar="FILE.json")
 @click.option("--json", "as_json", is_flag=True, help="Print the approval as JSON.")
 def command(payload: str, key: str, public_key_file: Optional[str], output: str, as_json: bool) -> None:
-    """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key; OTA_SECOND_APPROVAL names what is written.
+    """Sign the hash of PAYLOAD (ota_rtos.bin) with the second signer's key.
 
-    Approve what you built or checked yourself: same sources, same bytes. The approval is good for this payload alone.
+    The file that is written is for OTA_SECOND_APPROVAL. Approve only what you built or checked yourself: the same
+    sources give the same bytes. The approval is valid for this payload alone.
 
     \b
     Example:

@@ -15,7 +15,9 @@ from aos_ota_plugin.cli.output import echo_json
 @cloud_option
 @json_option()
 def command(job: int, directory: str, as_json: bool) -> None:
-    """Give up what has not ended of JOB, a number of `aos-ota cloud status`. What a device has begun it goes on with.
+    """Cancel a rollout: no further device of JOB is upgraded.
+
+    JOB is a number that `aos-ota cloud status` shows. A device that has begun its upgrade goes on with it.
 
     \b
     Example:

@@ -38,7 +38,7 @@ from aos_ota_plugin.errors import ProofError, SettingsError
     type=float,
     default=3600,
     show_default=True,
-    help="Seconds without a word from a device after which it counts as failed.",
+    help="Seconds without a report from a device after which it counts as failed.",
 )
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every device has ended.")
 @json_option()
@@ -52,10 +52,12 @@ def command(
     as_json: bool,
     **pace: Any,
 ) -> None:
-    """Push PACKAGE, the number that `aos-ota cloud upload` gave, to devices. A package goes to a batch only after it
-    was verified on a device; --verify-on waits for that.
+    """Push PACKAGE to devices of the running cloud.
 
-    Ends with status 1 when a device did not get there.
+    PACKAGE is the number that `aos-ota cloud upload` printed. A package goes to many devices only after one device
+    has verified it; --verify-on names that device and waits for it.
+
+    Ends with status 1 when a device did not reach the new version.
 
     \b
     Example:

@@ -16,15 +16,16 @@ from aos_ota_plugin.cli.output import echo_json, echo_table
 @click.argument("devices", metavar="DEVICE_NAME...", nargs=-1, required=True)
 @cloud_option
 @click.option("--secure", is_flag=True, help="A new product gets secure upgrade: the cloud signs what it pushes.")
-@click.option("--gateway", metavar="DEVICE_NAME", help="These are sub-devices, reached through that one.")
+@click.option("--gateway", metavar="DEVICE_NAME", help="Register the devices as sub-devices of this gateway.")
 @json_option()
 def command(
     product: str, devices: Tuple[str, ...], directory: str, secure: bool, gateway: Optional[str], as_json: bool
 ) -> None:
-    """Register devices of a product with the running cloud; the product is added where it is not there yet.
+    """Register devices of a product with the running cloud.
 
-    What each device logs in with, its secret included, is written to DIRECTORY/devices/PRODUCT_KEY/DEVICE_NAME.json,
-    readable by you alone, and shown nowhere. A device that is registered and has no such file gets one again.
+    A product that is not there yet is added. The file DIRECTORY/devices/PRODUCT_KEY/DEVICE_NAME.json gets each
+    device's credentials, its secret included. Only you can read it, and they are shown nowhere else. A device that
+    is registered already and has no such file gets a new one.
 
     \b
     Example:

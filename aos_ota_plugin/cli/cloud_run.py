@@ -24,12 +24,18 @@ _PORT = click.IntRange(0, 65535)
     type=click.Choice(["https", "http"]),
     default="https",
     show_default=True,
-    help="Of the addresses that devices are sent to; the server speaks both on one port.",
+    help="The protocol of download addresses; the server speaks both on one port.",
 )
-@click.option("--mqtt-port", type=_PORT, help="For devices, MQTT over TLS.  [default: a free one, then kept]")
-@click.option("--image-port", type=_PORT, help="For downloads.  [default: a free one, then kept]")
-@click.option("--api-port", type=_PORT, help="For commands and the page.  [default: a free one, then kept]")
-@click.option("--link", help="How downloads go: none, ble, nb-iot or 4g.  [default: none]")
+@click.option(
+    "--mqtt-port", type=_PORT, help="For devices, MQTT over TLS.  [default: a free one, chosen at the first start]"
+)
+@click.option("--image-port", type=_PORT, help="For downloads.  [default: a free one, chosen at the first start]")
+@click.option(
+    "--api-port", type=_PORT, help="For commands and the page.  [default: a free one, chosen at the first start]"
+)
+@click.option(
+    "--link", help="The radio link whose speed and losses downloads have: none, ble, nb-iot or 4g.  [default: none]"
+)
 def command(
     directory: str,
     host: Optional[str],
@@ -39,8 +45,10 @@ def command(
     api_port: Optional[int],
     link: Optional[str],
 ) -> None:
-    """Run a cloud in DIRECTORY (default build/cloud) until Ctrl-C, on 127.0.0.1 alone. It keeps products, devices,
-    packages and rollouts there, and goes on with them when it is started again.
+    """Run a cloud on this computer (127.0.0.1) until Ctrl-C.
+
+    Its products, devices, packages and rollouts are stored in DIRECTORY (default build/cloud); the next start goes
+    on with them.
 
     \b
     Example:

@@ -15,8 +15,9 @@ from aos_ota_plugin.cli.output import echo_json, echo_table
 @cloud_option
 @json_option()
 def command(directory: str, as_json: bool) -> None:
-    """Show what the running cloud knows: each device with its versions, packages with their state, jobs with their
-    progress.
+    """Show devices, packages and rollouts of the running cloud.
+
+    Devices are shown with their versions, packages with their state, rollouts with their progress.
 
     \b
     Example:

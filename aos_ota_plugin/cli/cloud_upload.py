@@ -15,15 +15,17 @@ from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.push import choose_file
 from aos_ota_plugin.verify.release_file import read_artifact, read_described
 
+_REMEDY = "give an image, or the ota_rtos_ota.json of a release"
+
 
 @click.command("upload")
 @click.argument("file", type=FILE)
 @cloud_option
-@click.option("--product", "product_key", required=True, metavar="PRODUCT_KEY", help="Whose devices it is for.")
+@click.option("--product", "product_key", required=True, metavar="PRODUCT_KEY", help="The product that gets it.")
 @click.option("--version", help="The version that devices report with it.  [default: the manifest's]")
 @click.option("--name", help="The package's name, 1 to 40 characters.  [default: module and version]")
-@click.option("--module", metavar="NAME", help="The module that it is.  [default: the whole firmware]")
-@click.option("--file-name", help="The name for downloads; its suffix counts.  [default: its own]")
+@click.option("--module", metavar="NAME", help="The module that FILE is.  [default: the whole firmware]")
+@click.option("--file-name", help="The file's name for downloads; the platform checks its suffix.  [default: its own]")
 @click.option(
     "--sign-method",
     type=click.Choice(["SHA256", "Md5"]),
@@ -31,7 +33,7 @@ from aos_ota_plugin.verify.release_file import read_artifact, read_described
     show_default=True,
     help="The digest in the push.",
 )
-@click.option("--from-version", help="It is a diff: the version that devices have to run now.")
+@click.option("--from-version", help="For a diff: the version that devices have to run now.")
 @json_option()
 def command(
     file: str,
@@ -45,9 +47,10 @@ def command(
     from_version: Optional[str],
     as_json: bool,
 ) -> None:
-    """Add FILE, an image or the manifest of a release (ota_rtos_ota.json), to the running cloud, by the platform's
-    rules for names, versions, suffixes and sizes. Nothing is pushed yet. A file beside a release's manifest has to be
-    one that the manifest describes.
+    """Add FILE as a package of a product to the running cloud; nothing is pushed yet.
+
+    FILE is an image, or the manifest of a release (ota_rtos_ota.json). The platform's rules for names, versions,
+    suffixes and sizes apply. An image beside a release's manifest has to be one that the manifest describes.
 
     \b
     Example:
@@ -61,8 +64,7 @@ def command(
         path, data, own = _of_release(file, module)
         version = version or own
     else:
-        path = file
-        data = read_described(file, "the package", "give an image, or the ota_rtos_ota.json of a release", others=False)
+        path, data = file, read_described(file, "the package", _REMEDY, others=False)
     if not version:
         raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
     added = client.upload(

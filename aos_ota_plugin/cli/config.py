@@ -19,8 +19,10 @@ from aos_ota_plugin.workspace.solution_settings import load_settings
 @board_option
 @json_option()
 def command(values: Tuple[str, ...], directory: str, board: Optional[str], as_json: bool) -> None:
-    """Show every setting with its value and its origin, lowest to highest: Kconfig default, ota.config, def_config of
-    package.yaml (board, then solution), command line. Secrets are shown as `set` or `not set`.
+    """Show every setting with its value and where the value comes from.
+
+    Later sources win: Kconfig default, ota.config, def_config in package.yaml (the board's, then the solution's),
+    command line. Secrets are shown as `set` or `not set`.
 
     \b
     Example:

@@ -20,8 +20,10 @@ from aos_ota_plugin.release.manifest import Manifest
 @json_option()
 @unwound()
 def command(directory: str, as_json: bool) -> None:
-    """Copy the demo workspace to DIRECTORY (default build/demo), make a development key, run the real `aos make` for
-    app-1.0.0 and then for app-1.0.1, and show both images with the result of every proof.
+    """Build two signed releases of the demo workspace with the real `aos make`.
+
+    The workspace is copied to DIRECTORY (default build/demo), with a development key made for it. The releases are
+    app-1.0.0 and app-1.0.1; both are shown with the result of every proof.
 
     \b
     Example:

@@ -51,16 +51,18 @@ _MCU_FILE = "mcu.bin"
     "--mcu",
     "with_mcu",
     is_flag=True,
-    help="Connect an MCU to UART1; the image it has taken is written to mcu.bin beside the flash.",
+    help="Connect an MCU to UART1; the image that it accepted is written to mcu.bin beside the flash.",
 )
 @click.option("--keep", is_flag=True, help="Go on with the flash as the device left it.")
-@click.option("--quiet", is_flag=True, help="No output of `aos make`.")
+@click.option("--quiet", is_flag=True, help="Show no output of `aos make`.")
 def command(
     broker: str, identity_file: str, ca_file: Optional[str], directory: str, with_mcu: bool, keep: bool, quiet: bool
 ) -> None:
-    """Build the demo's firmware with a network of its own (lwIP, TLS, MQTT, HTTP), and run it on an emulated Cortex-M33
-    that logs in to BROKER, mqtts://NAME:PORT or mqtt://NAME:PORT, as devices log in to the platform. Every name and the
-    address 10.0.2.2 are this computer, and the device reaches nothing else.
+    """Run an emulated device that connects to BROKER by itself, by MQTT and HTTP.
+
+    The demo's firmware is built with a network stack of its own (lwIP, TLS, MQTT, HTTP) and runs on an emulated
+    Cortex-M33. It logs in to BROKER (mqtts://NAME:PORT or mqtt://NAME:PORT) as devices log in to the platform. For
+    the device every name and the address 10.0.2.2 are this computer; it reaches nothing else.
 
     \b
     Example:

@@ -52,10 +52,10 @@ def command(
     partition_size: int,
     as_json: bool,
 ) -> None:
-    """Write what makes NEW of OLD on a device that runs OLD, proven by applying it as that device does.
+    """Make a diff image from OLD to NEW, and prove it by applying it as a device does.
 
-    OLD and NEW are payloads (ota_rtos.bin), full OTA images, or manifests (.json) with their release's payload or image
-    beside them. With OLD's manifest it is proven, too, that the devices of that release take the diff.
+    OLD and NEW are payloads (ota_rtos.bin), full OTA images, or manifests (.json) with their release's payload or
+    image beside them. With OLD's manifest it is also proven that the devices of that release accept the diff.
 
     \b
     Example:

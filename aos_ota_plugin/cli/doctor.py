@@ -17,8 +17,10 @@ from aos_ota_plugin.pipeline.setup_checks import Check, examine
 @board_option
 @json_option()
 def command(directory: str, board: Optional[str], as_json: bool) -> None:
-    """Check what a build needs: aos-tools and SCons, the compiler, the workspace, the settings, keys and secrets with
-    their permissions, the clock, and whether git's history holds a secret. Nothing is changed.
+    """Check what a build needs, and say how to mend what is wrong; nothing is changed.
+
+    Checked are aos-tools and SCons, the compiler, the workspace, the settings, keys and secrets with their
+    permissions, the clock, and whether git's history holds a secret.
 
     \b
     Example:

@@ -28,9 +28,11 @@ from aos_ota_plugin.lab.simulate.flash import flash_contents, partitions, read_f
 @click.option("--show", is_flag=True, help="Write nothing.")
 @json_option()
 def command(flash_list: str, image: str, names: Tuple[str, ...], show: bool, as_json: bool) -> None:
-    """Write to IMAGE, a file of 16 MiB that stands for a board's flash, what the flasher would write: the files of
-    ota_bin that LIST (write_flash_gui's *dld_cfg.yaml) names, each to its partition. Other partitions stay as they are;
-    a new IMAGE is erased flash. Then show every partition.
+    """Write a build's files to IMAGE, the flash of an emulated board, and show its partitions.
+
+    IMAGE is a file of 16 MiB. It gets what the vendor's flasher would write: the files of ota_bin that LIST
+    (write_flash_gui's *dld_cfg.yaml) names, each to its partition. Other partitions stay as they are; a new IMAGE
+    is erased flash.
 
     \b
     Example:

@@ -15,7 +15,9 @@ from aos_ota_plugin.files.folders import temporary_folder
 
 
 @click.command("fleet")
-@click.option("--devices", type=click.IntRange(20, 20_000), default=200, show_default=True, help="How many.")
+@click.option(
+    "--devices", type=click.IntRange(20, 20_000), default=200, show_default=True, help="The number of device models."
+)
 @click.option(
     "--size",
     type=click.IntRange(1024, 5_000_000),
@@ -29,12 +31,16 @@ from aos_ota_plugin.files.folders import temporary_folder
     show_default=True,
     help="Cut and damaged downloads, a killed broker and a restart of the whole cloud on the way.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other faults.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The seed of the faults: the same number, the same faults."
+)
 @json_option()
 def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> None:
-    """Start a cloud in a folder of its own, switch on many device models in this process, and push a signed image to
-    them all. Some of them lose power while they download, some trust another key or none, some have no room or run a
-    newer version. Each has to end on the new version, or with its own refusal and the old one.
+    """Take many device models through a rollout, with faults.
+
+    A cloud is started in a folder of its own, the device models run in this process, and a signed image is pushed
+    to them all. Some lose power while they download, some trust another key or none, some have no room or run a
+    newer version. Each has to end on the new version, or with its own refusal and the old version.
 
     Ends with status 1 when a device is lost.
 

@@ -21,10 +21,11 @@ _MANIFEST = "ota_rtos_ota.json"
 @click.argument("file", type=FILE)
 @json_option()
 def command(file: str, as_json: bool) -> None:
-    """Tell what FILE is, every field with its offset, and what is inside it.
+    """Show what FILE is: every field with its offset, and the files inside it.
 
-    FILE may be an OTA image of any kind, an xz stream, a diff, a data-file pack, a manifest, a layout, a push message
-    or a key. Digests and checksums are compared with the bytes; whether a device takes the file is for `verify` to say.
+    FILE may be an OTA image of any kind, an xz stream, a diff, a data-file pack, a manifest, a layout, a push
+    message or a key. Digests and checksums are compared with the bytes; `aos-ota verify` says whether a device
+    accepts the file.
 
     \b
     Example:

@@ -16,8 +16,9 @@ from aos_ota_plugin.workspace.setup import WARNING, set_up
 @click.argument("directory", default=".", type=FOLDER)
 @click.option("--component", "as_component", is_flag=True, help="Set up the component instead of site_scons/.")
 def command(directory: str, as_component: bool) -> None:
-    """Set the solution in DIRECTORY up: the hook, a .gitignore entry and an example of settings. Run again it changes
-    nothing.
+    """Set up the solution in DIRECTORY: the hook, a .gitignore entry, an example of settings.
+
+    A second run changes nothing.
 
     \b
     Example:

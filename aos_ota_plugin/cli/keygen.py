@@ -31,8 +31,8 @@ from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -> None:
     """Make an RSA-2048 key pair, the one kind that devices accept.
 
-    The private key is readable by you alone. It is encrypted when AOS_OTA_KEY_PASSPHRASE is set in the environment. The
-    mark of a development key stands in the key itself: no conversion takes it off.
+    Only you can read the private key's file. The key is encrypted when AOS_OTA_KEY_PASSPHRASE is set in the
+    environment. A development key carries its mark in the key itself: no conversion removes it.
 
     \b
     Example:

@@ -31,10 +31,11 @@ FOLDER = "releases"
 def command(
     releases: Tuple[str, ...], key_ring: Optional[str], second_public_key: Optional[str], as_json: bool
 ) -> None:
-    """Show which key signed each release and which one its devices trust, and what to do next.
+    """Show which key signed each release, which key its devices trust, and what to do next.
 
-    A step from a release to the next holds when the next one's signer is the key that the first one embeds. Exit status
-    1 when one does not hold, or an approval that was asked for does not. Without arguments: the folder releases.
+    A step from one release to the next holds when the next one is signed by the key that the first one embeds. Ends
+    with status 1 when a step does not hold, or an approval that was asked for is missing or wrong. Without
+    arguments the folder releases is read.
 
     \b
     Example:

@@ -104,7 +104,7 @@ def _unknown(family: str, typed: str) -> str:
 )
 @click.version_option(__version__, prog_name="aos-ota")
 def group() -> None:
-    """Signed, proven OTA images for AliOS Things.
+    """Make, sign and prove OTA images for AliOS Things.
 
     Exit status: 0 done or accepted, 1 refused or failed, 2 wrong usage.
 

@@ -22,10 +22,12 @@ from aos_ota_plugin.workspace.solution import load_solution
 @solution_option
 @unwound()
 def command(words: Tuple[str, ...], directory: str) -> None:
-    """Run the real `aos make` in the solution here, the one that the workspace's .config names, or SOLUTION. No shell
-    sees the settings: spaces, quotes, `$`, `;` and backslashes arrive as they are. package.yaml is not rewritten.
+    """Run the real `aos make`, pass every setting on as it is, and report its true exit status.
 
-    Exit status: 0 if a whole release stands there, else that of `aos make`; 1 where it ends with 0 for a build that
+    SOLUTION is by default the solution in this folder, or the one that the workspace's .config names. No shell sees
+    the settings: spaces, quotes, `$`, `;` and backslashes arrive unchanged. package.yaml is not rewritten.
+
+    Exit status: 0 if the release is complete, else that of `aos make`; 1 if `aos make` ends with 0 for a build that
     failed, as it does on Windows and when interrupted.
 
     \b

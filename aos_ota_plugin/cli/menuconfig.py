@@ -19,8 +19,9 @@ from aos_ota_plugin.workspace.find import find_solution
 @solution_option
 @click.option("-o", "--config", type=FILE, help="The file to edit.  [default: the solution's ota.config]")
 def command(directory: str, config: Optional[str]) -> None:
-    """Open kconfiglib's menu on the solution's ota.config. def_config and the command line still win over what is
-    saved there; secrets are not set here.
+    """Change the solution's settings (ota.config) in kconfiglib's menu.
+
+    def_config in package.yaml and the command line still win over what is saved here. Secrets are not set here.
 
     \b
     Example:

@@ -78,10 +78,7 @@ def private_key_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
 def public_key_of_command_option(verb: Verb) -> Verb:
     """Add ``--public-key`` (``public_key_file``) beside a ``--key`` that may be a program."""
     option = click.option(
-        "--public-key",
-        "public_key_file",
-        type=FILE,
-        help="The public key; needed when --key is a command, which cannot tell.",
+        "--public-key", "public_key_file", type=FILE, help="The public key; needed when --key is a command."
     )
     return option(verb)
 

@@ -21,9 +21,10 @@ from aos_ota_plugin.pipeline.folder_files import read_files
 @output_option("The pack to write.")
 @json_option()
 def command(folder: str, output: str, as_json: bool) -> None:
-    """Put all files of FOLDER into one data-file pack, in an order that depends on their names alone.
+    """Put all files of FOLDER into one data-file pack.
 
-    Names that mean different files on different systems, links, pipes and devices are refused.
+    Their order in the pack depends on their names alone. Names that mean different files on different systems,
+    links, pipes and devices are refused.
 
     \b
     Example:

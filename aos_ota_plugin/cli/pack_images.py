@@ -53,12 +53,13 @@ def command(
     as_json: bool,
     **parts: Optional[str],
 ) -> None:
-    """Make one OTA image a part, one of the joined firmware, files for the flasher, and a list of what lies where.
+    """Combine the images of one device: OTA images, files for the flasher, and their layout.
 
-    WHERE is an address (0x2a000) or a partition's name in the table. Overlap, order and size are checked. A file for
-    the flasher fills gaps inside a partition with ff, and never reaches over what lies between two. Devices know
-    no file with several images in it, so each OTA image is an update of its own; which magics besides ALL and MCU a
-    device makes use of is up to its board.
+    Each part becomes an OTA image of its own, since devices accept one image in a file; one more file holds all
+    parts joined. Which magics besides ALL and MCU a device makes use of is up to its board.
+
+    WHERE is an address (0x2a000) or the name of a partition in the table. Overlaps, order and sizes are checked. A
+    file for the flasher fills gaps inside a partition with 0xff, and never covers the space between two partitions.
 
     \b
     Example:

@@ -17,7 +17,7 @@ from aos_ota_plugin.images.pack import parse
 @click.option("-d", "--directory", required=True, type=FOLDER, help="The folder to unpack into.")
 @json_option()
 def command(pack: str, directory: str, as_json: bool) -> None:
-    """Unpack PACK: all of its files or, when one is damaged, unsafe or there already, none.
+    """Unpack all files of PACK, or none if one is damaged, unsafe or there already.
 
     \b
     Example:

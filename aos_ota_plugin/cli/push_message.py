@@ -34,10 +34,12 @@ def command(
     key: Optional[str],
     public_key_file: Optional[str],
 ) -> None:
-    """Print what to publish to /ota/device/upgrade/{product key}/{device name}: one line of JSON for one file of the
-    release. MANIFEST is its ota_rtos_ota.json, and the file has to lie beside it, unchanged.
+    """Print the upgrade message for one file of a release: one line of JSON.
 
-    In local mode the firmware's images carry their signature; modules that devices keep as files do not, and need
+    It is to be published to /ota/device/upgrade/{product key}/{device name}. MANIFEST is the release's
+    ota_rtos_ota.json; the file has to lie beside it, unchanged.
+
+    In local mode the firmware's images carry their signature. Modules that devices store as files do not: they need
     --key.
 
     \b

@@ -21,12 +21,13 @@ from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
 @click.command("receive")
 @click.option("--port", required=True, help="The serial port, e.g. /dev/ttyUSB0 or COM3.")
 @click.option("--baud", type=int, default=BAUD, show_default=True, help="Bits a second.")
-@click.option("-d", "--directory", default=".", type=FOLDER, help="Where to put them.  [default: here]")
+@click.option("-d", "--directory", default=".", type=FOLDER, help="The folder for the files.  [default: here]")
 @json_option()
 def command(port: str, baud: int, directory: str, as_json: bool) -> None:
-    """Receive the files of one Ymodem session; the other end of `aos-ota send --plain`, and of sb.
+    """Receive the files of one Ymodem session over a serial port.
 
-    Nothing that is there already is overwritten, and a sender's folders are refused.
+    The other end is `aos-ota send --plain`, or sb. No file is overwritten, and folders in a sender's names are
+    refused.
 
     \b
     Example:

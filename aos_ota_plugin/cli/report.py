@@ -15,7 +15,9 @@ from aos_ota_plugin.release.transfer import format_duration, transfer_report
 @click.argument("manifest", type=FILE)
 @json_option()
 def command(manifest: str, as_json: bool) -> None:
-    """Show the files of a release (MANIFEST is its ota_rtos_ota.json) with estimated transfer times.
+    """Show the files of a release with estimated transfer times.
+
+    MANIFEST is the release's ota_rtos_ota.json.
 
     \b
     Example:

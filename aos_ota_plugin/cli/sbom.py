@@ -23,8 +23,10 @@ from aos_ota_plugin.workspace.solution_settings import load_view, resolve_view
 )
 @click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
 def command(directory: str, board: Optional[str], output: str, settings: Tuple[str, ...]) -> None:
-    """List the components that `aos make NAME=VALUE...` would use, with the versions in their package.yaml, as
-    CycloneDX 1.5 JSON. A build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256 in it.
+    """List the components of a solution as a CycloneDX 1.5 document (JSON).
+
+    The components are those that `aos make NAME=VALUE...` would use, with the versions in their package.yaml. A
+    build with OTA_PROVENANCE=y writes the same list, with the firmware's SHA-256.
 
     \b
     Example:

@@ -63,10 +63,10 @@ def command(
     attempts: int,
     as_json: bool,
 ) -> None:
-    """Write FILE (ota_rtos.bin) through the second boot stage's serial menu. Reset the board when asked to.
+    """Write FILE (ota_rtos.bin) to a board's flash through its boot stage's serial menu.
 
-    The boot stage checks the CRC of each block and nothing else: no signature, and not whether a block came twice. So
-    when bytes get lost, the file is sent again from its start.
+    Reset the board when you are asked to. The boot stage checks the CRC of each block and nothing else: no
+    signature, and not whether a block came twice. So when bytes get lost, the file is sent again from its start.
 
     \b
     Example:

@@ -20,7 +20,9 @@ from aos_ota_plugin.cli.signing import Asked, also_option, sign_and_write, signe
 @signing_options("The OTA image to write.")
 @also_option
 def command(asked: Asked, key: str, also: Tuple[str, ...]) -> None:
-    """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does; a manifest is written beside it.
+    """Sign PAYLOAD (ota_rtos.bin) and prove the image, as the build does.
+
+    The manifest is written beside the image.
 
     \b
     Example:

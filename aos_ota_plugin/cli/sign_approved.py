@@ -24,8 +24,10 @@ from aos_ota_plugin.cli.signing import (
 @signing_options("The OTA image to write.")
 @also_option
 def command(asked: Asked, second: SecondSigner, key: str, also: Tuple[str, ...]) -> None:
-    """Sign PAYLOAD as `aos-ota sign` does, once a second signer agrees to these very bytes; the approval stands in the
-    manifest. Give --second-approval with --second-public-key, or --second-signer.
+    """Sign PAYLOAD as `aos-ota sign` does, with a second signer's approval.
+
+    The approval has to be over these very bytes; it is copied into the manifest. Give --second-approval with
+    --second-public-key, or --second-signer.
 
     \b
     Example:

@@ -17,8 +17,10 @@ from aos_ota_plugin.keys.offline import AttachedSigner
 @signing_options("The OTA image to write.")
 @second_signer_options
 def command(asked: Asked, second: SecondSigner, public_key_file: str, signature: str) -> None:
-    """Make the OTA image of PAYLOAD with a signature that was made elsewhere of what `aos-ota sign-request` wrote. The
-    other options are those given there; the signature is verified, and the image proven, before anything is written.
+    """Make the OTA image of PAYLOAD with a signature that was made on another machine.
+
+    The signature is that of the file which `aos-ota sign-request` wrote; give the same options here as there. The
+    signature is verified, and the image proven, before anything is written.
 
     \b
     Example:

@@ -27,8 +27,10 @@ from aos_ota_plugin.release.proofs import Proofs
 @click.option("--public-key", "public_key_file", required=True, type=FILE, help="The public key that devices trust.")
 @signing_options("What has to be signed: FILE.json, and FILE.bin with the 32 bytes themselves.", "the request as JSON")
 def command(asked: Asked, public_key_file: str) -> None:
-    """Write what another machine, which has the private key, has to sign for PAYLOAD. No image is written: that is for
-    `aos-ota sign-attach`, with the signature. All is proven that can be without it.
+    """Write what the machine with the private key has to sign for PAYLOAD.
+
+    No image is written: `aos-ota sign-attach` makes it with the signature. What can be proven without the signature
+    is proven.
 
     \b
     Example:

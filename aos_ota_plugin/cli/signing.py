@@ -101,10 +101,10 @@ def signing_options(what: str, document: str = "the manifest as JSON") -> Callab
             click.option(
                 "--chip",
                 metavar="NAME",
-                help="The chip whose image step made PAYLOAD: what that may change is allowed.",
+                help="The chip whose image step made PAYLOAD: bytes that the step may change may differ from the ELF.",
             ),
-            click.option("--base-release", type=FILE, help="The manifest of the release in the field."),
-            click.option("--key-ring", type=FILE, help="The key ring: who may sign, and who is next."),
+            click.option("--base-release", type=FILE, help="The manifest of the release that devices run now."),
+            click.option("--key-ring", type=FILE, help="The key ring: which key signs now, and which is next."),
             click.option(
                 "--allow",
                 multiple=True,

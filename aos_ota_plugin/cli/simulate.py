@@ -35,19 +35,21 @@ _VENDOR = "vendor"
     metavar="NAME",
     help="Only this one; may be given several times.  [default: all]",
 )
-@click.option("--list", "only_list", is_flag=True, help="Show the scenarios there are, and end.")
+@click.option("--list", "only_list", is_flag=True, help="List the scenarios, and exit.")
 @click.option(
     "--console",
     "console",
     is_flag=True,
     help="Type on a device's console instead; the new version waits for it on the platform.",
 )
-@click.option("--quiet", is_flag=True, help="No device logs.")
+@click.option("--quiet", is_flag=True, help="Show no device logs.")
 @unwound()
 def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bool, quiet: bool) -> None:
-    """Build the demo's firmware in DIRECTORY (default build/simulate) with the real `aos make`, and take an emulated
-    Cortex-M33 that runs it through upgrades. Each ends with a line of what was expected and what was seen: the device's
-    verdict, that of the model which `aos-ota verify` answers with, and the version that runs in the end.
+    """Take an emulated device through upgrades that must succeed or be refused.
+
+    The demo's firmware is built in DIRECTORY (default build/simulate) with the real `aos make` and runs on an
+    emulated Cortex-M33. Each upgrade ends with a line of what was expected and what was seen: the device's verdict,
+    the verdict of `aos-ota verify`, and the version that runs in the end.
 
     \b
     Example:

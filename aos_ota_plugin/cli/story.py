@@ -16,12 +16,14 @@ from aos_ota_plugin.lab.simulate.story import EXPECTED, Ends, tell_story
 
 @click.command("story")
 @click.argument("directory", default="build/story", type=FOLDER)
-@click.option("--quiet", is_flag=True, help="Neither logs nor output of `aos make`: the result only.")
+@click.option("--quiet", is_flag=True, help="Show the result only: no logs, and no output of `aos make`.")
 def command(directory: str, quiet: bool) -> None:
-    """Tell the whole story over real protocols, with both ends' logs side by side: build 1.0.0 in DIRECTORY (default
-    build/story), flash three emulated devices, connect them to a cloud on this computer by MQTT over TLS, upload
-    1.0.1, push it to the first, then to the others. Two download it by HTTPS, verify it, restart and report 1.0.1; the
-    third has a firmware without a public key, and has to refuse.
+    """Show a rollout over real protocols, with the logs of cloud and devices side by side.
+
+    1.0.0 is built in DIRECTORY (default build/story) and flashed to three emulated devices. They connect to a cloud
+    on this computer by MQTT over TLS. 1.0.1 is uploaded and pushed, to the first device, then to the others. Two
+    download it by HTTPS, verify it, restart and report 1.0.1. The third has a firmware without a public key, and
+    has to refuse.
 
     \b
     Example:

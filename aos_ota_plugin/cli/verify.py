@@ -35,7 +35,7 @@ from aos_ota_plugin.verify.answer import (
 )
 @click.option("--keys", type=FOLDER, help="A folder of public keys, to name the one that signed.")
 @click.option("--version", help="The version that the push message names.")
-@click.option("--current-version", help="The version that the device runs, for its order rule.")
+@click.option("--current-version", help="The version that the device runs: a new one has to be higher.")
 @click.option("--partition-size", type=Size(), help="Bytes that the OTA partition holds.")
 @click.option("--cloud", is_flag=True, help="A cloud-mode device: no ota_sign_info_t, the push message decides.")
 @click.option("--digestsign", help="What the platform returned (base64), for a cloud-mode device; implies --cloud.")
@@ -76,11 +76,11 @@ def command(
     module: bool,
     as_json: bool,
 ) -> None:
-    """Take IMAGE through the device's own checks; exit 0 when it accepts, 1 when it refuses.
+    """Check IMAGE as a device would; exit with 0 when it accepts, with 1 when it refuses.
 
-    First the agent's, then those of the second boot stage, which decodes compressed images and applies diffs. A
-    module's file needs --push in local mode to be judged at all. A pack with a name that leaves its folder is refused,
-    as a hardened device does; the vendor's would write it.
+    The checks are the agent's, then those of the second boot stage, which decodes compressed images and applies
+    diffs. In local mode a module's file is judged only with --push. A pack with a name that leaves its folder is
+    refused, as a hardened device does; the vendor's device would write it.
 
     \b
     Example:

@@ -23,7 +23,7 @@ from aos_ota_plugin.verify.release import CheckResult, Verification, check_base
 @click.option(
     "--without-statement",
     is_flag=True,
-    help="Check a release that has no statement; nobody vouches for its manifest then.",
+    help="Check a release that has no statement; no signature then protects its manifest.",
 )
 @click.option(
     "--rebuild",
@@ -41,9 +41,11 @@ def command(
     rebuild: Optional[str],
     as_json: bool,
 ) -> None:
-    """Check RELEASE, a folder with the files of one release or its ota_rtos_ota.json, without a network: the
-    statement's signature, every file against statement and manifest, the images as devices would. Exit 0 when all of
-    it holds.
+    """Check the files of RELEASE: signatures, digests, and the images as devices would.
+
+    RELEASE is a folder with the files of one release, or its ota_rtos_ota.json. The statement's signature, every
+    file against statement and manifest, and the images are checked, without a network. Ends with status 0 when all
+    of it holds.
 
     \b
     Example:

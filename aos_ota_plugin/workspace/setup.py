@@ -73,7 +73,7 @@ def set_up(solution: Path, *, as_component: bool) -> Iterator[str]:
 
 
 def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Optional[str]:
-    """Why site_scons/site_init.py cannot be the hook here; None when it can."""
+    """Return why site_scons/site_init.py cannot be the hook here; None when it can."""
     if asked:
         return "you asked for it"
     if launcher.version > LAST_WITH_SITE_INIT:
@@ -135,7 +135,7 @@ def _real(path: Path, start: Path) -> Path:
 
 
 def _with_dependency(package: Path) -> bytes:
-    """package.yaml with one more line under ``depends:`` and every other byte as it is.
+    """Return package.yaml with one more line under ``depends:`` and every other byte as it is.
 
     Raises:
         WorkspaceError: it has no such list, one item a line.
