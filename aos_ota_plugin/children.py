@@ -31,7 +31,7 @@ def on_ending_signals(handler: Handler) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unwound() -> Iterator[None]:
+def unwind_on_signals() -> Iterator[None]:
     """Let the first signal that ends a program unwind the block, as Ctrl-C does everywhere."""
 
     def leave(number: int, _frame: Optional[FrameType]) -> None:
@@ -46,7 +46,7 @@ def unwound() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
+def delay_signals() -> Iterator[None]:
     """Delay ending signals until the end of this block, in which a process is started.
 
     Popen interrupted when the program runs already would leave a process that nothing ends.

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.children import kill_group, own_group, uninterrupted
+from aos_ota_plugin.children import delay_signals, kill_group, own_group
 from aos_ota_plugin.errors import Place, SigningKeyError
 
 _MESSAGE_LIMIT = 4000  # bytes of a program's error that are shown
@@ -78,7 +78,7 @@ def run_tool(tool: Tool, stdin: Optional[bytes]) -> bytes:
     process: Optional[subprocess.Popen[bytes]] = None
     streams: List[_Stream] = []
     try:
-        with uninterrupted():
+        with delay_signals():
             process = _started(tool, piped=stdin is not None)
             streams.append(_Stream(process.stdout, tool.limit))
             if not terminal:

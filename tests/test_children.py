@@ -98,7 +98,7 @@ def test_only_who_answers_signals_puts_them_off(monkeypatch):
     monkeypatch.setattr(children, "ending_signals", lambda: [signal.SIGHUP])
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with children.uninterrupted():
+        with children.delay_signals():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -109,7 +109,7 @@ def test_another_thread_than_the_main_one_changes_nothing():
 
     def work():
         before = signal.getsignal(signal.SIGINT)
-        with children.uninterrupted():
+        with children.delay_signals():
             seen.append(signal.getsignal(signal.SIGINT) is before)
 
     thread = threading.Thread(target=work)

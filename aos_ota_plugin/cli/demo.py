@@ -8,7 +8,7 @@ from typing import List
 
 import click
 
-from aos_ota_plugin.children import unwound
+from aos_ota_plugin.children import unwind_on_signals
 from aos_ota_plugin.cli.options import FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_note, echo_table
 from aos_ota_plugin.lab.demo.releases import SOLUTION, build_releases, summary
@@ -18,7 +18,7 @@ from aos_ota_plugin.release.manifest import Manifest
 @click.command("demo")
 @click.argument("directory", default="build/demo", type=FOLDER)
 @json_option()
-@unwound()
+@unwind_on_signals()
 def command(directory: str, as_json: bool) -> None:
     """Build two signed releases of the demo workspace with the real `aos make`.
 

@@ -9,12 +9,12 @@ from typing import Optional
 
 import click
 
-from aos_ota_plugin.children import on_ending_signals, unwound
+from aos_ota_plugin.children import on_ending_signals, unwind_on_signals
 from aos_ota_plugin.cli.options import FILE, FOLDER
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.files.transaction import write_file
-from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, built_network_firmware
+from aos_ota_plugin.lab.demo.network_firmware import IMAGE_PLACE, build_network_firmware
 from aos_ota_plugin.lab.simulate.credentials import read_certificate, read_identity
 from aos_ota_plugin.lab.simulate.machine import FLASH, find_qemu
 from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior
@@ -75,8 +75,8 @@ def command(
         raise click.UsageError("a broker with TLS needs --ca")
     ca = read_certificate(ca_file) if ca_file else ""
     root = Path(directory).absolute()
-    with unwound():
-        built = built_network_firmware(root, ca, quiet=quiet, say=echo_note)
+    with unwind_on_signals():
+        built = build_network_firmware(root, ca, quiet=quiet, say=echo_note)
     folder = root / "devices" / f"{identity.product_key}.{identity.device_name.replace(':', '_')}"
     if not (keep and (folder / FLASH).is_file()):
         prepare(folder, built, built.firmware[NETWORK_OLD].payload, identity, broker)

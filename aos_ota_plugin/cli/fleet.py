@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aos_ota_plugin.children import unwound
+from aos_ota_plugin.children import unwind_on_signals
 from aos_ota_plugin.cli.options import json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import ProofError
@@ -56,7 +56,7 @@ def command(devices: int, size: int, faults: bool, seed: int, as_json: bool) -> 
     find_mosquitto()
     import_mqtt()
     allow_many_files()
-    with unwound(), temporary_folder("aos_ota_plugin-") as name, CloudProcess(Path(name)) as cloud:
+    with unwind_on_signals(), temporary_folder("aos_ota_plugin-") as name, CloudProcess(Path(name)) as cloud:
         outcome = roll_out(cloud, devices, size, seed, faults=faults)
     values = outcome.to_document(devices, size)
     if as_json:

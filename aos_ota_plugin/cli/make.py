@@ -8,7 +8,7 @@ from typing import Tuple
 
 import click
 
-from aos_ota_plugin.children import unwound
+from aos_ota_plugin.children import unwind_on_signals
 from aos_ota_plugin.cli.options import solution_option, split_pairs
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline import aos_make
@@ -20,7 +20,7 @@ from aos_ota_plugin.workspace.solution import load_solution
 @click.command("make")
 @click.argument("words", nargs=-1, metavar="[SOLUTION@BOARD] [KEY=VALUE]...")
 @solution_option
-@unwound()
+@unwind_on_signals()
 def command(words: Tuple[str, ...], directory: str) -> None:
     """Run the real `aos make`, pass every setting on as it is, and report its true exit status.
 

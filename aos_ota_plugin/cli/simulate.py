@@ -8,12 +8,12 @@ from typing import List, Mapping, Tuple
 
 import click
 
-from aos_ota_plugin.children import unwound
+from aos_ota_plugin.children import unwind_on_signals
 from aos_ota_plugin.cli.options import FOLDER
 from aos_ota_plugin.cli.output import echo_note, echo_table
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.files.folders import temporary_folder
-from aos_ota_plugin.lab.demo.firmware import built_firmware
+from aos_ota_plugin.lab.demo.firmware import build_firmware
 from aos_ota_plugin.lab.simulate.console import interact, transcript
 from aos_ota_plugin.lab.simulate.device import prepare
 from aos_ota_plugin.lab.simulate.firmware import Built
@@ -43,7 +43,7 @@ _VENDOR = "vendor"
     help="Type on a device's console instead; the new version waits for it on the platform.",
 )
 @click.option("--quiet", is_flag=True, help="Show no device logs.")
-@unwound()
+@unwind_on_signals()
 def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bool, quiet: bool) -> None:
     """Take an emulated device through upgrades that must succeed or be refused.
 
@@ -66,7 +66,7 @@ def command(directory: str, names: Tuple[str, ...], only_list: bool, console: bo
         echo_table(("scenario", "what"), rows)
         return
     find_qemu()
-    built = built_firmware(Path(directory).absolute(), quiet=quiet, say=echo_note)
+    built = build_firmware(Path(directory).absolute(), quiet=quiet, say=echo_note)
     if console:
         _talk(built)
         return

@@ -7,7 +7,7 @@ from typing import List
 
 import click
 
-from aos_ota_plugin.children import unwound
+from aos_ota_plugin.children import unwind_on_signals
 from aos_ota_plugin.cli.options import FOLDER
 from aos_ota_plugin.cli.output import echo_note
 from aos_ota_plugin.errors import ProofError
@@ -34,7 +34,7 @@ def command(directory: str, quiet: bool) -> None:
         if not quiet:
             click.echo(f"{who:>8} │ {line}")
 
-    with unwound():
+    with unwind_on_signals():
         ends = tell_story(Path(directory).absolute(), quiet=quiet, say=say, note=echo_note)
     _judge(ends)
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
+from aos_ota_plugin.children import delay_signals, die_with_parent, end_process
 from aos_ota_plugin.errors import BuildError, OutputError
 
 PLATFORM_USER = "platform"
@@ -72,7 +72,7 @@ class Broker:
         if self.pid is not None:
             return
         self.socket.unlink(missing_ok=True)
-        with self._log.open("ab") as log, uninterrupted():
+        with self._log.open("ab") as log, delay_signals():
             self._process = subprocess.Popen(
                 [self._program, "-c", str(self._folder / "mosquitto.conf")],
                 stdin=subprocess.DEVNULL,

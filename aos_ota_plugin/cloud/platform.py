@@ -192,7 +192,7 @@ class Platform:
             tasks = [task for task in self._storage.tasks(number) if not task.state.is_final]
             with self._storage:
                 for task in tasks:
-                    self._store_task(rollout.canceled(task, now), job)
+                    self._store_task(rollout.cancel(task, now), job)
         return len(tasks)
 
     def status(self) -> Dict[str, Any]:
@@ -238,9 +238,9 @@ class Platform:
             if isinstance(message, topics.SubLogin):
                 self._sub_login(message)
             elif isinstance(message, topics.Inform):
-                self._informed(message, now)
+                self._handle_inform(message, now)
             else:
-                self._progressed(message, now)
+                self._handle_progress(message, now)
 
     def tick(self) -> None:
         """Push the tasks that are due, and fail those that timed out."""
@@ -252,12 +252,12 @@ class Platform:
             if not due and not late:
                 return
             jobs = {number: self._job(number) for number in {task.job for task in (*due, *late)}}
-            over = [expired for task in late for expired in [rollout.expired(task, jobs[task.job], now)] if expired]
+            over = [expired for task in late for expired in [rollout.expire(task, jobs[task.job], now)] if expired]
             with self._storage:
                 for task in over:
                     self._store_task(task, jobs[task.job])
                 for task in due:
-                    self._store_task(rollout.pushed(task, now), jobs[task.job])
+                    self._store_task(rollout.record_push(task, now), jobs[task.job])
                     out.append(self._push(task, jobs[task.job]))
         for topic, payload in out:
             self._publish(topic, payload)
@@ -277,7 +277,7 @@ class Platform:
             topics.login_reply(message, sub if is_sub else None),
         )
 
-    def _informed(self, message: topics.Inform, now: float) -> None:
+    def _handle_inform(self, message: topics.Inform, now: float) -> None:
         push = None
         with self._storage.report_transaction() as storage:
             storage.set_seen(message.product_key, message.device_name, now)
@@ -291,26 +291,26 @@ class Platform:
                     message.module == DEFAULT
                     and not storage.has_version(message.product_key, message.device_name, package.module)
                 ):
-                    changed, again = rollout.informed(task, message.version, package.version, now)
+                    changed, again = rollout.record_version(task, message.version, package.version, now)
                     self._store_task(changed, job)
                     push = self._push(changed, job) if again else None
         if push is not None:
             self._publish(*push)
 
-    def _progressed(self, message: topics.Progress, now: float) -> None:
+    def _handle_progress(self, message: topics.Progress, now: float) -> None:
         with self._storage.report_transaction() as storage:
             storage.set_seen(message.product_key, message.device_name, now)
             task = storage.running_task(message.product_key, message.device_name)
             if task is not None:
                 job = self._job(task.job)
                 if message.module in (None, self._package(job.package).module):
-                    self._store_task(rollout.progressed(task, job, message.step, message.desc, now), job)
+                    self._store_task(rollout.record_progress(task, job, message.step, message.desc, now), job)
 
     def _store_task(self, task: Task, job: Job) -> None:
         self._storage.put_tasks([task])
         if job.kind == "verify":
             states = [task.state for task in self._storage.tasks(job.number)]
-            package = rollout.verified(self._package(job.package), states)
+            package = rollout.record_verification(self._package(job.package), states)
             self._storage.set_package_state(package.number, package.state)
 
     def _push(self, task: Task, job: Job) -> Tuple[str, bytes]:

@@ -165,12 +165,12 @@ def is_due(task: Task, now: float) -> bool:
     return task.state is TaskState.QUEUED and task.due <= now
 
 
-def pushed(task: Task, now: float) -> Task:
+def record_push(task: Task, now: float) -> Task:
     """Return the task after its push was sent."""
     return replace(task, state=TaskState.NOTIFIED, step=0, attempts=task.attempts + 1, changed=now, desc="")
 
 
-def informed(task: Task, version: str, target: str, now: float) -> Tuple[Task, bool]:
+def record_version(task: Task, version: str, target: str, now: float) -> Tuple[Task, bool]:
     """Return the task after a report of `version`, and whether to send the push again."""
     if task.state.is_final:
         return task, False
@@ -181,7 +181,7 @@ def informed(task: Task, version: str, target: str, now: float) -> Tuple[Task, b
     return replace(task, state=TaskState.NOTIFIED, changed=now), True
 
 
-def progressed(task: Task, job: Job, step: int, desc: str, now: float) -> Task:
+def record_progress(task: Task, job: Job, step: int, desc: str, now: float) -> Task:
     """Return the task after a report of progress, or of a failure (`step` below 0)."""
     if task.state not in (TaskState.NOTIFIED, TaskState.IN_PROGRESS):
         return task
@@ -192,7 +192,7 @@ def progressed(task: Task, job: Job, step: int, desc: str, now: float) -> Task:
     return replace(task, state=TaskState.QUEUED, step=step, desc=desc, changed=now, due=now + job.retry_after)
 
 
-def expired(task: Task, job: Job, now: float) -> Optional[Task]:
+def expire(task: Task, job: Job, now: float) -> Optional[Task]:
     """Return the failed task when its device was silent for the job's timeout, else None.
 
     A queued task does not expire.
@@ -202,12 +202,12 @@ def expired(task: Task, job: Job, now: float) -> Optional[Task]:
     return replace(task, state=TaskState.FAILED, changed=now, desc=f"timed out after {job.timeout:g} s")
 
 
-def canceled(task: Task, now: float) -> Task:
+def cancel(task: Task, now: float) -> Task:
     """Cancel a task; an ended one stays as it is."""
     return task if task.state.is_final else replace(task, state=TaskState.CANCELED, changed=now)
 
 
-def verified(package: Package, states: Iterable[TaskState]) -> Package:
+def record_verification(package: Package, states: Iterable[TaskState]) -> Package:
     """Return the package in the state that its verify job's tasks imply.
 
     It is verified when all tasks succeeded, failed when one failed or was canceled.

@@ -311,37 +311,37 @@ TASK = Task(1, "pk", "dn", TaskState.QUEUED, 0, 0)
 
 
 def test_a_task_from_push_to_success():
-    pushed = rollout.pushed(TASK, 1)
+    pushed = rollout.record_push(TASK, 1)
     assert (pushed.state, pushed.attempts) == (TaskState.NOTIFIED, 1)
-    half = rollout.progressed(pushed, JOB, 50, "", 2)
+    half = rollout.record_progress(pushed, JOB, 50, "", 2)
     assert (half.state, half.step, half.changed) == (TaskState.IN_PROGRESS, 50, 2)
-    done, again = rollout.informed(half, "v2", "v2", 3)
+    done, again = rollout.record_version(half, "v2", "v2", 3)
     assert (done.state, done.step, again) == (TaskState.SUCCEEDED, 100, False)
-    assert rollout.informed(done, "v1", "v2", 4) == (done, False)
-    assert rollout.progressed(done, JOB, -1, "", 4) == done
-    assert rollout.canceled(done, 4) == done
+    assert rollout.record_version(done, "v1", "v2", 4) == (done, False)
+    assert rollout.record_progress(done, JOB, -1, "", 4) == done
+    assert rollout.cancel(done, 4) == done
 
 
 def test_a_device_that_comes_back_without_the_version_is_pushed_to_again_without_a_new_attempt():
-    half = rollout.progressed(rollout.pushed(TASK, 1), JOB, 50, "", 2)
-    assert rollout.informed(half, "v1", "v2", 3) == (replace(half, state=TaskState.NOTIFIED, changed=3), True)
-    assert rollout.informed(TASK, "v1", "v2", 3) == (TASK, False)
+    half = rollout.record_progress(rollout.record_push(TASK, 1), JOB, 50, "", 2)
+    assert rollout.record_version(half, "v1", "v2", 3) == (replace(half, state=TaskState.NOTIFIED, changed=3), True)
+    assert rollout.record_version(TASK, "v1", "v2", 3) == (TASK, False)
 
 
 def test_a_failure_is_retried_as_often_as_the_job_says_and_later():
-    first = rollout.progressed(rollout.pushed(TASK, 1), JOB, -3, "status -12", 2)
+    first = rollout.record_progress(rollout.record_push(TASK, 1), JOB, -3, "status -12", 2)
     assert (first.state, first.due, first.desc) == (TaskState.QUEUED, 12, "status -12")
     assert (rollout.is_due(first, 11.9), rollout.is_due(first, 12)) == (False, True)
-    second = rollout.progressed(rollout.pushed(first, 12), JOB, -2, "x", 13)
+    second = rollout.record_progress(rollout.record_push(first, 12), JOB, -2, "x", 13)
     assert (second.state, second.step, second.attempts) == (TaskState.FAILED, -2, 2)
 
 
 def test_silence_times_out_and_waiting_for_ones_turn_does_not():
-    pushed = rollout.pushed(TASK, 1)
-    assert rollout.expired(pushed, JOB, 100.9) is None
-    late = rollout.expired(pushed, JOB, 101)
+    pushed = rollout.record_push(TASK, 1)
+    assert rollout.expire(pushed, JOB, 100.9) is None
+    late = rollout.expire(pushed, JOB, 101)
     assert (late.state, late.desc) == (TaskState.FAILED, "timed out after 100 s")
-    assert rollout.expired(TASK, JOB, 10_000) is None
+    assert rollout.expire(TASK, JOB, 10_000) is None
 
 
 def test_a_batch_goes_out_at_its_rate():
@@ -391,7 +391,7 @@ def test_jobs_that_cannot_be(values):
     ],
 )
 def test_what_a_verify_job_says_of_its_package(states, expected):
-    assert rollout.verified(PACKAGE, states).state is expected
+    assert rollout.record_verification(PACKAGE, states).state is expected
 
 
 @given(
@@ -409,16 +409,16 @@ def test_whatever_happens_a_task_that_has_ended_stays_ended_and_only_the_version
     for kind, value in events:
         ended = task if task.state.is_final else None
         if rollout.is_due(task, now):
-            task = rollout.pushed(task, now)
+            task = rollout.record_push(task, now)
         if kind == "step":
-            task = rollout.progressed(task, JOB, value, "", now)
+            task = rollout.record_progress(task, JOB, value, "", now)
         elif kind == "inform":
-            task, _ = rollout.informed(task, value, "v2", now)
+            task, _ = rollout.record_version(task, value, "v2", now)
         elif kind == "time":
             now += value
-            task = rollout.expired(task, JOB, now) or task
+            task = rollout.expire(task, JOB, now) or task
         else:
-            task = rollout.canceled(task, now)
+            task = rollout.cancel(task, now)
         assert ended in (None, task)
         assert task.attempts <= JOB.retries + 1
         if task.state is TaskState.SUCCEEDED and ended is None:

@@ -90,8 +90,8 @@ def test_a_signal_ends_all_that_runs(program, tmp_path, number):
         "open('pids', 'w').write(f'{os.getpid()} {child.pid}.')\nchild.wait()"
     )
     script = (
-        "import sys\nfrom aos_ota_plugin.children import unwound\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n"
-        "with unwound():\n    run_aos_make(sys.argv[1], sys.argv[2], '', [], [])\n"
+        "import sys\nfrom aos_ota_plugin.children import unwind_on_signals\nfrom aos_ota_plugin.pipeline.aos_make import run_aos_make\n"
+        "with unwind_on_signals():\n    run_aos_make(sys.argv[1], sys.argv[2], '', [], [])\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, aos, str(tmp_path)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -10,8 +10,8 @@ import pytest
 from network_lab import CLOUD, MOSQUITTO, VENDOR_CLOUD, Authority
 
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.lab.demo.firmware import built_firmware
-from aos_ota_plugin.lab.demo.network_firmware import built_network_firmware
+from aos_ota_plugin.lab.demo.firmware import build_firmware
+from aos_ota_plugin.lab.demo.network_firmware import build_network_firmware
 from aos_ota_plugin.lab.simulate.firmware import CLOUD_MODE, VENDOR_FLAWS, Built, Variant
 from aos_ota_plugin.lab.simulate.libraries import LIBRARIES, NETWORK_LIBRARIES, Library, cache_folder, library_files
 from aos_ota_plugin.lab.simulate.machine import QEMU
@@ -42,7 +42,7 @@ def built(shared_folder: Shared, aos: Path, require_tool, fetch) -> Built:
     require_tool(QEMU, shutil.which(QEMU) is not None, "apt-get install qemu-system-arm")
     fetch(LIBRARIES)
     with shared_folder("firmware") as folder:
-        return built_firmware(folder / "工作 区", quiet=True)
+        return build_firmware(folder / "工作 区", quiet=True)
 
 
 @pytest.fixture(scope="session")
@@ -63,4 +63,4 @@ def network_built(shared_folder: Shared, aos: Path, require_tool, fetch, authori
     cloud = (*old.arguments, *CLOUD_MODE)
     versions = {**NETWORK_VERSIONS, CLOUD: Variant(cloud), VENDOR_CLOUD: Variant(cloud, VENDOR_FLAWS)}
     with shared_folder("network") as folder:
-        return built_network_firmware(folder / "工作 区", authority.pem, quiet=True, versions=versions)
+        return build_network_firmware(folder / "工作 区", authority.pem, quiet=True, versions=versions)

@@ -85,7 +85,7 @@ def simulate(*arguments, typed=None):
 @pytest.fixture
 def firmware(built, monkeypatch):
     """The session's builds in place of new ones."""
-    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet, say: built)
+    monkeypatch.setattr(verb, "build_firmware", lambda root, quiet, say: built)
 
 
 @pytest.mark.qemu

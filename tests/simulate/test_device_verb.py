@@ -16,7 +16,7 @@ from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import BuildError, FormatError, SecretError
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import machine, network
-from aos_ota_plugin.lab.simulate.firmware import signed
+from aos_ota_plugin.lab.simulate.firmware import sign_payload
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def no_build(monkeypatch):
     def built(*given, **options):
         raise AssertionError("something was built")
 
-    monkeypatch.setattr(verb, "built_network_firmware", built)
+    monkeypatch.setattr(verb, "build_network_firmware", built)
     monkeypatch.setattr(verb, "find_qemu", lambda: "qemu")
 
 
@@ -46,7 +46,7 @@ def run(*arguments):
 @pytest.mark.qemu
 @pytest.mark.aos
 def test_logs_in_shows_its_console_and_ends_with_ctrl_c(network_built, identity, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: network_built)
+    monkeypatch.setattr(verb, "build_network_firmware", lambda root, ca, quiet, say: network_built)
     broker = lab.Broker(tmp_path)
     started = []
 
@@ -82,8 +82,8 @@ def test_logs_in_shows_its_console_and_ends_with_ctrl_c(network_built, identity,
 @pytest.mark.qemu
 @pytest.mark.aos
 def test_the_mcu_that_is_connected(network_built, identity, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: network_built)
-    image = signed(bytes(range(256)) * 20, network_built.key, ImageMagic.MCU)
+    monkeypatch.setattr(verb, "build_network_firmware", lambda root, ca, quiet, say: network_built)
+    image = sign_payload(bytes(range(256)) * 20, network_built.key, ImageMagic.MCU)
     broker, server = lab.Broker(tmp_path), lab.Server(image)
 
     def push():
@@ -111,7 +111,7 @@ def test_a_device_that_goes_off_by_itself_is_an_error(network_built, identity, t
     nothing = network_built._replace(
         firmware={network.NETWORK_OLD: network_built.firmware[network.NETWORK_OLD]._replace(payload=b"")}
     )
-    monkeypatch.setattr(verb, "built_network_firmware", lambda root, ca, quiet, say: nothing)
+    monkeypatch.setattr(verb, "build_network_firmware", lambda root, ca, quiet, say: nothing)
     done = run("mqtt://broker.example:1883", "--identity", identity, "--directory", tmp_path / "out")
     assert isinstance(done.exception, BuildError)
     assert "the device has gone off by itself" in str(done.exception)

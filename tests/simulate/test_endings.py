@@ -26,7 +26,7 @@ from aos_ota_plugin.cli import device, entry
 from aos_ota_plugin.lab.simulate import story
 with open(sys.argv.pop(1), "rb") as stream:
     built = pickle.load(stream)
-device.built_network_firmware = story.built_network_firmware = lambda root, ca, quiet, say: built
+device.build_network_firmware = story.build_network_firmware = lambda root, ca, quiet, say: built
 entry.entry()
 """
 """The command, with firmware that was built before."""

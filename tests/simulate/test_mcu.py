@@ -18,8 +18,8 @@ from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import machine
 from aos_ota_plugin.lab.simulate.cases import mcu
-from aos_ota_plugin.lab.simulate.device import judged, play, prepare, send, switch_on
-from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, signed
+from aos_ota_plugin.lab.simulate.device import judge_case, play, prepare, send, switch_on
+from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, sign_payload
 from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior, _SocketLine
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 from aos_ota_plugin.transport.blocks import Announced, announcement
@@ -125,7 +125,7 @@ def test_the_first_version(built, tmp_path):
 @pytest.mark.qemu
 @pytest.mark.parametrize("magic", [ImageMagic.ALL, ImageMagic.FS])
 def test_an_image_that_is_not_for_an_mcu(built, tmp_path, magic):
-    case = mcu(built, McuBehavior.TAKES, signed(bytes(3000), built.key, magic))
+    case = mcu(built, McuBehavior.TAKES, sign_payload(bytes(3000), built.key, magic))
     seen = play(tmp_path, built, case._replace(installs=b""))
     assert (seen.verdict, seen.version, seen.mcu) == (DeviceVerdict.OTA_VERIFY_IMAGE_FAIL, MCU_OLD, b""), seen.log
     assert "to the MCU" not in seen.log
@@ -144,7 +144,7 @@ def test_in_cloud_mode_the_push_brings_the_signature(built, tmp_path, signer):
     seen = play(tmp_path, built, case)
     assert (
         seen.verdict
-        == judged(case).verdict
+        == judge_case(case).verdict
         == (DeviceVerdict.OTA_SUCCESS if signer == "key" else DeviceVerdict.OTA_VERIFY_RSA_FAIL)
     ), seen.log
     assert seen.mcu == (image[:3004] if signer == "key" else b"")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aos_ota_plugin.device.acceptance import DeviceVerdict
 from aos_ota_plugin.lab.simulate import files
 from aos_ota_plugin.lab.simulate.cases import module, panel_pack
-from aos_ota_plugin.lab.simulate.device import batch, files_after, files_of, judged, play
+from aos_ota_plugin.lab.simulate.device import batch, files_after, files_of, judge_case, play
 from aos_ota_plugin.lab.simulate.firmware import digestsign
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
 
@@ -90,7 +90,7 @@ def verdicts(built, folder, images):
         for number, image in enumerate(images)
     ]
     return [
-        (offer.image, verdict, judged(case._replace(offer=offer)))
+        (offer.image, verdict, judge_case(case._replace(offer=offer)))
         for offer, verdict in batch(folder, built, case, offers)
     ]
 

@@ -14,7 +14,7 @@ import pytest
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.lab.simulate import network
-from aos_ota_plugin.lab.simulate.firmware import signed
+from aos_ota_plugin.lab.simulate.firmware import sign_payload
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD, NetworkBuilt
 
 pytestmark = [pytest.mark.qemu, pytest.mark.aos]
@@ -256,7 +256,7 @@ def test_push_with_addresses_of_no_use(device, running, network_built, tmp_path)
 
 def test_image_by_a_stranger_is_refused(device, running, network_built, tmp_path) -> None:
     broker = started(running, lab.Broker(tmp_path))
-    image = signed(network_built.firmware[NETWORK_NEW].payload, network_built.stranger)
+    image = sign_payload(network_built.firmware[NETWORK_NEW].payload, network_built.stranger)
     server = started(running, lab.Server(image))
     one = device(broker.url)
     broker.wait_for_version(NETWORK_OLD)
@@ -269,7 +269,7 @@ def test_image_by_a_stranger_is_refused(device, running, network_built, tmp_path
 def test_broker_restarts_in_mid_download(device, running, network_built, tmp_path) -> None:
     """The image is a stranger's, so that the device goes on with the old version, and connects again."""
     broker = started(running, lab.Broker(tmp_path))
-    image = signed(network_built.firmware[NETWORK_NEW].payload, network_built.stranger)
+    image = sign_payload(network_built.firmware[NETWORK_NEW].payload, network_built.stranger)
     server = started(running, lab.Server(image, slow=0.1))
     one = device(broker.url)
     broker.wait_for_version(NETWORK_OLD)

@@ -9,8 +9,8 @@ import struct
 import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
-from aos_ota_plugin.lab.simulate.cases import offered
-from aos_ota_plugin.lab.simulate.device import Offer, batch, judged, play
+from aos_ota_plugin.lab.simulate.cases import offer_case
+from aos_ota_plugin.lab.simulate.device import Offer, batch, judge_case, play
 from aos_ota_plugin.lab.simulate.firmware import (
     CLOUD,
     NEW,
@@ -18,8 +18,8 @@ from aos_ota_plugin.lab.simulate.firmware import (
     VENDOR,
     VENDOR_CLOUD,
     digestsign,
-    hanging,
-    signed,
+    make_hanging,
+    sign_payload,
     unsigned,
 )
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
@@ -55,7 +55,7 @@ def test_device_and_model_agree_on_each_refusal(built, tmp_path):
         answers = batch(tmp_path / str(number), built, cases[0][1], offers)
         for (scenario, case), (_, verdict) in zip(cases, answers):
             assert verdict == scenario.verdict, scenario.name
-            assert judged(case).verdict == scenario.model, scenario.name
+            assert judge_case(case).verdict == scenario.model, scenario.name
 
 
 @pytest.mark.parametrize("scenario", OTHERS, ids=lambda scenario: scenario.name)
@@ -65,7 +65,7 @@ def test_device_and_model_agree(built, tmp_path, scenario):
     assert (seen.verdict, seen.version, seen.status) == (scenario.verdict, scenario.version, 0), seen.log
     assert seen.unanswered is None, seen.log
     assert seen.mcu in (None, case.installs), seen.log
-    assert judged(case).verdict == scenario.model
+    assert judge_case(case).verdict == scenario.model
 
 
 def test_the_new_version_runs_from_the_other_bank(built, tmp_path):
@@ -84,7 +84,7 @@ def test_a_broken_version_is_started_three_times(built, tmp_path):
 def test_a_version_that_hangs_is_started_three_times(built, tmp_path, deaf):
     """Even where its handler of the watchdog's interrupt hangs, too: then the watchdog's second 0 resets."""
     case = SCENARIOS["hang"].case(built)
-    payload = hanging(built.firmware[NEW])
+    payload = make_hanging(built.firmware[NEW])
     if deaf:
         start = next(
             place
@@ -92,7 +92,7 @@ def test_a_version_that_hangs_is_started_three_times(built, tmp_path, deaf):
             if payload[place : place + 2] != built.firmware[NEW].payload[place : place + 2]
         )
         payload = payload[:8] + struct.pack("<I", 0x80000000 + start + 1) + payload[12:]
-    seen = play(tmp_path, built, case._replace(offer=Offer(signed(payload, built.key), NEW)))
+    seen = play(tmp_path, built, case._replace(offer=Offer(sign_payload(payload, built.key), NEW)))
     assert (seen.version, seen.status) == (OLD, 0), seen.log
     assert seen.log.count("boot: new version on trial") == 3
     assert seen.log.count("watchdog: ") == (0 if deaf else 3)
@@ -152,14 +152,14 @@ def test_device_and_model_agree_on_damaged_images(built, tmp_path):
         size = rng.choice([1, 100, 415, 416, 417, 900, 2048, 3000, 8191])
         head = rng.choice([b"", b"\xfd7zXZ\x00", b"BSDIFF40"])
         image = damaged(
-            signed((head + rng.randbytes(size))[:size], built.stranger if number % 20 == 7 else built.key), rng
+            sign_payload((head + rng.randbytes(size))[:size], built.stranger if number % 20 == 7 else built.key), rng
         )
         claimed = len(image) + rng.choice([-1, 1, 300]) if number % 16 == 3 else None
         offers.append(Offer(image, rng.choice([NEW, NEW, NEW, NEW, "app-1.0.8", OLD, "app-1.0.10"]), claimed))
-    case = offered(built, built.firmware[NEW].image)
+    case = offer_case(built, built.firmware[NEW].image)
     answers = batch(tmp_path, built, case, offers)
     for number, (offer, verdict) in enumerate(answers):
-        judgement = judged(case._replace(offer=offer))
+        judgement = judge_case(case._replace(offer=offer))
         assert verdict == judgement.verdict, (number, offer.version, len(offer.image), judgement.findings[-1])
     verdicts = {verdict for _, verdict in answers}
     assert verdicts >= {
@@ -197,7 +197,7 @@ def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmwar
     case = SCENARIOS["cloud" if firmware == CLOUD else "cloud-unsigned-vendor"].case(built)
     answers = batch(tmp_path, built, case, offers)
     for number, (offer, verdict) in enumerate(answers):
-        judgement = judged(case._replace(offer=offer))
+        judgement = judge_case(case._replace(offer=offer))
         assert verdict == judgement.verdict, (number, offer.digestsign, len(offer.image), judgement.findings[-1])
     verdicts = {verdict for _, verdict in answers}
     assert verdicts == {
@@ -212,7 +212,7 @@ def test_device_and_model_agree_on_pushes_in_cloud_mode(built, tmp_path, firmwar
 @pytest.mark.parametrize("firmware", [OLD, VENDOR])
 def test_device_and_model_agree_on_the_order_of_versions(built, tmp_path, firmware):
     rng = random.Random(20240302)
-    case = offered(built, b"an image too short to be one", NEW, firmware)
+    case = offer_case(built, b"an image too short to be one", NEW, firmware)
     versions = [
         OLD,
         "app-1.0.10",
@@ -237,7 +237,7 @@ def test_device_and_model_agree_on_the_order_of_versions(built, tmp_path, firmwa
     offers = [Offer(case.offer.image, version) for version in versions]
     newer = 0
     for offer, verdict in batch(tmp_path, built, case, offers):
-        judgement = judged(case._replace(offer=offer))
+        judgement = judge_case(case._replace(offer=offer))
         assert verdict == judgement.verdict, (offer.version, judgement.findings[-1])
         newer += verdict == DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL
     assert 40 < newer < len(versions) - 40

@@ -26,7 +26,7 @@ def simulate(*arguments):
 @pytest.fixture
 def firmware(built, monkeypatch):
     """The session's builds in place of new ones."""
-    monkeypatch.setattr(verb, "built_firmware", lambda root, quiet, say: built)
+    monkeypatch.setattr(verb, "build_firmware", lambda root, quiet, say: built)
 
 
 @pytest.mark.qemu
@@ -90,13 +90,13 @@ def test_the_builds_are_made_once(built, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr("aos_ota_plugin.lab.demo.firmware._build", lambda *given, **options: calls.append(given))
     monkeypatch.setattr("aos_ota_plugin.lab.demo.firmware._read", lambda root: built)
-    from aos_ota_plugin.lab.demo.firmware import built_firmware
+    from aos_ota_plugin.lab.demo.firmware import build_firmware
 
-    built_firmware(tmp_path, quiet=True)
-    built_firmware(tmp_path, quiet=True)
+    build_firmware(tmp_path, quiet=True)
+    build_firmware(tmp_path, quiet=True)
     assert len(calls) == 1
     (tmp_path / "simulated" / "stamp").write_text("another state", encoding="ascii")
-    built_firmware(tmp_path, quiet=True)
+    build_firmware(tmp_path, quiet=True)
     assert len(calls) == 2
 
 

@@ -19,7 +19,7 @@ from aos_ota_plugin.lab.simulate.network import without_key
 def told(network_built, authority, monkeypatch, tmp_path, require_tool):
     """``told(*options)``: the story, with the session's firmware and the root that it trusts."""
     require_tool("paho-mqtt", importlib.util.find_spec("paho") is not None, "pip install paho-mqtt")
-    monkeypatch.setattr(story, "built_network_firmware", lambda root, ca, quiet, say: network_built)
+    monkeypatch.setattr(story, "build_network_firmware", lambda root, ca, quiet, say: network_built)
     kept = tmp_path / "故 事" / "authority"
     kept.mkdir(parents=True)
     (kept / "ca.pem").write_text(authority.pem, encoding="ascii")

@@ -24,7 +24,7 @@ from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import network
 from aos_ota_plugin.lab.simulate.cases import panel_pack
 from aos_ota_plugin.lab.simulate.device import files_of
-from aos_ota_plugin.lab.simulate.firmware import signed, unsigned
+from aos_ota_plugin.lab.simulate.firmware import sign_payload, unsigned
 from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior
 from aos_ota_plugin.lab.simulate.network import NETWORK_NEW, NETWORK_OLD
 from aos_ota_plugin.protocol.topics import upgrade_topic
@@ -162,7 +162,7 @@ def test_a_release_is_verified_on_the_device_while_the_cloud_is_started_again(on
 
 def test_a_strangers_image_is_refused_by_the_device_and_said_by_the_cloud(online, network_built):
     both = online()
-    job = both.push(signed(network_built.firmware[NETWORK_NEW].payload, network_built.stranger))
+    job = both.push(sign_payload(network_built.firmware[NETWORK_NEW].payload, network_built.stranger))
     task = both.ended(job)
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
     assert both.versions == {DEFAULT: NETWORK_OLD}
@@ -171,7 +171,7 @@ def test_a_strangers_image_is_refused_by_the_device_and_said_by_the_cloud(online
 
 def test_a_release_for_the_mcu_behind_the_device(online, network_built):
     both = online(mcu=True)
-    image = signed(b"an MCU's firmware" * 1000, network_built.key, ImageMagic.MCU)
+    image = sign_payload(b"an MCU's firmware" * 1000, network_built.key, ImageMagic.MCU)
     task = both.ended(both.push(image, "mcu-1.0.0", module="mcu"))
     assert (task["state"], task["step"], task["desc"]) == ("SUCCEEDED", 100, ""), both.device.log
     until(lambda: both.mcu.image == image[:-420])
@@ -181,7 +181,9 @@ def test_a_release_for_the_mcu_behind_the_device(online, network_built):
 def test_a_release_that_the_mcu_refuses(online, network_built):
     both = online(mcu=True)
     both.mcu.behavior = McuBehavior.REFUSES_LATE
-    task = both.ended(both.push(signed(bytes(5000), network_built.key, ImageMagic.MCU), "mcu-1.0.0", module="mcu"))
+    task = both.ended(
+        both.push(sign_payload(bytes(5000), network_built.key, ImageMagic.MCU), "mcu-1.0.0", module="mcu")
+    )
     assert (task["state"], task["step"], task["desc"]) == ("FAILED", -4, "status -14"), both.device.log
     assert (both.mcu.image, both.versions) == (b"", {DEFAULT: NETWORK_OLD})
 
@@ -235,7 +237,7 @@ def test_a_device_with_the_wrong_secret_is_not_let_in(started):
 def test_a_forged_push_is_refused_and_the_true_one_taken(online, network_built, firmware):
     both = online(firmware=firmware, secure=True)
     payload = network_built.firmware[NETWORK_NEW].payload
-    make = (lambda key: signed(payload, key)) if firmware == NETWORK_OLD else lambda key: unsigned(payload)
+    make = (lambda key: sign_payload(payload, key)) if firmware == NETWORK_OLD else lambda key: unsigned(payload)
     both.forge(make(network_built.stranger), digestsign="AAAA" * 85 + "AA==")
     both.device.wait_for("the upgrade is refused: -12")
     assert both.versions == {DEFAULT: NETWORK_OLD}

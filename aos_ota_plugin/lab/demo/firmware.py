@@ -30,7 +30,7 @@ _VENDOR_BOOT_FILE = "ota_boot2a-vendor.bin"
 _VENDOR_FAULTS = ("OTA_BOOT_VENDOR_FAULTS",)
 
 
-def built_firmware(root: Path, *, quiet: bool, say: Say = silent) -> Built:
+def build_firmware(root: Path, *, quiet: bool, say: Say = silent) -> Built:
     """Build everything in `root`, unless nothing has changed since the last build.
 
     Raises OtaError when a tool is missing or a build fails.

@@ -31,7 +31,7 @@ _CHIP = "hardware/chip/mps2_an505"
 _LINKSDK = "components/linksdk"
 
 
-def built_network_firmware(
+def build_network_firmware(
     root: Path, ca: str, *, quiet: bool, say: Say = silent, versions: Mapping[str, Variant] = NETWORK_VERSIONS
 ) -> NetworkBuilt:
     """Build everything in `root`, unless nothing has changed since the last build.

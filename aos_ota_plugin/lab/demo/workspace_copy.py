@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Callable, List, Mapping, Optional
 
-from aos_ota_plugin.children import kill_group, own_group, uninterrupted
+from aos_ota_plugin.children import delay_signals, kill_group, own_group
 from aos_ota_plugin.errors import BuildError, OutputError
 from aos_ota_plugin.files.transaction import NewFile, create_files, recover, take_back, write_file
 from aos_ota_plugin.keys.development import development_private_pem
@@ -90,7 +90,7 @@ def run_make(aos: str, solution: Path, arguments: List[str], *, quiet: bool, say
         del environment[name]
     process: Optional[subprocess.Popen[bytes]] = None
     try:
-        with uninterrupted():
+        with delay_signals():
             process = subprocess.Popen(
                 command,
                 cwd=solution,

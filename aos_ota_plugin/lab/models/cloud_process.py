@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, List, Optional
 
-from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
+from aos_ota_plugin.children import delay_signals, die_with_parent, end_process
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.errors import BuildError, WorkspaceError
 from aos_ota_plugin.lab.models import fleet as fleets
@@ -36,7 +36,7 @@ class CloudProcess:
     def start(self) -> None:
         """Start the process, and wait until the cloud answers. Raises BuildError."""
         try:
-            with uninterrupted():
+            with delay_signals():
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "aos_ota_plugin", "cloud", "run", str(self.folder)],
                     stdin=subprocess.DEVNULL,

@@ -21,12 +21,12 @@ from aos_ota_plugin.lab.simulate.firmware import (
     VENDOR_CLOUD,
     Built,
     bare_patch,
-    compressed,
-    crashing,
+    compress_payload,
     digestsign,
-    hanging,
+    make_crashing,
+    make_hanging,
     patch,
-    signed,
+    sign_payload,
     unsigned,
 )
 from aos_ota_plugin.lab.simulate.mcu import McuBehavior
@@ -37,7 +37,7 @@ def device_key(built: Built) -> PublicKey:
     return load_signer(built.key, file="", passphrase=None).public_key
 
 
-def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
+def offer_case(built: Built, image: bytes, version: str = NEW, firmware: str = OLD) -> Case:
     """Return the case of this image offered as `version` to a device that runs that build."""
     return Case(
         built.firmware[firmware].payload,
@@ -51,7 +51,7 @@ def offered(built: Built, image: bytes, version: str = NEW, firmware: str = OLD)
 
 def upgrade(built: Built) -> Case:
     """Return an offer of the new version to a device that runs the old one."""
-    return offered(built, built.firmware[NEW].image)
+    return offer_case(built, built.firmware[NEW].image)
 
 
 def no_key(built: Built) -> Case:
@@ -62,7 +62,7 @@ def no_key(built: Built) -> Case:
 
 def stranger(built: Built) -> Case:
     """Return an upgrade with an image that another key signed."""
-    return offered(built, signed(built.firmware[NEW].payload, built.stranger))
+    return offer_case(built, sign_payload(built.firmware[NEW].payload, built.stranger))
 
 
 def bit(place: int) -> Callable[[Built], Case]:
@@ -71,59 +71,59 @@ def bit(place: int) -> Callable[[Built], Case]:
     def case(built: Built) -> Case:
         image = bytearray(built.firmware[NEW].image)
         image[place] ^= 0x10
-        return offered(built, bytes(image))
+        return offer_case(built, bytes(image))
 
     return case
 
 
 def older(built: Built) -> Case:
     """Return an offer of an older version."""
-    return offered(built, built.firmware[NEW].image, "app-1.0.8")
+    return offer_case(built, built.firmware[NEW].image, "app-1.0.8")
 
 
 def same(built: Built) -> Case:
     """Return an offer of the version that runs."""
-    return offered(built, built.firmware[OLD].image, OLD)
+    return offer_case(built, built.firmware[OLD].image, OLD)
 
 
 def tenth(firmware: str) -> Callable[[Built], Case]:
     """Return an offer of version 1.0.10 to a device with this build."""
-    return lambda built: offered(built, built.firmware[TENTH].image, TENTH, firmware)
+    return lambda built: offer_case(built, built.firmware[TENTH].image, TENTH, firmware)
 
 
 def cut_short(built: Built) -> Case:
     """Return an upgrade with an image whose end is missing."""
-    return offered(built, built.firmware[NEW].image[:-1000])
+    return offer_case(built, built.firmware[NEW].image[:-1000])
 
 
 def ends_early(built: Built) -> Case:
     """Return an upgrade whose download ends before the size in the push."""
     image = built.firmware[NEW].image
-    case = offered(built, image[:-1000])
+    case = offer_case(built, image[:-1000])
     return case._replace(offer=case.offer._replace(size=len(image)))
 
 
 def too_large(built: Built) -> Case:
     """Return an upgrade with an image that is larger than the OTA partition."""
     payload = built.firmware[NEW].payload
-    return offered(built, signed(payload + bytes(HAAS100_RTOS_SIZE - len(payload)), built.key))
+    return offer_case(built, sign_payload(payload + bytes(HAAS100_RTOS_SIZE - len(payload)), built.key))
 
 
 def xz(built: Built) -> Case:
     """Return an upgrade with a compressed image."""
-    return offered(built, compressed(built.firmware[NEW].payload, built.key))
+    return offer_case(built, compress_payload(built.firmware[NEW].payload, built.key))
 
 
 def diff(base: str) -> Callable[[Built], Case]:
     """Return an upgrade with a diff from the version `base`."""
-    return lambda built: offered(built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
+    return lambda built: offer_case(built, patch(built.firmware[base].payload, built.firmware[NEW].payload, built.key))
 
 
 def bare_diff(built: Built) -> Case:
     """Return an upgrade with a diff that ends with the image."""
     payload = _with_noise(built.firmware[NEW].payload, 2000)
     image = bare_patch(built.firmware[OLD].payload, payload, built.key)
-    return offered(built, image)._replace(installs=payload)
+    return offer_case(built, image)._replace(installs=payload)
 
 
 def with_vendor_boot(make: Callable[[Built], Case]) -> Callable[[Built], Case]:
@@ -140,13 +140,13 @@ def large(built: Built) -> Case:
     """Return an upgrade with an image of 4 MiB, most of which does not compress."""
     payload = built.firmware[NEW].payload
     payload = _with_noise(payload, (4 << 20) - len(payload))
-    return offered(built, signed(payload, built.key))._replace(installs=payload)
+    return offer_case(built, sign_payload(payload, built.key))._replace(installs=payload)
 
 
 def large_xz(built: Built) -> Case:
     """Return the upgrade by 4 MiB with a compressed image."""
     case = large(built)
-    return case._replace(offer=Offer(compressed(case.installs, built.key), NEW))
+    return case._replace(offer=Offer(compress_payload(case.installs, built.key), NEW))
 
 
 def large_diff(built: Built) -> Case:
@@ -161,7 +161,7 @@ def cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Calla
     def case(built: Built) -> Case:
         image = unsigned(built.firmware[NEW].payload)
         offer = Offer(image, NEW, digestsign=make(built, image))
-        return offered(built, image)._replace(
+        return offer_case(built, image)._replace(
             firmware=built.firmware[firmware].payload, offer=offer, hardened=firmware != VENDOR_CLOUD, local=False
         )
 
@@ -189,7 +189,7 @@ def zeros(built: Built, image: bytes) -> str:
 
 def rollback(built: Built) -> Case:
     """Return an upgrade with a signed version that does not start."""
-    return offered(built, signed(crashing(built.firmware[NEW]), built.key))
+    return offer_case(built, sign_payload(make_crashing(built.firmware[NEW]), built.key))
 
 
 PANEL_OLD, PANEL_NEW = "panel-1.0.9", "panel-1.1.0"
@@ -198,7 +198,7 @@ _ELSEWHERE = "/data/js/app.bin"
 
 def module(built: Built, image: bytes, firmware: str = OLD) -> Case:
     """Return the case of a module's new files, signed by the platform; the device has old ones."""
-    case = offered(built, image, PANEL_NEW, firmware)
+    case = offer_case(built, image, PANEL_NEW, firmware)
     offer = case.offer._replace(module=MODULE, digestsign=digestsign(image, built.key))
     return case._replace(
         offer=offer,
@@ -268,7 +268,7 @@ MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 def mcu(built: Built, behavior: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
     """Return the case of a new image for an MCU of that behavior, or for none."""
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
-    case = offered(built, signed(firmware, built.key, ImageMagic.MCU) if image is None else image, MCU_NEW)
+    case = offer_case(built, sign_payload(firmware, built.key, ImageMagic.MCU) if image is None else image, MCU_NEW)
     return case._replace(
         offer=case.offer._replace(module=MCU),
         module_version=MCU_OLD,
@@ -286,13 +286,13 @@ def with_mcu(behavior: Optional[McuBehavior]) -> Callable[[Built], Case]:
 def mcu_stranger(built: Built) -> Case:
     """Return an offer of an image for the MCU that another key signed."""
     case = mcu(built, McuBehavior.TAKES)
-    image = signed(case.installs, built.stranger, ImageMagic.MCU)
+    image = sign_payload(case.installs, built.stranger, ImageMagic.MCU)
     return case._replace(offer=case.offer._replace(image=image), installs=b"")
 
 
 def hang(built: Built) -> Case:
     """Return an upgrade with a signed version that hangs."""
-    return offered(built, signed(hanging(built.firmware[NEW]), built.key))
+    return offer_case(built, sign_payload(make_hanging(built.firmware[NEW]), built.key))
 
 
 _CONNECT = "netmgr -t wifi -c home a-password"

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional, Sequence, Type
 
-from aos_ota_plugin.children import uninterrupted
+from aos_ota_plugin.children import delay_signals
 from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.lab.simulate.machine import find_qemu, prepared
+from aos_ota_plugin.lab.simulate.machine import find_qemu, prepare_command
 
 STAYS_ON = "console"
 """The argument with which the device stays on after the platform's last message."""
@@ -29,9 +29,9 @@ class Console:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __enter__(self) -> Console:
-        command = [*prepared(find_qemu(), self._folder, [STAYS_ON]), "-monitor", "none", "-serial", "stdio"]
+        command = [*prepare_command(find_qemu(), self._folder, [STAYS_ON]), "-monitor", "none", "-serial", "stdio"]
         try:
-            with uninterrupted():
+            with delay_signals():
                 self._process = subprocess.Popen(
                     command, cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
                 )
@@ -107,7 +107,7 @@ class Console:
 
 def interact(folder: Path) -> None:
     """Connect this terminal to the device's console until Ctrl-A X. Raises BuildError."""
-    command = [*prepared(find_qemu(), folder, [STAYS_ON]), "-serial", "mon:stdio"]
+    command = [*prepare_command(find_qemu(), folder, [STAYS_ON]), "-serial", "mon:stdio"]
     try:
         status = subprocess.call(command, cwd=folder)
     except OSError as error:

@@ -101,7 +101,7 @@ class Observation(NamedTuple):
     """The image that the connected MCU received, b"" if none; None without an MCU."""
 
 
-def judged(case: Case) -> Judgement:
+def judge_case(case: Case) -> Judgement:
     """Return the acceptance model's judgement of a case."""
     device = Device(case.key, case.local, case.version, HAAS100_RTOS_SIZE, hardened=case.hardened)
     push = _push(case.offer)

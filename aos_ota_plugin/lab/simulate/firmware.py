@@ -63,12 +63,12 @@ class Built(NamedTuple):
     flash_list: str
 
 
-def signed(payload: bytes, private_pem: bytes, magic: ImageMagic = ImageMagic.ALL) -> bytes:
+def sign_payload(payload: bytes, private_pem: bytes, magic: ImageMagic = ImageMagic.ALL) -> bytes:
     """Return the image of a payload, signed with that key."""
     return full.build(payload, sign=_sign(private_pem), magic=magic)
 
 
-def compressed(payload: bytes, private_pem: bytes) -> bytes:
+def compress_payload(payload: bytes, private_pem: bytes) -> bytes:
     """Return the xz image of a payload, signed with that key."""
     return xz.build(payload, sign=_sign(private_pem))
 
@@ -99,12 +99,12 @@ def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
     return load_signer(private_pem, file="", passphrase=None).sign_hash
 
 
-def crashing(firmware: Firmware) -> bytes:
+def make_crashing(firmware: Firmware) -> bytes:
     """Return the firmware with an undefined instruction in its first task; errors as `hanging`."""
     return _starting_with(firmware, b"\x00\xde")  # udf #0
 
 
-def hanging(firmware: Firmware) -> bytes:
+def make_hanging(firmware: Firmware) -> bytes:
     """Return the firmware with an endless loop in its first task.
 
     Raises FormatError when the ELF has no symbol for that task.

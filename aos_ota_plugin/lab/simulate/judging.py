@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from aos_ota_plugin.files.folders import temporary_folder
-from aos_ota_plugin.lab.simulate.device import Case, Observation, judged, play
+from aos_ota_plugin.lab.simulate.device import Case, Observation, judge_case, play
 from aos_ota_plugin.lab.simulate.firmware import Built
 from aos_ota_plugin.lab.simulate.power import FlashFault, cuts, operations, spread
 from aos_ota_plugin.lab.simulate.scenarios import Scenario
@@ -41,7 +41,7 @@ class Judge:
         if not self._quiet:
             for line in seen.log.splitlines():
                 self._say(f"   {line}")
-        model = judged(case).verdict
+        model = judge_case(case).verdict
         expected = (scenario.verdict, scenario.version, 0)
         passed = (
             (seen.verdict, seen.version, seen.status) == expected

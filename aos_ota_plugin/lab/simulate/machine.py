@@ -55,7 +55,7 @@ def find_qemu() -> str:
     return path
 
 
-def prepared(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
+def prepare_command(qemu: str, folder: Path, words: Sequence[str]) -> List[str]:
     """Write the boot stage's file; return the emulator's command without console options."""
     with (folder / FLASH).open("rb") as stream:
         (folder / _BOOT).write_bytes(stream.read(HAAS100_RTOSA_ADDRESS))
@@ -87,7 +87,7 @@ def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Op
     """
     qemu = find_qemu()
     around = _STEADY_CLOCK if mcu is None else second_uart(mcu)
-    command = [*prepared(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *around]
+    command = [*prepare_command(qemu, folder, words), "-monitor", "none", "-serial", "stdio", *around]
     try:
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Type
 
-from aos_ota_plugin.children import die_with_parent, end_process, uninterrupted
+from aos_ota_plugin.children import delay_signals, die_with_parent, end_process
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.errors import BuildError, FormatError
 from aos_ota_plugin.files.transaction import write_file
@@ -123,7 +123,7 @@ class NetworkDevice:
         """Start the emulator. Raises BuildError when there is none, or it cannot start."""
         (self.folder / SEED).write_bytes(os.urandom(SEED_SIZE))
         command = [
-            *machine.prepared(machine.find_qemu(), self.folder, [STAYS_ON]),
+            *machine.prepare_command(machine.find_qemu(), self.folder, [STAYS_ON]),
             "-monitor",
             "none",
             "-serial",
@@ -133,7 +133,7 @@ class NetworkDevice:
         ]
         self._stream = (self.folder / LOG).open("wb")
         try:
-            with uninterrupted():
+            with delay_signals():
                 self._process = subprocess.Popen(
                     command,
                     cwd=self.folder,

@@ -15,7 +15,7 @@ from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.keys.signer import load_signer
-from aos_ota_plugin.lab.demo.network_firmware import built_network_firmware
+from aos_ota_plugin.lab.demo.network_firmware import build_network_firmware
 from aos_ota_plugin.lab.simulate.machine import find_qemu
 from aos_ota_plugin.lab.simulate.network import (
     NETWORK_NEW,
@@ -60,7 +60,7 @@ def tell_story(root: Path, *, quiet: bool, say: Say, note: Callable[[str], None]
         folder = Path(stack.enter_context(temporary_folder("aos-story-")))
         data_folder.adopt_authority(root / "authority", folder, datetime.datetime.now(datetime.timezone.utc))
         ca = (folder / data_folder.CA).read_text(encoding="ascii")
-        built = built_network_firmware(root / "firmware", ca, quiet=quiet, say=note)
+        built = build_network_firmware(root / "firmware", ca, quiet=quiet, say=note)
         cloud = Cloud(folder, data_folder.new_config(ROUTER), tell=lambda line: say("cloud", line))
         stack.callback(cloud.stop)
         session = _Session(Client(folder), {}, say, f"mqtts://{ROUTER}:{cloud.config.mqtt_port}")
