@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, Iterable, Iterator, List, NamedTuple
+from bisect import bisect_right
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
 from aos_ota_plugin.images.diff.arithmetic import subtract
 from aos_ota_plugin.images.diff.container import Triple
+from aos_ota_plugin.images.diff.periodic import Segment, condense
 
 _PROBE = 32  # bytes compared before a neighbour's shift is followed
 _PROBE_EQUAL = 10  # of them; unrelated code has about 3 in common
@@ -34,14 +36,40 @@ def matches_of(base: bytes, new: bytes) -> List[Match]:
 
     if not base or not new:
         return []
-    matches = []
+    short_base, short_new = condense(base), condense(new)
+    matches: List[Match] = []
     start = at = 0
-    for triple in _triples(core.diff(base, new)[0]):
+    for triple in _triples(core.diff(short_base.data, short_new.data)[0]):
         if triple.add:
-            matches.append(Match(start, start + triple.add, at - start))
+            matches += _in_full(Match(start, start + triple.add, at - start), short_base.segments, short_new.segments)
         start += triple.add + triple.copy
         at += triple.add + triple.seek
     return matches
+
+
+def _in_full(match: Match, base: Sequence[Segment], new: Sequence[Segment]) -> Iterator[Match]:
+    """Yield the parts of a match of condensed data, each within one segment on both sides.
+
+    Their places are those in the data itself.
+    """
+    at = match.start
+    while at < match.end:
+        new_index = _segment_of(new, at)
+        base_index = _segment_of(base, at + match.shift)
+        ends = [match.end]
+        if new_index + 1 < len(new):
+            ends.append(new[new_index + 1].short)
+        if base_index + 1 < len(base):
+            ends.append(base[base_index + 1].short - match.shift)
+        end = min(ends)
+        start = at - new[new_index].short + new[new_index].full
+        yield Match(start, start + end - at, at + match.shift - base[base_index].short + base[base_index].full - start)
+        at = end
+
+
+def _segment_of(segments: Sequence[Segment], at: int) -> int:
+    """Return the index of the segment that holds a place of condensed data."""
+    return bisect_right([segment.short for segment in segments], at) - 1
 
 
 def reversed_matches_of(base: bytes, new: bytes) -> List[Match]:
