@@ -143,13 +143,11 @@ def load_public_key(path: str, files: Optional[KeyFiles] = None) -> PublicKey:
 def check_private_file(path: str, data: bytes) -> None:
     """Raise SecretError for an unencrypted private key that others can read or git tracks.
 
-    Raises SigningKeyError for a file that is neither PEM nor DER: it holds no key, and its mode does not matter.
+    Raises SigningKeyError as ``find_private_key``: what holds no private key has no mode that matters.
     """
-    if b"-----BEGIN " not in data and not (data[:1] == b"\x30" and data[1:2] >= b"\x80"):
-        from aos_ota_plugin.keys.signer import no_key_error
+    from aos_ota_plugin.keys.private_file import find_private_key
 
-        raise no_key_error(data, Place(path))
-    if b"ENCRYPTED" in data or (b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data):
+    if find_private_key(data, Place(path)).encrypted:
         return
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise SecretError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
 
 from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.keys.private_file import PrivateKeyData, find_private_key, no_key_error
 from aos_ota_plugin.keys.rsa import EXPONENT, HASH_SIZE, KEY_BITS, PublicKey
 
 if TYPE_CHECKING:
@@ -122,9 +123,7 @@ def load_signer(data: bytes, *, file: str, passphrase: Passphrase) -> PemSigner:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     place = Place(file)
-    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
-    _refuse_other_files(data, place)
-    key = _load(data, passphrase, place)
+    key = _load(find_private_key(data, place), passphrase, place)
     if not isinstance(key, RSAPrivateKey):
         raise SigningKeyError("not an RSA private key", place=place, remedy="make one with `aos-ota keygen`")
     exponent = key.public_key().public_numbers().e
@@ -165,71 +164,27 @@ def _is_consistent(key: RSAPrivateKey) -> bool:
     )
 
 
-def no_key_error(data: bytes, place: Place) -> SigningKeyError:
-    """Return the error for a file from which no private key can be read; an empty one is named so."""
-    if not data.strip():
-        return SigningKeyError("the private key file is empty", place=place, remedy="check its path")
-    return SigningKeyError(
-        "no private key can be read from this file",
-        place=place,
-        remedy="give an RSA-2048 private key as PEM or DER (PKCS#8 or PKCS#1), undamaged",
-    )
-
-
-def _refuse_other_files(data: bytes, place: Place) -> None:
-    if b"OPENSSH PRIVATE KEY" in data:
-        raise SigningKeyError(
-            "a private key in OpenSSH form",
-            place=place,
-            remedy="convert a copy of it: ssh-keygen -p -m PKCS8 -f <copy>",
-        )
-    if b"PUBLIC KEY-----" in data and b"PRIVATE KEY-----" not in data:
-        raise SigningKeyError("a public key, where the private key is expected", place=place, remedy="check its path")
-    if b"CERTIFICATE-----" in data and b"PRIVATE KEY-----" not in data:
-        raise SigningKeyError("a certificate, where the private key is expected", place=place, remedy="check its path")
-
-
-def _refuse_short_iv(data: bytes, place: Place) -> None:
-    """Refuse a PEM header with an IV shorter than its cipher's.
-
-    The library cryptography panics there, and writes to stderr.
-    """
-    if b"DEK-Info" not in data:
-        return
-    import re
-
-    header = re.search(rb"DEK-Info\s*:\s*([^,\s]*)\s*,\s*([0-9A-Fa-f]*)", data)
-    if header and len(header[2]) < (32 if header[1].upper().startswith(b"AES") else 16):
-        raise SigningKeyError(
-            "the header DEK-Info of this private key is cut short",
-            place=place,
-            remedy="restore an undamaged copy of it",
-        )
-
-
-def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
-    """Return the private key in `data`; the passphrase is used only where it is encrypted."""
+def _load(found: PrivateKeyData, passphrase: Passphrase, place: Place) -> object:
+    """Return the private key; the passphrase is used only where it is encrypted."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-    def load(data: bytes, passphrase: Optional[bytes]) -> object:
+    def load(passphrase: Optional[bytes]) -> object:
         # OpenSSL's tests of the primes take longer than signing. With a key whose numbers do not belong together
         # signatures do not verify, and every signature is verified.
-        read = load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
+        read = load_pem_private_key if found.data.startswith(b"-----BEGIN ") else load_der_private_key
         try:
-            return read(data, passphrase, unsafe_skip_rsa_key_validation=True)
+            return read(found.data, passphrase, unsafe_skip_rsa_key_validation=True)
         except BaseException as error:
             if type(error).__name__ == "PanicException":  # Rust's, which cannot be imported
                 raise ValueError from None
             raise
 
-    _refuse_short_iv(data, place)
     # Errors are raised `from None`: a library's own text must not carry key material into a log.
-    try:
-        return load(data, None)
-    except TypeError:
-        pass  # encrypted
-    except Exception:
-        raise no_key_error(data, place) from None
+    if not found.encrypted:
+        try:
+            return load(None)
+        except Exception:
+            raise no_key_error(found.data, place) from None
     if callable(passphrase):
         passphrase = passphrase()
     if not passphrase:
@@ -240,10 +195,23 @@ def _load(data: bytes, passphrase: Passphrase, place: Place) -> object:
             remedy=f"set {PASSPHRASE_VARIABLE}, or AOS_OTA_PASSPHRASE_COMMAND to a program that writes the passphrase",
         )
     try:
-        return load(data, passphrase)
-    except Exception:
-        raise SigningKeyError(
-            "the passphrase does not open the private key",
+        return load(passphrase)
+    except Exception as error:
+        raise _not_opened(found, str(error), place) from None
+
+
+def _not_opened(found: PrivateKeyData, said: str, place: Place) -> SigningKeyError:
+    """Return the error for an encrypted key that was not opened; ``said`` is the library's reason."""
+    unknown = "Unknown key encryption algorithm: "
+    if said.startswith(unknown) or said == "Key encrypted with unknown cipher.":
+        cipher = found.cipher or said[len(unknown) :][:80]
+        return SigningKeyError(
+            f"the private key is encrypted with {cipher}, which cannot be read here",
             place=place,
-            remedy=f"correct {PASSPHRASE_VARIABLE}, or where else it comes from; if it is right, the file is damaged",
-        ) from None
+            remedy="encrypt a copy of it with AES: openssl pkcs8 -topk8 -v2 aes-256-cbc -in <copy> -out ota_key.pem",
+        )
+    return SigningKeyError(
+        "the passphrase does not open the private key",
+        place=place,
+        remedy=f"correct {PASSPHRASE_VARIABLE}, or where else it comes from; if it is right, the file is damaged",
+    )
