@@ -15,19 +15,22 @@ from aos_ota_plugin.pipeline.setup_checks import Check, examine
 @click.command("doctor")
 @solution_option
 @board_option
+@click.option(
+    "--load-drivers", is_flag=True, help="Load the PKCS#11 drivers that the settings name, and ask their tokens."
+)
 @json_option()
-def command(directory: str, board: Optional[str], as_json: bool) -> None:
+def command(directory: str, board: Optional[str], load_drivers: bool, as_json: bool) -> None:
     """Check what a build needs, and say how to mend what is wrong; nothing is changed.
 
-    Checked are aos-tools and SCons, the compiler, the workspace, the settings, keys and secrets with their
-    permissions, the clock, and whether git's history holds a secret.
+    Checked are aos-tools, SCons and git, the compiler, the workspace, the settings, the size of the OTA partition, keys
+    and secrets with their permissions, the clock, and whether git's history holds a secret.
 
     \b
     Example:
       aos-ota doctor -C solutions/ota_demo
     """
     checks: List[Check] = []
-    for check in examine(directory, board):
+    for check in examine(directory, board, load_drivers=load_drivers):
         checks.append(check)
         if not as_json:
             mark = {True: "ok", False: "FAULT", None: "note"}[check.ok]

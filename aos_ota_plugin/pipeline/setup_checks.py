@@ -42,21 +42,23 @@ class Check(NamedTuple):
 class _Setup:
     """What the checks examine; later ones need results of earlier ones, or are left out."""
 
-    def __init__(self, directory: str, board: Optional[str]) -> None:
+    def __init__(self, directory: str, board: Optional[str], *, load_drivers: bool) -> None:
         self.start = os.path.abspath(directory)
         self.board = board
+        self.load_drivers = load_drivers
         self.launcher: Optional[Launcher] = None
         self.solution = ""
         self.view: Optional[SolutionView] = None
         self.settings: Optional[OtaSettings] = None
 
 
-def examine(directory: str, board: Optional[str]) -> Iterator[Check]:
+def examine(directory: str, board: Optional[str], *, load_drivers: bool = False) -> Iterator[Check]:
     """Yield the result of each check, for the solution in or around `directory`, built for `board`.
 
-    An error of ours becomes a failed check; nothing is changed on the disk.
+    With ``load_drivers`` the PKCS#11 modules that the settings name are loaded: they are programs, which somebody
+    else's workspace may have brought. An error of ours becomes a failed check; nothing is changed on the disk.
     """
-    setup = _Setup(directory, board)
+    setup = _Setup(directory, board, load_drivers=load_drivers)
     for name, check in _CHECKS.items():
         try:
             yield from check(setup, name)
@@ -199,6 +201,16 @@ def _keys(setup: _Setup, name: str) -> Iterator[Check]:
     settings = setup.settings
     build_keys = BuildKeys(settings)
     setting_files.check_files(settings, build_keys)
+    drivers = [] if setup.load_drivers else list(_drivers(settings))
+    for driver in drivers:
+        yield Check(
+            name,
+            None,
+            f"the token's driver {driver} was not loaded, and the token not asked",
+            "`aos-ota doctor --load-drivers` does both; it runs the driver's code",
+        )
+    if drivers:
+        return
     keys = build_keys.key_set
     signer, public_key = keys.signer, keys.public_key
     if signer is not None:
@@ -219,6 +231,15 @@ def _keys(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(
             name, True, f"key ring: current {ring.current.label}, next {following}, {len(ring.retired)} retired"
         )
+
+
+def _drivers(settings: OtaSettings) -> Iterator[str]:
+    """Yield the PKCS#11 modules that the settings name. Raises SigningKeyError where one is not there."""
+    for reference in (settings.signing_key, settings.second_signer):
+        if reference is not None and reference.uri is not None:
+            from aos_ota_plugin.keys.pkcs11_module import find_module
+
+            yield find_module(reference.uri, folder=settings.solution_dir, environ=os.environ)
 
 
 def _clock(setup: _Setup, name: str) -> Iterator[Check]:

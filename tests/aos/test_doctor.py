@@ -218,3 +218,27 @@ def test_a_file_from_the_future_is_a_note(workspace, doctor):
     assert result.status == 0
     assert "note  clock: " in result.output
     assert "maintask.c changed in the future" in result.output
+
+
+DRIVER = """
+#include <stdio.h>
+__attribute__((constructor)) static void loaded(void) { fclose(fopen("MARK", "w")); }
+"""
+
+
+def test_a_driver_that_the_workspace_names_is_loaded_only_when_asked(workspace, doctor, tmp_path):
+    """Its constructor runs as soon as it is loaded, and a workspace may be anyone's."""
+    mark, source, driver = tmp_path / "mark", tmp_path / "d.c", workspace.solution / "d.so"
+    source.write_text(DRIVER.replace("MARK", str(mark)))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", driver, source], check=True)
+    workspace.edit(
+        workspace.package,
+        "OTA_SIGNING_KEY: keys/ota_dev_key.pem",
+        'OTA_SIGNING_KEY: "pkcs11:object=x?module-path=d.so"',
+    )
+    result = doctor()
+    assert not mark.exists()
+    assert f"note  keys: the token's driver {driver} was not loaded" in result.output
+    assert "--load-drivers" in result.output
+    assert doctor("--load-drivers").status == 1
+    assert mark.exists()
