@@ -64,7 +64,9 @@ class Manifest(NamedTuple):
     ``image_magic`` says which part of the device the images replace; a manifest without it means ALL.
     ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the key that signed it;
     None in manifests without it means the same key. Each rule is in one of three lists: ``proofs`` (passed),
-    ``excused`` (by a setting, or by the chip's description) and ``not_judged``.
+    ``excused`` (by a setting, or by the chip's description) and ``not_judged``. ``payload`` is what the full image
+    decodes to; ``other_payloads`` are there where another image decodes to another one, as on chips whose image step
+    changes only one of them.
     """
 
     version: str
@@ -84,6 +86,11 @@ class Manifest(NamedTuple):
     tool: str = TOOL
     excused: Tuple[Proof, ...] = ()
     not_judged: Tuple[Proof, ...] = ()
+    other_payloads: Tuple[Artifact, ...] = ()
+
+    def payload_of(self, image: Artifact) -> Artifact:
+        """Return the payload that an image of this release decodes to."""
+        return next((payload for payload in self.other_payloads if payload.sha256 == image.payload), self.payload)
 
     @property
     def signer(self) -> Optional[str]:
@@ -115,7 +122,10 @@ class Manifest(NamedTuple):
 def _to_json_types(value: Any) -> Any:
     """Return a value as JSON types; NamedTuples, unlike in ``dataclasses.asdict``, become objects."""
     if hasattr(value, "_asdict"):
-        return {name: _to_json_types(field) for name, field in value._asdict().items()}
+        fields = {name: _to_json_types(field) for name, field in value._asdict().items()}
+        if isinstance(value, Artifact) and value.payload is None:
+            del fields["payload"]
+        return fields
     if hasattr(value, "__dataclass_fields__"):
         return {name: _to_json_types(getattr(value, name)) for name in value.__dataclass_fields__}
     return [_to_json_types(item) for item in value] if isinstance(value, tuple) else value
@@ -128,7 +138,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         FormatError: not JSON, a key that occurs twice, another schema, or a field missing or of the wrong type.
     """
     top = read_document(data, KIND, file=file)
-    return Manifest(
+    manifest = Manifest(
         version=top.text("version"),
         security=top.choice("security", ("local", "cloud", "none")),
         identity=top.choice("identity", ("kv", "embedded", "unknown")),
@@ -146,7 +156,15 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         tool=top.text("tool"),
         excused=_proofs(top, "excused") if "excused" in top.values else (),
         not_judged=_proofs(top, "not_judged") if "not_judged" in top.values else (),
+        other_payloads=tuple(_artifact(top, item) for item in top.sequence("other_payloads"))
+        if "other_payloads" in top.values
+        else (),
     )
+    payloads = {None, *(payload.sha256 for payload in (manifest.payload, *manifest.other_payloads))}
+    for image in manifest.images:
+        if image.payload not in payloads:
+            raise top.bad(f'the payload of "{image.file}" is not among those of the release')
+    return manifest
 
 
 def _optional_digest(top: Fields, name: str) -> Optional[str]:
@@ -161,6 +179,7 @@ def _artifact(holder: Fields, value: object) -> Artifact:
         fields.size("size"),
         fields.digest("md5", 32),
         fields.digest("sha256", 64),
+        _optional_digest(fields, "payload"),
     )
 
 

@@ -16,7 +16,13 @@ from aos_ota_plugin.release.module import Module
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 ARTIFACT = st.builds(
-    Artifact, TEXT, TEXT, st.integers(0, 2**40), st.text("0123456789abcdef", min_size=32, max_size=32), HEX
+    Artifact,
+    TEXT,
+    TEXT,
+    st.integers(0, 2**40),
+    st.text("0123456789abcdef", min_size=32, max_size=32),
+    HEX,
+    payload=st.none(),
 )
 MODULES = st.lists(st.integers(0, 99), max_size=3, unique=True).flatmap(
     lambda numbers: st.tuples(
@@ -165,3 +171,25 @@ def test_a_manifest_of_an_older_version_says_nothing_of_magics_and_modules():
 def test_place_of_broken_json():
     with pytest.raises(FormatError, match=r"^m\.json:2:1: this is no manifest that we can read"):
         parse_manifest(b'{"a": 1,\n', file="m.json")
+
+
+def with_payloads(manifest, other):
+    """A manifest whose images decode to the release's payload and, every second one, to another."""
+    payloads = [manifest.payload, other]
+    images = [image._replace(payload=payloads[n % 2].sha256) for n, image in enumerate(manifest.images)]
+    return manifest._replace(images=tuple(images), other_payloads=(other,))
+
+
+@given(MANIFEST, ARTIFACT)
+def test_images_name_their_payload(manifest, other):
+    parsed = parse_manifest(with_payloads(manifest, other).to_json(), file="m.json")
+    for number, image in enumerate(parsed.images):
+        assert parsed.payload_of(image).sha256 == (manifest.payload, other)[number % 2].sha256
+    assert [manifest.payload_of(image) for image in manifest.images] == [manifest.payload] * len(manifest.images)
+
+
+def test_payload_that_is_not_there_is_refused():
+    document = good()
+    document["images"] = [{**document["payload"], "file": "a.bin", "kind": "full", "payload": "5" * 64}]
+    with pytest.raises(FormatError, match='the payload of "a.bin" is not among those of the release'):
+        parse_manifest(json.dumps(document).encode(), file="m.json")
