@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "keys": {"programs"},
     "settings": {"device", "keys"},  # device.limits: how long a name may be; keys.secret: values that nobody sees
     "device": {"images", "keys"},
-    "workspace": {"settings"},
+    "workspace": {"settings", "device"},  # device.payload_layout: what a chip's description says
     "protocol": {"device"},
     "provenance": {"keys"},
     "release": {"protocol", "settings", "keys", "images", "device"},

@@ -26,11 +26,12 @@ from aos_ota_plugin.keys.load import (
     ring_files,
 )
 from aos_ota_plugin.keys.reference import parse_reference
+from aos_ota_plugin.pipeline.payload_source import payload_source
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import key_lines
-from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options, PayloadSource
+from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.ring import KeyRing
@@ -100,8 +101,8 @@ def signing_options(what: str, document: str = "the manifest as JSON") -> Callab
             click.option("--elf", type=FILE, help="The linked firmware, to prove that it holds this key and version."),
             click.option(
                 "--chip",
-                metavar="NAME",
-                help="The chip whose image step made PAYLOAD: bytes that the step may change may differ from the ELF.",
+                metavar="NAME|FILE",
+                help="The chip whose image step made PAYLOAD, or its description (.yaml), which PAYLOAD has to follow.",
             ),
             click.option("--base-release", type=FILE, help="The manifest of the release that devices run now."),
             click.option("--key-ring", type=FILE, help="The key ring: which key signs now, and which is next."),
@@ -180,7 +181,9 @@ def release_parts(asked: Asked, load_signer: LoadSigner, second: SecondSigner, *
             payload_name=os.path.basename(asked.payload),
             elf=read_file(asked.elf, "the ELF", "give the .elf of your build", limit=ELF_MAX) if asked.elf else None,
             elf_name=os.path.basename(asked.elf or ""),
-            source=_source(asked.chip, allow_any="changed-payload" in asked.allow),
+            source=payload_source(
+                asked.payload, asked.chip, also, compared=bool(asked.elf), allow_any="changed-payload" in asked.allow
+            ),
             digesting=digesting,
         ),
         KeySet(
@@ -314,17 +317,6 @@ def _second(options: SecondSigner) -> Tuple[Optional[HashSigner], Optional[Publi
         return load_approval(options.second_approval, wanted), wanted
     reference = options.second_signer
     return (load_second_signer(parse_reference(reference), ask, "", wanted) if reference else None), wanted
-
-
-def _source(chip: Optional[str], *, allow_any: bool) -> PayloadSource:
-    if chip is None:
-        return PayloadSource(allow_any=allow_any)
-    from aos_ota_plugin.workspace.chip import load_named_chip
-
-    described = load_named_chip(chip)
-    return PayloadSource(
-        may_change=described.may_change, allowed_by=f"the description of the chip {described.name}", allow_any=allow_any
-    )
 
 
 def _base_payload(base: Manifest, file: str, output: str) -> bytes:

@@ -72,6 +72,15 @@ class _Part(NamedTuple):
         return self.load_address + self.size
 
 
+class FlatSection(NamedTuple):
+    """A section in a flat binary: where it runs, its bytes, and those of the gap behind it."""
+
+    name: str
+    address: int
+    data: bytes
+    gap: bytes
+
+
 def parse_objcopy(arguments: Sequence[str]) -> ObjcopyOptions:
     """Read objcopy's options, without its name and the two files.
 
@@ -110,10 +119,22 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
         FormatError: it is no sound ELF, has nothing to load, or would make more than 64 MiB.
     """
     image = parse_elf(elf)
+    sections = flat_sections(image, options)
+    if not sections:
+        raise no_section()
+    return b"".join(part for section in sections for part in (section.data, section.gap))
+
+
+def flat_sections(image: Elf, options: ObjcopyOptions) -> List[FlatSection]:
+    """Return the sections that ``objcopy -O binary`` copies, in their order; none where the options take none.
+
+    Raises:
+        FormatError: the ELF is not sound, sections overlap, or all of it would have more than 64 MiB.
+    """
     parts = [
         _Part(_load_address(image, section), section.size, section)
-        for section in image.sections
-        if section.flags & SHF_ALLOC and section.type != SHT_NOBITS and options.takes(section.name)
+        for section in loaded_sections(image)
+        if options.takes(section.name)
     ]
     parts.sort(key=lambda part: (part.load_address, part.size))
     _refuse_overlap([part for part in parts if part.size])
@@ -121,11 +142,8 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
         parts = _with_gaps(parts)
     parts = [part for part in parts if part.size]
     if not parts:
-        raise FormatError(
-            "the ELF file has no section to load", remedy="give the firmware's linked .elf; check the chip's BINFLAGS"
-        )
-    low = min(part.load_address for part in parts)
-    size = max(part.end for part in parts) - low
+        return []
+    size = parts[-1].end - parts[0].load_address
     if size > PAYLOAD_MAX:
         raise FormatError(
             f"a flat binary of this ELF file would have {size} bytes, from its lowest section to its highest, and the "
@@ -133,11 +151,29 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
             remedy="give the sections in RAM a load address in flash in the linker script (AT>), or leave them out "
             "with -R in the chip's BINFLAGS",
         )
-    flat = bytearray([options.gap_fill or 0]) * size
-    for part in parts:
-        start = part.load_address - low
-        flat[start : start + part.section.size] = image.content(part.section)
-    return bytes(flat)
+    fill = bytes([options.gap_fill or 0])
+    ends = [*(part.load_address for part in parts[1:]), parts[-1].end]
+    return [
+        FlatSection(
+            part.section.name,
+            part.section.address,
+            bytes(image.content(part.section)),
+            fill * (end - part.load_address - part.section.size),
+        )
+        for part, end in zip(parts, ends)
+    ]
+
+
+def loaded_sections(image: Elf) -> List[Section]:
+    """Return the sections that are loaded and have contents in the file, empty ones, too."""
+    return [section for section in image.sections if section.flags & SHF_ALLOC and section.type != SHT_NOBITS]
+
+
+def no_section() -> FormatError:
+    """Return the error for an ELF of which nothing is copied."""
+    return FormatError(
+        "the ELF file has no section to load", remedy="give the firmware's linked .elf; check the chip's BINFLAGS"
+    )
 
 
 def _split(word: str) -> Tuple[str, bool, str]:

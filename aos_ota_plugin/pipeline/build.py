@@ -12,9 +12,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.errors import BuildError, OutputError
+from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.files import transaction
-from aos_ota_plugin.files.read import DOCUMENT_MAX, PAYLOAD_MAX, read_bytes, read_file
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_bytes
 from aos_ota_plugin.pipeline import (
     documents,
     image_step,
@@ -28,7 +28,7 @@ from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.state import ReleaseState, is_intact, read_state, release_state, write_state
-from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME
+from aos_ota_plugin.release.names import MANIFEST_NAME
 from aos_ota_plugin.settings.fields import OtaSettings
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Progress, Release
     from aos_ota_plugin.release.manifest import Manifest
     from aos_ota_plugin.release.module_file import ModuleSource
-
-_OUTPUTS = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 
 class Outcome(NamedTuple):
@@ -53,7 +51,7 @@ class _Task(NamedTuple):
     site: Site
     settings: OtaSettings
     keys: BuildKeys
-    payload: bytes
+    payloads: image_step.Payloads
     modules: Tuple[ModuleSource, ...]
     fingerprint: Fingerprint
     last: ReleaseState
@@ -80,8 +78,8 @@ def build_release(
     setting_files.refuse_own_manifest(settings, site.manifest)
     with _shared_folder_lock(site):
         _recover(site)
-        _run_image_steps(site, settings)
-        task = _task(site, settings, keys)
+        payloads = image_step.make_payloads(site, remove_unsigned=settings.security == "local")
+        task = _task(site, settings, keys, payloads)
         last = task.last
         if last.fingerprint == task.fingerprint and _is_unchanged(task):
             lines = [*messages.unchanged_lines(settings, last.outputs), *messages.warning_lines(last.warnings)]
@@ -98,7 +96,7 @@ def recover(site: Site, *, unfinished: bool) -> None:
     with _shared_folder_lock(site):
         _recover(site)
         if unfinished:
-            output_backup.remove_unsigned_images(os.path.dirname(site.image))
+            output_backup.remove_unsigned_images(os.path.dirname(site.image), site.names)
 
 
 def shared_lock(site: Site) -> Optional[str]:
@@ -106,9 +104,17 @@ def shared_lock(site: Site) -> Optional[str]:
     return os.path.join(site.shared, "." + os.path.splitext(MANIFEST_NAME)[0] + ".lock") if site.shared else None
 
 
-def last_modules(site: Site) -> Tuple[str, ...]:
-    """Return the paths of the modules' files that the last good release wrote, for `aos make clean`."""
-    return tuple(path for path in _last_state(site).outputs if modules.is_module(path))
+def last_outputs(site: Site) -> Tuple[str, ...]:
+    """Return the paths of the files that the last good release wrote, for `aos make clean`.
+
+    Those elsewhere than in the folders of chip, board and solution are another workspace's, which this one copies.
+    """
+    folders = [folder for folder in (site.chip_folder, site.board_folder, site.solution_folder) if folder]
+    return tuple(
+        path
+        for path in read_state(site.state, None).outputs
+        if any(path.startswith(os.path.join(folder, "")) for folder in folders)
+    )
 
 
 def _shared_folder_lock(site: Site) -> ContextManager[object]:
@@ -121,28 +127,16 @@ def _shared_folder_lock(site: Site) -> ContextManager[object]:
 
 
 def _recover(site: Site) -> None:
-    transaction.recover(os.path.dirname(site.image), lambda name: name in _OUTPUTS or modules.is_module(name))
+    transaction.recover(os.path.dirname(site.image), lambda name: name in site.names.outputs or modules.is_module(name))
     if site.state:
         folder, name = os.path.split(site.state)
         transaction.recover(folder, name.__eq__)
 
 
-def _run_image_steps(site: Site, settings: OtaSettings) -> None:
-    for step in site.steps:
-        image_step.run_image_step(
-            step,
-            target=str(site.binary),
-            folder=os.path.dirname(site.image),
-            remove_unsigned=settings.security == "local",
-        )
-    _refuse_stale_payload(site)
-
-
-def _task(site: Site, settings: OtaSettings, keys: BuildKeys) -> _Task:
-    payload = read_file(site.payload, "the payload", "build the firmware first", limit=PAYLOAD_MAX)
+def _task(site: Site, settings: OtaSettings, keys: BuildKeys, payloads: image_step.Payloads) -> _Task:
     sources = modules.load(settings)
-    fingerprint = fingerprint_release(site, settings, keys.files, payload, sources)
-    return _Task(site, settings, keys, payload, sources, fingerprint, _last_state(site))
+    fingerprint = fingerprint_release(site, settings, keys.files, [data for data in payloads if data], sources)
+    return _Task(site, settings, keys, payloads, sources, fingerprint, _last_state(site))
 
 
 def _last_state(site: Site) -> ReleaseState:
@@ -167,7 +161,7 @@ def _make_release(task: _Task, progress: Optional[Progress]) -> Outcome:
     release = None
     manifest = _unchanged_manifest(task)
     if manifest is None:
-        firmware = release_input.load_firmware(site, settings, task.payload)
+        firmware = release_input.load_firmware(site, settings, task.payloads)
         release = make_release(
             *reuse_last(firmware, keys, base, task.last.digests(), site.manifest), options, progress=progress
         )
@@ -228,22 +222,3 @@ def _write_outputs(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dic
         with contextlib.suppress(OutputError):  # then the next build makes the release again
             write_state(site.state, release_state(task.fingerprint, outputs, warnings))
     return outputs, changed
-
-
-def _refuse_stale_payload(site: Site) -> None:
-    if not site.binary or site.binary == site.payload:
-        return
-    try:
-        payload_time = os.stat(site.payload).st_mtime_ns
-        binary_time = os.stat(site.binary).st_mtime_ns
-    except OSError as error:
-        raise BuildError(
-            f"the chip's image step left no {site.payload} ({error.strerror})",
-            remedy="look for its messages above; an OTA image is made from that file",
-        ) from None
-    if payload_time < binary_time:
-        raise BuildError(
-            f"{site.payload} is older than {os.path.basename(site.binary)}: the chip's image step did not renew it, so "
-            "an image made from it would carry the old firmware",
-            remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
-        )

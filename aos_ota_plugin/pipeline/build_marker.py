@@ -17,11 +17,10 @@ from aos_ota_plugin.errors import FormatError, OutputError
 from aos_ota_plugin.files.documents import DocumentKind, read_document, write_document
 from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import recover, remove_file, write_file
-from aos_ota_plugin.release.names import DOCUMENTS, IMAGES, MANIFEST_NAME, MODULE_PREFIX
+from aos_ota_plugin.release.names import DEFAULT_NAMES, MODULE_PREFIX
 
 NAME = "build.unfinished"
 _KIND = DocumentKind("mark of an unfinished build", {"schema": "aos-ota-unfinished/1"}, "build again")
-_RELEASE = (*IMAGES, *DOCUMENTS, MANIFEST_NAME)
 
 State = Tuple[int, int]
 """Modification time (nanoseconds since 1970) and size (bytes) of a file."""
@@ -38,12 +37,13 @@ class BuildMarker:
     """A file in `folder` that exists from before a build until one succeeds.
 
     It lists the files below `outputs`, as they were when the build began: what differs from the list was made by that
-    build, whatever the clock has done since.
+    build, whatever the clock has done since. ``names`` are those of the release's files.
     """
 
-    def __init__(self, folder: str, outputs: Sequence[str]) -> None:
+    def __init__(self, folder: str, outputs: Sequence[str], names: Collection[str] = DEFAULT_NAMES.outputs) -> None:
         self._path = os.path.join(folder, NAME)
         self._outputs = outputs
+        self._names = frozenset(names)
 
     def clean_up(self, targets: Callable[[], Optional[Collection[str]]]) -> Cleanup:
         """Remove what the last build made if it did not succeed; the mark stays.
@@ -62,7 +62,7 @@ class BuildMarker:
         before = self._listed()
         named = targets()
         for path, state in _files(self._outputs):
-            if (named is None or os.path.normcase(path) in named) and not _is_release(os.path.basename(path)):
+            if (named is None or os.path.normcase(path) in named) and not self._is_release(os.path.basename(path)):
                 if before.get(path) == state:
                     cleanup.left.append(path)
                 elif path != self._path:
@@ -83,6 +83,9 @@ class BuildMarker:
         with contextlib.suppress(OutputError):
             remove_file(self._path)
 
+    def _is_release(self, name: str) -> bool:
+        return name in self._names or name.startswith(MODULE_PREFIX)
+
     def _listed(self) -> Dict[str, State]:
         """Return the files in the mark; none if it is not valid, so that everything is built again."""
         try:
@@ -95,10 +98,6 @@ class BuildMarker:
             ) from None
         except (FormatError, ValueError, TypeError, IndexError):
             return {}
-
-
-def _is_release(name: str) -> bool:
-    return name in _RELEASE or name.startswith(MODULE_PREFIX)
 
 
 def _files(folders: Sequence[str]) -> Iterator[Tuple[str, State]]:

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, Collection, Dict, List, Tuple
 
 from aos_ota_plugin.errors import OutputError, SigningKeyError
-from aos_ota_plugin.release.names import sbom_name, statement_name
 from aos_ota_plugin.settings.resolve import OtaSettings
 
 # Each function imports what it needs: most builds have nothing to do.
@@ -29,8 +28,7 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
     from aos_ota_plugin.provenance.component import Product
     from aos_ota_plugin.provenance.statement import statement
 
-    image = os.path.basename(site.image)
-    names = (sbom_name(image), statement_name(image))
+    names = site.names.documents
     for name in names:
         path = os.path.join(os.path.dirname(site.image), name)
         if os.path.isdir(path):
@@ -56,11 +54,11 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
 
 def lines(site: Site, changed: Collection[str]) -> List[str]:
     """Return the lines to show about documents that changed."""
-    name = statement_name(os.path.basename(site.image))
+    bill, name = site.names.documents
     if name not in changed:
         return []
     parts = len(site.environment.components) if site.environment else 0
-    return [f"    {name}: where it comes from, signed; {parts} components in {sbom_name(os.path.basename(site.image))}"]
+    return [f"    {name}: where it comes from, signed; {parts} components in {bill}"]
 
 
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:

@@ -57,30 +57,35 @@ def part_inputs(part: Part, settings: OtaSettings) -> str:
 
 
 def fingerprint_release(
-    site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes, modules: Sequence[ModuleSource] = ()
+    site: Site,
+    settings: OtaSettings,
+    key_files: Sequence[str],
+    payloads: Sequence[bytes],
+    modules: Sequence[ModuleSource] = (),
 ) -> Fingerprint:
-    """Return the fingerprint of the release that a build would make of ``payload`` and ``modules``.
+    """Return the fingerprint of the release that a build would make of ``payloads`` and ``modules``.
 
     ``key_files`` are the paths of all files of its keys.
 
     Raises:
         OtaError: the partition table cannot be read.
     """
-    return Fingerprint(_images(site, settings, key_files, payload), _modules(modules), _documents(site, settings))
+    return Fingerprint(_images(site, settings, key_files, payloads), _modules(modules), _documents(site, settings))
 
 
-def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload: bytes) -> str:
+def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payloads: Sequence[bytes]) -> str:
     tables = [] if settings.partition_size else partition_files(site.board_folder, site.chip_folder)
-    files = (site.elf, settings.base_release, *key_files)
+    files = (site.elf, settings.base_release, *site.prebuilt().values(), *key_files)
     return _digest(
         {
             "tool": __version__,
             "settings": settings.values(Part.IMAGE),
-            "payload": hashlib.sha256(payload).hexdigest(),
+            "payloads": [hashlib.sha256(payload).hexdigest() for payload in payloads],
             "objcopy": site.objcopy,
+            "names": site.names,
             "solution": site.solution,
             "board": site.board,
-            "chip": site.chip,
+            "chip": repr(site.chip),
             "mode": site.mode,
             "partition tables": [
                 hashlib.sha256(read_file(path, "the partition table", "restore it", limit=SOURCE_MAX)).hexdigest()

@@ -1,4 +1,4 @@
-"""Run the chip's image step (``postimage_script``), which makes ota_rtos.bin of the linked .bin.
+"""Run an image step (``postimage_script``), which makes the payloads of the linked .bin, and read what it made.
 
 aos-tools runs it too, but goes on whatever its exit status is. And the vendor's script may write unsigned files under
 the names of our outputs, which are put back when it ends. After a build that was killed before that, the next build or
@@ -12,28 +12,57 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import List
+import time
+from typing import List, Mapping, NamedTuple, Optional
 
-from aos_ota_plugin.errors import BuildError
-from aos_ota_plugin.pipeline.output_backup import restore_outputs, save_outputs
+from aos_ota_plugin.errors import BuildError, placed
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
+from aos_ota_plugin.pipeline.output_backup import SavedFile, outputs_saved
+from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.step_listing import written_since
 from aos_ota_plugin.programs import own_environment
 
 
-def run_image_step(script: str, *, target: str, folder: str, remove_unsigned: bool) -> None:
-    """Run one step for ``target`` (the .bin), and put our outputs in ``folder`` back as they were.
+class Payloads(NamedTuple):
+    """The payload of the full image, and that of the xz image where it is another."""
 
-    With ``remove_unsigned`` the images that it wrote under our names are removed where there was none of ours.
+    full: bytes
+    xz: Optional[bytes] = None
+
+    def __repr__(self) -> str:  # megabytes
+        return f"Payloads({len(self.full)} bytes)"
+
+
+def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
+    """Run the image steps of a site, and return the payloads that they made.
+
+    With ``remove_unsigned`` the images that they wrote under our names are removed where there was none of ours.
+
+    Raises:
+        BuildError: a step failed, or did not make what the description of the chip says.
+        OutputError: a file of ours cannot be put back.
+    """
+    if not site.steps:
+        return _read_payloads(site, {})
+    with outputs_saved(os.path.dirname(site.image), site.names, remove_unsigned=remove_unsigned) as saved:
+        started = time.time_ns()
+        for step in site.steps:
+            run_image_step(step, target=str(site.binary))
+        if not site.chip.file:
+            raise _undescribed(site, started)
+        _refuse_old(site, saved, started)
+        return _read_payloads(site, saved)
+
+
+def run_image_step(script: str, *, target: str) -> None:
+    """Run one step for ``target`` (the .bin).
 
     ``script`` is what package.yaml says, its path made absolute: a path, then perhaps options after the first " --".
 
     Raises:
         BuildError: it cannot be started, or ended with another status than 0.
     """
-    saved = save_outputs(folder)
-    try:
-        status = _run(_command(script, target))
-    finally:
-        restore_outputs(folder, saved, remove_unsigned=remove_unsigned)
+    status = _run(_command(script, target))
     if status != 0:
         raise BuildError(
             f"the chip's image step failed with status {status}: {script}",
@@ -56,5 +85,68 @@ def _run(command: List[str]) -> int:
     except OSError as error:
         raise BuildError(
             f"the chip's image step cannot be started: {command[0]}: {error.strerror or error}",
-            remedy="check postimage_script in the chip's package.yaml; can the file be run?",
+            remedy="check postimage_script in the package.yaml of the chip or solution; can the file be run?",
         ) from None
+
+
+# --- what the steps made
+
+
+def _read_payloads(site: Site, saved: Mapping[str, SavedFile]) -> Payloads:
+    full = _read(site.payload, site)
+    return Payloads(full, _read(site.xz_payload, site) if site.xz_payload else None)
+
+
+def _read(path: str, site: Site) -> bytes:
+    """Return a payload; of an image's name, the payload in the unsigned image that the step made."""
+    data = read_file(path, "the payload", "build the firmware first", limit=IMAGE_MAX)
+    if os.path.basename(path) not in site.names.images or os.path.dirname(path) != os.path.dirname(site.image):
+        return data
+    from aos_ota_plugin.pipeline.payloads import payload_in
+
+    with placed(path):
+        return payload_in(data)
+
+
+def _refuse_old(site: Site, saved: Mapping[str, SavedFile], started: int) -> None:
+    """Raise BuildError for a payload that the steps did not make."""
+    if not site.binary:
+        return
+    paths = [path for path in (site.payload, site.xz_payload) if path and path != site.binary]
+    missing = [path for path in paths if not _is_made(path, saved)]
+    if missing:
+        none = len(missing) == len(paths)
+        raise BuildError(
+            ("the image step made none of the files that" if none else "the image step left out a file that")
+            + f" {site.chip.file} describes: {', '.join(missing)}; {written_since(site, started)}",
+            remedy="look for its messages above; where it makes other files now, describe them: in "
+            f"{site.chip_override} or a file of OTA_CHIP_FILE (docs/chips.md)",
+        )
+    for path in paths:
+        if os.stat(path).st_mtime_ns < os.stat(site.binary).st_mtime_ns:
+            raise BuildError(
+                f"{path} is older than {os.path.basename(site.binary)}: the image step did not renew it, so an image "
+                f"made from it would carry the old firmware; {written_since(site, started)}",
+                remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
+            )
+
+
+def _is_made(path: str, saved: Mapping[str, SavedFile]) -> bool:
+    """Return whether a file is there, and is not ours as it was before the steps."""
+    try:
+        before = saved.get(os.path.basename(path))
+        if before is None or os.stat(path).st_mtime_ns != before.mtime_ns:
+            return os.path.isfile(path)
+        return read_file(path, "the payload", "", limit=IMAGE_MAX) != before.data
+    except OSError:
+        return False
+
+
+def _undescribed(site: Site, started: int) -> BuildError:
+    chip = f"the chip {site.chip.name}" if site.chip.name else "this solution's chip"
+    return BuildError(
+        f"an image step ran ({', '.join(site.steps)}), and no description of {chip} says which file of it is the "
+        f"firmware that devices get; {written_since(site, started)}",
+        remedy=f"write {site.chip_override} as docs/chips.md says; where the step leaves the firmware as it is, two "
+        "lines are enough: `schema: aos-ota-chip/1` and `full: ota_rtos_ota.bin`",
+    )

@@ -1,4 +1,4 @@
-"""Save our files in the folder that the chip vendor's image step writes to, and restore them.
+"""Save our files in the folder that an image step writes to, and restore them.
 
 An image is ours when the manifest beside it gives its digest. Anything else under an image's name is the vendor's, and
 not signed.
@@ -10,15 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Dict, Mapping, NamedTuple, Optional
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import remove_file, write_file
-from aos_ota_plugin.release.names import IMAGE_NAME, IMAGES, MANIFEST_NAME, XZ_SUFFIX
-
-_VENDORS = (IMAGE_NAME, IMAGE_NAME + XZ_SUFFIX)
-"""The names under which vendors' scripts write images of their own."""
+from aos_ota_plugin.release.names import MANIFEST_NAME, ImageNames
 
 
 class SavedFile(NamedTuple):
@@ -28,10 +25,33 @@ class SavedFile(NamedTuple):
     mtime_ns: int
 
 
-def save_outputs(folder: str) -> Mapping[str, SavedFile]:
-    """Return the files in ``folder`` that are ours, by name."""
+@contextlib.contextmanager
+def outputs_saved(folder: str, names: ImageNames, *, remove_unsigned: bool) -> Iterator[Mapping[str, SavedFile]]:
+    """Yield our files in ``folder`` by name, and put them back in the end as they were.
+
+    With ``remove_unsigned`` files of the image step's under other names of a release are removed then.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    saved = _save_outputs(folder, names)
+    try:
+        yield saved
+    finally:
+        for name, file in saved.items():
+            write_file(os.path.join(folder, name), file.data, modified_ns=file.mtime_ns)
+        if remove_unsigned:
+            _remove_others(folder, names, saved)
+
+
+def remove_unsigned_images(folder: str, names: ImageNames) -> None:
+    """Remove images that are not ours, as a build that was killed in the vendor's image step leaves them."""
+    _remove_others(folder, names, _save_outputs(folder, names))
+
+
+def _save_outputs(folder: str, names: ImageNames) -> Mapping[str, SavedFile]:
     saved: Dict[str, SavedFile] = {}
-    for name, digest in _described(folder).items():
+    for name, digest in _described(folder, names).items():
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError):
             data = _read(path)
@@ -40,39 +60,21 @@ def save_outputs(folder: str) -> Mapping[str, SavedFile]:
     return saved
 
 
-def restore_outputs(folder: str, saved: Mapping[str, SavedFile], *, remove_unsigned: bool) -> None:
-    """Write back each saved file that differs now; with ``remove_unsigned`` remove others' images.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    for name, file in saved.items():
-        path = os.path.join(folder, name)
-        write_file(path, file.data, modified_ns=file.mtime_ns)
-    if remove_unsigned:
-        _remove_others(folder, saved)
-
-
-def remove_unsigned_images(folder: str) -> None:
-    """Remove images that are not ours, as a build that was killed in the vendor's image step leaves them."""
-    _remove_others(folder, save_outputs(folder))
-
-
-def _remove_others(folder: str, saved: Mapping[str, SavedFile]) -> None:
-    for name in _VENDORS:
+def _remove_others(folder: str, names: ImageNames, saved: Mapping[str, SavedFile]) -> None:
+    for name in names.of_vendors:
         if name not in saved:
             with contextlib.suppress(OutputError):
                 remove_file(os.path.join(folder, name))
 
 
-def _described(folder: str) -> Dict[str, Optional[str]]:
+def _described(folder: str, names: ImageNames) -> Dict[str, Optional[str]]:
     """Return the files that the manifest in ``folder`` lists, with digests, and its own name without one."""
     try:
         manifest = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
         named = {image["file"]: str(image["sha256"]) for image in manifest["images"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return {MANIFEST_NAME: None, **{name: named[name] for name in IMAGES if name in named}}
+    return {MANIFEST_NAME: None, **{name: named[name] for name in names.images if name in named}}
 
 
 def _read(path: str) -> bytes:

@@ -35,9 +35,13 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     Raises:
         ProofError: none of them is there, or none holds it.
     """
-    folder = os.path.dirname(file)
-    images = [image.file for image in manifest.images if image.kind in ("full", "xz")]
-    names = [manifest.payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
+    folder, payload = os.path.dirname(file), manifest.payload
+    images = [
+        image.file
+        for image in manifest.images
+        if image.kind in ("full", "xz") and manifest.payload_of(image) is payload
+    ]
+    names = [payload.file, *images, os.path.splitext(os.path.basename(file))[0] + ".bin"]
     replaced = {os.path.realpath(path) for path in overwritten}
     reasons: List[str] = []
     for name in dict.fromkeys(name for name in names if is_plain(name)):
@@ -45,16 +49,17 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
         if os.path.realpath(path) in replaced:
             reasons.append(f"{name} would be overwritten by what is made now")
             continue
-        data = _beginning(path, manifest.payload.size)
+        data = _beginning(path, payload.size)
         for candidate in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
-            if candidate is not None and hashlib.sha256(candidate).hexdigest() == manifest.payload.sha256:
+            if candidate is not None and hashlib.sha256(candidate).hexdigest() == payload.sha256:
                 return candidate
         reasons.append(f"{name} {'is not there' if data is None else 'holds other bytes'}")
     raise ProofError(
-        f"the payload of {manifest.version} ({manifest.payload.size} bytes, SHA-256 {manifest.payload.sha256[:16]}…) "
+        f"the payload of {manifest.version} ({payload.size} bytes, SHA-256 {payload.sha256[:16]}…) "
         f"is not kept beside its manifest: {', '.join(reasons) or 'the manifest names no file'}",
         place=Place(file),
-        remedy="keep each release's ota_rtos_ota.bin beside its ota_rtos_ota.json, in a folder of its own",
+        remedy=f"keep each release's {(images or [payload.file])[0]} beside its {os.path.basename(file)}, in a folder "
+        "of its own",
     )
 
 

@@ -62,8 +62,11 @@ def reuse_last(
     last = _last_manifest(outputs, manifest)
     if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(firmware.payload).hexdigest():
         return firmware, keys, base
+    compressed = hashlib.sha256(firmware.compressed).hexdigest()
     images: Dict[str, bytes] = {}
     for image in last.images:
+        if image.kind == "xz" and last.payload_of(image).sha256 != compressed:
+            continue
         data = _unchanged(os.path.join(os.path.dirname(manifest), image.file), outputs)
         if data is not None:
             images[image.kind] = data

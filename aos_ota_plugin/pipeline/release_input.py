@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Dict, Mapping
 
 from aos_ota_plugin.files.read import ELF_MAX, PAYLOAD_MAX, read_file
 from aos_ota_plugin.pipeline import setting_files
@@ -11,21 +11,24 @@ from aos_ota_plugin.pipeline.site import Site
 
 # Each function imports the rooms it needs: a build with nothing to do needs few.
 if TYPE_CHECKING:
+    from aos_ota_plugin.pipeline.image_step import Payloads
     from aos_ota_plugin.release.request import Base, Firmware, Options, PayloadSource
     from aos_ota_plugin.settings.fields import OtaSettings
 
 
-def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware:
-    """Return the firmware whose payload is ``payload``, with the ELF and the .bin that it was made of.
+def load_firmware(site: Site, settings: OtaSettings, payloads: Payloads) -> Firmware:
+    """Return the firmware with these payloads, with the ELF and the .bin that they were made of.
 
     Raises:
-        OtaError: one of them cannot be read, or the description of the chip.
+        OtaError: one of them cannot be read, or a prebuilt part.
     """
-    from aos_ota_plugin.release.request import Firmware
+    from aos_ota_plugin.release.request import Firmware, XzPayload
     from aos_ota_plugin.sources.names import INCLUDE_LINE
 
+    prebuilt = _prebuilt(site)
+    xz = site.chip.other_xz
     return Firmware(
-        payload,
+        payloads.full,
         settings.app_version,
         settings.identity,
         payload_name=os.path.basename(site.payload),
@@ -36,9 +39,12 @@ def load_firmware(site: Site, settings: OtaSettings, payload: bytes) -> Firmware
         forbidden=setting_files.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
-        source=_payload_source(site, settings),
+        source=_payload_source(site, settings, prebuilt),
         mode=(site.mode.passed, site.mode.not_judged),
         version_from=INCLUDE_LINE if site.app_header else "",
+        xz_payload=XzPayload(payloads.xz, os.path.basename(site.xz_payload or ""), xz.layout, prebuilt)
+        if xz and payloads.xz is not None
+        else None,
     )
 
 
@@ -56,19 +62,19 @@ def release_options(site: Site, settings: OtaSettings) -> Options:
 
     return Options(
         setting_files.partition_size(settings, site.board_folder, site.chip_folder),
-        os.path.basename(site.image),
+        site.names.full,
         image_magic=settings.image_magic,
         compress_xz=settings.compress_xz,
         allow_new_key=settings.allow_new_key,
         allow_development_key=settings.allow_development_key,
+        names=site.names,
     )
 
 
-def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
+def _payload_source(site: Site, settings: OtaSettings, prebuilt: Mapping[str, bytes]) -> PayloadSource:
+    from aos_ota_plugin.device.payload_layout import FLAT
     from aos_ota_plugin.release.request import PayloadSource
-    from aos_ota_plugin.workspace.chip import load_chip
 
-    chip = load_chip(site.chip)
     # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
     changed_in_place = site.binary == site.payload and bool(site.steps)
     return PayloadSource(
@@ -77,7 +83,20 @@ def _payload_source(site: Site, settings: OtaSettings) -> PayloadSource:
         if site.binary and not changed_in_place
         else None,
         binary_name=os.path.basename(site.binary or ""),
-        may_change=chip.may_change,
-        allowed_by=f"the description of the chip {chip.name}",
+        layout=site.chip.full.layout if site.steps else FLAT,
+        prebuilt=prebuilt,
+        allowed_by=f"the description of the chip {site.chip.name}",
         allow_any=settings.allow_changed_payload,
     )
+
+
+def _prebuilt(site: Site) -> Dict[str, bytes]:
+    return {
+        name: read_file(
+            path,
+            "a prebuilt part of the payload",
+            f"restore it, or correct its name in {site.chip.file}",
+            limit=PAYLOAD_MAX,
+        )
+        for name, path in site.prebuilt().items()
+    }

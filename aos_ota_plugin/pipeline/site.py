@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from aos_ota_plugin.pipeline.mode_proof import COMPILED_ELSEWHERE, ModeEvidence
+from aos_ota_plugin.release.names import DEFAULT_NAMES, ImageNames
+from aos_ota_plugin.workspace.chip import SOLUTION_FOLDER, UNDESCRIBED, Chip, Folders
 
 if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
@@ -15,12 +18,12 @@ if TYPE_CHECKING:
 class Site:
     """The files of one release on this machine, by absolute paths.
 
-    ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``;
+    ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``, and
+    into ``xz_payload`` where the xz image is made of another one, as the description of the ``chip`` says;
     ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
-    folder that other solutions' builds write to, too; ``chip`` is the chip component's name, ``objcopy`` the options
-    with which objcopy makes ``binary``; ``mode`` is what the sources of ``ota`` say about the security mode,
-    ``app_header`` the generated ``ota_app.h``. They are None or empty where there is no such thing. No tuple: SCons
-    takes those apart.
+    folder that other solutions' builds write to, too; ``objcopy`` are the options with which objcopy makes ``binary``;
+    ``mode`` is what the sources of ``ota`` say about the security mode, ``app_header`` the generated ``ota_app.h``.
+    They are None or empty where there is no such thing. No tuple: SCons takes those apart.
     """
 
     image: str
@@ -36,12 +39,29 @@ class Site:
     steps: Tuple[str, ...] = ()
     environment: Optional[BuildEnvironment] = None
     shared: Optional[str] = None
-    chip: Optional[str] = None
+    chip: Chip = UNDESCRIBED
     objcopy: Tuple[str, ...] = ()
     mode: ModeEvidence = COMPILED_ELSEWHERE
     app_header: Optional[str] = None
+    names: ImageNames = DEFAULT_NAMES
+    xz_payload: Optional[str] = None
+    solution_folder: Optional[str] = None
 
     @property
     def overwritten(self) -> Tuple[str, ...]:
         """Return the files that a build replaces: they cannot hold the base release."""
-        return (self.image, self.payload)
+        return (self.image, self.payload, *([self.xz_payload] if self.xz_payload else []))
+
+    @property
+    def chip_override(self) -> str:
+        """Return the path of the solution's own description of the chip, which need not be there."""
+        return os.path.join(self.solution_folder or "", SOLUTION_FOLDER, f"{self.chip.name or 'CHIP'}.yaml")
+
+    def prebuilt(self) -> Dict[str, str]:
+        """Return the paths of the prebuilt parts by the names that the description of the chip has for them.
+
+        Raises:
+            WorkspaceError: a name begins with a folder that is not known.
+        """
+        folders = Folders(self.chip_folder, self.board_folder, self.solution_folder)
+        return {name: folders.resolve(name, self.chip) for name in self.chip.prebuilt()}

@@ -57,8 +57,8 @@ def is_intact(state: ReleaseState, path: str) -> bool:
         return False
 
 
-def read_state(path: Optional[str], folder: str) -> ReleaseState:
-    """Read the state of the release whose outputs are in ``folder``; an empty state if it cannot be read.
+def read_state(path: Optional[str], folder: Optional[str]) -> ReleaseState:
+    """Read the state of the release whose outputs are in ``folder``, or anywhere with None; empty if it cannot be read.
 
     Outputs elsewhere do not count: they are another board's, or those of the workspace that this one is a copy of.
     """
@@ -68,7 +68,7 @@ def read_state(path: Optional[str], folder: str) -> ReleaseState:
         return ReleaseState()
 
 
-def parse_state(data: bytes, folder: str) -> ReleaseState:
+def parse_state(data: bytes, folder: Optional[str]) -> ReleaseState:
     """Parse a state file; return an empty state if it is no valid one."""
     try:
         document = read_document(data, KIND, file="").values
@@ -78,7 +78,7 @@ def parse_state(data: bytes, folder: str) -> ReleaseState:
             # 0.1.0 wrote a text, with a comma between two digests.
             path: tuple(_text(digest) for digest in (digests.split(",") if isinstance(digests, str) else digests))
             for path, digests in document["outputs"].items()
-            if os.path.dirname(path) == folder
+            if folder is None or os.path.dirname(path) == folder
         }
         return ReleaseState(fingerprint, outputs, tuple(map(_text, document.get("warnings", ()))))
     except (FormatError, KeyError, TypeError, AttributeError):

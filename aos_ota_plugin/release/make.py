@@ -29,12 +29,11 @@ import hashlib
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import Hashed
-from aos_ota_plugin.errors import FormatError, ProofError, SigningKeyError, placed
+from aos_ota_plugin.errors import BuildError, FormatError, ProofError, SigningKeyError, placed
 from aos_ota_plugin.images.full import PADDING, Digesting, check_payload, seal
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import BaseRelease, Manifest, Proof
-from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.payload_proof import prove_payload
 from aos_ota_plugin.release.policy import prove_approval, prove_policy
 from aos_ota_plugin.release.proofs import (
@@ -111,15 +110,18 @@ def make_release(
     hashed = Hashed((firmware.payload, PADDING), sealed.padded.md5, sealed.padded.sha256)
     device = device_of(keys, base, options)
     proofs.add("device", prove_acceptance(device, firmware.version, image, hashed=hashed))
-    artifacts = [
-        Artifact(firmware.payload_name, "payload", len(firmware.payload), *sealed.payload),
-        Artifact(options.image_name, "full", len(image), *sealed.image),
-    ]
+    names = options.image_names
+    payload = Artifact(firmware.payload_name, "payload", len(firmware.payload), *sealed.payload)
+    artifacts = [Artifact(names.full, "full", len(image), *sealed.image, payload.sha256)]
+    other_payloads: Tuple[Artifact, ...] = ()
     compressed = diff = None
     if options.compress_xz:
         compressed = _compress(firmware, keys, options, proofs, progress)
         proofs.add("xz, device", prove_acceptance(device, firmware.version, compressed))
-        artifacts.append(_artifact(options.image_name + XZ_SUFFIX, "xz", compressed))
+        if firmware.xz_payload is not None:
+            other_payloads = (_artifact(firmware.xz_payload.name, "payload", firmware.compressed),)
+        source = other_payloads[0] if other_payloads else payload
+        artifacts.append(_artifact(_named(names.xz, "xz"), "xz", compressed)._replace(payload=source.sha256))
     if base.payload is not None and base.manifest is not None:
         diff_image = _make_diff(firmware, keys, base, options, progress)
         diff = diff_image.image
@@ -127,10 +129,10 @@ def make_release(
         proofs.passed["diff: applied in place"] = diff_image.proof
         proofs.passed["diff: device limits"] = diff_image.limits
         proofs.add("diff, device", prove_acceptance(device, firmware.version, diff))
-        artifacts.append(_artifact(diff_name(options.image_name), "diff", diff))
-    manifest = _manifest(firmware, keys, base, artifacts, proofs)
-    manifest = manifest._replace(image_magic=options.image_magic, approval=approval)
-    size = _compressed_size(firmware.payload, compressed, diff, signed=keys.security == "local")
+        artifacts.append(_artifact(_named(names.diff, "diff"), "diff", diff)._replace(payload=payload.sha256))
+    manifest = _manifest(firmware, keys, base, [payload, *artifacts], proofs)
+    manifest = manifest._replace(image_magic=options.image_magic, approval=approval, other_payloads=other_payloads)
+    size = _compressed_size(firmware.compressed, compressed, diff, signed=keys.security == "local")
     return Release(firmware.payload, image, manifest, compressed, diff, size)
 
 
@@ -178,9 +180,10 @@ def _compress(
     """Return the xz image, after decoding it as the second boot stage does."""
     from aos_ota_plugin.images import full, info, xz
 
-    stream = firmware.stream or xz.compress(firmware.payload, progress=_steps(progress, options.image_name + XZ_SUFFIX))
+    payload, name = firmware.compressed, _named(options.image_names.xz, "xz")
+    stream = firmware.stream or xz.compress(payload, progress=_steps(progress, name))
     image = full.build(stream, sign=keys.sign, magic=info.ImageMagic[options.image_magic])
-    if xz.decompress(stream, len(firmware.payload)) != firmware.payload:
+    if xz.decompress(stream, len(payload)) != payload:
         raise ProofError(
             "the compressed image does not decode to the payload",
             remedy="this is a fault of aos_ota_plugin: please report it",
@@ -203,10 +206,20 @@ def _make_diff(
         old,
         firmware.payload,
         partition_size=options.partition_size,
-        progress=_steps(progress, diff_name(options.image_name)),
+        progress=_steps(progress, _named(options.image_names.diff, "diff")),
     )
     image = build(patch, sign=keys.sign, magic=ImageMagic[options.image_magic])
     return prove_diff(old, firmware.payload, image, partition_size=options.partition_size)
+
+
+def _named(name: Optional[str], kind: str) -> str:
+    if name is None:
+        raise BuildError(
+            f"devices with this chip take no {kind} image: its description names none",
+            remedy=f"set {'OTA_COMPRESS_XZ' if kind == 'xz' else 'OTA_DIFF'} to n, or write the image's name into the "
+            f"description of the chip (`{kind}:`)",
+        )
+    return name
 
 
 def _manifest(firmware: Firmware, keys: KeySet, base: Base, artifacts: List[Artifact], proofs: Proofs) -> Manifest:

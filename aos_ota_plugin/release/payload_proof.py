@@ -1,15 +1,17 @@
 """The proof that a payload is the linked firmware, byte for byte, and what may excuse parts of it.
 
-The flat binary is computed from the ELF (`device.flat_binary`). The linker's ``.bin`` has to be those bytes, and the
-payload has to begin with all of them; what an image step appends, such as a signature, is allowed and
-counted. The description of a chip may allow that its image step changes the first bytes; a setting may allow any
-payload. Both are shown on every build.
+The expected bytes are computed from the ELF (`device.payload_layout`): the flat binary, or what the description of the
+chip makes of sections and prebuilt parts. The linker's ``.bin`` has to be the flat binary, and the payload has to begin
+with all expected bytes; what an image step appends, such as a signature, is counted, and bounded where the description
+says so. The description may allow that the image step changes some bytes; a setting may allow any payload. Both are
+shown on every build.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence
 
+from aos_ota_plugin.device.payload_layout import Expected, Rule, Span, expected_payload
 from aos_ota_plugin.errors import ProofError, placed
 
 if TYPE_CHECKING:
@@ -21,76 +23,196 @@ if TYPE_CHECKING:
 ALLOW_SETTING = "OTA_ALLOW_CHANGED_PAYLOAD"
 BINARY_RULE = "the .bin is the linked firmware"
 PAYLOAD_RULE = "the payload is the linked firmware"
-_STEP = 4096
+_XZ_RULE = f"xz: {PAYLOAD_RULE}"
+_OWNER = "the firmware"
+
+
+class Comparison(NamedTuple):
+    """What a payload has beside the bytes that are as expected.
+
+    ``difference`` is the first one that is not allowed, as text, "" without. ``changed`` is the number of bytes that
+    differ where they may, ``changeable`` how many there are; ``ignored`` the number of those that are not compared, and
+    ``appended`` of those behind the end.
+    """
+
+    difference: str
+    changed: int
+    changeable: int
+    ignored: int
+    appended: int
 
 
 def prove_payload(firmware: Firmware, embedded_key: Optional[PublicKey], proofs: Proofs) -> None:
-    """Prove that the .bin and the payload are the linked firmware.
+    """Prove that the .bin and each payload are the linked firmware.
 
     ``embedded_key`` is the key that the firmware holds.
 
     Raises:
-        ProofError: one of them is not, or the payload holds a secret that it must not.
-        BuildError, FormatError: the flat binary cannot be computed.
+        ProofError: one of them is not, or a payload holds a secret that it must not.
+        BuildError, FormatError: the expected bytes cannot be computed.
     """
-    if any(needle in firmware.payload for needle in firmware.forbidden):
-        raise ProofError(
-            f"{firmware.payload_name} holds a device secret although the identity comes from the KV partition",
-            remedy="look where the chip's image step takes it from; an OTA image must not carry it",
-        )
+    other = firmware.xz_payload
+    for name, data in ((firmware.payload_name, firmware.payload), *([(other.name, other.data)] if other else [])):
+        if any(needle in data for needle in firmware.forbidden):
+            raise ProofError(
+                f"{name} holds a device secret although the identity comes from the KV partition",
+                remedy="look where the chip's image step takes it from; an OTA image must not carry it",
+            )
     if firmware.elf is None:
         proofs.not_judged[BINARY_RULE] = proofs.not_judged[PAYLOAD_RULE] = "no ELF is given to compare it with"
+        if other:
+            proofs.not_judged[_XZ_RULE] = proofs.not_judged[PAYLOAD_RULE]
         return
+    _prove_binary(firmware, firmware.elf, proofs)
+    _prove_one(firmware, embedded_key, proofs, PAYLOAD_RULE)
+    if other:
+        source = firmware.source._replace(layout=other.layout, prebuilt=other.prebuilt)
+        second = firmware._replace(payload=other.data, payload_name=other.name, source=source)
+        _prove_one(second, embedded_key, proofs, _XZ_RULE)
+
+
+def compare(expected: Sequence[Span], payload: bytes, may_append: Optional[int]) -> Comparison:
+    """Compare a payload with its expected bytes; at most ``may_append`` bytes may follow, None for any number."""
+    size = sum(len(span.data) for span in expected)
+    at = changed = changeable = ignored = 0
+    for span in expected:
+        data = payload[at : at + len(span.data)]
+        if span.rule is Rule.ANYTHING:
+            ignored += len(data)
+        elif span.rule is Rule.CHANGEABLE:
+            changeable += len(data)
+            changed += sum(ours != theirs for ours, theirs in zip(span.data, data))
+        elif data != span.data:
+            inside = next((n for n, pair in enumerate(zip(span.data, data)) if pair[0] != pair[1]), None)
+            if inside is not None:
+                start = f", compared from 0x{_skipped(expected):x} on" if _skipped(expected) else ""
+                return Comparison(
+                    f"the first other byte is at 0x{at + inside:x}{start}, in {span.name} (its byte 0x{inside:x})"
+                    + (f"; it has {len(payload)} bytes, and {_OWNER} has {size}" if len(payload) < size else ""),
+                    changed,
+                    changeable,
+                    ignored,
+                    0,
+                )
+        if len(data) < len(span.data):
+            return Comparison(f"it has {len(payload)} bytes, and {_OWNER} has {size}", changed, changeable, ignored, 0)
+        at += len(span.data)
+    appended = len(payload) - size
+    difference = ""
+    if may_append is not None and appended > may_append:
+        difference = f"{appended} bytes follow its end at 0x{size:x}, and at most {may_append} may"
+    return Comparison(difference, changed, changeable, ignored, appended)
+
+
+def _prove_binary(firmware: Firmware, elf: bytes, proofs: Proofs) -> None:
     from aos_ota_plugin.device.flat_binary import flat_binary, parse_objcopy
 
     source = firmware.source
     with placed(firmware.elf_name):
         options = parse_objcopy(source.objcopy)
-        flat = flat_binary(firmware.elf, options)
-    if source.binary is not None:
-        _prove_binary(firmware, flat, source.binary)
-        proofs.passed[BINARY_RULE] = (
-            f"all {len(flat)} bytes of {source.binary_name}, computed from {firmware.elf_name}{_options(options)}"
+        if source.binary is None:
+            proofs.not_judged[BINARY_RULE] = "no .bin is given"
+            return
+        flat = flat_binary(elf, options)
+    if source.binary != flat:
+        difference = compare([Span("the flat binary", flat)], source.binary, 0).difference.partition(", in ")[0]
+        raise ProofError(
+            f"{source.binary_name} is not the firmware in {firmware.elf_name}: {difference}",
+            remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file",
         )
-    else:
-        proofs.not_judged[BINARY_RULE] = "no .bin is given"
-    if source.allow_any:
-        _refuse_another_version(firmware, embedded_key)
-        proofs.excused[PAYLOAD_RULE] = f"not compared: allowed by {ALLOW_SETTING}"
-        return
-    changed = _prove_beginning(firmware, flat)
-    appended = len(firmware.payload) - len(flat)
-    tail = f", then {appended} bytes appended" if appended else ""
-    if not changed:
-        proofs.passed[PAYLOAD_RULE] = f"all {len(flat)} bytes computed from {firmware.elf_name}{tail}"
-        return
-    head = min(source.may_change, len(flat))
-    proofs.excused[PAYLOAD_RULE] = (
-        f"{changed} of the first {head} bytes changed, allowed by {source.allowed_by}; the other {len(flat) - head} "
-        f"are those of {firmware.elf_name}{tail}"
+    proofs.passed[BINARY_RULE] = (
+        f"all {len(flat)} bytes of {source.binary_name}, computed from {firmware.elf_name}{_options(options)}"
     )
 
 
-def _prove_binary(firmware: Firmware, flat: bytes, binary: bytes) -> None:
-    if binary != flat:
-        raise ProofError(
-            f"{firmware.source.binary_name} is not the firmware in {firmware.elf_name}: {_difference(flat, binary)}",
-            remedy="`aos make clean`, then build again: objcopy was interrupted, or something else wrote that file",
-        )
+def _prove_one(firmware: Firmware, embedded_key: Optional[PublicKey], proofs: Proofs, rule: str) -> None:
+    """Prove one payload, whose outcome gets the name ``rule``."""
+    from aos_ota_plugin.device.flat_binary import parse_objcopy
+
+    source = firmware.source
+    if source.allow_any:
+        _refuse_another_version(firmware, embedded_key)
+        proofs.excused[rule] = f"not compared: allowed by {ALLOW_SETTING}"
+        return
+    with placed(firmware.elf_name):
+        expected = expected_payload(source.layout, firmware.elf or b"", source.prebuilt, parse_objcopy(source.objcopy))
+    found = compare(expected.spans, firmware.payload, source.layout.may_append)
+    if found.difference:
+        raise _other_payload(firmware, found.difference)
+    if source.layout.parts:
+        _refuse_missing(firmware, embedded_key, expected)
+    told = _told(firmware, expected, found)
+    if found.changed:
+        proofs.excused[rule] = told
+    else:
+        proofs.passed[rule] = told
 
 
-def _prove_beginning(firmware: Firmware, flat: bytes) -> int:
-    """Return how many bytes are changed where they may be; raises ProofError for any other change."""
-    payload, head = firmware.payload, firmware.source.may_change
-    if len(payload) < len(flat) or payload[head : len(flat)] != flat[head:]:
-        raise ProofError(
-            f"{firmware.payload_name} is not the firmware in {firmware.elf_name}: {_difference(flat, payload, head)}",
-            remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
-            f"{firmware.payload_name} and build again. Where the chip's image step changes the firmware on "
-            f"purpose, e.g. encrypts it, {ALLOW_SETTING}=y (sign: --allow changed-payload) lets it pass "
-            "unproven",
+def _other_payload(firmware: Firmware, difference: str) -> ProofError:
+    source = firmware.source
+    described = bool(source.layout.parts)
+    what = f"what {source.allowed_by} makes of" if described else "the firmware in"
+    return ProofError(
+        f"{firmware.payload_name} is not {what} {firmware.elf_name}: {difference}",
+        remedy="look for the image step's messages above: it took another file, or was interrupted; delete "
+        f"{firmware.payload_name} and build again. "
+        + (
+            "Where the image step makes it in another way now, describe that (docs/chips.md); "
+            if described
+            else "Where the chip's image step changes the firmware on purpose, e.g. encrypts it, "
         )
-    return sum(ours != theirs for ours, theirs in zip(flat[:head], payload[:head]))
+        + f"{ALLOW_SETTING}=y (sign: --allow changed-payload) lets it pass unproven",
+    )
+
+
+def _told(firmware: Firmware, expected: Expected, found: Comparison) -> str:
+    """Return the outcome of a comparison without a difference as text."""
+    source, size = firmware.source, expected.size
+    tail = f", then {found.appended} bytes appended" if found.appended else ""
+    if source.layout.parts:
+        names = dict.fromkeys(span.name for span in expected.spans if span.data and span.rule is not Rule.ANYTHING)
+        told = f"all {size} bytes as {source.allowed_by} says, computed from {firmware.elf_name}: {', '.join(names)}"
+        if found.ignored:
+            told += f"; {found.ignored} bytes of headers not compared"
+        if found.changed:
+            told += f"; {found.changed} of {found.changeable} bytes changed, which it allows"
+        if expected.left_out:
+            told += f"; without the sections {', '.join(expected.left_out)}"
+        return told + tail
+    if not found.changed:
+        return f"all {size} bytes computed from {firmware.elf_name}{tail}"
+    first = next(span for span in expected.spans if span.rule is Rule.CHANGEABLE)
+    where = "of the first" if expected.spans[0] is first else "of"
+    return (
+        f"{found.changed} {where} {found.changeable} bytes changed, allowed by {source.allowed_by}; the other "
+        f"{size - found.changeable} are those of {firmware.elf_name}{tail}"
+    )
+
+
+def _refuse_missing(firmware: Firmware, embedded_key: Optional[PublicKey], expected: Expected) -> None:
+    """Raise ProofError unless the expected bytes hold version and key, which stand in the ELF."""
+    wanted = {f"the version {firmware.version}": firmware.version.encode("ascii", "replace") + b"\0"}
+    if embedded_key is not None:
+        wanted["the public key"] = embedded_key.n_bytes
+    held = b"".join(span.data for span in expected.spans if span.rule is Rule.SAME)
+    for what, needle in wanted.items():
+        if needle not in held:
+            raise ProofError(
+                f"{firmware.payload_name} does not hold {what}, which stands in {firmware.elf_name}: it is in a "
+                f"section that the image step leaves out ({', '.join(expected.left_out) or 'none is left out'})",
+                remedy="place it in a section that the payload holds (the chip's linker script), or correct the layout "
+                "in the description of the chip",
+            )
+
+
+def _skipped(expected: Sequence[Span]) -> int:
+    """Return the number of bytes at the beginning that may be changed."""
+    size = 0
+    for span in expected:
+        if span.rule is not Rule.CHANGEABLE:
+            break
+        size += len(span.data)
+    return size
 
 
 def _options(options: ObjcopyOptions) -> str:
@@ -101,27 +223,6 @@ def _options(options: ObjcopyOptions) -> str:
         *([f"--gap-fill 0x{options.gap_fill:02x}"] if options.gap_fill is not None else []),
     ]
     return f" with {' '.join(words)}" if words else ""
-
-
-def _difference(flat: bytes, other: bytes, start: int = 0) -> str:
-    """Describe the first difference to the firmware, or the sizes where only they differ."""
-    common = min(len(flat), len(other))
-    first = next(
-        (
-            at
-            for at in range(start, common, _STEP)
-            if flat[at : at + _STEP][: common - at] != other[at : at + _STEP][: common - at]
-        ),
-        None,
-    )
-    if first is None:
-        return f"it has {len(other)} bytes, and the firmware has {len(flat)}"
-    while flat[first] == other[first]:
-        first += 1
-    compared = f", compared from 0x{start:x} on" if start else ""
-    return f"the first other byte is at 0x{first:x}{compared}" + (
-        f"; it has {len(other)} bytes, and the firmware has {len(flat)}" if len(other) < len(flat) else ""
-    )
 
 
 def _refuse_another_version(firmware: Firmware, embedded_key: Optional[PublicKey]) -> None:

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Mapping, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.release.names import IMAGE_NAME
+from aos_ota_plugin.device.payload_layout import FLAT, PayloadLayout
+from aos_ota_plugin.release.names import IMAGE_NAME, ImageNames
 
 if TYPE_CHECKING:
     from aos_ota_plugin.errors import Place
@@ -25,19 +26,32 @@ class PayloadSource(NamedTuple):
     """How the payload was made from the ELF, and what may differ.
 
     ``objcopy`` are objcopy's options as on its command line, ``binary`` is the .bin that it made, None where there is
-    none. The chip's image step may change the first ``may_change`` bytes; ``allowed_by`` names what allows it. With
-    ``allow_any`` the payload is not compared.
+    none. The image step made the payload as ``layout`` says, with ``prebuilt`` files by their names there;
+    ``allowed_by`` names who says so. With ``allow_any`` the payload is not compared.
     """
 
     objcopy: Tuple[str, ...] = ()
     binary: Optional[bytes] = None
     binary_name: str = "the .bin"
-    may_change: int = 0
+    layout: PayloadLayout = FLAT
+    prebuilt: Mapping[str, bytes] = {}
     allowed_by: str = ""
     allow_any: bool = False
 
     def __repr__(self) -> str:  # the .bin is megabytes, and may hold secrets
-        return f"PayloadSource({self.binary_name!r}, objcopy={self.objcopy!r}, may_change={self.may_change})"
+        return f"PayloadSource({self.binary_name!r}, objcopy={self.objcopy!r}, layout={self.layout!r})"
+
+
+class XzPayload(NamedTuple):
+    """The payload of the xz image, where an image step makes another one for it than for the full image."""
+
+    data: bytes
+    name: str
+    layout: PayloadLayout
+    prebuilt: Mapping[str, bytes] = {}
+
+    def __repr__(self) -> str:  # megabytes
+        return f"XzPayload({self.name!r}, {len(self.data)} bytes)"
 
 
 class Firmware(NamedTuple):
@@ -50,6 +64,7 @@ class Firmware(NamedTuple):
     the text of the proof, or "" and the reason why there is none. ``stream`` is the payload's xz stream where an
     earlier release made it; it is proven like a new one. ``digesting`` is the running digest of the payload, where it
     was started earlier. ``version_from`` is the line that brings the version into a source, "" where it was injected.
+    ``xz_payload`` is what the xz image is made of, None where that is ``payload``, too.
     """
 
     payload: bytes
@@ -68,6 +83,12 @@ class Firmware(NamedTuple):
     stream: Optional[bytes] = None
     digesting: Optional[Digesting] = None
     version_from: str = ""
+    xz_payload: Optional[XzPayload] = None
+
+    @property
+    def compressed(self) -> bytes:
+        """Return the payload of the xz image."""
+        return self.payload if self.xz_payload is None else self.xz_payload.data
 
     def __repr__(self) -> str:  # neither megabytes nor secrets
         return f"Firmware({self.payload_name!r}, version={self.version!r})"
@@ -133,7 +154,10 @@ class Base(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The images to make, the OTA partition's size in bytes, and the rules that are excused."""
+    """The images to make, the OTA partition's size in bytes, and the rules that are excused.
+
+    ``names`` are the images' names where they do not follow from ``image_name``.
+    """
 
     partition_size: int
     image_name: str = IMAGE_NAME
@@ -141,3 +165,9 @@ class Options(NamedTuple):
     compress_xz: bool = False
     allow_new_key: bool = False
     allow_development_key: bool = False
+    names: Optional[ImageNames] = None
+
+    @property
+    def image_names(self) -> ImageNames:
+        """Return the names of the images."""
+        return self.names or ImageNames.of(self.image_name)

@@ -22,6 +22,7 @@ from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.mode_proof import ModeEvidence, judge_mode
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import describe
+from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.scons.variables import settings_from_variables
 from aos_ota_plugin.settings.resolve import OtaSettings
 
@@ -202,6 +203,7 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
         manifest=target[1].abspath,
         payload=source[0].abspath,
         elf=source[1].abspath if len(source) > 1 else None,
+        names=ImageNames.of(os.path.basename(target[0].abspath)),
     )
     site = replace(site, objcopy=_objcopy_options(source[0], env))
     if "OTA_MODE_STATE" in env:

@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 import SCons.Script
 
@@ -18,9 +18,10 @@ from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError, OutputError, SettingsError
 from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.pipeline import setting_files
-from aos_ota_plugin.pipeline.build import recover
+from aos_ota_plugin.pipeline.build import last_outputs, recover
 from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.build_marker import BuildMarker
+from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.scons import builders, sconsign
@@ -60,11 +61,13 @@ def attach(defconfig: Any) -> None:
 def _hook(defconfig: Any) -> None:
     """Do all that the hook does, in its order."""
     build = _aos_build(defconfig)
-    mark = BuildMarker(build.paths.own, build.paths.built_folders)
+    mark = BuildMarker(build.paths.own, build.paths.built_folders, _release_names(build.site))
     request = BuildRequest(build.folder, build.site.board or "")
     clean = SCons.Script.GetOption("clean")
+    unfinished = False
     if not SCons.Script.GetOption("no_exec"):
         lock = _lock(build)
+        unfinished = mark.is_set()
         _clean_up(build, mark, wait=not clean)
         if clean:
             mark.end()
@@ -77,6 +80,7 @@ def _hook(defconfig: Any) -> None:
         register_clean(build)
         return
     settings = _settings(build, request)
+    build = _with_chip_file(build, settings, unfinished=unfinished)
     _check(build, settings)
     _warn(request, settings)
     builders.register(build.env)
@@ -101,7 +105,9 @@ def _aos_build(defconfig: Any) -> AosBuild:
         elf=elf.abspath,
         object_suffix=str(env["OBJSUFFIX"]),
     )
-    return AosBuild(solution, env, components, binary, elf, paths, release_site(solution, paths))
+    return AosBuild(
+        solution, env, components, binary, elf, paths, release_site(solution, paths, components.image_steps())
+    )
 
 
 # --- a build's beginning and end
@@ -133,7 +139,7 @@ def _begin(build: AosBuild, mark: BuildMarker, request: BuildRequest) -> None:
 
     def end() -> None:
         mark.end()
-        request.report_success(build.site.manifest)
+        request.report_success(build.env.get("OTA_MANIFEST", build.site.manifest))
 
     mark.begin()
     sconsign.on_success(end)
@@ -147,6 +153,22 @@ def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
     for notice in (*notices, *settings.notices):
         _say(f"warning: {notice}")
     return settings
+
+
+def _release_names(site: Site) -> Set[str]:
+    """Return the names of a release's files, those of the last one with OTA_CHIP_FILE, too."""
+    return {*site.names.outputs, *map(os.path.basename, last_outputs(site))}
+
+
+def _with_chip_file(build: AosBuild, settings: OtaSettings, *, unfinished: bool) -> AosBuild:
+    """Return the build with the places and names that OTA_CHIP_FILE gives; ``unfinished`` as for ``recover``."""
+    if not settings.chip_file:
+        return build
+    site = release_site(build.solution, build.paths, build.components.image_steps(), settings.chip_file)
+    if not SCons.Script.GetOption("no_exec"):
+        recover(site, unfinished=unfinished)
+    build.env["OTA_MANIFEST"] = site.manifest
+    return build._replace(site=site)
 
 
 def _check(build: AosBuild, settings: OtaSettings) -> None:

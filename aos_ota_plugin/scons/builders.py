@@ -110,6 +110,8 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     depends += [_file(env, path) for path in actions.keys_of(env).files if Path(path).is_file()]
     if settings.base_release:
         depends.append(_file(env, settings.base_release))
+    if settings.chip_file:
+        depends.append(_file(env, settings.chip_file))
     if settings.modules:
         from aos_ota_plugin.pipeline.module_sources import source_files
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import List, Optional
 
-from aos_ota_plugin.pipeline.build import last_modules, shared_lock
-from aos_ota_plugin.release.names import DOCUMENTS, XZ_SUFFIX, diff_name
+from aos_ota_plugin.pipeline.build import last_outputs, shared_lock
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import find_source
@@ -35,12 +34,8 @@ def _release(build: AosBuild) -> List[Optional[str]]:
     site = build.site
     folder = os.path.dirname(site.image)
     return [
-        site.image,
-        site.image + XZ_SUFFIX,
-        diff_name(site.image),
-        *(os.path.join(folder, name) for name in DOCUMENTS),
-        *last_modules(site),
-        site.manifest,
+        *(os.path.join(folder, name) for name in (*site.names.outputs, *site.names.unsigned)),
+        *last_outputs(site),
         site.state,
         shared_lock(site),
     ]

@@ -92,14 +92,20 @@ class Components:
             if node.has_builder() and node.sources
         ]
 
-    def take_image_steps(self) -> List[str]:
-        """Take every ``postimage_script`` away from aos-tools; return them in the order it would run them."""
+    def image_steps(self) -> List[str]:
+        """Return every ``postimage_script``, of whichever component, in the order in which aos-tools would run them."""
         scripts = list(self.build_env.postimage_scripts)
-        self.build_env.postimage_scripts.clear()
         for component in self.solution.components:
             script = component.build_config.postimage_script
             if script and script not in scripts:
                 scripts.append(script)
+        return scripts
+
+    def take_image_steps(self) -> List[str]:
+        """Take every ``postimage_script`` away from aos-tools; return what ``image_steps`` does."""
+        scripts = self.image_steps()
+        self.build_env.postimage_scripts.clear()
+        for component in self.solution.components:
             component.build_config.postimage_script = ""
         return scripts
 

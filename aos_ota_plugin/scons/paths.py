@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable, List, NamedTuple, Optional
+from dataclasses import replace
+from typing import Any, Iterable, List, NamedTuple, Sequence
 
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames
+from aos_ota_plugin.workspace.chip import Chip, Folders, UploadedImage, load_chip
 
 LIBRARY = "aos_ota_plugin"
 """The library with the identity's object, and its folder below ``out/``."""
@@ -113,27 +115,55 @@ def library_stem(component: str) -> str:
     return component if component.startswith("lib") else "lib" + component
 
 
-def release_site(solution: Any, paths: OutputPaths) -> Site:
+def release_site(solution: Any, paths: OutputPaths, steps: Sequence[str], chip_file: str = "") -> Site:
     """Return the files of the release that a build of aos-tools' ``solution`` makes.
 
-    They lie in the folder that the chip's image step writes to, else beside the .bin.
+    With image steps they lie where the description of the chip says, else beside the .bin. ``chip_file`` replaces
+    fields of that description.
+
+    Raises:
+        WorkspaceError: a description is not as docs/chips.md says.
     """
     chip, board = solution.chip_component, solution.board_component
-    flasher = os.path.join(chip.path, "release", "write_flash_gui") if chip else ""
-    has_step = chip is not None and bool(chip.build_config.postimage_script) and os.path.isdir(flasher)
-    folder = os.path.join(flasher, "ota_bin") if has_step else os.path.dirname(paths.binary)
-    board_name: Optional[str] = solution.solution_component.hw_info.board_name or None
-    return Site(
-        image=os.path.join(folder, IMAGE_NAME),
-        manifest=os.path.join(folder, MANIFEST_NAME),
-        payload=os.path.join(folder, "ota_rtos.bin") if has_step else paths.binary,
+    site = Site(
+        image=os.path.join(os.path.dirname(paths.binary), IMAGE_NAME),
+        manifest=os.path.join(os.path.dirname(paths.binary), MANIFEST_NAME),
+        payload=paths.binary,
         elf=paths.elf,
         binary=paths.binary,
         state=paths.state,
         board_folder=board.path if board else None,
         chip_folder=chip.path if chip else None,
         solution=paths.solution,
-        board=board_name,
-        shared=flasher if has_step else None,
-        chip=chip.name if chip else None,
+        board=solution.solution_component.hw_info.board_name or None,
+        chip=Chip(chip.name if chip else ""),
+        solution_folder=paths.folder,
+    )
+    if not steps:
+        return site  # the .bin is what devices get
+    described = load_chip(site.chip.name, paths.folder, chip_file)
+    return _described_site(site, described) if described.file else site
+
+
+def _described_site(site: Site, chip: Chip) -> Site:
+    """Return a site with the places and names that the description of its chip gives."""
+    folders = Folders(site.chip_folder, site.board_folder, site.solution_folder)
+    folder = folders.resolve(chip.folder, chip) if chip.folder else os.path.dirname(site.image)
+
+    def payload(image: UploadedImage) -> str:
+        if not image.payload:
+            return site.payload
+        is_path = image.payload.startswith("$")
+        return folders.resolve(image.payload, chip) if is_path else os.path.join(folder, image.payload)
+
+    in_solution = not chip.folder or chip.folder.startswith("$SOLUTION")
+    return replace(
+        site,
+        image=os.path.join(folder, chip.full.name),
+        manifest=os.path.join(folder, MANIFEST_NAME),
+        payload=payload(chip.full),
+        xz_payload=payload(chip.other_xz) if chip.other_xz else None,
+        shared=None if in_solution else os.path.dirname(folder),
+        chip=chip,
+        names=ImageNames(chip.full.name, chip.xz.name if chip.xz else None, chip.diff, chip.unsigned),
     )

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import BuildError, FormatError, Place, ProofError
 from aos_ota_plugin.files.folders import copy_folder, temporary_folder
-from aos_ota_plugin.files.read import ELF_MAX, IMAGE_MAX, PAYLOAD_MAX, read_bytes, read_file
+from aos_ota_plugin.files.read import ELF_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.passwords import pin_file
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -26,6 +26,7 @@ from aos_ota_plugin.settings.fields import OBSOLETE
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.settings.secretfile import SECRETS_FILE
 from aos_ota_plugin.verify.first_difference import explain
+from aos_ota_plugin.verify.rebuilt_files import images_folder, rebuilt_payload, release_files
 from aos_ota_plugin.verify.release import CheckResult, bill_beside
 from aos_ota_plugin.workspace.find import find_root, find_solution
 from aos_ota_plugin.workspace.launcher import find_aos, find_launcher, path_with
@@ -182,8 +183,8 @@ def _copy(folder: str) -> Iterator[str]:
         ]
         if os.path.realpath(folder) == solution:
             skipped += [name for name in names if name in _BUILT]
-        if os.path.basename(folder) == "ota_bin":
-            skipped += [name for name in names if name.startswith(("ota_rtos", ".ota_rtos", "ota_module_"))]
+        if MANIFEST_NAME in names:
+            skipped += release_files(folder, names)
         return skipped
 
     with temporary_folder("aos-ota-verify-") as temporary:
@@ -282,18 +283,13 @@ def _same_components(request: RebuildRequest, view: SolutionView) -> Iterator[Ch
 
 def _compare(request: RebuildRequest, view: SolutionView, status: int, output: str) -> Iterator[CheckResult]:
     manifest = request.manifest
-    folder = _outputs(view)
+    folder = images_folder(view, load_settings(view.solution.path).chip_file or "")
     elf = next(iter(Path(view.solution.path, "out").glob("*@*.elf")), None)
-    payload = Path(folder, manifest.payload.file)
-    if not payload.is_file():
-        plain = next(iter(Path(view.solution.path, "out").glob("*@*.bin")), None)
-        payload = plain or payload
-    if not payload.is_file():
+    payload = rebuilt_payload(manifest, folder, view)
+    if payload is None:
         raise _failed(status, output)
     released = payload_of_release(manifest, request.file)
-    difference = explain(
-        released, read_bytes(payload, PAYLOAD_MAX), read_bytes(elf, ELF_MAX) if elf else None, name="the payload"
-    )
+    difference = explain(released, payload, read_bytes(elf, ELF_MAX) if elf else None, name="the payload")
     if difference:
         raise ProofError(difference.problem, place=Place(request.file), remedy=difference.remedy)
     yield CheckResult("rebuilt: payload", f"the same {len(released)} bytes")
@@ -314,13 +310,6 @@ def _compare(request: RebuildRequest, view: SolutionView, status: int, output: s
         if difference:
             raise ProofError(difference.problem, place=Place(request.file), remedy=difference.remedy)
         yield CheckResult(f"rebuilt: {artifact.file}", f"the same {artifact.size} bytes")
-
-
-def _outputs(view: SolutionView) -> str:
-    flasher = os.path.join(view.chip.path, "release", "write_flash_gui") if view.chip else ""
-    if view.chip and view.chip.postimage_script and os.path.isdir(flasher):
-        return os.path.join(flasher, "ota_bin")
-    return os.path.join(view.solution.path, "out")
 
 
 def _failed(status: int, output: str) -> BuildError:

@@ -13,10 +13,10 @@ import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import Device, judge
-from aos_ota_plugin.errors import FormatError, Place, ProofError
+from aos_ota_plugin.errors import FormatError, Place, ProofError, placed
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.pipeline.payloads import is_plain, payload_of_release
+from aos_ota_plugin.pipeline.payloads import is_plain, payload_in, payload_of_release
 from aos_ota_plugin.provenance.cyclonedx import parse_bill
 from aos_ota_plugin.provenance.dsse import open_envelope
 from aos_ota_plugin.provenance.statement import parse_statement
@@ -216,10 +216,28 @@ class Verification:
     def _check_payload(self) -> Iterator[CheckResult]:
         """Check that the images hold the payload that the manifest describes."""
         if any(image.kind in ("full", "xz") for image in self.manifest.images):
+            for image in self.manifest.images:
+                if image.kind in ("full", "xz"):
+                    self._check_decodes(image)
             payload = payload_of_release(self.manifest, self.file)
             yield CheckResult("payload", f"{len(payload)} bytes, SHA-256 {self.manifest.payload.sha256}")
+            for other in self.manifest.other_payloads:
+                yield CheckResult(f"payload {other.file}", f"{other.size} bytes, SHA-256 {other.sha256}")
         else:
             yield CheckResult("payload", "no full or compressed image is kept", judged=False)
+
+    def _check_decodes(self, image: Artifact) -> None:
+        """Raise ProofError unless an image holds the payload that the manifest names for it."""
+        path = self._beside(image.file)
+        with placed(path):
+            payload = payload_in(read_file(path, "the image", _TOGETHER, limit=IMAGE_MAX))
+        named = self.manifest.payload_of(image)
+        if hashlib.sha256(payload).hexdigest() != named.sha256:
+            raise ProofError(
+                f"this image does not decode to the payload {named.file} that the manifest names for it",
+                place=Place(path),
+                remedy=_TOGETHER,
+            )
 
     def _image(self) -> str:
         """Return the name of the full image, from which the documents are named."""

@@ -14,7 +14,8 @@ from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import IMAGES, MANIFEST_NAME, MODULE_PREFIX, XZ_SUFFIX
+from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, XZ_SUFFIX
+from aos_ota_plugin.workspace.chip import image_names
 
 _TOGETHER = "keep the files of a release beside its manifest"
 
@@ -53,7 +54,7 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
     names = {artifact.file for artifact in artifacts}
     if hashlib.sha256(data).hexdigest() in {artifact.sha256 for artifact in artifacts}:
         return data
-    if name in names or name in IMAGES or name.startswith(MODULE_PREFIX) or (names and not others):
+    if name in names or name in image_names() or name.startswith(MODULE_PREFIX) or (names and not others):
         raise FormatError(
             "the manifest beside this file does not describe it"
             if names
@@ -79,4 +80,9 @@ def _manifests_beside(path: str) -> List[Manifest]:
 
 
 def _artifacts(manifest: Manifest) -> List[Artifact]:
-    return [manifest.payload, *manifest.images, *(module.image for module in manifest.modules)]
+    return [
+        manifest.payload,
+        *manifest.other_payloads,
+        *manifest.images,
+        *(module.image for module in manifest.modules),
+    ]

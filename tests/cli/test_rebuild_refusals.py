@@ -10,7 +10,8 @@ import pytest
 from aos_ota_plugin.errors import FormatError, ProofError
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.verify.rebuild import RebuildRequest, _arguments, rebuild
 
 KEY = PublicKey((1 << 2047) + 1)
@@ -128,6 +129,8 @@ def test_the_copy_has_neither_key_nor_outputs(tmp_path, monkeypatch):
     images.mkdir(parents=True)
     for name in ("ota_rtos.bin", "ota_rtos_ota.json", "vendor.bin"):
         (images / name).write_text(name)
+    payload = Artifact("ota_rtos.bin", "payload", 1, "0" * 32, "0" * 64)
+    (images / "ota_rtos_ota.json").write_bytes(Manifest("v", "none", "kv", None, payload, (), ()).to_json())
     (root / ".aos").write_text("")
     settings = SimpleNamespace(
         signing_key=parse_reference(str(solution / "keys" / "key.pem")),

@@ -34,5 +34,6 @@ def site(solution):
         state=str(solution / "state.json"),
         solution="s",
         board="b",
+        solution_folder=str(solution),
         environment=BuildEnvironment(str(solution), (Component("ota", "v1", "common", "components/ota"),)),
     )

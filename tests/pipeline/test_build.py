@@ -94,4 +94,5 @@ def test_a_state_of_0_1_0_means_a_new_build_and_its_outputs_go(site, settings):
     Path(site.state).write_text(json.dumps({"key": "0" * 64 + "//", "outputs": outputs, "warnings": []}))
     assert build_release(site, settings).release is not None
     assert not xz.exists()
-    assert set(build.last_modules(site)) == {str(Path(site.image).with_name("ota_module_js.bin"))}
+    assert str(Path(site.image).with_name("ota_module_js.bin")) in build.last_outputs(site)
+    assert build.last_outputs(replace(site, solution_folder=str(Path(site.image).parent / "elsewhere"))) == ()

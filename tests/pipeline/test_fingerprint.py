@@ -20,6 +20,7 @@ from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.settings.fields import ROWS, Part
 from aos_ota_plugin.settings.secretfile import Secrets
 from aos_ota_plugin.sources.template_files import load_templates
+from aos_ota_plugin.workspace.chip import Chip
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 EMBEDDED = {"OTA_IDENTITY_EMBEDDED": "y", "OTA_PRODUCT_KEY": "a1B2", "OTA_DEVICE_NAME": "dev-7"}
@@ -36,7 +37,7 @@ def solution(solution):
 
 @pytest.fixture
 def site(site, solution):
-    return replace(site, elf=str(solution / "app.elf"), chip="c", objcopy=("-O", "binary"))
+    return replace(site, elf=str(solution / "app.elf"), chip=Chip("c"), objcopy=("-O", "binary"))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def settings(solution):
 
 
 def fingerprint(site, settings, payload, modules=()):
-    return fingerprint_release(site, settings, BuildKeys(settings).files, payload, modules)
+    return fingerprint_release(site, settings, BuildKeys(settings).files, [payload], modules)
 
 
 def parts_of(before: Fingerprint, after: Fingerprint):
@@ -59,7 +60,7 @@ def parts_of(before: Fingerprint, after: Fingerprint):
 def test_a_setting_changes_just_the_fingerprints_that_its_row_names(row, site, settings):
     # Without the files of keys: "/other/path" is no key ring.
     wanted = {name for name, part in (("images", Part.IMAGE), ("documents", Part.DOCUMENTS)) if part & row.affects}
-    before, after = (fingerprint_release(site, one, (), b"payload") for one in (settings, changed(settings, row)))
+    before, after = (fingerprint_release(site, one, (), [b"payload"]) for one in (settings, changed(settings, row)))
     assert parts_of(before, after) == wanted
 
 
@@ -111,7 +112,7 @@ def test_a_secret_that_no_firmware_holds_is_not_looked_at():
         ("objcopy", ("-O", "binary", "--gap-fill", "0")),
         ("solution", "t"),
         ("board", "x"),
-        ("chip", None),
+        ("chip", Chip("d")),
         ("elf", None),
     ],
 )

@@ -14,7 +14,9 @@ import pytest
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline.build import recover
 from aos_ota_plugin.pipeline.image_step import run_image_step
+from aos_ota_plugin.pipeline.output_backup import outputs_saved
 from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.release.names import DEFAULT_NAMES
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 
@@ -36,12 +38,8 @@ class Step:
         )
 
     def run(self, options: str = "", *, remove_unsigned: bool = False, script=None) -> None:
-        run_image_step(
-            f"{script or self.script}{options}",
-            target=str(self.target),
-            folder=str(self.folder),
-            remove_unsigned=remove_unsigned,
-        )
+        with outputs_saved(str(self.folder), DEFAULT_NAMES, remove_unsigned=remove_unsigned):
+            run_image_step(f"{script or self.script}{options}", target=str(self.target))
 
     def publish(self, image: bytes = b"signed image") -> None:
         """What a release of ours leaves: an image and the manifest that vouches for it."""

@@ -8,13 +8,16 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from aos_ota_plugin.device.flat_binary import flat_binary
+from aos_ota_plugin.device.payload_layout import PayloadLayout, Replacement
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.payload_proof import ALLOW_SETTING, BINARY_RULE, PAYLOAD_RULE, prove_payload
 from aos_ota_plugin.release.proofs import Proofs, excuse_lines, unjudged_lines
 from aos_ota_plugin.release.request import PayloadSource
 
-CHIP = PayloadSource(may_change=100, allowed_by="the description of the chip haas1000")
+CHIP = PayloadSource(
+    layout=PayloadLayout(replaced=(Replacement(0, 100),)), allowed_by="the description of the chip haas1000"
+)
 
 
 def outcomes(release):
@@ -189,7 +192,9 @@ def test_any_damage_beyond_what_a_chip_may_change_is_found(data, built, flat):
     payload = payload[: data.draw(st.integers(0, len(payload)) | st.just(len(payload)))] or bytearray(b"x")
     head = data.draw(st.integers(0, len(flat) + 10))
     good = len(payload) >= len(flat) and all(payload[at] == flat[at] for at in range(head, len(flat)))
-    asked = built.but(payload=bytes(payload), source=CHIP._replace(may_change=head))
+    asked = built.but(
+        payload=bytes(payload), source=CHIP._replace(layout=PayloadLayout(replaced=(Replacement(0, head),)))
+    )
     if good:
         changed = sum(payload[at] != flat[at] for at in range(min(head, len(flat))))
         proofs = Proofs()

@@ -1,0 +1,56 @@
+"""How a payload that is signed outside a build was made, by the description of its chip."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional, Tuple
+
+from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.files.read import PAYLOAD_MAX, read_file
+from aos_ota_plugin.release.request import PayloadSource
+
+
+def payload_source(
+    payload: str, chip_name: Optional[str], also: Tuple[str, ...], *, compared: bool, allow_any: bool
+) -> PayloadSource:
+    """Return how the file ``payload`` was made by the image step of the chip, named or given by its description.
+
+    Prebuilt parts are read where it is ``compared`` with an ELF, from the component in which the payload lies.
+    ``also`` are the further images to make.
+
+    Raises:
+        SettingsError: one of those is not made of this payload, or a prebuilt part cannot be read.
+        WorkspaceError: the description cannot be read.
+    """
+    if chip_name is None:
+        return PayloadSource(allow_any=allow_any)
+    from aos_ota_plugin.device.payload_layout import prebuilt_files
+    from aos_ota_plugin.workspace.chip import Folders, load_named_chip
+
+    chip = load_named_chip(chip_name)
+    if (chip.other_xz and "xz" in also) or (chip.diff is None and "diff" in also):
+        raise SettingsError(
+            f"on {chip.name} that image is not made of this payload",
+            remedy="leave --also out: `aos make` makes that image",
+        )
+    folders, layout = Folders(_component_of(payload)), chip.full.layout
+    names = prebuilt_files(layout) if compared and not allow_any else ()
+    return PayloadSource(
+        layout=layout,
+        prebuilt={
+            name: read_file(folders.resolve(name, chip), "a prebuilt part", "restore it", limit=PAYLOAD_MAX)
+            for name in names
+        },
+        allowed_by=f"the description of the chip {chip.name}",
+        allow_any=allow_any,
+    )
+
+
+def _component_of(path: str) -> Optional[str]:
+    """Return the folder of the component that a file lies in, None for one in none."""
+    folder = os.path.dirname(os.path.abspath(path))
+    while not os.path.isfile(os.path.join(folder, "package.yaml")):
+        folder, before = os.path.dirname(folder), folder
+        if folder == before:
+            return None
+    return folder

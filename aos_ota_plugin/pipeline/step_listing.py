@@ -1,0 +1,55 @@
+"""List the files that an image step wrote, in the form in which a chip's description names them."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator, List, Tuple
+
+from aos_ota_plugin.pipeline.site import Site
+
+_SHOWN = 20
+_CLOCK_NS = 20_000_000
+"""How far behind the clock a file system's time stamps may be, in nanoseconds."""
+_OTHERS = (".git", "__pycache__")
+
+
+def written_since(site: Site, started: int) -> str:
+    """Return a text that lists the files written after ``started`` (nanoseconds since 1970), with their sizes.
+
+    Files of the link and of ours are not listed.
+    """
+    ours = {site.binary, site.elf, site.manifest, site.image}
+    found = {}
+    folders = (("$CHIP", site.chip_folder), ("$BOARD", site.board_folder), ("$SOLUTION", site.solution_folder))
+    for start, folder in folders:
+        own = os.path.dirname(site.state) if site.state else ""
+        for path, size in _written(folder or "", started - _CLOCK_NS, own):
+            if path not in ours and not os.path.basename(path).startswith("."):
+                found[f"{start}/{os.path.relpath(path, folder).replace(os.sep, '/')}"] = size
+    if not found:
+        return "it wrote nothing below the folders of chip, board and solution"
+    names = [f"{name} ({size} bytes)" for name, size in sorted(found.items())]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"it wrote {', '.join(names[:_SHOWN])}{more}"
+
+
+def _written(folder: str, since: int, skipped: str) -> Iterator[Tuple[str, int]]:
+    """Yield path and size of each file below a folder that was written since then."""
+    waiting: List[str] = [folder] if folder else []
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = list(os.scandir(here))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _OTHERS and entry.path != skipped:
+                        waiting.append(entry.path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if max(status.st_mtime_ns, status.st_ctime_ns) >= since:
+                yield entry.path, status.st_size
