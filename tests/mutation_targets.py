@@ -56,6 +56,7 @@ from aos_ota_plugin.release.module_file import read_module_file
 from aos_ota_plugin.transport.blocks import Announced, announcement, block, is_sound, read_announcement
 from aos_ota_plugin.transport.receiver import Receiver
 from aos_ota_plugin.verify.describe import inspect
+from aos_ota_plugin.workspace.chip import parse_chip
 from aos_ota_plugin.workspace.flash_layout import read_layout
 from aos_ota_plugin.workspace.partitions import flash_list_size, partition_table_size
 
@@ -171,6 +172,20 @@ FILE_LIST:
   - littlefs.bin:
       ADDR: "0xB32000"
       SIZE: 4907008
+"""
+CHIP = b"""schema: aos-ota-chip/1
+folder: $CHIP/ota_bin
+payload: all.bin
+layout:
+  - file: $CHIP/bin/first.bin
+  - parts:
+      - header: "3831 size address ff*16 any*2"
+      - sections: [.text, ".data*"]
+        optional: true
+    pad_to: 0x1000
+full: {name: all.bin, replaced: [{at: 0, size: 8, file: $CHIP/eight.bin}]}
+xz: {name: xz.bin, payload: $SOLUTION/rest.bin, may_append: any}
+unsigned: [other.bin]
 """
 C_KEY = (
     "unsigned char ota_pubn_buf[256] = {\n"
@@ -447,6 +462,13 @@ def check_flash_list(data: bytes) -> bool:
     return [row[:3] for row in rows] == [("ota_rtos.bin", 0x2A000, 0x578000), ("littlefs.bin", 0xB32000, 4907008)]
 
 
+def check_chip(data: bytes) -> bool:
+    chip = parse_chip(data.decode("utf-8", "replace"), "chip.yaml")
+    assert chip.full.name
+    assert all(name.startswith("$") for name in chip.prebuilt())
+    return chip == parse_chip(CHIP.decode(), "chip.yaml")
+
+
 def _tail(data: bytes) -> Tuple[int, int]:
     return len(data) - 424, len(data)
 
@@ -491,6 +513,7 @@ TARGETS: Dict[str, Target] = {
     "signing command": Target(COMMAND, check_command, (0, len(COMMAND))),
     "key in an ELF": Target(ELF, check_elf, (0, 52)),
     "partition table": Target(TABLE, check_table, (0, len(TABLE))),
+    "chip's description": Target(CHIP, check_chip, (0, len(CHIP))),
     "flasher's file list": Target(FLASH_LIST, check_flash_list, (0, len(FLASH_LIST))),
 }
 TARGETS.update((name, Target(*row)) for name, row in TEXT.items())

@@ -242,7 +242,9 @@ class _Maker:
 
 def _header_spans(header: Header, follower: Optional[Tuple[Part, List[Span], Optional[int]]]) -> List[Span]:
     """Return a header's spans; a size or address that the part behind it does not have is not compared."""
-    size = sum(len(span.data) for span in follower[1]) if follower else None
+    size = None
+    if follower:
+        size = follower[0].size if isinstance(follower[0], Header) else sum(len(span.data) for span in follower[1])
     address = follower[2] if follower else None
     name = f"the header before {follower[1][0].name}" if follower and follower[1] else "a header"
     spans = []

@@ -114,21 +114,22 @@ def _refuse_old(site: Site, saved: Mapping[str, SavedFile], started: int) -> Non
         return
     paths = [path for path in (site.payload, site.xz_payload) if path and path != site.binary]
     missing = [path for path in paths if not _is_made(path, saved)]
+    linked = os.stat(site.binary).st_mtime_ns
+    old = [path for path in paths if path not in missing and os.stat(path).st_mtime_ns < linked]
     if missing:
-        none = len(missing) == len(paths)
+        none = len(missing) + len(old) == len(paths)
         raise BuildError(
             ("the image step made none of the files that" if none else "the image step left out a file that")
             + f" {site.chip.file} describes: {', '.join(missing)}; {written_since(site, started)}",
             remedy="look for its messages above; where it makes other files now, describe them: in "
             f"{site.chip_override} or a file of OTA_CHIP_FILE (docs/chips.md)",
         )
-    for path in paths:
-        if os.stat(path).st_mtime_ns < os.stat(site.binary).st_mtime_ns:
-            raise BuildError(
-                f"{path} is older than {os.path.basename(site.binary)}: the image step did not renew it, so an image "
-                f"made from it would carry the old firmware; {written_since(site, started)}",
-                remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
-            )
+    if old:
+        raise BuildError(
+            f"{old[0]} is older than {os.path.basename(site.binary)}: the image step did not renew it, so an image "
+            f"made from it would carry the old firmware; {written_since(site, started)}",
+            remedy="look for the image step's messages above; delete the stale file and run `aos make` again",
+        )
 
 
 def _is_made(path: str, saved: Mapping[str, SavedFile]) -> bool:

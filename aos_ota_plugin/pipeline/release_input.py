@@ -76,11 +76,12 @@ def _payload_source(site: Site, settings: OtaSettings, prebuilt: Mapping[str, by
     from aos_ota_plugin.release.request import PayloadSource
 
     # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
-    changed_in_place = site.binary == site.payload and bool(site.steps)
+    # One that takes sections of the ELF does not look at it, and on chips with RAM far from flash it is large.
+    not_compared = bool(site.steps) and (site.binary == site.payload or bool(site.chip.full.layout.parts))
     return PayloadSource(
         objcopy=site.objcopy,
         binary=read_file(site.binary, "the .bin", "build the firmware first", limit=PAYLOAD_MAX)
-        if site.binary and not changed_in_place
+        if site.binary and not not_compared
         else None,
         binary_name=os.path.basename(site.binary or ""),
         layout=site.chip.full.layout if site.steps else FLAT,

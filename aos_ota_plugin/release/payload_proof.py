@@ -111,7 +111,8 @@ def _prove_binary(firmware: Firmware, elf: bytes, proofs: Proofs) -> None:
     with placed(firmware.elf_name):
         options = parse_objcopy(source.objcopy)
         if source.binary is None:
-            proofs.not_judged[BINARY_RULE] = "no .bin is given"
+            made = "the image step makes the payload of the ELF's sections, not of the .bin"
+            proofs.not_judged[BINARY_RULE] = made if source.layout.parts else "no .bin is given"
             return
         flat = flat_binary(elf, options)
     if source.binary != flat:

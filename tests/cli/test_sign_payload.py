@@ -73,6 +73,27 @@ def test_what_a_chip_may_change(sign, folder):
     )
 
 
+def test_a_chip_by_its_description_and_prebuilt_parts(sign, folder):
+    """The prebuilt part is in the component that the payload lies in."""
+    flat = (folder / "ota_rtos.bin").read_bytes()
+    (folder / "own.yaml").write_text(
+        "schema: aos-ota-chip/1\nlayout:\n  - file: $CHIP/first.bin\n  - sections: [.rodata]\n"
+        "full: image.bin\nxz: {name: image.bin.xz, payload: $CHIP/other.bin}\n"
+    )
+    (folder / "first.bin").write_bytes(b"first")
+    (folder / "ota_rtos.bin").write_bytes(b"first" + flat)
+    chip = ("--elf", "fw.elf", "--chip", "own.yaml")
+    refused(sign(*chip), folder, "$CHIP/first.bin: $CHIP is not known here")
+    (folder / "package.yaml").write_text("name: own\n")
+    refused(sign(*chip, "--also", "xz"), folder, "that image is not made of this payload")
+    (folder / "first.bin").write_bytes(b"fIrst")
+    refused(sign(*chip), folder, "the first other byte is at 0x1, in the file $CHIP/first.bin")
+    (folder / "first.bin").write_bytes(b"first")
+    done = sign(*chip)
+    assert done.returncode == 0, done.stderr
+    assert f"all {len(flat) + 5} bytes as the description of the chip own says" in done.stdout
+
+
 def test_any_payload_where_it_is_asked_for(sign, folder):
     (folder / "ota_rtos.bin").write_bytes(random.Random(1).randbytes(8000))
     done = sign("--elf", "fw.elf", "--allow", "changed-payload")

@@ -25,11 +25,14 @@ def signer_from(name):
     return load_signer(path.read_bytes(), file=str(path), passphrase=None)
 
 
-def firmware(key, *texts):
-    """An ELF whose only section holds the key's arrays and NUL-terminated texts."""
+def firmware(key, *texts, code=b""):
+    """An ELF whose section .rodata holds the key's arrays and NUL-terminated texts; with ``code`` it has a .text, too."""
     data = key.n_bytes + key.e_bytes + b"\0" + b"".join(text + b"\0" for text in texts)
     symbols = [elf_builder.Symbol("ota_pubn_buf", 0x1000, 256), elf_builder.Symbol("ota_pube_buf", 0x1100, 3)]
-    return elf_builder.build_elf([elf_builder.Section(".rodata", data)], symbols)
+    sections = [elf_builder.Section(".rodata", data)]
+    if code:
+        sections.append(elf_builder.Section(".text", code, address=0x2000))
+    return elf_builder.build_elf(sections, symbols)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from aos_ota_plugin.device.flat_binary import flat_binary
-from aos_ota_plugin.device.payload_layout import PayloadLayout, Replacement
+from aos_ota_plugin.device.payload_layout import Anything, Header, PayloadLayout, Prebuilt, Replacement, Sections
 from aos_ota_plugin.errors import BuildError, ProofError
 from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.release.payload_proof import ALLOW_SETTING, BINARY_RULE, PAYLOAD_RULE, prove_payload
 from aos_ota_plugin.release.proofs import Proofs, excuse_lines, unjudged_lines
-from aos_ota_plugin.release.request import PayloadSource
+from aos_ota_plugin.release.request import PayloadSource, XzPayload
 
 CHIP = PayloadSource(
     layout=PayloadLayout(replaced=(Replacement(0, 100),)), allowed_by="the description of the chip haas1000"
@@ -204,3 +205,73 @@ def test_any_damage_beyond_what_a_chip_may_change_is_found(data, built, flat):
     else:
         with pytest.raises(ProofError, match="is not the firmware in"):
             prove_payload(asked.firmware, asked.keys.embedded, Proofs())
+
+
+PREBUILT = {"$CHIP/first.bin": bytes(range(256)) * 16}
+PARTS = (Prebuilt("$CHIP/first.bin"), Header((b"HEAD", Anything(4))), Sections((".rodata",)))
+NAMES = ImageNames("ota_all.bin", "ota_packed.bin.xz", None)
+
+
+@pytest.fixture
+def described(given, flat):
+    """A release of a chip whose full image has two bytes replaced, and whose xz image has not."""
+    whole = PREBUILT["$CHIP/first.bin"] + b"HEADxxxx" + flat
+    full = PayloadLayout(PARTS, (Replacement(0, 2, data=b"zz"),), 0)
+    source = PayloadSource(layout=full, prebuilt=PREBUILT, allowed_by="the description of the chip c")
+    return given.but(
+        payload=b"zz" + whole[2:],
+        payload_name="ota_all.bin",
+        source=source,
+        xz_payload=XzPayload(whole, "ota_rtos.bin", PayloadLayout(PARTS, may_append=0), PREBUILT),
+        names=NAMES,
+        compress_xz=True,
+    )
+
+
+def test_two_payloads_of_sections_and_prebuilt_parts(described, flat):
+    release = make_release(*described)
+    passed, excused, not_judged = outcomes(release)
+    size = 4096 + 8 + len(flat)
+    assert passed[PAYLOAD_RULE] == (
+        f"all {size} bytes as the description of the chip c says, computed from app.elf: bytes replaced at 0x0, the file "
+        "$CHIP/first.bin, the header before section .rodata, section .rodata; 4 bytes of headers not compared"
+    )
+    assert f"xz: {PAYLOAD_RULE}" in passed
+    assert excused == {}
+    assert not_judged[BINARY_RULE] == "the image step makes the payload of the ELF's sections, not of the .bin"
+    manifest = release.manifest
+    assert [(image.file, image.kind, manifest.payload_of(image).file) for image in manifest.images] == [
+        ("ota_all.bin", "full", "ota_all.bin"),
+        ("ota_packed.bin.xz", "xz", "ota_rtos.bin"),
+    ]
+    assert release.image[:2] == b"zz"
+
+
+def test_each_payload_is_compared(described):
+    payload, xz = described.firmware.payload, described.firmware.xz_payload
+    end = len(payload)
+    for change, says in (
+        ({"payload": xz.data}, r"ota_all\.bin is not what the description of the chip c makes of app\.elf: .* at 0x0,"),
+        (
+            {"xz_payload": xz._replace(data=payload)},
+            r"ota_rtos\.bin is not what .* at 0x0, in the file \$CHIP/first\.bin",
+        ),
+        ({"payload": payload + b"!"}, f"1 bytes follow its end at 0x{end:x}, and at most 0 may"),
+        ({"payload": payload[:-1]}, f"it has {end - 1} bytes, and the firmware has {end}"),
+        ({"forbidden": (b"HEAD",)}, "holds a device secret although"),
+    ):
+        with pytest.raises(ProofError, match=says):
+            make_release(*described.but(**change))
+    with pytest.raises(BuildError, match="devices with this chip take no xz image") as caught:
+        make_release(*described.but(names=ImageNames("ota_all.bin", None, None)))
+    assert "OTA_COMPRESS_XZ" in caught.value.remedy
+
+
+def test_sections_that_are_left_out_may_not_hold_version_or_key(described, build_firmware, signer):
+    """A step that takes only some sections could leave the old version's on the device."""
+    elf = build_firmware(signer.public_key, b"app-1.0.1", code=b"code" * 200)
+    parts = (*PARTS[:2], Sections((".text",)))
+    payload = PREBUILT["$CHIP/first.bin"] + b"HEADxxxx" + b"code" * 200
+    source = described.firmware.source._replace(layout=PayloadLayout(parts, (), 0))
+    with pytest.raises(ProofError, match=r"does not hold the version app-1\.0\.1, .*leaves out \(\.rodata\)"):
+        make_release(*described.but(elf=elf, payload=payload, source=source, xz_payload=None))
