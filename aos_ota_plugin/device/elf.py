@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 MODULUS_SYMBOL = "ota_pubn_buf"
 EXPONENT_SYMBOL = "ota_pube_buf"
 
-_SHT_PROGBITS, _SHT_SYMTAB, SHT_NOBITS = 1, 2, 8
+_SHT_SYMTAB, SHT_NOBITS = 2, 8
 SHF_ALLOC = 2
 SHF_TLS = 0x400
 _SHN_UNDEF, _SHN_COMMON = 0, 0xFFF2
-_SECTION_TYPES = {"SHT_PROGBITS": _SHT_PROGBITS, "SHT_SYMTAB": _SHT_SYMTAB, "SHT_NOBITS": SHT_NOBITS}
+_SECTION_TYPES = {"SHT_SYMTAB": _SHT_SYMTAB, "SHT_NOBITS": SHT_NOBITS}
 _MIN_SECTION_HEADER = 40  # bytes, in a 32-bit ELF
 _SYMBOL_LAYOUTS = {32: "IIIBBH", 64: "IBBHQQ"}
 
@@ -104,14 +104,15 @@ def read_public_key(elf: bytes) -> PublicKey:
 
 
 def elf_contains(elf: bytes, needle: bytes) -> bool:
-    """Return whether `needle` is in a section that is loaded from the file (allocated PROGBITS).
+    """Return whether `needle` is in a section that is loaded from the file.
 
-    Debug sections and symbol names do not count. Raises FormatError on an unsound ELF or an empty needle.
+    Its type does not matter: a linker script that puts constructors before constants makes both one INIT_ARRAY. Debug
+    sections and symbol names do not count. Raises FormatError on an unsound ELF or an empty needle.
     """
     if not needle:
         raise FormatError("nothing to look for in the ELF file")
     image = parse_elf(elf)
-    loaded = (section for section in image.sections if section.type == _SHT_PROGBITS and section.flags & SHF_ALLOC)
+    loaded = (section for section in image.sections if section.type != SHT_NOBITS and section.flags & SHF_ALLOC)
     return any(
         image.data.find(needle, section.offset, section.offset + len(image.content(section))) >= 0 for section in loaded
     )

@@ -45,7 +45,7 @@ def _matching_places(image: ELFFile, data: bytes, offset: int, window: int) -> I
     start = max(offset - window, 0)
     needle = data[start : offset + window]
     for index, section in enumerate(image.iter_sections()):
-        if not section["sh_flags"] & _LOADED or section["sh_type"] != "SHT_PROGBITS":
+        if not section["sh_flags"] & _LOADED or section["sh_type"] == "SHT_NOBITS":
             continue
         content = section.data()
         at = content.find(needle)

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-PROGBITS, SYMTAB, STRTAB, NOBITS = 1, 2, 3, 8
+PROGBITS, SYMTAB, STRTAB, NOBITS, INIT_ARRAY = 1, 2, 3, 8, 14
 ALLOC = 2
 UNDEF, COMMON = 0, 0xFFF2
 EXEC, REL = 2, 1

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from elf_builder import COMMON, NOBITS, REL, UNDEF, Section, Symbol, build_elf
+from elf_builder import COMMON, INIT_ARRAY, NOBITS, REL, UNDEF, Section, Symbol, build_elf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -165,11 +165,13 @@ def test_contains():
             Section(".comment", b"GCC: 10", flags=0),
             Section(".bss", b"", NOBITS, size=100),
             Section(".data", b"\0\0last"),
+            Section(".flash.rodata", b"constructors, constants", INIT_ARRAY),
         ],
         [Symbol("a_name", 0, 4)],
     )
     assert elf_contains(elf, b"app-1.0.1\0")
     assert elf_contains(elf, b"last")
+    assert elf_contains(elf, b"constants")  # loaded, too: its type is that of what the linker found first
     assert not elf_contains(elf, b"GCC: 10")  # not loaded
     assert not elf_contains(elf, b"a_name")  # a symbol's name
     assert not elf_contains(elf, b"app-1.0.10")
