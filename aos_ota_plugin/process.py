@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from types import TracebackType
 from typing import List, Optional
 
@@ -35,6 +36,8 @@ def describe(error: BaseException) -> str:
     """
     if isinstance(error, MemoryError):
         return "there is not enough memory\n  fix: end other programs, or check that the files are what they should be"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("aos_ota_plugin"):
+        return _lacking(error.name)
     kinds: List[str] = []
     cause: Optional[BaseException] = error
     while cause is not None and len(kinds) < _LINES_MAX:
@@ -46,6 +49,16 @@ def describe(error: BaseException) -> str:
         + "\n    at ".join(places or ["?"])
         + "\n  fix: this is a fault of aos_ota_plugin; please report these lines, which hold none of your values, "
         "and the command"
+    )
+
+
+def _lacking(module: str) -> str:
+    """Return what to do about a module that a clone needs and that was never installed."""
+    checkout = os.path.dirname(_PACKAGE_FOLDER)
+    source = checkout if os.path.isfile(os.path.join(checkout, "pyproject.toml")) else "aos_ota_plugin"
+    return (
+        f"error: the Python that runs this ({sys.executable}) lacks the module {module}\n"
+        f'  fix: "{sys.executable}" -m pip install "{source}"'
     )
 
 

@@ -58,6 +58,17 @@ def test_a_fault_of_ours_says_where_it_is_and_nothing_else():
     assert "Traceback" not in done.stderr
 
 
+def test_a_module_that_is_not_installed_is_named():
+    code = f"import aos_ota_plugin.cli.main as m; m.group.main = lambda **_: __import__('filelock_x'); {ENTRY}"
+    done = run("--version", code=code)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"aos-ota: error: the Python that runs this ({sys.executable}) lacks the module filelock_x\n"
+    )
+    assert f'\n  fix: "{sys.executable}" -m pip install "' in done.stderr
+    assert "fault of aos_ota_plugin" not in done.stderr
+
+
 def test_a_fault_outside_of_the_command_says_no_more():
     code = (
         "import aos_ota_plugin.cli.main as m\ndef fail():\n    raise BaseException('s3cret')\nm.main = fail\n" + ENTRY
