@@ -126,7 +126,7 @@ def flat_binary(elf: bytes, options: ObjcopyOptions = PLAIN) -> bytes:
 
 
 def flat_sections(image: Elf, options: ObjcopyOptions) -> List[FlatSection]:
-    """Return the sections that ``objcopy -O binary`` copies, in their order; none where the options take none.
+    """Return the sections that ``objcopy -O binary`` copies, in their order.
 
     Raises:
         FormatError: the ELF is not sound, sections overlap, or all of it would have more than 64 MiB.

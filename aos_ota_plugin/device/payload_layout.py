@@ -1,4 +1,6 @@
-"""The expected bytes of a payload, computed from the linked firmware and prebuilt parts as a description says.
+"""The expected bytes of a payload, computed as a chip's description says.
+
+Their source is the linked firmware, with prebuilt parts.
 
 A payload is the flat binary, or parts in order: groups of ELF sections, each as ``objcopy -j PATTERN … -O binary``
 writes it; headers; prebuilt files; groups of parts that are filled up. The image step may replace byte ranges, and

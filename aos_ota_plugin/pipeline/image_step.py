@@ -1,4 +1,4 @@
-"""Run an image step (``postimage_script``), which makes the payloads of the linked .bin, and read what it made.
+"""Run an image step (``postimage_script``), which makes the payloads, and read what it made.
 
 aos-tools runs it too, but goes on whatever its exit status is. And the vendor's script may write unsigned files under
 the names of our outputs, which are put back when it ends. After a build that was killed before that, the next build or

@@ -13,8 +13,9 @@ from aos_ota_plugin.release.request import PayloadSource
 def payload_source(
     payload: str, chip_name: Optional[str], also: Tuple[str, ...], *, compared: bool, allow_any: bool
 ) -> PayloadSource:
-    """Return how the file ``payload`` was made by the image step of the chip, named or given by its description.
+    """Return how the chip's image step made the file ``payload``.
 
+    The chip is named, or given by the file of its description.
     Prebuilt parts are read where it is ``compared`` with an ELF, from the component in which the payload lies.
     ``also`` are the further images to make.
 

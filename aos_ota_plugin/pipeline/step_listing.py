@@ -14,9 +14,9 @@ _OTHERS = (".git", "__pycache__")
 
 
 def written_since(site: Site, started: int) -> str:
-    """Return a text that lists the files written after ``started`` (nanoseconds since 1970), with their sizes.
+    """Return a text that lists the files written after ``started``, with their sizes.
 
-    Files of the link and of ours are not listed.
+    ``started`` is in nanoseconds since 1970. Files of the link and of ours are not listed.
     """
     ours = {site.binary, site.elf, site.manifest, site.image}
     found = {}

@@ -72,7 +72,10 @@ def prove_payload(firmware: Firmware, embedded_key: Optional[PublicKey], proofs:
 
 
 def compare(expected: Sequence[Span], payload: bytes, may_append: Optional[int]) -> Comparison:
-    """Compare a payload with its expected bytes; at most ``may_append`` bytes may follow, None for any number."""
+    """Compare a payload with its expected bytes.
+
+    At most ``may_append`` bytes may follow, None for any number.
+    """
     size = sum(len(span.data) for span in expected)
     at = changed = changeable = ignored = 0
     for span in expected:

@@ -161,7 +161,10 @@ def _release_names(site: Site) -> Set[str]:
 
 
 def _with_chip_file(build: AosBuild, settings: OtaSettings, *, unfinished: bool) -> AosBuild:
-    """Return the build with the places and names that OTA_CHIP_FILE gives; ``unfinished`` as for ``recover``."""
+    """Return the build with the places and names that OTA_CHIP_FILE gives.
+
+    ``unfinished`` is as for ``recover``.
+    """
     if not settings.chip_file:
         return build
     site = release_site(build.solution, build.paths, build.components.image_steps(), settings.chip_file)

@@ -93,7 +93,7 @@ class Components:
         ]
 
     def image_steps(self) -> List[str]:
-        """Return every ``postimage_script``, of whichever component, in the order in which aos-tools would run them."""
+        """Return every component's ``postimage_script``, in the order in which aos-tools would run them."""
         scripts = list(self.build_env.postimage_scripts)
         for component in self.solution.components:
             script = component.build_config.postimage_script

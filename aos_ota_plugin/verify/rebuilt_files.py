@@ -1,4 +1,4 @@
-"""Where the files of a release are in a workspace: those to leave out of a copy, and those that a build made there."""
+"""Find the files of a release in a workspace: those to leave out of a copy, and those made there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Descriptions of chips: what an image step makes of the linked firmware, and which files users upload.
+r"""Descriptions of chips: what an image step makes of the firmware, and which files users upload.
 
 One YAML file a chip, ``NAME.yaml``, NAME being the chip component's: in the solution's ``ota_chips/``, else in
 ``chips/`` beside this module. docs/chips.md describes the fields. A chip without a file has no image step, or one of

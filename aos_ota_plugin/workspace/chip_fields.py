@@ -126,7 +126,10 @@ def payload(field: Field, with_folder: bool) -> str:
 
 
 def may_append(field: Optional[Field]) -> Optional[int]:
-    """Return how many bytes may be appended, 0 without the field, None for any number. Raises WorkspaceError."""
+    """Return how many bytes may be appended: 0 without the field, None for any number.
+
+    Raises WorkspaceError.
+    """
     if field is None:
         return 0
     return None if field.value == "any" else field.number(0, PAYLOAD_MAX, "256, or `any`")
