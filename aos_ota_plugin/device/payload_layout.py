@@ -1,4 +1,4 @@
-"""The expected bytes of a payload, computed as a chip's description says.
+"""The expected bytes of a payload, as a chip's description says.
 
 Their source is the linked firmware, with prebuilt parts.
 
@@ -160,7 +160,9 @@ def prebuilt_files(layout: PayloadLayout) -> Tuple[str, ...]:
 def expected_payload(
     layout: PayloadLayout, elf: bytes, prebuilt: Mapping[str, bytes], options: ObjcopyOptions = PLAIN
 ) -> Expected:
-    """Return what a payload of this layout holds, made of a linked ELF and of ``prebuilt`` files by their names.
+    """Return what a payload of this layout holds, made of a linked ELF.
+
+    ``prebuilt`` are the prebuilt files by their names.
 
     ``options`` are objcopy's, with which the flat binary is made; parts have their own.
 

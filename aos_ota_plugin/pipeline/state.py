@@ -60,7 +60,8 @@ def is_intact(state: ReleaseState, path: str) -> bool:
 def read_state(path: Optional[str], folder: Optional[str]) -> ReleaseState:
     """Read the state of the release whose outputs are in ``folder``, or anywhere with None.
 
-    It is empty if it cannot be read. Outputs elsewhere do not count: they are another board's, or those of the workspace that this one is a copy of.
+    It is empty if it cannot be read. Outputs elsewhere do not count: they are another board's, or those of the
+    workspace that this one is a copy of.
     """
     try:
         return parse_state(read_bytes(path or ""), folder)

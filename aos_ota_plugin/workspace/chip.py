@@ -72,7 +72,7 @@ UNDESCRIBED = Chip()
 
 
 class Folders(NamedTuple):
-    """The folders that ``$CHIP``, ``$BOARD`` and ``$SOLUTION`` stand for; None where there is no such thing."""
+    """The folders that ``$CHIP``, ``$BOARD`` and ``$SOLUTION`` stand for, None for one that is not."""
 
     chip: Optional[str] = None
     board: Optional[str] = None
