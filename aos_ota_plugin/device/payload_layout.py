@@ -16,19 +16,15 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass
-from typing import List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from aos_ota_plugin.device.elf import Elf, parse_elf
-from aos_ota_plugin.device.flat_binary import (
-    PLAIN,
-    FlatSection,
-    ObjcopyOptions,
-    flat_sections,
-    loaded_sections,
-    no_section,
-)
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files.read import PAYLOAD_MAX
+
+# Descriptions are read by every build, and ELFs by those that make a release.
+if TYPE_CHECKING:
+    from aos_ota_plugin.device.elf import Elf
+    from aos_ota_plugin.device.flat_binary import FlatSection, ObjcopyOptions
 
 SIZE, ADDRESS = "size", "address"
 """Fields of a header, 4 bytes each, little-endian: the size of the part behind it, and where its first section runs."""
@@ -158,7 +154,7 @@ def prebuilt_files(layout: PayloadLayout) -> Tuple[str, ...]:
 
 
 def expected_payload(
-    layout: PayloadLayout, elf: bytes, prebuilt: Mapping[str, bytes], options: ObjcopyOptions = PLAIN
+    layout: PayloadLayout, elf: bytes, prebuilt: Mapping[str, bytes], options: Optional[ObjcopyOptions] = None
 ) -> Expected:
     """Return what a payload of this layout holds, made of a linked ELF.
 
@@ -169,12 +165,15 @@ def expected_payload(
     Raises:
         FormatError: the ELF is not sound, or does not have what the layout names.
     """
+    from aos_ota_plugin.device.elf import parse_elf
+    from aos_ota_plugin.device.flat_binary import PLAIN, loaded_sections, no_section
+
     image = parse_elf(elf)
     maker = _Maker(image, prebuilt)
     if layout.parts:
         spans = maker.group(Group(layout.parts))
     else:
-        spans = maker.flat(options)
+        spans = maker.flat(options or PLAIN)
         if not spans:
             raise no_section()
     expected = replace_ranges(spans, layout.replaced, prebuilt)
@@ -202,6 +201,8 @@ class _Maker:
 
     def flat(self, options: ObjcopyOptions) -> List[Span]:
         """Return the spans of a flat binary."""
+        from aos_ota_plugin.device.flat_binary import flat_sections
+
         return self._spans(flat_sections(self._image, options))
 
     def group(self, group: Group) -> List[Span]:
@@ -225,6 +226,8 @@ class _Maker:
         return [*spans, Span("the padding", bytes([group.fill]) * padding)] if padding else spans
 
     def _sections(self, part: Sections) -> List[FlatSection]:
+        from aos_ota_plugin.device.flat_binary import ObjcopyOptions, flat_sections
+
         sections = flat_sections(self._image, ObjcopyOptions(only=part.patterns))
         if not sections and not part.optional:
             raise FormatError(

@@ -18,12 +18,14 @@ def written_since(site: Site, started: int) -> str:
 
     ``started`` is in nanoseconds since 1970. Files of the link and of ours are not listed.
     """
+    # What the link wrote last may be younger than the clock's last tick before the step.
+    since = max(started - _CLOCK_NS, *(_changed(path) for path in (site.binary, site.elf) if path), 0)
     ours = {site.binary, site.elf, site.manifest, site.image}
     found = {}
     folders = (("$CHIP", site.chip_folder), ("$BOARD", site.board_folder), ("$SOLUTION", site.solution_folder))
     for start, folder in folders:
         own = os.path.dirname(site.state) if site.state else ""
-        for path, size in _written(folder or "", started - _CLOCK_NS, own):
+        for path, size in _written(folder or "", since, own):
             if path not in ours and not os.path.basename(path).startswith("."):
                 found[f"{start}/{os.path.relpath(path, folder).replace(os.sep, '/')}"] = size
     if not found:
@@ -51,5 +53,13 @@ def _written(folder: str, since: int, skipped: str) -> Iterator[Tuple[str, int]]
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            if max(status.st_mtime_ns, status.st_ctime_ns) >= since:
+            if max(status.st_mtime_ns, status.st_ctime_ns) > since:
                 yield entry.path, status.st_size
+
+
+def _changed(path: str) -> int:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)

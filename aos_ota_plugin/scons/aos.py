@@ -105,9 +105,14 @@ def _aos_build(defconfig: Any) -> AosBuild:
         elf=elf.abspath,
         object_suffix=str(env["OBJSUFFIX"]),
     )
-    return AosBuild(
-        solution, env, components, binary, elf, paths, release_site(solution, paths, components.image_steps())
-    )
+    steps = components.image_steps()
+    try:
+        site = release_site(solution, paths, steps)
+    except OtaError:
+        if not SCons.Script.GetOption("clean"):
+            raise
+        site = release_site(solution, paths, ())  # what the last build made is removed by its own record
+    return AosBuild(solution, env, components, binary, elf, paths, site)
 
 
 # --- a build's beginning and end

@@ -207,5 +207,6 @@ def test_image_step_of_a_solution(tmp_path, new_workspace):
     result = workspace.make("OTA_CHIP_FILE=other.yaml", "OTA_APP_VERSION=app-1.0.1", env={"STEP_DOES": "nothing"})
     assert result.status == 2
     assert "is older than ota_demo@esp32_board.bin" in result.output
-    workspace.made("clean")
+    description.write_text("schema: none\n", encoding="utf-8")
+    workspace.made("clean")  # a description with a fault does not stop it
     assert not (workspace.out / "b.bin").exists()
