@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.make import Release
     from aos_ota_plugin.release.manifest import Manifest
 
-_ALLOWANCES = ("changed-payload", "new-key", "next-key", "development-key")
+_ALLOWANCES = ("changed-payload", "new-key", "next-key", "other-base", "development-key")
 Parts = Tuple[Firmware, KeySet, Base, Options]
 """What decides a release."""
 LoadSigner = Callable[["Optional[KeyRing]"], "Signer"]
@@ -112,6 +112,7 @@ def signing_options(what: str, document: str = "the manifest as JSON") -> Callab
                 type=click.Choice(_ALLOWANCES),
                 help="Let pass: changed-payload, PAYLOAD is not the firmware in the ELF; new-key, another key than the "
                 "base release's; next-key, a transition release, whose PAYLOAD holds the ring's next key; "
+                "other-base, a base release of another chip; "
                 "development-key, a development key or a published sample key. May be given several times.",
             ),
             click.option(
@@ -181,6 +182,7 @@ def release_parts(asked: Asked, load_signer: LoadSigner, second: SecondSigner, *
             payload_name=os.path.basename(asked.payload),
             elf=read_file(asked.elf, "the ELF", "give the .elf of your build", limit=ELF_MAX) if asked.elf else None,
             elf_name=os.path.basename(asked.elf or ""),
+            chip=os.path.splitext(os.path.basename(asked.chip))[0] if asked.chip else None,
             source=payload_source(
                 asked.payload, asked.chip, also, compared=bool(asked.elf), allow_any="changed-payload" in asked.allow
             ),
@@ -201,6 +203,7 @@ def release_parts(asked: Asked, load_signer: LoadSigner, second: SecondSigner, *
             image_magic=asked.magic.upper(),
             compress_xz="xz" in also,
             allow_new_key="new-key" in asked.allow,
+            allow_other_base="other-base" in asked.allow,
             allow_development_key="development-key" in asked.allow,
         ),
     )

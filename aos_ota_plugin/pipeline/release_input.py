@@ -39,6 +39,7 @@ def load_firmware(site: Site, settings: OtaSettings, payloads: Payloads) -> Firm
         forbidden=setting_files.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
+        chip=site.chip,
         source=_payload_source(site, settings, prebuilt),
         mode=(site.mode.passed, site.mode.not_judged),
         version_from=INCLUDE_LINE if site.app_header else "",
@@ -66,6 +67,7 @@ def release_options(site: Site, settings: OtaSettings) -> Options:
         image_magic=settings.image_magic,
         compress_xz=settings.compress_xz,
         allow_new_key=settings.allow_new_key,
+        allow_other_base=settings.allow_other_base,
         allow_development_key=settings.allow_development_key,
         names=site.names,
     )

@@ -16,8 +16,8 @@ is listed as not judged, with the reason; a rule that a setting or a chip's desc
     linker's .bin and the payload are that firmware, byte for byte (release/payload_proof.py);
  3. platform and device take the version, and it is newer than the base release by the device's own comparison;
  4. releases may be made with the key (release/policy.py), and the second signer approved, where one is named;
- 5. the devices of the base release trust the same key, unless a setting excuses it, and the image replaces the same
-    part of the device;
+ 5. the devices of the base release trust the same key and are of the same solution, board and chip, unless a setting
+    excuses it, and the image replaces the same part of the device;
  6. the finished image passes the device's own checks with the key of the firmware;
  7. a compressed image passes them too, and decodes to the payload within the boot stage's dictionary;
  8. a diff image passes them too, and a model of the device makes the payload from that of the base release with it.
@@ -45,6 +45,7 @@ from aos_ota_plugin.release.proofs import (
     prove_key,
     prove_magic,
     prove_mode,
+    prove_target,
     prove_version,
 )
 
@@ -171,6 +172,7 @@ def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options
     prove_version(firmware, base, proofs)
     prove_policy(keys, proofs, allow_development_key=options.allow_development_key)
     prove_continuity(keys, base, proofs, allow_new_key=options.allow_new_key)
+    prove_target(firmware, base, proofs, allow_other_base=options.allow_other_base)
     prove_magic(options.image_magic, base, proofs)
 
 
@@ -237,6 +239,7 @@ def _manifest(firmware: Firmware, keys: KeySet, base: Base, artifacts: List[Arti
         not_judged=_to_proofs(proofs.not_judged),
         solution=firmware.solution,
         board=firmware.board,
+        chip=firmware.chip,
         base=BaseRelease(base_manifest.version, base_manifest.payload.sha256) if base_manifest else None,
         signed_by=keys.trusted.fingerprint if keys.trusted and keys.security == "local" else None,
     )

@@ -63,7 +63,8 @@ class Manifest(NamedTuple):
 
     ``image_magic`` says which part of the device the images replace; a manifest without it means ALL.
     ``key_fingerprint`` is the key that devices running this release trust. ``signed_by`` is the key that signed it;
-    None in manifests without it means the same key. Each rule is in one of three lists: ``proofs`` (passed),
+    None in manifests without it means the same key. ``solution``, ``board`` and ``chip`` are None where the build had
+    none, and ``chip`` in the manifests of 0.1.0. Each rule is in one of three lists: ``proofs`` (passed),
     ``excused`` (by a setting, or by the chip's description) and ``not_judged``. ``payload`` is what the full image
     decodes to; ``other_payloads`` are there where another image decodes to another one, as on chips whose image step
     changes only one of them.
@@ -86,6 +87,7 @@ class Manifest(NamedTuple):
     tool: str = TOOL
     excused: Tuple[Proof, ...] = ()
     not_judged: Tuple[Proof, ...] = ()
+    chip: Optional[str] = None
     other_payloads: Tuple[Artifact, ...] = ()
 
     def payload_of(self, image: Artifact) -> Artifact:
@@ -148,6 +150,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         proofs=_proofs(top, "proofs"),
         solution=top.optional_text("solution"),
         board=top.optional_text("board"),
+        chip=top.optional_text("chip"),
         base=_base(top.within(top.values["base"], '"base"')) if top.has("base") else None,
         image_magic=top.choice("image_magic", MAGICS) if "image_magic" in top.values else "ALL",
         modules=_modules(top) if "modules" in top.values else (),

@@ -190,6 +190,31 @@ def prove_continuity(keys: KeySet, base: Base, proofs: Proofs, *, allow_new_key:
     )
 
 
+def prove_target(firmware: Firmware, base: Base, proofs: Proofs, *, allow_other_base: bool) -> None:
+    """Prove that the base release is one of the same solution, board and chip. Raises ProofError."""
+    for name in ("solution", "board", "chip"):
+        rule = f"same {name} as the base release"
+        if base.manifest is None:
+            proofs.not_judged[rule] = NO_BASE
+            continue
+        ours, theirs = getattr(firmware, name), getattr(base.manifest, name)
+        if ours is None:
+            proofs.not_judged[rule] = "this release names none"
+        elif theirs is None:
+            proofs.excused[rule] = f"the manifest of {base.manifest.version} names no {name}, as those of 0.1.0"
+        elif ours == theirs:
+            proofs.passed[rule] = ours
+        elif allow_other_base:
+            proofs.excused[rule] = f"{ours} after {theirs}, allowed by OTA_ALLOW_OTHER_BASE"
+        else:
+            raise ProofError(
+                f"the base release {base.manifest.version} is one for the {name} {theirs}, and this one is for {ours}: "
+                "nothing is proven for the devices that run the base release",
+                remedy=f"give a base release for {ours}; if those devices are meant to change over, set "
+                "OTA_ALLOW_OTHER_BASE=y (--allow other-base)",
+            )
+
+
 def skipped_transition(transition: Manifest) -> str:
     """Return a text about devices that skip a transition release."""
     return (

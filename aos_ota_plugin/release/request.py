@@ -78,6 +78,7 @@ class Firmware(NamedTuple):
     forbidden: Tuple[bytes, ...] = ()
     solution: Optional[str] = None
     board: Optional[str] = None
+    chip: Optional[str] = None
     source: PayloadSource = PayloadSource()
     mode: Tuple[str, str] = ("", "the sources are not compiled here")
     stream: Optional[bytes] = None
@@ -164,6 +165,7 @@ class Options(NamedTuple):
     image_magic: str = "ALL"
     compress_xz: bool = False
     allow_new_key: bool = False
+    allow_other_base: bool = False
     allow_development_key: bool = False
     names: Optional[ImageNames] = None
 

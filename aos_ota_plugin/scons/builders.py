@@ -119,7 +119,8 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     env.Depends(target, depends)
     # A build that fails must leave the last good image and manifest where they are.
     env.Precious(target)
-    if settings.allow_changed_payload or settings.allow_new_key or settings.allow_development_key:
+    allowances = (settings.allow_changed_payload, settings.allow_new_key, settings.allow_other_base)
+    if any(allowances) or settings.allow_development_key:
         env.AlwaysBuild(target)  # what excuses a proof is shown on every build
     return target, source
 

@@ -189,6 +189,7 @@ class OtaSettings:
     second_approval: Optional[str] = path("OTA_SECOND_APPROVAL", Part.IMAGE)
     base_release: Optional[str] = path("OTA_BASE_RELEASE", Part.IMAGE)
     allow_new_key: bool = yes_no("OTA_ALLOW_NEW_KEY", Part.IMAGE)
+    allow_other_base: bool = yes_no("OTA_ALLOW_OTHER_BASE", Part.IMAGE, since="0.2.0")
     allow_changed_payload: bool = yes_no("OTA_ALLOW_CHANGED_PAYLOAD", Part.IMAGE, since="0.2.0")
     chip_file: Optional[str] = path("OTA_CHIP_FILE", Part.IMAGE, since="0.2.0")
     image_magic: str = choice("OTA_IMAGE", _IMAGES, Part.IMAGE)  # a name of images.info.ImageMagic

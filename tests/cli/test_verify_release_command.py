@@ -113,7 +113,7 @@ def release(tmp_path):
 def test_sound_release(release, run):
     done = run("verify-release", release.folder, "--public-key", PUBLIC)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "verified: 9 checks, 10 not judged"
+    assert done.stdout.splitlines()[-1] == "verified: 9 checks, 13 not judged"
     assert f"signed by {SIGNER.public_key.fingerprint}" in done.stdout
     shown = json.loads(run("verify-release", release.folder / MANIFEST, "--public-key", PUBLIC, "--json").stdout)
     assert (shown["verified"], shown["problem"]) == (True, None)
@@ -367,7 +367,7 @@ def test_release_without_a_statement(release, run):
         (release.folder / name).unlink()
     assert run("verify-release", release.folder, "--without-statement").returncode == 0
     good = run("verify-release", release.folder, "--without-statement", "--public-key", PUBLIC)
-    assert good.stdout.splitlines()[-1] == "verified: 6 checks, 11 not judged"
+    assert good.stdout.splitlines()[-1] == "verified: 6 checks, 14 not judged"
     other = run("verify-release", release.folder, "--without-statement", "--public-key", KEYS / "other-public.pem")
     assert other.returncode == 1
     assert "OTA_VERIFY_RSA_FAIL" in other.stderr

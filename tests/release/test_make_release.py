@@ -11,6 +11,7 @@ import pytest
 from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SigningKeyError
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
+from aos_ota_plugin.release.proofs import excuse_lines
 
 
 def base_of(given, version, **changes):
@@ -40,6 +41,7 @@ def test_good_release(given, signer):
         "the .bin is the linked firmware": "no .bin is given",
         "version order": "no base release is given",
         "same key as the base release": "no base release is given",
+        **{f"same {name} as the base release": "no base release is given" for name in ("solution", "board", "chip")},
         "same image_magic as the base release": "no base release is given",
         "device: push": "no push message given",
         "device: version": "the new or the device's version is not known",
@@ -207,6 +209,39 @@ def test_new_key_where_it_is_allowed(given):
     assert ("key differs from the base release", "allowed by OTA_ALLOW_NEW_KEY") in {
         (proof.rule, proof.detail) for proof in manifest.excused
     }
+
+
+TARGET = {"solution": "ota_demo", "board": "haas100", "chip": "haas1000"}
+
+
+@pytest.mark.parametrize("name", TARGET)
+def test_a_base_release_of_another_target(given, name):
+    ours = given.but(**TARGET)
+    base = base_of(ours, "app-1.0.0", **{name: "other"})
+    with pytest.raises(ProofError, match=f"for the {name} other, and this one is for {TARGET[name]}") as error:
+        make_release(*ours.but(base=base))
+    assert "OTA_ALLOW_OTHER_BASE=y (--allow other-base)" in error.value.remedy
+    excused = make_release(*ours.but(base=base, allow_other_base=True)).manifest.excused
+    assert excused == (
+        (f"same {name} as the base release", f"{TARGET[name]} after other, allowed by OTA_ALLOW_OTHER_BASE"),
+    )
+
+
+def test_a_base_release_that_does_not_name_its_chip_is_a_warning(given):
+    ours = given.but(**TARGET)
+    manifest = make_release(*ours.but(base=base_of(ours, "app-1.0.0", chip=None))).manifest
+    assert excuse_lines(manifest) == [
+        "warning: same chip as the base release: the manifest of app-1.0.0 names no chip, as those of 0.1.0"
+    ]
+    assert {"same solution as the base release", "same board as the base release"} <= {p.rule for p in manifest.proofs}
+
+
+def test_a_release_without_a_target_is_not_judged_by_it(given):
+    manifest = make_release(*given.but(base=base_of(given.but(**TARGET), "app-1.0.0"))).manifest
+    assert [proof.rule for proof in manifest.not_judged if proof.detail == "this release names none"] == [
+        f"same {name} as the base release" for name in TARGET
+    ]
+    assert manifest.excused == ()
 
 
 def test_nothing_secret_in_a_repr(given):

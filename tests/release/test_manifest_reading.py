@@ -69,6 +69,7 @@ MANIFEST = st.builds(
     st.none() | HEX,
     st.none() | st.builds(Approval, HEX, HEX, st.text("0123456789abcdef", min_size=512, max_size=512)),
     TEXT,
+    chip=st.none() | TEXT,
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,

@@ -168,7 +168,9 @@ def test_no_rule_is_in_two_lists_or_in_none(given, signer):
 def test_reasons_are_told_once_each(given):
     lines = unjudged_lines(make_release(*given.but(elf=None)).manifest)
     assert [line for line in lines if "no base release" in line] == [
-        "not judged, as no base release is given: version order, same key as the base release, same image_magic as the base release"
+        "not judged, as no base release is given: version order, same key as the base release, "
+        "same solution as the base release, same board as the base release, same chip as the base release, "
+        "same image_magic as the base release"
     ]
 
 
