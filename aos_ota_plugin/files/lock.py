@@ -1,10 +1,15 @@
-"""Lock a solution, or a folder that solutions share, so that one build at a time writes there."""
+"""Lock a solution, or a folder that solutions share, so that one build at a time writes there.
+
+The lock file of a shared folder, which is the vendor's, lies in the temporary folder of the user.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Iterator, Optional
 
@@ -92,6 +97,33 @@ class BuildLock:
             os.close(self._handle)
             self._handle = None
         self._lock.release()
+
+
+def shared_lock(folder: str) -> BuildLock:
+    """Return the lock for a folder that the builds of several solutions write to.
+
+    Its file is named by the folder's real path, and lies in a folder of this user alone, which links of others cannot
+    be put into. Raises OutputError.
+    """
+    import tempfile  # slow to import; SCons has it
+
+    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
+    own = Path(tempfile.gettempdir(), f"aos_ota_plugin-{user}")
+    try:
+        with contextlib.suppress(FileExistsError):
+            own.mkdir(mode=0o700)
+        status = own.lstat()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {own}: {error.strerror or error}", remedy="set TMPDIR to a folder where you may write"
+        ) from None
+    others_may_write = os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022)
+    if not stat.S_ISDIR(status.st_mode) or others_may_write:
+        raise OutputError(
+            f"{own} is not a folder that only you can write to", remedy="remove it, or set TMPDIR to another folder"
+        )
+    real = os.path.normcase(os.path.realpath(folder))
+    return BuildLock(own / (hashlib.sha256(os.fsencode(real)).hexdigest()[:32] + ".lock"))
 
 
 def _lock_inherited(folder: Path) -> Optional[int]:

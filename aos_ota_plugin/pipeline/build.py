@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Collection, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.files import transaction
-from aos_ota_plugin.files.read import DOCUMENT_MAX, read_bytes
+from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline import (
     documents,
     image_step,
@@ -28,7 +28,6 @@ from aos_ota_plugin.pipeline.fingerprint import Fingerprint, fingerprint_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.state import ReleaseState, is_intact, read_state, release_state, write_state
-from aos_ota_plugin.release.names import MANIFEST_NAME
 from aos_ota_plugin.settings.fields import OtaSettings
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def build_release(
         task = _task(site, settings, keys, payloads)
         last = task.last
         if last.fingerprint == task.fingerprint and _is_unchanged(task):
-            lines = [*messages.unchanged_lines(settings, last.outputs), *messages.warning_lines(last.warnings)]
+            lines = [*messages.warning_lines(last.warnings), *messages.unchanged_lines(last.summary)]
             return Outcome(None, tuple(lines))
         return _make_release(task, progress)
 
@@ -97,11 +96,6 @@ def recover(site: Site, *, unfinished: bool) -> None:
         _recover(site)
         if unfinished:
             output_backup.remove_unsigned_images(os.path.dirname(site.image), site.names)
-
-
-def shared_lock(site: Site) -> Optional[str]:
-    """Return the path of the lock file in the folder that solutions of a chip share, None without one."""
-    return os.path.join(site.shared, "." + os.path.splitext(MANIFEST_NAME)[0] + ".lock") if site.shared else None
 
 
 def last_outputs(site: Site) -> Tuple[str, ...]:
@@ -121,9 +115,9 @@ def _shared_folder_lock(site: Site) -> ContextManager[object]:
     """Return the lock against builds of other solutions of the same chip, which write to the same folder."""
     if not site.shared:
         return contextlib.nullcontext()
-    from aos_ota_plugin.files.lock import BuildLock
+    from aos_ota_plugin.files.lock import shared_lock
 
-    return BuildLock(Path(shared_lock(site) or "")).hold()
+    return shared_lock(site.shared).hold()
 
 
 def _recover(site: Site) -> None:
@@ -131,6 +125,8 @@ def _recover(site: Site) -> None:
     if site.state:
         folder, name = os.path.split(site.state)
         transaction.recover(folder, name.__eq__)
+    if site.copy:
+        transaction.recover(site.copy, lambda name: True)
 
 
 def _task(site: Site, settings: OtaSettings, keys: BuildKeys, payloads: image_step.Payloads) -> _Task:
@@ -144,9 +140,15 @@ def _last_state(site: Site) -> ReleaseState:
 
 
 def _is_unchanged(task: _Task, *, with_modules: bool = True) -> bool:
-    """Return whether the files of the last good release are all there, unchanged."""
+    """Return whether the files of the last good release are all there, unchanged, and its copy exists."""
     outputs = [path for path in task.last.outputs if with_modules or not modules.is_module(path)]
-    return task.site.image in outputs and all(is_intact(task.last, path) for path in outputs)
+    copied = not task.site.copy or os.path.isfile(_in_copy(task.site, task.site.manifest))
+    return copied and task.site.image in outputs and all(is_intact(task.last, path) for path in outputs)
+
+
+def _in_copy(site: Site, path: str) -> str:
+    """Return where the copy of an output is; without a copy, the output itself."""
+    return os.path.join(site.copy, os.path.basename(path)) if site.copy else path
 
 
 def _make_release(task: _Task, progress: Optional[Progress]) -> Outcome:
@@ -162,21 +164,26 @@ def _make_release(task: _Task, progress: Optional[Progress]) -> Outcome:
     manifest = _unchanged_manifest(task)
     if manifest is None:
         firmware = release_input.load_firmware(site, settings, task.payloads)
-        release = make_release(
-            *reuse_last(firmware, keys, base, task.last.digests(), site.manifest), options, progress=progress
-        )
+        # In the shared folder another board's release may lie now.
+        digests = {_in_copy(site, path): digest for path, digest in task.last.digests().items()}
+        reused = reuse_last(firmware, keys, base, digests, _in_copy(site, site.manifest))
+        release = make_release(*reused, options, progress=progress)
         manifest = release.manifest
     module_images = modules.make(keys, base, options, task.modules, manifest)
     files = _files(task, release, module_images, keys.signer)
     warnings = excuse_lines(files.manifest)
-    outputs, changed = _write_outputs(task, files, warnings)
-    if release and changed:
-        lines = messages.release_lines(site, settings, release)
-    else:
-        lines = messages.unchanged_lines(settings, outputs)
-    lines += messages.warning_lines(warnings)
-    lines += modules.lines(files.modules, changed, os.path.dirname(site.image))
-    return Outcome(release, (*lines, *documents.lines(site, changed)))
+    summary = messages.summary(files.manifest, os.path.dirname(site.image))
+    changed = _write_outputs(task, files, warnings, summary)
+    new = release is not None and changed
+    return Outcome(
+        release,
+        (
+            *messages.warning_lines(warnings),
+            *modules.lines(files.modules, changed, os.path.dirname(site.image)),
+            *(messages.release_lines(release, summary) if release and new else messages.unchanged_lines(summary)),
+            *documents.lines(site, changed),
+        ),
+    )
 
 
 def _unchanged_manifest(task: _Task) -> Optional[Manifest]:
@@ -204,8 +211,8 @@ def _files(
     return _Files(module_images.manifest, module_images, contents)
 
 
-def _write_outputs(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dict[str, str], List[str]]:
-    """Write a release's files; return all outputs' SHA-256 by path, and the names of changed files."""
+def _write_outputs(task: _Task, files: _Files, warnings: List[str], summary: Mapping[str, str]) -> List[str]:
+    """Write a release's files, and their copy; return the names of changed files."""
     site, last = task.site, task.last
     folder = os.path.dirname(site.image)
     outputs = {os.path.join(folder, image.file): image.sha256 for image in files.manifest.images}
@@ -215,10 +222,32 @@ def _write_outputs(task: _Task, files: _Files, warnings: List[str]) -> Tuple[Dic
     if site.state:
         # Written first, as what may be there from now on: a state that cannot be written has to leave the old outputs.
         write_state(site.state, last.replaced_by(outputs))
-    # What the last release made and this one does not must not be uploaded by mistake.
-    outdated = [os.path.basename(path) for path in last.outputs if path not in outputs and is_intact(last, path)]
-    changed = transaction.write_set(folder, files.contents, drop=outdated)
+    # What the last release, or that of another board, made and this one does not must not be uploaded by mistake.
+    before = {os.path.basename(path) for path in last.outputs if is_intact(last, path)}
+    before.update(output_backup.release_files(folder))
+    names = {os.path.basename(path) for path in outputs}
+    _write_copy(task, files, names)
+    changed = transaction.write_set(folder, files.contents, drop=sorted(before - names))
     if site.state:
         with contextlib.suppress(OutputError):  # then the next build makes the release again
-            write_state(site.state, release_state(task.fingerprint, outputs, warnings))
-    return outputs, changed
+            write_state(site.state, release_state(task.fingerprint, outputs, warnings, summary))
+    return changed
+
+
+def _write_copy(task: _Task, files: _Files, names: Collection[str]) -> None:
+    """Write a copy of the release's files and its ELF to the solution's own folder for this board."""
+    site = task.site
+    if not site.copy:
+        return
+    folder = os.path.dirname(site.image)
+    contents = dict(files.contents)
+    for name in set(names) - set(contents):
+        contents[name] = read_file(os.path.join(folder, name), "the output", "build again", limit=IMAGE_MAX)
+    if site.elf:
+        contents[os.path.basename(site.elf)] = read_file(site.elf, "the ELF", "build again", limit=ELF_MAX)
+    make_folder(site.copy)
+    outdated = {entry.name for entry in os.scandir(site.copy) if entry.is_file()}
+    outdated -= {*contents, os.path.basename(site.state or "")}
+    # With an identity in them, the firmware and what holds it are for their owner alone.
+    mode = 0o600 if files.manifest.identity == "embedded" else 0o644
+    transaction.write_set(site.copy, contents, drop=sorted(outdated), modes=dict.fromkeys(contents, mode))

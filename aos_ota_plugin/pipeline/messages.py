@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Iterable, List
-
-from aos_ota_plugin.pipeline.modules import is_module
-from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.settings.fields import OtaSettings
+from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping
 
 # Each function imports what it needs: a build with nothing to do needs little.
 if TYPE_CHECKING:
@@ -15,29 +11,32 @@ if TYPE_CHECKING:
     from aos_ota_plugin.release.manifest import Manifest
 
 
-def unchanged_lines(settings: OtaSettings, outputs: Iterable[str]) -> List[str]:
-    """Return a line for each firmware image among a release's files, which are unchanged."""
-    images = (path for path in sorted(outputs) if not path.endswith((".json", ".jsonl")) and not is_module(path))
-    return [f"aos_ota_plugin: {path}: {settings.app_version}, unchanged" for path in images]
+def summary(manifest: Manifest, folder: str) -> Dict[str, str]:
+    """Return the path of each image to upload, and a text: version, size, key, base release."""
+    key = {"local": f"signed by key {(manifest.signer or '')[:16]}", "cloud": "to be signed by the platform"}.get(
+        manifest.security, "NOT signed"
+    )
+    if manifest.image_magic != "ALL":
+        key = f"{manifest.image_magic}, {key}"
+    base = f"base {manifest.base.version}" if manifest.base else "no base release"
+    return {
+        os.path.join(folder, image.file): f"{manifest.version}, {image.size} bytes, {key}, {base}"
+        for image in manifest.images
+    }
 
 
-def release_lines(site: Site, settings: OtaSettings, release: Release) -> List[str]:
-    """Return the lines for a new release: its images, the key, the proofs, and notes on their transfer."""
+def unchanged_lines(summary: Mapping[str, str]) -> List[str]:
+    """Return the lines for a release whose images are unchanged."""
+    return [f"aos_ota_plugin: {path}: {text}, unchanged" for path, text in summary.items()]
+
+
+def release_lines(release: Release, summary: Mapping[str, str]) -> List[str]:
+    """Return the lines for a new release: its summary, the proofs, and notes on keys and transfer."""
     from aos_ota_plugin.release.proofs import key_lines, unjudged_lines
     from aos_ota_plugin.release.transfer import advice
 
     manifest = release.manifest
-    key = {"local": f"signed by key {(manifest.signer or '')[:16]}", "cloud": "to be signed by the platform"}.get(
-        settings.security, "NOT signed"
-    )
-    lines = []
-    if manifest.image_magic != "ALL":
-        key = f"{manifest.image_magic}, {key}"
-    for image in manifest.images:
-        lines += [
-            f"OTA {os.path.join(os.path.dirname(site.image), image.file)}",
-            f"    {manifest.version}, {image.size} bytes, {key}, {_counts(manifest)}",
-        ]
+    lines = [line for path, text in summary.items() for line in (f"OTA {path}", f"    {text}, {_counts(manifest)}")]
     return lines + [
         f"    {line}"
         for line in (*key_lines(manifest), *unjudged_lines(manifest), *advice(manifest, release.compressed_size))

@@ -10,12 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Dict, Iterator, Mapping, NamedTuple, Optional
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional
 
-from aos_ota_plugin.errors import OutputError
-from aos_ota_plugin.files.read import IMAGE_MAX, read_bytes
+from aos_ota_plugin.errors import FormatError, OutputError
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import remove_file, write_file
-from aos_ota_plugin.release.names import MANIFEST_NAME, ImageNames
+from aos_ota_plugin.release.names import MANIFEST_NAME, ImageNames, documents_of
 
 
 class SavedFile(NamedTuple):
@@ -58,6 +58,27 @@ def _save_outputs(folder: str, names: ImageNames) -> Mapping[str, SavedFile]:
             if digest is None or hashlib.sha256(data).hexdigest() == digest:
                 saved[name] = SavedFile(data, os.stat(path).st_mtime_ns)
     return saved
+
+
+def release_files(folder: str) -> List[str]:
+    """Return the names of all files in ``folder`` that belong to the release whose manifest is there.
+
+    Those are files with the digests that it gives, and the documents beside the full image. Without a manifest there
+    are none.
+    """
+    from aos_ota_plugin.release.manifest import parse_manifest
+
+    path = os.path.join(folder, MANIFEST_NAME)
+    try:
+        manifest = parse_manifest(read_bytes(path, DOCUMENT_MAX), file=path)
+    except (OSError, FormatError):
+        return []
+    names = [name for image in manifest.images if image.kind == "full" for name in documents_of(image.file)]
+    for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
+        with contextlib.suppress(OSError):
+            if hashlib.sha256(_read(os.path.join(folder, artifact.file))).hexdigest() == artifact.sha256:
+                names.append(artifact.file)
+    return [name for name in names if name == os.path.basename(name) and os.path.isfile(os.path.join(folder, name))]
 
 
 def _remove_others(folder: str, names: ImageNames, saved: Mapping[str, SavedFile]) -> None:

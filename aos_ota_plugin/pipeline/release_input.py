@@ -39,7 +39,7 @@ def load_firmware(site: Site, settings: OtaSettings, payloads: Payloads) -> Firm
         forbidden=setting_files.secret_bytes(settings) if settings.identity == "kv" else (),
         solution=site.solution,
         board=site.board,
-        chip=site.chip,
+        chip=site.chip.name or None,
         source=_payload_source(site, settings, prebuilt),
         mode=(site.mode.passed, site.mode.not_judged),
         version_from=INCLUDE_LINE if site.app_header else "",

@@ -20,8 +20,9 @@ class Site:
 
     ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``, and
     into ``xz_payload`` where the xz image is made of another one, as the description of the ``chip`` says;
-    ``state`` describes the last good release; ``environment`` is for the statement of provenance; ``shared`` is the
-    folder that other solutions' builds write to, too; ``objcopy`` are the options with which objcopy makes ``binary``;
+    ``state`` describes the last good release, and ``copy`` is the folder with a copy of it and of its ELF;
+    ``environment`` is for the statement of provenance; ``shared`` is the folder that other solutions' builds write to,
+    too; ``objcopy`` are the options with which objcopy makes ``binary``;
     ``mode`` is what the sources of ``ota`` say about the security mode, ``app_header`` the generated ``ota_app.h``.
     They are None or empty where there is no such thing. No tuple: SCons takes those apart.
     """
@@ -32,6 +33,7 @@ class Site:
     elf: Optional[str] = None
     binary: Optional[str] = None
     state: Optional[str] = None
+    copy: Optional[str] = None
     board_folder: Optional[str] = None
     chip_folder: Optional[str] = None
     solution: Optional[str] = None

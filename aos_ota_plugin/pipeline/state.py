@@ -2,7 +2,8 @@
 
     {"schema": "aos-ota-state/1",
      "fingerprint": {"images": "<64 hex>", "modules": "", "documents": ""},
-     "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"]}
+     "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"],
+     "summary": {"/…/ota_rtos_ota.bin": "app-1.0.1, 1234567 bytes, …"}}
 
 ``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. A file
 that is missing or damaged means that there is no release, and one of 0.1.0 has no fingerprint: the next build makes all
@@ -22,15 +23,20 @@ from aos_ota_plugin.files.documents import DocumentKind, read_document, write_do
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.pipeline.fingerprint import Fingerprint
 
+STATE_NAME = "release-state.json"
 KIND = DocumentKind("record of the last release", {"schema": "aos-ota-state/1"}, "build again", or_none=True)
 
 
 class ReleaseState(NamedTuple):
-    """The last good release: its fingerprint, its files' SHA-256 by path, and its warnings."""
+    """The last good release: its fingerprint, its files' SHA-256 by path, its warnings, its summary.
+
+    ``summary`` has a text for each image, by path.
+    """
 
     fingerprint: Optional[Fingerprint] = None
     outputs: Mapping[str, Tuple[str, ...]] = {}
     warnings: Tuple[str, ...] = ()
+    summary: Mapping[str, str] = {}
 
     def digests(self) -> Dict[str, str]:
         """Return the SHA-256 of each output of which only one is possible, by path."""
@@ -44,9 +50,11 @@ class ReleaseState(NamedTuple):
         return ReleaseState(None, outputs)
 
 
-def release_state(fingerprint: Fingerprint, digests: Mapping[str, str], warnings: List[str]) -> ReleaseState:
+def release_state(
+    fingerprint: Fingerprint, digests: Mapping[str, str], warnings: List[str], summary: Mapping[str, str]
+) -> ReleaseState:
     """Return the state that a good release leaves behind."""
-    return ReleaseState(fingerprint, {path: (digest,) for path, digest in digests.items()}, tuple(warnings))
+    return ReleaseState(fingerprint, {path: (digest,) for path, digest in digests.items()}, tuple(warnings), summary)
 
 
 def is_intact(state: ReleaseState, path: str) -> bool:
@@ -81,7 +89,10 @@ def parse_state(data: bytes, folder: Optional[str]) -> ReleaseState:
             for path, digests in document["outputs"].items()
             if folder is None or os.path.dirname(path) == folder
         }
-        return ReleaseState(fingerprint, outputs, tuple(map(_text, document.get("warnings", ()))))
+        summary = {
+            path: _text(text) for path, text in document.get("summary", {}).items() if os.path.dirname(path) == folder
+        }
+        return ReleaseState(fingerprint, outputs, tuple(map(_text, document.get("warnings", ()))), summary)
     except (FormatError, KeyError, TypeError, AttributeError):
         return ReleaseState()
 
@@ -92,6 +103,7 @@ def write_state(path: str, state: ReleaseState) -> None:
         "fingerprint": state.fingerprint._asdict() if state.fingerprint else None,
         "outputs": state.outputs,
         "warnings": state.warnings,
+        "summary": state.summary,
     }
     transaction.write_file(path, write_document(KIND, document))
 

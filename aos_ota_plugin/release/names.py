@@ -36,6 +36,16 @@ def statement_name(image_name: str) -> str:
     return f"{_stem(image_name)}.intoto.jsonl"
 
 
+def documents_of(image_name: str) -> Tuple[str, str]:
+    """Return the names of the documents beside an image that OTA_PROVENANCE adds."""
+    return sbom_name(image_name), statement_name(image_name)
+
+
+def board_folder(board: Optional[str]) -> str:
+    """Return the name of the folder for a board's releases: ``none`` without a board."""
+    return board or "none"
+
+
 def _stem(image_name: str) -> str:
     return image_name[:-4] if image_name.lower().endswith(".bin") else image_name
 
@@ -65,7 +75,7 @@ class ImageNames(NamedTuple):
     @property
     def documents(self) -> Tuple[str, str]:
         """Return the names of the documents that OTA_PROVENANCE adds."""
-        return (sbom_name(self.full), statement_name(self.full))
+        return documents_of(self.full)
 
     @property
     def outputs(self) -> Tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import List, Optional
 
-from aos_ota_plugin.pipeline.build import last_outputs, shared_lock
+from aos_ota_plugin.pipeline.build import last_outputs
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import find_source
@@ -15,7 +15,7 @@ from aos_ota_plugin.scons.rendered_sources import rendered_application, rendered
 def register_clean(build: AosBuild) -> None:
     """Register all that our builds make for removal, with the identity's library."""
     library = build.env.StaticLibrary(build.paths.identity_library, [])
-    paths = [*_rendered(build), *_release(build), build.paths.lock, build.paths.mode]
+    paths = [*_rendered(build), *_release(build), build.paths.own]
     build.env.Clean(library, [path for path in paths if path])
     build.env.Default(library)
 
@@ -36,6 +36,6 @@ def _release(build: AosBuild) -> List[Optional[str]]:
     return [
         *(os.path.join(folder, name) for name in (*site.names.outputs, *site.names.unsigned)),
         *last_outputs(site),
-        site.state,
-        shared_lock(site),
+        # 0.1.0 had its lock beside the vendor's files.
+        os.path.join(site.shared, ".ota_rtos_ota.lock") if site.shared else None,
     ]

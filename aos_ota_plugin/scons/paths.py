@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Iterable, List, NamedTuple, Sequence
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames
+from aos_ota_plugin.pipeline.state import STATE_NAME
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames, board_folder
 from aos_ota_plugin.workspace.chip import Chip, Folders, UploadedImage, load_chip
 
 LIBRARY = "aos_ota_plugin"
@@ -43,10 +44,9 @@ class OutputPaths(NamedTuple):
         """Return the file that a running build locks."""
         return os.path.join(self.own, "build.lock")
 
-    @property
-    def state(self) -> str:
-        """Return the file that describes the last good release."""
-        return os.path.join(self.own, "release-state.json")
+    def release_copy(self, board: Optional[str]) -> str:
+        """Return the folder with the last good release for a board, and the file that describes it."""
+        return os.path.join(self.own, board_folder(board))
 
     @property
     def mode(self) -> str:
@@ -125,13 +125,15 @@ def release_site(solution: Any, paths: OutputPaths, steps: Sequence[str], chip_f
         WorkspaceError: a description is not as docs/chips.md says.
     """
     chip, board = solution.chip_component, solution.board_component
+    copy = paths.release_copy(solution.solution_component.hw_info.board_name or None)
     site = Site(
         image=os.path.join(os.path.dirname(paths.binary), IMAGE_NAME),
         manifest=os.path.join(os.path.dirname(paths.binary), MANIFEST_NAME),
         payload=paths.binary,
         elf=paths.elf,
         binary=paths.binary,
-        state=paths.state,
+        state=os.path.join(copy, STATE_NAME),
+        copy=copy,
         board_folder=board.path if board else None,
         chip_folder=chip.path if chip else None,
         solution=paths.solution,

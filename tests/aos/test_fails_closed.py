@@ -442,8 +442,16 @@ def test_no_room_for_the_record_of_scons(released):
 
 def test_clean_leaves_nothing_of_ours(released):
     flasher = released.images.parent
-    assert (flasher / ".ota_rtos_ota.lock").exists()
+    assert {path.name for path in (released.out / "ota" / "haas100").iterdir()} == {
+        "ota_rtos_ota.bin",
+        "ota_rtos_ota.json",
+        "ota_demo@haas100.elf",
+        "release-state.json",
+    }
+    # Nothing of ours but image and manifest lies among the vendor's files; 0.1.0 had its lock there.
+    assert not list(flasher.rglob(".*"))
+    (flasher / ".ota_rtos_ota.lock").touch()
     result = released.make("clean")
     assert result.status == 0, result.output
     assert not (flasher / ".ota_rtos_ota.lock").exists()
-    assert not (released.out / "ota").exists() or not list((released.out / "ota").iterdir())
+    assert not (released.out / "ota").exists()

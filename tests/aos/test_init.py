@@ -97,7 +97,7 @@ def makes_proven_images(workspace):
             workspace.out / "ota" / "hal" / "ota_hal_digest.c",
             workspace.out / "aos_ota_plugin" / "ota_identity.o",
             workspace.solution / "aos_sdk" / "lib" / "libaos_ota_plugin.a",
-            workspace.out / "ota" / "release-state.json",
+            workspace.out / "ota" / "haas100",
         )
         if path.exists()
     ]

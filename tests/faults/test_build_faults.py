@@ -35,7 +35,7 @@ from aos_ota_plugin.sources.template_files import load_templates
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
-STATE = "out/ota/state.json"
+STATE = "out/ota/b/state.json"
 KEYS = Path(__file__).resolve().parents[1] / "keys" / "data"
 SETTINGS = """def_config:
   OTA_APP_VERSION: {version}
@@ -66,7 +66,8 @@ def build(folder: Path):
                 image=str(folder / "release" / "ota_rtos_ota.bin"),
                 manifest=str(folder / "release" / "ota_rtos_ota.json"),
                 payload=str(folder / "ota_rtos.bin"),
-                state=str(out / "state.json"),
+                state=str(out / "b" / "state.json"),
+                copy=str(out / "b"),
                 solution="s",
             )
             release_build.recover(site, unfinished=True)

@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from aos_ota_plugin.errors import BusyError, OutputError
-from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.files.lock import BuildLock, shared_lock
 
 # A build that starts a program as SCons does, which says that it runs and ends when its input does.
 BUILD = """
@@ -84,3 +85,46 @@ def test_lock_that_cannot_be_made(tmp_path):
     (tmp_path / "build.lock").mkdir()
     with pytest.raises(OutputError, match="a folder stands there"):
         BuildLock(Path(tmp_path / "build.lock")).acquire()
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_shared_folder_is_locked_outside_of_it_by_its_real_path(tmp_path, temporary):
+    shared, other = tmp_path / "write_flash_gui", tmp_path / "另 一个"
+    for folder in (shared, other):
+        folder.mkdir()
+    (tmp_path / "link").symlink_to(shared)
+    lock = shared_lock(str(tmp_path / "link"))
+    lock.acquire()
+    with pytest.raises(BusyError):
+        shared_lock(str(shared)).acquire()
+    with shared_lock(str(other)).hold():
+        pass
+    lock.release()
+    assert not list(shared.iterdir())
+    assert not list(other.iterdir())
+    (own,) = temporary.iterdir()
+    assert own.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_no_lock_is_put_where_others_can_write(tmp_path, temporary):
+    own = temporary / f"aos_ota_plugin-{os.getuid()}"
+    own.symlink_to(tmp_path)
+    with pytest.raises(OutputError, match="is not a folder that only you can write to"):
+        shared_lock(str(tmp_path))
+    own.unlink()
+    own.mkdir()
+    own.chmod(0o777)
+    with pytest.raises(OutputError, match="is not a folder that only you can write to"):
+        shared_lock(str(tmp_path))
+    own.rmdir()
+    own.write_bytes(b"")
+    with pytest.raises(OutputError, match="is not a folder that only you can write to"):
+        shared_lock(str(tmp_path))

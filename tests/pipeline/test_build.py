@@ -60,8 +60,14 @@ def test_no_change_writes_nothing_and_says_so(site, settings):
     before = {path: path.stat().st_mtime_ns for path in [*Path(site.image).parent.iterdir(), Path(site.state)]}
     outcome = build_release(site, settings)
     assert outcome.release is None
-    assert outcome.lines == (f"aos_ota_plugin: {site.image}: app-1.0.0, unchanged",)
+    assert outcome.lines == (_unchanged(site),)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def _unchanged(site):
+    signer = json.loads(Path(site.manifest).read_bytes())["key_fingerprint"]
+    size = Path(site.image).stat().st_size
+    return f"aos_ota_plugin: {site.image}: app-1.0.0, {size} bytes, signed by key {signer[:16]}, no base release, unchanged"
 
 
 def test_the_state_is_read_once_a_build(site, settings, monkeypatch):

@@ -17,7 +17,7 @@ FOLDER = os.path.abspath(os.path.join(os.sep, "w s", "输出"))
 IMAGE = os.path.join(FOLDER, "ota_rtos_ota.bin")
 XZ = IMAGE + ".xz"
 FINGERPRINT = Fingerprint("a" * 64, "", "b" * 64)
-GOOD = release_state(FINGERPRINT, {IMAGE: "1" * 64, XZ: "2" * 64}, ["warning: 警告"])
+GOOD = release_state(FINGERPRINT, {IMAGE: "1" * 64, XZ: "2" * 64}, ["warning: 警告"], {IMAGE: "app-1.0.0, 9 bytes"})
 
 
 def written(tmp_path, state):
@@ -42,7 +42,7 @@ def test_while_outputs_are_replaced_each_may_be_the_old_or_the_new_one(tmp_path)
 
 
 def test_outputs_of_other_folders_do_not_count(tmp_path):
-    assert parse_state(written(tmp_path, GOOD), os.path.dirname(FOLDER)) == GOOD._replace(outputs={})
+    assert parse_state(written(tmp_path, GOOD), os.path.dirname(FOLDER)) == GOOD._replace(outputs={}, summary={})
 
 
 def test_a_file_of_0_1_0_means_that_all_is_made_anew():
@@ -66,6 +66,8 @@ def test_a_file_of_0_1_0_means_that_all_is_made_anew():
         {"outputs": {IMAGE: [1]}},
         {"warnings": [1]},
         {"warnings": 1},
+        {"summary": {IMAGE: 1}},
+        {"summary": ["x"]},
     ],
 )
 def test_a_damaged_file_is_no_release(tmp_path, change):

@@ -398,7 +398,7 @@ def test_modules(project):
     assert project.steps() == []
     (project.root / "子设备" / "b").write_bytes(b"2")
     before = project.look()["out/a/ota_rtos_ota.bin"]
-    assert project.steps() == ["image a", "OTA ota_module_panel.bin"]
+    assert project.steps() == ["OTA ota_module_panel.bin", "image a"]
     assert project.look()["out/a/ota_rtos_ota.bin"] == before
     assert project.out("ota_module_panel.bin").endswith(b"b2")
     assert project.out("ota_rtos_ota.bin") == image

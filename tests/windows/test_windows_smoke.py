@@ -100,12 +100,14 @@ def test_aos_make_makes_the_images_of_linux_and_then_nothing(wine, tmp_path):
     first = build()
     run_make(find_aos(), linux / "solutions" / "ota_demo", [], quiet=True)
     # `aos make` ends with status 0 on Windows, whatever has happened: what it says and what is there tell.
-    assert re.search(r"app-1\.0\.0, \d+ bytes, signed by key [0-9a-f]{16}, 12 checks passed", first), first
+    assert re.search(r"app-1\.0\.0, \d+ bytes, signed by key [0-9a-f]{16}, no base release, 12 checks passed", first), (
+        first
+    )
     assert images(windows) == images(linux), first
     assert compiled(first) == len(list((linux / "solutions" / "ota_demo" / "out").rglob("*.o")))
 
     second = build()
-    assert "app-1.0.0, unchanged" in second, second
+    assert "no base release, unchanged" in second, second
     assert compiled(second) == 0, second
 
 
