@@ -21,6 +21,7 @@ NAME = "aos_ota_plugin"
 MAY_IMPORT = {
     "errors": set(),
     "process": set(),
+    "verbs": set(),
     "children": set(),
     "files": {"children"},
     "images": set(),
@@ -63,6 +64,7 @@ MAY_IMPORT = {
     },
     "scons": {
         "process",
+        "verify",
         "pipeline",
         "release",
         "provenance",
@@ -76,6 +78,7 @@ MAY_IMPORT = {
     },
     "cli": {
         "process",
+        "verbs",
         "children",
         "cloud",
         "lab",

@@ -72,7 +72,7 @@ def test_commands_have_the_words_that_a_page_shows(page):
 
 
 def test_the_readmes_show_every_command():
-    from aos_ota_plugin.cli.verbs import verb_paths
+    from aos_ota_plugin.verbs import verb_paths
 
     for name in ("README.md", "README.zh-CN.md"):
         (listed,) = re.findall(r"```text\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.cli.verbs import GROUPS, verb_paths
+from aos_ota_plugin.verbs import GROUPS, verb_paths
 
 PROJECT = Path(__file__).resolve().parent.parent
 VERBS = tuple(verb_paths())

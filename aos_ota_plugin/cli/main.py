@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.cli.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
 from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError
+from aos_ota_plugin.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
 
 _PACKAGE = "aos_ota_plugin.cli"
 

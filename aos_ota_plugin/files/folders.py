@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterator, List, Mapping, Optional
 
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files.steps import PathLike, cannot_write
+from aos_ota_plugin.files.steps import NEW, PathLike, cannot_write, new_token, stage, sync_folder, temporary_path
 
 _ROOM = "make room there, or set TMPDIR to a folder with room"
 
@@ -36,6 +36,33 @@ def temporary_folder(prefix: str) -> Iterator[str]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def create_folder(path: str, files: Mapping[str, bytes], *, mode: int) -> None:
+    """Create a folder with these files, by name, each with the permissions ``mode``: whole, or not at all.
+
+    What a killed creator of the same folder left is removed first. Raises OutputError, also when it exists.
+    """
+    import shutil
+
+    above, name = os.path.split(os.path.abspath(path))
+    make_folder(above)
+    for entry in os.listdir(above):
+        if entry.startswith(f".{name}.") and entry.endswith(NEW):
+            shutil.rmtree(os.path.join(above, entry), ignore_errors=True)
+    temporary = temporary_path(above, name, new_token(), NEW)
+    try:
+        os.mkdir(temporary)
+        for file, data in files.items():
+            target = os.path.join(temporary, file)
+            stage(target, target, data, mode=mode)
+        sync_folder(temporary)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    sync_folder(above)
 
 
 def copy_folder(source: str, target: str, *, ignore: Optional[Callable[[str, List[str]], List[str]]] = None) -> None:

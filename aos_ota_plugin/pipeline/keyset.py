@@ -143,6 +143,11 @@ class BuildKeys:
             return self.public_key
         return self._first_key()
 
+    @cached_property
+    def signing_public_key(self) -> Optional[PublicKey]:
+        """Return the key that devices check this release with: not the next one, which a transition brings."""
+        return self._first_key()
+
     @property
     def trust_files(self) -> Tuple[str, ...]:
         """Return the paths of files that decide the signing and the firmware's key, existing or not."""

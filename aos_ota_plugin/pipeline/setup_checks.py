@@ -11,6 +11,7 @@ from typing import Callable, Dict, Iterator, NamedTuple, Optional
 
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
 from aos_ota_plugin.pipeline import setting_files
+from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
@@ -187,7 +188,8 @@ def _partition(setup: _Setup, name: str) -> Iterator[Check]:
 def _settings(setup: _Setup, name: str) -> Iterator[Check]:
     if setup.view is None:
         return
-    settings = setup.settings = resolve_view(setup.view)
+    view = setup.view
+    settings = setup.settings = with_base_release(resolve_view(view), view.board.name if view.board else None)
     yield Check(name, True, f"{settings.app_version}, {settings.security} mode, identity: {settings.identity}")
     for notice in settings.notices:
         yield Check(name, None, notice)

@@ -13,6 +13,8 @@ from typing import NamedTuple, Optional, Tuple
 IMAGE_NAME = "ota_rtos_ota.bin"
 MANIFEST_NAME = "ota_rtos_ota.json"
 XZ_SUFFIX = ".xz"
+WITHDRAWN_NAME = "withdrawn.json"
+"""The mark beside the manifest of a kept release that is withdrawn."""
 MODULE_PREFIX = "ota_module_"
 
 

@@ -211,9 +211,28 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
     sys.stdout.flush()  # what the vendor's image step prints comes after what SCons has printed
     with WorkProgress(sys.stdout, prefix="aos_ota_plugin: ") as progress:
         outcome = build.build_release(site, settings_of(env), keys_of(env), progress=progress)
-    for line in outcome.lines:
+    for line in (*outcome.lines, *_kept(site, env)):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _kept(site: Site, env: Any) -> List[str]:
+    """Keep the release where OTA_KEEP_RELEASES says so; return the lines about it. Raises OtaError."""
+    settings = settings_of(env)
+    if not settings.keep_releases or not site.copy:
+        return []
+    from aos_ota_plugin.verify.kept_releases import Keeping, keep_release
+
+    manifest = os.path.join(site.copy, os.path.basename(site.manifest))
+    kept = keep_release(manifest, settings.solution_dir, key=lambda: keys_of(env).signing_public_key)
+    if kept.keeping is Keeping.NEW:
+        return [f"aos_ota_plugin: kept in {kept.folder}"]
+    if kept.keeping is Keeping.OTHER:
+        return [
+            f"aos_ota_plugin: warning: {kept.folder} holds another {kept.manifest.version}, and stays as it is: give "
+            "what you build now a version of its own"
+        ]
+    return []
 
 
 def _mode(env: Any) -> ModeEvidence:

@@ -21,6 +21,7 @@ from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.build import last_outputs, recover
 from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.build_marker import BuildMarker
+from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
@@ -157,7 +158,7 @@ def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
     settings, notices = settings_from_aos(build.solution, folder=build.folder, command_line=request.pairs)
     for notice in (*notices, *settings.notices):
         _say(f"warning: {notice}")
-    return settings
+    return with_base_release(settings, build.site.board)
 
 
 def _release_names(site: Site) -> Set[str]:

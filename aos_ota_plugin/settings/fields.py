@@ -196,6 +196,7 @@ class OtaSettings:
     modules: Optional[str] = path("OTA_MODULES", Part.MODULES)
     compress_xz: bool = yes_no("OTA_COMPRESS_XZ", Part.IMAGE)
     diff: bool = yes_no("OTA_DIFF", Part.IMAGE)
+    keep_releases: bool = yes_no("OTA_KEEP_RELEASES", Part(0), since="0.2.0")
     provenance: bool = yes_no("OTA_PROVENANCE", Part.DOCUMENTS)
     reproducible: bool = yes_no("OTA_REPRODUCIBLE", Part.FLAGS)
     partition_size: int = size("OTA_PARTITION_SIZE", Part.IMAGE)  # bytes; 0: the board's own files say

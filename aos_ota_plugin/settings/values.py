@@ -15,6 +15,7 @@ from aos_ota_plugin.settings.raw import RawSetting, setting_error
 _TRUE = {"y", "yes", "1", "true"}
 _FALSE = {"n", "no", "0", "false"}
 _VERSION = re.compile(r"[A-Za-z0-9._-]+")
+_NO_VERSIONS = ("latest", "all", "none")
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+")
 _INTEGER = re.compile(r"0|[1-9][0-9]*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two characters or more: C: is a drive
@@ -68,6 +69,10 @@ def as_version(raw: RawSetting) -> str:
         )
     if not _VERSION.fullmatch(version):
         raise setting_error(raw, f"the platform does not take {version!r} as a version", remedy)
+    if version.lower() in _NO_VERSIONS:
+        raise setting_error(
+            raw, f"{version!r} means something else where a release is named, so it is no version", remedy
+        )
     return version
 
 

@@ -14,7 +14,7 @@ from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, XZ_SUFFIX
+from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, WITHDRAWN_NAME, XZ_SUFFIX
 from aos_ota_plugin.workspace.chip import image_names
 
 _TOGETHER = "keep the files of a release beside its manifest"
@@ -25,9 +25,10 @@ def read_artifact(manifest_file: str, artifact: Artifact, what: str) -> bytes:
 
     Raises:
         SettingsError: it cannot be read.
-        FormatError: its bytes are not those that the manifest describes.
+        FormatError: its bytes are not those that the manifest describes, or the release is withdrawn.
     """
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
+    _refuse_withdrawn(path)
     data = read_file(path, what, _TOGETHER, limit=IMAGE_MAX)
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
@@ -48,6 +49,7 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
         SettingsError: the file or a manifest cannot be read.
         FormatError: no manifest beside it describes these bytes; or a manifest is none.
     """
+    _refuse_withdrawn(path)
     data = read_file(path, what, remedy, limit=IMAGE_MAX)
     name = os.path.basename(path)
     artifacts = [artifact for manifest in _manifests_beside(path) for artifact in _artifacts(manifest)]
@@ -64,6 +66,15 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
             "needs another name and a folder of its own",
         )
     return data
+
+
+def _refuse_withdrawn(path: str) -> None:
+    if os.path.lexists(os.path.join(os.path.dirname(path), WITHDRAWN_NAME)):
+        raise FormatError(
+            "this file belongs to a release that is withdrawn",
+            place=Place(path),
+            remedy=f"give another release; {WITHDRAWN_NAME} beside it is the mark, removed by hand where it is wrong",
+        )
 
 
 def _manifests_beside(path: str) -> List[Manifest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from aos_ota_plugin.errors import OutputError, Place, WorkspaceError
 from aos_ota_plugin.files.read import read_bytes
@@ -21,6 +21,7 @@ LAST_WITH_SITE_INIT = (3, 11)
 WARNING = "warning: "
 """What a line of `set_up` begins with that goes to standard error."""
 IGNORED = ("ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem")
+IGNORED_RELEASES = "releases/"
 
 EXAMPLE = """\
 # Settings for signed OTA images. Copy what you need into def_config of this solution's package.yaml:
@@ -33,7 +34,7 @@ def_config:
   # OTA_SIGNING_KEY: pkcs11:token=OTA%20keys;object=ota?module-name=softhsm2   # instead: a key on a token
   # OTA_CONFIG_CLOUD_RSA: y             # instead: the platform signs; devices check only what a push brings
   # OTA_PUBLIC_KEY: keys/cloud.pub.txt  # the key copied from the platform's console
-  # OTA_BASE_RELEASE: releases/app-1.0.0/ota_rtos_ota.json   # the manifest kept from the release in the field
+  # OTA_BASE_RELEASE: latest            # what devices run now: the newest release that `aos-ota release` kept
   # OTA_IDENTITY_EMBEDDED: y            # one device's identity inside the firmware; the default reads it from KV
   # OTA_PRODUCT_KEY: a1XXXXXXXXX
   # OTA_DEVICE_NAME: device1
@@ -43,10 +44,11 @@ def_config:
 """
 
 
-def set_up(solution: Path, *, as_component: bool) -> Iterator[str]:
+def set_up(solution: Path, *, as_component: bool, ignore_releases: bool = True) -> Iterator[str]:
     """Put hook, .gitignore entries and example settings in place; yield a line about each.
 
-    Run again it changes nothing, and says so. Raises WorkspaceError, OutputError.
+    With ``ignore_releases`` git ignores the folder of kept releases, too, which holds binaries. Run again it changes
+    nothing, and says so. Raises WorkspaceError, OutputError.
     """
     package = solution / "package.yaml"
     launcher = find_launcher()
@@ -62,7 +64,7 @@ def set_up(solution: Path, *, as_component: bool) -> Iterator[str]:
         changed = _with_dependency(package)
         written += _component(solution)
         written += _write(solution, {package.name: changed})
-    written += _ignore(solution / ".gitignore")
+    written += _ignore(solution / ".gitignore", [*IGNORED, *([IGNORED_RELEASES] if ignore_releases else [])])
     written += _write(solution, {"ota.example.yaml": EXAMPLE.encode("utf-8")}, keep=True)
     yield from (f"wrote {path}" for path in written)
     cleared = _clear_site_init(solution, launcher)
@@ -173,10 +175,10 @@ def _indent(lines: List[str]) -> str:
     return "  "
 
 
-def _ignore(path: Path) -> List[str]:
+def _ignore(path: Path, entries: Sequence[str]) -> List[str]:
     data = read_bytes(path) if path.is_file() else b""
     present = {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
-    missing = [entry for entry in IGNORED if entry not in present]
+    missing = [entry for entry in entries if entry not in present]
     if not missing:
         return []
     separator = b"" if not data or data.endswith(b"\n") else b"\n"

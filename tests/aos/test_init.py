@@ -123,7 +123,7 @@ def test_site_scons_is_all_that_it_adds(bare):
     for name, data in site_files().items():
         assert (bare.solution / "site_scons" / name).read_bytes() == data
     ignored = (bare.solution / ".gitignore").read_text().splitlines()
-    assert ignored == ["ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem"]
+    assert ignored == ["ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem", "releases/"]
 
     again = init(bare)
     assert again.status == 0, again.output

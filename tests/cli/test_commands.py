@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aos_ota_plugin.cli.verbs import verb_paths
+from aos_ota_plugin.verbs import verb_paths
 
 KEYS = Path(__file__).parents[1] / "keys" / "data"
 

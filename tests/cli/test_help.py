@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from aos_ota_plugin.cli.main import group
-from aos_ota_plugin.cli.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
+from aos_ota_plugin.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
 
 
 def run(*words):
@@ -112,6 +112,6 @@ def test_help_imports_no_verb():
         "print(sorted(name for name in sys.modules if name.startswith('aos_ota_plugin.')), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    modules = ["aos_ota_plugin.cli", "aos_ota_plugin.cli.main", "aos_ota_plugin.cli.verbs"]
-    modules += ["aos_ota_plugin.console", "aos_ota_plugin.console.streams", "aos_ota_plugin.errors"]
+    modules = ["aos_ota_plugin.cli", "aos_ota_plugin.cli.main", "aos_ota_plugin.console"]
+    modules += ["aos_ota_plugin.console.streams", "aos_ota_plugin.errors", "aos_ota_plugin.verbs"]
     assert done.stderr.splitlines()[-1] == str(modules)

@@ -18,6 +18,7 @@ GROUPS: Dict[str, Dict[str, str]] = {
         "sbom": "list the solution's components in CycloneDX",
         "report": "show which file to send over which channel, and how long it takes",
         "push-message": "print the message that offers a file of a release to a device",
+        "release": "keep the release that was built last, list kept ones, withdraw one",
         "verify-release": "check a kept release, its statement and components, or rebuild it and compare",
     },
     "Keys": {

@@ -1,0 +1,150 @@
+"""The kept releases of a solution, in ``releases/BOARD/VERSION/``.
+
+``BOARD`` is ``none`` for a solution without a board. A release that is withdrawn stays, with a mark beside its
+manifest: it is no base for another one, and its files are not pushed. Folders ``releases/NAME/`` of 0.1.0, with a
+manifest and no board above it, are read, too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+from aos_ota_plugin.device.version import is_valid, newer
+from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
+from aos_ota_plugin.release.manifest import Manifest, parse_manifest
+from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, board_folder
+from aos_ota_plugin.settings.fields import OtaSettings
+
+FOLDER = "releases"
+LATEST = "latest"
+
+
+class KeptRelease(NamedTuple):
+    """A kept release: its manifest, the path of that, and whether it is withdrawn."""
+
+    manifest: Manifest
+    file: str
+    withdrawn: bool
+
+    @property
+    def version(self) -> str:
+        """Return the release's version."""
+        return self.manifest.version
+
+
+def release_folder(solution: str, board: Optional[str], version: str) -> str:
+    """Return the folder in which a release is kept."""
+    return os.path.join(solution, FOLDER, board_folder(board), version)
+
+
+def read_kept_releases(solution: str, board: Optional[str]) -> List[KeptRelease]:
+    """Return the kept releases of a board, in the order in which devices compare versions.
+
+    Raises:
+        SettingsError, FormatError: a manifest cannot be read, or is none.
+    """
+    top = os.path.join(solution, FOLDER)
+    own = os.path.join(top, board_folder(board))
+    files = [*_manifests_below(own), *_manifests_below(top)]
+    releases = [
+        KeptRelease(manifest, file, os.path.lexists(os.path.join(os.path.dirname(file), WITHDRAWN_NAME)))
+        for file in files
+        for manifest in [_read_manifest(file)]
+        if manifest.board in (None, board)
+    ]
+    return sorted(releases, key=lambda release: release.version.encode("utf-8", "replace"))
+
+
+def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSettings:
+    """Return the settings with a manifest's path for a version, or ``latest``, in OTA_BASE_RELEASE.
+
+    ``latest`` is the newest kept release of this board that is older than the one being built, by the comparison of
+    devices, and not withdrawn. A file of the name that is given comes first.
+
+    Raises:
+        SettingsError: there is no such release, or it is withdrawn.
+    """
+    path = settings.base_release
+    if not path or os.path.lexists(path):
+        return settings
+    name = os.path.basename(path)
+    if os.path.dirname(path) != settings.solution_dir or not is_valid(name) or name.endswith(".json"):
+        return settings  # a path, which is read later
+    place = settings.origins["OTA_BASE_RELEASE"].place
+    releases = read_kept_releases(settings.solution_dir, board)
+    if name == LATEST:
+        older = [
+            release for release in releases if not release.withdrawn and newer(settings.app_version, release.version)
+        ]
+        if not older:
+            raise SettingsError(
+                f"no kept release of the board {board_folder(board)} is older than {settings.app_version}",
+                place=place,
+                remedy="`aos-ota release` keeps the release that was built last; for the very first one leave "
+                "OTA_BASE_RELEASE out",
+            )
+        return replace(settings, base_release=older[-1].file)
+    return replace(settings, base_release=_named(name, releases, board, place).file)
+
+
+def last_board(solution: str) -> Optional[str]:
+    """Return the board that was built last, else one with kept releases; None without a board."""
+    built = _last_manifests(solution)
+    kept = sorted(Path(solution, FOLDER).glob(f"*/*/{MANIFEST_NAME}"))
+    folder = built[-1].parent.name if built else kept[0].parent.parent.name if kept else board_folder(None)
+    return None if folder == board_folder(None) else folder
+
+
+def last_manifest(solution: str, board: Optional[str]) -> str:
+    """Return the manifest of the release that was built last, for this board if one is given.
+
+    Raises SettingsError.
+    """
+    manifests = [path for path in _last_manifests(solution) if board is None or path.parent.name == board]
+    if not manifests:
+        raise SettingsError(
+            f"nothing is built here{f' for the board {board}' if board else ''}",
+            remedy="build a release with `aos make`, or give its ota_rtos_ota.json",
+        )
+    return str(manifests[-1])
+
+
+def _last_manifests(solution: str) -> List[Path]:
+    """Return the manifests of each board's last build, the newest last."""
+    return sorted(Path(solution, "out", "ota").glob(f"*/{MANIFEST_NAME}"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def _named(name: str, releases: List[KeptRelease], board: Optional[str], place: Optional[Place]) -> KeptRelease:
+    release = next((release for release in releases if release.version == name), None)
+    if release is None:
+        kept = ", ".join(release.version for release in releases) or "none"
+        raise SettingsError(
+            f"no release {name} of the board {board_folder(board)} is kept, and there is no file of that name",
+            place=place,
+            remedy=f"kept are: {kept}; or give the path of a manifest",
+        )
+    if release.withdrawn:
+        raise SettingsError(
+            f"the release {name} is withdrawn, so no device should run it",
+            place=place,
+            remedy="give the version that devices run, or `latest`",
+        )
+    return release
+
+
+def _manifests_below(folder: str) -> List[str]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    files = (os.path.join(folder, name, MANIFEST_NAME) for name in names if not name.startswith("."))
+    return [file for file in files if os.path.isfile(file)]
+
+
+def _read_manifest(file: str) -> Manifest:
+    data = read_file(file, "the manifest of a kept release", "restore it, or remove its folder", limit=DOCUMENT_MAX)
+    return parse_manifest(data, file=file)

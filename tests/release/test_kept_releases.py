@@ -1,0 +1,221 @@
+"""Kept releases: proven on the way in, never changed, listed, withdrawn, and bases of later ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aos_ota_plugin.cli.main import group
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, SettingsError
+from aos_ota_plugin.pipeline.kept_releases import read_kept_releases, with_base_release
+from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.settings.raw import Origin, RawSetting
+from aos_ota_plugin.settings.resolve import resolve
+from aos_ota_plugin.settings.secretfile import Secrets
+from aos_ota_plugin.verify.kept_releases import Keeping, keep_release, withdraw_release
+from aos_ota_plugin.verify.release_file import read_described
+
+MANIFEST, IMAGE = "ota_rtos_ota.json", "ota_rtos_ota.bin"
+
+
+@pytest.fixture
+def solution(tmp_path):
+    folder = tmp_path / "工作 区" / "solutions" / "s"
+    folder.mkdir(parents=True)
+    (tmp_path / "工作 区" / ".aos").write_bytes(b"")
+    (folder / "package.yaml").write_text("name: s\nversion: v1\ndescription: d\ntype: solution\nhw_info:\ndepends:\n")
+    shutil.copy(Path(__file__).parents[1] / "keys" / "data" / "private.pem", folder / "key.pem")
+    (folder / "key.pem").chmod(0o600)
+    return folder
+
+
+@pytest.fixture
+def built(solution, given, signer, build_firmware, linked):
+    """``built(version, board)``: what a build of this version leaves in out/ota/BOARD/; returns the manifest's path."""
+
+    def build(version, board="b", *, identity="kv", elf=True, **changes):
+        firmware = build_firmware(signer.public_key, version.encode())
+        changes = changes if elf is not None else {**changes, "elf": None}
+        made = {**linked(firmware), "version": version, "board": board, "identity": identity}
+        parts = given.but(**{**made, **changes})
+        release = make_release(*parts)
+        folder = solution / "out" / "ota" / (board or "none")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, data in release.images.items():
+            (folder / name).write_bytes(data)
+        (folder / MANIFEST).write_bytes(release.manifest.to_json())
+        if elf:
+            (folder / "s@b.elf").write_bytes(firmware)
+        return str(folder / MANIFEST)
+
+    return build
+
+
+def settings_of(solution, **values):
+    values = {"OTA_APP_VERSION": "app-1.2.0", "OTA_SIGNING_KEY": "key.pem", **values}
+    layer = [
+        RawSetting(name, value, value, Origin("package.yaml", Place("package.yaml", 7, 3)))
+        for name, value in values.items()
+    ]
+    return resolve([layer], solution_dir=str(solution), secrets=Secrets())
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_release_is_kept_whole_and_read_only(solution, built):
+    manifest = built("app-1.0.0", compress_xz=True)
+    kept = keep_release(manifest, str(solution))
+    assert (kept.keeping, kept.folder) == (Keeping.NEW, str(solution / "releases" / "b" / "app-1.0.0"))
+    names = {MANIFEST, IMAGE, IMAGE + ".xz", "ota_rtos.bin", "s@b.elf"}
+    assert set(files(kept.folder)) == names
+    assert files(kept.folder)[IMAGE].startswith(files(kept.folder)["ota_rtos.bin"])
+    assert {path.stat().st_mode & 0o777 for path in Path(kept.folder).iterdir()} == {0o444}
+    before = files(kept.folder)
+    assert keep_release(manifest, str(solution)).keeping is Keeping.SAME
+    other = built("app-1.0.0", payload=random.Random(3).randbytes(9000), elf=None)
+    assert keep_release(other, str(solution)).keeping is Keeping.OTHER
+    assert files(kept.folder) == before
+    assert os.listdir(solution / "releases" / "b") == ["app-1.0.0"]
+
+
+def test_what_is_not_sound_is_not_kept(solution, built, build_firmware, signer, other):
+    manifest = Path(built("app-1.0.0"))
+    image, elf = manifest.parent / IMAGE, manifest.parent / "s@b.elf"
+    good = image.read_bytes()
+    for spoil, says in (
+        (lambda: image.write_bytes(good[:-1] + b"x"), "not the bytes that the manifest lists"),
+        (image.unlink, "cannot read"),
+        (lambda: elf.write_bytes(build_firmware(signer.public_key, b"app-0.9.9")), "does not hold the version"),
+        (lambda: elf.write_bytes(build_firmware(other.public_key, b"app-1.0.0")), "this ELF holds the key"),
+        (elf.unlink, "no key is known"),
+        (lambda: shutil.copy(elf, manifest.parent / "t.elf"), "there are 2 ELF files"),
+    ):
+        built("app-1.0.0")
+        spoil()
+        with pytest.raises(OtaError, match=says) as caught:
+            keep_release(str(manifest), str(solution))
+        assert caught.value.remedy
+        assert not (solution / "releases" / "b").exists() or os.listdir(solution / "releases" / "b") == []
+    built("app-1.0.0", elf=False)
+    with pytest.raises(ProofError, match="refuse this image"):
+        keep_release(str(manifest), str(solution), key=lambda: other.public_key)
+    assert keep_release(str(manifest), str(solution), key=lambda: signer.public_key).keeping is Keeping.NEW
+
+
+def test_what_a_killed_keeping_left_goes(solution, built):
+    left = solution / "releases" / "b" / ".app-1.0.0.0123456789ab.tmp"
+    left.mkdir(parents=True)
+    (left / IMAGE).write_bytes(b"half")
+    keep_release(built("app-1.0.0"), str(solution))
+    assert os.listdir(solution / "releases" / "b") == ["app-1.0.0"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_an_embedded_identity_is_its_owners_alone(solution, built):
+    kept = keep_release(built("app-1.0.0", identity="embedded"), str(solution))
+    assert {path.stat().st_mode & 0o777 for path in Path(kept.folder).iterdir()} == {0o400}
+
+
+@pytest.fixture
+def kept(solution, built):
+    for version, board in (("app-1.0.9", "b"), ("app-1.0.10", "b"), ("app-1.1.0", "b"), ("app-1.1.5", "c")):
+        keep_release(built(version, board), str(solution))
+    flat = solution / "releases" / "app-0.9.0"
+    flat.mkdir()
+    shutil.copy(built("app-0.9.0", None), flat)
+    keep_release(built("app-1.1.2", None), str(solution))
+    return solution
+
+
+def versions(solution, board):
+    return [release.version for release in read_kept_releases(str(solution), board)]
+
+
+def test_releases_are_those_of_the_board_in_the_order_of_devices(kept):
+    assert versions(kept, "b") == ["app-0.9.0", "app-1.0.10", "app-1.0.9", "app-1.1.0"]
+    assert versions(kept, "c") == ["app-0.9.0", "app-1.1.5"]
+    assert versions(kept, None) == ["app-0.9.0", "app-1.1.2"]
+    assert versions(kept / "nowhere", "b") == []
+
+
+def base_of(solution, board="b", **values):
+    path = with_base_release(settings_of(solution, **values), board).base_release
+    return path and os.path.relpath(path, solution)
+
+
+def test_a_base_is_named_by_version_or_is_the_latest(kept, built):
+    place = os.path.join("releases", "b", "{}", MANIFEST).format
+    assert base_of(kept) is None
+    assert base_of(kept, OTA_BASE_RELEASE="app-1.0.9") == place("app-1.0.9")
+    assert base_of(kept, OTA_BASE_RELEASE="latest") == place("app-1.1.0")
+    # Devices compare bytes: app-1.0.95 is newer than app-1.0.9 and app-1.0.10, and app-1.0.5 newer than app-1.0.10.
+    assert base_of(kept, OTA_BASE_RELEASE="latest", OTA_APP_VERSION="app-1.0.95") == place("app-1.0.9")
+    assert base_of(kept, OTA_BASE_RELEASE="latest", OTA_APP_VERSION="app-1.0.5") == place("app-1.0.10")
+    assert base_of(kept, OTA_BASE_RELEASE="releases/app-0.9.0/ota_rtos_ota.json").startswith("releases")
+    withdraw_release(str(kept), "b", "app-1.1.0")
+    assert base_of(kept, OTA_BASE_RELEASE="latest") == place("app-1.0.9")
+    (kept / "latest").write_text("{}")
+    assert base_of(kept, OTA_BASE_RELEASE="latest") == "latest"  # a file of that name is meant
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"OTA_BASE_RELEASE": "app-1.0.1"}, "no release app-1.0.1 of the board b is kept"),
+        ({"OTA_BASE_RELEASE": "latest", "OTA_APP_VERSION": "app-0.1"}, "no kept release of the board b is older than"),
+        ({"OTA_BASE_RELEASE": "app-1.1.5"}, "kept are: app-0.9.0, app-1.0.10"),
+        ({"OTA_BASE_RELEASE": "app-1.0.9"}, "the release app-1.0.9 is withdrawn"),
+    ],
+)
+def test_bases_that_are_refused(kept, values, says):
+    withdraw_release(str(kept), "b", "app-1.0.9")
+    with pytest.raises(SettingsError) as caught:
+        base_of(kept, **values)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("package.yaml:7:3: ")
+
+
+@pytest.mark.parametrize("word", ["latest", "all", "none", "Latest"])
+def test_words_that_name_releases_are_no_versions(solution, word):
+    with pytest.raises(SettingsError, match="it is no version"):
+        settings_of(solution, OTA_APP_VERSION=word)
+
+
+def test_a_withdrawn_release_is_not_handed_on(kept):
+    image = kept / "releases" / "b" / "app-1.1.0" / IMAGE
+    read_described(str(image), "the file", "give it", others=False)
+    withdraw_release(str(kept), "b", "app-1.1.0")
+    with pytest.raises(FormatError, match="belongs to a release that is withdrawn"):
+        read_described(str(image), "the file", "give it", others=False)
+
+
+def test_the_command_keeps_lists_and_withdraws(solution, built, monkeypatch):
+    monkeypatch.chdir(solution)
+
+    def release(*words, status=0):
+        done = CliRunner().invoke(group, ("release", *words))
+        assert done.exit_code == status, done.output
+        return done.output
+
+    with pytest.raises(SettingsError, match="nothing is built here"):
+        CliRunner().invoke(group, ["release"], catch_exceptions=False, standalone_mode=False)
+    built("app-1.0.0")
+    built("app-1.0.1", "c")
+    assert release().endswith("app-1.0.1 kept\n")
+    assert release("-b", "b").startswith(str(solution / "releases" / "b" / "app-1.0.0"))
+    assert "kept already" in release("-b", "b")
+    assert json.loads(release("-b", "b", "--json"))["new"] is False
+    assert "app-1.0.1" in release("--list")
+    assert "app-1.0.0 withdrawn" in release("--withdraw", "app-1.0.0", "-b", "b")
+    [listed] = json.loads(release("--list", "-b", "b", "--json"))["releases"]
+    assert (listed["version"], listed["board"], listed["withdrawn"]) == ("app-1.0.0", "b", True)
+    release("--list", "--withdraw", "app-1.0.0", status=2)
