@@ -49,7 +49,7 @@ def command(
 
     \b
     Example:
-      aos-ota verify-release releases/app-1.0.1 --public-key ota.pub.pem
+      aos-ota verify-release releases/haas100/app-1.0.1 --public-key ota.pub.pem
     """
     if public_key is None and not without_statement:
         raise click.UsageError(

@@ -51,7 +51,7 @@ def refuse_own_manifest(settings: OtaSettings, manifest: str) -> None:
         raise SettingsError(
             "OTA_BASE_RELEASE is the manifest that this build overwrites, so it would compare the release with itself",
             place=settings.origins["OTA_BASE_RELEASE"].place,
-            remedy="keep a copy of each release you ship, e.g. in releases/app-1.0.0/, and name that",
+            remedy="keep each release you ship with `aos-ota release`, and name its version, or `latest`",
         )
 
 

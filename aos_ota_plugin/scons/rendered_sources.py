@@ -70,6 +70,11 @@ def _render_application(build: AosBuild, settings: OtaSettings) -> Optional[str]
     names = list(dict.fromkeys(source_files(component)))
     own_template = os.path.isfile(os.path.join(build.folder, "templates", SourceKind.APP.value + ".j2"))
     choice = find_app_source(build.folder, names, settings, own_template=own_template)
+    for other in choice.others:
+        sys.stdout.write(
+            f"aos_ota_plugin: warning: {other} holds version or identity, too, and stays as it is: "
+            f"OTA_APP_SOURCE names {choice.source}\n"
+        )
     if settings.identity == "kv":
         build.require(("kv",), "an identity in the key-value partition")
     rendered = choice.source or (SourceKind.APP.value if choice.template else None)

@@ -35,6 +35,7 @@ class AppChoice(NamedTuple):
 
     ``source`` gets them, None for none; with ``template`` the template's application is added. ``version_in_source``
     says whether that holds the version, ``header`` whether ``ota_app.h`` is generated, which ``including`` include.
+    ``others`` hold version or identity, too, and stay as they are, since another one was named.
     """
 
     source: Optional[str] = None
@@ -42,6 +43,7 @@ class AppChoice(NamedTuple):
     header: bool = False
     template: bool = False
     including: Tuple[str, ...] = ()
+    others: Tuple[str, ...] = ()
 
 
 def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoice:
@@ -53,12 +55,14 @@ def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoic
     """
     including = tuple(name for name, data in sources.items() if b"ota_app.h" in data and re.search(_INCLUDES, data))
     source = named or _find(sources)
+    others = tuple(name for name in _holders(sources) if name != named) if named else ()
     if source and _has_version(sources[source], source):
-        return AppChoice(source, version_in_source=True, header=bool(including), including=including)
+        return AppChoice(source, version_in_source=True, header=bool(including), including=including, others=others)
     if source and not including and (_base(source) == APP_SOURCE or not has_main(sources)):
-        return AppChoice(source, version_in_source=True)  # which it has no place for: the error says so
+        # It has no place for the version: the error says so.
+        return AppChoice(source, version_in_source=True, others=others)
     if source or including or has_main(sources):
-        return AppChoice(source, header=True, including=including)
+        return AppChoice(source, header=True, including=including, others=others)
     return AppChoice(version_in_source=True, template=True)
 
 
@@ -75,21 +79,31 @@ def has_main(sources: Mapping[str, bytes]) -> bool:
 
 def _find(sources: Mapping[str, bytes]) -> Optional[str]:
     """Return the one source that holds version or identity, else the one with the vendor's name."""
-    possible = [name for name, data in sources.items() if is_c(name) and any(word in data for word in _WORDS)]
+    possible = _possible(sources)
     vendors = next((name for name in sources if _base(name) == APP_SOURCE), None)
     if vendors and all(name == vendors for name in possible):
         return vendors
+    holders = _holders(sources)
+    if len(holders) > 1:
+        raise _ambiguous(holders)
+    return next(iter(holders), vendors)
+
+
+def _possible(sources: Mapping[str, bytes]) -> List[str]:
+    return [name for name, data in sources.items() if is_c(name) and any(word in data for word in _WORDS)]
+
+
+def _holders(sources: Mapping[str, bytes]) -> Dict[str, Tuple[CSource, List[Token]]]:
+    """Return the sources that hold version or identity, with the names of these."""
     from .app_places import held_names
 
     holders: Dict[str, Tuple[CSource, List[Token]]] = {}
-    for name in possible:
+    for name in _possible(sources):
         code = _parse(sources[name], name)
         names = held_names(code)
         if names:
             holders[name] = (code, names)
-    if len(holders) > 1:
-        raise _ambiguous(holders)
-    return next(iter(holders), vendors)
+    return holders
 
 
 def _ambiguous(holders: Mapping[str, Tuple[CSource, List[Token]]]) -> SourceError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -148,6 +149,21 @@ def test_haas200_unsigned_leftovers_are_swept(haas200):
     assert outputs(haas200) == before
     haas200.workspace.made("clean")
     assert {path.name for path in haas200.images.iterdir()} <= {"ota_rtos.bin"}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="SCons 3 loads site_scons/site_init.py up to Python 3.11 only")
+def test_haas200_by_the_hook_in_site_scons(haas200):
+    """Without the component: the last test of this workspace, which was cleaned before."""
+    workspace = haas200.workspace
+    text = workspace.package.read_text(encoding="utf-8")
+    workspace.package.write_text(
+        "".join(line for line in text.splitlines(True) if "aos_ota_plugin:" not in line), encoding="utf-8"
+    )
+    shutil.rmtree(workspace.root / "components" / "aos_ota_plugin")
+    assert workspace.run(str(workspace.aos.with_name("aos-ota")), "init").status == 0
+    assert (workspace.solution / "site_scons" / "site_init.py").is_file()
+    workspace.made("OTA_APP_VERSION=app-3.0.0", env={"STEP_DOES": ""})
+    assert all(accepted(haas200.elf, outputs(haas200)[name]) for name in (FULL, XZ))
 
 
 MAKEIMG = """#!/bin/sh

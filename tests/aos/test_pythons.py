@@ -101,6 +101,8 @@ def test_component_hook_makes_the_same_bytes_everywhere(on):
 
 def test_init_chooses_what_works_there(on):
     workspace, version = on
+    if version < (3, 12) and version != sys.version_info[:2]:
+        pytest.skip("where SCons 3 loads site_init.py, it does so as on the Python of the other tests")
     workspace.edit(workspace.package, PLUGIN, "")
     shutil.rmtree(workspace.root / "components" / "aos_ota_plugin")
     result = workspace.run(str(workspace.aos.with_name("aos-ota")), "init")

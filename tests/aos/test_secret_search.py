@@ -30,6 +30,8 @@ MAY_HOLD = (
     "solutions/ota_demo/aos_sdk/lib/libaos_ota_plugin.a",
     "solutions/ota_demo/out/ota_demo/aos.elf",
     "solutions/ota_demo/out/ota_demo@haas100.elf",
+    "solutions/ota_demo/out/ota/haas100/ota_demo@haas100.elf",
+    "solutions/ota_demo/out/ota/haas100/ota_rtos_ota.bin",
     "solutions/ota_demo/out/ota_demo@haas100.bin",
     "hardware/chip/haas1000/release/write_flash_gui/ota_bin/ota_rtos.bin",
     "hardware/chip/haas1000/release/write_flash_gui/ota_bin/ota_rtos_ota.bin",
@@ -207,6 +209,8 @@ def test_embedded_identity(workspace, tmp_path):
     for secret in (DEVICE_SECRET, PRODUCT_SECRET):
         assert searched.traces(secret, but=may_hold[secret]) == {}
         assert set(tree_holding(workspace.root, secret)) == set(may_hold[secret])
+    copies = [path for path in (workspace.out / "ota" / "haas100").iterdir() if path.suffix in (".elf", ".bin")]
+    assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
 
     # Again without a change, and then for another version: nothing more is known of it.
     for number, version in enumerate(("app-1.0.0", "app-1.0.1")):

@@ -202,7 +202,8 @@ def test_named_source_and_back(linksdk):
     assert "`OTA_APP_SOURCE: separate_app/" in several.output
     assert 'write  #include "ota_app.h"  in separate_app/report.c in the place of its MY_APP_VER' in several.output
     workspace.edit(workspace.package, "def_config:\n", "def_config:\n  OTA_APP_SOURCE: separate_app\\report.c\n")
-    workspace.made("OTA_APP_VERSION=app-1.0.1")
+    chosen = workspace.made("OTA_APP_VERSION=app-1.0.1")
+    assert "warning: separate_app/connection.c holds version or identity, too, and stays as it is" in chosen.output
     rendered = workspace.out / "ota_demo" / "separate_app"
     assert (rendered / "report.c").exists()
     assert not (rendered / "connection.c").exists()

@@ -172,3 +172,9 @@ def test_a_source_without_the_version_gets_the_identity_alone() -> None:
     made = inject_app(IDENTITY.encode(), "model.c", AppValues(None, Kv())).decode()
     assert 'char *product_key = (char *)aos_ota_identity("product_key")' in made
     assert "MY_APP_VER" not in made
+
+
+def test_sources_that_stay_as_they_are_beside_the_named_one_are_listed():
+    choice = choose("app.c", app=VERSION + MAIN, model=IDENTITY, other=TASK)
+    assert (choice.source, choice.others) == ("app.c", ("model.c",))
+    assert choose("app.c", app=VERSION + IDENTITY + MAIN, other=TASK).others == ()
