@@ -41,6 +41,19 @@ def init(workspace, *arguments, cwd=None, env=None):
     return workspace.run(str(workspace.aos.with_name("aos-ota")), "init", *arguments, cwd=cwd, env=env)
 
 
+LAUNCHERS = {"aos": "", "scons": "echo SCons 3.1.2", "python": "echo 3 11"}
+
+
+@pytest.fixture
+def quickly(tmp_path_factory):
+    """`init` with launchers that answer as the real ones do, at once: for tests of what it writes."""
+    folder = tmp_path_factory.mktemp("launchers")
+    for name, text in LAUNCHERS.items():
+        script(folder, name, f"#!/bin/sh\n{text}\n")
+    env = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    return lambda workspace, *arguments, cwd=None: init(workspace, *arguments, cwd=cwd, env=env)
+
+
 def tree(root):
     """{path: (mtime_ns, mode, bytes)} of every file below root."""
     return {
@@ -146,19 +159,19 @@ def test_a_solution_without_a_board_is_told_to_name_one(bare):
 
 
 @ON_311
-def test_from_another_folder_and_from_the_workspace_root(bare):
+def test_from_another_folder_and_from_the_workspace_root(bare, quickly):
     outside = bare.root.parent
-    assert init(bare, str(bare.solution), cwd=outside).status == 0
+    assert quickly(bare, str(bare.solution), cwd=outside).status == 0
     assert (bare.solution / "site_scons" / "site_init.py").is_file()
-    refused = init(bare, cwd=bare.root)
+    refused = quickly(bare, cwd=bare.root)
     assert refused.status == 1
     assert "there is no solution in this folder" in refused.output
     assert "fix: " in refused.output
 
 
 @ON_311
-def test_git_ignores_what_it_should(bare):
-    assert init(bare).status == 0
+def test_git_ignores_what_it_should(bare, quickly):
+    assert quickly(bare).status == 0
     subprocess.run(["git", "init", "-q"], cwd=bare.solution, check=True)
     (bare.solution / "keys" / "ota_key.pub.pem").write_text("public\n")
     (bare.solution / "ota.secrets.yaml").write_text("")
@@ -175,34 +188,34 @@ def test_git_ignores_what_it_should(bare):
 
 @ON_311
 @pytest.mark.parametrize("before", [b"*.log", b"*.log\r\nota.secrets.yaml\r\n", b"\xff\xfe# GBK \xc4\xe3\n"])
-def test_gitignore_of_the_user_only_grows(bare, before):
+def test_gitignore_of_the_user_only_grows(bare, quickly, before):
     path = bare.solution / ".gitignore"
     path.write_bytes(before)
-    assert init(bare).status == 0
+    assert quickly(bare).status == 0
     after = path.read_bytes()
     assert after.startswith(before)
     lines = [line.strip() for line in after.splitlines()]
     assert [lines.count(entry) for entry in (b"ota.secrets.yaml", b"keys/*.pem", b"!keys/*.pub.pem")] == [1, 1, 1]
-    again = init(bare)
+    again = quickly(bare)
     assert "nothing to do" in again.output
     assert path.read_bytes() == after
 
 
 @ON_311
-def test_example_of_settings_that_the_user_changed_stays(bare):
+def test_example_of_settings_that_the_user_changed_stays(bare, quickly):
     example = bare.solution / "ota.example.yaml"
     example.write_text("mine\n")
-    assert init(bare).status == 0
+    assert quickly(bare).status == 0
     assert example.read_text() == "mine\n"
 
 
-def test_example_of_settings_is_what_a_solution_may_hold(bare):
+def test_example_of_settings_is_what_a_solution_may_hold(bare, quickly):
     """Every line of it, the commented ones too, names a setting that there is."""
     import yaml
 
     from aos_ota_plugin.settings.fields import SYMBOLS
 
-    assert init(bare).status == 0
+    assert quickly(bare).status == 0
     text = (bare.solution / "ota.example.yaml").read_text(encoding="utf-8")
     assert set(yaml.safe_load(text)["def_config"]) <= set(SYMBOLS)
     everything = yaml.safe_load(text.replace("  # OTA_", "  OTA_"))["def_config"]
@@ -246,11 +259,11 @@ def test_own_site_init_of_the_user_leads_to_the_component(bare):
 
 
 @ON_311
-def test_own_site_scons_folder_with_other_tools_is_no_hindrance(bare):
+def test_own_site_scons_folder_with_other_tools_is_no_hindrance(bare, quickly):
     tool = bare.solution / "site_scons" / "site_tools" / "mine.py"
     tool.parent.mkdir(parents=True)
     tool.write_text("def generate(env):\n    pass\n")
-    assert init(bare).status == 0
+    assert quickly(bare).status == 0
     assert tool.read_text() == "def generate(env):\n    pass\n"
     assert (bare.solution / "site_scons" / "site_init.py").read_bytes() == site_files()["site_init.py"]
 
@@ -274,10 +287,10 @@ def test_component_after_site_scons_attaches_once(bare):
     assert bare.made().count() == {}
 
 
-def test_dependency_written_by_hand_gets_its_component(bare):
+def test_dependency_written_by_hand_gets_its_component(bare, quickly):
     bare.edit(bare.package, "depends:\n", "depends:\n  - aos_ota_plugin: master\n")
     before = bare.package.read_bytes()
-    result = init(bare)
+    result = quickly(bare)
     assert result.status == 0, result.output
     assert "depends on aos_ota_plugin already" in result.output
     assert bare.package.read_bytes() == before
@@ -316,7 +329,7 @@ def test_clone_in_the_workspace_is_the_component(bare, place):
     ],
     ids=["comment", "comments between", "deep", "flush", "space before colon"],
 )
-def test_package_yaml_as_people_write_it(bare, old, new, line):
+def test_package_yaml_as_people_write_it(bare, quickly, old, new, line):
     text = bare.package.read_text(encoding="utf-8")
     head, separator, tail = text.partition("supported_boards:")
     assert head.count(old) == 1
@@ -326,18 +339,18 @@ def test_package_yaml_as_people_write_it(bare, old, new, line):
         head = head[: head.index("depends")] + head[head.index("depends") :].replace("\n  - ", f"\n{indent}- ")
     bare.package.write_text(head + separator + tail, encoding="utf-8")
     before = bare.package.read_bytes()
-    result = init(bare, "--component")
+    result = quickly(bare, "--component")
     assert result.status == 0, result.output
     added_one_line(before, bare.package.read_bytes(), line)
     shown = bare.run(str(bare.aos.with_name("aos-ota")), "config")
     assert shown.status == 0, shown.output
-    assert "depends on aos_ota_plugin already" in init(bare).output
+    assert "depends on aos_ota_plugin already" in quickly(bare).output
 
 
-def test_crlf_package_yaml_stays_crlf(bare):
+def test_crlf_package_yaml_stays_crlf(bare, quickly):
     before = bare.package.read_bytes().replace(b"\n", b"\r\n")
     bare.package.write_bytes(before)
-    assert init(bare, "--component").status == 0
+    assert quickly(bare, "--component").status == 0
     added_one_line(before, bare.package.read_bytes(), "  - aos_ota_plugin: master\r\n")
     shown = bare.run(str(bare.aos.with_name("aos-ota")), "config")
     assert shown.status == 0, shown.output
@@ -363,10 +376,10 @@ def test_crlf_package_yaml_stays_crlf(bare):
     ],
     ids=["no depends", "flow list", "mapping", "broken YAML", "GBK"],
 )
-def test_package_yaml_that_it_cannot_add_a_line_to(bare, text, says):
+def test_package_yaml_that_it_cannot_add_a_line_to(bare, quickly, text, says):
     bare.package.write_bytes(text.encode("latin-1"))
     before = tree(bare.root)
-    result = init(bare, "--component")
+    result = quickly(bare, "--component")
     assert result.status == 1, result.output
     assert says in result.output
     assert "fix: " in result.output
