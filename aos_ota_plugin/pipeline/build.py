@@ -249,5 +249,5 @@ def _write_copy(task: _Task, files: _Files, names: Collection[str]) -> None:
     outdated = {entry.name for entry in os.scandir(site.copy) if entry.is_file()}
     outdated -= {*contents, os.path.basename(site.state or "")}
     # With an identity in them, the firmware and what holds it are for their owner alone.
-    mode = 0o600 if files.manifest.identity == "embedded" else 0o644
-    transaction.write_set(site.copy, contents, drop=sorted(outdated), modes=dict.fromkeys(contents, mode))
+    modes = dict.fromkeys(contents, 0o600) if files.manifest.identity == "embedded" else {}
+    transaction.write_set(site.copy, contents, drop=sorted(outdated), modes=modes)
