@@ -10,7 +10,7 @@ import click
 from aos_ota_plugin.cli.options import FILE, board_option, json_option, solution_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import ProofError
-from aos_ota_plugin.pipeline.kept_releases import KeptRelease, last_board, last_manifest, read_kept_releases
+from aos_ota_plugin.pipeline.kept_releases import KeptRelease, last_board, last_manifest, locked, read_kept_releases
 from aos_ota_plugin.workspace.find import find_solution
 
 
@@ -48,10 +48,12 @@ def command(
     solution = find_solution(os.path.abspath(directory))
     if listing:
         _show(read_kept_releases(solution, board or last_board(solution)), as_json)
-    elif withdraw:
-        _withdraw(solution, board or last_board(solution), withdraw, as_json)
-    else:
-        _keep(solution, manifest or last_manifest(solution, board), public_key, as_json)
+        return
+    with locked(solution):
+        if withdraw:
+            _withdraw(solution, board or last_board(solution), withdraw, as_json)
+        else:
+            _keep(solution, manifest or last_manifest(solution, board), public_key, as_json)
 
 
 def _keep(solution: str, manifest: str, public_key: Optional[str], as_json: bool) -> None:

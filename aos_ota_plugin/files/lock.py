@@ -15,6 +15,9 @@ from typing import Iterator, Optional
 
 from aos_ota_plugin.errors import BusyError, OutputError
 
+LOCK_NAME = "build.lock"
+"""The name of a solution's lock file, in its folder out/ota/."""
+
 
 class BuildLock:
     """A lock file that is held until the process ends; the system frees it even when that is killed."""

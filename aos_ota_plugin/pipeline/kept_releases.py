@@ -7,14 +7,16 @@ manifest and no board above it, are read, too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional
 
 from aos_ota_plugin.device.version import is_valid, newer
-from aos_ota_plugin.errors import Place, SettingsError
+from aos_ota_plugin.errors import FormatError, Place, ProofError, SettingsError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
+from aos_ota_plugin.pipeline.state import STATE_NAME, read_state
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, board_folder
 from aos_ota_plugin.settings.fields import OtaSettings
@@ -36,9 +38,46 @@ class KeptRelease(NamedTuple):
         return self.manifest.version
 
 
-def release_folder(solution: str, board: Optional[str], version: str) -> str:
-    """Return the folder in which a release is kept."""
-    return os.path.join(solution, FOLDER, board_folder(board), version)
+def release_folder(solution: str, manifest: Manifest, file: str) -> str:
+    """Return the folder in which the release of a manifest is kept; ``file``, its path, is named in the error.
+
+    Raises:
+        FormatError: board or version lead elsewhere, or are no name of a folder on every system.
+    """
+    from aos_ota_plugin.pipeline.payloads import is_plain
+
+    names = board_folder(manifest.board), manifest.version
+    for what, name in zip(("board", "version"), names):
+        if not is_plain(name) or name.startswith(".") or name.endswith((".", " ")) or not name.isprintable():
+            raise FormatError(
+                f"the {what} {name!a} is no name of a folder, so the release cannot be kept",
+                place=Place(file),
+                remedy=f"give it a {what} that begins and ends with a letter or digit",
+            )
+    return os.path.join(solution, FOLDER, *names)
+
+
+@contextlib.contextmanager
+def locked(solution: str) -> Iterator[None]:
+    """Lock the solution, as a build does, in the ``with`` block. Raises BusyError, OutputError."""
+    from aos_ota_plugin.files.lock import LOCK_NAME, BuildLock
+
+    lock = BuildLock(Path(solution, "out", "ota", LOCK_NAME))
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def refuse_withdrawn(path: str, place: Optional[Place] = None) -> None:
+    """Raise ProofError when a file lies in the folder of a withdrawn release; ``place`` names it, else its path."""
+    if os.path.lexists(os.path.join(os.path.dirname(path), WITHDRAWN_NAME)):
+        raise ProofError(
+            f"{path} belongs to a release that is withdrawn",
+            place=place,
+            remedy=f"give another release; {WITHDRAWN_NAME} beside it is the mark, removed by hand where it is wrong",
+        )
 
 
 def read_kept_releases(solution: str, board: Optional[str]) -> List[KeptRelease]:
@@ -63,18 +102,22 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
     """Return the settings with a manifest's path for a version, or ``latest``, in OTA_BASE_RELEASE.
 
     ``latest`` is the newest kept release of this board that is older than the one being built, by the comparison of
-    devices, and not withdrawn. A file of the name that is given comes first.
+    devices, and not withdrawn; that a newer one is kept is a notice. A file of the name that is given comes first.
 
     Raises:
-        SettingsError: there is no such release, or it is withdrawn.
+        SettingsError: there is no such release.
+        ProofError: it is withdrawn.
     """
     path = settings.base_release
-    if not path or os.path.lexists(path):
+    if not path:
+        return settings
+    place = settings.origins["OTA_BASE_RELEASE"].place
+    if os.path.lexists(path):
+        refuse_withdrawn(path, place)
         return settings
     name = os.path.basename(path)
     if os.path.dirname(path) != settings.solution_dir or not is_valid(name) or name.endswith(".json"):
         return settings  # a path, which is read later
-    place = settings.origins["OTA_BASE_RELEASE"].place
     releases = read_kept_releases(settings.solution_dir, board)
     if name == LATEST:
         older = [
@@ -87,8 +130,20 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
                 remedy="`aos-ota release` keeps the release that was built last; for the very first one leave "
                 "OTA_BASE_RELEASE out",
             )
-        return replace(settings, base_release=older[-1].file)
+        notices = (*settings.notices, *_newer_notices(releases, settings.app_version))
+        return replace(settings, base_release=older[-1].file, notices=notices)
     return replace(settings, base_release=_named(name, releases, board, place).file)
+
+
+def _newer_notices(releases: List[KeptRelease], version: str) -> List[str]:
+    """Return a notice where a kept release is newer to devices, of which `latest` says nothing."""
+    newer_ones = [release.version for release in releases if not release.withdrawn and newer(release.version, version)]
+    if not newer_ones:
+        return []
+    return [
+        f"devices on {', '.join(newer_ones)}, kept here, refuse {version}: it is older to them, which compare byte by "
+        "byte; nothing else is proven for them, either"
+    ]
 
 
 def last_board(solution: str) -> Optional[str]:
@@ -110,7 +165,12 @@ def last_manifest(solution: str, board: Optional[str]) -> str:
             f"nothing is built here{f' for the board {board}' if board else ''}",
             remedy="build a release with `aos make`, or give its ota_rtos_ota.json",
         )
-    return str(manifests[-1])
+    last = manifests[-1]
+    if read_state(str(last.with_name(STATE_NAME)), None).fingerprint is None:
+        raise ProofError(
+            "the build that wrote this release did not come to its end", place=Place(str(last)), remedy="build again"
+        )
+    return str(last)
 
 
 def _last_manifests(solution: str) -> List[Path]:
@@ -127,12 +187,7 @@ def _named(name: str, releases: List[KeptRelease], board: Optional[str], place: 
             place=place,
             remedy=f"kept are: {kept}; or give the path of a manifest",
         )
-    if release.withdrawn:
-        raise SettingsError(
-            f"the release {name} is withdrawn, so no device should run it",
-            place=place,
-            remedy="give the version that devices run, or `latest`",
-        )
+    refuse_withdrawn(release.file, place)
     return release
 
 

@@ -156,9 +156,10 @@ def _begin(build: AosBuild, mark: BuildMarker, request: BuildRequest) -> None:
 
 def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
     settings, notices = settings_from_aos(build.solution, folder=build.folder, command_line=request.pairs)
+    settings = with_base_release(settings, build.site.board)
     for notice in (*notices, *settings.notices):
         _say(f"warning: {notice}")
-    return with_base_release(settings, build.site.board)
+    return settings
 
 
 def _release_names(site: Site) -> Set[str]:

@@ -120,8 +120,8 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     # A build that fails must leave the last good image and manifest where they are.
     env.Precious(target)
     allowances = (settings.allow_changed_payload, settings.allow_new_key, settings.allow_other_base)
-    if any(allowances) or settings.allow_development_key:
-        env.AlwaysBuild(target)  # what excuses a proof is shown on every build
+    if any(allowances) or settings.allow_development_key or settings.keep_releases:
+        env.AlwaysBuild(target)  # what excuses a proof is shown on every build, and a release is kept by every build
     return target, source
 
 

@@ -10,6 +10,7 @@ import os
 from dataclasses import replace
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
+from aos_ota_plugin.files.lock import LOCK_NAME
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.pipeline.state import STATE_NAME
 from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames, board_folder
@@ -42,7 +43,7 @@ class OutputPaths(NamedTuple):
     @property
     def lock(self) -> str:
         """Return the file that a running build locks."""
-        return os.path.join(self.own, "build.lock")
+        return os.path.join(self.own, LOCK_NAME)
 
     def release_copy(self, board: Optional[str]) -> str:
         """Return the folder with the last good release for a board, and the file that describes it."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 from enum import Enum
-from typing import Callable, Dict, NamedTuple, Optional
+from pathlib import Path
+from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.device.elf import elf_contains, read_public_key
-from aos_ota_plugin.errors import OtaError, OutputError, Place, ProofError, placed
+from aos_ota_plugin.errors import FormatError, OtaError, OutputError, Place, ProofError, placed
 from aos_ota_plugin.files.folders import create_folder
 from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.pipeline.kept_releases import KeptRelease, read_kept_releases, release_folder
-from aos_ota_plugin.pipeline.payloads import payload_of_release
+from aos_ota_plugin.pipeline.payloads import is_plain, payload_in, payload_of_release
+from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, sbom_name, statement_name
 from aos_ota_plugin.verify.release import Verification
+from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
 
 _READ_ONLY, _OWNER_READ_ONLY = 0o444, 0o400
 
@@ -38,23 +41,26 @@ class KeptFolder(NamedTuple):
     keeping: Keeping
 
 
-def keep_release(file: str, solution: str, *, key: Callable[[], Optional[PublicKey]] = lambda: None) -> KeptFolder:
-    """Keep the release whose manifest is ``file``, with the files and the ELF beside it.
+def keep_release(
+    file: str, solution: str, *, elf: Optional[str] = None, key: Callable[[], Optional[PublicKey]] = lambda: None
+) -> KeptFolder:
+    """Keep the release whose manifest is ``file``, with the files beside it and the ELF, by default that beside it.
 
     ``key`` returns the public key that devices check its images with, and is called when the release is new; without
     one the ELF's own is taken. A version that is kept already stays as it is.
 
     Raises:
-        OtaError: a file does not hold what the manifest says, devices refuse an image, or a file cannot be written.
+        OtaError: a file does not hold what the manifest says, devices refuse an image, the release is another
+            solution's, or a file cannot be written.
     """
     data = read_file(file, "the manifest", "build a release first, or give its ota_rtos_ota.json", limit=DOCUMENT_MAX)
     manifest = parse_manifest(data, file=file)
-    folder = release_folder(solution, manifest.board, manifest.version)
+    folder = release_folder(solution, manifest, file)
     existing = os.path.join(folder, MANIFEST_NAME)
     if os.path.lexists(folder):
         return KeptFolder(folder, manifest, _compared(manifest, data, existing))
-    elf = _elf_beside(file)
-    contents = _proven_files(file, data, manifest, elf, key())
+    _refuse_other_solution(file, manifest, solution)
+    contents = _proven_files(file, data, manifest, elf or _elf_beside(file), key())
     mode = _OWNER_READ_ONLY if manifest.identity == "embedded" else _READ_ONLY
     create_folder(folder, contents, mode=mode)
     return KeptFolder(folder, manifest, Keeping.NEW)
@@ -86,6 +92,17 @@ def _compared(manifest: Manifest, data: bytes, existing: str) -> Keeping:
         manifest.modules,
     )
     return Keeping.SAME if same else Keeping.OTHER
+
+
+def _refuse_other_solution(file: str, manifest: Manifest, solution: str) -> None:
+    package = Path(solution, PACKAGE_FILE)
+    name = load_package(package.parent).name if package.is_file() else None  # a plain SCons project has none
+    if name and manifest.solution not in (None, name):
+        raise ProofError(
+            f"this release is one of {manifest.solution}, and the solution here is {name}",
+            place=Place(file),
+            remedy="keep it in its own solution: name that with -C",
+        )
 
 
 def _elf_beside(file: str) -> Optional[str]:
@@ -126,9 +143,30 @@ def _proven_files(
     for name in names:
         path = os.path.join(folder, name)
         contents[name] = read_file(path, "a file of the release", "build again", limit=IMAGE_MAX)
-    if manifest.payload.file not in contents:
-        contents[manifest.payload.file] = payload_of_release(manifest, file)
+    for payload in (manifest.payload, *manifest.other_payloads):
+        if not is_plain(payload.file) or payload.file in contents:
+            raise FormatError(
+                f"the manifest names {payload.file!a} as the file of a payload, which is another file of the release, "
+                "or one outside its folder",
+                place=Place(file),
+                remedy="build the release again",
+            )
+        contents[payload.file] = _payload(payload, manifest, file, contents)
     return contents
+
+
+def _payload(payload: Artifact, manifest: Manifest, file: str, contents: Mapping[str, bytes]) -> bytes:
+    """Return a payload: the release's own, or one that an image decodes to, which the verification has compared."""
+    if payload is manifest.payload:
+        return payload_of_release(manifest, file)
+    image = next((image for image in manifest.images if manifest.payload_of(image) is payload), None)
+    if image is None or image.kind == "diff":
+        raise FormatError(
+            f"no image of this release decodes to the payload {payload.file}",
+            place=Place(file),
+            remedy="build the release again",
+        )
+    return payload_in(contents[image.file])
 
 
 def _key_of(elf: bytes, manifest: Manifest) -> Optional[PublicKey]:

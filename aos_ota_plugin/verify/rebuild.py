@@ -114,7 +114,7 @@ def _arguments(request: RebuildRequest) -> List[str]:
     chosen = dict(request.settings) if request.settings else _settings_of(request.manifest)
     arguments = []
     for name, value in sorted(chosen.items()):
-        if name == "OTA_PROVENANCE" or name in OBSOLETE or not value:
+        if name in ("OTA_PROVENANCE", "OTA_KEEP_RELEASES") or name in OBSOLETE or not value:
             continue
         if name == "OTA_PARTITION_SIZE" and value == "0x0":
             continue
@@ -123,7 +123,7 @@ def _arguments(request: RebuildRequest) -> List[str]:
         if name in ("OTA_CONFIG_LOCAL_RSA", "OTA_CONFIG_CLOUD_RSA") and request.manifest.security == "none":
             continue
         arguments.append(f"{_safe('setting', name)}={_safe(name, value)}")
-    arguments.append("OTA_PROVENANCE=n")
+    arguments += ["OTA_PROVENANCE=n", "OTA_KEEP_RELEASES=n"]
     if request.manifest.security != "none" and not request.manifest.is_transition:
         arguments.append("OTA_KEY_RING=")  # the ring may have gone on since, and nothing new is signed here
     if request.public_key is not None and request.manifest.security != "none":

@@ -12,9 +12,10 @@ from typing import List
 
 from aos_ota_plugin.errors import FormatError, Place
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
+from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, WITHDRAWN_NAME, XZ_SUFFIX
+from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, XZ_SUFFIX
 from aos_ota_plugin.workspace.chip import image_names
 
 _TOGETHER = "keep the files of a release beside its manifest"
@@ -25,10 +26,11 @@ def read_artifact(manifest_file: str, artifact: Artifact, what: str) -> bytes:
 
     Raises:
         SettingsError: it cannot be read.
-        FormatError: its bytes are not those that the manifest describes, or the release is withdrawn.
+        FormatError: its bytes are not those that the manifest describes.
+        ProofError: the release is withdrawn.
     """
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
-    _refuse_withdrawn(path)
+    refuse_withdrawn(path)
     data = read_file(path, what, _TOGETHER, limit=IMAGE_MAX)
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
@@ -48,8 +50,9 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
     Raises:
         SettingsError: the file or a manifest cannot be read.
         FormatError: no manifest beside it describes these bytes; or a manifest is none.
+        ProofError: it belongs to a withdrawn release.
     """
-    _refuse_withdrawn(path)
+    refuse_withdrawn(path)
     data = read_file(path, what, remedy, limit=IMAGE_MAX)
     name = os.path.basename(path)
     artifacts = [artifact for manifest in _manifests_beside(path) for artifact in _artifacts(manifest)]
@@ -66,15 +69,6 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
             "needs another name and a folder of its own",
         )
     return data
-
-
-def _refuse_withdrawn(path: str) -> None:
-    if os.path.lexists(os.path.join(os.path.dirname(path), WITHDRAWN_NAME)):
-        raise FormatError(
-            "this file belongs to a release that is withdrawn",
-            place=Place(path),
-            remedy=f"give another release; {WITHDRAWN_NAME} beside it is the mark, removed by hand where it is wrong",
-        )
 
 
 def _manifests_beside(path: str) -> List[Manifest]:

@@ -51,6 +51,7 @@ def test_settings_of_a_manifest():
         "OTA_CONFIG_LOCAL_RSA=y",
         "OTA_IDENTITY_KV=y",
         "OTA_PROVENANCE=n",
+        "OTA_KEEP_RELEASES=n",
         "OTA_PUBLIC_KEY=.aos_ota_verify/public.pem",
         "OTA_SIGNING_KEY=release:.aos_ota_verify",
         "OTA_MODULES=",

@@ -13,8 +13,12 @@ from click.testing import CliRunner
 
 from aos_ota_plugin.cli.main import group
 from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, SettingsError
+from aos_ota_plugin.files.lock import LOCK_NAME, BuildLock
+from aos_ota_plugin.pipeline.fingerprint import Fingerprint
 from aos_ota_plugin.pipeline.kept_releases import read_kept_releases, with_base_release
+from aos_ota_plugin.pipeline.state import read_state, release_state, write_state
 from aos_ota_plugin.release.make import make_release
+from aos_ota_plugin.release.request import PayloadLayout, XzPayload
 from aos_ota_plugin.settings.raw import Origin, RawSetting
 from aos_ota_plugin.settings.resolve import resolve
 from aos_ota_plugin.settings.secretfile import Secrets
@@ -51,6 +55,8 @@ def built(solution, given, signer, build_firmware, linked):
         for name, data in release.images.items():
             (folder / name).write_bytes(data)
         (folder / MANIFEST).write_bytes(release.manifest.to_json())
+        done = release_state(Fingerprint("0" * 64, "", ""), {}, [], {})
+        write_state(str(folder / "release-state.json"), done)
         if elf:
             (folder / "s@b.elf").write_bytes(firmware)
         return str(folder / MANIFEST)
@@ -87,6 +93,16 @@ def test_a_release_is_kept_whole_and_read_only(solution, built):
     assert os.listdir(solution / "releases" / "b") == ["app-1.0.0"]
 
 
+def test_each_payload_is_kept(solution, built, signer):
+    """Some image steps make another payload for the compressed image than for the full one."""
+    other = random.Random(5).randbytes(8000)
+    xz_payload = XzPayload(other, "ota_rtos_all.bin", PayloadLayout())
+    manifest = built("app-1.0.0", elf=None, compress_xz=True, xz_payload=xz_payload)
+    kept = files(keep_release(manifest, str(solution), key=lambda: signer.public_key).folder)
+    assert kept["ota_rtos_all.bin"] == other
+    assert kept[IMAGE].startswith(kept["ota_rtos.bin"])
+
+
 def test_what_is_not_sound_is_not_kept(solution, built, build_firmware, signer, other):
     manifest = Path(built("app-1.0.0"))
     image, elf = manifest.parent / IMAGE, manifest.parent / "s@b.elf"
@@ -109,6 +125,34 @@ def test_what_is_not_sound_is_not_kept(solution, built, build_firmware, signer, 
     with pytest.raises(ProofError, match="refuse this image"):
         keep_release(str(manifest), str(solution), key=lambda: other.public_key)
     assert keep_release(str(manifest), str(solution), key=lambda: signer.public_key).keeping is Keeping.NEW
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"version": "../../../x"}, "the version '../../../x' is no name of a folder"),
+        ({"version": ".."}, "the version '..' is no name of a folder"),
+        ({"board": "../b"}, "the board '../b' is no name of a folder"),
+        ({"payload": {"file": "../../../../x"}}, "or one outside its folder"),
+        ({"payload": {"file": IMAGE}}, "which is another file of the release"),
+        ({"solution": "t"}, "this release is one of t, and the solution here is s"),
+    ],
+)
+def test_a_manifest_that_leads_elsewhere_is_refused(solution, built, signer, tmp_path, changes, says):
+    """Its signature covers the images, not what it says itself: one from elsewhere may say anything."""
+    manifest = Path(built("app-1.0.0", elf=False))
+    document = json.loads(manifest.read_bytes())
+    for name, value in changes.items():
+        document[name] = {**document[name], **value} if isinstance(value, dict) else value
+    manifest.write_text(json.dumps(document), encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises((FormatError, ProofError)) as caught:
+        keep_release(str(manifest), str(solution), key=lambda: signer.public_key)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"{manifest}: ")
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == [
+        path for path in before if path.is_file()
+    ]
 
 
 def test_what_a_killed_keeping_left_goes(solution, built):
@@ -163,6 +207,10 @@ def test_a_base_is_named_by_version_or_is_the_latest(kept, built):
     assert base_of(kept, OTA_BASE_RELEASE="releases/app-0.9.0/ota_rtos_ota.json").startswith("releases")
     withdraw_release(str(kept), "b", "app-1.1.0")
     assert base_of(kept, OTA_BASE_RELEASE="latest") == place("app-1.0.9")
+    # Which ones would refuse the version is told.
+    assert with_base_release(settings_of(kept, OTA_BASE_RELEASE="latest"), "b").notices == ()
+    [notice] = with_base_release(settings_of(kept, OTA_BASE_RELEASE="latest", OTA_APP_VERSION="app-1.0.5"), "b").notices
+    assert notice.startswith("devices on app-1.0.9, kept here, refuse app-1.0.5")
     (kept / "latest").write_text("{}")
     assert base_of(kept, OTA_BASE_RELEASE="latest") == "latest"  # a file of that name is meant
 
@@ -173,12 +221,13 @@ def test_a_base_is_named_by_version_or_is_the_latest(kept, built):
         ({"OTA_BASE_RELEASE": "app-1.0.1"}, "no release app-1.0.1 of the board b is kept"),
         ({"OTA_BASE_RELEASE": "latest", "OTA_APP_VERSION": "app-0.1"}, "no kept release of the board b is older than"),
         ({"OTA_BASE_RELEASE": "app-1.1.5"}, "kept are: app-0.9.0, app-1.0.10"),
-        ({"OTA_BASE_RELEASE": "app-1.0.9"}, "the release app-1.0.9 is withdrawn"),
+        ({"OTA_BASE_RELEASE": "app-1.0.9"}, "belongs to a release that is withdrawn"),
+        ({"OTA_BASE_RELEASE": f"releases/b/app-1.0.9/{MANIFEST}"}, "belongs to a release that is withdrawn"),
     ],
 )
 def test_bases_that_are_refused(kept, values, says):
     withdraw_release(str(kept), "b", "app-1.0.9")
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises((SettingsError, ProofError)) as caught:
         base_of(kept, **values)
     assert says in str(caught.value)
     assert str(caught.value).startswith("package.yaml:7:3: ")
@@ -194,8 +243,22 @@ def test_a_withdrawn_release_is_not_handed_on(kept):
     image = kept / "releases" / "b" / "app-1.1.0" / IMAGE
     read_described(str(image), "the file", "give it", others=False)
     withdraw_release(str(kept), "b", "app-1.1.0")
-    with pytest.raises(FormatError, match="belongs to a release that is withdrawn"):
+    with pytest.raises(ProofError, match="belongs to a release that is withdrawn"):
         read_described(str(image), "the file", "give it", others=False)
+    words = [
+        "sign",
+        "x",
+        "--key",
+        "key.pem",
+        "--version",
+        "app-2",
+        "-o",
+        "y",
+        "--base-release",
+        str(image.with_name(MANIFEST)),
+    ]
+    signed = CliRunner().invoke(group, words)
+    assert "belongs to a release that is withdrawn" in str(signed.exception)
 
 
 def test_the_command_keeps_lists_and_withdraws(solution, built, monkeypatch):
@@ -219,3 +282,19 @@ def test_the_command_keeps_lists_and_withdraws(solution, built, monkeypatch):
     [listed] = json.loads(release("--list", "-b", "b", "--json"))["releases"]
     assert (listed["version"], listed["board"], listed["withdrawn"]) == ("app-1.0.0", "b", True)
     release("--list", "--withdraw", "app-1.0.0", status=2)
+
+
+def test_the_command_keeps_nothing_of_a_build_that_runs_or_did_not_end(solution, built):
+    manifest = Path(built("app-1.0.0"))
+    state = read_state(str(manifest.with_name("release-state.json")), None)
+    write_state(str(manifest.with_name("release-state.json")), state.replaced_by({}))
+    refused = CliRunner().invoke(group, ["release", "-C", str(solution)])
+    assert "did not come to its end" in str(refused.exception)
+    write_state(str(manifest.with_name("release-state.json")), state)
+    running = BuildLock(solution / "out" / "ota" / LOCK_NAME)
+    running.acquire()
+    busy = CliRunner().invoke(group, ["release", "-C", str(solution)])
+    assert "another build of this solution is running" in str(busy.exception)
+    running.release()
+    assert not (solution / "releases").exists()
+    assert CliRunner().invoke(group, ["release", "-C", str(solution)]).exit_code == 0

@@ -382,6 +382,25 @@ def test_diff_image(project):
 
 
 @ON_SCONS_4
+def test_releases_are_kept_and_are_bases(project):
+    project.set_up('build("a", OTA_KEEP_RELEASES=True)')
+    project.steps("VERSION=app-1.0.0")
+    kept = project.root / "releases" / "none"
+    assert {path.name for path in (kept / "app-1.0.0").iterdir()} == {
+        "firmware.bin",
+        "firmware.elf",
+        "ota_rtos_ota.bin",
+        "ota_rtos_ota.json",
+    }
+    project.set_up('build("a", OTA_BASE_RELEASE="latest")')
+    project.steps("VERSION=app-1.0.1")
+    assert project.manifest()["base"]["version"] == "app-1.0.0"
+    project.set_up('build("a", OTA_KEEP_RELEASES=True, OTA_BASE_RELEASE="latest")')
+    assert project.steps("VERSION=app-1.0.1") == []  # it is made already, and kept now
+    assert sorted(path.name for path in kept.iterdir()) == ["app-1.0.0", "app-1.0.1"]
+
+
+@ON_SCONS_4
 def test_modules(project):
     """OTA_MODULES as a variable: a change in a module's folder is seen, and the firmware stays as it is."""
     (project.root / "子设备").mkdir()
