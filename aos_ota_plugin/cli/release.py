@@ -15,7 +15,7 @@ from aos_ota_plugin.workspace.find import find_solution
 
 
 @click.command("release")
-@click.argument("manifest", required=False, type=FILE)
+@click.argument("manifest", required=False, type=click.Path())
 @solution_option
 @board_option
 @click.option(
@@ -59,8 +59,11 @@ def command(
 def _keep(solution: str, manifest: str, public_key: Optional[str], as_json: bool) -> None:
     from aos_ota_plugin.keys.load import load_public_key
     from aos_ota_plugin.verify.kept_releases import Keeping, keep_release
+    from aos_ota_plugin.verify.release import manifest_file
 
-    kept = keep_release(manifest, solution, key=lambda: load_public_key(public_key) if public_key else None)
+    kept = keep_release(
+        manifest_file(manifest), solution, key=lambda: load_public_key(public_key) if public_key else None
+    )
     if kept.keeping is Keeping.OTHER:
         raise ProofError(
             f"{kept.folder} holds another {kept.manifest.version}, and a kept release never changes",

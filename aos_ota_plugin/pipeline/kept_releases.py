@@ -15,7 +15,7 @@ from typing import Iterator, List, NamedTuple, Optional
 
 from aos_ota_plugin.device.version import is_valid, newer
 from aos_ota_plugin.errors import FormatError, Place, ProofError, SettingsError
-from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
+from aos_ota_plugin.files.read import DOCUMENT_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline.state import STATE_NAME, read_state
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
 from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, board_folder
@@ -55,6 +55,15 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
                 remedy=f"give it a {what} that begins and ends with a letter or digit",
             )
     return os.path.join(solution, FOLDER, *names)
+
+
+def is_kept(solution: str, board: Optional[str], version: str, file: str) -> bool:
+    """Return whether the very manifest ``file`` is kept; what else is kept under this version is not looked at."""
+    kept = os.path.join(solution, FOLDER, board_folder(board), version, MANIFEST_NAME)
+    try:
+        return read_bytes(kept, DOCUMENT_MAX) == read_bytes(file, DOCUMENT_MAX)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
 from aos_ota_plugin.files.transaction import write_file, written_by_program
 from aos_ota_plugin.pipeline import build, rendering, setting_files
-from aos_ota_plugin.pipeline.kept_releases import with_base_release
+from aos_ota_plugin.pipeline.kept_releases import is_kept, with_base_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.mode_proof import ModeEvidence, judge_mode
 from aos_ota_plugin.pipeline.site import Site
@@ -220,12 +220,12 @@ def _image(target: Nodes, source: Nodes, env: Any) -> None:
 def _kept(site: Site, env: Any) -> List[str]:
     """Keep the release where OTA_KEEP_RELEASES says so; return the lines about it. Raises OtaError."""
     settings = settings_of(env)
-    if not settings.keep_releases:
+    # In aos make the ELF lies beside the copy of the release.
+    manifest = os.path.join(site.copy, os.path.basename(site.manifest)) if site.copy else site.manifest
+    if not settings.keep_releases or is_kept(settings.solution_dir, site.board, settings.app_version, manifest):
         return []
     from aos_ota_plugin.verify.kept_releases import Keeping, keep_release
 
-    # In aos make the ELF lies beside the copy of the release.
-    manifest = os.path.join(site.copy, os.path.basename(site.manifest)) if site.copy else site.manifest
     elf = None if site.copy else site.elf
     kept = keep_release(manifest, settings.solution_dir, elf=elf, key=lambda: keys_of(env).signing_public_key)
     if kept.keeping is Keeping.NEW:

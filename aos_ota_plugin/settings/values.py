@@ -71,7 +71,9 @@ def as_version(raw: RawSetting) -> str:
         raise setting_error(raw, f"the platform does not take {version!r} as a version", remedy)
     if version.lower() in _NO_VERSIONS:
         raise setting_error(
-            raw, f"{version!r} means something else where a release is named, so it is no version", remedy
+            raw,
+            f"{version!r} means something else where a release is named, so it is no version",
+            "give another one, for example app-1.0.1",
         )
     return version
 

@@ -276,6 +276,7 @@ def test_the_command_keeps_lists_and_withdraws(solution, built, monkeypatch):
     assert release().endswith("app-1.0.1 kept\n")
     assert release("-b", "b").startswith(str(solution / "releases" / "b" / "app-1.0.0"))
     assert "kept already" in release("-b", "b")
+    assert "kept already" in release(os.path.join("releases", "b", "app-1.0.0"))  # a folder, as verify-release takes
     assert json.loads(release("-b", "b", "--json"))["new"] is False
     assert "app-1.0.1" in release("--list")
     assert "app-1.0.0 withdrawn" in release("--withdraw", "app-1.0.0", "-b", "b")
