@@ -26,7 +26,6 @@ from aos_ota_plugin.keys.load import (
     ring_files,
 )
 from aos_ota_plugin.keys.reference import parse_reference
-from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
 from aos_ota_plugin.pipeline.payload_source import payload_source
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
@@ -307,6 +306,8 @@ def _check_usage(asked: Asked, second: SecondSigner, also: Tuple[str, ...]) -> N
 
 
 def _base(file: str) -> Manifest:
+    from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
+
     refuse_withdrawn(file)
     remedy = "give the ota_rtos_ota.json of the release in the field"
     return parse_manifest(read_file(file, "the base release", remedy, limit=DOCUMENT_MAX), file=file)

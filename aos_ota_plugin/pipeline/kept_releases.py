@@ -39,7 +39,9 @@ class KeptRelease(NamedTuple):
 
 
 def release_folder(solution: str, manifest: Manifest, file: str) -> str:
-    """Return the folder in which the release of a manifest is kept; ``file``, its path, is named in the error.
+    """Return the folder in which the release of a manifest is kept.
+
+    ``file`` is the manifest's path, for the error.
 
     Raises:
         FormatError: board or version lead elsewhere, or are no name of a folder on every system.

@@ -44,9 +44,9 @@ class KeptFolder(NamedTuple):
 def keep_release(
     file: str, solution: str, *, elf: Optional[str] = None, key: Callable[[], Optional[PublicKey]] = lambda: None
 ) -> KeptFolder:
-    """Keep the release whose manifest is ``file``, with the files beside it and the ELF, by default that beside it.
+    """Keep the release whose manifest is ``file``, with the files beside it and the ELF.
 
-    ``key`` returns the public key that devices check its images with, and is called when the release is new; without
+    ``elf`` is by default the one beside it. ``key`` returns the public key that devices check its images with, and is called when the release is new; without
     one the ELF's own is taken. A version that is kept already stays as it is.
 
     Raises:
@@ -143,7 +143,10 @@ def _proven_files(
     for name in names:
         path = os.path.join(folder, name)
         contents[name] = read_file(path, "a file of the release", "build again", limit=IMAGE_MAX)
+    images = {image.file for image in manifest.images}
     for payload in (manifest.payload, *manifest.other_payloads):
+        if payload.file in images:
+            continue  # the image step made it under that name, and the image begins with it
         if not is_plain(payload.file) or payload.file in contents:
             raise FormatError(
                 f"the manifest names {payload.file!a} as the file of a payload, which is another file of the release, "
@@ -156,7 +159,10 @@ def _proven_files(
 
 
 def _payload(payload: Artifact, manifest: Manifest, file: str, contents: Mapping[str, bytes]) -> bytes:
-    """Return a payload: the release's own, or one that an image decodes to, which the verification has compared."""
+    """Return a payload: the release's own, or one that an image decodes to.
+
+    The verification has compared it.
+    """
     if payload is manifest.payload:
         return payload_of_release(manifest, file)
     image = next((image for image in manifest.images if manifest.payload_of(image) is payload), None)

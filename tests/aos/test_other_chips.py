@@ -104,6 +104,10 @@ def test_haas200_both_images_are_signed_and_proven(haas200):
     )
     assert checked.status == 0, checked.output
     assert "payload ota_rtos.bin" in checked.output
+    kept = haas200.workspace.run(str(haas200.workspace.aos.with_name("aos-ota")), "release")
+    assert kept.status == 0, kept.output
+    names = {path.name for path in (haas200.workspace.solution / "releases" / "haas200" / "app-1.0.0").iterdir()}
+    assert names == {FULL, XZ, MANIFEST, "ota_rtos.bin", "ota_demo@haas200.elf"}
     before = outputs(haas200)
     assert "unchanged" in haas200.workspace.made().output
     assert outputs(haas200) == before

@@ -52,7 +52,7 @@ def test_one_source_is_found(solution: Path) -> None:
 @pytest.mark.parametrize("written", ["src/main.c", "src\\main.c", "./src//main.c"])
 def test_named_source(solution: Path, written: str) -> None:
     found = find(solution, "task.c", "src/other.c", "src/main.c", OTA_APP_SOURCE=written)
-    assert found == AppChoice("src/main.c", version_in_source=True)
+    assert found == AppChoice("src/main.c", version_in_source=True, others=("src/other.c",))
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_what_is_not_sound_is_not_kept(solution, built, build_firmware, signer, 
         ({"version": ".."}, "the version '..' is no name of a folder"),
         ({"board": "../b"}, "the board '../b' is no name of a folder"),
         ({"payload": {"file": "../../../../x"}}, "or one outside its folder"),
-        ({"payload": {"file": IMAGE}}, "which is another file of the release"),
+        ({"payload": {"file": MANIFEST}}, "which is another file of the release"),
         ({"solution": "t"}, "this release is one of t, and the solution here is s"),
     ],
 )

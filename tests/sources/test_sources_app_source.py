@@ -106,9 +106,9 @@ def test_several_sources_that_could_be_the_one_are_listed() -> None:
         "  fix: name the one under def_config, for example `OTA_APP_SOURCE: src/a.c`: the values of the others stay as "
         'they are; or write  #include "ota_app.h"  in src/a.c in the place of its MY_APP_VER'
     )
-    assert choose("src/a.c", **sources) == AppChoice("src/a.c", version_in_source=True)
-    assert choose("src/b.c", **sources) == AppChoice("src/b.c", header=True)
-    assert choose("c.c", **sources) == AppChoice("c.c", header=True)
+    assert choose("src/a.c", **sources) == AppChoice("src/a.c", version_in_source=True, others=("src/b.c",))
+    assert choose("src/b.c", **sources) == AppChoice("src/b.c", header=True, others=("src/a.c",))
+    assert choose("c.c", **sources) == AppChoice("c.c", header=True, others=("src/a.c", "src/b.c"))
 
 
 def test_a_version_in_the_vendors_file_and_in_another_is_not_decided() -> None:
