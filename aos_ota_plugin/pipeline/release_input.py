@@ -54,7 +54,8 @@ def load_base(site: Site, settings: OtaSettings) -> Base:
     from aos_ota_plugin.release.request import Base
 
     manifest = setting_files.load_base(settings)
-    return Base(manifest, setting_files.base_payload(settings, manifest, overwritten=site.overwritten))
+    payload = setting_files.base_payload(settings, manifest, overwritten=site.overwritten)
+    return Base(manifest, payload, place=settings.origins["OTA_BASE_RELEASE"].place)
 
 
 def release_options(site: Site, settings: OtaSettings) -> Options:

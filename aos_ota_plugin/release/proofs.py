@@ -210,6 +210,7 @@ def prove_target(firmware: Firmware, base: Base, proofs: Proofs, *, allow_other_
             raise ProofError(
                 f"the base release {base.manifest.version} is one for the {name} {theirs}, and this one is for {ours}: "
                 "nothing is proven for the devices that run the base release",
+                place=base.place,
                 remedy=f"give a base release for {ours}; if those devices are meant to change over, set "
                 "OTA_ALLOW_OTHER_BASE=y (--allow other-base)",
             )

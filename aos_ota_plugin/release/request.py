@@ -144,11 +144,13 @@ class Base(NamedTuple):
 
     ``manifest`` is None where there is no base release. With ``payload``, which the manifest describes, a diff is made.
     ``patch`` is the diff's patch where an earlier release made it from the same payloads; it is proven like a new one.
+    ``place`` is where a setting names the base release.
     """
 
     manifest: Optional[Manifest] = None
     payload: Optional[bytes] = None
     patch: Optional[bytes] = None
+    place: Optional[Place] = None
 
     def __repr__(self) -> str:  # the payload is megabytes
         return f"Base({self.manifest.version!r})" if self.manifest else "Base()"

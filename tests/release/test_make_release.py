@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from aos_ota_plugin.errors import FormatError, OtaError, ProofError, SigningKeyError
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, SigningKeyError
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.proofs import excuse_lines
@@ -218,8 +218,11 @@ TARGET = {"solution": "ota_demo", "board": "haas100", "chip": "haas1000"}
 def test_a_base_release_of_another_target(given, name):
     ours = given.but(**TARGET)
     base = base_of(ours, "app-1.0.0", **{name: "other"})
+    parts = ours.but(base=base)
+    placed = parts._replace(base=parts.base._replace(place=Place("package.yaml", 9, 3)))
     with pytest.raises(ProofError, match=f"for the {name} other, and this one is for {TARGET[name]}") as error:
-        make_release(*ours.but(base=base))
+        make_release(*placed)
+    assert str(error.value).startswith("package.yaml:9:3: ")
     assert "OTA_ALLOW_OTHER_BASE=y (--allow other-base)" in error.value.remedy
     excused = make_release(*ours.but(base=base, allow_other_base=True)).manifest.excused
     assert excused == (
