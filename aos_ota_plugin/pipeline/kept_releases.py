@@ -60,7 +60,10 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
 
 
 def is_kept(solution: str, board: Optional[str], version: str, file: str) -> bool:
-    """Return whether the very manifest ``file`` is kept; what else is kept under this version is not looked at."""
+    """Return whether the very manifest ``file`` is kept.
+
+    What else is kept under this version is not looked at.
+    """
     kept = os.path.join(solution, FOLDER, board_folder(board), version, MANIFEST_NAME)
     try:
         return read_bytes(kept, DOCUMENT_MAX) == read_bytes(file, DOCUMENT_MAX)

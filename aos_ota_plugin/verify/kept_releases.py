@@ -46,8 +46,8 @@ def keep_release(
 ) -> KeptFolder:
     """Keep the release whose manifest is ``file``, with the files beside it and the ELF.
 
-    ``elf`` is by default the one beside it. ``key`` returns the public key that devices check its images with, and is called when the release is new; without
-    one the ELF's own is taken. A version that is kept already stays as it is.
+    ``elf`` is by default the one beside it. ``key`` returns the public key that devices check its images with, and is
+    called when the release is new; without one the ELF's own is taken. A version that is kept already stays as it is.
 
     Raises:
         OtaError: a file does not hold what the manifest says, devices refuse an image, the release is another
