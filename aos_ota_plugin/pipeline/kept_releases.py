@@ -85,7 +85,10 @@ def locked(solution: str) -> Iterator[None]:
 
 
 def refuse_withdrawn(path: str, place: Optional[Place] = None) -> None:
-    """Raise ProofError when a file lies in the folder of a withdrawn release; ``place`` names it, else its path."""
+    """Raise ProofError when a file lies in the folder of a withdrawn release.
+
+    ``place`` is that of the setting that names the file.
+    """
     if os.path.lexists(os.path.join(os.path.dirname(path), WITHDRAWN_NAME)):
         raise ProofError(
             f"{path} belongs to a release that is withdrawn",
