@@ -97,11 +97,14 @@ class Faults:
 
     def wait(self, timeout: float = 60) -> None:
         """Until nothing that the last command started runs any longer."""
-        mark = f"TOOL_FAULT_STATE={self._state}\0".encode()
         end = time.monotonic() + timeout
-        while (running := _with(mark)) is not None:
+        while (running := self.running()) is not None:
             assert time.monotonic() < end, running
             time.sleep(0.02)
+
+    def running(self) -> Optional[str]:
+        """Return the command line of a process that the last command started and that still runs, or None."""
+        return _with(f"TOOL_FAULT_STATE={self._state}\0".encode())
 
 
 def _with(mark: bytes) -> Optional[str]:
