@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 
 import pytest
@@ -176,7 +177,8 @@ def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange):
 def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path):
     """On Windows aos-tools ends with 0 for every build that fails, and everywhere for one that was interrupted."""
     lying = tmp_path / "aos"
-    lying.write_text(f'#!/bin/sh\nPATH={strange.aos.parent}:$PATH\n{strange.aos} "$@"\nexit 0\n', encoding="utf-8")
+    folder, program = shlex.quote(str(strange.aos.parent)), shlex.quote(str(strange.aos))
+    lying.write_text(f'#!/bin/sh\nPATH={folder}:$PATH\n{program} "$@"\nexit 0\n', encoding="utf-8")
     lying.chmod(lying.stat().st_mode | stat.S_IXUSR)
 
     def build(*settings):
