@@ -5,7 +5,7 @@ and no version macro gets the version in the generated header ``ota_app.h``; one
 application. Bytes in, a decision out: nothing is read here.
 
 >>> choose_app_source({"main.c": b"int main(void)\n{\n}\n"})
-AppChoice(source=None, version_in_source=False, header=True, template=False, including=())
+AppChoice(source=None, version_in_source=False, header=True, template=False, including=(), others=())
 """
 
 from __future__ import annotations
