@@ -14,6 +14,7 @@ import posixpath
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
 from aos_ota_plugin.pipeline.mode_proof import MACRO, Command, CompiledSource
+from aos_ota_plugin.scons.command_words import command_words
 from aos_ota_plugin.scons.paths import library_stem
 
 LOCAL_RSA = MACRO
@@ -139,7 +140,11 @@ def _command(node: Any) -> Command:
     variable = _COMMANDS.get(os.path.splitext(source.name)[1].lower())
     if variable is None:
         return Command((), {})
-    words = [str(word) for word in env.subst_list(variable, target=[node], source=node.sources)[0]]
+    from SCons.Subst import escape_list
+
+    # SCons hands this line to a shell, which takes the backslashes out of -DNAME=\"text\".
+    line = escape_list(env.subst_list(variable, target=[node], source=node.sources)[0], env["ESCAPE"])
+    words = command_words(" ".join(str(word) for word in line))
     environment = {str(name): str(value) for name, value in env["ENV"].items()}
     return Command((env.WhereIs(words[0]) or words[0], *words[1:]), environment)
 
