@@ -13,7 +13,7 @@ from aos_ota_plugin.cli.options import solution_option, split_pairs
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline import aos_make
 from aos_ota_plugin.workspace.find import find_build
-from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_launcher, path_with
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, find_aos, find_git, find_launcher, path_with
 from aos_ota_plugin.workspace.solution import load_solution
 
 
@@ -50,6 +50,7 @@ def command(words: Tuple[str, ...], directory: str) -> None:
     ending = aos_make.run_aos_make(aos, solution, board, settings, others)
     if ending.report is None:
         find_launcher(path_with(os.path.dirname(aos)))  # what cannot start says why
+        find_git(path_with(os.path.dirname(aos)))
         load_solution(solution, board or None)  # and so does a solution that aos-tools ends without: no board, no chip
     if ending.status:
         click.echo(f"aos-ota: `aos make` ended with status {ending.status}", err=True)

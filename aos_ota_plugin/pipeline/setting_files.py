@@ -100,8 +100,10 @@ def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_fold
     partition = find_partition_size(board_folder, chip_folder)
     if partition is None:
         raise ProofError(
-            "the size of the OTA partition is not known, so it cannot be proven that the image fits",
-            remedy="set OTA_PARTITION_SIZE, e.g. 0x578000 for the HaaS100",
+            "the size of the OTA partition is not known, so it cannot be proven that the image fits: neither "
+            f"config/partition_conf*.c in {board_folder or 'a board'} nor a flasher's list in "
+            f"{chip_folder or 'a chip'} has it",
+            remedy="set OTA_PARTITION_SIZE to the length of the partition that a download is written to, in bytes",
         )
     return partition.size
 

@@ -17,10 +17,11 @@ from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.workspace.compiler import find_aos_compiler, find_compiler
 from aos_ota_plugin.workspace.component_files import NAME
 from aos_ota_plugin.workspace.disk import load_package
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution, read_configuration
-from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_launcher
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_git, find_launcher
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
 
@@ -142,10 +143,8 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
         yield Check(name, None, "the chip's package.yaml names no toolchain_prefix, so it was not looked for")
         return
     tools = os.path.join(os.path.expanduser("~"), ".aliot", prefix)
-    own = shutil.which(f"{prefix}-gcc", path=os.path.join(path, "bin")) if path else None
-    compiler = own or shutil.which(
-        f"{prefix}-gcc", path=os.pathsep.join(os.path.join(tools, *below) for below in (("bin",), ("main", "bin")))
-    )
+    own = find_compiler(path, prefix) if path else None
+    compiler = own or find_aos_compiler(tools, prefix)
     missing = f"there is no {prefix}-gcc in {os.path.join(path, 'bin')}, where toolchain_path says" if path else ""
     if compiler:
         yield Check(
@@ -166,13 +165,7 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
 
 
 def _git(setup: _Setup, name: str) -> Iterator[Check]:
-    git = shutil.which("git")
-    if git is None:
-        raise BuildError(
-            "there is no `git` on PATH, and aos-tools does not start without it",
-            remedy="install git, and add it to PATH",
-        )
-    yield Check(name, True, git)
+    yield Check(name, True, find_git())
 
 
 def _partition(setup: _Setup, name: str) -> Iterator[Check]:

@@ -33,6 +33,18 @@ def find_aos() -> Optional[str]:
     return shutil.which("aos", path=path_with(os.path.dirname(os.path.abspath(sys.executable))))
 
 
+def find_git(path: Optional[str] = None) -> str:
+    """Return the path of `git`, which aos-tools needs. Raises BuildError where PATH has none."""
+    named = os.environ.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
+    git = shutil.which(named, path=path)
+    if git is None:
+        raise BuildError(
+            f"there is no `{named}` on PATH, and aos-tools does not start without it",
+            remedy="install git, and add it to PATH",
+        )
+    return git
+
+
 def find_launcher(path: Optional[str] = None) -> Launcher:
     """Start ``scons --version`` as ``aos make`` would with this PATH, and say which Python it runs on.
 

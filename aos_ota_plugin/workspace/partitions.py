@@ -171,15 +171,17 @@ def _read_table(file: str) -> bytes:
 
 
 def find_partition_size(board_dir: Optional[str], chip_dir: Optional[str]) -> Optional[PartitionSize]:
-    """Return the OTA partition's size: from the board's partition table, else from the flasher's list.
+    """Return the OTA partition's size: from the board's partition tables, else from the flasher's list.
 
-    None when neither file exists; raises like ``flash_list_size`` and ``partition_table_size``.
+    A board may have a table of each form; which one the device uses cannot be seen from here, so the smaller size
+    counts. None when no file says; raises like ``flash_list_size`` and ``partition_table_size``.
     """
+    sizes: List[PartitionSize] = []
     for file in partition_files(board_dir, chip_dir):
-        if not file.endswith(".c"):
+        if file.endswith(".c"):
+            # Comments in the vendor's own files are not always UTF-8; only ASCII matters here.
+            size = partition_table_size(_read_table(file).decode("utf-8", "replace"), file)
+            sizes += [size] if size else []
+        elif not sizes:
             return flash_list_size(read_text(Path(file)), file)
-        # Comments in the vendor's own files are not always UTF-8; only ASCII matters here.
-        size = partition_table_size(_read_table(file).decode("utf-8", "replace"), file)
-        if size:
-            return size
-    return None
+    return min(sizes, key=lambda size: size.size, default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -163,6 +164,11 @@ def test_without_git(workspace, tmp_path):
     assert result.status == 1, result.output
     assert "FAULT git: there is no `git` on PATH" in result.output
     assert "git history: not searched: there is no `git` on PATH" in result.output
+    for name in ("make", "sh", "bash", "uname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    result = workspace.run(str(workspace.aos.with_name("aos-ota")), "make", path=str(tmp_path))
+    assert result.status == 1, result.output
+    assert "aos-ota: error: there is no `git` on PATH" in result.output
 
 
 def test_a_build_says_at_its_start_that_the_size_is_not_known(workspace):

@@ -226,6 +226,8 @@ def test_where_they_are_looked_for(tmp_path):
     (board / "config").mkdir(parents=True)
     (board / "config" / "partition_conf.c").write_bytes(TABLE.replace("0x578000U", "0x400000").encode() + b"// \xff\n")
     assert find_partition_size(str(board), str(chip)).size == 0x400000
+    (board / "config" / "partition_conf_legacy.c").write_text(BANKS, encoding="utf-8")
+    assert find_partition_size(str(board), str(chip)).size == 0x140000
 
 
 def test_the_demo_workspace_has_one():
