@@ -9,7 +9,8 @@ import click
 
 from aos_ota_plugin.cli.options import board_option, json_option, solution_option
 from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.pipeline.setup_checks import Check, examine
+from aos_ota_plugin.verify.check import Check
+from aos_ota_plugin.verify.setup_checks import examine
 
 
 @click.command("doctor")
@@ -23,7 +24,8 @@ def command(directory: str, board: Optional[str], load_drivers: bool, as_json: b
     """Check what a build needs, and say how to mend what is wrong; nothing is changed.
 
     Checked are aos-tools, SCons and git, the compiler, the workspace, the settings, the size of the OTA partition, keys
-    and secrets with their permissions, the clock, and whether git's history holds a secret.
+    and secrets with their permissions, the chip's description, the sources that get version and key, the clock, and
+    whether git's history holds a secret.
 
     \b
     Example:

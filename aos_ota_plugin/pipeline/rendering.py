@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Optional
 
 from aos_ota_plugin.errors import SigningKeyError, SourceError
@@ -10,9 +11,11 @@ from aos_ota_plugin.files.read import SOURCE_MAX, read_file
 # Imported where it is used: a build with nothing to render needs none of it.
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
+    from aos_ota_plugin.pipeline.start_checks import SourcePlan
     from aos_ota_plugin.settings.resolve import OtaSettings
     from aos_ota_plugin.sources.template_set import TemplateSet
     from aos_ota_plugin.sources.values import AppValues
+    from aos_ota_plugin.workspace.used_components import BuildInputs, UsedComponent
 
 
 def app_values(settings: OtaSettings, *, with_version: bool = True) -> AppValues:
@@ -112,3 +115,33 @@ def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> 
         ),
         templates=templates,
     )
+
+
+def render_all(inputs: BuildInputs, plan: SourcePlan, settings: OtaSettings, public_key: Optional[PublicKey]) -> None:
+    """Render every source of a build and drop the results: what fails here would end that build.
+
+    Without ``public_key`` the source that gets it is left out. Raises SourceError.
+    """
+    from aos_ota_plugin.pipeline.start_checks import AGENT, DIGEST_SOURCE
+    from aos_ota_plugin.sources.template_files import load_templates
+
+    folder = os.path.join(inputs.solution.path, "templates")
+    templates = load_templates(folder if os.path.isdir(folder) else None)
+    source = plan.application.source
+    if source or plan.application.template:
+        render_app_source(
+            settings,
+            user_file=_below(inputs.solution, source) if source and not plan.own_template else None,
+            display=source,
+            templates=templates,
+            with_version=plan.application.version_in_source,
+        )
+    render_identity_source(settings, templates=templates)
+    if plan.digest and public_key:
+        own = os.path.isfile(os.path.join(folder, DIGEST_SOURCE + ".j2"))
+        file = None if own else _below(inputs.components[AGENT], plan.digest)
+        render_digest_source(public_key, user_file=file, display=plan.digest, templates=templates)
+
+
+def _below(component: UsedComponent, relative: str) -> str:
+    return os.path.join(component.path, *relative.split("/"))

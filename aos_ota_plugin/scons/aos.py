@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Set, Tuple
 import SCons.Script
 
 from aos_ota_plugin.console.streams import escape_unencodable
-from aos_ota_plugin.errors import OtaError, OutputError, SettingsError
+from aos_ota_plugin.errors import OtaError, OutputError
 from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.build import last_outputs, recover
@@ -23,6 +23,7 @@ from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.build_marker import BuildMarker
 from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.start_checks import AGENT, plan_sources
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.scons import builders, sconsign
@@ -85,8 +86,9 @@ def _hook(defconfig: Any) -> None:
     _check(build, settings)
     _warn(request, settings)
     builders.register(build.env)
+    plan = plan_sources(build.components.inputs(), settings)
     _set_compile_lines(build, settings)
-    header = render_sources(build, settings)
+    header = render_sources(build, plan)
     _build_identity(build)
     _build_image(build._replace(site=replace(build.site, app_header=header)), settings)
 
@@ -216,19 +218,11 @@ def _warn(request: BuildRequest, settings: OtaSettings) -> None:
 
 
 def _set_compile_lines(build: AosBuild, settings: OtaSettings) -> None:
-    """Compile the components as the settings say. Raises SettingsError, WorkspaceError."""
+    """Compile the components as the settings say."""
     build.components.drop_defines((*SYMBOLS, *OBSOLETE))
-    ota = build.ota()
-    flags = " ".join([*build.solution.CFLAGS, ota.build_config.cflag])
-    if LOCAL_RSA in flags:
-        raise SettingsError(
-            f"a cflag defines {LOCAL_RSA}, which is for the setting of that name to decide",
-            remedy=f"take -D{LOCAL_RSA}… out of the cflag in package.yaml and set "
-            f"`{LOCAL_RSA}: y` or `OTA_CONFIG_CLOUD_RSA: y` under def_config",
-        )
     # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
     if settings.security == "local":
-        build.components.set_define(ota, LOCAL_RSA, 1)
+        build.components.set_define(build.components.find(AGENT), LOCAL_RSA, 1)
     if settings.reproducible:
         build.components.compile_all_with(*_reproducible_options(find_root(build.folder)))
 

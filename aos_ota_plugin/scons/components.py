@@ -8,14 +8,14 @@ take effect, because SCons expands command lines only when it builds.
 from __future__ import annotations
 
 import functools
-import glob
 import os
-import posixpath
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
 from aos_ota_plugin.pipeline.mode_proof import MACRO, Command, CompiledSource
 from aos_ota_plugin.scons.command_words import command_words
 from aos_ota_plugin.scons.paths import library_stem
+from aos_ota_plugin.workspace import used_components
+from aos_ota_plugin.workspace.used_components import BuildInputs, UsedComponent
 
 LOCAL_RSA = MACRO
 _COMMANDS = {".c": "$CCCOM", **dict.fromkeys((".cc", ".cpp", ".cxx"), "$CXXCOM")}
@@ -36,6 +36,12 @@ class Components:
             if component.name == name:
                 return component
         return None
+
+    def inputs(self) -> BuildInputs:
+        """Return what the checks at a build's start look at."""
+        components = {component.name: _used(component) for component in self.solution.components}
+        solution = components[self.solution.solution_component.name]
+        return BuildInputs(solution, components, " ".join(self.solution.CFLAGS))
 
     def drop_defines(self, names: Iterable[str]) -> None:
         """Remove settings from every compile line: a changed one would rebuild every object."""
@@ -149,19 +155,18 @@ def _command(node: Any) -> Command:
     return Command((env.WhereIs(words[0]) or words[0], *words[1:]), environment)
 
 
+def _used(component: Any) -> UsedComponent:
+    return UsedComponent(
+        component.name, component.path, component.build_config.cflag, tuple(component.source_files_updated)
+    )
+
+
 def source_files(component: Any) -> Iterator[str]:
     """Yield the sources that a component compiles, in its order.
 
     They are paths below the component, with forward slashes.
     """
-    for entry in component.source_files_updated:
-        pattern = str(entry).replace("\\", "/")
-        if any(mark in pattern for mark in "*?["):
-            folder = glob.escape(component.path)
-            for path in sorted(glob.glob(os.path.join(folder, pattern), recursive=True)):
-                yield os.path.relpath(path, component.path).replace(os.sep, "/")
-        elif not pattern.startswith("#"):  # that one is a target, added by us
-            yield posixpath.normpath(pattern)
+    return used_components.source_files(component.path, component.source_files_updated)
 
 
 def find_source(component: Any, name: str) -> Optional[str]:

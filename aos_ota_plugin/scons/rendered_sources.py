@@ -8,20 +8,16 @@ from typing import Any, List, NamedTuple, Optional
 
 import SCons.Script
 
-from aos_ota_plugin.errors import WorkspaceError
 from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.files.transaction import remove_file
-from aos_ota_plugin.pipeline.app_source import find_app_source
+from aos_ota_plugin.pipeline.start_checks import AGENT, SourcePlan
 from aos_ota_plugin.scons.actions import SourceKind
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import find_source, source_files
-from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.sources.names import INCLUDE_LINE
 
 _MARK = b"/* Made by aos_ota_plugin"
 """What every rendered source begins with, behind a byte order mark."""
-_TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
-"""The components, besides ``ota``, whose headers and functions the template's application uses."""
 
 
 class _Original(NamedTuple):
@@ -31,16 +27,12 @@ class _Original(NamedTuple):
     path: Optional[str]
 
 
-def render_sources(build: AosBuild, settings: OtaSettings) -> Optional[str]:
-    """Register the rendered sources; return the path of ``ota_app.h`` where the version is in that.
-
-    Raises:
-        WorkspaceError: a component is missing, or there is no place for the public key.
-        SettingsError, SourceError: there is no single place for version and identity.
-    """
-    header = _render_application(build, settings)
-    if settings.security != "none":
-        _render(build, build.ota(), SourceKind.DIGEST, _digest(build))
+def render_sources(build: AosBuild, plan: SourcePlan) -> Optional[str]:
+    """Register the rendered sources; return the path of ``ota_app.h`` where the version is in that."""
+    header = _render_application(build, plan)
+    if plan.digest:
+        ota = build.components.find(AGENT)
+        _render(build, ota, SourceKind.DIGEST, _Original(plan.digest, _below(ota, plan.digest)))
     elif not SCons.Script.GetOption("no_exec"):
         # The user's file counts again now.
         rendered = rendered_digest(build)
@@ -51,7 +43,7 @@ def render_sources(build: AosBuild, settings: OtaSettings) -> Optional[str]:
 
 def rendered_digest(build: AosBuild) -> Optional[str]:
     """Return the path that replaces the component's ``ota_hal_digest.c``, None when it has no such file."""
-    ota = build.components.find("ota")
+    ota = build.components.find(AGENT)
     if ota is None:
         return None
     relative = find_source(ota, SourceKind.DIGEST.value)
@@ -65,26 +57,21 @@ def rendered_application(build: AosBuild) -> List[str]:
     return [path for path in (build.paths.rendered(component.name, name) for name in names) if _is_rendered(path)]
 
 
-def _render_application(build: AosBuild, settings: OtaSettings) -> Optional[str]:
+def _render_application(build: AosBuild, plan: SourcePlan) -> Optional[str]:
     component = build.solution.solution_component
     names = list(dict.fromkeys(source_files(component)))
-    own_template = os.path.isfile(os.path.join(build.folder, "templates", SourceKind.APP.value + ".j2"))
-    choice = find_app_source(build.folder, names, settings, own_template=own_template)
+    choice = plan.application
     for other in choice.others:
         sys.stdout.write(
             f"aos_ota_plugin: warning: {other} holds version or identity, too, and stays as it is: "
             f"OTA_APP_SOURCE names {choice.source}\n"
         )
-    if settings.identity == "kv":
-        build.require(("kv",), "an identity in the key-value partition")
     rendered = choice.source or (SourceKind.APP.value if choice.template else None)
     if not SCons.Script.GetOption("no_exec"):
         current = build.paths.rendered(component.name, rendered) if rendered else None
         for path in rendered_application(build):
             if path != current:
                 _remove_rendered(build, path)
-    if choice.template and not own_template:
-        build.require(_TEMPLATE_NEEDS, "the application that is added to a solution without a main")
     header = _render_header(build, names) if choice.header else None
     if header and not choice.including:
         sys.stdout.write(
@@ -104,17 +91,6 @@ def _render_header(build: AosBuild, names: List[str]) -> str:
     )[0]
     build.components.add_include_folder(build.solution.solution_component, folder)
     return str(header.abspath)
-
-
-def _digest(build: AosBuild) -> _Original:
-    ota = build.ota()
-    relative = find_source(ota, SourceKind.DIGEST.value)
-    if relative is None:
-        raise WorkspaceError(
-            f"the component `{ota.name}` does not compile {SourceKind.DIGEST.value}: no place for the public key",
-            remedy=f"list hal/{SourceKind.DIGEST.value} under source_file: in {os.path.join(ota.path, 'package.yaml')}",
-        )
-    return _Original(relative, _below(ota, relative))
 
 
 def _render(build: AosBuild, component: Any, kind: SourceKind, original: _Original, **variables: Any) -> None:

@@ -56,6 +56,7 @@ class Package(NamedTuple):
     hardware: Hardware
     source_files: Tuple[str, ...]  # as written, conditions included
     postimage_script: str
+    cflag: str
     condition_names: Tuple[str, ...]  # every name between < and > anywhere in the file
     license: str = ""
     macros: Tuple[RawSetting, ...] = ()  # its `-D` macros: from build_config's define and flags
@@ -103,6 +104,7 @@ def parse_package(text: str, path: str) -> Package:
         hardware=read_hardware(yaml_text, top),
         source_files=_source_files(top.get("source_file")),
         postimage_script=_text(build.get("postimage_script")),
+        cflag=_text(build.get("cflag")),
         condition_names=condition_names(text),
         license=_text(top.get("license")),
         macros=tuple(_macros(yaml_text, top)),

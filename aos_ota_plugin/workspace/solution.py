@@ -41,6 +41,7 @@ class SolutionView:
     depends: Mapping[str, Tuple[str, ...]]  # of each component: the names whose condition holds
     layers: Tuple[Layer, ...]  # def_config, lowest first; the command line is not among them
     foreign_names: FrozenSet[str]
+    variables: Mapping[str, object]  # what conditions are about
     missing: Tuple[str, ...]  # components that others depend on; aos builds without them
     notices: Tuple[Notice, ...]
 
@@ -80,8 +81,7 @@ def load_solution(
     hardware = merge_hardware([package.hardware for package in (*hardware_packages, solution)], solution.file)
     arguments = read_command_line(command_line)
     selection = select_components(closure, graph, always, variables_from(hardware), [_as_aos(raw) for raw in arguments])
-    members = _members(closure, graph, selection)
-    settings = read_members(members, solution.name, arguments, SYMBOLS)
+    settings = read_members(_members(closure, graph, selection), solution.name, arguments, SYMBOLS)
     return SolutionView(
         root=root,
         solution=solution,
@@ -92,6 +92,7 @@ def load_solution(
         depends=selection.depends,
         layers=settings.layers,
         foreign_names=settings.foreign,
+        variables=selection.variables,
         missing=tuple(depend.name for depend in closure.missing),
         notices=settings.notices,
     )

@@ -56,6 +56,8 @@ def test_whole(doctor):
         "settings",
         "partition",
         "keys",
+        "chip",
+        "sources",
         "clock",
         "git history",
     ]
@@ -102,6 +104,24 @@ def drop_partition_sizes(workspace):
             path.unlink()
 
 
+def drop_agent(workspace):
+    workspace.edit(workspace.package, "  - ota: master\n", "")
+
+
+def describe_chip_wrongly(workspace):
+    (workspace.solution / "ota_chips").mkdir()
+    (workspace.solution / "ota_chips" / "haas1000.yaml").write_text("full: a\n")
+
+
+def drop_version(workspace):
+    workspace.edit(workspace.solution / "otaappdemo.c", "#define MY_APP_VER ", "#define MY_VER ")
+
+
+def drop_key_array(workspace):
+    digest = workspace.root / "components" / "ota" / "hal" / "ota_hal_digest.c"
+    digest.write_text(digest.read_text(encoding="utf-8").replace("ota_pubn_buf", "another_buf"), encoding="utf-8")
+
+
 def drop_board(workspace):
     workspace.edit(workspace.package, "  board_name: haas100\n", "  cpu_id:\n")
 
@@ -134,6 +154,10 @@ def take_development_key(workspace):
         (take_development_key, "is a development key, and no release is made with one", "aos-ota keygen"),
         (misspell, "FAULT settings: ", "did you mean OTA_CONFIG_RSA"),
         (drop_partition_sizes, "FAULT partition: the size of the OTA partition is not known", "set OTA_PARTITION_SIZE"),
+        (drop_agent, "FAULT sources: ", "add `- ota: master`"),
+        (describe_chip_wrongly, "FAULT chip: ", "write `schema: aos-ota-chip/1`"),
+        (drop_version, "FAULT sources: otaappdemo.c has no place for the version", "MY_APP_VER"),
+        (drop_key_array, "FAULT sources: ", "ota_pubn_buf"),
         (drop_board, "FAULT workspace: ", "build with `aos make -b BOARD`"),
         (move_compiler, "FAULT compiler: there is no arm-none-eabi-gcc in /dev/null/nowhere/bin", "toolchain_path"),
     ],

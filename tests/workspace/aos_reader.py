@@ -75,6 +75,7 @@ def described(read_in):
             component.name: {name: repr(value) for name, value in component.defconfig.items()}
             for component in read_in.components
         },
+        "sources": {component.name: component.source_files_updated for component in read_in.components},
         "waiting": [component.name for component in read_in.cond_components],
         "board": read_in.board_component.name if read_in.board_component else None,
         "chip": read_in.chip_component.name if read_in.chip_component else None,

@@ -22,6 +22,7 @@ from aos_ota_plugin.workspace.find import find_components
 from aos_ota_plugin.workspace.layers import read_members
 from aos_ota_plugin.workspace.merge import variables_of
 from aos_ota_plugin.workspace.solution import load_solution
+from aos_ota_plugin.workspace.used_components import inputs_of
 
 pytestmark = pytest.mark.aos
 
@@ -66,6 +67,7 @@ def ours(view, arguments):
         "components": [package.name for package in view.components],
         "types": {package.name: package.type for package in view.components},
         "depends": {name: sorted(set(names)) for name, names in view.depends.items()},
+        "sources": {name: list(used.entries) for name, used in inputs_of(view).components.items()},
         "defines": {name: repr(value) for name, value in defines.items()},
         "board": view.board.name if view.board else None,
         "chip": view.chip.name if view.chip else None,
@@ -107,6 +109,28 @@ def test_board_that_only_another_component_depends_on(aos_reads, tmp_path):
     assert "fails" in aos_reads(folder, "", [])
     with pytest.raises(OtaError, match="does not depend on its board b1"):
         load_solution(str(folder), None, [])
+
+
+def test_sources_with_conditions(aos_reads, tmp_path):
+    hardware = "hw_info:\n  cpu_name: cortex-m4\n  arch_name: arm\n  ld_script: a.ld\n"
+    head = "name: {0}\nversion: v1\ndescription: x\ntype: {0}\n"
+    files = {
+        ".aos": "",
+        "solutions/s/package.yaml": "name: s\nversion: v1\ndescription: x\ntype: solution\nsolution:\n  board_name: board\n"
+        "depends:\n- board: v1\n- ca: v1\ndef_config:\n  WANTED: 1\n  NOT: n\n  PART: a\n",
+        "components/ca/package.yaml": "name: ca\nversion: v1\ndescription: x\ntype: common\n"
+        "source_file:\n- a.c\n- a.c ? <WANTED>\n- b.c ? <NOT>\n- c.c ? <WANTED, !NOT>\n- ./*.c ? <!WANTED>\n- '*.c ? <!NONE>'\n"
+        "- <PART>.c\n- <PART>.c ? <WANTED>\n",
+        **{f"components/ca/{name}.c": "" for name in "abc"},
+        "hardware/board/board/package.yaml": head.format("board")
+        + "depends: [{chip: v1}]\nhw_info:\n  chip_name: chip\n",
+        "hardware/chip/chip/package.yaml": head.format("chip") + hardware,
+    }
+    folder = write(tmp_path, files)
+    compare(aos_reads, folder, "", [])
+    used = inputs_of(load_solution(str(folder), None, [])).components["ca"]
+    assert list(used.sources()) == ["a.c", "a.c", "c.c", "a.c", "b.c", "c.c", "a.c", "a.c"]
+    assert used.find_source("b.c") == "b.c"
 
 
 def as_in_a_build(view, theirs, arguments):

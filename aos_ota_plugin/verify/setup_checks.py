@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, Optional
 
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
 from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
+from aos_ota_plugin.pipeline.rendering import render_all
+from aos_ota_plugin.pipeline.start_checks import plan_sources
 from aos_ota_plugin.release import policy
 from aos_ota_plugin.release.proofs import Proofs
-from aos_ota_plugin.settings.history import search_history
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.verify.check import Check
+from aos_ota_plugin.verify.history_check import check_history
+from aos_ota_plugin.workspace.chip import SOLUTION_FOLDER, load_chip
 from aos_ota_plugin.workspace.compiler import find_aos_compiler, find_compiler
 from aos_ota_plugin.workspace.component_files import NAME
 from aos_ota_plugin.workspace.disk import load_package
@@ -24,21 +27,15 @@ from aos_ota_plugin.workspace.find import find_components, find_root, find_solut
 from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_git, find_launcher
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
+from aos_ota_plugin.workspace.used_components import inputs_of
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
 
 _OWN = ("out", "aos_sdk", ".git")
 _SLACK = 2
 """Seconds that a file may be ahead of the clock: some file systems round."""
 _DAY = 86_400
-_SHOWN = 5
-
-
-class Check(NamedTuple):
-    """The result of one check; ``ok`` is None where it could not be done, or for a note on what works."""
-
-    name: str
-    ok: Optional[bool]
-    detail: str
-    remedy: str = ""
 
 
 class _Setup:
@@ -52,6 +49,7 @@ class _Setup:
         self.solution = ""
         self.view: Optional[SolutionView] = None
         self.settings: Optional[OtaSettings] = None
+        self.public_key: Optional[PublicKey] = None
 
 
 def examine(directory: str, board: Optional[str], *, load_drivers: bool = False) -> Iterator[Check]:
@@ -178,6 +176,33 @@ def _partition(setup: _Setup, name: str) -> Iterator[Check]:
     yield Check(name, True, f"the OTA partition has {size} bytes (0x{size:x})")
 
 
+def _chip(setup: _Setup, name: str) -> Iterator[Check]:
+    view = setup.view
+    if setup.settings is None or view is None or not any(package.postimage_script for package in view.components):
+        return
+    chip = load_chip(view.chip.name if view.chip else None, view.solution.path, setup.settings.chip_file or "")
+    if chip.file:
+        yield Check(name, True, f"{chip.name} is described by {chip.file}")
+    else:
+        yield Check(
+            name,
+            False,
+            f"an image step runs, and no description says what it makes on the chip {chip.name or '(none)'}",
+            f"describe it in {os.path.join(view.solution.path, SOLUTION_FOLDER, 'CHIP.yaml')} or a file of "
+            "OTA_CHIP_FILE (docs/chips.md)",
+        )
+
+
+def _render(setup: _Setup, name: str) -> Iterator[Check]:
+    if setup.settings is None or setup.view is None:
+        return
+    inputs = inputs_of(setup.view)
+    plan = plan_sources(inputs, setup.settings)
+    render_all(inputs, plan, setup.settings, setup.public_key)
+    source = plan.application.source or "the template's application"
+    yield Check(name, True, f"the version goes into {source if plan.application.version_in_source else 'ota_app.h'}")
+
+
 def _settings(setup: _Setup, name: str) -> Iterator[Check]:
     if setup.view is None:
         return
@@ -208,6 +233,7 @@ def _keys(setup: _Setup, name: str) -> Iterator[Check]:
         return
     keys = build_keys.key_set
     signer, public_key = keys.signer, keys.public_key
+    setup.public_key = keys.embedded
     if signer is not None:
         yield Check(name, True, f"signing key {signer.public_key.short_fingerprint}: signs, and is kept from others")
     if public_key is not None and (signer is None or public_key != signer.public_key):
@@ -259,40 +285,7 @@ def _clock(setup: _Setup, name: str) -> Iterator[Check]:
 
 
 def _history(setup: _Setup, name: str) -> Iterator[Check]:
-    if not setup.solution:
-        return
-    history = search_history(setup.solution, _named_secrets(setup.settings))
-    if history is None and shutil.which("git") is None:
-        yield Check(name, None, "not searched: there is no `git` on PATH")
-        return
-    if history is None:
-        yield Check(name, True, "the solution is in no git repository")
-        return
-    for leak in history.leaks[:_SHOWN]:
-        yield Check(
-            name,
-            False,
-            f"commit {leak.commit[:12]} holds {leak.kind}, in {leak.file or 'a file'}",
-            "anyone with the history has it: make a new one; removing it from the history does not take it back",
-        )
-    if len(history.leaks) > _SHOWN:
-        yield Check(name, False, f"and {len(history.leaks) - _SHOWN} more like it")
-    if not history.complete:
-        yield Check(name, None, "not searched to its end: git was too slow, or failed")
-    elif not history.leaks:
-        yield Check(name, True, "no unencrypted private key and none of the secrets that are set")
-
-
-def _named_secrets(settings: Optional[OtaSettings]) -> Dict[str, bytes]:
-    if settings is None:
-        return {}
-    secrets = settings.secrets
-    named = {
-        "the device secret": secrets.device_secret,
-        "the product secret": secrets.product_secret,
-        "the key's passphrase": secrets.key_passphrase,
-    }
-    return {what: secret.reveal() for what, secret in named.items() if secret}
+    return check_history(setup.solution, setup.settings, name) if setup.solution else iter(())
 
 
 def _sources(folder: str) -> Iterator[Path]:
@@ -318,6 +311,8 @@ _CHECKS: Dict[str, Callable[[_Setup, str], Iterator[Check]]] = {
     "settings": _settings,
     "partition": _partition,
     "keys": _keys,
+    "chip": _chip,
+    "sources": _render,
     "clock": _clock,
     "git history": _history,
 }
