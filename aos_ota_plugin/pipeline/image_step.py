@@ -43,7 +43,7 @@ def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
         OutputError: a file of ours cannot be put back.
     """
     if not site.steps:
-        return _read_payloads(site, {})
+        return _read_payloads(site)
     with outputs_saved(os.path.dirname(site.image), site.names, remove_unsigned=remove_unsigned) as saved:
         started = time.time_ns()
         for step in site.steps:
@@ -51,7 +51,7 @@ def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
         if not site.chip.file:
             raise _undescribed(site, started)
         _refuse_old(site, saved, started)
-        return _read_payloads(site, saved)
+        return _read_payloads(site)
 
 
 def run_image_step(script: str, *, target: str) -> None:
@@ -92,7 +92,7 @@ def _run(command: List[str]) -> int:
 # --- what the steps made
 
 
-def _read_payloads(site: Site, saved: Mapping[str, SavedFile]) -> Payloads:
+def _read_payloads(site: Site) -> Payloads:
     full = _read(site.payload, site)
     return Payloads(full, _read(site.xz_payload, site) if site.xz_payload else None)
 

@@ -160,16 +160,16 @@ def _preprocess(one: CompiledSource, folder: str) -> str:
             timeout=_SECONDS,
             close_fds=False,  # it holds the build's lock, see spawn.py
         )
-        problem = done.stderr.decode("utf-8", "replace").strip() if done.returncode else ""
-        status = f"status {done.returncode}"
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(
             f"the security mode cannot be proven: {command[0]} cannot preprocess {one.source}: {error}",
             remedy="check the chip's toolchain_prefix and toolchain_path",
         ) from None
     if done.returncode:
+        problem = done.stderr.decode("utf-8", "replace").strip()
         raise BuildError(
-            f"the security mode cannot be proven: {command[0]} does not preprocess {one.source} ({status}):\n{problem}",
+            f"the security mode cannot be proven: {command[0]} does not preprocess {one.source} "
+            f"(status {done.returncode}):\n{problem}",
             remedy="a compiler has to know -E and -dD as GCC does",
         )
     return done.stdout.decode("utf-8", "replace")

@@ -23,8 +23,8 @@ def written_since(site: Site, started: int) -> str:
     ours = {site.binary, site.elf, site.manifest, site.image}
     found = {}
     folders = (("$CHIP", site.chip_folder), ("$BOARD", site.board_folder), ("$SOLUTION", site.solution_folder))
+    own = os.path.dirname(site.state) if site.state else ""
     for start, folder in folders:
-        own = os.path.dirname(site.state) if site.state else ""
         for path, size in _written(folder or "", since, own):
             if path not in ours and not os.path.basename(path).startswith("."):
                 found[f"{start}/{os.path.relpath(path, folder).replace(os.sep, '/')}"] = size

@@ -26,6 +26,7 @@ from aos_ota_plugin.process import describe
 from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.scons.variables import settings_from_variables
 from aos_ota_plugin.settings.resolve import OtaSettings
+from aos_ota_plugin.sources.names import APP_HEADER, APP_SOURCE
 
 Nodes = List[Any]
 
@@ -33,9 +34,9 @@ Nodes = List[Any]
 class SourceKind(enum.Enum):
     """The C files that are rendered, by the names that the vendor or we give them."""
 
-    APP = "otaappdemo.c"
+    APP = APP_SOURCE
     DIGEST = "ota_hal_digest.c"
-    HEADER = "ota_app.h"
+    HEADER = APP_HEADER
 
     @classmethod
     def of(cls, path: str) -> SourceKind:

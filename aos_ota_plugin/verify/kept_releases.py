@@ -18,7 +18,7 @@ from aos_ota_plugin.pipeline.kept_releases import KeptRelease, read_kept_release
 from aos_ota_plugin.pipeline.payloads import is_plain, payload_in, payload_of_release
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, sbom_name, statement_name
+from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, board_folder, documents_of
 from aos_ota_plugin.verify.release import Verification
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
 
@@ -71,7 +71,8 @@ def withdraw_release(solution: str, board: Optional[str], version: str) -> KeptR
     release = next((one for one in read_kept_releases(solution, board) if one.version == version), None)
     if release is None:
         raise OutputError(
-            f"no release {version} is kept for the board {board or 'none'}", remedy="`aos-ota release --list` shows all"
+            f"no release {version} is kept for the board {board_folder(board)}",
+            remedy="`aos-ota release --list` shows all",
         )
     mark = json.dumps({"schema": "aos-ota-withdrawal/1", "version": version}) + "\n"
     write_file(os.path.join(os.path.dirname(release.file), WITHDRAWN_NAME), mark.encode("utf-8"))
@@ -134,7 +135,7 @@ def _proven_files(
             remedy="give the release's public key with --public-key",
         )
     image = next((image.file for image in manifest.images if image.kind == "full"), "")
-    documents = [sbom_name(image), statement_name(image)]
+    documents = documents_of(image)
     has_statement = os.path.isfile(os.path.join(folder, documents[1])) and key is not None
     for _ in Verification(file, key, statement=has_statement).run():
         pass

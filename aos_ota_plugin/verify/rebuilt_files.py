@@ -10,7 +10,7 @@ from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.files.read import IMAGE_MAX, PAYLOAD_MAX, read_bytes
 from aos_ota_plugin.pipeline.payloads import payload_in
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, ImageNames
+from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, documents_of
 from aos_ota_plugin.workspace.chip import Folders, load_chip
 from aos_ota_plugin.workspace.solution import SolutionView
 
@@ -22,7 +22,7 @@ def release_files(folder: str, names: List[str]) -> List[str]:
     except (OSError, FormatError):
         return [MANIFEST_NAME]
     artifacts = [manifest.payload, *manifest.other_payloads, *manifest.images]
-    documents = [name for image in manifest.images for name in ImageNames.of(image.file).documents]
+    documents = [name for image in manifest.images for name in documents_of(image.file)]
     listed = {MANIFEST_NAME, *(artifact.file for artifact in artifacts), *documents}
     return [name for name in names if name in listed or name.startswith((MODULE_PREFIX, ".ota_rtos"))]
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
-from bisect import bisect_right
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence
+from typing import Dict, Iterable, Iterator, List, NamedTuple
 
 from aos_ota_plugin.images.diff.arithmetic import subtract
 from aos_ota_plugin.images.diff.container import Triple
-from aos_ota_plugin.images.diff.periodic import Segment, condense
+from aos_ota_plugin.images.diff.periodic import Condensed, condense
 
 _PROBE = 32  # bytes compared before a neighbour's shift is followed
 _PROBE_EQUAL = 10  # of them; unrelated code has about 3 in common
@@ -41,35 +40,27 @@ def matches_of(base: bytes, new: bytes) -> List[Match]:
     start = at = 0
     for triple in _triples(core.diff(short_base.data, short_new.data)[0]):
         if triple.add:
-            matches += _in_full(Match(start, start + triple.add, at - start), short_base.segments, short_new.segments)
+            matches += _in_full(Match(start, start + triple.add, at - start), short_base, short_new)
         start += triple.add + triple.copy
         at += triple.add + triple.seek
     return matches
 
 
-def _in_full(match: Match, base: Sequence[Segment], new: Sequence[Segment]) -> Iterator[Match]:
+def _in_full(match: Match, base: Condensed, new: Condensed) -> Iterator[Match]:
     """Yield the parts of a match of condensed data, each within one segment on both sides.
 
     Their places are those in the data itself.
     """
     at = match.start
     while at < match.end:
-        new_index = _segment_of(new, at)
-        base_index = _segment_of(base, at + match.shift)
-        ends = [match.end]
-        if new_index + 1 < len(new):
-            ends.append(new[new_index + 1].short)
-        if base_index + 1 < len(base):
-            ends.append(base[base_index + 1].short - match.shift)
+        new_index, base_index = new.index_at(at), base.index_at(at + match.shift)
+        new_segment, base_segment = new.segments[new_index], base.segments[base_index]
+        ends = [match.end, *new.starts[new_index + 1 : new_index + 2]]
+        ends += [start - match.shift for start in base.starts[base_index + 1 : base_index + 2]]
         end = min(ends)
-        start = at - new[new_index].short + new[new_index].full
-        yield Match(start, start + end - at, at + match.shift - base[base_index].short + base[base_index].full - start)
+        start = at - new_segment.short + new_segment.full
+        yield Match(start, start + end - at, at + match.shift - base_segment.short + base_segment.full - start)
         at = end
-
-
-def _segment_of(segments: Sequence[Segment], at: int) -> int:
-    """Return the index of the segment that holds a place of condensed data."""
-    return bisect_right([segment.short for segment in segments], at) - 1
 
 
 def reversed_matches_of(base: bytes, new: bytes) -> List[Match]:

@@ -6,6 +6,7 @@ bsdiff sorts all suffixes and compares them: in a run of a short period that tak
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import List, NamedTuple, Tuple
 
 PERIOD_MAX = 64
@@ -25,10 +26,15 @@ class Segment(NamedTuple):
 
 
 class Condensed(NamedTuple):
-    """Data without the middle of its long runs, and the segments that are left, in order."""
+    """Data without the middle of its long runs, the segments that are left, in order, and where those begin in it."""
 
     data: bytes
     segments: Tuple[Segment, ...]
+    starts: Tuple[int, ...]
+
+    def index_at(self, at: int) -> int:
+        """Return the index of the segment that holds a place of the data."""
+        return bisect_right(self.starts, at) - 1
 
 
 def condense(data: bytes) -> Condensed:
@@ -43,10 +49,10 @@ def condense(data: bytes) -> Condensed:
         short += first - at
         at = end - _MARGIN
     if not pieces:
-        return Condensed(data, (Segment(0, 0),))
+        return Condensed(data, (Segment(0, 0),), (0,))
     pieces.append(data[at:])
     segments.append(Segment(short, at))
-    return Condensed(b"".join(pieces), tuple(segments))
+    return Condensed(b"".join(pieces), tuple(segments), tuple(segment.short for segment in segments))
 
 
 def long_runs(data: bytes) -> List[Tuple[int, int]]:

@@ -100,7 +100,7 @@ def _sign(private_pem: bytes) -> Callable[[bytes], bytes]:
 
 
 def make_crashing(firmware: Firmware) -> bytes:
-    """Return the firmware with an undefined instruction in its first task; errors as `hanging`."""
+    """Return the firmware with an undefined instruction in its first task; errors as `make_hanging`."""
     return _starting_with(firmware, b"\x00\xde")  # udf #0
 
 
