@@ -201,6 +201,7 @@ class BuiltStates:
         copy = self._copies / name
         if not copy.exists():
             if above is None:
+                shutil.rmtree(self._root, ignore_errors=True)
                 copy_workspace(self._root, self._aos, self._key)
             build(above() if above else Workspace(self._root, self._aos, self._key))
             shutil.copytree(self._root, copy, symlinks=True)
@@ -225,10 +226,12 @@ def built_workspace(built_states: BuiltStates) -> Workspace:
 @pytest.fixture
 def restore_state(built_states: BuiltStates) -> Callable[..., Workspace]:
     """``restore_state(name, build)``: a workspace on which `build` was run after the first build, once for all tests;
-    ``above=`` restores another state for it to begin with."""
+    ``above=`` restores another state for it to begin with, None the demo's sources."""
 
     def restore(
-        name: str, build: Callable[[Workspace], object], above: Callable[[], Workspace] = built_states.first_build
+        name: str,
+        build: Callable[[Workspace], object],
+        above: Optional[Callable[[], Workspace]] = built_states.first_build,
     ) -> Workspace:
         return built_states.restore(name, build, above=above)
 

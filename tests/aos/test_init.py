@@ -24,7 +24,6 @@ ON_311 = pytest.mark.skipif(
 
 
 def build_without_us(workspace):
-    assert workspace.make("clean").status == 0
     workspace.edit(workspace.package, PLUGIN, "")
     shutil.rmtree(workspace.root / "components" / "aos_ota_plugin")
     workspace.made()
@@ -34,7 +33,24 @@ def build_without_us(workspace):
 @pytest.fixture
 def bare(restore_state):
     """The workspace as before anyone heard of us, built as it is."""
-    return restore_state("without us", build_without_us)
+    return restore_state("without us", build_without_us, above=None)
+
+
+def build_with_the_component(workspace):
+    assert init(workspace, "--component").status == 0
+    makes_the_first_image(workspace)
+
+
+@pytest.fixture
+def as_component(restore_state, bare):
+    """That workspace with the component that init set up, and app-1.0.0 built."""
+    return restore_state("component by init", build_with_the_component, above=lambda: bare)
+
+
+def take_component_out(workspace):
+    """Leave what was built: once the component is back in its place, nothing has to be compiled."""
+    workspace.edit(workspace.package, "  - aos_ota_plugin: master\n", "")
+    shutil.rmtree(workspace.root / "components" / "aos_ota_plugin")
 
 
 def init(workspace, *arguments, cwd=None, env=None):
@@ -76,12 +92,15 @@ def lines_changed(before, after):
     ]
 
 
-def makes_proven_images(workspace):
-    """A first build, one without a change, one for the next version, each as it should be; then clean."""
+def makes_the_first_image(workspace):
     first = workspace.made()
     assert "signed by key" in first.output
     assert first.count()["image"] == 1
     assert json.loads(workspace.manifest.read_bytes())["version"] == "app-1.0.0"
+
+
+def makes_the_next_image(workspace):
+    """A build without a change, one for the next version, each as it should be; then clean."""
     released = workspace.solution / "released.elf"
     released.write_bytes(workspace.elf.read_bytes())
     assert workspace.made().count() == {}
@@ -143,7 +162,8 @@ def test_site_scons_is_all_that_it_adds(bare):
     assert "nothing to do" in again.output
     assert tree(bare.root) == after
 
-    makes_proven_images(bare)
+    makes_the_first_image(bare)
+    makes_the_next_image(bare)
 
 
 @ON_311
@@ -231,8 +251,10 @@ def added_one_line(before, after, line):
 
 
 @ON_311
-def test_own_site_init_of_the_user_leads_to_the_component(bare):
+def test_own_site_init_of_the_user_leads_to_the_component(as_component):
     """SCons loads one site_init.py, and it is the user's."""
+    bare = as_component
+    take_component_out(bare)
     own = bare.solution / "site_scons" / "site_init.py"
     own.parent.mkdir()
     own.write_text("print('the own site_init runs')\n")
@@ -253,7 +275,7 @@ def test_own_site_init_of_the_user_leads_to_the_component(bare):
     assert "nothing to do" in again.output
     assert tree(bare.root) == after
 
-    built = bare.made().output
+    built = bare.made("OTA_APP_VERSION=app-1.0.1").output
     assert "the own site_init runs" in built
     assert "signed by key" in built
 
@@ -275,16 +297,25 @@ def test_component_when_asked_for(bare):
     assert "setting up the component: you asked for it" in result.output
     assert not (bare.solution / "site_scons").exists()
     added_one_line(before, bare.package.read_bytes(), "  - aos_ota_plugin: master\n")
-    makes_proven_images(bare)
+
+
+def test_component_in_the_first_place_makes_proven_images(as_component):
+    """Init lists it first, the demo last."""
+    makes_the_next_image(as_component)
 
 
 @ON_311
-def test_component_after_site_scons_attaches_once(bare):
+def test_component_after_site_scons_attaches_once(as_component):
     """Both hooks at once: the second finds the first."""
-    assert init(bare).status == 0
-    assert init(bare, "--component").status == 0
-    assert bare.made().count()["image"] == 1
-    assert bare.made().count() == {}
+    workspace = as_component
+    take_component_out(workspace)
+    assert init(workspace).status == 0
+    assert (workspace.solution / "site_scons" / "site_init.py").is_file()
+    assert init(workspace, "--component").status == 0
+    bumped = workspace.made("OTA_APP_VERSION=app-1.0.1")
+    assert bumped.steps("CC") == ["out/ota_demo/otaappdemo.o"], bumped.output
+    assert (bumped.count()["render"], bumped.count()["image"]) == (1, 1), bumped.output
+    assert workspace.made("OTA_APP_VERSION=app-1.0.1").count() == {}
 
 
 def test_dependency_written_by_hand_gets_its_component(bare, quickly):
