@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
@@ -69,17 +68,10 @@ def test_missing_ota_dependency(released):
 # --- keys
 
 
-def test_missing_key(released):
-    released.key.unlink()
-    refused(released, NEW, says=["cannot read the signing key", "ota_dev_key.pem", "aos-ota keygen", "package.yaml:"])
-
-
 def test_key_that_others_can_read(released):
     released.key.chmod(0o644)
-    # With nothing else to do, too.
+    # With nothing else to do.
     refused(released, "OTA_APP_VERSION=app-1.0.0", says=["others on this machine can read it", "chmod 600"])
-    refused(released, NEW, says=["others on this machine can read it", "chmod 600"])
-    released.key.chmod(0o600)
 
 
 def test_key_that_git_tracks(released):
@@ -90,10 +82,6 @@ def test_key_that_git_tracks(released):
         refused(released, NEW, says=["git tracks it", "git rm --cached"])
     finally:
         shutil.rmtree(released.root / ".git")
-
-
-def test_public_key_that_is_not_there(released):
-    refused(released, NEW, "OTA_PUBLIC_KEY=nowhere.pem", says=["cannot read the public key", "nowhere.pem"])
 
 
 # --- the mode that the sources are compiled for
@@ -118,15 +106,6 @@ def test_header_that_takes_the_mode_away(released):
 # --- settings
 
 
-def test_misspelt_setting(released):
-    set_in_def_config(released, "OTA_SINGING_KEY: keys/ota_dev_key.pem")
-    refused(released, NEW, says=["OTA_SINGING_KEY", "did you mean OTA_SIGNING_KEY?", "package.yaml:"])
-
-
-def test_misspelt_setting_on_the_command_line(released):
-    refused(released, "OTA_APP_VERSON=app-1.0.1", says=["OTA_APP_VERSON", "did you mean OTA_APP_VERSION?"])
-
-
 def test_version_in_quotes_that_a_board_change_drops(released):
     released.edit(released.package, "OTA_APP_VERSION: app-1.0.0", 'OTA_APP_VERSION: "1.10"')
     refused(released, "-b", "haas100_b", says=["OTA_APP_VERSION", "1.10"])
@@ -136,12 +115,6 @@ def test_secret_in_package_yaml(released):
     set_in_def_config(released, "OTA_DEVICE_SECRET: 5ecret5ecret5ecret")
     result = refused(released, NEW, says=["there is a secret in package.yaml", "package.yaml:"])
     assert "5ecret5ecret5ecret" not in result.output
-
-
-def test_secret_on_the_command_line(released):
-    result = refused(released, NEW, "OTA_DEVICE_SECRET=5ecret5ecret5ecret", says=["on the command line"])
-    shown = result.output[result.output.index("aos_ota_plugin: error:") :]
-    assert "5ecret5ecret5ecret" not in shown.split("make: ***", maxsplit=1)[0]
 
 
 # --- version and base release
@@ -199,12 +172,6 @@ def test_image_step_that_leaves_a_stale_payload(released):
     refused(released, NEW, says=["ota_rtos.bin", "older than"])
 
 
-def test_image_step_that_only_touches_the_old_payload(released):
-    payload = released.images / "ota_rtos.bin"
-    _replace_image_step(released, f"import os\nos.utime({str(payload)!r})\n")
-    refused(released, NEW, says=["ota_rtos.bin is not the firmware in ota_demo@haas100.elf", "took another file"])
-
-
 def test_image_step_that_leaves_no_payload(released):
     payload = released.images / "ota_rtos.bin"
     _replace_image_step(released, f"import os\nos.remove({str(payload)!r})\n")
@@ -227,10 +194,6 @@ def test_unsigned_image_of_the_image_step_never_stays(released):
     assert not (released.images / "ota_rtos_ota.bin.xz").exists()
 
 
-def test_image_too_large(released):
-    refused(released, NEW, "OTA_PARTITION_SIZE=0x8000", says=["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"])
-
-
 # --- the machine
 
 
@@ -250,7 +213,7 @@ def _mounted(folder, options, require_tool):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_disk_full(released, require_tool):
+def test_disk_full_then_a_folder_that_is_not_writable(released, require_tool):
     def pages(path):
         return -(-path.stat().st_size // 4096)
 
@@ -258,11 +221,7 @@ def test_disk_full(released, require_tool):
     room = sum(map(pages, released.images.iterdir())) + pages(released.images / "ota_rtos.bin")
     with _mounted(released.images, f"size={room * 4}k", require_tool):
         refused(released, NEW, says=["no room on the disk", "ota_rtos_ota.bin", "untouched"])
-    released.made(NEW)
-
-
-def test_output_folder_not_writable(released, require_tool):
-    """The vendor's step writes there first; that it fails is what stops the build."""
+    # A folder that is not writable: the vendor's step writes there first; that it fails is what stops the build.
     with _mounted(released.images, "size=4m", require_tool):
         subprocess.run(["mount", "-o", "remount,ro", str(released.images)], check=True)
         refused(released, NEW, says=["image step failed"])
@@ -311,36 +270,19 @@ def test_two_real_builds_at_once(released):
     rest = first.communicate(timeout=HANGS)[0]
     assert first.returncode == 0, rest
     assert second.status != 0
-    assert "another build of this solution is running" in second.output
+    shown = second.output[second.output.index("aos_ota_plugin: error:") :]
+    assert "another build of this solution is running" in shown
+    assert "\n  fix: " in shown
     assert "Traceback" not in second.output
     assert b'"version": "app-3.0.0"' in released.manifest.read_bytes()
-
-
-def test_two_builds_at_once(released):
-    lock = (
-        "import sys, filelock\nlock = filelock.FileLock(sys.argv[1])\nlock.acquire()\nprint('held', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", lock, str(released.out / "ota" / "build.lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert holder.stdout.readline().strip() == b"held"
-        refused(released, NEW, says=["another build of this solution is running"])
-    finally:
-        holder.communicate()
-    released.made(NEW)
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(14, marks=pytest.mark.faults)])
 def test_build_killed_at_any_moment(released, kills):
     """kill -9 over the whole length of a build: what is there is the old release or the new one, each whole."""
-    releases = {}
-    for version in ("app-1.0.0", "app-1.0.1"):
-        released.made(f"OTA_APP_VERSION={version}")
-        releases[version] = released.snapshot()
+    releases = {"app-1.0.0": released.snapshot()}
+    released.made(NEW)
+    releases["app-1.0.1"] = released.snapshot()
     started = time.monotonic()
     released.made("OTA_APP_VERSION=app-1.0.0")
     length = time.monotonic() - started
@@ -364,9 +306,8 @@ def test_build_killed_at_any_moment(released, kills):
         assert now["ota_rtos_ota.bin"] in images, f"killed after {length * step / kills:.2f} s"
         assert now["ota_rtos_ota.json"] in {release["ota_rtos_ota.json"] for release in releases.values()}
         seen.add(images[now["ota_rtos_ota.bin"]])
-    for version, release in releases.items():
-        released.made(f"OTA_APP_VERSION={version}")
-        assert released.snapshot() == release
+    released.made(NEW)
+    assert released.snapshot() == releases["app-1.0.1"]
     assert seen
 
 
@@ -412,7 +353,6 @@ def test_killed_while_the_image_step_runs(released):
     _image_step(released).write_text(script, encoding="utf-8")
     released.made("OTA_APP_VERSION=app-1.0.0")
     assert released.snapshot() == before
-    assert "the last build did not succeed" not in released.made("OTA_APP_VERSION=app-1.0.0").output
 
 
 def test_killed_between_two_renames(released):
@@ -420,9 +360,9 @@ def test_killed_between_two_renames(released):
     old = released.snapshot()
     released.made(NEW)
     new = released.snapshot()
-    released.made("OTA_APP_VERSION=app-1.0.0")
-    assert released.snapshot() == old
-    released.image.write_bytes(new["ota_rtos_ota.bin"])
+    assert new.keys() == old.keys()
+    assert all(new[name] != old[name] for name in new)
+    released.manifest.write_bytes(old["ota_rtos_ota.json"])
     (released.images / ".ota_rtos_ota.json.0123456789ab.set").write_bytes(new["ota_rtos_ota.json"])
     result = released.make("OTA_APP_VERSIN=app-1.0.2")
     assert result.status != 0
@@ -441,21 +381,3 @@ def test_no_room_for_the_record_of_scons(released):
     assert "Traceback" not in result.output
     assert "Exception ignored" not in result.output
     assert not os.path.lexists(record)
-    released.made("OTA_APP_VERSION=app-1.0.7")
-
-
-def test_clean_leaves_nothing_of_ours(released):
-    flasher = released.images.parent
-    assert {path.name for path in (released.out / "ota" / "haas100").iterdir()} == {
-        "ota_rtos_ota.bin",
-        "ota_rtos_ota.json",
-        "ota_demo@haas100.elf",
-        "release-state.json",
-    }
-    # Nothing of ours but image and manifest lies among the vendor's files; 0.1.0 had its lock there.
-    assert not list(flasher.rglob(".*"))
-    (flasher / ".ota_rtos_ota.lock").touch()
-    result = released.make("clean")
-    assert result.status == 0, result.output
-    assert not (flasher / ".ota_rtos_ota.lock").exists()
-    assert not (released.out / "ota").exists()
