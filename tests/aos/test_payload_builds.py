@@ -41,18 +41,13 @@ def refused(workspace, *arguments, says):
 
 
 def test_image_step_that_makes_something_else(released):
-    """A part of the firmware; text; all of it but one byte behind what this chip may change."""
-    binary = released.out / "ota_demo@haas100.bin"
-    for number, (expression, says) in enumerate(
-        (
-            ("data[:60000]", f"it has 60000 bytes, and the firmware has {binary.stat().st_size}"),
-            ("b'not a firmware' * 1000", "the first other byte is at 0x1000"),
-            ("data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]", "the first other byte is at 0x1388"),
-        )
-    ):
-        let_it_write(released, expression)
-        version = f"OTA_APP_VERSION=app-1.0.{number + 1}"
-        refused(released, version, says=["ota_rtos.bin is not the firmware in ota_demo@haas100.elf", says])
+    """All of the firmware but one byte behind what this chip may change; other damages are in the unit tests."""
+    let_it_write(released, "data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]")
+    refused(
+        released,
+        "OTA_APP_VERSION=app-1.0.1",
+        says=["ota_rtos.bin is not the firmware in ota_demo@haas100.elf", "the first other byte is at 0x1388"],
+    )
 
 
 def test_bin_that_objcopy_left_half_written(released):
@@ -85,11 +80,10 @@ def test_what_excuses_a_proof_is_shown_on_every_build(released):
     let_it_write(released, "bytes(byte ^ 0x5a for byte in data)")
     refused(released, "OTA_APP_VERSION=app-1.2.0", says=["is not the firmware in", "OTA_ALLOW_CHANGED_PAYLOAD"])
     allowed = ("OTA_APP_VERSION=app-1.2.0", "OTA_ALLOW_CHANGED_PAYLOAD=y")
-    for _ in range(2):
-        assert (
-            "warning: the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD"
-            in released.made(*allowed).output
-        )
+    assert (
+        "warning: the payload is the linked firmware: not compared: allowed by OTA_ALLOW_CHANGED_PAYLOAD"
+        in released.made(*allowed).output
+    )
 
 
 def test_options_of_objcopy_are_the_chip_s(released):
