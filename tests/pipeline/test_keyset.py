@@ -121,11 +121,7 @@ WRONG = {
         SigningKeyError,
         r"(?s)cannot read the signing key.*none\.pem.*fix: .*aos-ota keygen",
     ),
-    "a public key that is not there": (
-        {"OTA_PUBLIC_KEY": "none.pem"},
-        SigningKeyError,
-        "cannot read the public key",
-    ),
+    "a public key that is not there": ({"OTA_PUBLIC_KEY": "none.pem"}, SigningKeyError, "cannot read the public key"),
     "a program that is not there": (
         {"OTA_SIGNING_KEY": "command:./none", "OTA_PUBLIC_KEY": "public.pem"},
         SigningKeyError,
