@@ -147,7 +147,7 @@ def test_aos_ota_make_refuses_what_cannot_arrive(strange):
         (["OTA_PRODUCT_KEY=a\nb", "OTA_APP_VERSION=app-2"], 2, "the product key cannot have '\\n' in it"),
         (["OTHER=a b"], 1, "OTHER: this is no setting of ours"),
         (["OTA_SIGNING_KYE=a b"], 1, "did you mean OTA_SIGNING_KEY?"),
-        (["ota_demo@haas100", "BOARD=haas100_b"], 2, "name two boards"),
+        (["ota_demo@haas100", "BOARD=haaseduk1"], 2, "name two boards"),
         (["OTA_DEVICE_SECRET=hush0hush"], 1, "there is a secret on the command line"),
         (["clean"], 1, "'clean' is no SOLUTION@BOARD"),
     ):
@@ -159,31 +159,31 @@ def test_aos_ota_make_refuses_what_cannot_arrive(strange):
 
 def test_another_board_is_built_and_package_yaml_stays_as_it_is(strange):
     """By `aos-ota make`; and by `aos make` in the workspace's root, with a saved configuration."""
-    refused = ota_make(strange, "ota_demo@haas100_b", cwd=strange.root)
+    refused = ota_make(strange, "ota_demo@haaseduk1", cwd=strange.root)
     assert refused.status == 1
-    assert "- haas100_b: master" in refused.output
+    assert "- haaseduk1: master" in refused.output
     strange.edit(
-        strange.package, "  - haas100: master\n  - ulog", "  - haas100: master\n  - haas100_b: master\n  - ulog"
+        strange.package, "  - haas100: master\n  - ulog", "  - haas100: master\n  - haaseduk1: master\n  - ulog"
     )
     before = strange.package.read_bytes()
-    made = ota_make(strange, "ota_demo@haas100_b", "OTA_APP_VERSION=app-1.3.0", cwd=strange.root)
+    made = ota_make(strange, "ota_demo@haaseduk1", "OTA_APP_VERSION=app-1.3.0", cwd=strange.root)
     assert made.status == 0, made.output
     manifest = json.loads(strange.manifest.read_bytes())
-    assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-1.3.0")
+    assert (manifest["board"], manifest["version"]) == ("haaseduk1", "app-1.3.0")
     assert strange.package.read_bytes() == before
     # A Makefile that does not hand the board on would build for another one.
     makefile = (strange.solution / "Makefile").read_bytes()
     (strange.solution / "Makefile").write_text("all:\n\tscons\n", encoding="utf-8")
-    refused = ota_make(strange, "ota_demo@haas100_b", cwd=strange.root)
+    refused = ota_make(strange, "ota_demo@haaseduk1", cwd=strange.root)
     assert refused.status == 2
-    assert "asked for the board haas100_b, and this build is for haas100" in refused.output
+    assert "asked for the board haaseduk1, and this build is for haas100" in refused.output
 
     (strange.solution / "Makefile").write_bytes(makefile)
-    chosen = strange.make("ota_demo@haas100_b", "-c", "config", cwd=strange.root)
+    chosen = strange.make("ota_demo@haaseduk1", "-c", "config", cwd=strange.root)
     assert chosen.status == 0, chosen.output
     built = strange.made("OTA_APP_VERSION=app-2.0.0", cwd=strange.root)
     manifest = json.loads(strange.manifest.read_bytes())
-    assert (manifest["board"], manifest["version"]) == ("haas100_b", "app-2.0.0"), built.output
+    assert (manifest["board"], manifest["version"]) == ("haaseduk1", "app-2.0.0"), built.output
 
 
 def test_the_status_is_true_where_that_of_aos_make_is_not(strange, tmp_path):

@@ -108,7 +108,7 @@ def test_header_that_takes_the_mode_away(released):
 
 def test_version_in_quotes_that_a_board_change_drops(released):
     released.edit(released.package, "OTA_APP_VERSION: app-1.0.0", 'OTA_APP_VERSION: "1.10"')
-    refused(released, "-b", "haas100_b", says=["OTA_APP_VERSION", "1.10"])
+    refused(released, "-b", "haaseduk1", says=["OTA_APP_VERSION", "1.10"])
 
 
 def test_secret_in_package_yaml(released):

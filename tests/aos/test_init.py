@@ -164,6 +164,8 @@ def test_site_scons_is_all_that_it_adds(bare):
 
     makes_the_first_image(bare)
     makes_the_next_image(bare)
+    bare.made("-b", "haaseduk1")  # this hook for the chip's other board
+    assert json.loads(bare.manifest.read_bytes())["board"] == "haaseduk1"
 
 
 @ON_311

@@ -27,11 +27,11 @@ def move_to_chip(workspace, chip, board):
     new = hardware / "chip" / chip
     shutil.move(hardware / "chip" / "haas1000", new)
     shutil.rmtree(new / "release")
-    shutil.rmtree(hardware / "board" / "haas100_b")
+    shutil.rmtree(hardware / "board" / "haaseduk1")
     shutil.move(hardware / "board" / "haas100", hardware / "board" / board)
     for file in (new / "package.yaml", hardware / "board" / board / "package.yaml", workspace.package):
         text = file.read_text(encoding="utf-8")
-        text = text.replace("  - haas100_b: master\n", "").replace("haas1000", chip).replace("haas100", board)
+        text = text.replace("  - haaseduk1: master\n", "").replace("haas1000", chip).replace("haas100", board)
         file.write_text(text, encoding="utf-8")
     (new / "haas1000.ld").rename(new / f"{chip}.ld")
     workspace.edit(new / "package.yaml", "  postimage_script: release/auto_build_tool/build_bin.py\n", "")

@@ -34,14 +34,14 @@ def test_components_in_use(folder, run):
     assert document["metadata"]["component"]["version"] == "app-1.2.3"
     found = {one["name"]: one for one in document["components"]}
     assert {"ota", "cjson", "haas100", "haas1000", "aos_ota_plugin"} <= set(found)
-    assert not {"haas100_b", "mps2", "ota_demo"} & set(found)
+    assert not {"haaseduk1", "mps2", "ota_demo"} & set(found)
     assert (found["aos_ota_plugin"]["version"], found["aos_ota_plugin"]["licenses"]) == (
         "v0.1",
         [{"license": {"name": "Apache-2.0"}}],
     )
     assert str(folder) not in done.stdout
-    other = json.loads(run("sbom", "-b", "haas100_b").stdout)
-    assert "haas100_b" in {one["name"] for one in other["components"]}
+    other = json.loads(run("sbom", "-b", "haaseduk1").stdout)
+    assert "haaseduk1" in {one["name"] for one in other["components"]}
 
 
 def test_into_a_file(folder, run):

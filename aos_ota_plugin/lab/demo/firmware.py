@@ -135,7 +135,7 @@ def replaced(libraries: Mapping[str, Mapping[str, bytes]]) -> Dict[str, Dict[str
         described,
         ("  board_name: haas100\n", "  board_name: mps2\n"),
         ("  - haas100: master\n  - ulog", "  - mps2: master\n  - ulog"),
-        ("  - haas100_b: master\n", "  - haas100_b: master\n  - mps2: master\n"),
+        ("  - haaseduk1: master\n", "  - haaseduk1: master\n  - mps2: master\n"),
     )
     files = {path.name: path.read_bytes() for path in solution.iterdir() if path.is_file()}
     folders[_DEMO.as_posix()] = {**files, "package.yaml": described.encode("utf-8")}

@@ -10,5 +10,5 @@ void board_init(void)
 
 const char *board_name(void)
 {
-    return "haas100_b";
+    return "haaseduk1";
 }
