@@ -145,7 +145,6 @@ def _render(target: Nodes, source: Nodes, env: Any) -> None:
         else:
             with_version = not env.get("OTA_VERSION_IN_HEADER")
             rendered = rendering.render_app_source(settings, with_version=with_version, **where)
-    wait_past(env.get("OTA_DOWNSTREAM", ()))
     write_file(target[0].abspath, rendered)
 
 
@@ -156,7 +155,6 @@ def _compile_identity(target: Nodes, env: Any) -> None:
     compiler = env.WhereIs(tokens[0]) or tokens[0]
     # -pipe: no assembler text with a secret in a temporary folder.
     command = [compiler, *_machine_flags(tokens[1:]), "-w", "-fno-diagnostics-show-caret", "-pipe", "-c", "-x", "c"]
-    wait_past(env.get("OTA_DOWNSTREAM", ()))
     with written_by_program(target[0].abspath) as output:
         _run_compiler([*command, "-o", output, "-"], text, env, settings)
 
@@ -265,11 +263,11 @@ def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
 
 
 def wait_past(paths: Sequence[str]) -> None:
-    """Wait until the clock is in a later second than the newest of ``paths``.
+    """Wait until the clock is in a later second than the newest of ``paths``, the last build's programs among them.
 
-    aos-tools compares whole seconds: an object made in the same second as the archive or program that should take it
-    up would not be taken up, and the old version would be shipped. Only a build that follows another within a second
-    waits, and then for less than one.
+    aos-tools compares whole seconds: an object that is made in the second in which the last build made the archive or
+    program that should take it up would not be taken up, and the old firmware would be shipped. Programs are the newest
+    of what a build makes. Only a build that begins within a second of that waits, and then for less than one.
 
     Raises:
         BuildError: an output carries a time stamp from the future.

@@ -138,8 +138,7 @@ def _clean_up(build: AosBuild, mark: BuildMarker, *, wait: bool) -> None:
         return
     if cleanup.removed:
         _say("the last build did not succeed: what it had made is made anew")
-    # What takes up an object that is made again has to be older than that, in whole seconds.
-    wait_past(cleanup.left)
+    wait_past((*cleanup.left, *build.paths.programs))
 
 
 def _begin(build: AosBuild, mark: BuildMarker, request: BuildRequest) -> None:
@@ -240,7 +239,7 @@ def _reproducible_options(root: str) -> Tuple[List[str], Dict[str, str]]:
 def _build_identity(build: AosBuild) -> None:
     """Build the object with the secrets, and its library."""
     solution = build.solution
-    objects = build.env.OtaIdentity(build.paths.identity_target, [], OTA_DOWNSTREAM=build.paths.programs)
+    objects = build.env.OtaIdentity(build.paths.identity_target, [])
     library = build.env.StaticLibrary(build.paths.identity_library, objects)
     build.env.Default(library)
     if LIBRARY not in solution.libs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.files.lock import LOCK_NAME
 from aos_ota_plugin.pipeline.site import Site
@@ -81,7 +81,7 @@ class OutputPaths(NamedTuple):
 
     @property
     def programs(self) -> List[str]:
-        """Return the linked programs, which take up every library."""
+        """Return the linked programs, which take up every library and are the last that a build makes."""
         return [os.path.join(self.folder, "out", self.solution, "aos.elf"), self.elf, self.binary]
 
     def rendered_target(self, component: str, relative: str) -> str:
@@ -99,16 +99,6 @@ class OutputPaths(NamedTuple):
     def object_of(self, source: str) -> str:
         """Return the object that is compiled from a source in a build folder."""
         return os.path.splitext(source)[0] + self.object_suffix
-
-    def users_of_header(self, sources: Iterable[str]) -> List[str]:
-        """Return what is made of the solution's own sources, which may include ``ota_app.h``."""
-        objects = (self.object_of(self.rendered(self.solution, name)) for name in sources)
-        return [*objects, os.path.join(self.lib_folder, library_stem(self.solution) + ".a"), *self.programs]
-
-    def users_of(self, component: str, source: str) -> List[str]:
-        """Return what is made of a component's source: its object, the component's library, the programs."""
-        library = os.path.join(self.lib_folder, library_stem(component) + ".a")
-        return [self.object_of(source), library, *self.programs]
 
 
 def library_stem(component: str) -> str:

@@ -59,7 +59,6 @@ def rendered_application(build: AosBuild) -> List[str]:
 
 def _render_application(build: AosBuild, plan: SourcePlan) -> Optional[str]:
     component = build.solution.solution_component
-    names = list(dict.fromkeys(source_files(component)))
     choice = plan.application
     for other in choice.others:
         sys.stdout.write(
@@ -72,7 +71,7 @@ def _render_application(build: AosBuild, plan: SourcePlan) -> Optional[str]:
         for path in rendered_application(build):
             if path != current:
                 _remove_rendered(build, path)
-    header = _render_header(build, names) if choice.header else None
+    header = _render_header(build) if choice.header else None
     if header and not choice.including:
         sys.stdout.write(
             f"aos_ota_plugin: no source of {component.name} includes the version: add the line  {INCLUDE_LINE}  to the "
@@ -84,11 +83,9 @@ def _render_application(build: AosBuild, plan: SourcePlan) -> Optional[str]:
     return header if not choice.version_in_source else None
 
 
-def _render_header(build: AosBuild, names: List[str]) -> str:
+def _render_header(build: AosBuild) -> str:
     folder = build.paths.header_folder
-    header = build.env.OtaSource(
-        f"{folder}/{SourceKind.HEADER.value}", [], OTA_DOWNSTREAM=build.paths.users_of_header(names)
-    )[0]
+    header = build.env.OtaSource(f"{folder}/{SourceKind.HEADER.value}", [])[0]
     build.components.add_include_folder(build.solution.solution_component, folder)
     return str(header.abspath)
 
@@ -100,7 +97,6 @@ def _render(build: AosBuild, component: Any, kind: SourceKind, original: _Origin
         build.paths.rendered_target(component.name, target),
         [build.env.File(original.path)] if original.path and not own_template else [],
         OTA_DISPLAY=_display(original.path, build.folder),
-        OTA_DOWNSTREAM=build.paths.users_of(component.name, build.paths.rendered(component.name, target)),
         **variables,
     )[0]
     if original.path:

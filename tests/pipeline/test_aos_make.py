@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,7 +28,10 @@ def program(tmp_path):
     def write(text):
         path = tmp_path / "some tools" / "aos"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!{sys.executable}\nimport os, signal, sys, time\n{text}\n", encoding="utf-8")
+        code = path.with_name("aos.py")
+        code.write_text(f"import os, signal, sys, time\n{text}\n", encoding="utf-8")
+        words = " ".join(shlex.quote(str(word)) for word in (sys.executable, code))  # `#!` takes no path with a space
+        path.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
         return str(path)
 
