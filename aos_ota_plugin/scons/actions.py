@@ -263,7 +263,7 @@ def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
 
 
 def wait_past(paths: Sequence[str]) -> None:
-    """Wait until the clock is in a later second than the newest of ``paths``, the last build's programs among them.
+    """Wait until the clock is in a later second than the newest of ``paths``.
 
     aos-tools compares whole seconds: an object that is made in the second in which the last build made the archive or
     program that should take it up would not be taken up, and the old firmware would be shipped. Programs are the newest

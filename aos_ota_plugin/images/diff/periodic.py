@@ -26,7 +26,10 @@ class Segment(NamedTuple):
 
 
 class Condensed(NamedTuple):
-    """Data without the middle of its long runs, the segments that are left, in order, and where those begin in it."""
+    """Data without the middle of its long runs, the segments that are left, in order.
+
+    ``starts`` are the places where they begin in it.
+    """
 
     data: bytes
     segments: Tuple[Segment, ...]
