@@ -8,13 +8,10 @@ import subprocess
 import sys
 import tokenize
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from product_trees import PACKAGE, TREES
 
-import aos_ota_plugin
-
-PACKAGE = Path(aos_ota_plugin.__file__).resolve().parent
 NAME = "aos_ota_plugin"
 
 # What each room may import besides itself and the errors.
@@ -106,14 +103,6 @@ BUILD_TOOLS = {"SCons", "aostools"}
 FRAMEWORKS = {"cli": {"click"}, "scons": {"SCons"}}
 
 
-def modules():
-    return sorted(
-        path
-        for path in PACKAGE.rglob("*.py")
-        if "workspace" not in path.relative_to(PACKAGE).parts[1:2] or path.relative_to(PACKAGE).parts[0] != "demo"
-    )
-
-
 def room(path):
     first = path.relative_to(PACKAGE).parts[0]
     return first[:-3] if first.endswith(".py") else first
@@ -153,18 +142,15 @@ def at_import_time(tree):
         waiting.extend(child for child in ast.iter_child_nodes(node))
 
 
-PARSED = {path: ast.parse(path.read_text(encoding="utf-8")) for path in modules()}
-
-
 def test_every_room_is_in_the_table():
-    assert {room(path) for path in PARSED} <= set(MAY_IMPORT)
-    assert len(PARSED) > 50
+    assert {room(path) for path in TREES} <= set(MAY_IMPORT)
+    assert len(TREES) > 50
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_imports_point_one_way(path):
     here = room(path)
-    for node, name in imports(path, PARSED[path]):
+    for node, name in imports(path, TREES[path]):
         if name.split(".")[0] != NAME or name == NAME:
             continue
         other = name.split(".")[1]
@@ -183,8 +169,8 @@ def test_the_table_has_no_circle():
 
 def modules_imported(path):
     """Modules of ours that a module imports, for type checking, too; a room's own __init__ is none."""
-    names = {module_name(one) for one in PARSED if one.name != "__init__.py"}
-    for node, base in imports(path, PARSED[path]):
+    names = {module_name(one) for one in TREES if one.name != "__init__.py"}
+    for node, base in imports(path, TREES[path]):
         found = {base}
         if isinstance(node, ast.ImportFrom):
             found |= {f"{base}.{alias.name}" for alias in node.names}
@@ -203,7 +189,7 @@ def circles(graph):
 
 
 def test_no_circle_between_files():
-    graph = {module_name(path): set(modules_imported(path)) for path in PARSED}
+    graph = {module_name(path): set(modules_imported(path)) for path in TREES}
     assert sorted(circles(graph)) == []
 
 
@@ -211,25 +197,25 @@ def test_no_verb_imports_another():
     """Commands share cli/options.py, output.py and their like, and nothing that a command is made of."""
     verbs = {
         module_name(path)
-        for path in PARSED
+        for path in TREES
         if room(path) == "cli" and "@click.command" in path.read_text(encoding="utf-8")
     }
     assert len(verbs) > 25
-    for path in PARSED:
+    for path in TREES:
         if module_name(path) in verbs:
             assert set(modules_imported(path)) & verbs == set(), path
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_only_scons_knows_scons(path):
-    for node, name in imports(path, PARSED[path]):
+    for node, name in imports(path, TREES[path]):
         assert room(path) == "scons" or name.split(".")[0] not in BUILD_TOOLS, f"{path}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_no_heavy_module_is_imported_with_the_module(path):
-    early = set(map(id, at_import_time(PARSED[path])))
-    for node, name in imports(path, PARSED[path]):
+    early = set(map(id, at_import_time(TREES[path])))
+    for node, name in imports(path, TREES[path]):
         if id(node) in early:
             top = name.split(".")[0]
             assert top not in HEAVY, f"{path}:{node.lineno}: {name}"
@@ -255,15 +241,15 @@ def printing(node):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in PARSED if room(path) not in {"cli", "scons", "__main__"}], ids=module_name
+    "path", [path for path in TREES if room(path) not in {"cli", "scons", "__main__"}], ids=module_name
 )
 def test_only_the_outer_rooms_print(path):
-    assert [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(PARSED[path]) if printing(node)] == []
+    assert [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(TREES[path]) if printing(node)] == []
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_programs_are_never_started_through_a_shell(path):
-    for node in ast.walk(PARSED[path]):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in {
@@ -321,20 +307,20 @@ def writing(node):
     return bool(holder) and name in PATH_WRITES
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_files_are_written_by_one_room(path):
-    lines = [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(PARSED[path]) if writing(node)]
+    lines = [f"{path}:{node.lineno}: {ast.unparse(node)}" for node in ast.walk(TREES[path]) if writing(node)]
     if room(path) not in MAY_WRITE and module_name(path) not in MAY_WRITE:
         assert lines == []
 
 
 def test_no_exception_is_left_over():
     for name in set(MAY_WRITE) - {"files", "lab"}:
-        path = next(path for path in PARSED if module_name(path) == name)
-        assert any(map(writing, ast.walk(PARSED[path])))
+        path = next(path for path in TREES if module_name(path) == name)
+        assert any(map(writing, ast.walk(TREES[path])))
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_the_single_steps_are_for_the_room_of_files(path):
     if room(path) != "files":
         assert f"{NAME}.files.steps" not in set(modules_imported(path))
@@ -361,7 +347,7 @@ def code_lines(text):
 
 def test_no_room_is_too_large():
     sizes = Counter()
-    for path in PARSED:
+    for path in TREES:
         sizes[room(path)] += code_lines(path.read_text(encoding="utf-8"))
     assert {name: size for name, size in sizes.items() if size > ROOM_MAX and name not in ROOMS_OF_ANY_SIZE} == {}
 
@@ -369,15 +355,15 @@ def test_no_room_is_too_large():
 def test_no_file_is_too_long():
     lines = {
         module_name(path): len(path.read_text(encoding="utf-8").splitlines())
-        for path in PARSED
+        for path in TREES
         if room(path) not in {"demo", "images"}
     }
     assert {name: size for name, size in lines.items() if size > FILE_MAX} == {}
 
 
-@pytest.mark.parametrize("path", PARSED, ids=module_name)
+@pytest.mark.parametrize("path", TREES, ids=module_name)
 def test_no_function_is_too_long(path):
-    for node in ast.walk(PARSED[path]):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             size = node.end_lineno - node.lineno + 1
             assert size <= FUNCTION_MAX, f"{path}:{node.lineno}: {node.name} has {size} lines"
@@ -388,7 +374,7 @@ def test_no_function_is_too_long(path):
     "name",
     [
         module_name(path)
-        for path in PARSED
+        for path in TREES
         if room(path) in {"files", "release", "pipeline", "device", "keys", "sources"} and path.name == "__init__.py"
     ]
     + [f"{NAME}.pipeline.build", f"{NAME}.settings.resolve", f"{NAME}.workspace.solution", f"{NAME}.cli.main"],

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
+from product_trees import PACKAGE, TREES
 
-import aos_ota_plugin
-
-PACKAGE = Path(aos_ota_plugin.__file__).resolve().parent
 LONGEST = 100  # characters of a first line
 NO_VERBS = {
     "A",
@@ -29,8 +26,11 @@ NO_VERBS = {
     "Who",
     "Why",
 }
-PATHS = sorted(path for path in PACKAGE.rglob("*.py") if PACKAGE / "demo" / "workspace" not in path.parents)
-TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
+
+
+def name_of(path):
+    """A module's path below the product."""
+    return str(path.relative_to(PACKAGE))
 
 
 def docstrings(tree):
@@ -59,23 +59,23 @@ def faults(node, text):
         yield "a riddle"
 
 
-@pytest.mark.parametrize("name", TREES)
-def test_first_lines_are_short_sentences(name):
+@pytest.mark.parametrize("path", TREES, ids=name_of)
+def test_first_lines_are_short_sentences(path):
     assert [
-        f"{name}:{getattr(node, 'lineno', 1)}: {fault}"
-        for node, text in docstrings(TREES[name])
+        f"{name_of(path)}:{getattr(node, 'lineno', 1)}: {fault}"
+        for node, text in docstrings(TREES[path])
         for fault in faults(node, text)
     ] == []
 
 
 def commands():
     """(file, docstring) of every command of the command line."""
-    for name, tree in TREES.items():
+    for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and any(
                 ast.unparse(decorator).startswith("click.command") for decorator in node.decorator_list
             ):
-                yield name, ast.get_docstring(node) or ""
+                yield name_of(path), ast.get_docstring(node) or ""
 
 
 def test_every_command_s_help_ends_with_an_example():
