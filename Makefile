@@ -78,9 +78,10 @@ $(VENV)/.ready: pyproject.toml Makefile | packages
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e . $(patsubst %,"%",$(AOS_TOOLS))
 	@touch "$@"
 
-$(VENV)/.ready-test: $(VENV)/.ready
+$(VENV)/.ready-test: $(VENV)/.ready tests/environments.py
 	@echo "setting up $(VENV): what the tests need"
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[test]" $(patsubst %,"%",$(AOS_TOOLS))
+	@"$(BIN)/python" tests/environments.py
 	@touch "$@"
 
 $(VENV)/.ready-cloud: $(VENV)/.ready

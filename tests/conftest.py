@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, ContextManager, Iterator, List
+from typing import Any, Callable, ContextManager, Iterator, List
 
+import environments
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 from softhsm import SoftHsm
 
-AOS_TOOLS = ("aos-tools==1.1.43", "setuptools<82")
 TESTS = Path(__file__).resolve().parent
 # These start programs: SCons, an install, a serial line's other end, a process that is to be killed; or move 40 MiB.
 STARTING = (
@@ -190,33 +188,38 @@ def wheel(shared_folder: Callable[[str], ContextManager[Path]]) -> Path:
     """This project as a user gets it."""
     with shared_folder("wheel") as folder:
         if not list(folder.glob("*.whl")):
-            _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(Path(__file__).resolve().parent.parent))
+            _from_registry(environments.pip, "wheel", "--no-deps", "--wheel-dir", folder, environments.PROJECT)
         return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
 def environment(shared_folder: Callable[[str], ContextManager[Path]], wheel: Path) -> Callable[[str], Path]:
-    """``environment(python)``: the folder of commands of a new environment on that Python, with the wheel and
-    aos-tools in it and nothing else; made once a run, for all workers."""
+    """``environment("3.9")``: the folder of commands of an environment on that Python, with this run's wheel, what it
+    requires and aos-tools in it and nothing else."""
 
-    def make(python: str) -> Path:
-        with shared_folder(f"environment {hashlib.sha256(python.encode()).hexdigest()[:8]}") as folder:
-            venv, whole = folder / "venv", folder / "whole"
-            if not whole.exists():
-                # This environment's pip serves the new one: bringing its own along takes as long as all the rest.
-                subprocess.run([python, "-m", "venv", "--without-pip", str(venv)], check=True, capture_output=True)
-                _pip("--python", str(venv / "bin" / "python"), "install", "--no-compile", str(wheel), *AOS_TOOLS)
-                whole.touch()
-            return venv / "bin"
+    def make(name: str) -> Path:
+        with shared_folder(f"environment {name}") as folder:
+            commands: Path = _from_registry(environments.environment, name, environments.pythons()[name])
+            installed = folder / "installed"
+            if not installed.exists():
+                words = ("install", "--no-compile", "--no-deps", "--force-reinstall", wheel)
+                _from_registry(environments.pip, "--python", commands / "python", *words)
+                installed.touch()
+            return commands
 
     return make
 
 
-def _pip(*arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    require("a package registry", done.returncode == 0, f"pip failed: {done.stderr[-1000:]}")
+@pytest.fixture(scope="session")
+def scons_4_packages(shared_folder: Callable[[str], ContextManager[Path]]) -> Path:
+    """A folder of packages with SCons 4."""
+    with shared_folder("scons4"):
+        folder: Path = _from_registry(environments.scons_4)
+        return folder
+
+
+def _from_registry(get: Callable[..., Any], *arguments: object) -> Any:
+    try:
+        return get(*arguments)
+    except RuntimeError as error:
+        require("a package registry", False, str(error))

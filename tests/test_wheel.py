@@ -24,7 +24,7 @@ HOOK = ("SConscript", "package.yaml")
 @pytest.fixture(scope="session")
 def installed(environment) -> Path:
     """The commands of an environment that holds the wheel and aos-tools, and does not see the checkout."""
-    return environment(sys.executable)
+    return environment(f"3.{sys.version_info[1]}")
 
 
 def run(installed, *command, cwd, path=None):

@@ -5,35 +5,20 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from environments import can_make_environments, pythons
 
 from aos_ota_plugin.workspace.component_files import site_files
 
 WITH_AOS_MAKE = True
 pytestmark = [pytest.mark.aos, pytest.mark.pythons]
 
-MINORS = range(9, 14)
 PLUGIN = "  - aos_ota_plugin: master     # renders the sources and makes the signed images\n"
 
 
-def find(minor):
-    """A Python 3.<minor> of this machine: the one that runs the tests, pyenv's, the system's, one on PATH."""
-    if sys.version_info[1] == minor:
-        return sys.executable
-    name = f"python3.{minor}"
-    places = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/{name}"), reverse=True)
-    places += [Path("/usr/bin") / name, Path("/usr/local/bin") / name]
-    for place in places:
-        if place.is_file():
-            return str(place)
-    return shutil.which(name)
-
-
-PYTHONS = {f"3.{minor}": find(minor) for minor in MINORS if find(minor)}
+PYTHONS = pythons()
 BETWEEN = list(PYTHONS)[1:-1]
 
 
@@ -41,16 +26,9 @@ BETWEEN = list(PYTHONS)[1:-1]
 def on(request, built_workspace, environment):
     """A built workspace whose `aos` is that of an environment on this Python."""
     workspace = built_workspace
-    python = PYTHONS[request.param]
-    started = subprocess.run(
-        [python, "-c", "import venv, ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if started.stdout.strip() != request.param:
-        pytest.skip(f"{python} does not start, or cannot make environments")
-    workspace.aos = environment(python) / "aos"
+    if not can_make_environments(PYTHONS[request.param]):
+        pytest.skip(f"{PYTHONS[request.param]} does not start, or cannot make environments")
+    workspace.aos = environment(request.param) / "aos"
     return workspace, tuple(map(int, request.param.split(".")))
 
 

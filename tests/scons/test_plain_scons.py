@@ -24,8 +24,6 @@ SITE_TOOLS = next(
     )
     if folder.is_dir()
 )
-SCONS_4 = "scons>=4.5,<5"
-
 SCONSTRUCT = """
 import os
 
@@ -62,18 +60,10 @@ SOURCES = {
 
 
 @pytest.fixture(scope="session")
-def scons_4(tmp_path_factory, require_tool):
+def scons_4(scons_4_packages):
     """SCons 4 in a folder of its own, beside the SCons 3 of this environment."""
-    folder = tmp_path_factory.mktemp("scons4") / "packages"
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, SCONS_4],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    require_tool(SCONS_4, done.returncode == 0, f"pip cannot install it: {done.stderr[-500:]}")
     return (
-        {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])},
+        {"PYTHONPATH": os.pathsep.join([str(scons_4_packages), os.environ.get("PYTHONPATH", "")])},
         [sys.executable, "-m", "SCons"],
         "4.",
     )
