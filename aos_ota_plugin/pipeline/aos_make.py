@@ -1,7 +1,7 @@
 """Run ``aos make`` with settings that no shell sees, and check from its outputs how it ended.
 
-aos-tools hands the arguments of ``aos make`` to a shell, unquoted, and ends with 0 for builds that were interrupted, on
-Windows for every build that failed.
+aos-tools passes the arguments of ``aos make`` to a shell without quotes. It ends with status 0 for interrupted builds,
+on Windows for all failed builds.
 
 >>> split_arguments([("OTA_APP_VERSION", "app-1.0.1"), ("MULTITHREADS", "-j4")])
 ([('OTA_APP_VERSION', 'app-1.0.1')], ['MULTITHREADS=-j4'])
@@ -43,18 +43,18 @@ _END_SECONDS = 10
 
 
 class Ending(NamedTuple):
-    """How a build ended: the status of ``aos``, and how far our hook came in it; None if it did not run."""
+    """The end of a build: the exit status of ``aos``, and the hook's report, None if the hook did not run."""
 
     status: int
     report: Optional[Report]
 
 
 def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
-    """Split arguments into our settings, which are handed over, and arguments for ``aos make``.
+    """Split arguments into our settings, for the hook, and arguments for ``aos make``.
 
     Raises:
-        SecretError: one of them is a secret.
-        SettingsError: a key of someone else's has a value that a shell or make might take for something else.
+        SecretError: an argument is a secret.
+        SettingsError: an argument for ``aos make`` has characters that a shell or make could interpret.
     """
     read_command_line(pairs)
     ours = {*SYMBOLS, *OBSOLETE}
@@ -65,20 +65,21 @@ def split_arguments(pairs: Pairs) -> Tuple[Pairs, List[str]]:
         if not _NAME.fullmatch(name) or not _PLAIN_TEXT.fullmatch(value):
             near = nearest(name.upper(), SYMBOLS)
             raise SettingsError(
-                f"{name}: this is no setting of ours, and goes to `aos make`, whose shell would read its value",
-                remedy=(f"did you mean {near}? " if near else "") + "The value of another key may have letters, digits "
-                "and .,:/+@=_- in it; set one that has more in package.yaml, under def_config",
+                f"{name}: this is no setting of ours, and `aos make` would let a shell interpret its value",
+                remedy=(f"did you mean {near}? " if near else "") + "Write the value with letters, digits and "
+                ".,:/+@=_- only, or set it in package.yaml, under def_config",
             )
         others.append(f"{name}={value}")
     return [(name, value) for name, value in pairs if name in ours], others
 
 
 def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: Sequence[str]) -> Ending:
-    """Build the solution in the folder `solution`, with its output shown, and return how it ended.
+    """Build the solution in the folder `solution`, show the output, and return how the build ended.
 
-    `board` may be "", for the one in package.yaml, which is not rewritten, as ``aos make -b`` would do.
+    An empty `board` is the board in package.yaml. Unlike ``aos make -b``, this does not rewrite package.yaml.
 
     Raises:
+        SettingsError: `board` is no name of a board.
         BuildError: `aos` cannot be started.
     """
     if board and not _PLAIN_TEXT.fullmatch(board):
@@ -102,7 +103,7 @@ def check_built(ending: Ending, solution: str, version: Optional[str]) -> None:
     if report is None:
         raise BuildError(
             "aos_ota_plugin did not run in this build: nothing was signed, and no setting arrived",
-            remedy="aos-tools says above what it went on without; `aos-ota doctor` says what to change",
+            remedy="see aos-tools' messages above for a missing component; `aos-ota doctor` says what to change",
         )
     mark = os.path.join(solution, "out", "ota", build_marker.NAME)
     if report.state != handover.BUILT or os.path.lexists(mark):
@@ -147,8 +148,8 @@ def _report(folder: str, nonce: str) -> Optional[Report]:
 
 
 def _run(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
-    # At a terminal Ctrl-C reaches the build by itself, which may ask for a passphrase there; elsewhere it gets a group
-    # of its own, to be ended as a whole.
+    # At a terminal the build stays in our process group: Ctrl-C reaches it, and it may ask for a passphrase. Elsewhere
+    # it gets a process group of its own, so that all its programs can be ended.
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     process: subprocess.Popen[bytes] = subprocess.Popen(
         command, cwd=folder, env=environment, **({} if at_terminal else own_group())
@@ -165,7 +166,7 @@ def _end(process: subprocess.Popen[bytes], *, grouped: bool, interrupted: bool) 
     """Ask the build to end, unless it was `interrupted` already; kill it if it does not."""
     if os.name == "posix" and not interrupted:
         with contextlib.suppress(OSError):
-            # Where the shell has made us a group, all that we have started is in it.
+            # Where the shell made a process group for us, all programs that we started are in it.
             group = process.pid if grouped else os.getpgrp()
             if grouped or group == os.getpid():
                 os.killpg(group, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Find where a build puts version and identity, in the sources that the solution compiles."""
+"""Find the source of a solution that gets version and identity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUFFIXES = (".c", ".cc", ".cpp", ".cxx")
 
 
 def find_app_source(folder: str, names: Iterable[str], settings: OtaSettings, *, own_template: bool) -> AppChoice:
-    """Return where version and identity go.
+    """Return the source, header or template that gets version and identity.
 
     ``names`` are the sources that the solution in ``folder`` compiles, by their paths below it, with forward slashes.
     With ``own_template`` the solution has an ``otaappdemo.c.j2`` of its own, which is then the application.

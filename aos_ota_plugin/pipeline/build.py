@@ -1,7 +1,7 @@
-"""Make the release after a link, prove it and write it, unless it is unchanged.
+"""Make, prove and write the release after a link, unless it is unchanged.
 
-That is decided by content, not by time stamps, and by the outputs as they are: an image that another program wrote
-under our name is replaced, an unchanged one stays.
+It is unchanged if the fingerprint of its inputs and the digests of its files on the disk are the last release's: an
+image that another program wrote under our name is replaced, an unchanged image stays.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Task(NamedTuple):
 
 
 class _Files(NamedTuple):
-    """The files of a release that are to be written, by name, and its manifest."""
+    """The manifest, the modules, and the files of a release to write, by name."""
 
     manifest: Manifest
     modules: modules.ReleaseModules
@@ -69,10 +69,10 @@ def build_release(
 ) -> Outcome:
     """Make, prove and write the release, unless the files on the disk are that release already.
 
-    ``progress`` is called during long work; ``keys`` are those that the settings name.
+    ``progress`` is called during long work; ``keys`` are the keys that the settings name.
 
     Raises:
-        OtaError: any proof failed, or a file cannot be read or written; the old outputs are then as they were.
+        OtaError: a proof failed, or a file cannot be read or written; the old outputs then stay as they were.
     """
     setting_files.refuse_own_manifest(settings, site.manifest)
     with _shared_folder_lock(site):
@@ -87,10 +87,10 @@ def build_release(
 
 
 def recover(site: Site, *, unfinished: bool) -> None:
-    """Complete or remove what killed builds left beside the outputs.
+    """Complete or remove the temporary files that killed builds left beside the outputs.
 
-    With ``unfinished``, which says that the last build did not succeed, an unsigned image that the vendor's image step
-    left under our name is removed, too.
+    ``unfinished`` says that the last build did not succeed: then unsigned images that the vendor's image step left
+    under our names are removed, too.
     """
     with _shared_folder_lock(site):
         _recover(site)
@@ -101,7 +101,8 @@ def recover(site: Site, *, unfinished: bool) -> None:
 def last_outputs(site: Site) -> Tuple[str, ...]:
     """Return the paths of the files that the last good release wrote, for `aos make clean`.
 
-    Those elsewhere than in the folders of chip, board and solution are another workspace's, which this one copies.
+    Files outside the folders of chip, board and solution are left out: they belong to the workspace that this one is a
+    copy of.
     """
     folders = [folder for folder in (site.chip_folder, site.board_folder, site.solution_folder) if folder]
     return tuple(
@@ -147,7 +148,7 @@ def _is_unchanged(task: _Task, *, with_modules: bool = True) -> bool:
 
 
 def _in_copy(site: Site, path: str) -> str:
-    """Return where the copy of an output is; without a copy, the output itself."""
+    """Return the path of an output's copy, or of the output itself without a copy."""
     return os.path.join(site.copy, os.path.basename(path)) if site.copy else path
 
 
@@ -159,7 +160,7 @@ def _make_release(task: _Task, progress: Optional[Progress]) -> Outcome:
     site, settings = task.site, task.settings
     base, options = release_input.load_base(site, settings), release_input.release_options(site, settings)
     keys = task.keys.key_set
-    # When only modules or documents changed, the firmware's images stay as they are, and nothing is signed again.
+    # When only modules or documents changed, the firmware's images stay as they are, and are not signed again.
     release = None
     manifest = _unchanged_manifest(task)
     if manifest is None:
@@ -220,9 +221,9 @@ def _write_outputs(task: _Task, files: _Files, warnings: List[str], summary: Map
         {os.path.join(folder, name): hashlib.sha256(data).hexdigest() for name, data in files.contents.items()}
     )
     if site.state:
-        # Written first, as what may be there from now on: a state that cannot be written has to leave the old outputs.
+        # Before the outputs, with the old and the new digests: if the state cannot be written, the old outputs stay.
         write_state(site.state, last.replaced_by(outputs))
-    # What the last release, or that of another board, made and this one does not must not be uploaded by mistake.
+    # Files of the last release, or of another board's, that this release does not have could be uploaded by mistake.
     before = {os.path.basename(path) for path in last.outputs if is_intact(last, path)}
     before.update(output_backup.release_files(folder))
     names = {os.path.basename(path) for path in outputs}
@@ -248,6 +249,6 @@ def _write_copy(task: _Task, files: _Files, names: Collection[str]) -> None:
     make_folder(site.copy)
     outdated = {entry.name for entry in os.scandir(site.copy) if entry.is_file()}
     outdated -= {*contents, os.path.basename(site.state or "")}
-    # With an identity in them, the firmware and what holds it are for their owner alone.
+    # A firmware with an identity, and every file that holds it, is for its owner alone.
     modes = dict.fromkeys(contents, 0o600) if files.manifest.identity == "embedded" else {}
     transaction.write_set(site.copy, contents, drop=sorted(outdated), modes=modes)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from aos_ota_plugin.workspace.solution import SolutionView
 
 _SECONDS = 60
-"""What git may take for one repository, and a compiler for its version."""
+"""Time limit in seconds: for git in one repository, and for a compiler that prints its version."""
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _PATH_AT = {"1": 8, "2": 9, "u": 10}
-"""By the kind of an entry in git's porcelain v2: how many fields stand before the path."""
+"""Number of fields before the path, by the kind of entry in the output of git status --porcelain=v2."""
 
 
 class BuildEnvironment(NamedTuple):
@@ -32,7 +32,7 @@ class BuildEnvironment(NamedTuple):
 
 
 def component_of(package: Package, view: SolutionView) -> Component:
-    """Return a component as the list of components names it, from its package.yaml."""
+    """Return a component's entry in the list of components, from its package.yaml."""
     folder = os.path.relpath(os.path.realpath(package.path), os.path.realpath(view.root)).replace(os.sep, "/")
     return Component(
         package.name,
@@ -45,9 +45,9 @@ def component_of(package: Package, view: SolutionView) -> Component:
 
 
 def revisions(root: str, components: Iterable[Component]) -> Dict[str, Revision]:
-    """Return the commits of components by name, where git has them; git is started once a repository.
+    """Return the commits of components by name; git is started once for each repository.
 
-    ``modified`` is about tracked files: what a build leaves in a folder is not tracked.
+    Components outside of a repository are left out. ``modified`` counts tracked files only: a build leaves others.
     """
     by_repository: Dict[str, List[Tuple[str, str]]] = {}
     for component in components:

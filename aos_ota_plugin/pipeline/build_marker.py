@@ -1,10 +1,9 @@
-"""Mark a build as unfinished until it succeeds, and remove what one that did not has made.
+"""Mark a build as unfinished until it succeeds, and remove the files of a build that did not succeed.
 
-That is another thing than a transaction: it is about the objects and programs that compilers write and SCons records,
-which no transaction holds together. The mark itself is a file of ``files/transaction.py``.
+A killed build has changed files without an entry in SCons' record, and a failed build leaves a half-written file. They
+are newer than their sources, so the next build would count them as up to date.
 
-A build that is killed has changed files of which SCons' record knows nothing, and one that fails leaves a half-written
-file: all of them count as up to date afterwards, as they are newer than what they are made of.
+``files/transaction.py`` writes the mark; it cannot protect the object files and programs, which compilers write.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ State = Tuple[int, int]
 
 
 class Cleanup(NamedTuple):
-    """Paths of targets that were removed, and of those that stay because the last good build made them."""
+    """The paths of removed targets, and of targets that stay because an earlier build made them."""
 
     removed: List[str]
     left: List[str]
@@ -36,8 +35,8 @@ class Cleanup(NamedTuple):
 class BuildMarker:
     """A file in `folder` that exists from before a build until one succeeds.
 
-    It lists the files below `outputs`, as they were when the build began: what differs from the list was made by that
-    build, whatever the clock has done since. ``names`` are those of the release's files.
+    It lists the files below the folders `outputs` when the build began. A file that differs from the list was made by
+    that build, even if the clock was changed since. ``names`` are the names of the release's files.
     """
 
     def __init__(self, folder: str, outputs: Sequence[str], names: Collection[str] = DEFAULT_NAMES.outputs) -> None:
@@ -46,11 +45,11 @@ class BuildMarker:
         self._names = frozenset(names)
 
     def clean_up(self, targets: Callable[[], Optional[Collection[str]]]) -> Cleanup:
-        """Remove what the last build made if it did not succeed; the mark stays.
+        """Remove the targets that the last build made, if it did not succeed; the mark stays.
 
-        That is each of `targets` (paths by ``os.path.normcase``) below the outputs that is new or changed since that
-        build began; where they are None, each file. Files of a release stay: they were written as a whole, and proven.
-        What SCons has no record of it builds again in any case.
+        These are the `targets` (paths by ``os.path.normcase``; None for every file) below the outputs that are new or
+        changed since that build began. Files of a release stay: they were proven, and written as a whole. Targets
+        without an entry in its record SCons builds again in any case.
 
         Raises:
             OutputError: a file cannot be read or removed.
@@ -75,7 +74,7 @@ class BuildMarker:
         return os.path.lexists(self._path)
 
     def begin(self) -> None:
-        """Set the mark, with what is there now. Raises OutputError."""
+        """Set the mark, with the list of files that exist now. Raises OutputError."""
         write_file(self._path, write_document(_KIND, {"files": dict(_files(self._outputs))}))
 
     def end(self) -> None:

@@ -21,8 +21,8 @@ def make(site: Site, settings: OtaSettings, manifest: Manifest, signer: Signer) 
     """Return the documents of a release by file name.
 
     Raises:
-        SigningKeyError: the key does not sign.
-        OutputError: a folder stands where one of them belongs.
+        SigningKeyError: the key cannot sign.
+        OutputError: a folder has the name of a document.
     """
     from aos_ota_plugin.provenance import cyclonedx, dsse
     from aos_ota_plugin.provenance.component import Product
@@ -58,7 +58,7 @@ def lines(site: Site, changed: Collection[str]) -> List[str]:
     if name not in changed:
         return []
     parts = len(site.environment.components) if site.environment else 0
-    return [f"    {name}: where it comes from, signed; {parts} components in {bill}"]
+    return [f"    {name}: signed statement of provenance; {parts} components in {bill}"]
 
 
 def _build(site: Site, settings: OtaSettings, manifest: Manifest) -> Build:

@@ -1,4 +1,4 @@
-"""Return what decides each part of a build: a text for SCons, and the fingerprint of a release.
+"""Describe the inputs of a build's parts: as a text for SCons, and as the fingerprint of a release.
 
 Both are made from the table of settings (``settings.fields``), which says what each setting affects.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Fingerprint(NamedTuple):
-    """SHA-256 in hexadecimal over all that decides a release's images, its modules, and its documents.
+    """SHA-256 (hexadecimal) over the inputs of a release's images, its modules, and its documents.
 
     ``modules`` and ``documents`` are "" where a release has none. Two releases with the same fingerprint have the same
-    files, byte for byte, but for what git says of the sources in the statement of provenance.
+    files, byte for byte, except for git's commits in the statement of provenance.
     """
 
     images: str
@@ -33,7 +33,7 @@ class Fingerprint(NamedTuple):
 
 
 class FileStamp(NamedTuple):
-    """A secret or large file, by path, size in bytes and time stamp; None where it is missing."""
+    """Path, size in bytes and time of change of a secret or large file; None for a missing file."""
 
     path: str
     size: Optional[int]
@@ -43,7 +43,7 @@ class FileStamp(NamedTuple):
 def part_inputs(part: Part, settings: OtaSettings) -> str:
     """Return the settings that decide a part, as JSON for SCons to compare and to store.
 
-    Secrets are in it by a salted, slow fingerprint, and only those that the part holds.
+    For a part that holds secrets, it has salted, slow fingerprints of them; for the application, only which are set.
     """
     values: Dict[str, object] = dict(settings.values(part))
     if settings.identity == "embedded":

@@ -1,4 +1,4 @@
-"""Read the files of a folder for a data-file pack: in a fixed order, and through no link."""
+"""Read the files of a folder for a data-file pack: in a fixed order, without following links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = (
 
 
 class FolderFile(NamedTuple):
-    """A file below a folder: its name in a pack, with ``/`` between folders, and where it is."""
+    """A file below a folder: its name in a pack, with ``/`` between folders, and its path."""
 
     name: str
     path: Path
@@ -32,8 +32,8 @@ def find_files(folder: str) -> Tuple[FolderFile, ...]:
     """Return the files below `folder` in the order of their names' bytes, without reading any.
 
     Raises:
-        FormatError: the folder cannot be read, holds no files, or something that is neither file nor folder; a name
-            that means different files on different systems, or is too long for a device.
+        FormatError: the folder cannot be read, has no files, or has something that is neither file nor folder; a name
+            means different files on different systems, or is too long for a device.
     """
     files = sorted(_walk(Path(folder), ""), key=lambda file: file.name.encode("utf-8", "surrogateescape"))
     if not files:
@@ -50,12 +50,12 @@ def find_files(folder: str) -> Tuple[FolderFile, ...]:
 
 
 def read_files(folder: str) -> Tuple[PackFile, ...]:
-    """Return what `find_files` finds, with its bytes; raises the same errors."""
+    """Read the files that `find_files` finds; raises the same errors."""
     return tuple(PackFile(file.name, read_linkless(file.path)) for file in find_files(folder))
 
 
 def read_linkless(path: Path) -> bytes:
-    """Read a file that is no link when it is opened, where the system can tell. Raises FormatError."""
+    """Read a file, but follow no link, where the system can refuse links. Raises FormatError."""
     try:
         return read_bytes(path, PAYLOAD_MAX, follow=False)
     except OSError as problem:
@@ -63,7 +63,7 @@ def read_linkless(path: Path) -> bytes:
 
 
 def special_kind(mode: int) -> str:
-    """Return what a mode stands for when that is neither a file nor a folder, else ""."""
+    """Return the kind of a file by its mode, e.g. "a link"; "" for a plain file or a folder."""
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return ""
     return next((name for test, name in _KINDS if test(mode)), "no file")

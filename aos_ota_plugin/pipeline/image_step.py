@@ -1,8 +1,8 @@
-"""Run an image step (``postimage_script``), which makes the payloads, and read what it made.
+"""Run an image step (``postimage_script``), which makes the payloads, and read the payloads.
 
-aos-tools runs it too, but goes on whatever its exit status is. And the vendor's script may write unsigned files under
-the names of our outputs, which are put back when it ends. After a build that was killed before that, the next build or
-`aos make clean` removes them, and the commands that hand a release on refuse them (``verify.release_file``).
+Run by aos-tools, a failed step would go unnoticed. The vendor's script may also write unsigned files under the names of
+our outputs; our outputs are put back when it ends. If a build is killed before that, the next build or `aos make clean`
+removes the unsigned files, and the commands that pass a release on refuse them (``verify.release_file``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aos_ota_plugin.programs import own_environment
 
 
 class Payloads(NamedTuple):
-    """The payload of the full image, and that of the xz image where it is another."""
+    """The payload of the full image, and the payload of the xz image if it is a different one."""
 
     full: bytes
     xz: Optional[bytes] = None
@@ -36,10 +36,10 @@ class Payloads(NamedTuple):
 def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
     """Run the image steps of a site, and return the payloads that they made.
 
-    With ``remove_unsigned`` the images that they wrote under our names are removed where there was none of ours.
+    With ``remove_unsigned``, images that the steps wrote under our names are removed if there were none of ours.
 
     Raises:
-        BuildError: a step failed, or did not make what the description of the chip says.
+        BuildError: a step failed, or did not make the files in the description of the chip.
         OutputError: a file of ours cannot be put back.
     """
     if not site.steps:
@@ -57,7 +57,7 @@ def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
 def run_image_step(script: str, *, target: str) -> None:
     """Run one step for ``target`` (the .bin).
 
-    ``script`` is what package.yaml says, its path made absolute: a path, then perhaps options after the first " --".
+    ``script`` is the text of package.yaml with an absolute path: the path, and options after the first " --", if any.
 
     Raises:
         BuildError: it cannot be started, or ended with another status than 0.
@@ -80,7 +80,7 @@ def _command(script: str, target: str) -> List[str]:
 
 def _run(command: List[str]) -> int:
     try:
-        # It holds the build's lock, see spawn.py; and it has no need of our secrets.
+        # It inherits the build's lock (see spawn.py), and gets none of our secrets.
         return subprocess.call(command, close_fds=False, env=own_environment())
     except OSError as error:
         raise BuildError(
@@ -89,7 +89,7 @@ def _run(command: List[str]) -> int:
         ) from None
 
 
-# --- what the steps made
+# --- the files that the steps made
 
 
 def _read_payloads(site: Site) -> Payloads:
@@ -98,7 +98,7 @@ def _read_payloads(site: Site) -> Payloads:
 
 
 def _read(path: str, site: Site) -> bytes:
-    """Return a payload; of an image's name, the payload in the unsigned image that the step made."""
+    """Read a payload; if the file has an image's name, the payload in that unsigned image."""
     data = read_file(path, "the payload", "build the firmware first", limit=IMAGE_MAX)
     if os.path.basename(path) not in site.names.images or os.path.dirname(path) != os.path.dirname(site.image):
         return data
@@ -133,7 +133,7 @@ def _refuse_old(site: Site, saved: Mapping[str, SavedFile], started: int) -> Non
 
 
 def _is_made(path: str, saved: Mapping[str, SavedFile]) -> bool:
-    """Return whether a file is there, and is not ours as it was before the steps."""
+    """Return whether a file exists, and is not the file of ours that was there before the steps."""
     try:
         before = saved.get(os.path.basename(path))
         if before is None or os.stat(path).st_mtime_ns != before.mtime_ns:

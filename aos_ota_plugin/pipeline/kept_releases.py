@@ -1,8 +1,8 @@
 """The kept releases of a solution, in ``releases/BOARD/VERSION/``.
 
-``BOARD`` is ``none`` for a solution without a board. A release that is withdrawn stays, with a mark beside its
-manifest: it is no base for another one, and its files are not pushed. Folders ``releases/NAME/`` of 0.1.0, with a
-manifest and no board above it, are read, too.
+``BOARD`` is ``none`` for a solution without a board. A withdrawn release stays, with a mark beside its manifest: it is
+no base for another release, and its files are not pushed. Folders ``releases/NAME/`` of version 0.1.0, which had none
+for the board, are read, too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LATEST = "latest"
 
 
 class KeptRelease(NamedTuple):
-    """A kept release: its manifest, the path of that, and whether it is withdrawn."""
+    """A kept release: its manifest, the manifest's path, and whether it is withdrawn."""
 
     manifest: Manifest
     file: str
@@ -44,7 +44,7 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
     ``file`` is the manifest's path, for the error.
 
     Raises:
-        FormatError: board or version lead elsewhere, or are no name of a folder on every system.
+        FormatError: the board or the version cannot be the name of a folder on every system.
     """
     from aos_ota_plugin.pipeline.payloads import is_plain
 
@@ -60,10 +60,7 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
 
 
 def is_kept(solution: str, board: Optional[str], version: str, file: str) -> bool:
-    """Return whether the very manifest ``file`` is kept.
-
-    What else is kept under this version is not looked at.
-    """
+    """Return whether the manifest ``file`` is kept, byte for byte; other files are not compared."""
     kept = os.path.join(solution, FOLDER, board_folder(board), version, MANIFEST_NAME)
     try:
         return read_bytes(kept, DOCUMENT_MAX) == read_bytes(file, DOCUMENT_MAX)
@@ -87,7 +84,7 @@ def locked(solution: str) -> Iterator[None]:
 def refuse_withdrawn(path: str, place: Optional[Place] = None) -> None:
     """Raise ProofError when a file lies in the folder of a withdrawn release.
 
-    ``place`` is that of the setting that names the file.
+    ``place`` is the place of the setting that names the file.
     """
     if os.path.lexists(os.path.join(os.path.dirname(path), WITHDRAWN_NAME)):
         raise ProofError(
@@ -116,10 +113,11 @@ def read_kept_releases(solution: str, board: Optional[str]) -> List[KeptRelease]
 
 
 def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSettings:
-    """Return the settings with a manifest's path for a version, or ``latest``, in OTA_BASE_RELEASE.
+    """Replace a version, or ``latest``, in OTA_BASE_RELEASE by the path of the kept manifest.
 
-    ``latest`` is the newest kept release of this board that is older than the one being built, by the comparison of
-    devices, and not withdrawn; that a newer one is kept is a notice. A file of the name that is given comes first.
+    ``latest`` is the newest kept release of this board that is not withdrawn and is older than the new release, as
+    devices compare versions; a notice names kept releases that are newer. A file with the name in OTA_BASE_RELEASE
+    takes precedence.
 
     Raises:
         SettingsError: there is no such release.
@@ -153,13 +151,13 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
 
 
 def _newer_notices(releases: List[KeptRelease], version: str) -> List[str]:
-    """Return a notice where a kept release is newer to devices, of which `latest` says nothing."""
+    """Return a notice if kept releases are newer to devices than `version`; `latest` leaves them out."""
     newer_ones = [release.version for release in releases if not release.withdrawn and newer(release.version, version)]
     if not newer_ones:
         return []
     return [
-        f"devices on {', '.join(newer_ones)}, kept here, refuse {version}: it is older to them, which compare byte by "
-        "byte; nothing else is proven for them, either"
+        f"devices on {', '.join(newer_ones)}, kept here, refuse {version}: they compare versions byte by byte, and "
+        "take it for an older one; the other proofs do not cover these devices, either"
     ]
 
 
@@ -174,7 +172,9 @@ def last_board(solution: str) -> Optional[str]:
 def last_manifest(solution: str, board: Optional[str]) -> str:
     """Return the manifest of the release that was built last, for this board if one is given.
 
-    Raises SettingsError.
+    Raises:
+        SettingsError: there is no such release.
+        ProofError: its build did not end.
     """
     manifests = [path for path in _last_manifests(solution) if board is None or path.parent.name == board]
     if not manifests:

@@ -134,7 +134,7 @@ class BuildKeys:
     def trusted(self) -> Optional[PublicKey]:
         """Return the key for the firmware: the next key in a transition release, else the signer's.
 
-        A token is not opened, and no program started, where OTA_PUBLIC_KEY says which one that is.
+        If OTA_PUBLIC_KEY has the signer's key, no token is opened and no program started.
         """
         reference = self._settings.signing_key
         if self._settings.embed_next_key:
@@ -145,7 +145,7 @@ class BuildKeys:
 
     @cached_property
     def signing_public_key(self) -> Optional[PublicKey]:
-        """Return the key that devices check this release with: not the next one, which a transition brings."""
+        """Return the key that devices check this release with: never a transition's next key."""
         return self._first_key()
 
     @property
@@ -178,7 +178,7 @@ class BuildKeys:
         )
 
     def _first_key(self) -> Optional[PublicKey]:
-        signer = self.signer  # opened in any case: what is wrong with it is said before anything is compiled
+        signer = self.signer  # opened in any case: its errors are shown before anything is compiled
         return self.public_key or (signer.public_key if signer else None)
 
     def _second(self) -> Optional[HashSigner]:
@@ -199,7 +199,7 @@ class BuildKeys:
 
     @contextmanager
     def _placed_at(self, setting: str) -> Iterator[None]:
-        """Give an error without a place that of ``setting``."""
+        """Add the place of ``setting`` to an error that has no place."""
         try:
             yield
         except OtaError as error:

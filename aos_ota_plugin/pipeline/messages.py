@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def summary(manifest: Manifest, folder: str) -> Dict[str, str]:
-    """Return the path of each image to upload, and a text: version, size, key, base release."""
+    """Return a text for each image to upload, by its path: version, size, key, base release."""
     key = {"local": f"signed by key {(manifest.signer or '')[:16]}", "cloud": "to be signed by the platform"}.get(
         manifest.security, "NOT signed"
     )

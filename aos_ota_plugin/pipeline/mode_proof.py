@@ -1,10 +1,10 @@
 """Prove the security mode that the agent on the device was compiled for.
 
-Only local mode compiles the check of an image's own signature into the component ``ota``: where
-``OTA_CONFIG_LOCAL_RSA`` is defined. A header with an ``#undef``, or a define of a component's own, would make firmware
-of another mode than the settings say. So each source that names the macro is preprocessed with its own command line.
+In local mode ``OTA_CONFIG_LOCAL_RSA`` is defined, and compiles the check of an image's own signature into the component
+``ota``. An ``#undef`` in a header, or a component's own definition, would make firmware of another mode than the
+settings say. So each source that names the macro is preprocessed with its own command line.
 
-What was found is kept beside the solution's state, and looked for again only when an object has changed.
+The result is saved beside the solution's state, and used until an object file changes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _SCHEMA = "aos-ota-mode/1"
 _WITHOUT_VALUE = ("-c", "-M", "-MM", "-MD", "-MMD", "-MP", "-MG")
 _WITH_VALUE = ("-o", "-MF", "-MT", "-MQ")
 _SECONDS = 120
-"""For one source."""
+"""Time limit in seconds for preprocessing one source."""
 
 
 class ModeEvidence(NamedTuple):
-    """What the sources say about the mode: a text for the proof, or why they say nothing."""
+    """The evidence of the mode in the sources: a text for the proof, or why there is none."""
 
     passed: str = ""
     not_judged: str = ""
@@ -45,7 +45,7 @@ class Command(NamedTuple):
 
 
 class CompiledSource(NamedTuple):
-    """A source of the component, its object, and a function that returns the command that compiles it."""
+    """A source of the component, its object file, and a function that returns the compile command."""
 
     source: str
     object: str
@@ -55,10 +55,10 @@ class CompiledSource(NamedTuple):
 def judge_mode(
     sources: Optional[Sequence[CompiledSource]], security: str, *, folder: str, state: Optional[str]
 ) -> ModeEvidence:
-    """Return what the sources of ``ota`` say about the mode ``security`` ("local", "cloud" or "none").
+    """Check that the sources of ``ota`` are compiled for ``security`` ("local", "cloud" or "none").
 
-    ``sources`` is None where they are not compiled in this build. ``folder`` is where their commands run, ``state`` the
-    file that keeps what was found.
+    ``sources`` is None where they are not compiled in this build. ``folder`` is the folder where their commands run,
+    ``state`` the file with the last result.
 
     Raises:
         ProofError: a source is compiled for another mode.
@@ -85,9 +85,9 @@ def judge_mode(
 
 
 def check_source(preprocessed: str, security: str, source: str) -> None:
-    """Check that one preprocessed source is of this mode: in local mode one definition as 1, else none.
+    """Check one preprocessed source: local mode needs one definition as 1, other modes none.
 
-    Raises ProofError, with the place of the line that decides otherwise.
+    Raises ProofError, with the place of the wrong line.
     """
     from aos_ota_plugin.sources.macro_uses import find_uses
 
@@ -106,7 +106,7 @@ def check_source(preprocessed: str, security: str, source: str) -> None:
         return
     if undefined:
         raise ProofError(
-            f"{name} is compiled without {MACRO}: this line takes it away, so these devices would take images that "
+            f"{name} is compiled without {MACRO}: this line undefines it, so these devices would take images that "
             "are not signed",
             place=_shown(undefined[0].place, source),
             remedy="remove this line; the settings decide who signs",
@@ -170,7 +170,7 @@ def _preprocess(one: CompiledSource, folder: str) -> str:
         raise BuildError(
             f"the security mode cannot be proven: {command[0]} does not preprocess {one.source} "
             f"(status {done.returncode}):\n{problem}",
-            remedy="a compiler has to know -E and -dD as GCC does",
+            remedy="use a compiler that has GCC's options -E and -dD",
         )
     return done.stdout.decode("utf-8", "replace")
 

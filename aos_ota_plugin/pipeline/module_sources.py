@@ -19,8 +19,8 @@ def check_sources(settings: OtaSettings) -> None:
     """Check the list and everything that it names, without reading the content.
 
     Raises:
-        SettingsError: the list is wrong, or names what is not there, a link, or something that is no file.
-        FormatError: a folder holds what no pack can.
+        SettingsError: the list is wrong, or names something that does not exist, or a link or special file.
+        FormatError: a folder has files that a pack cannot hold.
     """
     source_files(settings)
 
@@ -84,7 +84,7 @@ def _check_kind(module: DeclaredModule) -> None:
         raise SettingsError(
             f"the {what} of module {module.name}, {module.source}, {problem}",
             place=module.source_place,
-            remedy=f"name a {what} that is there; no links, what they point at may change unseen",
+            remedy=f"name a {what} that exists, and no link: its target may change unseen",
         )
 
 

@@ -29,7 +29,7 @@ class SavedFile(NamedTuple):
 def outputs_saved(folder: str, names: ImageNames, *, remove_unsigned: bool) -> Iterator[Mapping[str, SavedFile]]:
     """Yield our files in ``folder`` by name, and put them back in the end as they were.
 
-    With ``remove_unsigned`` files of the image step's under other names of a release are removed then.
+    With ``remove_unsigned``, files that the image step wrote under other names of a release are removed then.
 
     Raises:
         OutputError: a file cannot be written.
@@ -61,10 +61,10 @@ def _save_outputs(folder: str, names: ImageNames) -> Mapping[str, SavedFile]:
 
 
 def release_files(folder: str) -> List[str]:
-    """Return the names of all files in ``folder`` that belong to the release whose manifest is there.
+    """Return the names of files in ``folder`` that belong to the release whose manifest is there.
 
-    Those are files with the digests that it gives, and the documents beside the full image. Without a manifest there
-    are none.
+    These are the files with the digests in the manifest, and the documents beside the full image; none without a
+    manifest.
     """
     from aos_ota_plugin.release.manifest import parse_manifest
 
@@ -89,7 +89,7 @@ def _remove_others(folder: str, names: ImageNames, saved: Mapping[str, SavedFile
 
 
 def _described(folder: str, names: ImageNames) -> Dict[str, Optional[str]]:
-    """Return the files that the manifest in ``folder`` lists, with digests, and its own name without one."""
+    """Return {name: SHA-256} of the images that the manifest in ``folder`` lists; None for itself."""
     try:
         manifest = json.loads(_read(os.path.join(folder, MANIFEST_NAME)))
         named = {image["file"]: str(image["sha256"]) for image in manifest["images"]}

@@ -1,4 +1,4 @@
-"""How a payload that is signed outside a build was made, by the description of its chip."""
+"""Describe how a payload was made that is signed outside a build, by its chip's description."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ def payload_source(
 ) -> PayloadSource:
     """Return how the chip's image step made the file ``payload``.
 
-    The chip is named, or given by the file of its description.
-    Prebuilt parts are read where it is ``compared`` with an ELF, from the component in which the payload lies.
-    ``also`` are the further images to make.
+    ``chip_name`` is the chip's name, or the file of its description. If the payload is ``compared`` with an ELF,
+    prebuilt parts are read from the component in which the payload lies. ``also`` are the further images to make.
 
     Raises:
-        SettingsError: one of those is not made of this payload, or a prebuilt part cannot be read.
+        SettingsError: a further image is not made of this payload, or a prebuilt part cannot be read.
         WorkspaceError: the description cannot be read.
     """
     if chip_name is None:

@@ -1,7 +1,7 @@
-"""Find payloads: a release's, beside its manifest, and the one inside an OTA image.
+"""Find the payload of a release, beside its manifest, and the payload inside an OTA image.
 
-The manifest says what the payload's SHA-256 is. A full image begins with its payload, so whichever file beside the
-manifest begins with bytes of that digest holds it; a compressed one has to be unpacked.
+The manifest has the payload's size and SHA-256. A full image begins with its payload, so a file beside the manifest has
+the payload if its first bytes have that SHA-256; a compressed image has to be unpacked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     manifest, or the manifest's own name with ``.bin``. Files in ``overwritten`` do not count: this build replaces them.
 
     Raises:
-        ProofError: none of them is there, or none holds it.
+        ProofError: there is no such file, or none has the payload.
     """
     folder, payload = os.path.dirname(file), manifest.payload
     images = [
@@ -47,7 +47,7 @@ def payload_of_release(manifest: Manifest, file: str, *, overwritten: Collection
     for name in dict.fromkeys(name for name in names if is_plain(name)):
         path = Path(folder, name)
         if os.path.realpath(path) in replaced:
-            reasons.append(f"{name} would be overwritten by what is made now")
+            reasons.append(f"{name} would be overwritten by this build")
             continue
         data = _beginning(path, payload.size)
         for candidate in (data, _unpacked(path) if data and full.kind_of(data) == "xz" else None):
@@ -116,16 +116,16 @@ def _body_of(data: bytes) -> bytes:
     if not sound or (image.sign_info and hashlib.sha256(body).digest() != image.sign_info.hash):
         raise FormatError(
             "this OTA image is damaged: its trailer belongs to other bytes",
-            remedy="get the file again; `aos-ota verify` says what a device would",
+            remedy="get the file again; `aos-ota verify` says what a device would say of it",
         )
     return data[: image.payload_size]
 
 
 def read_diff(path: str) -> Payload:
-    """Return a diff image: the file itself, or that of a manifest (``.json``), proven by its digest.
+    """Read a diff image: a file, or the diff that a manifest (``.json``) lists, proven by its digest.
 
     Raises:
-        SettingsError, FormatError, ProofError: it cannot be read, or the manifest knows none or another one.
+        SettingsError, FormatError, ProofError: it cannot be read, or the manifest lists none, or another digest.
     """
     data = read_file(
         path, "the diff", "give an ota_rtos_ota.diff.bin, or the ota_rtos_ota.json that lists one", limit=IMAGE_MAX

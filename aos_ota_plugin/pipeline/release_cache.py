@@ -1,7 +1,7 @@
 """Reuse signatures, the xz stream and the patch of the last release in a new one.
 
-They are read from the last release's own files, and only where the state says that they are unchanged and the same
-version of this project made them of the same payloads: with them or without, a release has the same bytes.
+They are read from the last release's files, if these are unchanged by the state's digests, and if the same version of
+this project made them of the same payloads: the new release has the same bytes as without them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class ReusingSigner:
-    """A signer that makes only signatures that the last release does not have.
+    """A signer that takes signatures from the last release, and makes only the missing ones.
 
-    A PKCS#1 v1.5 signature that verifies is the only one there is.
+    For a hash and a key there is only one PKCS#1 v1.5 signature: signing again would give the same bytes.
     """
 
     def __init__(self, signer: Signer, signatures: Mapping[bytes, bytes]) -> None:
@@ -46,18 +46,16 @@ class ReusingSigner:
         return self._signer.sign_hash(hash32)
 
     def sign_message(self, message: bytes) -> bytes:
-        """Return a new signature: only those of images are reused."""
+        """Return a new signature: only the signatures of images are reused."""
         return self._signer.sign_message(message)
 
 
 def reuse_last(
     firmware: Firmware, keys: KeySet, base: Base, outputs: Mapping[str, str], manifest: str
 ) -> Tuple[Firmware, KeySet, Base]:
-    """Return the parts of a release, completed with those of the last one if its payload is the same.
+    """Return a release's inputs with xz stream, patch and signatures of the last, for equal payloads.
 
-    These are xz stream, patch and signatures.
-
-    ``outputs`` are the last release's files, their SHA-256 by path; ``manifest`` is the path of one of them.
+    ``outputs`` has the SHA-256 of the last release's files by path; ``manifest`` is the path of its manifest.
     """
     last = _last_manifest(outputs, manifest)
     if last is None or last.tool != TOOL or last.payload.sha256 != hashlib.sha256(firmware.payload).hexdigest():
@@ -89,7 +87,7 @@ class _Reusable(NamedTuple):
 
 
 def _take_apart(images: Mapping[str, bytes], *, local: bool) -> _Reusable:
-    """Return the reusable parts of images, which are given by their kinds; with ``local`` they are signed."""
+    """Return the reusable parts of ``images``, which are by kind; with ``local`` the images are signed."""
     signatures: Dict[bytes, bytes] = {}
     stream: Optional[bytes] = None
     patch: Optional[bytes] = None

@@ -20,7 +20,7 @@ def load_firmware(site: Site, settings: OtaSettings, payloads: Payloads) -> Firm
     """Return the firmware with these payloads, with the ELF and the .bin that they were made of.
 
     Raises:
-        OtaError: one of them cannot be read, or a prebuilt part.
+        OtaError: the ELF, the .bin or a prebuilt part cannot be read.
     """
     from aos_ota_plugin.release.request import Firmware, XzPayload
     from aos_ota_plugin.sources.names import INCLUDE_LINE
@@ -78,8 +78,8 @@ def _payload_source(site: Site, settings: OtaSettings, prebuilt: Mapping[str, by
     from aos_ota_plugin.device.payload_layout import FLAT
     from aos_ota_plugin.release.request import PayloadSource
 
-    # An image step that has the .bin alone to work on leaves its output there: that is compared as the payload.
-    # One that takes sections of the ELF does not look at it, and on chips with RAM far from flash it is large.
+    # If an image step changes the .bin in place, the .bin is the payload, which is compared in any case. If a step
+    # takes sections of the ELF, it does not use the .bin, which is large on chips with RAM far from flash.
     not_compared = bool(site.steps) and (site.binary == site.payload or bool(site.chip.full.layout.parts))
     return PayloadSource(
         objcopy=site.objcopy,

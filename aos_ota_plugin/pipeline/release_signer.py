@@ -1,7 +1,7 @@
 """Sign with the signatures of a kept release: ``OTA_SIGNING_KEY=release:FOLDER``.
 
-It has its images' signatures, for building the same release again without the key. An RSASSA-PKCS1-v1_5 signature that
-verifies is the only one there is, so images have the same bytes, or are refused.
+With the signatures of its images the same release can be built again without the key. For a hash and a key there is
+only one RSASSA-PKCS1-v1_5 signature, so images get the same bytes, or are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReleaseSigner(BaseSigner):
-    """A signer with the signatures of a release by the 32-byte hashes of its images, and no key."""
+    """A signer without a key: it has a release's signatures, by the 32-byte hashes of its images."""
 
     def __init__(self, public_key: PublicKey, signatures: Mapping[bytes, bytes], *, folder: str) -> None:
         super().__init__(public_key, place=Place(folder))
@@ -33,8 +33,8 @@ class ReleaseSigner(BaseSigner):
         signature = self._signatures.get(hash32, b"")
         if not self._public_key.verify_hash(hash32, signature):
             raise SigningKeyError(
-                "no image of this release is made of the payload that was built now, signed with the key "
-                f"{self._public_key.short_fingerprint}",
+                f"this release has no signature by the key {self._public_key.short_fingerprint} over the payload that "
+                "was built now",
                 place=self._place,
                 remedy="build from the same sources with the same tools; or sign with the key itself (OTA_SIGNING_KEY)",
             )

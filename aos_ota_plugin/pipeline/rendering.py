@@ -51,10 +51,11 @@ def render_app_source(
 ) -> bytes:
     """Return the application's source: the user's with injected values, or the full template.
 
-    Version and identity are injected; without ``with_version`` the identity alone: the version is in ``ota_app.h``.
+    Version and identity are injected; without ``with_version`` only the identity: the version is in ``ota_app.h``.
+    ``display`` is the user's file in compiler messages.
 
     Raises:
-        SourceError: no single place for a value, or a template that cannot be rendered.
+        SourceError: a value has no place or several, or a template cannot be rendered.
     """
     from aos_ota_plugin.sources.inject import inject_app
     from aos_ota_plugin.sources.render import render_app
@@ -78,7 +79,7 @@ def render_digest_source(
     """Return ``ota_hal_digest.c``: the user's file with the public key injected, or the full template.
 
     Raises:
-        SourceError: no single place for the key, or a template that cannot be rendered.
+        SourceError: the key has no place or several, or a template cannot be rendered.
         SigningKeyError: there is no key.
     """
     from aos_ota_plugin.sources.inject import inject_digest
@@ -118,7 +119,7 @@ def render_identity_source(settings: OtaSettings, *, templates: TemplateSet) -> 
 
 
 def render_all(inputs: BuildInputs, plan: SourcePlan, settings: OtaSettings, public_key: Optional[PublicKey]) -> None:
-    """Render every source of a build and drop the results: what fails here would end that build.
+    """Render every source of a build, to find errors that would end the build; drop the results.
 
     Without ``public_key`` the source that gets it is left out. Raises SourceError.
     """

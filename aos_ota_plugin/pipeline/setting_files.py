@@ -22,7 +22,7 @@ def check_files(settings: OtaSettings, keys: BuildKeys, *, overwritten: Collecti
     Raises:
         SigningKeyError, SecretError, SettingsError: a file is missing, or a private key is open to others.
         FormatError, ProofError: a diff is to be made, and the base release's payload is not kept.
-        SettingsError, FormatError: the list of modules, or a file or folder in it.
+        SettingsError, FormatError: the list of modules, or a file or folder in it, is wrong.
     """
     keys.check()
     if settings.base_release:
@@ -92,8 +92,8 @@ def partition_size(settings: OtaSettings, board_folder: Optional[str], chip_fold
     It comes from the setting, else the board's partition table, else the flasher's file list.
 
     Raises:
-        ProofError: nothing says.
-        WorkspaceError: the list cannot be understood.
+        ProofError: neither the setting nor a file has the size.
+        WorkspaceError: the table or the list cannot be read.
     """
     if settings.partition_size:
         return settings.partition_size

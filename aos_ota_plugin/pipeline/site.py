@@ -1,4 +1,4 @@
-"""The paths of one release's files on this machine, and what else is known of where it is built."""
+"""The paths of one release's files on this machine, and facts about its build."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class Site:
     """The files of one release on this machine, by absolute paths.
 
-    ``binary`` is the linker's output that the vendor's image steps (``steps``, run first) turn into ``payload``, and
-    into ``xz_payload`` where the xz image is made of another one, as the description of the ``chip`` says;
-    ``state`` describes the last good release, and ``copy`` is the folder with a copy of it and of its ELF;
-    ``environment`` is for the statement of provenance; ``shared`` is the folder that other solutions' builds write to,
-    too; ``objcopy`` are the options with which objcopy makes ``binary``;
-    ``mode`` is what the sources of ``ota`` say about the security mode, ``app_header`` the generated ``ota_app.h``.
-    They are None or empty where there is no such thing. No tuple: SCons takes those apart.
+    ``binary`` is the linker's .bin. The vendor's image steps (``steps``) turn it into ``payload``, and into
+    ``xz_payload`` if the description of the ``chip`` has another payload for the xz image. ``state`` is the file about
+    the last good release, and ``copy`` the folder with a copy of that release and its ELF. ``environment`` is for the
+    statement of provenance. Builds of other solutions write to the folder ``shared``, too. ``objcopy`` are the options
+    with which objcopy makes ``binary``. ``mode`` is the evidence of the security mode in the sources of ``ota``,
+    ``app_header`` the generated ``ota_app.h``. A field is None or empty where there is no such thing.
+    The class is no tuple: SCons would take a tuple apart.
     """
 
     image: str
@@ -60,7 +60,7 @@ class Site:
         return os.path.join(self.solution_folder or "", SOLUTION_FOLDER, f"{self.chip.name or 'CHIP'}.yaml")
 
     def prebuilt(self) -> Dict[str, str]:
-        """Return the paths of the prebuilt parts by the names that the description of the chip has for them.
+        """Return the paths of the prebuilt parts by their names in the description of the chip.
 
         Raises:
             WorkspaceError: a name begins with a folder that is not known.

@@ -1,6 +1,6 @@
 """Check the components and sources of a build before anything is compiled.
 
-`aos make` and `doctor` do the same.
+`aos make` and `aos-ota doctor` both do these checks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
 
 
 class SourcePlan(NamedTuple):
-    """Where version and identity go, and the source below ``ota`` that gets the key, None for no key.
+    """The sources that a build renders: for version and identity, and for the public key.
 
-    ``own_template`` says whether the solution has a template of its own for the application.
+    ``digest`` is the source for the key, by its path below ``ota``, None for no key. ``own_template`` says whether the
+    solution has a template of its own for the application.
     """
 
     application: AppChoice
@@ -35,7 +36,7 @@ class SourcePlan(NamedTuple):
 
 
 def plan_sources(inputs: BuildInputs, settings: OtaSettings) -> SourcePlan:
-    """Check what a build needs of its components; return which of their sources it renders.
+    """Check that the components have what a build needs; return the sources that the build renders.
 
     Raises:
         WorkspaceError: a component is missing, or there is no place for the public key.

@@ -5,9 +5,9 @@
      "outputs": {"/…/ota_rtos_ota.bin": ["<64 hex>"], …}, "warnings": ["…"],
      "summary": {"/…/ota_rtos_ota.bin": "app-1.0.1, 1234567 bytes, …"}}
 
-``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. A file
-that is missing or damaged means that there is no release, and one of 0.1.0 has no fingerprint: the next build makes all
-of it again.
+``fingerprint`` is null while a build replaces the outputs; an output may then have the old or the new digest. Without
+the file, and with a damaged file or a file of version 0.1.0 (without a fingerprint), the next build makes the whole
+release again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ReleaseState(NamedTuple):
     summary: Mapping[str, str] = {}
 
     def digests(self) -> Dict[str, str]:
-        """Return the SHA-256 of each output of which only one is possible, by path."""
+        """Return the SHA-256 of outputs by path, without outputs that may have the old or the new one."""
         return {path: possible[0] for path, possible in self.outputs.items() if len(possible) == 1}
 
     def replaced_by(self, digests: Mapping[str, str]) -> ReleaseState:
@@ -66,10 +66,10 @@ def is_intact(state: ReleaseState, path: str) -> bool:
 
 
 def read_state(path: Optional[str], folder: Optional[str]) -> ReleaseState:
-    """Read the state of the release whose outputs are in ``folder``, or anywhere with None.
+    """Read the state of the last release, with its outputs in ``folder``, or in any folder for None.
 
-    It is empty if it cannot be read. Outputs elsewhere do not count: they are another board's, or those of the
-    workspace that this one is a copy of.
+    The state is empty if the file cannot be read. Outputs in other folders are left out: they belong to another board,
+    or to the workspace that this one is a copy of. For None ``summary`` is empty.
     """
     try:
         return parse_state(read_bytes(path or ""), folder)
@@ -78,7 +78,7 @@ def read_state(path: Optional[str], folder: Optional[str]) -> ReleaseState:
 
 
 def parse_state(data: bytes, folder: Optional[str]) -> ReleaseState:
-    """Parse a state file; return an empty state if it is no valid one."""
+    """Parse a state file; return an empty state if the file is not valid."""
     try:
         document = read_document(data, KIND, file="").values
         parts = document.get("fingerprint")

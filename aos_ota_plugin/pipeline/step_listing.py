@@ -1,4 +1,4 @@
-"""List the files that an image step wrote, in the form in which a chip's description names them."""
+"""List the files that an image step wrote, with their paths as in a chip's description."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _OTHERS = (".git", "__pycache__")
 def written_since(site: Site, started: int) -> str:
     """Return a text that lists the files written after ``started``, with their sizes.
 
-    ``started`` is in nanoseconds since 1970. Files of the link and of ours are not listed.
+    ``started`` is in nanoseconds since 1970. The linker's files and ours are not listed.
     """
-    # What the link wrote last may be younger than the clock's last tick before the step.
+    # The linker may have written its last file within _CLOCK_NS before the step.
     since = max(started - _CLOCK_NS, *(_changed(path) for path in (site.binary, site.elf) if path), 0)
     ours = {site.binary, site.elf, site.manifest, site.image}
     found = {}

@@ -123,14 +123,14 @@ def test_the_same_images_without_the_key(kept, tmp_path):
 def test_nothing_else_is_signed(kept, tmp_path, signer, other):
     given, _, folder = kept
     released = load_release_signer(str(folder), "/", load_public_key(str(tmp_path / "public.pem")))
-    with pytest.raises(SigningKeyError, match="no image of this release is made of the payload"):
+    with pytest.raises(SigningKeyError, match="this release has no signature by the key"):
         make_release(*given.but(signer=released, payload=given.firmware.payload + b"x", compress_xz=False))
     with pytest.raises(SigningKeyError, match="cannot sign a statement"):
         released.sign_message(b"m" * 100)
     assert signer.public_key.fingerprint in repr(released)
     (tmp_path / "other.pem").write_text(other.public_key.to_pem())
     wrong = load_release_signer(str(folder), "/", load_public_key(str(tmp_path / "other.pem")))
-    with pytest.raises(SigningKeyError, match="no image of this release"):
+    with pytest.raises(SigningKeyError, match="this release has no signature"):
         wrong.sign_hash(next(iter(wrong._signatures)))
 
 
