@@ -73,15 +73,15 @@ def settings_of(env: Any) -> OtaSettings:
 class KeyStore:
     """The keys of one run of SCons, by settings.
 
-    ``aos make`` has one set of settings, a plain SCons project may have several. It is no list, which SCons
-    would copy with the environment. SCons records no construction variable of ours.
+    ``aos make`` has one set of settings, a plain SCons project may have several. The class is no list: SCons would copy
+    a list with the environment. SCons writes no construction variable of ours to its record.
     """
 
     def __init__(self) -> None:
         self._pairs: List[Tuple[OtaSettings, BuildKeys]] = []
 
     def of(self, settings: OtaSettings) -> BuildKeys:
-        """Return the keys that these settings name: the same ones for the emitters and for the actions later."""
+        """Return the keys that these settings name: the same object for emitters and for later actions."""
         for other, keys in self._pairs:
             if other is settings or other == settings:
                 return keys
@@ -232,13 +232,13 @@ def _kept(site: Site, env: Any) -> List[str]:
     if kept.keeping is Keeping.OTHER:
         return [
             f"aos_ota_plugin: warning: {kept.folder} holds another {kept.manifest.version}, and stays as it is: give "
-            "what you build now a version of its own"
+            "this build a version of its own"
         ]
     return []
 
 
 def _mode(env: Any) -> ModeEvidence:
-    """Return what the sources of ``ota`` say about the security mode. Raises as ``judge_mode``."""
+    """Check the security mode of the sources of ``ota``. Raises as ``judge_mode``."""
     components = env["OTA_COMPONENTS"]
     ota = components.find("ota")
     return judge_mode(
@@ -252,7 +252,7 @@ def _mode(env: Any) -> ModeEvidence:
 def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
     """Return the options of the objcopy command that makes the .bin, without program and files.
 
-    Where no builder of aos-tools makes it, they are the construction variable BINFLAGS.
+    If no builder of aos-tools makes the .bin, the options are the construction variable BINFLAGS.
     """
     own = binary.get_build_env() if binary.has_builder() else env
     if "BINCOM" not in own:
@@ -265,9 +265,9 @@ def _objcopy_options(binary: Any, env: Any) -> Tuple[str, ...]:
 def wait_past(paths: Sequence[str]) -> None:
     """Wait until the clock is in a later second than the newest of ``paths``.
 
-    aos-tools compares whole seconds: an object that is made in the second in which the last build made the archive or
-    program that should take it up would not be taken up, and the old firmware would be shipped. Programs are the newest
-    of what a build makes. Only a build that begins within a second of that waits, and then for less than one.
+    aos-tools compares time stamps in whole seconds: an object file made in the second in which the last build made its
+    archive or program would not be linked into it, and the old firmware would be shipped. The programs are the newest
+    files of a build. Only a build that begins within a second of them waits, for less than a second.
 
     Raises:
         BuildError: an output carries a time stamp from the future.

@@ -40,7 +40,7 @@ from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.workspace.find import find_root
 
 _EPOCH = "315532800"
-"""1980-01-01, in seconds since 1970: what __DATE__ says where SOURCE_DATE_EPOCH does not say another time."""
+"""1980-01-01, in seconds since 1970: the time for __DATE__ unless SOURCE_DATE_EPOCH is set."""
 
 
 def attach(defconfig: Any) -> None:
@@ -61,7 +61,7 @@ def attach(defconfig: Any) -> None:
 
 
 def _hook(defconfig: Any) -> None:
-    """Do all that the hook does, in its order."""
+    """Run the steps of the hook, in order."""
     build = _aos_build(defconfig)
     mark = BuildMarker(build.paths.own, build.paths.built_folders, _release_names(build.site))
     request = BuildRequest(build.folder, build.site.board or "")
@@ -114,7 +114,7 @@ def _aos_build(defconfig: Any) -> AosBuild:
     except OtaError:
         if not SCons.Script.GetOption("clean"):
             raise
-        site = release_site(solution, paths, ())  # what the last build made is removed by its own record
+        site = release_site(solution, paths, ())  # the last build's files are removed by its own record
     return AosBuild(solution, env, components, binary, elf, paths, site)
 
 
@@ -131,18 +131,18 @@ def _lock(build: AosBuild) -> BuildLock:
 
 
 def _clean_up(build: AosBuild, mark: BuildMarker, *, wait: bool) -> None:
-    """Put right what a build that did not succeed left."""
+    """Remove leftovers of a build that did not succeed; with ``wait``, wait as ``wait_past`` does."""
     recover(build.site, unfinished=mark.is_set())
     cleanup = mark.clean_up(lambda: sconsign.recorded_targets(build.folder))
     if not wait:
         return
     if cleanup.removed:
-        _say("the last build did not succeed: what it had made is made anew")
+        _say("the last build did not succeed: its files are built again")
     wait_past((*cleanup.left, *build.paths.programs))
 
 
 def _begin(build: AosBuild, mark: BuildMarker, request: BuildRequest) -> None:
-    """Let this build count as unfinished until it has succeeded."""
+    """Mark this build as unfinished until it has succeeded."""
 
     def end() -> None:
         mark.end()
@@ -164,7 +164,7 @@ def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
 
 
 def _release_names(site: Site) -> Set[str]:
-    """Return the names of a release's files, those of the last one with OTA_CHIP_FILE, too."""
+    """Return the names of this and the last release's files, which OTA_CHIP_FILE can change."""
     return {*site.names.outputs, *map(os.path.basename, last_outputs(site))}
 
 
@@ -219,7 +219,7 @@ def _warn(request: BuildRequest, settings: OtaSettings) -> None:
 def _set_compile_lines(build: AosBuild, settings: OtaSettings) -> None:
     """Compile the components as the settings say."""
     build.components.drop_defines((*SYMBOLS, *OBSOLETE))
-    # Only ever 1 or undefined: with 0 the vendor's sources compile into a device that takes unsigned images.
+    # 1 or undefined, never 0: with 0 the vendor's sources compile into a device that takes unsigned images.
     if settings.security == "local":
         build.components.set_define(build.components.find(AGENT), LOCAL_RSA, 1)
     if settings.reproducible:
@@ -250,7 +250,7 @@ def _build_identity(build: AosBuild) -> None:
 
 def _build_image(build: AosBuild, settings: OtaSettings) -> None:
     """Build the release after every link."""
-    # aos-tools would run the vendor's image step whatever comes of it: the action of ours runs it, and looks.
+    # aos-tools would ignore that the vendor's image step failed: our action runs the step, and checks it.
     steps = build.components.take_image_steps()
     environment = _build_environment(build) if settings.provenance else None
     image = build.env.OtaImage(
@@ -260,8 +260,8 @@ def _build_image(build: AosBuild, settings: OtaSettings) -> None:
         OTA_MODE_STATE=build.paths.mode,
         OTA_SITE=replace(build.site, steps=tuple(steps), environment=environment),
     )
-    # The step may depend on undeclared files, and may overwrite our files: it runs on every build,
-    # as it does without us, and whether there is anything to do afterwards is decided by content.
+    # The step may depend on undeclared files, and may overwrite our files: it runs on every build, as it does
+    # without us. The contents of its files decide whether there is anything to do afterwards.
     build.env.AlwaysBuild(image)
     build.env.Default(image)
 

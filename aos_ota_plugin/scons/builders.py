@@ -4,8 +4,8 @@ They make a rendered C file, the object that holds secrets, and a release.
 
 They take their values from ``env["OTA_SETTINGS"]`` (the hook into ``aos make`` puts it there) or, in a plain SCons
 project, from construction variables with the settings' own names: ``OTA_APP_VERSION="app-1.0.0"`` and so on.
-What decides a target is its dependency as a ``Value`` or a file, compared by content, so a build redoes exactly what
-a change touches. Secrets are represented by a salted, slow fingerprint only: SCons stores what it compares.
+The inputs of a target are its dependencies, as a ``Value`` or a file, compared by content: a build makes exactly the
+targets that a change affects. A secret is there as a salted, slow fingerprint only: SCons stores what it compares.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RENDERED = ("ota_identity.c", *(kind.value for kind in SourceKind))
 
 
 def register(env: Any) -> None:
-    """Add the builders to ``env``. They decide by content; the decider for other targets stays as it is."""
+    """Add the builders to ``env``. They compare by content; other targets keep their own decider."""
     builders = {
         "OtaSource": Builder(action=Action(actions.render, "OTA $TARGET"), emitter=_emit_source),
         "OtaIdentity": Builder(
@@ -45,14 +45,14 @@ def register(env: Any) -> None:
 
 
 def _by_content(builder: Any) -> Callable[..., Any]:
-    """Return the builder as a method of an environment; each call has a copy with its own decider.
+    """Return a method of an environment that calls the builder in a copy that compares by content.
 
     By time stamps a changed ``Value`` would go unnoticed: the old version would be built, signed and shipped.
     """
 
     def build(env: Any, target: Any, source: Any = (), **overrides: Any) -> Any:
         own = env
-        if "OTA_SETTINGS" not in env:  # that one is ours alone, and decides by content already
+        if "OTA_SETTINGS" not in env:  # with it, env is the hook's own copy, and compares by content already
             own = env.Clone()
             own.Decider("content")
         try:
@@ -83,7 +83,7 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     if env.get("OTA_VERSION_IN_HEADER"):
         depends.append(env.Value("without the version"))
     env.Depends(target, depends)
-    # Not removed before it is made again: unchanged text keeps its time stamp, and with it every object.
+    # SCons must not remove the source before it is rendered: unchanged text keeps its time stamp and its object file.
     env.Precious(target)
     return target, source
 
@@ -121,7 +121,7 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     env.Precious(target)
     allowances = (settings.allow_changed_payload, settings.allow_new_key, settings.allow_other_base)
     if any(allowances) or settings.allow_development_key or settings.keep_releases:
-        env.AlwaysBuild(target)  # what excuses a proof is shown on every build, and a release is kept by every build
+        env.AlwaysBuild(target)  # every build shows which proofs are excused, and keeps the release
     return target, source
 
 
@@ -136,5 +136,5 @@ def _templates(env: Any, name: str) -> List[Any]:
 
 
 def _file(env: Any, path: str) -> Any:
-    """Return the node of a path; SCons would look a ``$name`` in it up in the environment."""
+    """Return the node of a path; in the path itself SCons would replace a ``$name``."""
     return env.File(path.replace("$", "$$"))

@@ -1,4 +1,4 @@
-"""What ``aos make clean`` removes of ours; the rest SCons and aos-tools know by themselves."""
+"""Our part of ``aos make clean``; SCons and aos-tools remove all other files by themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aos_ota_plugin.scons.rendered_sources import rendered_application, rendered
 
 
 def register_clean(build: AosBuild) -> None:
-    """Register all that our builds make for removal, with the identity's library."""
+    """Register all files of our builds for removal, with the identity's library."""
     library = build.env.StaticLibrary(build.paths.identity_library, [])
     paths = [*_rendered(build), *_release(build), build.paths.own]
     build.env.Clean(library, [path for path in paths if path])
@@ -21,7 +21,7 @@ def register_clean(build: AosBuild) -> None:
 
 
 def _rendered(build: AosBuild) -> List[Optional[str]]:
-    """Return the rendered sources, and the object of one that stands beside a component's own sources."""
+    """Return the rendered sources, and the object file of an application that was added."""
     beside = build.paths.rendered(build.paths.solution, SourceKind.APP.value)
     paths = [beside, build.paths.identity_folder, *rendered_application(build), rendered_digest(build)]
     if find_source(build.solution.solution_component, SourceKind.APP.value) is None:
@@ -30,7 +30,7 @@ def _rendered(build: AosBuild) -> List[Optional[str]]:
 
 
 def _release(build: AosBuild) -> List[Optional[str]]:
-    """Return the files of the release, and what builds keep beside them."""
+    """Return the files of the release and of the image step, and the lock of version 0.1.0."""
     site = build.site
     folder = os.path.dirname(site.image)
     return [

@@ -19,15 +19,14 @@ _PIECE = re.compile(r'(\\*)"|\\+|[ \t]+|[^\\" \t]+')
 
 
 def command_words(line: str) -> List[str]:
-    """Split a command line by the rules of this system. Raises BuildError for a quote without its end."""
+    """Split a command line by the rules of this system. Raises BuildError for an unclosed quote."""
     if os.name == "nt":
         return windows_words(line)
     try:
         return posix_words(line)
     except ValueError:
         raise BuildError(
-            f"a command line has a quote without its end: {line[:200]}",
-            remedy="correct the flags and macros in package.yaml",
+            f"a command line has an unclosed quote: {line[:200]}", remedy="correct the flags and macros in package.yaml"
         ) from None
 
 
@@ -39,7 +38,7 @@ def posix_words(line: str) -> List[str]:
 def windows_words(line: str) -> List[str]:
     """Split a command line as the C library of Windows does.
 
-    A backslash counts before a double quote only.
+    Backslashes are special only before a double quote.
     """
     words: List[str] = []
     word: Optional[str] = None

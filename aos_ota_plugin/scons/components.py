@@ -1,8 +1,8 @@
 """Change the components of an aos build, whether aos-tools has read them already or not.
 
-aos-tools reads components one after another, ours somewhere among them. One that is still to be read is changed
-through its own description; one that has been read is changed through the environment that its targets share. Both
-take effect, because SCons expands command lines only when it builds.
+aos-tools reads components one after another, ours somewhere among them. A component that is still to be read is changed
+through its description, a component that has been read through the environment that its targets share. Both take
+effect, because SCons expands command lines only when it builds.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Components:
         return None
 
     def inputs(self) -> BuildInputs:
-        """Return what the checks at a build's start look at."""
+        """Return the components in use, for the checks at a build's start."""
         components = {component.name: _used(component) for component in self.solution.components}
         solution = components[self.solution.solution_component.name]
         return BuildInputs(solution, components, " ".join(self.solution.CFLAGS))
 
     def drop_defines(self, names: Iterable[str]) -> None:
-        """Remove settings from every compile line: a changed one would rebuild every object."""
+        """Remove settings from every compile line: a changed setting would rebuild every object file."""
         unwanted = set(names)
         for name in unwanted:
             self.solution.defines.pop(name, None)
@@ -58,20 +58,20 @@ class Components:
             env.Append(CPPDEFINES=[(name, value)])
         else:
             define = component.build_config.define
-            # aos-tools quotes the values of a mapping and takes a list as it is: each is added to in its own form.
+            # aos-tools quotes the values of a mapping, and takes a list as it is: the macro is added in the same form.
             component.build_config.define = (
                 {**define, name: value} if isinstance(define, dict) else [*_listed(define), f"{name}={value}"]
             )
 
     def compile_all_with(self, flags: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Compile every component with more flags and environment variables."""
+        """Compile every component with additional flags and environment variables."""
         read = (self._read_env(component) for component in self.solution.components)
         for env in (self.build_env.env, *(env for env in read if env is not None)):
             env.Append(CCFLAGS=list(flags))
             env["ENV"].update(environment)
 
     def add_include_folder(self, component: Any, folder: str) -> None:
-        """Add a folder of headers: a source that is compiled from elsewhere needs those beside the original."""
+        """Add an include folder: a rendered source needs the headers beside its original."""
         env = self._read_env(component)
         if env is not None:
             env.AppendUnique(CPPPATH=[folder])
@@ -109,7 +109,7 @@ class Components:
         return scripts
 
     def take_image_steps(self) -> List[str]:
-        """Take every ``postimage_script`` away from aos-tools; return what ``image_steps`` does."""
+        """Take every ``postimage_script`` away from aos-tools; return them as ``image_steps`` does."""
         scripts = self.image_steps()
         self.build_env.postimage_scripts.clear()
         for component in self.solution.components:
@@ -141,7 +141,7 @@ class Components:
 
 
 def _command(node: Any) -> Command:
-    """Return the command that compiles an object; SCons itself has let go of the object's action by now."""
+    """Return the compile command of an object file, whose action SCons has dropped by now."""
     env, source = node.get_build_env(), node.sources[0]
     variable = _COMMANDS.get(os.path.splitext(source.name)[1].lower())
     if variable is None:
@@ -182,7 +182,7 @@ def _without(defines: Any, unwanted: Set[str]) -> Any:
 
 
 def _listed(defines: Any) -> List[Any]:
-    """Return the macros of a list, or the single one of a text, which SCons takes, too."""
+    """Return macros as a list; SCons also takes a single macro as a text."""
     return [defines] if isinstance(defines, str) and defines else list(defines or ())
 
 

@@ -17,15 +17,15 @@ from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames, 
 from aos_ota_plugin.workspace.chip import Chip, Folders, UploadedImage, load_chip
 
 LIBRARY = "aos_ota_plugin"
-"""The library with the identity's object, and its folder below ``out/``."""
+"""Name of the library with the identity's object file, and of its folder below ``out/``."""
 
 
 class OutputPaths(NamedTuple):
     """The paths of one solution's outputs.
 
-    They are absolute, but for targets, which begin with SCons' ``#``, the solution's folder. ``lib_folder`` is where
-    aos-tools puts libraries, ``binary`` and ``elf`` are the firmware's files, and ``object_suffix`` is how objects'
-    names end (``.o``).
+    They are absolute, except for targets, which begin with ``#`` (to SCons, the solution's folder). ``lib_folder`` is
+    where aos-tools puts libraries, ``binary`` and ``elf`` are the firmware's files, and ``object_suffix`` is the suffix
+    of object files (``.o``).
     """
 
     folder: str
@@ -37,7 +37,7 @@ class OutputPaths(NamedTuple):
 
     @property
     def own(self) -> str:
-        """Return the folder of what we alone write."""
+        """Return the folder for the files that only this project writes."""
         return os.path.join(self.folder, "out", "ota")
 
     @property
@@ -51,7 +51,7 @@ class OutputPaths(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """Return the file that keeps what the sources of ``ota`` say about the security mode."""
+        """Return the file with the evidence of the security mode in the sources of ``ota``."""
         return os.path.join(self.own, "mode.json")
 
     @property
@@ -61,12 +61,12 @@ class OutputPaths(NamedTuple):
 
     @property
     def identity_folder(self) -> str:
-        """Return the folder of the identity's object."""
+        """Return the folder of the identity's object file."""
         return os.path.join(self.folder, "out", LIBRARY)
 
     @property
     def identity_target(self) -> str:
-        """Return the identity's object, as a target."""
+        """Return the identity's object file, as a target."""
         return f"#out/{LIBRARY}/ota_identity{self.object_suffix}"
 
     @property
@@ -81,14 +81,14 @@ class OutputPaths(NamedTuple):
 
     @property
     def programs(self) -> List[str]:
-        """Return the linked programs, which take up every library and are the last that a build makes."""
+        """Return the linked programs: every library is linked into them, last in a build."""
         return [os.path.join(self.folder, "out", self.solution, "aos.elf"), self.elf, self.binary]
 
     def rendered_target(self, component: str, relative: str) -> str:
         """Return the target of a rendered source, in the build folder that SCons gives its component.
 
-        ``relative`` is the original's path below the component, with forward slashes. What is rendered there takes its
-        place, in whatever order aos-tools reads the components.
+        ``relative`` is the original's path below the component, with forward slashes. The rendered source is compiled
+        in place of the original, in whatever order aos-tools reads the components.
         """
         return f"#out/{component}/{relative}"
 
@@ -97,7 +97,7 @@ class OutputPaths(NamedTuple):
         return os.path.join(self.folder, "out", component, *relative.split("/"))
 
     def object_of(self, source: str) -> str:
-        """Return the object that is compiled from a source in a build folder."""
+        """Return the object file that is compiled from a source in a build folder."""
         return os.path.splitext(source)[0] + self.object_suffix
 
 
@@ -109,8 +109,8 @@ def library_stem(component: str) -> str:
 def release_site(solution: Any, paths: OutputPaths, steps: Sequence[str], chip_file: str = "") -> Site:
     """Return the files of the release that a build of aos-tools' ``solution`` makes.
 
-    With image steps they lie where the description of the chip says, else beside the .bin. ``chip_file`` replaces
-    fields of that description.
+    With image steps they lie in the folder of the chip's description, else beside the .bin. The file ``chip_file``
+    replaces fields of that description.
 
     Raises:
         WorkspaceError: a description is not as docs/chips.md says.

@@ -17,24 +17,24 @@ from aos_ota_plugin.scons.components import find_source, source_files
 from aos_ota_plugin.sources.names import INCLUDE_LINE
 
 _MARK = b"/* Made by aos_ota_plugin"
-"""What every rendered source begins with, behind a byte order mark."""
+"""The beginning of every rendered source, which may follow a byte order mark."""
 
 
 class _Original(NamedTuple):
-    """A component's own file that is replaced: its paths below the component, and absolute; None for none."""
+    """A component's own file to replace: its path below the component, and absolute; None for none."""
 
     relative: Optional[str]
     path: Optional[str]
 
 
 def render_sources(build: AosBuild, plan: SourcePlan) -> Optional[str]:
-    """Register the rendered sources; return the path of ``ota_app.h`` where the version is in that."""
+    """Register the rendered sources; return the path of ``ota_app.h`` if it has the version."""
     header = _render_application(build, plan)
     if plan.digest:
         ota = build.components.find(AGENT)
         _render(build, ota, SourceKind.DIGEST, _Original(plan.digest, _below(ota, plan.digest)))
     elif not SCons.Script.GetOption("no_exec"):
-        # The user's file counts again now.
+        # From now on the user's own file is compiled again.
         rendered = rendered_digest(build)
         if rendered:
             _remove_rendered(build, rendered)
@@ -42,7 +42,7 @@ def render_sources(build: AosBuild, plan: SourcePlan) -> Optional[str]:
 
 
 def rendered_digest(build: AosBuild) -> Optional[str]:
-    """Return the path that replaces the component's ``ota_hal_digest.c``, None when it has no such file."""
+    """Return the path of the rendered ``ota_hal_digest.c``, None if the component has no such file."""
     ota = build.components.find(AGENT)
     if ota is None:
         return None
@@ -51,7 +51,7 @@ def rendered_digest(build: AosBuild) -> Optional[str]:
 
 
 def rendered_application(build: AosBuild) -> List[str]:
-    """Return the rendered sources of the solution itself that are there, of this build or an earlier one."""
+    """Return the existing rendered sources of the solution itself, of this build or an earlier one."""
     component = build.solution.solution_component
     names = dict.fromkeys((*source_files(component), SourceKind.APP.value))
     return [path for path in (build.paths.rendered(component.name, name) for name in names) if _is_rendered(path)]
@@ -75,7 +75,7 @@ def _render_application(build: AosBuild, plan: SourcePlan) -> Optional[str]:
     if header and not choice.including:
         sys.stdout.write(
             f"aos_ota_plugin: no source of {component.name} includes the version: add the line  {INCLUDE_LINE}  to the "
-            "one that reports it, and report MY_APP_VER\n"
+            "source that reports the version, and report MY_APP_VER\n"
         )
     if rendered:
         original = _Original(choice.source, _below(component, choice.source))
@@ -110,10 +110,10 @@ def _is_rendered(path: str) -> bool:
 
 
 def _remove_rendered(build: AosBuild, rendered: str) -> None:
-    """Remove what an earlier build rendered in the place of the user's file, and its object.
+    """Remove a source that an earlier build rendered, and its object file.
 
-    By their time stamps the old object would be newer than the user's file, and newer than the same rendered text
-    later.
+    The old object file is newer than the user's file, and would be newer than the same text when it is rendered again:
+    it would count as up to date.
     """
     for path in (build.paths.object_of(rendered), rendered):
         if os.path.isfile(path):

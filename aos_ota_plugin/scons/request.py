@@ -1,4 +1,4 @@
-"""Read what a build was asked for, and report to the `aos-ota make` that started it."""
+"""Read the request for a build, and report to the `aos-ota make` that started it."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ class BuildRequest:
         )
 
     def warning(self) -> Optional[str]:
-        """Return a warning about settings that only the environment has, where they set nothing; None without."""
+        """Return a warning about settings in the environment, which have no effect there, or None."""
         return environment_warning(os.environ, self.pairs, SYMBOLS)
 
     def report_success(self, manifest: str) -> None:
         """Tell `aos-ota make`, if it started this build, that all is built; `manifest` is a path.
 
-        Not to be called before SCons has written its record, which it does after failed builds, too.
+        Call it only when SCons has written its record, which it does after failed builds, too.
         """
         failed = SCons.Script.Main.exit_status or SCons.Script.GetBuildFailures()
         if not failed:
-            with contextlib.suppress(OutputError):  # without a report it takes the build for a failed one
+            with contextlib.suppress(OutputError):  # without a report `aos-ota make` says that the build failed
                 self._report(handover.BUILT, manifest)
 
     def _order(self, folder: str) -> Optional[handover.Order]:
-        # Programs that the build starts must not take it for theirs.
+        # Removed: programs that the build starts must not take the order for theirs.
         place = os.environ.pop(handover.VARIABLE, None)
         if not place:
             return None
@@ -82,7 +82,7 @@ class BuildRequest:
 
 
 def _split(targets: List[str]) -> List[Tuple[str, str]]:
-    """Return the targets that are NAME=value: SCons takes them for arguments, except behind ``--``."""
+    """Return the targets of the form NAME=value: behind ``--`` SCons takes arguments for targets."""
     pairs = (str(target).partition("=") for target in targets if "=" in str(target))
     return [(name, value) for name, _, value in pairs]
 

@@ -1,4 +1,4 @@
-"""Read SCons' record of a build, ``.sconsign.dblite``, and learn when it is written after a success."""
+"""Read SCons' record of a build, ``.sconsign.dblite``, and call back once a build has succeeded."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from aos_ota_plugin.scons.actions import show
 def on_success(callback: Callable[[], None]) -> None:
     """Call `callback` once SCons has built all targets and written its record; not after a failure.
 
-    Where it cannot write its record, SCons would show a traceback: from now on it shows an error of ours, and ends with
+    If SCons cannot write its record, it shows an error of ours from now on in place of a traceback, and ends with
     status 2.
     """
     SCons.SConsign.write = _reporting_errors(SCons.SConsign.write)
-    # SCons writes its record after failed and interrupted builds, too, and says that it is done building where an
-    # exception ends it. This function returns only when it was through with all jobs, interrupted or not.
+    # SCons writes its record after failed and interrupted builds, too, and says "done building" even after an
+    # exception. _build_targets returns only after all jobs, interrupted or not.
     SCons.Script.Main._build_targets = _calling_on_success(SCons.Script.Main._build_targets, callback)
 
 
 def recorded_targets(folder: str) -> Optional[Set[str]]:
     """Return the targets in SCons' record in `folder`: absolute paths, by ``os.path.normcase``.
 
-    None where the record has another form than aos-tools has SCons write.
+    None where the record is not in SCons' format dblite, which aos-tools uses.
     """
     if SCons.SConsign.DB_Module is not SCons.dblite:
         return None
@@ -49,7 +49,7 @@ def recorded_targets(folder: str) -> Optional[Set[str]]:
 
 
 def _entries(pickled: bytes) -> Dict[str, Any]:
-    """Return what SCons recorded of one folder; {} for what cannot be read, which is built again."""
+    """Return the entries for one folder; {} if they cannot be read: its files are built again."""
     try:
         entries = pickle.loads(pickled)  # noqa: S301 (SCons loads the same bytes)
     except Exception:
@@ -61,7 +61,7 @@ def _calling_on_success(build: Callable[..., Any], callback: Callable[[], None])
     def build_and_call(*arguments: Any, **options: Any) -> Any:
         nodes = build(*arguments, **options)
         main = SCons.Script.Main
-        # A status of 0 is not enough: with -i, and after sys.exit(0) in an action, SCons has failed with that.
+        # A status of 0 is not enough: with -i, and after sys.exit(0) in an action, a failed build has it, too.
         failed = main.exit_status or main.this_build_status or main.GetBuildFailures()
         if nodes and not failed and not SCons.Script.GetOption("no_exec"):
             callback()

@@ -32,7 +32,7 @@ def hooked(export: Callable[..., None]) -> Callable[..., None]:
 
 
 def _explain_end(exported: List[str], folder: str) -> None:
-    """Say what is wrong with a solution that ended aos-tools before its SConstruct exported anything.
+    """Show the error of a solution with which aos-tools ended before the SConstruct exported anything.
 
     Without a board aos-tools says "Not found board component in depends", and does not name the remedy.
     """

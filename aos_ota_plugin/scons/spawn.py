@@ -11,7 +11,7 @@ from aos_ota_plugin.files.lock import BuildLock
 def inherit_lock(lock: BuildLock) -> None:
     """Let every program that SCons starts from now on hold `lock` until it ends, where that is possible.
 
-    By itself SCons closes all files but the standard ones in what it starts.
+    By default SCons closes all files but the standard streams in the programs that it starts.
     """
     handle = lock.handle
     if handle is None:

@@ -20,7 +20,7 @@ from aos_ota_plugin.workspace.disk import PACKAGE_FILE, all_layers, read_text
 from aos_ota_plugin.workspace.layers import Member, Notice, read_members
 from aos_ota_plugin.workspace.packages import Package, parse_package
 
-# In the text of a package.yaml: what could be a setting of ours, or a secret.
+# Words in the text of a package.yaml that could stand for a setting of ours, or a secret.
 _OURS = ("OTA_", "SECRET", "PASSPHRASE", "PKCS11")
 _KEY = re.compile(r"""^( *(?:- +)?)["']?([^\s#:"'-][^:#"'\n]*)""", re.MULTILINE)
 
@@ -37,8 +37,8 @@ def settings_from_aos(solution: Any, *, folder: str, command_line: Sequence[Tupl
 
     They come from ota.config, then def_config as aos-tools merges it, then the command line.
 
-    Which components are in use is aos-tools' decision. A package.yaml is parsed again only where aos-tools or its text
-    has something that could be ours, or a key may stand twice: parsing all of them would cost every build its time.
+    aos-tools decides which components are in use. A package.yaml is parsed again only if it may have a setting of ours,
+    a secret, or a repeated key: parsing all of them would make every build slower.
 
     Raises:
         SettingsError, SecretError, WorkspaceError: as the readers and ``resolve`` do.
@@ -75,7 +75,7 @@ def _member(component: Any, in_use: bool, symbols: Collection[str]) -> Member:
 
 
 def _may_repeat(text: str) -> bool:
-    """Return whether a key is repeated at one depth; only parsing tells whether in one mapping."""
+    """Return whether a key may be repeated in a mapping: it stands twice at one depth of indentation."""
     if "{" in text or "<<" in text:
         return True
     keys = [(len(indent), key.rstrip()) for indent, key in _KEY.findall(text)]
@@ -96,12 +96,12 @@ def _refuse_other_reading(component: Any, package: Package, symbols: Collection[
 
 
 def settings_from_variables(env: Any) -> OtaSettings:
-    """Return the settings of a plain SCons project: construction variables called as the settings are.
+    """Return the settings of a plain SCons project: construction variables with the settings' names.
 
     ``True`` and ``False`` stand for y and n; secrets come from the environment or ota.secrets.yaml, as everywhere.
 
     Raises:
-        SettingsError, SecretError: as ``resolve`` does, and for a variable that is called almost as a setting is.
+        SettingsError, SecretError: as ``resolve`` does, and for a variable with a misspelt name.
     """
     folder = env.Dir("#").abspath
     origin = Origin("SConstruct")
@@ -127,5 +127,5 @@ def settings_from_variables(env: Any) -> OtaSettings:
 
 
 def _is_misspelt(name: str, symbols: Collection[str]) -> bool:
-    """Return whether a variable is nearly called as a setting; others called OTA_… are the project's own."""
+    """Return whether a name is close to a setting's; other names with OTA_ are the project's own."""
     return name.startswith("OTA_") and bool(get_close_matches(name, symbols, 1, 0.85))

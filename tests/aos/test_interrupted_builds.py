@@ -202,7 +202,7 @@ def test_archive_that_a_full_disk_cut_short(scene):
     assert mark.exists()
     done = scene.build("app/1.0.1")
     assert done.status != 0
-    assert done.output.count("the last build did not succeed: what it had made is made anew") == 1
+    assert done.output.count("the last build did not succeed: its files are built again") == 1
     assert mark.exists()
     script = scene.workspace.solution / "SConscript"
     script.write_text("raise ValueError('in a script')\n")

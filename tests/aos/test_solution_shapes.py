@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.aos
 
 HEADER = "out/aos_ota_plugin/include/ota_app.h"
-MISSING = 'add the line  #include "ota_app.h"  to the one that reports it'
+MISSING = 'includes the version: add the line  #include "ota_app.h"  to the source'
 
 # The vendor's linksdk_demo: the main in one file of a folder, what connects, with the identity, in another.
 ENTRY = """\

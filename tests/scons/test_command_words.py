@@ -22,7 +22,7 @@ def test_words_come_back_as_they_were_quoted(words):
 
 
 def test_a_quote_without_its_end():
-    with pytest.raises(BuildError, match="a quote without its end: cc -DA=") as caught:
+    with pytest.raises(BuildError, match="an unclosed quote: cc -DA=") as caught:
         command_words('cc -DA="x')
     assert caught.value.remedy
     assert windows_words('cc "a b') == ["cc", "a b"]
