@@ -1,8 +1,8 @@
-r"""Descriptions of chips: what an image step makes of the firmware, and which files users upload.
+r"""Descriptions of chips: the files that an image step makes of the firmware, and which users upload.
 
-One YAML file a chip, ``NAME.yaml``, NAME being the chip component's: in the solution's ``ota_chips/``, else in
-``chips/`` beside this module. docs/chips.md describes the fields. A chip without a file has no image step, or one of
-which nothing is known.
+A chip has one YAML file, ``NAME.yaml``, with the name of its component: in the solution's ``ota_chips/``, else in
+``chips/`` beside this module. docs/chips.md describes the fields. A chip without a file has no image step, or an
+unknown one.
 
 >>> chip = parse_chip("schema: aos-ota-chip/1\nfull: ota.bin\nmay_append: any\n", "chips/newchip.yaml")
 >>> chip.name, chip.full.name, chip.full.layout.may_append, chip.diff
@@ -31,8 +31,8 @@ _FIELDS = ("schema", "folder", *_OF_IMAGES, "full", "xz", "diff", "unsigned")
 class UploadedImage(NamedTuple):
     """An image that users upload: its file's name, and the payload that it is made of.
 
-    ``payload`` is the file that the image step leaves the payload in, a name in the chip's ``folder`` or a path that
-    begins with ``$CHIP``, ``$BOARD`` or ``$SOLUTION``; "" is the linker's .bin.
+    ``payload`` is the image step's file with the payload: a name in the chip's ``folder``, or a path that begins with
+    ``$CHIP``, ``$BOARD`` or ``$SOLUTION``; "" is the linker's .bin.
     """
 
     name: str = "ota_rtos_ota.bin"
@@ -41,11 +41,11 @@ class UploadedImage(NamedTuple):
 
 
 class Chip(NamedTuple):
-    """The description of a chip; without ``file`` there is none.
+    """The description of a chip; with an empty ``file`` there is none.
 
-    ``folder`` is where the image step's files and the images are, in the form of ``UploadedImage.payload``; "" is the
-    linker's. ``xz`` and ``diff`` are None for devices that take no such image. ``unsigned`` are the names of further
-    files of the image step's that must not be uploaded.
+    ``folder`` has the image step's files and the images, in the form of ``UploadedImage.payload``; "" is the linker's
+    folder. ``xz`` and ``diff`` are None for devices that take no such image. ``unsigned`` are the names of further
+    files of the image step that must not be uploaded.
     """
 
     name: str = ""
@@ -68,18 +68,18 @@ class Chip(NamedTuple):
 
 
 UNDESCRIBED = Chip()
-"""What is known of a chip without a description."""
+"""A chip without a description."""
 
 
 class Folders(NamedTuple):
-    """The folders that ``$CHIP``, ``$BOARD`` and ``$SOLUTION`` stand for, None for one that is not."""
+    """The folders that ``$CHIP``, ``$BOARD`` and ``$SOLUTION`` stand for, None for an unknown one."""
 
     chip: Optional[str] = None
     board: Optional[str] = None
     solution: Optional[str] = None
 
     def resolve(self, path: str, chip: Chip) -> str:
-        """Return the absolute path of one in a description.
+        """Return the absolute path for a path in a description.
 
         Raises:
             WorkspaceError: its folder is not known.
@@ -104,7 +104,7 @@ def find_description(name: Optional[str], solution: Optional[str] = None) -> Opt
 
 
 def load_chip(name: Optional[str], solution: Optional[str] = None, override: str = "") -> Chip:
-    """Read a chip's description; fields of the file ``override`` replace those that it has.
+    """Read a chip's description; fields of the file ``override`` replace its own.
 
     Raises:
         WorkspaceError: a description is not as docs/chips.md says, or cannot be read.
@@ -118,7 +118,7 @@ def load_chip(name: Optional[str], solution: Optional[str] = None, override: str
 
 
 def load_named_chip(name: str) -> Chip:
-    """Read the description of a chip that the user names, or that is the file ``name``.
+    """Read the description of the chip ``name``, or the description in the file ``name`` (``.yaml``).
 
     Raises:
         WorkspaceError: there is none, or it is not as docs/chips.md says.
@@ -188,7 +188,7 @@ def _parse(text: str, file: str) -> Tuple[YamlText, Dict[str, Entry]]:
 
 
 def _build(name: str, files: List[Tuple[YamlText, Dict[str, Entry]]]) -> Chip:
-    """Return the chip of some descriptions' fields; later ones replace earlier ones."""
+    """Return the chip with the fields of these descriptions; later descriptions replace earlier ones."""
     fields = {key: chip_fields.Field(text, entry) for text, top in files for key, entry in top.items()}
     file = files[-1][0].file
     if "full" not in fields:
@@ -211,7 +211,7 @@ def _build(name: str, files: List[Tuple[YamlText, Dict[str, Entry]]]) -> Chip:
 
 
 def _image(fields: Mapping[str, chip_fields.Field], kind: str) -> UploadedImage:
-    """Return an image: its own fields, else those that stand for all images."""
+    """Return an image: its own fields, else the description's fields for all images."""
     field = fields[kind]
     inner = field.mapping(("name", *_OF_IMAGES)) if isinstance(field.value, dict) else {"name": field}
     if "name" not in inner:
@@ -228,7 +228,7 @@ def _image(fields: Mapping[str, chip_fields.Field], kind: str) -> UploadedImage:
 
 
 def _refuse_clashes(chip: Chip, fields: Mapping[str, chip_fields.Field]) -> None:
-    """Raise WorkspaceError for a name that is there twice, and for one payload with two layouts."""
+    """Raise WorkspaceError for two files with one name, and for one payload with two layouts."""
     names: Dict[str, str] = {}
     images = [("full", chip.full.name), ("xz", chip.xz.name if chip.xz else ""), ("diff", chip.diff or "")]
     for kind, name in [*images, *(("unsigned", name) for name in chip.unsigned)]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from yaml.nodes import Node
 
 MAY_CHANGE_MAX = 1 << 20
-"""Bytes that may hold anything; a larger part of the payload could not be proven."""
+"""The largest number of bytes that may hold anything: with more, too little of the payload would be proven."""
 HEADER_MAX = 1 << 16
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _PATH = re.compile(r"\$(CHIP|BOARD|SOLUTION)(/[^/\\:*?\"<>|\0]+)*")
@@ -42,11 +42,11 @@ class Field(NamedTuple):
 
     @property
     def value(self) -> object:
-        """Return what YAML makes of it."""
+        """Return the value that YAML reads."""
         return self.entry.value
 
     def wrong(self, problem: str, remedy: str) -> WorkspaceError:
-        """Return the error for a value that is not as it has to be."""
+        """Return the error for a wrong value."""
         return WorkspaceError(f"{self.entry.key}: {problem}", place=self.entry.place, remedy=remedy)
 
     def mapping(self, names: Sequence[str]) -> Dict[str, Field]:
@@ -77,7 +77,7 @@ class Field(NamedTuple):
 
 
 def refuse_unknown(text: YamlText, node: Optional[Node], value: object, names: Sequence[str]) -> None:
-    """Raise WorkspaceError for a field of another name, and for one that is no text."""
+    """Raise WorkspaceError for a field with an unknown name, or with a name that is no text."""
     for entry in text.entries(node, value):
         if entry.key not in names:
             raise WorkspaceError(

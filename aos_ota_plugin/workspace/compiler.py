@@ -1,4 +1,4 @@
-"""The search for the compiler, as aos-tools 1.1.43 does it."""
+"""Find the compiler as aos-tools 1.1.43 does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find_compiler(folder: str, prefix: str) -> Optional[str]:
 def find_aos_compiler(folder: str, prefix: str) -> Optional[str]:
     """Return the compiler that aos-tools takes without a ``toolchain_path``.
 
-    ``folder`` is its own for this prefix.
+    ``folder`` is aos-tools' folder of tools for this prefix.
     """
     on_path = None if prefix.startswith(_NOT_ON_PATH) else shutil.which(f"{prefix}-gcc")
     return on_path or find_compiler(folder, prefix)

@@ -1,4 +1,4 @@
-"""The files of the aos component that an installed package sets up; in a checkout they are at its top."""
+"""The files of the aos component: in an installed package, or at the top of a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluation of conditions, by aos's own rules for true and false.
+"""Evaluate conditions by aos's own rules for true and false.
 
 >>> holds(["WITH_OTA", "!DEBUG"], {"WITH_OTA": 1})
 True

@@ -14,7 +14,7 @@ _CONDITION = re.compile(r"<(.+?)>")
 class Depend(NamedTuple):
     """A dependency on a component, and the names that all must hold for it (``!`` negates).
 
-    ``conditions`` is None without a condition, and for one that aos cannot read (``optional`` tells the two apart).
+    ``conditions`` is None without a condition, and for a condition that aos cannot read (then ``optional`` is True).
     """
 
     name: str
@@ -29,7 +29,7 @@ class Depend(NamedTuple):
 def read_conditions(text: str) -> Optional[Tuple[str, ...]]:
     """Return the names of a ``… ? <A, !B>`` condition.
 
-    None when there is no condition, or one that aos cannot read.
+    None when there is no condition, or aos cannot read it.
     """
     parts = text.split("?")
     match = _CONDITION.search(parts[1]) if len(parts) > 1 else None
@@ -50,8 +50,8 @@ def condition_names(text: str) -> Tuple[str, ...]:
 def read_depends(yaml_text: YamlText, entry: Optional[Entry]) -> Tuple[Depend, ...]:
     """Read a list of names or of one-entry mappings.
 
-    Of a single mapping aos uses the names only, of a text its letters. Raises WorkspaceError for a value that aos-tools
-    fails on.
+    If the value is a mapping, aos takes its keys for names; of a text, each letter. Raises WorkspaceError for a value
+    that aos-tools fails on.
     """
     if entry is None or not entry.value:
         return ()

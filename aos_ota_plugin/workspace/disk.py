@@ -1,4 +1,4 @@
-"""Reading of the files of this room."""
+"""Read the text files of a workspace: package.yaml, ota.config and others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for the workspace, the solution and the components on disk, as aos-tools does it."""
+"""Find the workspace, the solution and the components on disk, as aos-tools does."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def find_solution(start: str) -> str:
 
 
 def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
-    """Return the folder of the solution to build, and its board if it is not that of its package.yaml.
+    """Return the folder of the solution to build, and its board, "" for the board in package.yaml.
 
     `named` is ``SOLUTION@BOARD``, or "" for the solution in `start`, or the one that the workspace's ``.config`` names.
     Raises WorkspaceError.
@@ -76,7 +76,7 @@ def find_build(start: str, named: str = "", board: str = "") -> Tuple[str, str]:
     if board not in {depend.name for depend in package.depends}:
         # aos-tools 1.1.43 fails inside; with `-b` it writes the board there, and rewrites the whole file.
         raise WorkspaceError(
-            f"aos-tools builds {package.name} for no board that it does not depend on: {board}",
+            f"{package.name} does not depend on the board {board}, so aos-tools cannot build it for that board",
             place=Place(package.file),
             remedy=f"add `- {board}: master` under depends:",
         )

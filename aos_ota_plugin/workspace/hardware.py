@@ -26,7 +26,7 @@ _FIELDS = (
 _PATHS = ("ld_script", "uspace_app_ld_script", "flash_program", "debug_server")
 _SPELT = ("cpu_id", "cpu_name", "arch_name", "vendor_name", "chip_name", "board_name")  # aos puts them in capitals
 _ARCHITECTURES = ("CSKY", "ARM", "RISCV", "XTENSA", "MIPS")
-# aos-tools has a list of CPUs for two architectures; for a CPU that is not in it it ends, with status 0.
+# aos-tools has a list of CPUs for two architectures; for a CPU outside of the list it ends, with status 0.
 _CPUS = {
     "RISCV": (
         "rv32emc",
@@ -64,7 +64,7 @@ class Hardware(NamedTuple):
     ld_script: str = ""
     toolchain_prefix: str = ""
     toolchain_path: str = ""
-    cpus: Mapping[str, Mapping[str, object]] = MappingProxyType({})  # chips with several: by cpu_id
+    cpus: Mapping[str, Mapping[str, object]] = MappingProxyType({})  # by cpu_id, for chips with several CPUs
     values: Mapping[str, object] = MappingProxyType({})  # the fields above that are set, as YAML has them
 
 
@@ -126,7 +126,7 @@ def _refuse_other_path(item: Entry) -> None:
 
 
 def merge_hardware(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
-    """Return the fields in effect of chip, board and solution (in this order), without empty ones.
+    """Merge the fields of chip, board and solution (in this order); return those that are not empty.
 
     Raises WorkspaceError, with the solution's ``file`` as its place, where aos-tools would end.
     """
@@ -161,7 +161,7 @@ def merge_hardware(owners: Sequence[Hardware], file: str) -> Mapping[str, str]:
 
 
 def variables_from(fields: Mapping[str, str]) -> Dict[str, object]:
-    """Return the variables that aos sets from the fields in effect, for conditions; without paths."""
+    """Return the variables for conditions that aos sets from the merged fields; without paths."""
     cpu, arch = fields["cpu_name"], fields.get("arch_name", "")
     values: List[Optional[str]] = [cpu, arch if arch.upper() not in ("", "CSKY") else "CSKY"]
     values += [fields.get(name) for name in ("vendor_name", "chip_name", "board_name")]

@@ -1,4 +1,4 @@
-"""Can ``aos make`` start here? Recognises the launchers that cannot, and names the remedy."""
+"""Check whether ``aos make`` can start here; name the remedy for launchers that cannot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AOS_TOOLS = "aos-tools==1.1.43"
 
 @dataclass(frozen=True)
 class Launcher:
-    """The build's own Python: its version, as SCons runs it."""
+    """The Python that SCons runs on: its path and version."""
 
     python: str
     version: Tuple[int, int]
@@ -46,7 +46,7 @@ def find_git(path: Optional[str] = None) -> str:
 
 
 def find_launcher(path: Optional[str] = None) -> Launcher:
-    """Start ``scons --version`` as ``aos make`` would with this PATH, and say which Python it runs on.
+    """Start ``scons --version`` as ``aos make`` would with this PATH; return the Python that it runs on.
 
     Raises:
         BuildError: aos or scons is missing, or cannot start.

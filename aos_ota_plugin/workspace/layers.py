@@ -1,6 +1,6 @@
 """The settings of a build from its components, for `aos make`, `config`, `doctor` and `sbom` alike.
 
-No I/O. The build passes the components as aos-tools has them, the commands as ``solution`` reads them.
+No I/O. A build passes the components as aos-tools has them; commands pass them as ``solution`` reads them.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _notice(package: Package) -> Notice:
     listed = [f"{repeat.key[:80]!r} in lines {repeat.first_line} and {repeat.again.line}" for repeat in package.repeats]
     more = f", and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return Notice(
-        package.repeats[0].again, f"of a key that is set twice, the last one counts: {', '.join(listed[:_SHOWN])}{more}"
+        package.repeats[0].again, f"a key is set twice, and the last value counts: {', '.join(listed[:_SHOWN])}{more}"
     )
 
 
@@ -136,7 +136,7 @@ def _foreign(
         if member.type == "solution":
             written += member.setting_names
         elif member.type != "board":
-            # A chip sets ours, too, for its boards: a name close to one of ours is a misspelling.
+            # A chip may set our settings for its boards: there a name close to one of ours is a misspelling.
             names.update(
                 name
                 for name in map(str, member.setting_names)

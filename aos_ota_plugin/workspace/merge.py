@@ -1,8 +1,8 @@
 """The components that a solution uses, their order, and how their ``def_config`` sections merge.
 
-No I/O: components come from a function that returns one by name. The rules are those of aos-tools, read in its
-sources and compared with it: dependencies depth first, the solution after them; those with conditions follow the
-solution, one by one, each judged with the settings of those before it; settings merge by type, not by order.
+No I/O: a function returns each component by its name. The rules come from aos-tools' sources, and tests compare them
+with aos-tools: first the dependencies, depth first; then the solution; then dependencies with conditions, one by one,
+each evaluated with the settings of the components before it. Settings merge by type, not by order.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class Graph:
             for package in closure.packages
         }
         self.certain = self._walk({solution.name, board_name}, lambda depend: not depend.optional)
-        # A component that only an unreadable condition leads to counts as unconditional for aos, and is always in.
+        # A component that is needed only under an unreadable condition is unconditional for aos, and always in use.
         self.possible = self._walk(self.certain, lambda depend: not depend.optional or depend.conditions is not None)
         self.possible -= self.certain
 
     def conditional(self, name: str) -> bool:
-        """Return whether a component is in only while conditions hold."""
+        """Return whether a component is in use only if conditions hold."""
         return name in self.possible
 
     def reached(self, variables: Mapping[str, object]) -> Set[str]:
@@ -132,7 +132,7 @@ def select_components(
 ) -> Selection:
     """Return the components of a build: ``unconditional`` ones, then those whose condition holds.
 
-    ``base`` are the hardware's variables; on the ``command_line`` digits are numbers already.
+    ``base`` are the hardware's variables; in ``command_line`` a value of digits is a number already.
     """
     used = list(unconditional)
     remaining: Dict[str, List[Depend]] = {}
@@ -173,7 +173,7 @@ def variables_of(packages: Sequence[Package], command_line: Sequence[RawSetting]
 
 
 def _with_version(package: Package) -> Dict[str, object]:
-    """Return a component's def_config as aos has it, which adds the component's version."""
+    """Return a component's def_config with the variable that aos adds for the component's version."""
     values = {raw.name: raw.value for raw in package.def_config}
     version = f"{package.name}_{package.version}"
     if package.type == "solution" and "SW_VERSION" in values:

@@ -37,7 +37,7 @@ _DEFINE = re.compile(r"-D\s*([A-Za-z_]\w*)(?:=(\S*))?")
 
 
 class Repeat(NamedTuple):
-    """A key that is in one mapping again; lines count from 1."""
+    """A key that is repeated in a mapping; lines count from 1."""
 
     key: str
     first_line: int

@@ -13,7 +13,7 @@ from aos_ota_plugin.errors import Place
 
 SIZE_MAX = 0xFFFF_FFFF
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
-# A comment or string without its end goes to the end of the file or line: so no place is looked at twice.
+# An unclosed comment goes to the end of the file, an unclosed string to the end of its line: no text is read twice.
 _COMMENT = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:[^"\\\n]|\\.)*"?', re.DOTALL)
 _ENTRY = re.compile(r"\{([^{}]*)\}")
 _INDEX = re.compile(r"\[\s*(\w+)\s*\]\s*=\s*\Z")

@@ -2,12 +2,12 @@
 
 Two of the vendor's files have it: the board's partition table (C), with which the device itself compares a
 download, and the flasher's file list (YAML). Where the flasher maps the second boot stage and the system as one
-window (``REMAP_SWITCH``), the list's SIZE is that window's, larger than the partition by the boot stage: so the
-table, where there is one, is preferred.
+window (``REMAP_SWITCH``), SIZE in the list is the size of the window, which includes the boot stage. So the table, if
+there is one, is preferred.
 
 Tables have two forms: ``hal_logic_partition_t`` with an entry for ``HAL_PARTITION_OTA_TEMP``, and since 3.3
 ``mtd_partition_t`` with entries for both banks of the firmware, ``MTD_PART_NAME_KERNEL`` and ``…_KERNEL2``. A download
-goes to the bank that does not run, or to the second one: it has to fit into the smaller.
+goes to the bank that does not run, or to the second one: it has to fit into the smaller bank.
 
 >>> partition_table_size("[HAL_PARTITION_OTA_TEMP] = { .partition_length = 0x578000 }", "partition_conf.c").size
 5734400
@@ -33,7 +33,7 @@ _BANKS = ("MTD_PART_NAME_KERNEL", "MTD_PART_NAME_KERNEL2")
 class PartitionSize(NamedTuple):
     """A size in bytes, and its place in the file.
 
-    ``exact`` is False when the size may be a little too large (see above).
+    ``exact`` is False when the size may include the boot stage (``REMAP_SWITCH``, see above).
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Set a solution up: the hook into its build, what git ignores, an example of settings."""
+"""Set a solution up: the hook into its build, lines of .gitignore, an example of settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aos_ota_plugin.workspace.packages import parse_package
 _DEPENDS = re.compile(r"depends\s*:\s*(#.*)?")
 LAST_WITH_SITE_INIT = (3, 11)
 WARNING = "warning: "
-"""What a line of `set_up` begins with that goes to standard error."""
+"""The beginning of a line of `set_up` that goes to standard error."""
 IGNORED = ("ota.secrets.yaml", "keys/*.pem", "!keys/*.pub.pem")
 IGNORED_RELEASES = "releases/"
 
@@ -90,18 +90,18 @@ def _why_component(solution: Path, launcher: Launcher, *, asked: bool) -> Option
 
 
 def _component(solution: Path) -> List[str]:
-    """Put the component into the workspace; a clone of it, wherever it stands, is left as it is."""
+    """Put the component into the workspace; a clone in the workspace is left as it is."""
     root = find_root(str(solution))
     folder = Path(find_components(root).get(NAME) or Path(root) / "components" / NAME)
     return [] if (folder / "pyproject.toml").is_file() else _write(folder, component_files())
 
 
 def _clear_site_init(solution: Path, launcher: Launcher) -> str:
-    """Remove our site_init.py where SCons 3 ends at any; return a warning of the user's own, or ""."""
+    """Remove our site_init.py if SCons 3 cannot load one, warn of a user's own; return a line, or ""."""
     path = solution / "site_scons" / "site_init.py"
     if launcher.version <= LAST_WITH_SITE_INIT or not path.is_file():
         return ""
-    where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 ends at its mere presence"
+    where = f"on Python {launcher.version[0]}.{launcher.version[1]} SCons 3 does not start with this file"
     if read_bytes(path) == site_files()["site_init.py"]:
         remove_file(path)
         return f"removed {path}: {where}"
@@ -119,7 +119,7 @@ def _write(folder: Path, files: Dict[str, bytes], *, keep: bool = False) -> List
 
 
 def _real(path: Path, start: Path) -> Path:
-    """Return where a file is, following links that stay in the workspace around ``start``.
+    """Return the real path of a file; its links have to stay in the workspace around ``start``.
 
     A repository can hold links to anywhere.
 

@@ -41,7 +41,7 @@ class SolutionView:
     depends: Mapping[str, Tuple[str, ...]]  # of each component: the names whose condition holds
     layers: Tuple[Layer, ...]  # def_config, lowest first; the command line is not among them
     foreign_names: FrozenSet[str]
-    variables: Mapping[str, object]  # what conditions are about
+    variables: Mapping[str, object]  # for conditions
     missing: Tuple[str, ...]  # components that others depend on; aos builds without them
     notices: Tuple[Notice, ...]
 
@@ -198,7 +198,7 @@ def _chip(unconditional: Mapping[str, Package], solution: Package, board: Option
 
 
 def _members(closure: Closure, graph: Graph, selection: Selection) -> List[Member]:
-    """Return the components in use, in order, then those that another condition would bring in."""
+    """Return the components in use, in order, then those whose condition does not hold."""
     used = set(map(id, selection.packages))
     return [
         *(member_of(package, True) for package in selection.packages),

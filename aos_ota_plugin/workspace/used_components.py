@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, NamedTuple, Optio
 from aos_ota_plugin.workspace.conditions import holds
 from aos_ota_plugin.workspace.depends import read_conditions
 
-# A build has aos-tools' components, and reads none of its own.
+# Imported for types only: a build takes the components of aos-tools, and reads none itself.
 if TYPE_CHECKING:
     from aos_ota_plugin.workspace.packages import Package
     from aos_ota_plugin.workspace.solution import SolutionView

@@ -31,7 +31,7 @@ def test_the_board_builds_with_one_warning_and_the_others_without(built_workspac
     cjson = workspace.root / "components" / "cjson" / "package.yaml"
     workspace.edit(cjson, "build_config:\n", "build_config:\n  define: CJSON_AS_TEXT=1\n")
     warning = (
-        f"aos_ota_plugin: warning: {package}:{above + 5}:3: of a key that is set twice, the last one counts: 'STDIO_UART' in "
+        f"aos_ota_plugin: warning: {package}:{above + 5}:3: a key is set twice, and the last value counts: 'STDIO_UART' in "
         f"lines {above + 2} and {above + 5}, 'STACK_SIZE' in lines {above + 3} and {above + 7}\n"
     )
     for arguments in (("-b", "haas200"), ()):  # the first one rewrites the solution's package.yaml

@@ -50,7 +50,7 @@ def replace(path, old, new):
 
 
 WARNING = (
-    "haas200/package.yaml:13:3: of a key that is set twice, the last one counts: 'STDIO_UART' in lines 10 and 13, "
+    "haas200/package.yaml:13:3: a key is set twice, and the last value counts: 'STDIO_UART' in lines 10 and 13, "
     "'STACK_SIZE' in lines 11 and 15"
 )
 COMMANDS = [("config",), ("config", "--json"), ("sbom",), ("doctor",), ("doctor", "--json")]

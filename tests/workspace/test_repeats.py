@@ -65,7 +65,7 @@ def test_the_last_one_counts_with_one_warning(name):
     read = reading(body)
     assert values(read) == counted
     assert [str(notice) for notice in read.notices] == [
-        "/w/x/package.yaml:" + warning.replace("…", "of a key that is set twice, the last one counts:")
+        "/w/x/package.yaml:" + warning.replace("…", "a key is set twice, and the last value counts:")
     ]
 
 
