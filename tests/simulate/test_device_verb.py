@@ -148,7 +148,7 @@ def test_identity_that_no_device_holds(no_build, tmp_path, field, value):
     path.chmod(0o600)
     done = run("mqtt://broker.example:1883", "--identity", path, "--directory", tmp_path / "out")
     assert isinstance(done.exception, FormatError)
-    assert f"this device's {field} is none" in str(done.exception)
+    assert f"this is not the {field} of a device" in str(done.exception)
     assert not value or field != "device_secret" or value not in str(done.exception)
     assert not (tmp_path / "out").exists()
 

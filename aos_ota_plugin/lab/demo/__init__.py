@@ -1,1 +1,1 @@
-"""Building the demo's firmware in a copy of its workspace, with the real ``aos make``."""
+"""Build the demo's firmware in a copy of its workspace, with the real ``aos make``."""

@@ -1,4 +1,4 @@
-"""Building the emulated board's firmware with the real ``aos make``."""
+"""Build the emulated board's firmware with the real ``aos make``."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def make_keys(root: Path, say: Say = silent) -> None:
 def make_boot_stage(  # noqa: PLR0913 - what is built, how and where to
     aos: str, root: Path, macros: Sequence[str], target: Path, *, quiet: bool, say: Say = silent
 ) -> None:
-    """Build the boot stage, with these macros set to 1, into `target`; BuildError when that fails."""
+    """Build the boot stage, with these macros set to 1, and write it to `target`. Raises BuildError."""
     with _defining(root / "components" / "ota_boot", macros):
         run_make(aos, root / _BOOT, [], quiet=quiet, say=say)
     write_file(target, (root / _BOOT / "out" / "ota_boot_stage@mps2.bin").read_bytes())
@@ -102,7 +102,7 @@ def make_versions(aos: str, root: Path, versions: Mapping[str, Variant], *, quie
 
 @contextlib.contextmanager
 def _defining(component: Path, macros: Sequence[str]) -> Iterator[None]:
-    """Set macros to 1 for a component's own sources: no argument of ``aos make`` reaches a compiler."""
+    """Set macros to 1 in a component's package.yaml: arguments of ``aos make`` do not reach a compiler."""
     package = component / "package.yaml"
     plain = package.read_bytes()
     write_file(package, _with_macros(plain.decode("utf-8"), macros).encode("utf-8"))

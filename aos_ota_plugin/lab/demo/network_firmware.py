@@ -1,4 +1,4 @@
-"""Building the emulated board's firmware with lwIP, TLS and MQTT instead of the host's files."""
+"""Build the emulated board's firmware with lwIP, TLS and MQTT instead of the host's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building two signed releases of the demo workspace with the real ``aos make``."""
+"""Build two signed releases of the demo workspace with the real ``aos make``."""
 
 from __future__ import annotations
 

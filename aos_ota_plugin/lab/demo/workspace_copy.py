@@ -1,4 +1,4 @@
-"""Copying the demo workspace, creating its key, and running the real ``aos make``."""
+"""Copy the demo workspace, create its key, and run the real ``aos make``."""
 
 from __future__ import annotations
 

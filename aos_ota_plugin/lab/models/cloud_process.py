@@ -82,8 +82,8 @@ class CloudProcess:
 def roll_out(cloud: CloudProcess, devices: int, size: int, seed: int, *, faults: bool) -> fleets.Outcome:
     """Push an image of `size` bytes to `devices` models that log in to `cloud`; return how each ended.
 
-    With `faults` downloads are lost and damaged, the broker is killed and the cloud restarted on the way; `seed`
-    decides which.
+    With `faults` downloads are lost and damaged, and the broker is killed and the cloud restarted meanwhile; `seed`
+    decides which downloads.
     """
     from aos_ota_plugin.images.full import build
     from aos_ota_plugin.keys.generate import generate_private_pem

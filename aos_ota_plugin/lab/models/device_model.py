@@ -140,7 +140,7 @@ class DeviceModel:
                 self._add_problem(f"connection: {error}")
             finally:
                 self._hang_up()
-            # Each failure in a row doubles the pause, by chance more or less: a fleet must not come back all at once.
+            # Each failure in a row doubles the longest pause; it is random, so that a fleet does not return at once.
             failures = 0 if self.state.connections > before else failures + 1
             longest = min(2**failures, _LONGEST_PAUSE)
             self._stop.wait(self._settings.pause * (1 + longest * self._chance.random()))
@@ -175,7 +175,7 @@ class DeviceModel:
             try:
                 self._loop(POLL_SECONDS)
             except ConnectionError:
-                if not answer:  # else it is the refusal that has ended the connection
+                if not answer:  # else the broker refused the login, and ended the connection
                     raise
             if time.monotonic() > until:
                 raise ConnectionError("the broker did not answer the login")

@@ -37,7 +37,7 @@ _END_SECONDS = 10.0
 
 
 class Kind(NamedTuple):
-    """A kind of device: its share (of 20), its checks and the verdict that it has to end with."""
+    """A kind of device: its share (of 20), its checks, and the verdict expected of it."""
 
     name: str
     share: int

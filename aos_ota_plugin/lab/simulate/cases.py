@@ -1,4 +1,4 @@
-"""The cases of scenarios: a device that runs a build of the demo, and what it is offered."""
+"""The cases of scenarios: a device that runs a build of the demo, and the upgrade offered to it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def with_vendor_boot(make: Callable[[Built], Case]) -> Callable[[Built], Case]:
 
 
 def _with_noise(payload: bytes, size: int) -> bytes:
-    """Return the firmware with so many bytes behind it that do not compress."""
+    """Return the firmware followed by `size` bytes that do not compress."""
     return payload + hashlib.shake_256(payload).digest(size)
 
 
@@ -156,7 +156,7 @@ def large_diff(built: Built) -> Case:
 
 
 def cloud(firmware: str, make: Callable[[Built, bytes], Optional[str]]) -> Callable[[Built], Case]:
-    """Return an offer of the unsigned new version, with what `make` signs, to a device in cloud mode."""
+    """Return an offer of the unsigned new version, with `make`'s signature, to a device in cloud mode."""
 
     def case(built: Built) -> Case:
         image = unsigned(built.firmware[NEW].payload)
@@ -266,7 +266,7 @@ MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 
 
 def mcu(built: Built, behavior: Optional[McuBehavior], image: Optional[bytes] = None) -> Case:
-    """Return the case of a new image for an MCU of that behavior, or for none."""
+    """Return the case of a new image for an MCU of that behavior; None is a device without an MCU."""
     firmware = hashlib.shake_256(b"an MCU's firmware").digest(20_000)
     case = offer_case(built, sign_payload(firmware, built.key, ImageMagic.MCU) if image is None else image, MCU_NEW)
     return case._replace(
@@ -300,7 +300,7 @@ _STARTED = "ota_demo on mps2\n"
 
 
 def console(built: Built) -> Case:
-    """Return the demo as its documentation has it: told its network by hand, upgraded, started anew."""
+    """Return the demo as documented: its network set on the console, upgraded, started again."""
     return upgrade(built)._replace(
         knows_wifi=False,
         typed=(

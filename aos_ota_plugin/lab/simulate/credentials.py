@@ -1,4 +1,4 @@
-"""Reading an emulated device's identity and trusted root certificate from files."""
+"""Read an emulated device's identity and trusted root certificate from files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def read_identity(file: str) -> Identity:
     """Read a JSON file with product_key, device_name and device_secret.
 
     Raises:
-        FormatError: the file is no identity.
+        FormatError: there is no file, or it is no identity.
         SecretError: other users can read the file.
     """
     text = read_private(Path(file))

@@ -1,4 +1,4 @@
-"""One emulated device: flashing it, offering it an upgrade, reading the outcome."""
+"""Flash one emulated device, offer it an upgrade, and read the outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MCU = "mcu"
 PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
 _INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
-# The device's log has one of these three for each push.
+# The device's log has one of these lines for each push.
 _VERDICT = re.compile(
     r"(?:the push|the upgrade) is refused: (-\d+)$|"
     r"version \S+ is (accepted): (?:the boot loader|module )",
@@ -60,8 +60,8 @@ class Case(NamedTuple):
     """A device and an offer to it.
 
     `key` is None when the firmware has none; `installs` is the payload of the image. Without `knows_wifi` the device is
-    offline until the console's command netmgr sets a network. `files` are those in its file
-    system, by path; with an offer for a module, `module_version` is that of the module's files, None if it has none.
+    offline until the console's command netmgr sets a network. `files` are the files in its file system, by path; with
+    an offer for a module, `module_version` is the version of the module's files, None if it has none.
     """
 
     firmware: bytes
@@ -77,7 +77,7 @@ class Case(NamedTuple):
     module_version: Optional[str] = None
     vendor_boot: bool = False
     mcu: Optional[McuBehavior] = None
-    """The MCU that is connected; `installs` is what it has in the end."""
+    """The connected MCU, None for none; with one, `installs` is the image that it has in the end."""
 
     @property
     def before(self) -> Optional[str]:
@@ -109,7 +109,7 @@ def judge_case(case: Case) -> Judgement:
         device = device._replace(version=case.module_version)
         if case.offer.module == MCU:
             return judge(device, case.offer.image, version=case.offer.version, push=push)
-        if not case.hardened:  # it checks neither a pack's names nor its files' digests
+        if not case.hardened:  # the vendor's agent checks neither a pack's names nor its files' digests
             return judge_file(device, case.offer.image, version=case.offer.version, push=push)
         return judge_module(device, case.offer.image, version=case.offer.version, push=push, unpacked=True)
     return judge(device, case.offer.image, version=case.offer.version, push=push)

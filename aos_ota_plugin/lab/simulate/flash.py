@@ -67,7 +67,7 @@ def write_partition(flash: bytearray, partition: Partition, data: bytes) -> None
 
 
 def read_partition(flash: Union[bytes, bytearray], partition: Partition) -> bytes:
-    """Return what stands in the partition, without the erased bytes at its end."""
+    """Return the content of a partition, without the erased bytes at its end."""
     return bytes(flash[partition.address : partition.address + partition.size]).rstrip(bytes([ERASED]))
 
 

@@ -1,4 +1,4 @@
-"""Judging a scenario: expected, observed and modeled behavior of the device."""
+"""Judge a scenario: compare the expected, observed and modeled behavior of the device."""
 
 from __future__ import annotations
 

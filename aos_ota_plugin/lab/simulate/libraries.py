@@ -1,8 +1,8 @@
 """The sources of mbedtls, cJSON and lwIP, from Debian's source packages.
 
-They are fetched once, from the mirror that this system's apt uses, by apt's own client with a configuration of its own
-(no root, no change to the system's), kept in the user's cache folder, and used only while their SHA-256 is the one
-below. Upstream's archives (lwIP's without what Debian may not distribute), not Debian's patches.
+They are fetched once, by apt-get with a separate configuration (no root, no change to the system's), from the mirror
+that this system's apt uses. They are kept in the user's cache folder, and used only if they have the SHA-256 below.
+The archives are the authors' own, without Debian's patches; lwIP's lacks the files that Debian may not distribute.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The emulator, ``qemu-system-arm -M mps2-an505`` (Cortex-M33), run in a folder with its flash.
 
-The boot stage is what stands in the flash's first partition; the machine starts it at 0x10000000. What the board has
-besides flash comes by semihosting, from files of that folder (see the chip's README in the demo workspace).
+The machine starts the boot stage, which is in the flash's first partition, at 0x10000000. Semihosting stands for the
+board's other parts, with files of that folder (see the chip's README in the demo workspace).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCKED_UP = 76
 """Not the emulator's own exit status: the core locked up, in a firmware so broken that its fault handler faults."""
 _BOOT = "boot.bin"
 _BOOT_ADDRESS = 0x10000000
-# The device's time goes by its instructions, 32 ns each, not by how busy this computer is; sleeping takes none of ours.
+# The device's clock counts its instructions, 32 ns each, whatever this computer's load; its sleep takes no real time.
 _STEADY_CLOCK = ("-icount", "shift=5,sleep=off")
 
 
@@ -81,7 +81,7 @@ def second_uart(port: int) -> List[str]:
 def run(folder: Path, words: Sequence[str] = (), *, seconds: float = 60, mcu: Optional[int] = None) -> Run:
     """Switch the device on and wait until it is off; `words` are arguments of the device.
 
-    `mcu` is the port that UART1 is connected to: then the device's time is this computer's, as the MCU's is.
+    `mcu` is the port that UART1 is connected to: then the device uses this computer's clock, as the MCU does.
 
     Raises BuildError when there is no emulator or it cannot start, StillOnError when the device is on after `seconds`.
     """

@@ -1,7 +1,7 @@
 """An MCU at the emulated device's second UART, which receives or refuses Ymodem files.
 
-The emulator connects UART1 to a port of 127.0.0.1, where the MCU waits for it. The MCU asks for a file as the field's
-do: until one comes, and again after one that failed.
+The emulator connects UART1 to a port of 127.0.0.1, where the MCU waits for it. Like MCUs in the field, it asks for a
+file until one comes, and again after a failed transfer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Mcu:
 
     def __init__(self, behavior: McuBehavior) -> None:
         self.behavior = behavior
-        """From the next file on."""
+        """The behavior from the next file on."""
         self._image = b""
         self._refused: List[Announced] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -77,7 +77,7 @@ class Mcu:
                 self._connected = self._listener.accept()[0]
             except socket.timeout:
                 continue
-            with self._connected, contextlib.suppress(OSError):  # the device is off, or this is
+            with self._connected, contextlib.suppress(OSError):  # the device or the MCU is off
                 self._sessions(_SocketLine(self._connected))
 
     def _sessions(self, line: _SocketLine) -> None:

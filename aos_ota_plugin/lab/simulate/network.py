@@ -28,9 +28,9 @@ from aos_ota_plugin.lab.simulate.firmware import Firmware, Variant
 
 NETWORK_OLD, NETWORK_NEW = "app-1.0.0", "app-1.0.1"
 NETWORK_VERSIONS = {version: Variant((f"OTA_APP_VERSION={version}",)) for version in (NETWORK_OLD, NETWORK_NEW)}
-"""What is built, and the arguments of ``aos make``."""
+"""The versions to build, each with its arguments of ``aos make``."""
 ROUTER = "10.0.2.2"
-"""What the device calls this host."""
+"""The address of this host in the device's network."""
 SEED, SEED_SIZE = "seed.bin", 64
 LOG = "console.log"
 _NIC = ("-nic", "user,ipv6=off")
@@ -73,7 +73,7 @@ def check(identity: Identity, broker: str) -> None:
     ):
         if not (0 < len(value) <= most and _WORD.fullmatch(value)):
             raise FormatError(
-                f"this device's {name} is none",
+                f"this is not the {name} of a device",
                 remedy=f"it has 1 to {most} letters, digits and -_.:@ and begins with a letter or digit",
             )
 

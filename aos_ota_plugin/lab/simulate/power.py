@@ -95,7 +95,7 @@ def cut(folder: Path, built: Built, case: Case, operation: int, fault: FlashFaul
     except StillOnError as error:
         if not case.vendor_boot:
             raise
-        # The vendor's boot stage may start half a version, which may never end.
+        # The vendor's boot stage may start half a version, which may run forever.
         return Cut(operation, None, None, error.problem)
 
 
@@ -116,7 +116,7 @@ def _cut(folder: Path, built: Built, case: Case, operation: int, fault: FlashFau
 def intact_version(folder: Path, built: Built, case: Case, seen: Observation) -> Optional[str]:
     """Return the version that is reported and undamaged, else None.
 
-    The bank started last has to hold its payload; of a module, the files have to be its own.
+    The bank that started last has to hold the version's payload; for a module, the files have to be the version's.
     """
     if case.offer.module is not None:
         expected = {case.module_version: case.files, case.offer.version: files_after(case)}.get(seen.version)

@@ -25,10 +25,10 @@ class Scenario(NamedTuple):
     verdict: DeviceVerdict
     version: str
     cuts: int = 0
-    """If not 0: run once for each of up to `cuts` flash operations, with a fault in that one."""
+    """If not 0: run once for each of up to `cuts` flash operations, with a fault in that operation."""
     fault: FlashFault = FlashFault.CUT
     breaks: bool = False
-    """Whether at least one of them is expected to leave no undamaged version."""
+    """Whether at least one of these faults is expected to leave no undamaged version."""
     at_mcu: bool = False
     """The MCU makes the device refuse; the model, which has no MCU, accepts the image."""
 
@@ -78,12 +78,18 @@ _ALL: Tuple[Scenario, ...] = (
         _OK,
         NEW,
     ),
-    Scenario("cloud-zeros-vendor", "with a zero byte first, too", cases.cloud(VENDOR_CLOUD, cases.zeros), _OK, NEW),
+    Scenario(
+        "cloud-zeros-vendor",
+        "with a signature that begins with a zero byte, the vendor's agent takes anyone's image",
+        cases.cloud(VENDOR_CLOUD, cases.zeros),
+        _OK,
+        NEW,
+    ),
     Scenario("xz", "a compressed image is unpacked over the old version", cases.xz, _OK, NEW),
     Scenario("diff", "a diff is applied over the old version", cases.diff(OLD), _OK, NEW),
     Scenario("diff-wrong-base", "a diff made for another version changes nothing", cases.diff(TENTH), _OK, OLD),
     Scenario("module", "a module's data pack is unpacked, and its version reported", cases.new_module, _OK, PANEL_NEW),
-    Scenario("module-first", "so is the first one", cases.first, _OK, PANEL_NEW),
+    Scenario("module-first", "a module's first data pack is unpacked and reported, too", cases.first, _OK, PANEL_NEW),
     Scenario("module-traversal", "a name in the pack leads out of its folder", cases.escaping(OLD), _PARAM, PANEL_OLD),
     Scenario(
         "module-traversal-vendor", "the vendor's agent writes where it leads", cases.escaping(VENDOR), _OK, PANEL_NEW
@@ -112,7 +118,14 @@ _ALL: Tuple[Scenario, ...] = (
         MCU_OLD,
         at_mcu=True,
     ),
-    Scenario("mcu-silent", "so is one that never answers", cases.with_mcu(None), _WRITE, MCU_OLD, at_mcu=True),
+    Scenario(
+        "mcu-silent",
+        "an MCU that never answers is tried three times",
+        cases.with_mcu(None),
+        _WRITE,
+        MCU_OLD,
+        at_mcu=True,
+    ),
     Scenario(
         "mcu-wrong-key",
         "an image for the MCU that a stranger signed never reaches it",
@@ -121,10 +134,24 @@ _ALL: Tuple[Scenario, ...] = (
         MCU_OLD,
     ),
     Scenario("power-cut", "power fails in every flash operation of an upgrade", cases.upgrade, _OK, NEW, cuts=_EVERY),
-    Scenario("power-cut-xz", "the same with a compressed image", cases.xz, _OK, NEW, cuts=_EVERY),
-    Scenario("power-cut-diff", "the same with a diff", cases.diff(OLD), _OK, NEW, cuts=_EVERY),
-    Scenario("power-cut-module", "the same with a module's data pack", cases.new_module, _OK, PANEL_NEW, cuts=_EVERY),
-    Scenario("power-cut-bare", "the same with a diff that ends with the image", cases.bare_diff, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-xz", "power fails in an upgrade with a compressed image", cases.xz, _OK, NEW, cuts=_EVERY),
+    Scenario("power-cut-diff", "power fails in an upgrade with a diff", cases.diff(OLD), _OK, NEW, cuts=_EVERY),
+    Scenario(
+        "power-cut-module",
+        "power fails in an upgrade of a module's data pack",
+        cases.new_module,
+        _OK,
+        PANEL_NEW,
+        cuts=_EVERY,
+    ),
+    Scenario(
+        "power-cut-bare",
+        "power fails in an upgrade with a diff that ends with the image",
+        cases.bare_diff,
+        _OK,
+        NEW,
+        cuts=_EVERY,
+    ),
     Scenario(
         "power-cut-vendor",
         "the vendor's boot stage leaves half of the last section",
@@ -154,8 +181,10 @@ _ALL: Tuple[Scenario, ...] = (
         breaks=True,
     ),
     Scenario("power-cut-large", "power fails in ten places of an upgrade by 4 MiB", cases.large, _OK, NEW, cuts=10),
-    Scenario("power-cut-large-xz", "the same with a compressed image", cases.large_xz, _OK, NEW, cuts=10),
-    Scenario("power-cut-large-diff", "the same with a diff", cases.large_diff, _OK, NEW, cuts=10),
+    Scenario("power-cut-large-xz", "power fails in an upgrade by 4 MiB, compressed", cases.large_xz, _OK, NEW, cuts=10),
+    Scenario(
+        "power-cut-large-diff", "power fails in an upgrade by 4 MiB with a diff", cases.large_diff, _OK, NEW, cuts=10
+    ),
     Scenario(
         "rollback", "a signed version that does not start is rolled back after three tries", cases.rollback, _OK, OLD
     ),

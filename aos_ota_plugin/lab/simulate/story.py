@@ -131,7 +131,7 @@ def _until(session: _Session, reached: Any, what: str) -> None:
 
 
 def _show(session: _Session, status: Dict[str, Any]) -> None:
-    """Pass on reports and task states that are new."""
+    """Show reports and task states that are new."""
     for device in status["devices"]:
         key, line = (0, device["device_name"]), f"{device['device_name']} reports {device['versions'].get('default')}"
         if device["versions"] and session.lines.get(key) != line:
