@@ -28,10 +28,12 @@ def payload_source(
     from aos_ota_plugin.workspace.chip import Folders, load_named_chip
 
     chip = load_named_chip(chip_name)
-    if (chip.other_xz and "xz" in also) or (chip.diff is None and "diff" in also):
+    if chip.diff is None and "diff" in also:
+        raise SettingsError(f"devices with {chip.name} take no diff", remedy="leave `--also diff` out")
+    if chip.other_xz and "xz" in also:
         raise SettingsError(
-            f"on {chip.name} that image is not made of this payload",
-            remedy="leave --also out: `aos make` makes that image",
+            f"on {chip.name} the xz image is not made of this payload",
+            remedy="leave `--also xz` out: `aos make` with OTA_COMPRESS_XZ=y makes the xz image",
         )
     folders, layout = Folders(_component_of(payload)), chip.full.layout
     names = prebuilt_files(layout) if compared and not allow_any else ()

@@ -14,7 +14,7 @@ _NOT_ON_PATH = (
     "riscv32-esp-elf",
     "mips-ali-aos",
 )
-"""The prefixes with which aos-tools passes over PATH: those compilers have changed."""
+"""The prefixes with which aos-tools does not look in PATH: it installs its own builds of these compilers."""
 
 
 def find_compiler(folder: str, prefix: str) -> Optional[str]:

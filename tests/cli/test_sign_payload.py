@@ -85,7 +85,7 @@ def test_a_chip_by_its_description_and_prebuilt_parts(sign, folder):
     chip = ("--elf", "fw.elf", "--chip", "own.yaml")
     refused(sign(*chip), folder, "$CHIP/first.bin: $CHIP is not known here")
     (folder / "package.yaml").write_text("name: own\n")
-    refused(sign(*chip, "--also", "xz"), folder, "that image is not made of this payload")
+    refused(sign(*chip, "--also", "xz"), folder, "the xz image is not made of this payload")
     (folder / "first.bin").write_bytes(b"fIrst")
     refused(sign(*chip), folder, "the first other byte is at 0x1, in the file $CHIP/first.bin")
     (folder / "first.bin").write_bytes(b"first")

@@ -120,7 +120,7 @@ _ALL: Tuple[Scenario, ...] = (
     ),
     Scenario(
         "mcu-silent",
-        "an MCU that never answers is tried three times",
+        "where no MCU answers, it is tried three times",
         cases.with_mcu(None),
         _WRITE,
         MCU_OLD,
