@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 import click
 
 from aos_ota_plugin.cli.options import FILE, cloud_option, json_option
-from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.errors import SettingsError
-from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
-from aos_ota_plugin.release.manifest import parse_manifest
-from aos_ota_plugin.release.push import choose_file
-from aos_ota_plugin.verify.release_file import read_artifact, read_described
-
-_REMEDY = "give an image, or the ota_rtos_ota.json of a release"
+from aos_ota_plugin.cli.output import echo_json, echo_warning
+from aos_ota_plugin.verify.upload import read_upload
 
 
 @click.command("upload")
@@ -33,7 +27,9 @@ _REMEDY = "give an image, or the ota_rtos_ota.json of a release"
     show_default=True,
     help="The digest in the push.",
 )
-@click.option("--from-version", help="For a diff: the version that devices have to run now.")
+@click.option(
+    "--from-version", help="For a diff: the version that devices have to run now.  [default: its manifest's base]"
+)
 @json_option()
 def command(
     file: str,
@@ -60,38 +56,27 @@ def command(
     from aos_ota_plugin.cloud.client import Client
 
     client = Client(Path(directory))
-    if file.lower().endswith(".json"):
-        path, data, own = _of_release(file, module)
-        version = version or own
-    else:
-        path, data = file, read_described(file, "the package", _REMEDY, others=False)
-    if not version:
-        raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
+    upload = read_upload(file, module=module, version=version, source_version=from_version)
+    version = upload.version
     added = client.upload(
-        data,
+        upload.data,
         {
             "product_key": product_key,
             "version": version,
             "module": module,
-            "file": file_name or Path(path).name,
+            "file": file_name or upload.name,
             "name": name or (f"{module}-{version}" if module else version)[:40],
             "sign_method": sign_method,
-            "source_version": from_version,
+            "source_version": upload.source_version,
         },
     )
+    if upload.not_judged:
+        echo_warning(f"not judged: {upload.not_judged}")
     if as_json:
         echo_json(added)
         return
     signed = "the cloud has signed it" if added["digestsign"] else "not signed by the cloud"
-    click.echo(f"package {added['package']}: {version}, {len(data)} bytes, SHA-256 {added['sha256'][:16]}…, {signed}")
+    click.echo(
+        f"package {added['package']}: {version}, {len(upload.data)} bytes, SHA-256 {added['sha256'][:16]}…, {signed}"
+    )
     click.echo(f"next: aos-ota cloud push {added['package']} --verify-on DEVICE_NAME")
-
-
-def _of_release(file: str, module: Optional[str]) -> Tuple[str, bytes, str]:
-    """Return the name of the file that a manifest describes, its bytes and its version."""
-    document = read_file(file, "the manifest", "give the ota_rtos_ota.json of a release", limit=DOCUMENT_MAX)
-    release = parse_manifest(document, file=file)
-    artifact = choose_file(release, module=module)
-    data = read_artifact(file, artifact, "the release's file")
-    version = next((part.version for part in release.modules if part.name == module), release.version)
-    return artifact.file, data, version

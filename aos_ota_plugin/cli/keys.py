@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, json_option
+from aos_ota_plugin.cli.options import ANY_PATH, FILE, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.keys.load import load_public_key, read_ring
 from aos_ota_plugin.keys.ring import KeyRing
@@ -20,7 +20,7 @@ FOLDER = "releases"
 
 
 @click.command("keys")
-@click.argument("releases", nargs=-1, metavar="[MANIFEST|FOLDER]...", type=click.Path())
+@click.argument("releases", nargs=-1, metavar="[MANIFEST|FOLDER]...", type=ANY_PATH)
 @click.option("--key-ring", type=FILE, help=f"The key ring.  [default: {RING_FILE}, if it is here]")
 @click.option(
     "--second-public-key",

@@ -9,6 +9,7 @@ import click
 
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.files.read import PAYLOAD_MAX
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.access import Access
 
 if TYPE_CHECKING:
@@ -18,12 +19,23 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 CLOUD_FOLDER = "build/cloud"
 KEY_METAVAR = "FILE|pkcs11:…|command:…"
-FILE = click.Path(dir_okay=False)
-FOLDER = click.Path(file_okay=False)
 STDOUT = "-"
 
 
-class OutputPath(click.Path):
+class UserPath(click.Path):
+    """A path in which ``~`` is the home folder, also where no shell sees it: in ``--key=~/k.pem``."""
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
+        """Return the path; a usage error where it has to be a file or a folder and is none."""
+        return str(os.fsdecode(super().convert(os.path.expanduser(value), param, ctx)))
+
+
+FILE = UserPath(dir_okay=False)
+FOLDER = UserPath(file_okay=False)
+ANY_PATH = UserPath()
+
+
+class OutputPath(UserPath):
     """A file to write: of a link the file that it leads to. With ``stream``, ``-`` is standard output."""
 
     def __init__(self, *, stream: bool = False) -> None:
@@ -36,7 +48,7 @@ class OutputPath(click.Path):
             if self.stream:
                 return STDOUT
             self.fail("standard output cannot take it; for a file of that name write ./-", param, ctx)
-        path = str(os.fsdecode(super().convert(value, param, ctx)))
+        path = super().convert(value, param, ctx)
         # Links of the system, such as /dev/stdout, are refused as what they are.
         follow = os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
         return os.path.realpath(path) if follow else path
@@ -72,7 +84,7 @@ def output_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
 
 def private_key_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:
     """Add ``--key``: a private key's file, a token's URI or a program."""
-    return click.option("--key", metavar=KEY_METAVAR, help=what, **attributes)
+    return click.option("--key", metavar=KEY_METAVAR, type=FILE, help=what, **attributes)
 
 
 def public_key_of_command_option(verb: Verb) -> Verb:
@@ -83,6 +95,13 @@ def public_key_of_command_option(verb: Verb) -> Verb:
     return option(verb)
 
 
+magic_option = click.option(
+    "--magic",
+    default="all",
+    show_default=True,
+    type=click.Choice([name.lower() for name in ImageMagic.__members__], case_sensitive=False),
+    help="What the image replaces: its image_magic.",
+)
 partition_size_option = click.option(
     "--partition-size",
     type=Size(),

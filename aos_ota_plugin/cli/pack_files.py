@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from aos_ota_plugin.cli.options import json_option, output_option
+from aos_ota_plugin.cli.options import ANY_PATH, json_option, output_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import FormatError, placed
 from aos_ota_plugin.files.read import check_size
@@ -17,7 +17,7 @@ from aos_ota_plugin.pipeline.folder_files import read_files
 
 
 @click.command("files")
-@click.argument("folder", type=click.Path())
+@click.argument("folder", type=ANY_PATH)
 @output_option("The pack to write.")
 @json_option()
 def command(folder: str, output: str, as_json: bool) -> None:

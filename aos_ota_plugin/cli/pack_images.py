@@ -11,10 +11,10 @@ import click
 
 from aos_ota_plugin.cli.options import FILE, FOLDER, Size, access, public_key_of_command_option
 from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
+from aos_ota_plugin.device.payload_content import check_payload
 from aos_ota_plugin.errors import SettingsError, placed
 from aos_ota_plugin.files.read import PAYLOAD_MAX, SOURCE_MAX, read_file
 from aos_ota_plugin.files.transaction import write_set
-from aos_ota_plugin.images.full import check_payload
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.multi import Part, Partition, PlacedPart, place
 from aos_ota_plugin.keys.load import load_private_key
@@ -32,7 +32,7 @@ _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-
 @click.option("--kernel", metavar="FILE@WHERE", help="The kernel.")
 @click.option("--all", metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
 @click.option("--fs", metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
-@click.option("--mcu", metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
+@click.option("--mcu", type=FILE, metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
 @click.option(
     "--table", required=True, type=FILE, help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml."
 )
@@ -74,7 +74,7 @@ def command(
     located = place([_part(magic, str(value)) for magic, value in named.items()], partitions)
     signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
     room = ota_size or next((partition.length for partition in partitions if partition.name in _OTA), None)
-    second_chip = read_file(mcu, "the MCU image", "give its file", limit=PAYLOAD_MAX) if mcu else None
+    second_chip = _part(ImageMagic.MCU, mcu, located=False).data if mcu else None
     packed = pack_images(located, second_chip, signer, ota_size=room)
     sources = [_split(str(value))[0] for value in named.values()]
     for name in packed.files:
@@ -101,15 +101,16 @@ def _show(output: str, located: Tuple[PlacedPart, ...], packed: PackedImages, *,
 
 def _split(value: str) -> Tuple[str, Optional[str]]:
     """Split ``FILE[@WHERE]`` into FILE and WHERE."""
+    value = os.path.expanduser(value)
     match = None if os.path.exists(value) else _WHERE.fullmatch(value)
     return (match[1], match[2]) if match else (value, None)
 
 
-def _part(magic: ImageMagic, value: str) -> Part:
-    path, where = _split(value)
+def _part(magic: ImageMagic, value: str, *, located: bool = True) -> Part:
+    path, where = _split(value) if located else (value, None)
     data = read_file(path, f"the {magic.name} image", "give FILE or FILE@WHERE", limit=PAYLOAD_MAX)
     with placed(path):
-        check_payload(data)
+        check_payload(data, magic)
     if where is None or not where[0].isdigit():
         return Part(magic, data, where)
     try:

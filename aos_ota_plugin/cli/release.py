@@ -7,7 +7,7 @@ from typing import List, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, board_option, json_option, solution_option
+from aos_ota_plugin.cli.options import ANY_PATH, FILE, board_option, json_option, solution_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.pipeline.kept_releases import KeptRelease, last_board, last_manifest, locked, read_kept_releases
@@ -15,7 +15,7 @@ from aos_ota_plugin.workspace.find import find_solution
 
 
 @click.command("release")
-@click.argument("manifest", required=False, type=click.Path())
+@click.argument("manifest", required=False, type=ANY_PATH)
 @solution_option
 @board_option
 @click.option(

@@ -12,14 +12,13 @@ from aos_ota_plugin.cli.options import FILE, Size, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.console.transfer_bar import transfer_bar
 from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
 from aos_ota_plugin.transport.line import Line
 from aos_ota_plugin.transport.sender import Sender
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
-from aos_ota_plugin.verify.release_file import read_described
+from aos_ota_plugin.verify.release_file import read_described, read_for_devices
 
 
 @click.command("send")
@@ -76,9 +75,9 @@ def command(
         raise click.UsageError("--address, --switch and --reboot belong to the boot menu, which --plain goes without")
     remedy = "give the ota_rtos.bin of your build"
     if any_file:
-        data = read_file(file, "the file", remedy, limit=IMAGE_MAX)
+        data = read_for_devices(file, "the file", remedy)
     else:
-        data = read_described(file, "the file", remedy, others=True)
+        data = read_described(file, "the file", remedy, others=True).data
     name = os.path.basename(file)
     kind = kind_of(data)
     if kind != "full" and not plain and not any_file:

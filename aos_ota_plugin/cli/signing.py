@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, 
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, Verb, access, ask, json_option, output_option, partition_size_option
+from aos_ota_plugin.cli.options import (
+    ANY_PATH,
+    FILE,
+    KEY_METAVAR,
+    Verb,
+    access,
+    ask,
+    json_option,
+    magic_option,
+    output_option,
+    partition_size_option,
+)
 from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
 from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import SigningKeyError
@@ -28,10 +39,11 @@ from aos_ota_plugin.keys.load import (
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.pipeline.payload_source import payload_source
 from aos_ota_plugin.release.make import make_release
-from aos_ota_plugin.release.manifest import MAGICS, parse_manifest
+from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import key_lines
 from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
+from aos_ota_plugin.verify.release_file import check_version_beside
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.ring import KeyRing
@@ -101,6 +113,7 @@ def signing_options(what: str, document: str = "the manifest as JSON") -> Callab
             click.option("--elf", type=FILE, help="The linked firmware, to prove that it holds this key and version."),
             click.option(
                 "--chip",
+                type=ANY_PATH,
                 metavar="NAME|FILE",
                 help="The chip whose image step made PAYLOAD, or its description (.yaml), which PAYLOAD has to follow.",
             ),
@@ -115,13 +128,7 @@ def signing_options(what: str, document: str = "the manifest as JSON") -> Callab
                 "other-base, a base release of another chip; "
                 "development-key, a development key or a published sample key. May be given several times.",
             ),
-            click.option(
-                "--magic",
-                default="all",
-                show_default=True,
-                type=click.Choice([name.lower() for name in MAGICS], case_sensitive=False),
-                help="What the image replaces: its image_magic.",
-            ),
+            magic_option,
             partition_size_option,
             json_option(document),
         )
@@ -135,9 +142,7 @@ def second_signer_options(verb: Verb) -> Verb:
         verb,
         "second",
         SecondSigner,
-        click.option(
-            "--second-signer", metavar="FILE|pkcs11:…|command:…", help="The second signer's key, if it is here."
-        ),
+        click.option("--second-signer", type=FILE, metavar=KEY_METAVAR, help="The second signer's key, if it is here."),
         click.option("--second-approval", type=FILE, help="What `aos-ota approve` wrote elsewhere."),
         click.option("--second-public-key", type=FILE, help="The public key of the second signer."),
     )
@@ -173,6 +178,7 @@ def release_parts(asked: Asked, load_signer: LoadSigner, second: SecondSigner, *
     ring = read_ring(asked.key_ring) if asked.key_ring else None
     second_signer, second_key = _second(second)
     data = read_file(asked.payload, "the payload", "give the ota_rtos.bin of your build", limit=PAYLOAD_MAX)
+    check_version_beside(asked.payload, data, asked.version)
     digesting = Digesting(data)  # beside all that follows until the digests are needed
     signer = load_signer(ring)
     return (

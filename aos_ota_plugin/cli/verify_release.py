@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, FOLDER, json_option
+from aos_ota_plugin.cli.options import ANY_PATH, FILE, FOLDER, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.keys.load import load_public_key
@@ -15,11 +15,11 @@ from aos_ota_plugin.verify.release import CheckResult, Verification, check_base
 
 
 @click.command("verify-release")
-@click.argument("release", type=click.Path())
+@click.argument("release", type=ANY_PATH)
 @click.option(
     "--public-key", type=FILE, help="The key that you trust: PEM, DER, C arrays or the text copied from the console."
 )
-@click.option("--base", type=click.Path(), help="The release before, folder or manifest: this one must update it.")
+@click.option("--base", type=ANY_PATH, help="The release before, folder or manifest: this one must update it.")
 @click.option(
     "--without-statement",
     is_flag=True,

@@ -111,11 +111,14 @@ def elf_contains(elf: bytes, needle: bytes) -> bool:
     """
     if not needle:
         raise FormatError("nothing to look for in the ELF file")
+    return any(elf.find(needle, start, end) >= 0 for start, end in loaded_ranges(elf))
+
+
+def loaded_ranges(elf: bytes) -> List[Tuple[int, int]]:
+    """Return where the sections that are loaded from the file begin and end in it. Raises FormatError."""
     image = parse_elf(elf)
     loaded = (section for section in image.sections if section.type != SHT_NOBITS and section.flags & SHF_ALLOC)
-    return any(
-        image.data.find(needle, section.offset, section.offset + len(image.content(section))) >= 0 for section in loaded
-    )
+    return [(section.offset, section.offset + len(image.content(section))) for section in loaded]
 
 
 def parse_elf(data: bytes) -> Elf:

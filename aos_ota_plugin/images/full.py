@@ -132,7 +132,7 @@ class Digesting:
             digest.update(self.payload)
 
 
-def check_payload(payload: BytesLike) -> None:
+def refuse_image(payload: BytesLike) -> None:
     """Raise FormatError when `payload` is an image, an xz stream or a diff instead of firmware."""
     kind = kind_of(payload)
     if kind != "full":

@@ -12,16 +12,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Dict, List, NamedTuple, Optional
 
-from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
+from aos_ota_plugin.keys.der import INTEGER, OCTET_STRING, OID, SEQUENCE, split_elements, split_sequence
 
 _BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 _MARK = b"\xef\xbb\xbf"
 _OPENSSH = b"openssh-key-v1\0"
-_INTEGER, _SEQUENCE = 0x02, 0x30
 _IV_DIGITS = {"AES": 32, "ARIA": 32, "CAMELLIA": 32, "SEED": 32}
 """Hexadecimal digits of a cipher's IV, by how its name begins; 16 for all others."""
+
+
+_LABEL = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PUTTY = b"PuTTY-User-Key-File-"
+_PASSWORD_BASED = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c"))
+"""How the identifiers of ciphers begin that encrypt a key: those of PKCS#5 and of PKCS#12."""
 
 
 class PrivateKeyData(NamedTuple):
@@ -80,6 +87,48 @@ def find_private_key(data: bytes, place: Optional[Place] = None) -> PrivateKeyDa
     return PrivateKeyData(block.text, encrypted, cipher.strip())
 
 
+def is_private_key(data: bytes) -> bool:
+    """Return whether a file is a private key of any kind: PEM, DER, PKCS#12, OpenSSH's or PuTTY's form.
+
+    A binary file that holds one among other things is none: firmware has the labels of PEM in it, and may have a key
+    of its own for TLS. Bytes of erased flash behind a key change nothing.
+    """
+    text = data.rstrip(b"\xff\0")
+    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as Windows editors save "Unicode"
+        text = text.replace(b"\0", b"")
+    if b"\0" not in text and (_LABEL.search(text) or text.startswith(_PUTTY)):
+        return True
+    if data[:1] != bytes([SEQUENCE]) or len(data) < 4:
+        return False
+    count = data[1] - 0x80
+    size = 2 + (count + int.from_bytes(data[2 : 2 + count], "big") if 0 < count <= 4 else data[1])
+    return not data[size:].strip(b"\xff\0\r\n") and _is_der_key(data[:size])
+
+
+def _is_der_key(data: bytes) -> bool:
+    try:
+        elements = split_sequence(data)
+        kinds = [kind for kind, _ in elements]
+        if kinds[:1] == [SEQUENCE]:
+            [*algorithm] = split_elements(elements[0][1])[:1]
+            return kinds == [SEQUENCE, OCTET_STRING] and any(
+                kind == OID and value.startswith(_PASSWORD_BASED) for kind, value in algorithm
+            )
+    except FormatError:
+        return False
+    version = elements[0] if elements else (0, b"")
+    if version == (INTEGER, b"\x03"):
+        return kinds[1:2] == [SEQUENCE]  # PKCS#12
+    return (
+        version in ((INTEGER, b"\0"), (INTEGER, b"\x01"))
+        and (
+            kinds[1:3] == [SEQUENCE, OCTET_STRING]  # PKCS#8
+            or kinds[1:2] == [OCTET_STRING]  # of an elliptic curve
+            or kinds[1:6] == [INTEGER] * 5  # PKCS#1
+        )
+    )
+
+
 def no_key_error(data: bytes, place: Optional[Place]) -> SigningKeyError:
     """Return the error for a file from which no private key can be read; an empty one is named so."""
     if not data.strip():
@@ -93,9 +142,9 @@ def no_key_error(data: bytes, place: Optional[Place]) -> SigningKeyError:
 
 def _from_der(data: bytes, place: Optional[Place]) -> PrivateKeyData:
     inner = _content_of_sequence(data)
-    if inner[:1] == bytes([_SEQUENCE]):
+    if inner[:1] == bytes([SEQUENCE]):
         return PrivateKeyData(data, encrypted=True)  # EncryptedPrivateKeyInfo: the cipher's identifier comes first
-    if inner[:1] != bytes([_INTEGER]):
+    if inner[:1] != bytes([INTEGER]):
         raise no_key_error(data, place)
     if inner[1:3] == b"\x01\x03":
         raise SigningKeyError(
@@ -108,7 +157,7 @@ def _from_der(data: bytes, place: Optional[Place]) -> PrivateKeyData:
 
 def _content_of_sequence(data: bytes) -> bytes:
     """Return the first bytes of a DER sequence's content, b"" where it is none."""
-    if len(data) < 2 or data[0] != _SEQUENCE:
+    if len(data) < 2 or data[0] != SEQUENCE:
         return b""
     header = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
     return data[header : header + 16]

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
+from aos_ota_plugin.device.payload_content import refuse_private_key
 from aos_ota_plugin.errors import FormatError, Place, placed
 from aos_ota_plugin.files.read import PAYLOAD_MAX, read_bytes
 from aos_ota_plugin.images.names import check_name, check_together
@@ -55,11 +56,17 @@ def read_files(folder: str) -> Tuple[PackFile, ...]:
 
 
 def read_linkless(path: Path) -> bytes:
-    """Read a file, but follow no link, where the system can refuse links. Raises FormatError."""
+    """Read a file for devices, but follow no link, where the system can refuse links.
+
+    Raises FormatError, also for a private key.
+    """
     try:
-        return read_bytes(path, PAYLOAD_MAX, follow=False)
+        data = read_bytes(path, PAYLOAD_MAX, follow=False)
     except OSError as problem:
         raise _unreadable(problem, path) from None
+    with placed(str(path)):
+        refuse_private_key(data)
+    return data
 
 
 def special_kind(mode: int) -> str:

@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Collection, List, NamedTuple, Optional
 
+from aos_ota_plugin.device.payload_content import check_payload
 from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
 from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images import full, xz
+from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.inspect import DECODED_MAX
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
@@ -81,7 +83,9 @@ def read_payload(path: str, what: str) -> Payload:
     with placed(path):
         if not data:
             raise FormatError(f"{what} is empty", remedy=remedy)
-        return Payload(payload_in(data), None)
+        payload = payload_in(data)
+        check_payload(payload, magic_of(data))
+        return Payload(payload, None)
 
 
 def payload_in(data: bytes) -> bytes:
@@ -101,6 +105,14 @@ def payload_in(data: bytes) -> bytes:
         return xz.decode(body, xz.outline(body), DECODED_MAX)
     except FormatError as error:
         raise FormatError(f"this compressed image cannot be unpacked: {error.problem}", remedy=remedy) from None
+
+
+def magic_of(data: bytes) -> ImageMagic:
+    """Return what an image replaces; ALL for what is no image, and stands for the firmware."""
+    try:
+        return full.parse(data).image_info.image_magic
+    except FormatError:
+        return ImageMagic.ALL
 
 
 def _body_of(data: bytes) -> bytes:

@@ -29,8 +29,9 @@ import hashlib
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import Hashed
-from aos_ota_plugin.errors import BuildError, FormatError, ProofError, SigningKeyError, placed
-from aos_ota_plugin.images.full import PADDING, Digesting, check_payload, seal
+from aos_ota_plugin.device.payload_content import check_payload
+from aos_ota_plugin.errors import BuildError, ProofError, SigningKeyError, placed
+from aos_ota_plugin.images.full import PADDING, Digesting, seal
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import BaseRelease, Manifest, Proof
@@ -100,8 +101,6 @@ def make_release(
         SigningKeyError: a key is missing or must not be used.
         FormatError: the payload or the ELF cannot be used.
     """
-    with placed(firmware.payload_name):
-        check_payload(firmware.payload)
     proofs = Proofs()
     _prove_inputs(firmware, keys, base, options, proofs)
     approval = prove_approval(firmware, keys, proofs, allow_development_key=options.allow_development_key)
@@ -149,8 +148,6 @@ def signing_request(
     _prove_inputs(firmware, keys, base, options, Proofs() if proofs is None else proofs)
     if keys.trusted is None:
         raise SigningKeyError("this release is not signed, so there is nothing to sign", remedy="give a public key")
-    if not firmware.payload:
-        raise FormatError("the payload is empty", remedy="check the build step that makes it")
     _, of_payload = (firmware.digesting or Digesting(firmware.payload)).copies()
     return SigningRequest(
         firmware.image_hash(),
@@ -165,9 +162,13 @@ def signing_request(
 
 def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options, proofs: Proofs) -> None:
     """Check the rules that need no image."""
+    other = firmware.xz_payload
+    for name, data in ((firmware.payload_name, firmware.payload), *([(other.name, other.data)] if other else [])):
+        with placed(name):
+            check_payload(data, ImageMagic[options.image_magic])
     prove_key(firmware, keys, proofs)
     prove_mode(firmware, proofs)
-    prove_firmware(firmware, proofs)
+    prove_firmware(firmware, keys, options, proofs)
     prove_payload(firmware, keys.embedded, proofs)
     prove_version(firmware, base, proofs)
     prove_policy(keys, proofs, allow_development_key=options.allow_development_key)

@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from aos_ota_plugin.device.payload_content import check_payload
 from aos_ota_plugin.device.version import explain_order, suggest_version
 from aos_ota_plugin.errors import OtaError, ProofError
 from aos_ota_plugin.images.full import build
@@ -65,9 +66,10 @@ def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[M
 def _image(keys: KeySet, options: Options, declared: DeclaredModule, content: bytes) -> bytes:
     if declared.image_magic is None:
         return content
-
-    image = build(content, sign=keys.sign, magic=ImageMagic[declared.image_magic])
+    magic = ImageMagic[declared.image_magic]
     try:
+        check_payload(content, magic)
+        image = build(content, sign=keys.sign, magic=magic)
         # Version None: the device takes any version of the module.
         prove_acceptance(device_of(keys, Base(), options), declared.version, image)
     except OtaError as error:

@@ -103,28 +103,17 @@ def prove_mode(firmware: Firmware, proofs: Proofs) -> None:
         proofs.not_judged[MODE_RULE] = not_judged
 
 
-def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
+def prove_firmware(firmware: Firmware, keys: KeySet, options: Options, proofs: Proofs) -> None:
     """Prove that the firmware holds the version, the embedded identity if any, and no secret.
 
     Raises ProofError.
     """
+    _prove_version_inside(firmware, keys, options, proofs)
     if firmware.elf is None:
-        proofs.not_judged["version in the firmware"] = proofs.not_judged[_FREE_OF_SECRETS] = _NO_ELF
+        proofs.not_judged[_FREE_OF_SECRETS] = _NO_ELF
         return
     from aos_ota_plugin.device.elf import elf_contains
 
-    if not elf_contains(firmware.elf, firmware.version.encode("ascii", "replace") + b"\0"):
-        raise ProofError(
-            f"{firmware.elf_name} does not hold the version {firmware.version}: a device running it would report "
-            "another version",
-            remedy=(
-                f"add the line  {firmware.version_from}  to the source that reports the version, and "
-                if firmware.version_from
-                else ""
-            )
-            + "report MY_APP_VER as the version; if the sources do, `aos make clean` and build again",
-        )
-    proofs.passed["version in the firmware"] = f"{firmware.version} stands in the ELF"
     if not all(elf_contains(firmware.elf, needle) for needle in firmware.embedded):
         raise ProofError(
             f"{firmware.elf_name} does not hold the whole identity that OTA_IDENTITY_EMBEDDED asks for",
@@ -141,6 +130,26 @@ def prove_firmware(firmware: Firmware, proofs: Proofs) -> None:
         proofs.passed[_FREE_OF_SECRETS] = "none of those that this build knows"
     elif not firmware.embedded:
         proofs.not_judged[_FREE_OF_SECRETS] = "no secret is given to look for"
+
+
+def _prove_version_inside(firmware: Firmware, keys: KeySet, options: Options, proofs: Proofs) -> None:
+    from aos_ota_plugin.images.info import ImageMagic
+    from aos_ota_plugin.release.version_proof import VERSION_RULE, prove_version_in_elf, prove_version_in_payload
+
+    check_version(firmware.version, place=firmware.version_place)
+    if firmware.elf is None:
+        name, magic = firmware.payload_name, ImageMagic[options.image_magic]
+        found = prove_version_in_payload(firmware.payload, firmware.version, name=name, magic=magic, key=keys.embedded)
+    else:
+        line = firmware.version_from
+        remedy = (f"add the line  {line}  to the source that reports the version, and " if line else "") + (
+            "report MY_APP_VER as the version; if the sources do, `aos make clean` and build again"
+        )
+        found = prove_version_in_elf(firmware.elf, firmware.version, name=firmware.elf_name, remedy=remedy)
+    if found.passed:
+        proofs.passed[VERSION_RULE] = found.passed
+    else:
+        proofs.not_judged[VERSION_RULE] = found.not_judged
 
 
 def prove_version(firmware: Firmware, base: Base, proofs: Proofs) -> None:

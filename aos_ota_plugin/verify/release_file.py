@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import List
+from typing import List, NamedTuple, Optional
 
-from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.device.payload_content import refuse_private_key
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
 from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
 from aos_ota_plugin.release.artifact import Artifact
@@ -21,17 +22,33 @@ from aos_ota_plugin.workspace.chip import image_names
 _TOGETHER = "keep the files of a release beside its manifest"
 
 
+class Described(NamedTuple):
+    """A file's bytes, and the manifest that describes them, with its entry on them, where there is one."""
+
+    data: bytes
+    manifest: Optional[Manifest] = None
+    artifact: Optional[Artifact] = None
+
+    @property
+    def version(self) -> Optional[str]:
+        """Return the version that devices report with the file, as its manifest says."""
+        if self.manifest is None:
+            return None
+        modules = (module.version for module in self.manifest.modules if module.image == self.artifact)
+        return next(modules, self.manifest.version)
+
+
 def read_artifact(manifest_file: str, artifact: Artifact, what: str) -> bytes:
     """Return the bytes of a release's file, which lies beside its manifest; ``what`` names it in messages.
 
     Raises:
         SettingsError: it cannot be read.
-        FormatError: its bytes are not those that the manifest describes.
+        FormatError: its bytes are not those that the manifest describes, or a private key.
         ProofError: the release is withdrawn.
     """
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
     refuse_withdrawn(path)
-    data = read_file(path, what, _TOGETHER, limit=IMAGE_MAX)
+    data = read_for_devices(path, what, _TOGETHER)
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
             "this is not the file that the manifest describes",
@@ -41,24 +58,34 @@ def read_artifact(manifest_file: str, artifact: Artifact, what: str) -> bytes:
     return data
 
 
-def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
-    """Return the bytes of a file, which a manifest beside it has to describe.
+def read_for_devices(path: str, what: str, remedy: str) -> bytes:
+    """Return the bytes of any file for a device. Raises SettingsError, and FormatError for a private key."""
+    data = read_file(path, what, remedy, limit=IMAGE_MAX)
+    with placed(path):
+        refuse_private_key(data)
+    return data
+
+
+def read_described(path: str, what: str, remedy: str, *, others: bool) -> Described:
+    """Return a file, which a manifest beside it has to describe.
 
     Manifests beside ``a.bin`` are ota_rtos_ota.json and a.json. A file without one is refused when it has the name of a
     release's image or module. ``others``: a file of another name than the manifest gives may lie beside it, too.
 
     Raises:
         SettingsError: the file or a manifest cannot be read.
-        FormatError: no manifest beside it describes these bytes; or a manifest is none.
+        FormatError: no manifest beside it describes these bytes; a manifest is none; or the file is a private key.
         ProofError: it belongs to a withdrawn release.
     """
     refuse_withdrawn(path)
-    data = read_file(path, what, remedy, limit=IMAGE_MAX)
+    data = read_for_devices(path, what, remedy)
     name = os.path.basename(path)
-    artifacts = [artifact for manifest in _manifests_beside(path) for artifact in _artifacts(manifest)]
-    names = {artifact.file for artifact in artifacts}
-    if hashlib.sha256(data).hexdigest() in {artifact.sha256 for artifact in artifacts}:
-        return data
+    listed = [(manifest, artifact) for manifest in _manifests_beside(path) for artifact in _artifacts(manifest)]
+    names = {artifact.file for _, artifact in listed}
+    digest = hashlib.sha256(data).hexdigest()
+    for manifest, artifact in listed:
+        if artifact.sha256 == digest:
+            return Described(data, manifest, artifact)
     if name in names or name in image_names() or name.startswith(MODULE_PREFIX) or (names and not others):
         raise FormatError(
             "the manifest beside this file does not describe it"
@@ -68,7 +95,28 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> bytes:
             remedy="build the release again: an interrupted build leaves such a file; one that belongs to no release "
             "needs another name and a folder of its own",
         )
-    return data
+    return Described(data)
+
+
+def check_version_beside(path: str, payload: bytes, version: str) -> None:
+    """Raise ProofError where a manifest beside a payload describes its very bytes, with another version."""
+    try:
+        manifests = _manifests_beside(path)
+    except OtaError:  # what is no manifest says nothing of this payload
+        return
+    for manifest in manifests:
+        for artifact in (manifest.payload, *manifest.other_payloads):
+            if (
+                manifest.version != version
+                and artifact.size == len(payload)
+                and artifact.sha256 == hashlib.sha256(payload).hexdigest()
+            ):
+                raise ProofError(
+                    f"the manifest beside this payload says that it is {manifest.version}, not {version}",
+                    place=Place(path),
+                    remedy=f"give --version {manifest.version}; or move the manifest away if it is the one that is "
+                    "wrong",
+                )
 
 
 def _manifests_beside(path: str) -> List[Manifest]:

@@ -95,7 +95,7 @@ def test_without_a_console():
 def test_json_is_json_on_a_pipe_that_is_not_utf_8(tmp_path):
     # Western Windows: ñ is no ASCII, and 密 and 😀 are not in it.
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
-    (tmp_path / "firmware.bin").write_bytes(bytes(2048))
+    (tmp_path / "firmware.bin").write_bytes(b"firmware" * 256)
     key, image = "ñ密😀.pem", "ñ镜😀.bin"
     done = run("keygen", "-o", key, "--json", cwd=tmp_path, env=environment)
     assert json.loads(done.stdout)["private"] == key

@@ -15,7 +15,13 @@ from aos_ota_plugin.release.proofs import excuse_lines
 
 
 def base_of(given, version, **changes):
-    return make_release(*given.but(elf=None, version=version)).manifest._replace(**changes)
+    return make_release(*given.but(**of_version(given, version))).manifest._replace(**changes)
+
+
+def of_version(given, version):
+    """The changes that make it a payload of another version, without its ELF."""
+    payload = given.firmware.payload.replace(b"app-1.0.1\0", version.encode() + b"\0")
+    return {"elf": None, "version": version, "payload": payload}
 
 
 def test_good_release(given, signer):
@@ -126,7 +132,7 @@ REFUSED = {
         ["63"],
     ),
     "1.0.10 over 1.0.9": (
-        lambda given, other, firmware: given.but(elf=None, version="app-1.0.10", base=base_of(given, "app-1.0.9")),
+        lambda given, other, firmware: given.but(**of_version(given, "app-1.0.10"), base=base_of(given, "app-1.0.9")),
         ProofError,
         ["app-1.0.10", "app-1.0.9", "fix: use app-1.1.0"],
     ),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,8 @@ from aos_ota_plugin.release.module_set import make_modules
 from aos_ota_plugin.release.push import choose_file, push_message, warnings
 from aos_ota_plugin.release.transfer import transfer_report
 from aos_ota_plugin.settings.raw import Origin
+
+KEYS = Path(__file__).parents[1] / "keys" / "data"
 
 LIST = """\
 modules:
@@ -104,6 +107,20 @@ def test_an_image_that_devices_would_refuse(given, folder):
         made(given.but(partition_size=2000), folder)
 
 
+def test_a_module_is_no_private_key_and_firmware_is_firmware(given, folder):
+    (folder / "radio.bin").write_bytes(b"\x7fELF" + bytes(range(256)) * 8)
+    assert len(made(given, folder).modules) == 3  # a second chip may take it
+    edit(folder, "magic: mcu", "magic: app")
+    with pytest.raises(FormatError, match=r"yaml:13:11: module radio: this is an ELF file, not firmware"):
+        made(given, folder)
+    for file in (folder / "app.bin", folder / "子设备 panel" / "main.bin"):
+        before = file.read_bytes()
+        file.write_bytes((KEYS / "ec-private.pem").read_bytes())
+        with pytest.raises(FormatError, match=rf"{file.name}: this is a private key"):
+            made(given, folder)
+        file.write_bytes(before)
+
+
 def edit(folder, old, new):
     text = (folder / "ota.modules.yaml").read_text(encoding="utf-8")
     assert text.count(old) == 1
@@ -111,7 +128,7 @@ def edit(folder, old, new):
 
 
 def test_versions_after_the_base_release(given, folder):
-    base = make_release(*given.but(elf=None, version="app-1.0.0")).manifest._replace(
+    base = make_release(*given.but(elf=None, payload=b"opaque" * 99, version="app-1.0.0")).manifest._replace(
         modules=made(given, folder).modules
     )
     next_release = given.but(base=base)

@@ -172,7 +172,7 @@ def test_image_cut_short_is_no_payload(signer, missing):
     with pytest.raises(FormatError, match="end is missing"):
         payload_in(image)
     with pytest.raises(FormatError, match="end is missing"):
-        full.check_payload(image)
+        full.refuse_image(image)
     assert not full.is_cut_short(image[: len(PAYLOAD)])
 
 

@@ -50,7 +50,7 @@ def released(folder):
 
 
 def described(folder, name, *, others=False):
-    return read_described(str(folder / name), "the package", "build it", others=others)
+    return read_described(str(folder / name), "the package", "build it", others=others).data
 
 
 @pytest.mark.parametrize("name", FILES)

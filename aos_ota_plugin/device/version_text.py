@@ -1,0 +1,53 @@
+"""Find a version in a firmware's bytes, as the C string that the macro of the version is.
+
+>>> find_version(b"\\0app-1.0.1\\0", "app-1.0.1").name, other_version(b"\\0app-1.0.1\\0", "app-9.9.9")
+('ALONE', 'app-1.0.1')
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Sequence, Tuple
+
+_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_NOT_BEHIND = rb"(?<![A-Za-z0-9._-])"
+
+
+class Standing(Enum):
+    """Where a version stands: as a C string, only as the end of a longer version, or nowhere.
+
+    A linker lets one C string be the end of another, so the end of a longer one may be a string of its own.
+    """
+
+    ALONE = "alone"
+    AS_END = "as the end of another"
+    NOWHERE = "nowhere"
+
+
+def find_version(data: bytes, version: str, ranges: Sequence[Tuple[int, int]] = ()) -> Standing:
+    """Return where a version stands in the data, in ``ranges`` (start, end) alone where they are given."""
+    needle = version.encode("ascii", "replace") + b"\0"
+    standing = Standing.NOWHERE
+    for start, end in ranges or [(0, len(data))]:
+        at = data.find(needle, start, end)
+        while at >= 0:
+            if at == start or data[at - 1] not in _CHARACTERS:
+                return Standing.ALONE
+            standing = Standing.AS_END
+            at = data.find(needle, at + 1, end)
+    return standing
+
+
+def other_version(data: bytes, version: str) -> str:
+    """Return a version of the same form that stands in the data, with other numbers; "" for none.
+
+    A version that is a number alone has no form.
+    """
+    words = re.split(rb"[0-9]+", version.encode("ascii", "replace"))
+    if len(words) == 1 or not any(words):
+        return ""
+    form = rb"[0-9]{1,10}".join(map(re.escape, words))
+    ours = version.encode("ascii", "replace")
+    found = (match[1] for match in re.finditer(_NOT_BEHIND + b"(" + form + rb")\0", data))
+    return next((text for text in found if text != ours), b"").decode("ascii")

@@ -1,0 +1,40 @@
+"""Where a version stands in a firmware, and what counts as another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from aos_ota_plugin.device.version_text import Standing, find_version, other_version
+
+
+@pytest.mark.parametrize(
+    ("data", "standing"),
+    [
+        (b"\0app-1.0.1\0", Standing.ALONE),
+        (b"app-1.0.1\0", Standing.ALONE),
+        (b"version app-1.0.1\0", Standing.ALONE),  # the macro's text as the end of another, as linkers join them
+        (b"\0my-app-1.0.1\0", Standing.AS_END),
+        (b"\0my-app-1.0.1\0\xffapp-1.0.1\0", Standing.ALONE),
+        (b"\0app-1.0.10\0", Standing.NOWHERE),
+        (b"\0app-1.0.1", Standing.NOWHERE),
+    ],
+)
+def test_find_version(data, standing):
+    assert find_version(data, "app-1.0.1") is standing
+    assert find_version(b"app-1.0.1\0" + data, "app-1.0.1", [(10, 10 + len(data))]) is standing
+
+
+@pytest.mark.parametrize(
+    ("data", "version", "other"),
+    [
+        (b"\0app-1.0.1\0", "app-9.9.9", "app-1.0.1"),
+        (b"\0app-1.0.10\0", "app-1.0.1", "app-1.0.10"),
+        (b"\0my-app-1.0.1\0", "app-9.9.9", ""),
+        (b"\0app-9.9.9\0app-1.0.1\0", "app-9.9.9", "app-1.0.1"),
+        (b"\0mbed TLS 2.16.0\0", "app-9.9.9", ""),
+        (b"\x007\0", "1", ""),
+        (b"\0app-x\0", "app", ""),
+    ],
+)
+def test_other_version(data, version, other):
+    assert other_version(data, version) == other
