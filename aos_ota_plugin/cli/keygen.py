@@ -40,15 +40,16 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
     """
     from aos_ota_plugin.keys.development import development_private_pem
     from aos_ota_plugin.keys.generate import generate_private_pem
+    from aos_ota_plugin.keys.secret import Secret
     from aos_ota_plugin.keys.signer import load_signer
 
     text = os.environ.get("AOS_OTA_KEY_PASSPHRASE")
-    passphrase = text.encode("utf-8") if text is not None else None
+    passphrase = Secret(text).reveal() if text is not None else None
     private = Path(output)
     public = Path(public_path) if public_path else private.with_suffix(".pub.pem")
     take_back([public, private])
     for path in (private, public):
-        if path.exists() or path.is_symlink():
+        if os.path.lexists(path):
             raise OutputError(
                 f"{path} is there already; a key that is overwritten cannot be had back",
                 remedy="choose another name with -o, or move that file away yourself",

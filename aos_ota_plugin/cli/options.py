@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
@@ -11,6 +12,7 @@ from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.access import Access
+from aos_ota_plugin.keys.reference import has_scheme
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.secret import Secret
@@ -26,8 +28,14 @@ class UserPath(click.Path):
     """A path in which ``~`` is the home folder, also where no shell sees it: in ``--key=~/k.pem``."""
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        """Return the path; a usage error where it has to be a file or a folder and is none."""
-        return str(os.fsdecode(super().convert(os.path.expanduser(value), param, ctx)))
+        """Return the path; a usage error where it has to be a file or a folder, or cannot be a path."""
+        path = os.fsdecode(super().convert(os.path.expanduser(value), param, ctx))
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EACCES) and not has_scheme(path):
+                self.fail(f"{path}: {error.strerror}", param, ctx)
+        return path
 
 
 FILE = UserPath(dir_okay=False)

@@ -11,14 +11,12 @@ import click
 from aos_ota_plugin.cli.options import FILE, Size, json_option
 from aos_ota_plugin.cli.output import echo_json
 from aos_ota_plugin.console.transfer_bar import transfer_bar
-from aos_ota_plugin.errors import FormatError, Place
-from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.transport import boot_menu
 from aos_ota_plugin.transport import line as ymodem
 from aos_ota_plugin.transport.line import Line
 from aos_ota_plugin.transport.sender import Sender
 from aos_ota_plugin.transport.serial_port import BAUD, SerialPort
-from aos_ota_plugin.verify.release_file import read_described, read_for_devices
+from aos_ota_plugin.verify.release_file import read_for_board
 
 
 @click.command("send")
@@ -73,20 +71,7 @@ def command(
     """
     if plain and (address is not None or switch or reboot):
         raise click.UsageError("--address, --switch and --reboot belong to the boot menu, which --plain goes without")
-    remedy = "give the ota_rtos.bin of your build"
-    if any_file:
-        data = read_for_devices(file, "the file", remedy)
-    else:
-        data = read_described(file, "the file", remedy, others=True).data
-    name = os.path.basename(file)
-    kind = kind_of(data)
-    if kind != "full" and not plain and not any_file:
-        raise FormatError(
-            f"this is {'an xz image' if kind == 'xz' else 'a diff'}; written to a bank as it is, no "
-            "board boots from it",
-            place=Place(file),
-            remedy="send the ota_rtos.bin, or add --any-file",
-        )
+    data, name = read_for_board(file, plain=plain, any_file=any_file), os.path.basename(file)
     with SerialPort(port, baud, tell=_tell) as line:
         if plain:
             with transfer_bar(sys.stderr, name, len(data)) as show:

@@ -172,14 +172,32 @@ def _is_newer(actual: object, expected: object) -> bool:
     return isinstance(actual, int) and isinstance(expected, int) and not isinstance(actual, bool) and actual > expected
 
 
+def encode_json(value: Mapping[str, object], *, sort_keys: bool = False) -> bytes:
+    """Return a document for people to read: UTF-8 with indents.
+
+    Raises:
+        FormatError: a text in it, such as the name of a file, cannot be written in UTF-8.
+    """
+    try:
+        return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        before, behind = error.object[: error.start].split('"')[-1], error.object[error.start :].split('"')[0]
+        name = before.split(" ")[-1] + behind.split(" ")[0]
+        raise FormatError(
+            f"{name[:_SHOWN]!a} is not UTF-8, so it cannot stand in a document", remedy="rename the file or folder"
+        ) from None
+
+
 def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any:
-    """Return the value of UTF-8 JSON; with ``ignore_case`` keys that differ only in case are the same.
+    """Return the value of JSON; with ``ignore_case`` keys that differ only in case are the same.
+
+    It is UTF-8, or with a byte order mark or in UTF-16, as PowerShell's ``>`` and Windows editors save it.
 
     Raises:
         FormatError: a key stands in one object twice; its place is in ``file``, if that is not "".
-        ValueError, RecursionError: it is not JSON, or not UTF-8, as ``json.loads`` tells.
+        ValueError, RecursionError: it is not JSON, or not in those encodings, as ``json.loads`` tells.
     """
-    text = data.decode("utf-8")
+    text = data.decode(json.detect_encoding(data))
     same: Callable[[str], str] = str.lower if ignore_case else str
 
     def unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:

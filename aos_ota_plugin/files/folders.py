@@ -7,7 +7,16 @@ import os
 from typing import Callable, Iterator, List, Mapping, Optional
 
 from aos_ota_plugin.errors import BuildError, OutputError
-from aos_ota_plugin.files.steps import NEW, PathLike, cannot_write, new_token, stage, sync_folder, temporary_path
+from aos_ota_plugin.files.steps import (
+    NEW,
+    PathLike,
+    cannot_write,
+    new_token,
+    short_name,
+    stage,
+    sync_folder,
+    temporary_path,
+)
 
 _ROOM = "make room there, or set TMPDIR to a folder with room"
 
@@ -48,7 +57,7 @@ def create_folder(path: str, files: Mapping[str, bytes], *, mode: int) -> None:
     above, name = os.path.split(os.path.abspath(path))
     make_folder(above)
     for entry in os.listdir(above):
-        if entry.startswith(f".{name}.") and entry.endswith(NEW):
+        if entry.startswith(f".{short_name(name)}.") and entry.endswith(NEW):
             shutil.rmtree(os.path.join(above, entry), ignore_errors=True)
     temporary = temporary_path(above, name, new_token(), NEW)
     try:

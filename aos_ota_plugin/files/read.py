@@ -48,7 +48,10 @@ def read_bytes(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) ->
 
 def read_with_mode(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True) -> Tuple[bytes, int]:
     """Return what ``read_bytes`` does, and the permission bits of the very file that was read."""
-    status = os.stat(path)
+    try:
+        status = os.stat(path)
+    except ValueError:  # a NUL, or a character that the system's encoding does not have
+        raise OSError(errno.EINVAL, "the system takes no such name", path) from None
     descriptor = _descriptor(path) if stat.S_ISFIFO(status.st_mode) else None
     if descriptor is None:
         _check_regular(path, status)  # before it is opened: opening a device may set it going
@@ -85,6 +88,11 @@ def read_file(  # noqa: PLR0913 - the file, and all that makes the message
         if problem.errno == errno.EFBIG:
             raise error(f"{what} {path} has more than {limit} bytes", place=place, remedy=remedy) from None
         raise error(f"cannot read {what} {path}: {problem.strerror or problem}", place=place, remedy=remedy) from None
+
+
+def decode_text(data: bytes) -> str:
+    """Return a text as people save it: UTF-8, or UTF-16 with a byte order mark. Raises UnicodeDecodeError."""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
 
 def check_size(data: bytes, name: str) -> None:

@@ -14,6 +14,7 @@ from aos_ota_plugin.errors import OutputError
 PathLike = Union[str, "os.PathLike[str]"]
 NEW = ".tmp"
 """How the name of a file ends that is still being written."""
+_NAME_MAX = 100
 _MEMORY = "/dev/shm/"  # noqa: S108 - a folder of users' files, which nobody here relies on
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -108,9 +109,22 @@ def new_token() -> str:
     return os.urandom(6).hex()
 
 
+def short_name(name: str) -> str:
+    """Return a file's name as its temporary files have it: a long one by its digest, since they add to it.
+
+    A file system takes 255 bytes, an encrypted one 143.
+    """
+    data = os.fsencode(name)
+    if len(data) <= _NAME_MAX:
+        return name
+    import hashlib  # long names are rare
+
+    return "~" + hashlib.sha256(data).hexdigest()[:32]
+
+
 def temporary_path(folder: str, name: str, token: str, ending: str) -> str:
     """Return the path of the temporary file of a set that belongs to the file ``name``."""
-    return os.path.join(folder, f".{name}.{token}{ending}")
+    return os.path.join(folder, f".{short_name(name)}.{token}{ending}")
 
 
 def _mode_of(path: str) -> Optional[int]:
@@ -124,7 +138,8 @@ def _mode_of(path: str) -> Optional[int]:
 def has_content(path: str, data: bytes) -> bool:
     """Return whether a file holds exactly these bytes."""
     try:
-        if os.stat(path).st_size != len(data):
+        status = os.stat(path)
+        if status.st_size != len(data) or not stat.S_ISREG(status.st_mode):
             return False
         with open(path, "rb") as stream:
             return stream.read() == data
@@ -151,6 +166,8 @@ def cannot_write(path: str, error: OSError) -> OutputError:
             f"no room on the disk for {path}",
             remedy="free some space and try again; what was there before is untouched",
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"cannot write {path}: {error.strerror}", remedy="give a shorter name")
     return OutputError(
         f"cannot write {path}: {error.strerror or error}",
         remedy="make the folder writable, or close the program that holds the file, and try again",

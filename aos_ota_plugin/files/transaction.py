@@ -1,6 +1,7 @@
 """Write and remove files: all files of a set or none, whatever fails or is killed on the way.
 
-No file system renames several files in one step. TOKEN is 12 random hex digits, new for every set.
+No file system renames several files in one step. TOKEN is 12 random hex digits, new for every set. A long NAME
+stands in the temporary names by its digest.
 
 ``write_set`` and ``write_file`` replace files of one folder::
 
@@ -44,6 +45,7 @@ from aos_ota_plugin.files.steps import NEW, PathLike
 _AS_BEFORE: Mapping[str, int] = {}
 _DECIDED, _DROPPED, _OLD = ".set", ".drop", ".old"
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{12})(?P<ending>\.tmp|\.set|\.drop|\.old)", re.DOTALL)
+_SHORT = re.compile(r"~[0-9a-f]{32}")
 
 
 class NewFile(NamedTuple):
@@ -88,18 +90,21 @@ def write_set(
     return _write(os.fspath(folder), files, drop, modes, None)
 
 
-def recover(folder: PathLike, is_ours: Callable[[str], bool]) -> List[str]:
+def recover(folder: PathLike, is_ours: Callable[[str], bool], names: Collection[str] = ()) -> List[str]:
     """Complete the sets that killed writers had decided, remove others; return the changed names.
 
-    Only files whose names ``is_ours`` accepts are touched; no writer of them may be running.
+    Only files whose names ``is_ours`` accepts are touched; no writer of them may be running. ``names`` are those that
+    may be too long to stand in the temporary names.
     """
     where = os.fspath(folder)
-    left = _leftovers(where, is_ours)
+    left = _leftovers(where, is_ours, names)
     changed: List[str] = []
     for token in {token for _, token, ending in left if ending == _DECIDED}:
         with contextlib.suppress(OSError):
             changed += _complete(where, token, [(name, ending) for name, other, ending in left if other == token])
-    steps.discard([steps.temporary_path(where, *entry) for entry in _leftovers(where, is_ours) if entry[2] != _DECIDED])
+    steps.discard(
+        [steps.temporary_path(where, *entry) for entry in _leftovers(where, is_ours, names) if entry[2] != _DECIDED]
+    )
     return changed
 
 
@@ -111,7 +116,7 @@ def written_by_program(path: PathLike) -> Iterator[str]:
         OutputError: the folder or the file cannot be written.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    recover(folder, name.__eq__)
+    recover(folder, name.__eq__, [name])
     steps.check_replaceable(os.path.join(folder, name))
     make_folder(folder)
     temporary = steps.temporary_path(folder, name, steps.new_token(), NEW)
@@ -135,7 +140,8 @@ def remove_file(path: PathLike) -> None:
 def _write(
     where: str, files: Mapping[str, bytes], drop: Iterable[str], modes: Mapping[str, int], modified_ns: Optional[int]
 ) -> List[str]:
-    recover(where, {*files, *drop}.__contains__)
+    names = {*files, *drop}
+    recover(where, names.__contains__, names)
     token = steps.new_token()
     staged: Dict[str, str] = {}
     dropped: Dict[str, str] = {}
@@ -213,14 +219,21 @@ def _complete(where: str, token: str, left: Iterable[Tuple[str, str]]) -> List[s
     return changed
 
 
-def _leftovers(where: str, is_ours: Callable[[str], bool]) -> List[Tuple[str, str, str]]:
+def _leftovers(where: str, is_ours: Callable[[str], bool], names: Collection[str]) -> List[Tuple[str, str, str]]:
     """Return name, token and ending of the files that writers keep beside the files of these names."""
     try:
         entries = os.listdir(where)
     except OSError:
         return []
-    matches = [match for match in map(_TEMPORARY.fullmatch, entries) if match and is_ours(match["name"])]
-    return [(match["name"], match["token"], match["ending"]) for match in matches]
+    full = {steps.short_name(name): name for name in (*entries, *names)}
+    matches = [match for match in map(_TEMPORARY.fullmatch, entries) if match]
+    left = [(_full_name(match["name"], full), match["token"], match["ending"]) for match in matches]
+    return [entry for entry in left if entry[0] and is_ours(entry[0])]
+
+
+def _full_name(name: str, full: Mapping[str, str]) -> str:
+    """Return the name that a temporary one stands for, "" for a long one that nobody knows."""
+    return full.get(name, "") if _SHORT.fullmatch(name) else name
 
 
 # --- creating files
@@ -277,7 +290,7 @@ def take_back(paths: Sequence[PathLike]) -> None:
     complete = all(os.path.lexists(path) for path in paths)
     for path in paths:
         folder, name = os.path.split(os.path.abspath(path))
-        for _, token, ending in _leftovers(folder, name.__eq__):
+        for _, token, ending in _leftovers(folder, name.__eq__, [name]):
             if ending != NEW:
                 continue
             temporary = steps.temporary_path(folder, name, token, ending)

@@ -21,7 +21,7 @@ import stat
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Set, Tuple
 
 from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyError
-from aos_ota_plugin.files.read import KEY_MAX, read_file
+from aos_ota_plugin.files.read import KEY_MAX, decode_text, read_file
 from aos_ota_plugin.keys.access import Access
 
 # Each function imports what it needs: a build with nothing to do needs few of these modules.
@@ -217,7 +217,7 @@ def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
     data = read_file(path, "the key ring", remedy, limit=KEY_MAX, place=place)
     try:
-        text = data.decode("utf-8")
+        text = decode_text(data)
     except UnicodeDecodeError:
         raise SettingsError("the key ring is not UTF-8 text", place=Place(path), remedy="save it as UTF-8") from None
     return parse_ring(text, path)

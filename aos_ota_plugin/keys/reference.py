@@ -38,6 +38,11 @@ class KeyReference(NamedTuple):
         return bool(self.command) or self.release is not None
 
 
+def has_scheme(text: str) -> bool:
+    """Return whether a reference is none to a file."""
+    return text.partition(":")[0].lower() in ("pkcs11", "command", "release")
+
+
 def parse_reference(text: str) -> KeyReference:
     """Read a reference by its scheme, in any case; a text without a scheme is a file's path.
 
@@ -46,7 +51,7 @@ def parse_reference(text: str) -> KeyReference:
         SecretError: the URI contains a PIN.
     """
     scheme, _, rest = text.partition(":")
-    scheme = scheme.lower()
+    scheme = scheme.lower() if has_scheme(text) else ""
     if scheme == "pkcs11":
         from aos_ota_plugin.keys.pkcs11_uri import parse_uri
 

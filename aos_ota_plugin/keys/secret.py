@@ -17,7 +17,8 @@ class Secret:
     __hash__ = None  # type: ignore[assignment]  # a hash of the value would be a fast oracle for it
 
     def __init__(self, value: Union[str, bytes]) -> None:
-        self._bytes = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+        # What Python could not decode in a variable or an answer stands as surrogates, and is those bytes again.
+        self._bytes = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
 
     def reveal(self) -> bytes:
         """Return the secret itself."""

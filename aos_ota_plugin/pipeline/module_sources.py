@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
-from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.files.read import decode_text, read_bytes
 from aos_ota_plugin.images.pack import build, parse
 from aos_ota_plugin.pipeline.folder_files import find_files, read_files, read_linkless, special_kind
 from aos_ota_plugin.release.module_file import DeclaredModule, ModuleSource, read_module_file
@@ -53,7 +53,7 @@ def _declared(settings: OtaSettings) -> Tuple[DeclaredModule, ...]:
         return ()
     place = settings.origins["OTA_MODULES"].place
     try:
-        text = read_bytes(settings.modules).decode("utf-8")
+        text = decode_text(read_bytes(settings.modules))
     except OSError as problem:
         raise SettingsError(
             f"cannot read the list of modules {settings.modules}: {problem.strerror or problem}",

@@ -17,7 +17,7 @@ import uuid
 from typing import Any, Dict, List, Optional, Sequence
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
+from aos_ota_plugin.files.documents import DocumentKind, Fields, encode_json, read_document
 from aos_ota_plugin.provenance.component import Component, Product
 
 SPEC_VERSION = "1.5"
@@ -58,7 +58,7 @@ def bill_of_materials(product: Product, components: Sequence[Component]) -> byte
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode("utf-8")).digest()
     document["serialNumber"] = f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=5)}"
-    return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+    return encode_json(document, sort_keys=True)
 
 
 def _component(component: Component) -> Dict[str, Any]:

@@ -13,12 +13,12 @@ bytes.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
+from aos_ota_plugin.device.version import check_version
 from aos_ota_plugin.errors import SettingsError
-from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document
+from aos_ota_plugin.files.documents import DocumentKind, Fields, encode_json, read_document
 from aos_ota_plugin.release.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Manifest(NamedTuple):
                 "sign": image["sha256"],
                 "md5": image["md5"],
             }
-        return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+        return encode_json(document, sort_keys=True)
 
 
 def _to_json_types(value: Any) -> Any:
@@ -141,7 +141,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
     """
     top = read_document(data, KIND, file=file)
     manifest = Manifest(
-        version=top.text("version"),
+        version=_version(top),
         security=top.choice("security", ("local", "cloud", "none")),
         identity=top.choice("identity", ("kv", "embedded", "unknown")),
         key_fingerprint=_optional_digest(top, "key_fingerprint"),
@@ -168,6 +168,16 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         if image.payload not in payloads:
             raise top.bad(f'the payload of "{image.file}" is not among those of the release')
     return manifest
+
+
+def _version(fields: Fields) -> str:
+    """Return a version that a device can run: what is compared with one must be as any other."""
+    version = fields.text("version")
+    try:
+        check_version(version, field='"version"')
+    except SettingsError as error:
+        raise fields.bad(error.problem) from None
+    return version
 
 
 def _optional_digest(top: Fields, name: str) -> Optional[str]:
@@ -223,4 +233,4 @@ def _proofs(top: Fields, name: str) -> Tuple[Proof, ...]:
 
 
 def _base(fields: Fields) -> BaseRelease:
-    return BaseRelease(fields.text("version"), fields.digest("payload_sha256", 64))
+    return BaseRelease(_version(fields), fields.digest("payload_sha256", 64))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, NamedTuple
+
+from aos_ota_plugin.files.documents import encode_json
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.rsa import PublicKey
@@ -37,4 +38,4 @@ class SigningRequest(NamedTuple):
             "version": self.version,
             "image_magic": self.image_magic,
         }
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+        return encode_json(document)

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 from aos_ota_plugin.device.limits import DEVICE_SECRET_MAX, PRODUCT_SECRET_MAX
 from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError
 from aos_ota_plugin.files.git import tracked_by_git
-from aos_ota_plugin.files.read import read_with_mode
+from aos_ota_plugin.files.read import decode_text, read_with_mode
 from aos_ota_plugin.files.yaml_text import Entry, parse_yaml
 from aos_ota_plugin.keys.secret import Secret
 from aos_ota_plugin.settings.foreign import nearest
@@ -118,7 +118,11 @@ def _problem(name: str, value: str) -> str:
 
 
 def _problem_in_utf8(value: str) -> str:
-    return "is not text" if any(0xD800 <= ord(character) < 0xE000 for character in value) else ""
+    try:
+        value.encode("utf-8", "surrogateescape")  # bytes of a variable that are no text are taken as they are
+    except UnicodeEncodeError:
+        return "is not text"
+    return ""
 
 
 def _problem_in_c(value: str, length: int) -> str:
@@ -169,7 +173,7 @@ def read_private(path: Path) -> Optional[str]:
         ) from None
     refuse_exposed(path, mode)
     try:
-        return data.decode("utf-8")
+        return decode_text(data)
     except UnicodeDecodeError:
         remedy = "save it as UTF-8"
         raise SettingsError("the secrets file is not UTF-8 text", place=place, remedy=remedy) from None

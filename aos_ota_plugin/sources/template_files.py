@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Optional
 
-from aos_ota_plugin.files.read import read_bytes
+from aos_ota_plugin.files.read import decode_text, read_bytes
 
 from ..errors import Place, SourceError
 from .template_set import Template, TemplateSet
@@ -40,7 +40,7 @@ def _read(folder: Path) -> Dict[str, Template]:
     templates = {}
     for path in sorted(folder.rglob("*" + SUFFIX)) if folder.is_dir() else ():
         try:
-            text = read_bytes(path).decode("utf-8-sig")
+            text = decode_text(read_bytes(path))
         except UnicodeDecodeError:
             raise SourceError("this template is not UTF-8", place=Place(str(path)), remedy="save it as UTF-8") from None
         except OSError as error:

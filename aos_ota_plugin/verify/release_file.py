@@ -13,6 +13,7 @@ from typing import List, NamedTuple, Optional
 from aos_ota_plugin.device.payload_content import refuse_private_key
 from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
+from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
@@ -96,6 +97,26 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> Descri
             "needs another name and a folder of its own",
         )
     return Described(data)
+
+
+def read_for_board(path: str, *, plain: bool, any_file: bool) -> bytes:
+    """Return the bytes of a file to write to a board's flash; ``plain`` is for any other receiver.
+
+    Raises as ``read_described``; with ``any_file`` only what ``read_for_devices`` raises.
+    """
+    remedy = "give the ota_rtos.bin of your build"
+    if any_file:
+        return read_for_devices(path, "the file", remedy)
+    data = read_described(path, "the file", remedy, others=True).data
+    kind = kind_of(data)
+    if kind != "full" and not plain:
+        raise FormatError(
+            f"this is {'an xz image' if kind == 'xz' else 'a diff'}; written to a bank as it is, no board boots from "
+            "it",
+            place=Place(path),
+            remedy="send the ota_rtos.bin, or add --any-file",
+        )
+    return data
 
 
 def check_version_beside(path: str, payload: bytes, version: str) -> None:

@@ -46,7 +46,7 @@ def read_releases(paths: Sequence[str]) -> List[Release]:
 
 def _is_manifest(data: bytes) -> bool:
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = json.loads(data)
     except (ValueError, RecursionError):
         return False
     schema = value.get("schema") if isinstance(value, dict) else None

@@ -17,7 +17,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device.payload_layout import PayloadLayout, prebuilt_files
 from aos_ota_plugin.errors import Place, WorkspaceError
-from aos_ota_plugin.files.read import TEXT_MAX, read_file
+from aos_ota_plugin.files.read import TEXT_MAX, decode_text, read_file
 from aos_ota_plugin.files.yaml_text import Entry, YamlText, parse_yaml
 from aos_ota_plugin.workspace import chip_fields
 
@@ -100,7 +100,7 @@ def find_description(name: Optional[str], solution: Optional[str] = None) -> Opt
     if not name or not name.isidentifier():
         return None
     folders = [*([Path(solution, SOLUTION_FOLDER)] if solution else []), _FOLDER]
-    return next((path for path in (folder / f"{name}.yaml" for folder in folders) if path.is_file()), None)
+    return next((path for path in (folder / f"{name}.yaml" for folder in folders) if os.path.isfile(path)), None)
 
 
 def load_chip(name: Optional[str], solution: Optional[str] = None, override: str = "") -> Chip:
@@ -161,7 +161,7 @@ def _read(file: str) -> str:
         file, "the description of the chip", "write it as docs/chips.md says", limit=TEXT_MAX, error=WorkspaceError
     )
     try:
-        return data.decode("utf-8")
+        return decode_text(data)
     except UnicodeDecodeError:
         raise WorkspaceError(
             "the description of the chip is not UTF-8", place=Place(file), remedy="save it as UTF-8"

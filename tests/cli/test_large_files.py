@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_command import run_command
 from waiting import HANGS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sparse files and limits of memory")
@@ -141,3 +142,51 @@ def test_what_is_no_file(folder, name, kind):
     assert done.stdout == ""
     assert done.stderr.startswith("aos-ota: error: ")
     assert "\n  fix: " in done.stderr
+
+
+MORE = {
+    "key ring": (SIGN + "--key-ring x.yaml", "x.yaml"),
+    "chip": (SIGN + "--chip x.yaml", "x.yaml"),
+    "second public key": (
+        "sign-approved p.bin --key key.pem --version app-1.0.1 -o i.bin --second-approval a.json --second-public-key x.pem",
+        "x.pem",
+    ),
+    "approval": (
+        "sign-approved p.bin --key key.pem --version app-1.0.1 -o i.bin --second-approval x --second-public-key public.pem",
+        "x",
+    ),
+    "payload to approve": ("approve x.bin --key key.pem -o a.json", "x.bin"),
+    "key of an approval": ("approve p.bin --key x.pem -o a.json", "x.pem"),
+    "request": ("sign-request x.bin --public-key public.pem --version app-1.0.1 -o r.json", "x.bin"),
+    "new payload": ("diff p.bin x.bin -o out.bin", "x.bin"),
+    "old payload of a device": ("apply x.bin p.bin -o out.bin", "x.bin"),
+    "file to send": ("send x.bin --port nowhere", "x.bin"),
+    "any file to send": ("send x.bin --port nowhere --any-file", "x.bin"),
+    "manifest of a key": ("keys x.json", "x.json"),
+    "kept release": ("verify-release x --without-statement", "x"),
+    "key of a kept release": ("verify-release . --public-key x.pem", "x.pem"),
+    "part": ("pack images --fs x.bin@0x2000 --table table.c --unsigned -o out", "x.bin"),
+    "MCU": ("pack images --mcu x.bin --table table.c --unsigned -o out", "x.bin"),
+    "pipe among packed files": ("pack files files -o out.pack", "files/a"),
+}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
+# A folder whose package.yaml is no file is no component, to aos-tools either.
+@pytest.mark.parametrize("name", sorted({*READ, *MORE} - {"another package.yaml"}))
+def test_a_pipe_in_the_place_of_any_file(folder, bin_folder, tmp_path, name, kind):
+    """Nobody writes to it; a command that opened it would never end."""
+    line, file = {**READ, **MORE}[name]
+    path = folder / file
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    else:
+        path.symlink_to(kind)
+    before = sorted(folder.rglob("*"))
+    paths = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    done = run_command(line.split(), cwd=folder, folder=tmp_path, extra={"PATH": paths})
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.startswith("aos-ota: error: ")
+    assert "\n  fix: " in done.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -9,7 +9,7 @@ import pytest
 
 from aos_ota_plugin.errors import Place, SigningKeyError
 from aos_ota_plugin.files import read
-from aos_ota_plugin.files.read import read_bytes, read_file, read_with_mode
+from aos_ota_plugin.files.read import decode_text, read_bytes, read_file, read_with_mode
 
 
 def test_up_to_the_limit(tmp_path):
@@ -78,3 +78,15 @@ def test_the_error_says_what_the_file_is_for(tmp_path):
             read_file(path, "the signing key", "make one", limit=4, error=SigningKeyError, place=Place("x", 3))
         assert (caught.value.remedy, caught.value.place) == ("make one", Place("x", 3))
         assert path in caught.value.problem
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_texts_as_people_save_them(encoding):
+    assert decode_text("名: x\r\n".encode(encoding)) == "名: x\r\n"
+
+
+def test_what_the_system_takes_for_no_name(tmp_path):
+    """A manifest may say any name."""
+    for name in ("a\0b", "a\ud800b"):
+        with pytest.raises(OSError, match="the system takes no such name"):
+            read_bytes(os.path.join(tmp_path, name))

@@ -321,3 +321,49 @@ def test_leftovers_are_removed_and_others_are_not_touched(folder):
 
 def test_recover_where_nothing_is(tmp_path):
     assert transaction.recover(tmp_path / "nowhere", lambda name: True) == []
+
+
+# --- names up to what the file system takes
+
+LONG = "n" * 251
+
+
+@pytest.mark.parametrize("names", [[LONG + ".bin"], [LONG + ".bin", LONG[:-4] + "长.bin"]])
+def test_names_of_255_bytes(tmp_path, names):
+    for data in (b"one", b"two"):
+        assert transaction.write_set(tmp_path, dict.fromkeys(names, data)) == names
+        assert contents(tmp_path) == dict.fromkeys(names, data)
+    transaction.write_file(tmp_path / names[0], b"three")
+    create_files([NewFile(tmp_path / ("c" * 255), b"new")])
+    with transaction.written_by_program(tmp_path / ("p" * 255)) as temporary:
+        Path(temporary).write_bytes(b"made")
+    assert set(contents(tmp_path)) == {*names, "c" * 255, "p" * 255}
+
+
+def test_a_name_that_no_file_system_takes(tmp_path):
+    with pytest.raises(OutputError) as caught:
+        transaction.write_set(tmp_path, {"a": b"a", LONG + "12345": b"b"})
+    assert caught.value.remedy == "give a shorter name"
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_killed_writer_of_long_names(tmp_path, monkeypatch, decided):
+    """What it left is completed or removed by the next writer of these names, and nobody else touches it."""
+    old, new = {LONG: b"old", "b": b"old"}, {LONG: b"new", "b": b"new", "x" + LONG: b"new"}
+    transaction.write_set(tmp_path, old)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "sync_folder" if decided else "back_up", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            transaction.write_set(tmp_path, new)
+    left = contents(tmp_path)
+    assert len(left) > len(old)
+    assert transaction.recover(tmp_path, {"x" * 255}.__contains__, ["x" * 255]) == []
+    assert contents(tmp_path) == left
+    changed = transaction.recover(tmp_path, set(new).__contains__, set(new))
+    assert contents(tmp_path) == (new if decided else old)
+    assert sorted(changed) == (sorted(new) if decided else [])
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

@@ -72,8 +72,8 @@ def test_manifest_layout_and_push():
 
 
 def test_text_of_a_document_does_nothing_to_a_terminal():
-    evil = Manifest("app-1.0.1\x1b[2J", "none", "kv", None, MANIFEST.payload, (), ())
-    assert dict(inspect(evil.to_json(), file="m").facts)["version"] == "app-1.0.1\\x1b[2J"
+    evil = Manifest("app-1.0.1", "none", "kv", None, MANIFEST.payload, (), (), solution="demo\x1b[2J")
+    assert dict(inspect(evil.to_json(), file="m").facts)["solution"] == "demo\\x1b[2J"
 
 
 def test_long_documents_are_not_shown_whole():

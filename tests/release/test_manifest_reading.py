@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import MAGICS, Approval, BaseRelease, Manifest, Proof, parse_manifest
 from aos_ota_plugin.release.module import Module
 
+PAYLOAD = Artifact("ota_rtos.bin", "payload", 7, "0" * 32, "0" * 64)
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+VERSION = st.from_regex(r"[A-Za-z0-9._-]{1,63}", fullmatch=True)
 ARTIFACT = st.builds(
     Artifact,
     TEXT,
@@ -54,7 +57,7 @@ MODULES = st.lists(st.integers(0, 99), max_size=3, unique=True).flatmap(
 )
 MANIFEST = st.builds(
     Manifest,
-    TEXT,
+    VERSION,
     st.sampled_from(("local", "cloud", "none")),
     st.sampled_from(("kv", "embedded", "unknown")),
     st.none() | HEX,
@@ -63,7 +66,7 @@ MANIFEST = st.builds(
     st.lists(st.builds(Proof, TEXT, TEXT), max_size=3).map(tuple),
     st.none() | TEXT,
     st.none() | TEXT,
-    st.none() | st.builds(BaseRelease, TEXT, HEX),
+    st.none() | st.builds(BaseRelease, VERSION, HEX),
     st.sampled_from(MAGICS),
     MODULES,
     st.none() | HEX,
@@ -194,3 +197,39 @@ def test_payload_that_is_not_there_is_refused():
     document["images"] = [{**document["payload"], "file": "a.bin", "kind": "full", "payload": "5" * 64}]
     with pytest.raises(FormatError, match='the payload of "a.bin" is not among those of the release'):
         parse_manifest(json.dumps(document).encode(), file="m.json")
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("app-1.0.0\0", r"contains '\\x00'"),
+        ("app-1.0.0 ", "contains ' '"),
+        ("v" * 64, "has 64 characters; devices keep 63"),
+        ("v" * 10**6, "has 1000000 characters; devices keep 63"),
+        ("app-\u0661", r"contains '\\u0661'"),
+        ("app-\udcff", r"contains '\\udcff'"),
+    ],
+)
+@pytest.mark.parametrize("place", ["the release", "its base"])
+def test_a_version_that_no_device_runs(version, says, place):
+    """A next release is compared with it, as if devices ran it."""
+    good = Manifest("app-1.0.0", "none", "kv", None, PAYLOAD, (), (), base=BaseRelease("app-0.9.0", "0" * 64))
+    document = json.loads(good.to_json())
+    (document if place == "the release" else document["base"])["version"] = version
+    with pytest.raises(FormatError, match=f'm.json: this is no manifest that we can read: "version" {says}') as caught:
+        parse_manifest(json.dumps(document).encode("ascii"), file="m.json")
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_as_powershell_and_windows_editors_save_it(encoding):
+    text = Manifest("app-1.0.0", "none", "kv", None, PAYLOAD, (), (), solution="方案").to_json().decode("utf-8")
+    assert parse_manifest(text.replace("\n", "\r\n").encode(encoding), file="m.json").solution == "方案"
+
+
+def test_a_name_that_is_not_utf_8_stands_in_no_manifest():
+    """Its bytes, as Python reads them from a Linux file system, have no place in JSON."""
+    name = os.fsdecode(b"fw \xff.bin")
+    with pytest.raises(FormatError, match=r"'\\udcff\.bin' is not UTF-8") as caught:
+        Manifest("app-1.0.0", "none", "kv", None, PAYLOAD._replace(file=name), (), ()).to_json()
+    assert caught.value.remedy == "rename the file or folder"

@@ -95,6 +95,12 @@ def test_files_and_entries(given, folder, signer):
     assert made(given, folder) == done
 
 
+def test_a_list_as_windows_editors_save_it(given, folder):
+    expected = made(given, folder)
+    (folder / "ota.modules.yaml").write_bytes(LIST.replace("\n", "\r\n").encode("utf-16"))
+    assert made(given, folder) == expected
+
+
 def test_an_image_that_devices_would_refuse(given, folder):
     (folder / "radio.bin").write_bytes(bytes(100))
     with pytest.raises(

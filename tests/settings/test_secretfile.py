@@ -38,6 +38,20 @@ def test_file_and_environment(tmp_path):
     assert "from env" not in repr(secrets)
 
 
+def test_as_windows_editors_save_it(tmp_path):
+    for encoding in ("utf-8-sig", "utf-16"):
+        write(tmp_path, "").write_bytes("key_passphrase: 'a 版'\r\n".encode(encoding))
+        assert load_secrets(str(tmp_path), {}).key_passphrase == Secret("a 版")
+
+
+@needs_posix
+def test_bytes_of_a_variable_that_are_no_text(tmp_path):
+    secrets = load_secrets(str(tmp_path), {"AOS_OTA_KEY_PASSPHRASE": os.fsdecode(b"\xff\xe9")})
+    assert secrets.key_passphrase == Secret(b"\xff\xe9")
+    with pytest.raises(SettingsError, match="the value is not text"):
+        load_secrets(str(tmp_path), {"AOS_OTA_KEY_PASSPHRASE": "\ud800"})
+
+
 def test_without_a_file_only_the_environment_speaks(tmp_path):
     assert load_secrets(str(tmp_path), {}).origins == {}
 

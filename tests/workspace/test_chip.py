@@ -55,7 +55,7 @@ def test_a_chip_that_somebody_names_has_to_be_described(tmp_path):
     assert load_named_chip(str(own)).full.name == "a.bin"
     with pytest.raises(WorkspaceError, match="cannot read the description of the chip"):
         load_named_chip(str(tmp_path / "none.yaml"))
-    own.write_bytes(b"\xff\xfe")
+    own.write_bytes(b"\xff")
     with pytest.raises(WorkspaceError, match="is not UTF-8"):
         load_named_chip(str(own))
 

@@ -1,0 +1,156 @@
+"""Paths as users type them: ~ where no shell expands it, names that are no UTF-8, names of 255 bytes, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from aos_ota_plugin.cli.main import group
+from aos_ota_plugin.cli.options import UserPath
+
+KEYS = Path(__file__).parents[1] / "keys" / "data"
+SIGN = ("--version", "app-1.0.1")
+LONG = "n" * 251
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "文件 夹"
+    folder.mkdir()
+    (folder / "p.bin").write_bytes(bytes(range(256)) * 20)
+    (folder / "public.pem").write_bytes((KEYS / "public.pem").read_bytes())
+    return folder
+
+
+def commands(command, words=()):
+    for name in command.list_commands(None) if isinstance(command, click.Group) else ():
+        yield from commands(command.get_command(None, name), (*words, name))
+    if not isinstance(command, click.Group):
+        yield words, command
+
+
+PATHS = [
+    pytest.param(words, parameter, id=f"{' '.join(words)} {parameter.name}")
+    for words, command in commands(group)
+    for parameter in command.params
+    if isinstance(parameter.type, click.Path)
+]
+
+
+def test_every_path_is_one_of_ours():
+    """Of an option that takes a path by another type, nobody knows that ``~`` is the home folder."""
+    assert len(PATHS) > 60
+    for case in PATHS:
+        assert isinstance(case.values[1].type, UserPath), case.id
+    named = {"FILE", "FOLDER", "PATH"}
+    for words, command in commands(group):
+        for parameter in command.params:
+            other = not isinstance(parameter.type, UserPath) and named & set((parameter.metavar or "").split("["))
+            assert not other or words == ("pack", "images"), (words, parameter.name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME")
+def test_home(run, folder, key):
+    """In --key=~/k.pem no shell expands it."""
+    home = str(folder)
+    done = run("sign", "~/p.bin", "--key=~/key.pem", *SIGN, "-o", "~/i.bin", "--elf", "~/none.elf", HOME=home)
+    assert f"cannot read the ELF {home}/none.elf" in done.stderr
+    assert run("sign", "~/p.bin", "--key=~/key.pem", *SIGN, "-o", "~/i.bin", HOME=home).returncode == 0
+    assert (folder / "i.json").exists()
+    done = run("sign", "p.bin", "--key=~/key.pem", *SIGN, "-o", "~/key.pem", HOME=home)
+    assert "would be overwritten by the output" in done.stderr
+    done = run("pack", "images", "--app=~/p.bin@0x2000", "--table", "~/t.c", "--unsigned", "-o", "~/out", HOME=home)
+    assert f"cannot read the partition table {home}/t.c" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_names_that_are_no_utf_8(run, folder, key):
+    """They are the bytes that they are; where they would have to stand in JSON, they are refused."""
+    names = [os.fsdecode(name) for name in (b"\xff.bin", b"\xfe.bin", b"\xfd.pem")]
+    (folder / names[0]).write_bytes(bytes(range(255, -1, -1)) * 20)
+    assert run("diff", "p.bin", names[0], "-o", names[1]).returncode == 0
+    assert json.loads(run("info", names[1], "--json").stdout)["kind"].startswith("diff")
+    assert run("keygen", "-o", names[2]).returncode == 0
+    assert run("approve", names[0], "--key", names[2], "-o", os.fsdecode(b"\xfc.json")).returncode == 0
+    before = sorted(folder.iterdir())
+    for words in (
+        ("sign", names[0], "--key", "key.pem", *SIGN, "-o", "i.bin"),
+        ("sign", "p.bin", "--key", "key.pem", *SIGN, "-o", os.fsdecode(b"\xfb.bin")),
+        ("sign-request", names[0], "--public-key", "public.pem", *SIGN, "-o", "r.json"),
+    ):
+        done = run(*words)
+        assert done.returncode == 1
+        assert "is not UTF-8, so it cannot stand in a document\n  fix: rename" in done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="variables of bytes")
+def test_a_passphrase_that_is_no_utf_8(run, folder):
+    secret = {"AOS_OTA_KEY_PASSPHRASE": os.fsdecode(b"\xff\xe9")}
+    assert run("keygen", "-o", "k.pem", **secret).returncode == 0
+    assert run("approve", "p.bin", "--key", "k.pem", "-o", "a.json", **secret).returncode == 0
+    done = run("approve", "p.bin", "--key", "k.pem", "-o", "a.json", AOS_OTA_KEY_PASSPHRASE="other")
+    assert "the passphrase does not open the private key" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="255 bytes")
+def test_long_names(run, folder, key):
+    (folder / f"{LONG}.bin").write_bytes(bytes(range(255, -1, -1)) * 20)
+    assert run("diff", "p.bin", f"{LONG}.bin", "-o", f"{LONG}.dif").returncode == 0
+    assert run("apply", "p.bin", f"{LONG}.dif", "-o", f"{LONG}.new").returncode == 0
+    assert (folder / f"{LONG}.new").read_bytes() == (folder / f"{LONG}.bin").read_bytes()
+    before = sorted(folder.iterdir())
+    for words in (
+        ("sign", "p.bin", "--key", "key.pem", *SIGN, "-o", f"{LONG}.bin"),  # its manifest has a longer name
+        ("keygen", "-o", f"{LONG}.pem"),
+    ):
+        assert "File name too long\n  fix: give a shorter name" in run(*words).stderr
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="255 bytes")
+@pytest.mark.parametrize(("words", "parameter"), PATHS)
+def test_a_name_that_no_system_takes_is_wrong_usage(words, parameter):
+    name = "n" * 256
+    option = [parameter.opts[-1]] if isinstance(parameter, click.Option) else []
+    done = CliRunner().invoke(group, [*words, *option, name])
+    assert done.exit_code == 2, done.output
+    if "Missing" not in done.output:
+        assert "File name too long" in done.output
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_documents_as_windows_saves_them(run, folder, key, encoding):
+    """By PowerShell's > (UTF-16), or in an editor."""
+
+    def saved(name, text):
+        (folder / name).write_bytes(text.replace("\n", "\r\n").encode(encoding))
+
+    fingerprint = json.loads(run("info", "public.pem", "--json").stdout)["facts"]["fingerprint"]
+    saved("ring.yaml", f"current:\n  fingerprint: {fingerprint}\n")
+    saved("own.yaml", "schema: aos-ota-chip/1\nfull: ota_rtos_ota.bin\n")
+    assert run("sign", "p.bin", "--key", "key.pem", "--version", "app-1.0.0", "-o", "i.bin").returncode == 0
+    saved("base.json", (folder / "i.json").read_text(encoding="utf-8"))
+    more = ("--key-ring", "ring.yaml", "--chip", "own.yaml", "--base-release", "base.json")
+    done = run("sign", "p.bin", "--key", "key.pem", *SIGN, "-o", "j.bin", *more)
+    assert done.returncode == 0, done.stderr
+    assert "  ok  version order: app-1.0.1 is newer than app-1.0.0" in done.stdout
+    (folder / "second.pem").write_bytes((KEYS / "other-private.pem").read_bytes())
+    (folder / "second.pem").chmod(0o600)
+    assert run("approve", "p.bin", "--key", "second.pem", "-o", "a.json").returncode == 0
+    saved("approval.json", (folder / "a.json").read_text(encoding="ascii"))
+    more = ("--second-approval", "approval.json", "--second-public-key", str(KEYS / "other-public.pem"))
+    assert run("sign-approved", "p.bin", "--key", "key.pem", *SIGN, "-o", "l.bin", *more).returncode == 0
+    message = run("push-message", "j.json", "--url", "https://host/j.bin").stdout
+    saved("push.json", message)
+    done = run("verify", "j.bin", "--push", "push.json", "--public-key", "public.pem")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run("report", "base.json").returncode == 0
+    (folder / "releases").mkdir()
+    (folder / "base.json").rename(folder / "releases" / "1.json")
+    assert "app-1.0.0" in run("keys", "releases").stdout
