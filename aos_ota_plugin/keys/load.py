@@ -16,11 +16,12 @@ aos_ota_plugin.errors.SigningKeyError: cannot read the signing key missing/ota_k
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Set, Tuple, Type
 
-from aos_ota_plugin.errors import Place, SecretError, SettingsError, SigningKeyError
+from aos_ota_plugin.errors import OtaError, Place, SecretError, SettingsError, SigningKeyError
 from aos_ota_plugin.files.read import KEY_MAX, decode_text, read_file
 from aos_ota_plugin.keys.access import Access
 
@@ -40,16 +41,31 @@ class KeyFiles:
         self._contents: Dict[str, Secret] = {}
         self._private: Set[str] = set()
 
-    def read(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
+    def read(
+        self,
+        path: str,
+        what: str,
+        remedy: str,
+        place: Optional[Place] = None,
+        *,
+        error: Type[OtaError] = SigningKeyError,
+    ) -> bytes:
         """Return a file's bytes.
 
-        ``what`` names the file in errors. Raises SigningKeyError with ``place`` and ``remedy`` where it cannot be read.
+        ``what`` names the file in errors. Raises ``error`` with ``place`` and ``remedy`` where it cannot be read.
         """
         from aos_ota_plugin.keys.secret import Secret
 
         if path not in self._contents:
-            self._contents[path] = Secret(_read_key(path, what, remedy, place))
+            self._contents[path] = Secret(read_file(path, what, remedy, limit=KEY_MAX, error=error, place=place))
         return self._contents[path].reveal()
+
+    def digest(self, path: str) -> Optional[str]:
+        """Return the SHA-256 of the bytes that ``read`` returns, whatever the file holds by now; None without any."""
+        try:
+            return hashlib.sha256(self.read(path, "the key", "")).hexdigest()
+        except OtaError:
+            return None
 
     def read_private(self, path: str, what: str, remedy: str, place: Optional[Place] = None) -> bytes:
         """Return the bytes of a private key's file as ``read`` does; errors as ``check_private_file``."""
@@ -200,22 +216,21 @@ def read_second_key(path: str, files: KeyFiles) -> bytes:
     return files.read_private(path, "the second signer's key", "set OTA_SECOND_SIGNER to it")
 
 
-def load_approval(path: str, public_key: PublicKey) -> HashSigner:
+def load_approval(path: str, public_key: PublicKey, files: Optional[KeyFiles] = None) -> HashSigner:
     """Load an approval file as a signer. Raises SettingsError, FormatError or SigningKeyError."""
     from aos_ota_plugin.keys.approval import ApprovalSigner, parse_approval
 
-    data = read_file(
-        path, "the second signer's approval", "let the second signer make it with `aos-ota approve`", limit=KEY_MAX
-    )
+    remedy = "let the second signer make it with `aos-ota approve`"
+    data = (files or KeyFiles()).read(path, "the second signer's approval", remedy, error=SettingsError)
     return ApprovalSigner(public_key, parse_approval(data, file=path), file=path)
 
 
-def read_ring(path: str, *, place: Optional[Place] = None) -> KeyRing:
+def read_ring(path: str, files: Optional[KeyFiles] = None, *, place: Optional[Place] = None) -> KeyRing:
     """Read a key ring's file. Raises SettingsError where it cannot be read or is not a key ring."""
     from aos_ota_plugin.keys.ring import parse_ring
 
     remedy = "set OTA_KEY_RING (--key-ring) to your ota.keys.yaml"
-    data = read_file(path, "the key ring", remedy, limit=KEY_MAX, place=place)
+    data = (files or KeyFiles()).read(path, "the key ring", remedy, place, error=SettingsError)
     try:
         text = decode_text(data)
     except UnicodeDecodeError:

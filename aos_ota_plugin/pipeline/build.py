@@ -132,7 +132,9 @@ def _recover(site: Site) -> None:
 
 def _task(site: Site, settings: OtaSettings, keys: BuildKeys, payloads: image_step.Payloads) -> _Task:
     sources = modules.load(settings)
-    fingerprint = fingerprint_release(site, settings, keys.files, [data for data in payloads if data], sources)
+    fingerprint = fingerprint_release(
+        site, settings, keys.digests(keys.files), [data for data in payloads if data], sources
+    )
     return _Task(site, settings, keys, payloads, sources, fingerprint, _last_state(site))
 
 

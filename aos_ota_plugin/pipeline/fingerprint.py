@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.files.read import SOURCE_MAX, read_file
@@ -59,13 +59,13 @@ def part_inputs(part: Part, settings: OtaSettings) -> str:
 def fingerprint_release(
     site: Site,
     settings: OtaSettings,
-    key_files: Sequence[str],
+    key_files: Sequence[Tuple[str, Optional[str]]],
     payloads: Sequence[bytes],
     modules: Sequence[ModuleSource] = (),
 ) -> Fingerprint:
     """Return the fingerprint of the release that a build would make of ``payloads`` and ``modules``.
 
-    ``key_files`` are the paths of all files of its keys.
+    ``key_files`` are the paths of all files of its keys, with the digests of what was read.
 
     Raises:
         OtaError: the partition table cannot be read.
@@ -73,9 +73,11 @@ def fingerprint_release(
     return Fingerprint(_images(site, settings, key_files, payloads), _modules(modules), _documents(site, settings))
 
 
-def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payloads: Sequence[bytes]) -> str:
+def _images(
+    site: Site, settings: OtaSettings, key_files: Sequence[Tuple[str, Optional[str]]], payloads: Sequence[bytes]
+) -> str:
     tables = [] if settings.partition_size else partition_files(site.board_folder, site.chip_folder)
-    files = (site.elf, settings.base_release, *site.prebuilt().values(), *key_files)
+    files = (site.elf, settings.base_release, *site.prebuilt().values())
     return _digest(
         {
             "tool": __version__,
@@ -92,6 +94,7 @@ def _images(site: Site, settings: OtaSettings, key_files: Sequence[str], payload
                 for path in tables
             ],
             "files": [_stamp(path) for path in files if path],
+            "keys": key_files,
         }
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place
 from aos_ota_plugin.keys.access import Access
@@ -115,7 +115,7 @@ class BuildKeys:
     def ring(self) -> Optional[KeyRing]:
         """Return the key ring, None if none is set."""
         path = self._settings.key_ring
-        return read_ring(path, place=self._place("OTA_KEY_RING")) if path else None
+        return read_ring(path, self._files, place=self._place("OTA_KEY_RING")) if path else None
 
     @cached_property
     def next_key(self) -> Optional[PublicKey]:
@@ -162,6 +162,13 @@ class BuildKeys:
         seconds = _paths(settings.second_signer, settings.second_public_key, settings.second_approval)
         return (*self.trust_files, *seconds)
 
+    def digests(self, paths: Sequence[str]) -> Tuple[Tuple[str, Optional[str]], ...]:
+        """Return the paths of key files, each with the digest of what this build reads from it, None for nothing.
+
+        What is made depends on these: a file's content may be another one by the time that it is looked at again.
+        """
+        return tuple((path, self._files.digest(path)) for path in paths)
+
     @cached_property
     def key_set(self) -> KeySet:
         """Return all keys of a new release, with the signers opened."""
@@ -184,7 +191,7 @@ class BuildKeys:
     def _second(self) -> Optional[HashSigner]:
         settings = self._settings
         if settings.second_approval and self.second_key:
-            return load_approval(settings.second_approval, self.second_key)
+            return load_approval(settings.second_approval, self.second_key, self._files)
         if settings.second_signer is None:
             return None
         ask, folder = settings.secrets.ask, settings.solution_dir

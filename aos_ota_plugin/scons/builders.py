@@ -5,14 +5,14 @@ They make a rendered C file, the object that holds secrets, and a release.
 They take their values from ``env["OTA_SETTINGS"]`` (the hook into ``aos make`` puts it there) or, in a plain SCons
 project, from construction variables with the settings' own names: ``OTA_APP_VERSION="app-1.0.0"`` and so on.
 The inputs of a target are its dependencies, as a ``Value`` or a file, compared by content: a build makes exactly the
-targets that a change affects. A secret is there as a salted, slow fingerprint only: SCons stores what it compares.
+targets that a change affects. A key file is a ``Value``: the file that SCons reads may hold another key by then than the
+build has used. A secret is there as a salted, slow fingerprint only: SCons stores what it compares.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
 from SCons.Action import Action
@@ -79,7 +79,8 @@ def _emit_source(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     else:
         depends = [env.Value(part_inputs(part, settings)), *_templates(env, kind.value)]
     if kind is SourceKind.DIGEST:
-        depends += [_file(env, path) for path in actions.keys_of(env).trust_files if Path(path).is_file()]
+        keys = actions.keys_of(env)
+        depends.append(env.Value(repr(keys.digests(keys.trust_files))))
     if env.get("OTA_VERSION_IN_HEADER"):
         depends.append(env.Value("without the version"))
     env.Depends(target, depends)
@@ -107,7 +108,8 @@ def _emit_image(target: Nodes, source: Nodes, env: Any) -> Tuple[Nodes, Nodes]:
     if settings.provenance:
         parts |= Part.DOCUMENTS
     depends: List[Any] = [env.Value(part_inputs(parts, settings))]
-    depends += [_file(env, path) for path in actions.keys_of(env).files if Path(path).is_file()]
+    keys = actions.keys_of(env)
+    depends.append(env.Value(repr(keys.digests(keys.files))))
     if settings.base_release:
         depends.append(_file(env, settings.base_release))
     if settings.chip_file:

@@ -46,7 +46,8 @@ def settings(solution):
 
 
 def fingerprint(site, settings, payload, modules=()):
-    return fingerprint_release(site, settings, BuildKeys(settings).files, [payload], modules)
+    keys = BuildKeys(settings)
+    return fingerprint_release(site, settings, keys.digests(keys.files), [payload], modules)
 
 
 def parts_of(before: Fingerprint, after: Fingerprint):
@@ -125,7 +126,20 @@ def test_the_payload_changes_the_images(site, settings):
     assert parts_of(fingerprint(site, settings, b"p"), fingerprint(site, settings, b"q")) == {"images"}
 
 
-@pytest.mark.parametrize("name", ["app.elf", "base.json", "k.pem"])
+def test_a_key_counts_by_its_content(site, settings, solution):
+    before = fingerprint(site, settings, b"p")
+    os.utime(solution / "k.pem", ns=(0, 0))
+    assert fingerprint(site, settings, b"p") == before
+    data = (solution / "k.pem").read_bytes()
+    for other in (data + b"x", data.swapcase()):
+        (solution / "k.pem").write_bytes(other)
+        os.utime(solution / "k.pem", ns=(0, 0))
+        assert parts_of(before, fingerprint(site, settings, b"p")) == {"images"}
+    (solution / "k.pem").unlink()
+    assert parts_of(before, fingerprint(site, settings, b"p")) == {"images"}
+
+
+@pytest.mark.parametrize("name", ["app.elf", "base.json"])
 @pytest.mark.parametrize("change", ["longer", "touched", "gone"])
 def test_a_file_that_decides_the_images_counts_by_size_and_time(site, settings, solution, name, change):
     before = fingerprint(site, settings, b"p")

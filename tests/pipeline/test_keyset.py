@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 import os
 import pickle
 import shutil
@@ -175,3 +176,26 @@ def test_other_settings_other_keys(solution):
     assert BuildKeys(cloud).key_set.signer is None
     assert BuildKeys(cloud).key_set.trusted == SIGNER.public_key
     assert BuildKeys(settings).key_set.second_key == OTHER.public_key
+
+
+def test_a_key_that_is_swapped_during_a_build(site, solution):
+    """It is the key that was read that decides what the next build makes again, and nothing needs a `clean`."""
+    settings = settings_of(str(solution), OTA_SIGNING_KEY="k.pem", OTA_PARTITION_SIZE="0x5000")
+    first, second = (solution / "k.pem").read_bytes(), (KEYS / "other-private.pem").read_bytes()
+    keys = BuildKeys(settings)
+    keys.check()
+    (solution / "k.pem").write_bytes(second)
+    before = keys.digests(keys.trust_files)
+    assert keys.trusted == SIGNER.public_key
+    assert before == ((str(solution / "k.pem"), hashlib.sha256(first).hexdigest()),)
+    assert build_release(site, settings, keys).release.manifest.signer == SIGNER.public_key.fingerprint
+    later = BuildKeys(settings)
+    assert later.digests(later.trust_files) != before  # so the firmware's source is rendered again
+    assert build_release(site, settings, later).release.manifest.signer == OTHER.public_key.fingerprint
+    assert build_release(site, settings, BuildKeys(settings)).release is None
+
+
+def test_a_file_that_is_not_there_has_no_digest(solution):
+    settings = settings_of(str(solution), OTA_SIGNING_KEY="none.pem", OTA_PUBLIC_KEY="public.pem")
+    keys = BuildKeys(settings)
+    assert [digest is None for _, digest in keys.digests(keys.files)] == [True, False]
