@@ -240,9 +240,13 @@ def read_ring(path: str, files: Optional[KeyFiles] = None, *, place: Optional[Pl
 
 def ring_files(ring: KeyRing) -> Tuple[str, ...]:
     """Return the paths of the public keys' files that a ring names, relative to its own folder."""
-    folder = os.path.dirname(os.path.abspath(ring.file))
     keys = (ring.current, *([ring.next] if ring.next else []), *ring.retired)
-    return tuple(os.path.normpath(os.path.join(folder, key.public_key)) for key in keys if key.public_key)
+    return tuple(_public_key_path(ring, key) for key in keys if key.public_key)
+
+
+def _public_key_path(ring: KeyRing, entry: RingKey) -> str:
+    folder = os.path.dirname(os.path.abspath(ring.file))
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(str(entry.public_key))))
 
 
 def key_to_embed(ring: KeyRing, files: Optional[KeyFiles] = None, *, place: Optional[Place] = None) -> PublicKey:
@@ -276,7 +280,7 @@ def load_ring_key(ring: KeyRing, entry: RingKey, files: Optional[KeyFiles] = Non
 
     Raises SigningKeyError: the file is not a public key, or its fingerprint differs.
     """
-    path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(ring.file)), str(entry.public_key)))
+    path = _public_key_path(ring, entry)
     key = load_public_key(path, files)
     if key.fingerprint != entry.fingerprint:
         raise SigningKeyError(

@@ -70,7 +70,7 @@ def pin(access: Access, uri: Pkcs11Uri) -> bytes:
 def pin_file(source: str, folder: str) -> str:
     """Return the path of the file in a ``pin-source``, a path or a ``file:`` URI, relative to ``folder``."""
     path = unquote(source[len("file:") :]) if source.lower().startswith("file:") else source
-    return os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else path)
+    return os.path.join(folder, "/" + path.lstrip("/") if path.startswith("//") else os.path.expanduser(path))
 
 
 def _refuse_empty(variable: str) -> None:

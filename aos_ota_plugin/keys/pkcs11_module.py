@@ -39,7 +39,7 @@ def find_module(uri: Pkcs11Uri, *, folder: str, environ: Mapping[str, str]) -> s
         path = os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
     if uri.module_name is not None:
         return _named_module(uri.module_name, (path,) if path else _FOLDERS)
-    path = path or environ.get(MODULE_VARIABLE) or None
+    path = path or os.path.expanduser(environ.get(MODULE_VARIABLE, "")) or None
     if path is None:
         raise SigningKeyError(
             "no PKCS#11 module is set for this token",

@@ -10,6 +10,7 @@ A file, a token (``pkcs11:…``), a program (``command:…``), or in a rebuild a
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple, Optional, Tuple
 
 if TYPE_CHECKING:
@@ -61,5 +62,5 @@ def parse_reference(text: str) -> KeyReference:
 
         return KeyReference(text, command=parse_command(text))
     if scheme == "release":
-        return KeyReference(text, release=rest)
+        return KeyReference(text, release=os.path.expanduser(rest))
     return KeyReference(text, file=text)

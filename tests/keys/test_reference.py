@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
 from aos_ota_plugin.errors import SecretError, SigningKeyError
 from aos_ota_plugin.keys.access import Access
-from aos_ota_plugin.keys.load import open_signer
+from aos_ota_plugin.keys.load import load_public_key, load_ring_key, open_signer, ring_files
+from aos_ota_plugin.keys.passwords import pin_file
+from aos_ota_plugin.keys.pkcs11_module import find_module
 from aos_ota_plugin.keys.reference import KeyReference, parse_reference
+from aos_ota_plugin.keys.ring import parse_ring
+
+KEYS = Path(__file__).parent / "data"
 
 KINDS = {
     "keys/我的 key.pem": {"file"},
@@ -60,3 +69,18 @@ def test_what_is_wrong_is_said_when_it_is_read(text, error):
 def test_a_kept_release_signs_only_in_a_build_that_makes_it_again(text):
     with pytest.raises(SigningKeyError, match="only in a build that makes it again"):
         open_signer(parse_reference(text), Access(), None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME")
+def test_the_home_folder_in_what_names_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse_reference("release:~/r").release == str(tmp_path / "r")
+    assert pin_file("~/pin", "/elsewhere") == str(tmp_path / "pin")
+    (tmp_path / "driver.so").write_bytes(b"")
+    uri = parse_reference("pkcs11:object=x").uri
+    assert find_module(uri, folder="/", environ={"AOS_OTA_PKCS11_MODULE": "~/driver.so"}) == str(tmp_path / "driver.so")
+    shutil.copy(KEYS / "public.pem", tmp_path / "public.pem")
+    fingerprint = load_public_key(str(KEYS / "public.pem")).fingerprint
+    ring = parse_ring(f"current:\n  fingerprint: {fingerprint}\n  public_key: ~/public.pem\n", "/elsewhere/ring.yaml")
+    assert ring_files(ring) == (str(tmp_path / "public.pem"),)
+    assert load_ring_key(ring, ring.current).fingerprint == fingerprint
