@@ -61,7 +61,10 @@ class KeyFiles:
         return self._contents[path].reveal()
 
     def digest(self, path: str) -> Optional[str]:
-        """Return the SHA-256 of the bytes that ``read`` returns, whatever the file holds by now; None without any."""
+        """Return the SHA-256 of the bytes that ``read`` returns; None where it fails.
+
+        It stays the same, whatever the file holds by now.
+        """
         try:
             return hashlib.sha256(self.read(path, "the key", "")).hexdigest()
         except OtaError:

@@ -163,9 +163,9 @@ class BuildKeys:
         return (*self.trust_files, *seconds)
 
     def digests(self, paths: Sequence[str]) -> Tuple[Tuple[str, Optional[str]], ...]:
-        """Return the paths of key files, each with the digest of what this build reads from it, None for nothing.
+        """Return the paths of key files, each with the digest of what this build reads from it.
 
-        What is made depends on these: a file's content may be another one by the time that it is looked at again.
+        It is None where nothing can be read. What is made depends on these: a file's content may be another one by the time that it is looked at again.
         """
         return tuple((path, self._files.digest(path)) for path in paths)
 

@@ -54,17 +54,24 @@ def read_upload(file: str, *, module: Optional[str], version: Optional[str], sou
     if not version:
         raise SettingsError("the package has no version", remedy="give it with --version, or give a release's manifest")
     if module not in (None, DEFAULT):
-        return Upload(name, described.data, version, source_version, "")
-    if kind_of(described.data) == "diff":
-        source = _source(described, source_version, file)
-        return Upload(name, described.data, version, source, f"{VERSION_RULE}: a diff holds only what changed")
-    with placed(file):
-        magic = magic_of(described.data)
-        payload = payload_in(described.data)
-        check_payload(payload, magic)
-        found = prove_version_in_payload(payload, version, name=name, magic=magic)
-    not_judged = f"{VERSION_RULE}: {found.not_judged}" if found.not_judged else ""
+        reason = "a module's file does not hold it"
+    elif kind_of(described.data) == "diff":
+        source_version, reason = _source(described, source_version, file), "a diff holds only what changed"
+    else:
+        reason = _judge_firmware(described.data, version, name, file)
+    not_judged = f"{VERSION_RULE}: {reason}" if reason and not own else ""  # its manifest says the same
     return Upload(name, described.data, version, source_version, not_judged)
+
+
+def _judge_firmware(data: bytes, version: str, name: str, file: str) -> str:
+    """Return why the version in an image was not judged, "" where it was found.
+
+    Raises as ``read_upload``.
+    """
+    with placed(file):
+        magic, payload = magic_of(data), payload_in(data)
+        check_payload(payload, magic)
+        return prove_version_in_payload(payload, version, name=name, magic=magic).not_judged
 
 
 def _of_release(file: str, module: Optional[str]) -> Tuple[str, Described]:

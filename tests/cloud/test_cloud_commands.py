@@ -126,7 +126,10 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         assert (done.returncode, done.stdout) == (1, "")
         assert "ota_rtos_ota.bin: the manifest beside this file does not describe it" in done.stderr
         (tmp_path / "ota_rtos_ota.bin").write_bytes(IMAGE)
-        assert on_cloud(*upload, cwd=tmp_path).returncode == 0
+        assert "--version is app-1.0.0, and the manifest of this file says" in on_cloud(*upload, cwd=tmp_path).stderr
+        (tmp_path / "ota_rtos_ota.json").write_bytes(manifest._replace(version="app-1.0.0").to_json())
+        done = on_cloud(*upload, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
         done = on_cloud("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
