@@ -165,7 +165,8 @@ class BuildKeys:
     def digests(self, paths: Sequence[str]) -> Tuple[Tuple[str, Optional[str]], ...]:
         """Return the paths of key files, each with the digest of what this build reads from it.
 
-        It is None where nothing can be read. What is made depends on these: a file's content may be another one by the time that it is looked at again.
+        It is None where nothing can be read. A build's outputs depend on these digests: the content of a file may have
+        changed when it is read again.
         """
         return tuple((path, self._files.digest(path)) for path in paths)
 
