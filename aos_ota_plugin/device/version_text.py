@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Sequence, Tuple
 
 _CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-_NOT_BEHIND = rb"(?<![A-Za-z0-9._-])"
 
 
 class Standing(Enum):
@@ -49,5 +48,9 @@ def other_version(data: bytes, version: str) -> str:
         return ""
     form = rb"[0-9]{1,10}".join(map(re.escape, words))
     ours = version.encode("ascii", "replace")
-    found = (match[1] for match in re.finditer(_NOT_BEHIND + b"(" + form + rb")\0", data))
-    return next((text for text in found if text != ours), b"").decode("ascii")
+    # Without anything before it, what the form begins with is searched for fast.
+    for match in re.finditer(b"(" + form + rb")\0", data):
+        start = match.start()
+        if match[1] != ours and not (start and data[start - 1] in _CHARACTERS):
+            return match[1].decode("ascii")
+    return ""

@@ -5,8 +5,8 @@ They make a rendered C file, the object that holds secrets, and a release.
 They take their values from ``env["OTA_SETTINGS"]`` (the hook into ``aos make`` puts it there) or, in a plain SCons
 project, from construction variables with the settings' own names: ``OTA_APP_VERSION="app-1.0.0"`` and so on.
 The inputs of a target are its dependencies, as a ``Value`` or a file, compared by content: a build makes exactly the
-targets that a change affects. A key file is a ``Value``: when SCons reads the file, it may hold another key than the one
-that was used. A secret is there as a salted, slow fingerprint only: SCons stores what it compares.
+targets that a change affects. A key file is a ``Value``: when SCons reads the file, it may hold another key than the
+build has used. A secret is there as a salted, slow fingerprint only: SCons stores what it compares.
 """
 
 from __future__ import annotations
