@@ -43,7 +43,7 @@ from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.names import XZ_SUFFIX, diff_name
 from aos_ota_plugin.release.proofs import key_lines
 from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
-from aos_ota_plugin.verify.release_file import check_version_beside
+from aos_ota_plugin.verify.manifests_beside import check_version_beside
 
 if TYPE_CHECKING:
     from aos_ota_plugin.keys.ring import KeyRing

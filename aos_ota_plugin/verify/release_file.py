@@ -11,16 +11,15 @@ import os
 from typing import List, NamedTuple, Optional
 
 from aos_ota_plugin.device.payload_content import refuse_private_key
-from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
-from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, read_file
+from aos_ota_plugin.errors import FormatError, Place, placed
+from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.images.full import kind_of
 from aos_ota_plugin.pipeline.kept_releases import refuse_withdrawn
 from aos_ota_plugin.release.artifact import Artifact
-from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, MODULE_PREFIX, XZ_SUFFIX
+from aos_ota_plugin.release.manifest import Manifest
+from aos_ota_plugin.release.names import MODULE_PREFIX
+from aos_ota_plugin.verify.manifests_beside import TOGETHER, manifests_beside
 from aos_ota_plugin.workspace.chip import image_names
-
-_TOGETHER = "keep the files of a release beside its manifest"
 
 
 class Described(NamedTuple):
@@ -49,7 +48,7 @@ def read_artifact(manifest_file: str, artifact: Artifact, what: str) -> bytes:
     """
     path = os.path.join(os.path.dirname(manifest_file), artifact.file)
     refuse_withdrawn(path)
-    data = read_for_devices(path, what, _TOGETHER)
+    data = read_for_devices(path, what, TOGETHER)
     if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise FormatError(
             "this is not the file that the manifest describes",
@@ -81,7 +80,7 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> Descri
     refuse_withdrawn(path)
     data = read_for_devices(path, what, remedy)
     name = os.path.basename(path)
-    listed = [(manifest, artifact) for manifest in _manifests_beside(path) for artifact in _artifacts(manifest)]
+    listed = [(manifest, artifact) for manifest in manifests_beside(path) for artifact in _artifacts(manifest)]
     names = {artifact.file for _, artifact in listed}
     digest = hashlib.sha256(data).hexdigest()
     for manifest, artifact in listed:
@@ -117,40 +116,6 @@ def read_for_board(path: str, *, plain: bool, any_file: bool) -> bytes:
             remedy="send the ota_rtos.bin, or add --any-file",
         )
     return data
-
-
-def check_version_beside(path: str, payload: bytes, version: str) -> None:
-    """Raise ProofError where a manifest beside a payload describes its very bytes, with another version."""
-    try:
-        manifests = _manifests_beside(path)
-    except OtaError:  # what is no manifest says nothing of this payload
-        return
-    for manifest in manifests:
-        for artifact in (manifest.payload, *manifest.other_payloads):
-            if (
-                manifest.version != version
-                and artifact.size == len(payload)
-                and artifact.sha256 == hashlib.sha256(payload).hexdigest()
-            ):
-                raise ProofError(
-                    f"the manifest beside this payload says that it is {manifest.version}, not {version}",
-                    place=Place(path),
-                    remedy=f"give --version {manifest.version}; or move the manifest away if it is the one that is "
-                    "wrong",
-                )
-
-
-def _manifests_beside(path: str) -> List[Manifest]:
-    folder, name = os.path.split(path)
-    stem = name
-    for suffix in (XZ_SUFFIX, ".bin", ".diff"):
-        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
-    files = [os.path.join(folder, beside) for beside in dict.fromkeys((MANIFEST_NAME, f"{stem}.json"))]
-    return [
-        parse_manifest(read_file(file, "the manifest beside the file", _TOGETHER, limit=DOCUMENT_MAX), file=file)
-        for file in files
-        if os.path.lexists(file)
-    ]
 
 
 def _artifacts(manifest: Manifest) -> List[Artifact]:

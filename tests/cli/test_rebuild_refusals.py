@@ -92,9 +92,11 @@ def test_settings_of_a_statement():
 
 @pytest.mark.parametrize("value", ["a; touch x", "$(x)", "`x`", "a b", "a&b", "a\nb", "'", "é"])
 def test_nothing_for_a_shell_comes_out_of_a_document(value):
-    for bad in (task({"OTA_APP_VERSION": value}), task({value: "y"}), task(version=value)):
+    for bad in (task({"OTA_APP_VERSION": value}), task({value: "y"})):
         with pytest.raises(FormatError, match="which no build of ours has"):
             _arguments(bad)
+    with pytest.raises(FormatError, match='"version" contains'):
+        task(version=value)
 
 
 def test_what_is_missing(tmp_path):

@@ -10,7 +10,7 @@ from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.xz import compress
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.request import Base, Firmware, KeySet, Options
-from aos_ota_plugin.verify.release_file import check_version_beside
+from aos_ota_plugin.verify.manifests_beside import check_version_beside
 from aos_ota_plugin.verify.upload import read_upload
 
 OLD = bytes(range(256)) * 20 + b"\0app-1.0.0\0"
