@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Collection, ContextManager, Dict, List, Mappin
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.private_files import OWNER_ONLY
 from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline import (
     documents,
@@ -77,7 +78,9 @@ def build_release(
     setting_files.refuse_own_manifest(settings, site.manifest)
     with _shared_folder_lock(site):
         _recover(site)
-        payloads = image_step.make_payloads(site, remove_unsigned=settings.security == "local")
+        payloads = image_step.make_payloads(
+            site, remove_unsigned=settings.security == "local", private=settings.identity == "embedded"
+        )
         task = _task(site, settings, keys, payloads)
         last = task.last
         if last.fingerprint == task.fingerprint and _is_unchanged(task):
@@ -229,16 +232,22 @@ def _write_outputs(task: _Task, files: _Files, warnings: List[str], summary: Map
     before = {os.path.basename(path) for path in last.outputs if is_intact(last, path)}
     before.update(output_backup.release_files(folder))
     names = {os.path.basename(path) for path in outputs}
-    _write_copy(task, files, names)
-    changed = transaction.write_set(folder, files.contents, drop=sorted(before - names))
+    # With an identity in them, the firmware and what holds it are for their owner alone.
+    mode = OWNER_ONLY if files.manifest.identity == "embedded" else None
+    _write_copy(task, files, names, mode)
+    modes = dict.fromkeys(files.contents, mode) if mode else {}
+    changed = transaction.write_set(folder, files.contents, drop=sorted(before - names), modes=modes)
     if site.state:
         with contextlib.suppress(OutputError):  # then the next build makes the release again
             write_state(site.state, release_state(task.fingerprint, outputs, warnings, summary))
     return changed
 
 
-def _write_copy(task: _Task, files: _Files, names: Collection[str]) -> None:
-    """Write a copy of the release's files and its ELF to the solution's own folder for this board."""
+def _write_copy(task: _Task, files: _Files, names: Collection[str], mode: Optional[int]) -> None:
+    """Write a copy of the release's files and its ELF to the solution's own folder for this board.
+
+    They get the permissions ``mode``; where that is None, those that files have by themselves.
+    """
     site = task.site
     if not site.copy:
         return
@@ -251,6 +260,5 @@ def _write_copy(task: _Task, files: _Files, names: Collection[str]) -> None:
     make_folder(site.copy)
     outdated = {entry.name for entry in os.scandir(site.copy) if entry.is_file()}
     outdated -= {*contents, os.path.basename(site.state or "")}
-    # A firmware with an identity, and every file that holds it, is for its owner alone.
-    modes = dict.fromkeys(contents, 0o600) if files.manifest.identity == "embedded" else {}
+    modes = dict.fromkeys(contents, mode) if mode else {}
     transaction.write_set(site.copy, contents, drop=sorted(outdated), modes=modes)

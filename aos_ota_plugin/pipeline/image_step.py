@@ -7,6 +7,7 @@ removes the unsigned files, and the commands that pass a release on refuse them 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -16,10 +17,11 @@ import time
 from typing import List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import BuildError, placed
+from aos_ota_plugin.files.private_files import close_files
 from aos_ota_plugin.files.read import IMAGE_MAX, read_file
 from aos_ota_plugin.pipeline.output_backup import SavedFile, outputs_saved
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.pipeline.step_listing import written_since
+from aos_ota_plugin.pipeline.step_listing import files_since, written_since
 from aos_ota_plugin.programs import own_environment
 
 
@@ -33,10 +35,11 @@ class Payloads(NamedTuple):
         return f"Payloads({len(self.full)} bytes)"
 
 
-def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
+def make_payloads(site: Site, *, remove_unsigned: bool, private: bool = False) -> Payloads:
     """Run the image steps of a site, and return the payloads that they made.
 
-    With ``remove_unsigned``, images that the steps wrote under our names are removed if there were none of ours.
+    With ``remove_unsigned``, images that the steps wrote under our names are removed if there were none of ours. With
+    ``private``, for a firmware with a secret, every file that the steps wrote is closed to others.
 
     Raises:
         BuildError: a step failed, or did not make the files in the description of the chip.
@@ -44,14 +47,30 @@ def make_payloads(site: Site, *, remove_unsigned: bool) -> Payloads:
     """
     if not site.steps:
         return _read_payloads(site)
+    if private:
+        _close_outputs(site)
     with outputs_saved(os.path.dirname(site.image), site.names, remove_unsigned=remove_unsigned) as saved:
         started = time.time_ns()
         for step in site.steps:
-            run_image_step(step, target=str(site.binary))
+            try:
+                run_image_step(step, target=str(site.binary))
+            finally:
+                if private:  # a step may set its files' permissions itself
+                    close_files(files_since(site, started))
         if not site.chip.file:
             raise _undescribed(site, started)
         _refuse_old(site, saved, started)
         return _read_payloads(site)
+
+
+def _close_outputs(site: Site) -> None:
+    """Close to others the files that an image step may overwrite: what exists keeps its permissions then."""
+    payloads = [path for path in (site.payload, site.xz_payload, site.binary, site.elf) if path]
+    folders = {os.path.dirname(path) for path in (site.image, *payloads)}
+    close_files(payloads)
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            close_files([entry.path for entry in os.scandir(folder)])
 
 
 def run_image_step(script: str, *, target: str) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.errors import FormatError, OutputError
@@ -19,10 +20,11 @@ from aos_ota_plugin.release.names import MANIFEST_NAME, ImageNames, documents_of
 
 
 class SavedFile(NamedTuple):
-    """One file of ours; ``mtime_ns`` in nanoseconds since 1970, as ``os.stat`` gives it."""
+    """One file of ours; ``mtime_ns`` in nanoseconds since 1970, ``mode`` are its permissions."""
 
     data: bytes
     mtime_ns: int
+    mode: int
 
 
 @contextlib.contextmanager
@@ -39,7 +41,7 @@ def outputs_saved(folder: str, names: ImageNames, *, remove_unsigned: bool) -> I
         yield saved
     finally:
         for name, file in saved.items():
-            write_file(os.path.join(folder, name), file.data, modified_ns=file.mtime_ns)
+            write_file(os.path.join(folder, name), file.data, mode=file.mode, modified_ns=file.mtime_ns)
         if remove_unsigned:
             _remove_others(folder, names, saved)
 
@@ -56,7 +58,8 @@ def _save_outputs(folder: str, names: ImageNames) -> Mapping[str, SavedFile]:
         with contextlib.suppress(OSError):
             data = _read(path)
             if digest is None or hashlib.sha256(data).hexdigest() == digest:
-                saved[name] = SavedFile(data, os.stat(path).st_mtime_ns)
+                status = os.stat(path)
+                saved[name] = SavedFile(data, status.st_mtime_ns, stat.S_IMODE(status.st_mode))
     return saved
 
 

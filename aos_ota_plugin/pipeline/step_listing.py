@@ -22,10 +22,8 @@ def written_since(site: Site, started: int) -> str:
     since = max(started - _CLOCK_NS, *(_changed(path) for path in (site.binary, site.elf) if path), 0)
     ours = {site.binary, site.elf, site.manifest, site.image}
     found = {}
-    folders = (("$CHIP", site.chip_folder), ("$BOARD", site.board_folder), ("$SOLUTION", site.solution_folder))
-    own = os.path.dirname(site.state) if site.state else ""
-    for start, folder in folders:
-        for path, size in _written(folder or "", since, own):
+    for start, folder in _folders(site):
+        for path, size in _written(folder, since, _own(site)):
             if path not in ours and not os.path.basename(path).startswith("."):
                 found[f"{start}/{os.path.relpath(path, folder).replace(os.sep, '/')}"] = size
     if not found:
@@ -35,9 +33,26 @@ def written_since(site: Site, started: int) -> str:
     return f"it wrote {', '.join(names[:_SHOWN])}{more}"
 
 
+def files_since(site: Site, started: int) -> Iterator[str]:
+    """Yield the files below the folders of chip, board and solution that were written since a step began."""
+    for _, folder in _folders(site):
+        for path, _ in _written(folder, started - _CLOCK_NS, ""):
+            yield path
+
+
+def _folders(site: Site) -> List[Tuple[str, str]]:
+    """Return the folders that a step may write to, each with what stands for it in a description."""
+    folders = (("$CHIP", site.chip_folder), ("$BOARD", site.board_folder), ("$SOLUTION", site.solution_folder))
+    return [(start, folder) for start, folder in folders if folder]
+
+
+def _own(site: Site) -> str:
+    return os.path.dirname(site.state) if site.state else ""
+
+
 def _written(folder: str, since: int, skipped: str) -> Iterator[Tuple[str, int]]:
     """Yield path and size of each file below a folder that was written since then."""
-    waiting: List[str] = [folder] if folder else []
+    waiting = [folder]
     while waiting:
         here = waiting.pop()
         try:

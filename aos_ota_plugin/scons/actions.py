@@ -16,6 +16,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 
 from aos_ota_plugin.console.progress import WorkProgress
 from aos_ota_plugin.errors import BuildError, OtaError
+from aos_ota_plugin.files.private_files import create_private
 from aos_ota_plugin.files.transaction import write_file, written_by_program
 from aos_ota_plugin.pipeline import build, rendering, setting_files
 from aos_ota_plugin.pipeline.kept_releases import is_kept, with_base_release
@@ -67,7 +68,14 @@ def settings_of(env: Any) -> OtaSettings:
         for notice in settings.notices:
             sys.stdout.write(f"aos_ota_plugin: warning: {notice}\n")
         env["OTA_SETTINGS"] = settings
+        protect(settings)
     return settings  # type: ignore[no-any-return]
+
+
+def protect(settings: OtaSettings) -> None:
+    """Let a build whose firmware holds a secret create files for their owner alone, from here to its end."""
+    if settings.identity == "embedded":
+        create_private()
 
 
 class KeyStore:

@@ -17,6 +17,7 @@ import SCons.Script
 from aos_ota_plugin.console.streams import escape_unencodable
 from aos_ota_plugin.errors import OtaError, OutputError
 from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.files.private_files import close_folders
 from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.build import last_outputs, recover
 from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
@@ -27,7 +28,7 @@ from aos_ota_plugin.pipeline.start_checks import AGENT, plan_sources
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.scons import builders, sconsign
-from aos_ota_plugin.scons.actions import KeyStore, show, show_internal, wait_past
+from aos_ota_plugin.scons.actions import KeyStore, protect, show, show_internal, wait_past
 from aos_ota_plugin.scons.aos_build import AosBuild
 from aos_ota_plugin.scons.components import LOCAL_RSA, Components
 from aos_ota_plugin.scons.paths import LIBRARY, OutputPaths, release_site
@@ -82,6 +83,7 @@ def _hook(defconfig: Any) -> None:
         register_clean(build)
         return
     settings = _settings(build, request)
+    _keep_private(build, settings)
     build = _with_chip_file(build, settings, unfinished=unfinished)
     _check(build, settings)
     _warn(request, settings)
@@ -161,6 +163,13 @@ def _settings(build: AosBuild, request: BuildRequest) -> OtaSettings:
     for notice in (*notices, *settings.notices):
         _say(f"warning: {notice}")
     return settings
+
+
+def _keep_private(build: AosBuild, settings: OtaSettings) -> None:
+    """Keep all that a firmware with a secret is made of from others, what earlier builds left included."""
+    if settings.identity == "embedded" and not SCons.Script.GetOption("no_exec"):
+        protect(settings)
+        close_folders(build.paths.built_folders)
 
 
 def _release_names(site: Site) -> Set[str]:

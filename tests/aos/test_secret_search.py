@@ -209,8 +209,12 @@ def test_embedded_identity(workspace, tmp_path):
     for secret in (DEVICE_SECRET, PRODUCT_SECRET):
         assert searched.traces(secret, but=may_hold[secret]) == {}
         assert set(tree_holding(workspace.root, secret)) == set(may_hold[secret])
-    copies = [path for path in (workspace.out / "ota" / "haas100").iterdir() if path.suffix in (".elf", ".bin")]
-    assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
+    # Nobody else can open what holds a secret, nor anything that was built with it.
+    holding = [workspace.root / name for name in {*MAY_HOLD, *may_hold[PRODUCT_SECRET]}]
+    built = [path for folder in ("out", "aos_sdk") for path in (workspace.solution / folder).rglob("*")]
+    files = {path for path in (*holding, *built) if path.is_file() and not path.is_symlink()}
+    assert len(files) > len(holding) > 5
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
 
     # Again without a change, and then for another version: nothing more is known of it.
     for number, version in enumerate(("app-1.0.0", "app-1.0.1")):

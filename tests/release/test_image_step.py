@@ -13,10 +13,11 @@ import pytest
 
 from aos_ota_plugin.errors import BuildError
 from aos_ota_plugin.pipeline.build import recover
-from aos_ota_plugin.pipeline.image_step import run_image_step
+from aos_ota_plugin.pipeline.image_step import make_payloads, run_image_step
 from aos_ota_plugin.pipeline.output_backup import outputs_saved
 from aos_ota_plugin.pipeline.site import Site
 from aos_ota_plugin.release.names import DEFAULT_NAMES
+from aos_ota_plugin.workspace.chip import Chip
 
 IMAGE, PACKED, MANIFEST = "ota_rtos_ota.bin", "ota_rtos_ota.bin.xz", "ota_rtos_ota.json"
 
@@ -74,6 +75,32 @@ def test_the_step_sees_no_secret_of_ours(step, capfd, monkeypatch):
     step.writes("print(sorted(name for name in os.environ if name.startswith('AOS_OTA')), 'PATH' in os.environ)")
     step.run()
     assert capfd.readouterr().out == "[] True\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_what_a_step_makes_of_a_secret_is_its_owners_alone(step):
+    step.publish()
+    (step.folder / IMAGE).chmod(0o640)
+    (step.folder / "ota_rtos.bin").touch(0o666)
+    step.writes(
+        "old = folder / 'ota_rtos.bin'\n"
+        "print(oct(old.stat().st_mode)[-3:], flush=True)\n"
+        "old.write_bytes(b'secret'); (folder / 'whole').write_bytes(b'secret'); (folder / 'whole').chmod(0o644)\n"
+        "sys.exit(oct(old.stat().st_mode)[-3:] != '600')"
+    )
+    site = Site(
+        image=str(step.folder / IMAGE),
+        manifest=str(step.folder / MANIFEST),
+        payload=str(step.folder / "ota_rtos.bin"),
+        binary=str(step.target),
+        chip_folder=str(step.root),
+        steps=(str(step.script),),
+        chip=Chip("chip", file="chip.yaml"),
+    )
+    assert make_payloads(site, remove_unsigned=False, private=True).full == b"secret"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in step.folder.iterdir()}
+    assert modes["ota_rtos.bin"] == modes["whole"] == modes[IMAGE] == 0o600
+    assert step.target.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,8 @@ def test_embedded_identity_and_its_secret(project):
     assert set(project.steps(env={"AOS_OTA_DEVICE_SECRET": secret})) == ALL
     assert secret.encode() in project.out("firmware.bin")
     assert project.steps(env={"AOS_OTA_DEVICE_SECRET": secret}) == []
+    held = [path for path in project.root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert [path for path in held if path.stat().st_mode & 0o077] == []
     assert project.steps(env={"AOS_OTA_DEVICE_SECRET": other}) == [
         "CC ota_identity.o",
         "LINK firmware.elf",
