@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 60
 """Time limit in seconds: for git in one repository, and for a compiler that prints its version."""
-_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_VERSION = re.compile(r"(?<!\d)\d+(?:\.\d+)+")
 _PATH_AT = {"1": 8, "2": 9, "u": 10}
 """Number of fields before the path, by the kind of entry in the output of git status --porcelain=v2."""
 

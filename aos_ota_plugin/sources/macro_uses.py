@@ -28,7 +28,7 @@ def find_uses(preprocessed: str, name: str) -> Tuple[MacroUse, ...]:
 
     ``preprocessed`` has the compiler's line markers. A definition on the command line is at ``<command-line>``.
     """
-    use = re.compile(rf"[ \t]*#[ \t]*(define|undef)[ \t]+{re.escape(name)}(?![\w(])[ \t]*(.*)")
+    use = re.compile(rf"[ \t]*#[ \t]*(define|undef)[ \t]+{re.escape(name)}(?![\w(])(.*)")
     file, line = "", 0
     found: List[MacroUse] = []
     for text in preprocessed.split("\n"):

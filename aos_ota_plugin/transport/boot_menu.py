@@ -33,7 +33,7 @@ _TEXT_MAX = 64 * 1024
 
 _REQUESTS = re.compile(r"CC")  # two: an echoed address, which is sent in lower case, is not mistaken for requests
 _ASKS = re.compile(r"input flash addr:")
-_PARTITION = re.compile(r"(\w+)\s+part addr:\s*0x([0-9a-fA-F]{8}),\s*len:\s*0x([0-9a-fA-F]{8})\b")
+_PARTITION = re.compile(r"(?<!\w)(\w+)\s+part addr:\s*0x([0-9a-fA-F]{8}),\s*len:\s*0x([0-9a-fA-F]{8})\b")
 _BACKUP = re.compile(r"Backup part addr:\s*0x([0-9a-fA-F]{8})\b")
 _ECHOED_ADDRESS = re.compile(r"\nflash addr: (\S*)")
 _REFUSAL = re.compile(r"addr is invalid|addr 0x[0-9a-fA-F]+ is err|erase err|Get Flash info err")

@@ -16,8 +16,10 @@ from aos_ota_plugin.device.elf_place import find_place
 _STRING_MAX = 200
 _BLOCK = 4096
 _DATE = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9]\d \d{4}|\d\d:\d\d:\d\d")
-_C_STRING = re.compile(rb"[\x09\x0a\x20-\x7e\x80-\xff]{6,200}(?=\0)")
-_PATH = re.compile(r"[/\\].*\.(c|cc|cpp|h|hpp|S|s)\b")
+_TEXT = rb"[\x09\x0a\x20-\x7e\x80-\xff]"
+_C_STRING = re.compile(rb"(?<!%s)%s{6,}(?=\0)" % (_TEXT, _TEXT))
+# From a line's beginning: so no place is looked at twice.
+_PATH = re.compile(r"^(?:[^/\\\n]*[/\\])+[^/\\\n]*\.(c|cc|cpp|h|hpp|S|s)\b", re.MULTILINE)
 
 
 class Difference(NamedTuple):
@@ -78,7 +80,7 @@ def string_at(data: bytes, offset: int) -> str:
 def _path_or_date(data: bytes, other: bytes) -> str:
     """Return a C string with a path or date that only ``data`` has, "" when there is none."""
     only = sorted(set(_C_STRING.findall(data)) - set(_C_STRING.findall(other)))
-    texts = (text.decode("utf-8", "replace") for text in only)
+    texts = (text[-_STRING_MAX:].decode("utf-8", "replace") for text in only)
     return next((text for text in texts if _is_path_or_date(text)), "")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place, WorkspaceError
 from aos_ota_plugin.files.yaml_text import Entry, YamlText
 
-_CONDITION = re.compile(r"<(.+?)>")
+_NAMED = re.compile(r"<(.[^>\n]*)(>|$)", re.MULTILINE)
+"""``<(.+?)>`` of aos-tools, or what is left of a line without a >: so no place is looked at twice."""
 
 
 class Depend(NamedTuple):
@@ -32,8 +33,22 @@ def read_conditions(text: str) -> Optional[Tuple[str, ...]]:
     None when there is no condition, or aos cannot read it.
     """
     parts = text.split("?")
-    match = _CONDITION.search(parts[1]) if len(parts) > 1 else None
-    return tuple(name.strip() for name in match[1].split(",") if name.strip()) if match else None
+    inside = next(_in_brackets(parts[1]), None) if len(parts) > 1 else None
+    return None if inside is None else tuple(name.strip() for name in inside.split(",") if name.strip())
+
+
+def with_variables(text: str, variables: Mapping[str, object]) -> str:
+    """Return a text with each ``<NAME>`` of a variable replaced by its value."""
+
+    def value(match: re.Match[str]) -> str:
+        return str(variables.get(match[1], match[0])) if match[2] else match[0]
+
+    return _NAMED.sub(value, text)
+
+
+def _in_brackets(text: str) -> Iterator[str]:
+    """Yield what stands between < and >."""
+    return (match[1] for match in _NAMED.finditer(text) if match[2])
 
 
 def condition_names(text: str) -> Tuple[str, ...]:
@@ -41,7 +56,7 @@ def condition_names(text: str) -> Tuple[str, ...]:
     names: Dict[str, None] = {}
     for line in text.splitlines() if "<" in text else ():
         if "<" in line and not line.lstrip().startswith("#"):
-            for inside in _CONDITION.findall(line):
+            for inside in _in_brackets(line):
                 for name in inside.split(","):
                     names[name.strip().lstrip("!")] = None
     return tuple(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -95,7 +94,9 @@ def _failure(scons: str, path: Optional[str]) -> str:
 def _explain(scons: str, output: str) -> BuildError:
     last = output.strip().splitlines()[-1] if output.strip() else ""
     shebang = _shebang(scons)
-    if re.search(r"env: .*python|No such file|cannot find the file", output) and shebang and "env" in shebang:
+    no_python = any("python" in line.partition("env: ")[2] for line in output.splitlines())
+    no_python = no_python or "No such file" in output or "cannot find the file" in output
+    if no_python and shebang and "env" in shebang:
         return BuildError(
             f"{scons} cannot start: its first line is `{shebang}`, and there is no `python` on PATH",
             remedy="activate the environment that aos-tools is installed in, so that `python` is found",

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, NamedTuple, Optional, Tuple
+from bisect import bisect_right
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.errors import Place
 
@@ -15,6 +16,7 @@ SIZE_MAX = 0xFFFF_FFFF
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 # An unclosed comment goes to the end of the file, an unclosed string to the end of its line: no text is read twice.
 _COMMENT = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:[^"\\\n]|\\.)*"?', re.DOTALL)
+_LINE_END = re.compile(r"\n")
 _ENTRY = re.compile(r"\{([^{}]*)\}")
 _INDEX = re.compile(r"\[\s*(\w+)\s*\]\s*=\s*\Z")
 _INDEX_LENGTH = 200
@@ -48,15 +50,16 @@ class TableEntry(NamedTuple):
 def table_entries(text: str, file: str) -> Iterator[TableEntry]:
     """Yield the partitions of a C table, in its order; what stands in comments and strings does not count."""
     code = _COMMENT.sub(_blank, text)
+    lines = [0, *(match.end() for match in _LINE_END.finditer(code))]
     for entry in _ENTRY.finditer(code):
         index = _INDEX.search(code, max(0, entry.start() - _INDEX_LENGTH), entry.start())
         name = index or _NAME.search(entry[1])
         if name:
             yield TableEntry(
                 name[1].strip(),
-                _place(code, entry.start(), file),
-                _values(code, entry, _START, file),
-                _values(code, entry, _LENGTH, file),
+                _place(lines, entry.start(), file),
+                _values(entry, _START, lines, file),
+                _values(entry, _LENGTH, lines, file),
             )
 
 
@@ -69,17 +72,19 @@ def number_of(text: str) -> Optional[int]:
     return number if number <= SIZE_MAX else None
 
 
-def _values(code: str, entry: re.Match[str], field: re.Pattern[str], file: str) -> Tuple[Value, ...]:
+def _values(entry: re.Match[str], field: re.Pattern[str], lines: List[int], file: str) -> Tuple[Value, ...]:
     return tuple(
         Value(
-            " ".join(match[1].split()), number_of(match[1].strip().rstrip("uUlL")), _place(code, match.start(1), file)
+            " ".join(match[1].split()), number_of(match[1].strip().rstrip("uUlL")), _place(lines, match.start(1), file)
         )
-        for match in field.finditer(code, entry.start(1), entry.end(1))
+        for match in field.finditer(entry.string, entry.start(1), entry.end(1))
     )
 
 
-def _place(code: str, at: int, file: str) -> Place:
-    return Place(file, code.count("\n", 0, at) + 1, at - code.rfind("\n", 0, at))
+def _place(lines: List[int], at: int, file: str) -> Place:
+    """Return the place of an offset; ``lines`` are the offsets at which lines begin."""
+    line = bisect_right(lines, at)
+    return Place(file, line, at - lines[line - 1] + 1)
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-import re
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.workspace.conditions import holds
-from aos_ota_plugin.workspace.depends import read_conditions
+from aos_ota_plugin.workspace.depends import read_conditions, with_variables
 
 # Imported for types only: a build takes the components of aos-tools, and reads none itself.
 if TYPE_CHECKING:
     from aos_ota_plugin.workspace.packages import Package
     from aos_ota_plugin.workspace.solution import SolutionView
-
-_VARIABLE = re.compile("<(.+?)>")
 
 
 class UsedComponent(NamedTuple):
@@ -69,7 +66,7 @@ def _entry(text: str, variables: Mapping[str, object]) -> str:
         if not conditions or not holds(conditions, variables):
             return ""
         text = text.partition("?")[0].strip()
-    return _VARIABLE.sub(lambda match: str(variables.get(match[1], match[0])), text)
+    return with_variables(text, variables)
 
 
 def source_files(folder: str, entries: Iterable[object]) -> Iterator[str]:

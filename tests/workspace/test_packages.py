@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aos_ota_plugin.errors import OtaError, Place, SecretError, WorkspaceError
-from aos_ota_plugin.workspace.depends import read_conditions
+from aos_ota_plugin.workspace.depends import read_conditions, with_variables
 from aos_ota_plugin.workspace.hardware import Hardware
 from aos_ota_plugin.workspace.layers import member_of, read_members
 from aos_ota_plugin.workspace.packages import parse_package
@@ -210,3 +211,13 @@ def test_any_text_is_a_package_or_our_error(text):
         assert error.place.file == FILE
     else:
         assert package.file == FILE
+
+
+@given(st.text("<>a,?!\n ", max_size=30))
+def test_names_in_brackets_are_those_of_aos_tools(text):
+    aos = re.compile(r"<(.+?)>")
+    found = aos.search(text.split("?")[0])
+    names = tuple(name.strip() for name in found[1].split(",") if name.strip()) if found else None
+    assert read_conditions("x ? " + text) == names
+    variables = {"a": "1", "aa": "2", "<a": "3", ">a": "4"}
+    assert with_variables(text, variables) == aos.sub(lambda match: variables.get(match[1], match[0]), text)

@@ -1,0 +1,84 @@
+"""No regular expression of the product takes longer than linear time, whatever the text."""
+
+from __future__ import annotations
+
+import collections
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from patterns import Pattern, Text, all_patterns, hard_texts, long_text
+
+KILL = 30
+"""Seconds for all expressions together: one that takes cubic time ends the test, and is named."""
+SHORT, LONGER, HALF, FULL = 4 << 10, 16 << 10, 512 << 10, 1 << 20
+JUDGED = 0.02
+"""Seconds: less counts as these, since the ratio is noise there."""
+
+
+def measure(pattern: Pattern, method: str, text: Text) -> float:
+    """Return the seconds of CPU time that one call takes."""
+    compiled = re.compile(pattern.value, pattern.flags)
+    arguments = (text[:0], text) if method in ("sub", "subn") else (text,)
+    start = time.process_time()
+    result = getattr(compiled, method)(*arguments)
+    if method == "finditer":
+        collections.deque(result, maxlen=0)
+    return time.process_time() - start
+
+
+def judge(pattern: Pattern, method: str) -> str:
+    """Return what is wrong with an expression, "" where it is linear."""
+    texts = hard_texts(pattern)
+    if not texts:
+        return ""  # it repeats nothing
+    short, worst = max((measure(pattern, method, long_text(text, SHORT)), text) for text in texts)
+    longer = min(measure(pattern, method, long_text(worst, LONGER)) for _ in range(2))
+    if longer > 0.005 and longer > 10 * short:  # 4 for a linear one, 16 for a quadratic one, which would take minutes
+        return f"{worst!r} repeated to {LONGER} characters: {longer:.3f} s, {SHORT}: {short:.4f} s"
+    half, full = (measure(pattern, method, long_text(worst, size)) for size in (HALF, FULL))
+    for _ in range(4):  # another program may have had the caches
+        if full <= 3 * max(half, JUDGED):
+            return ""
+        full = min(full, measure(pattern, method, long_text(worst, FULL)))
+    return f"{worst!r} repeated to 1 MiB: {full:.3f} s, 512 KiB: {half:.3f} s"
+
+
+def judge_all() -> None:
+    """Print each expression before it is judged, and what is wrong with it."""
+    for pattern in all_patterns():
+        for method in pattern.methods:
+            print(f"{pattern.file} {pattern.name} {method}", flush=True)
+            wrong = judge(pattern, method)
+            if wrong:
+                print(f"SLOW {wrong}", flush=True)
+
+
+def test_every_pattern_is_linear():
+    """1 MiB takes at most 3 times what 512 KiB takes, on the text that is worst of dozens for each expression."""
+    tests = Path(__file__).parent
+    with subprocess.Popen(
+        [sys.executable, "-c", "import test_patterns; test_patterns.judge_all()"], cwd=tests, stdout=subprocess.PIPE
+    ) as child:
+        try:
+            printed, _ = child.communicate(timeout=KILL)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            printed, _ = child.communicate()
+            pytest.fail(f"killed after {KILL} s in {printed.decode().splitlines()[-1]}")
+    lines = printed.decode().splitlines()
+    assert child.returncode == 0, lines
+    assert [f"{lines[at - 1]}: {line}" for at, line in enumerate(lines) if line.startswith("SLOW")] == []
+    assert len(lines) > 100
+
+
+@pytest.mark.parametrize(
+    ("value", "method"),
+    [(r"DEK-Info:\s*\S+,", "search"), (r"env: .*python|No such file", "search"), (rb"[/][^\n]+\n\n", "search")],
+)
+def test_one_that_is_not_is_seen(value, method):
+    flags = 0 if isinstance(value, bytes) else re.DOTALL
+    assert judge(Pattern("f.py", "name", value, flags, (method,)), method)
