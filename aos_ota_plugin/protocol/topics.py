@@ -17,15 +17,22 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, MODULE_NAME_MAX, MQTT_MESSAGE_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.device.version import is_valid
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.protocol.login import SIGN_METHODS, Identity, login_password
 from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.strict_json import read_object
 
 MESSAGE_MAX = 4096
 """Bytes of the longest message that the platform reads; devices' own have up to 255, a gateway's login more."""
+_REQUEST_MAX, _METHOD_MAX, _TIMESTAMP_MAX = 40, 20, 20
+_SUB_TEXTS = {"productKey": PRODUCT_KEY_MAX, "deviceName": DEVICE_NAME_MAX, "clientId": 64, "sign": 64}
+"""Characters of the texts in a sub-device's login; a sign has at most the 64 digits of SHA-256."""
+_STEP = re.compile(r"-?[0-9]{1,3}")
 _TOPIC_PARTS = 6  # "", ota, device, verb, product key, device name
 _SESSION_PARTS = 7  # "", ext, session, product key, device name, combine, verb
 
@@ -110,27 +117,31 @@ def access_of(product_key: str, device_name: str, subs: List[str]) -> List[str]:
     return lines
 
 
+def device_of(topic: str) -> Tuple[str, str]:
+    """Return product key and name of the device that publishes to a topic. Raises FormatError."""
+    return _topic_parts(topic)[1:]
+
+
 def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin]:
-    """Read a message that a device published.
+    """Read a message that a device published, and check all of it.
 
     Raises:
         FormatError: topic or bytes are not those of an inform, a progress or a sub-device's login.
     """
-    parts = topic.split("/")
+    verb, *device = _topic_parts(topic)
     params, request = _params(payload)
-    if len(parts) == _SESSION_PARTS and parts[1:3] == ["ext", "session"] and parts[5:] == ["combine", "login"]:
-        return _sub_login(parts[3], parts[4], params, request)
-    if len(parts) != _TOPIC_PARTS or parts[1:3] != ["ota", "device"] or parts[3] not in ("inform", "progress"):
-        raise FormatError(f"the topic {topic[:120]!a} is not one that devices publish to")
+    if verb == "login":
+        return _sub_login(*device, params, request)
     module = params.get("module")
-    if module is not None and (not isinstance(module, str) or not is_valid(module)):
+    if module is not None and (not isinstance(module, str) or not is_valid(module) or len(module) > MODULE_NAME_MAX):
         raise FormatError('"module" is no name')
-    if parts[3] == "inform":
+    if verb == "inform":
         version = params.get("version")
         if not isinstance(version, str) or not is_valid(version):
             raise FormatError('"version" is not 1 to 63 letters, digits, ".", "-" and "_"')
-        return Inform(parts[4], parts[5], module or DEFAULT, version)
-    return Progress(parts[4], parts[5], module, _step(params.get("step")), str(params.get("desc", ""))[:128])
+        return Inform(*device, module or DEFAULT, version)
+    desc = _text(params, "desc", MQTT_MESSAGE_MAX) or ""
+    return Progress(*device, module, _step(params.get("step")), desc)
 
 
 def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:
@@ -147,43 +158,66 @@ def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:
     return json.dumps({"id": login.request, "code": code, "message": text, "data": ""}).encode()
 
 
+def _topic_parts(topic: str) -> Tuple[str, str, str]:
+    """Return verb, product key and device name. Raises FormatError."""
+    parts = topic.split("/")
+    if len(parts) == _SESSION_PARTS and parts[:3] == ["", "ext", "session"] and parts[5:] == ["combine", "login"]:
+        return "login", parts[3], parts[4]
+    if len(parts) != _TOPIC_PARTS or parts[:3] != ["", "ota", "device"] or parts[3] not in ("inform", "progress"):
+        raise FormatError(f"the topic {topic[:120]!a} is not one that devices publish to")
+    return parts[3], parts[4], parts[5]
+
+
 def _params(payload: bytes) -> Tuple[Dict[str, Any], str]:
     if len(payload) > MESSAGE_MAX:
         raise FormatError(f"a message of {len(payload)} bytes")
-    try:
-        document = json.loads(payload.rstrip(b"\0").decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise FormatError("the message is not JSON") from None
-    params = document.get("params") if isinstance(document, dict) else None
+    document = read_object(payload.rstrip(b"\0"))
+    params = document.get("params")
     if not isinstance(params, dict):
         raise FormatError('the message has no "params"')
-    return params, str(document.get("id", ""))[:40]
+    return params, _text_or_number(document, "id", _REQUEST_MAX) or ""
 
 
 def _step(value: object) -> int:
-    try:
-        step = int(str(value))
-    except ValueError:
-        raise FormatError('"step" is no number') from None
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not _STEP.fullmatch(str(value)):
+        raise FormatError('"step" is no number')
+    step = int(value)
     if not -4 <= step <= 100:
         raise FormatError(f'"step" is {step}, not -4 to 100')
     return step
 
 
+def _text(params: Dict[str, Any], name: str, most: int) -> Optional[str]:
+    """Return a text of at most `most` characters, None where it is missing or null."""
+    value = params.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise FormatError(f'"{name}" is no text')
+    if len(value) > most:
+        raise FormatError(f'"{name}" has {len(value)} characters; {most} are the most')
+    return value
+
+
+def _text_or_number(params: Dict[str, Any], name: str, most: int) -> Optional[str]:
+    value = params.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(params, name, most)
+
+
 def _sub_login(product_key: str, device_name: str, params: Dict[str, Any], request: str) -> SubLogin:
-    texts = {name: params.get(name) for name in ("productKey", "deviceName", "clientId", "sign")}
+    texts = {name: _text(params, name, most) for name, most in _SUB_TEXTS.items()}
     for name, value in texts.items():
-        if not isinstance(value, str) or not value:
+        if not value:
             raise FormatError(f'"{name}" is no text')
-    timestamp = params.get("timestamp")
-    sub = Identity(str(texts["productKey"]), str(texts["deviceName"]), "")
     return SubLogin(
         product_key,
         device_name,
         request,
-        sub,
+        Identity(str(texts["productKey"]), str(texts["deviceName"]), ""),
         str(texts["clientId"]),
-        str(params.get("signMethod", "")).lower(),
-        None if timestamp is None else str(timestamp),
+        (_text(params, "signMethod", _METHOD_MAX) or "").lower(),
+        _text_or_number(params, "timestamp", _TIMESTAMP_MAX),
         str(texts["sign"]),
     )

@@ -162,11 +162,54 @@ def test_what_devices_say():
         (INFORM + "/more", b'{"params":{"version":"a"}}'),
         ("/ext/session/pk/dn/combine/login", b'{"params":{"productKey":"pk"}}'),
         (INFORM, b'{"params":{"version":"a"}}' + b" " * 5000),
+        ("x" + INFORM, b'{"params":{"version":"a"}}'),
+        (INFORM, b'{"params":{"version":"a","module":"%s"}}' % (b"m" * 33)),
+        (INFORM, b'{"params":{"version":"a","version":"b"}}'),
+        (INFORM, b'{"params":{"version":"a"},"PARAMS":{"version":"b"}}'),
+        (INFORM, b'{"params":{"version":"a"},"x":1e999}'),
+        (INFORM, b'{"params":{"version":"a"},"x":NaN}'),
+        (INFORM, b'{"params":{"version":"a"},"x":[9007199254740993]}'),
+        (INFORM, b'{"params":{"version":"a"},"x":%s}' % (b"1" * 4001)),
+        (INFORM, b'{"params":{"version":"a"},"id":[]}'),
+        (INFORM, b'{"params":{"version":"a"},"\\udfff":0}'),
+        (PROGRESS, b'{"params":{"step":"20","desc":"\\ud800"}}'),
+        (PROGRESS, b'{"params":{"step":"20","desc":{}}}'),
+        (PROGRESS, b'{"params":{"step":"20","desc":"%s"}}' % (b"d" * 256)),
+        (PROGRESS, '{"params":{"step":"१२"}}'.encode()),
+        (PROGRESS, b'{"params":{"step":"1_3"}}'),
+        (PROGRESS, b'{"params":{"step":" 1"}}'),
+        (PROGRESS, b'{"params":{"step":true}}'),
+        (PROGRESS, b'{"params":{"step":1.0}}'),
     ],
 )
 def test_what_is_no_message(topic, payload):
     with pytest.raises(FormatError):
         topics.read_message(topic, payload)
+
+
+def test_a_whole_character_of_two_escapes_is_text():
+    assert topics.read_message(PROGRESS, b'{"params":{"step":1,"desc":"\\ud83d\\ude00"}}').desc == "\U0001f600"
+    assert topics.read_message(PROGRESS, b'{"id":9007199254740992,"params":{"step":1,"desc":"\\\\ud800"}}').step == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"productKey": "\ud800"},
+        {"sign": "\ud800"},
+        {"sign": "0" * 65},
+        {"productKey": "p" * 21},
+        {"deviceName": "d" * 33},
+        {"clientId": "c" * 65},
+        {"timestamp": 10**400},
+        {"timestamp": 1.5},
+        {"timestamp": "1" * 21},
+        {"signMethod": 5},
+    ],
+)
+def test_what_is_no_login_of_a_sub_device(change):
+    with pytest.raises(FormatError):
+        sub_login(**change)
 
 
 @given(
