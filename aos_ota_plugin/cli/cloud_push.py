@@ -57,7 +57,7 @@ def command(
     PACKAGE is the number that `aos-ota cloud upload` printed. A package goes to many devices only after one device
     has verified it; --verify-on names that device and waits for it.
 
-    Ends with status 1 when a device did not reach the new version.
+    Ends with status 1 when a device did not reach the new version, or was left out and does not run it.
 
     \b
     Example:

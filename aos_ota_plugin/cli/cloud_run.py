@@ -75,7 +75,7 @@ def command(
             cloud.images.faults = faults
             _show(cloud)
             while not ended.wait(1):
-                pass
+                cloud.check()
         finally:
             cloud.stop()
     click.echo("the cloud has ended; nothing of it runs any more")

@@ -9,17 +9,20 @@ import hmac
 import json
 import sqlite3
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, urlsplit
 
 from aos_ota_plugin.cloud import rules
+from aos_ota_plugin.cloud.database_errors import database_error
 from aos_ota_plugin.cloud.http_service import Handler, Service
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Job
 from aos_ota_plugin.cloud.rules import Upload
-from aos_ota_plugin.errors import OtaError, SettingsError
+from aos_ota_plugin.errors import BusyError, FormatError, OtaError, SettingsError
 from aos_ota_plugin.protocol.limits import HTTPS_MAX
 from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.protocol.strict_json import read_object
 
 TOKEN_HEADER = "X-Aos-Ota-Token"  # noqa: S105 - a header's name
 _BODY_MAX = 4 * 1024 * 1024
@@ -45,6 +48,7 @@ class Controls(NamedTuple):
     devices_changed: Callable[[], None]
     public_key: str
     ca: str
+    database: Path
 
 
 class Api(Service):
@@ -82,15 +86,22 @@ class _ApiHandler(Handler):
         return None
 
     def _guarded(self, work: Callable[[str, Dict[str, str]], Answer]) -> Answer:
-        parts = urlsplit(self.path)
         try:
-            return work(parts.path, dict(parse_qsl(parts.query)))
+            path, query = _target(self.path)
+            return work(path, query)
         except OtaError as error:
             self.close_connection = True  # the body may not have been read
             return _error(400, error.problem, error.remedy)
         except sqlite3.Error as error:
             self.close_connection = True
-            return _error(500, f"the database cannot be used: {error}", "make room on the disk; nothing was changed")
+            problem = database_error(error, self.server.controls.database)
+            return _error(503 if isinstance(problem, BusyError) else 500, problem.problem, problem.remedy)
+        except Exception as error:
+            self.close_connection = True
+            self.server.on_fault(error)
+            return _error(
+                500, "internal error of the cloud; its log names the place", "tell the maintainers of aos_ota_plugin"
+            )
 
     def _get(self, path: str, query: Dict[str, str]) -> Answer:
         platform, controls = self.server.platform, self.server.controls
@@ -146,8 +157,8 @@ class _ApiHandler(Handler):
             timeout=(float, 3600.0),
         )
         wanted = Job(0, package, kind, rate, retries, retry_after, timeout)
-        job, skipped = self.server.platform.start_job(wanted, _names(names, rules.BATCH_DEVICES_MAX))
-        return {"job": job.number, "skipped": skipped}
+        job, skipped, current = self.server.platform.start_job(wanted, _names(names, rules.BATCH_DEVICES_MAX))
+        return {"job": job.number, "skipped": skipped, "current": current}
 
     def _add_package(self, query: Dict[str, str]) -> Answer:
         missing = next((name for name in ("product_key", "version", "file") if not query.get(name)), None)
@@ -195,14 +206,20 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _target(text: str) -> Tuple[str, Dict[str, str]]:
+    """Return path and query of a request's target. Raises SettingsError."""
+    try:
+        parts = urlsplit(text)
+        return parts.path, dict(parse_qsl(parts.query))
+    except ValueError:
+        raise SettingsError(f"{text[:80]!a} is no address") from None
+
+
 def _object(data: bytes) -> Dict[str, Any]:
     try:
-        value = json.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise SettingsError("what was sent is not JSON") from None
-    if not isinstance(value, dict):
-        raise SettingsError("what was sent is no JSON object")
-    return value
+        return read_object(data)
+    except FormatError as error:
+        raise SettingsError(f"what was sent cannot be taken: {error.problem}") from None
 
 
 def _take(value: Dict[str, Any], **wanted: Any) -> Tuple[Any, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from typing import TYPE_CHECKING, List, NamedTuple, Sequence
+from typing import TYPE_CHECKING, List, NamedTuple, Sequence, Tuple
 
+from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def issue(
 
 
 def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    """Return whether a server's certificate has exactly these hosts and is valid for another week."""
+    """Return whether a server's certificate has exactly these hosts, and is valid now and for another week."""
     from cryptography import x509
 
     try:
@@ -106,9 +107,28 @@ def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) ->
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
         return False
+    begins, ends = _validity(read)
+    is_valid = begins <= now and ends > now + datetime.timedelta(days=7)
+    return names.get_values_for_type(x509.DNSName) == list(hosts) and is_valid
+
+
+def validity(certificate: bytes) -> Tuple[datetime.datetime, datetime.datetime]:
+    """Return the first and the last moment of a PEM certificate. Raises FormatError."""
+    from cryptography import x509
+
+    try:
+        return _validity(x509.load_pem_x509_certificate(certificate))
+    except ValueError:
+        raise FormatError("this certificate cannot be read", remedy="restore an undamaged copy of it") from None
+
+
+def _validity(certificate: Certificate) -> Tuple[datetime.datetime, datetime.datetime]:
     # not_valid_after_utc came with cryptography 42; the other went with a later one.
-    ends = getattr(read, "not_valid_after_utc", None) or read.not_valid_after.replace(tzinfo=datetime.timezone.utc)
-    return names.get_values_for_type(x509.DNSName) == list(hosts) and ends > now + datetime.timedelta(days=7)
+    begins, ends = (
+        getattr(certificate, f"{name}_utc", None) or getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)
+        for name in ("not_valid_before", "not_valid_after")
+    )
+    return begins, ends
 
 
 def is_address(host: str) -> bool:

@@ -58,7 +58,12 @@ class Client:
 
     def upload(self, data: bytes, values: Mapping[str, Optional[str]]) -> Dict[str, Any]:
         """Add a package; `values` are product_key, version and file, and may be name, module and so on."""
-        query = urlencode({name: value for name, value in values.items() if value})
+        try:
+            query = urlencode({name: value for name, value in values.items() if value})
+        except UnicodeEncodeError:
+            raise SettingsError(
+                "a name of the package is not UTF-8", remedy="give another --name, or rename the file"
+            ) from None
         return self._ask("POST", f"/api/packages?{query}", data)
 
     def start_job(self, **values: Any) -> Dict[str, Any]:

@@ -11,17 +11,19 @@
 from __future__ import annotations
 
 import datetime
+import os
 import secrets
 import ssl
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import List, Mapping, Sequence
 
-from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca
-from aos_ota_plugin.errors import FormatError, Place, WorkspaceError
+from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca, validity
+from aos_ota_plugin.errors import FormatError, OutputError, Place, SecretError, WorkspaceError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document, write_document
-from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.folders import make_folder, take_from_others
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.generate import generate_private_pem
@@ -32,6 +34,10 @@ CA = "ca.pem"
 _CA_KEY, _SERVER, _SERVER_KEY, _SIGNING_KEY = "ca.key", "server.pem", "server.key", "ota_key.pem"
 PUBLIC_KEY = "ota_key.pub.pem"
 IMAGES = "images"
+DATABASE = "cloud.sqlite"
+_DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+AUTHORITY_DAYS = 90
+"""Days before its end from which on the authority's end is said."""
 _OWNER_ONLY = 0o600
 _MODES = {CONFIG: _OWNER_ONLY, _CA_KEY: _OWNER_ONLY, _SERVER_KEY: _OWNER_ONLY, _SIGNING_KEY: _OWNER_ONLY}
 _KIND = DocumentKind(
@@ -102,10 +108,48 @@ def write_config(folder: Path, config: CloudConfig) -> None:
     write_file(folder / CONFIG, write_document(_KIND, asdict(config)), mode=_OWNER_ONLY)
 
 
-def prepare(folder: Path) -> None:
-    """Create the folder, readable by the owner only. Raises OutputError."""
+def prepare(folder: Path) -> List[str]:
+    """Create the folder and an empty database, readable by the owner only; return what others could read until now.
+
+    Raises OutputError, also for a folder of other things that others may read: it is not ours to close.
+    """
     make_folder(folder, mode=0o700)
+    _refuse_shared(folder)
+    lines = []
+    if take_from_others(folder):
+        lines.append(f"{folder} could be read by others; it is closed to them now")
     make_folder(folder / IMAGES, mode=0o700)
+    take_from_others(folder / IMAGES)
+    if not (folder / DATABASE).exists():
+        write_file(folder / DATABASE, b"", mode=_OWNER_ONLY)
+    for name in _DATABASE_FILES:
+        if (folder / name).exists() and take_from_others(folder / name) and lines:
+            lines.append(f"{name} could be read by others, too, with the secrets of its devices: they may be known")
+    return lines
+
+
+def _refuse_shared(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    if os.name != "posix" or not names or names & {CONFIG, DATABASE, CA, "cloud.lock"}:
+        return
+    if folder.stat().st_mode & 0o077:
+        raise OutputError(
+            f"others can read {folder}, and other things than a cloud are in it",
+            remedy=f"give the cloud a folder of its own, or close this one: chmod 700 {folder}",
+        )
+
+
+def check_secrets(folder: Path) -> None:
+    """Raise SecretError when others can read or change a key of the cloud or its token."""
+    for name in _MODES:
+        path = folder / name
+        if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
+            raise SecretError(
+                "others can read or change this file with a secret of the cloud "
+                f"(mode {stat.S_IMODE(path.stat().st_mode):04o})",
+                place=Place(str(path)),
+                remedy=f"chmod 600 {str(path)!r}; if others may have read it, move it away: a new one is made",
+            )
 
 
 def recover(folder: Path) -> None:
@@ -133,24 +177,58 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
     Raises FormatError.
     """
     ca = _authority(folder, now)
-    server = folder / _SERVER
-    if not server.exists() or not is_good(server.read_bytes(), hosts, now):
-        try:
-            issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
-        except ValueError:
-            raise FormatError(
-                "the authority's certificate and key cannot be read, or no certificate can be made for "
-                f"{hosts[0][:80]!a}",
-                place=Place(str(folder / CA)),
-                remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
-                "authority, which no firmware trusts yet",
-            ) from None
-        install(folder, issued)
+    if _is_renewal_due(folder, hosts, now):
+        _issue(folder, ca, hosts, now)
     return load_context(folder)
 
 
+def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime, context: ssl.SSLContext) -> bool:
+    """Renew the server's certificate under its authority when it is time; new connections of `context` get it.
+
+    Returns whether it was renewed. Raises FormatError, OutputError.
+    """
+    if not _is_renewal_due(folder, hosts, now):
+        return False
+    _issue(folder, _authority(folder, now), hosts, now)
+    _load_chain(folder, context)
+    return True
+
+
+def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
+    """Return lines about an authority that is not valid, or soon will not be; it is never replaced by itself."""
+    begins, ends = validity((folder / CA).read_bytes())
+    firmware = f"firmware trusts it and would have to be built with another: move {CA} and {_CA_KEY} away for a new one"
+    if now < begins:
+        return [
+            f"WARNING: {CA} is not valid before {begins:%Y-%m-%d}, so devices refuse this cloud: is the clock right?"
+        ]
+    if now > ends:
+        return [f"WARNING: {CA} ended on {ends:%Y-%m-%d}, so devices refuse this cloud; {firmware}"]
+    if ends - now < datetime.timedelta(days=AUTHORITY_DAYS):
+        return [f"WARNING: {CA} ends on {ends:%Y-%m-%d}; {firmware}"]
+    return []
+
+
+def _is_renewal_due(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> bool:
+    server = folder / _SERVER
+    return not server.exists() or not is_good(server.read_bytes(), hosts, now)
+
+
+def _issue(folder: Path, ca: Issued, hosts: Sequence[str], now: datetime.datetime) -> None:
+    try:
+        issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+    except ValueError:
+        raise FormatError(
+            f"the authority's certificate and key cannot be read, or no certificate can be made for {hosts[0][:80]!a}",
+            place=Place(str(folder / CA)),
+            remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
+            "authority, which no firmware trusts yet",
+        ) from None
+    install(folder, issued)
+
+
 def install(folder: Path, issued: Issued) -> None:
-    """Write another server certificate; it is used from the next start on."""
+    """Write another server certificate; it is used when it is loaded."""
     _write(folder, {_SERVER_KEY: issued.key, _SERVER: issued.certificate})
 
 
@@ -158,6 +236,11 @@ def load_context(folder: Path) -> ssl.SSLContext:
     """Return the TLS context with the present certificate, unchecked. Raises FormatError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_chain(folder, context)
+    return context
+
+
+def _load_chain(folder: Path, context: ssl.SSLContext) -> None:
     try:
         context.load_cert_chain(folder / _SERVER, folder / _SERVER_KEY)
     except (OSError, ssl.SSLError):
@@ -166,7 +249,6 @@ def load_context(folder: Path) -> ssl.SSLContext:
             place=Place(str(folder / _SERVER)),
             remedy=f"delete {_SERVER} and {_SERVER_KEY}; new ones are made",
         ) from None
-    return context
 
 
 def adopt_authority(source: Path, folder: Path, now: datetime.datetime) -> None:

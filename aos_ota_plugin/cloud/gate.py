@@ -58,6 +58,10 @@ class Gate:
         """Return the user names of the connected devices."""
         return set(self._connected)
 
+    def is_alive(self) -> bool:
+        """Return whether its thread runs."""
+        return self._thread.is_alive()
+
     def drop(self) -> None:
         """Close all connections; devices may connect again."""
         self._soon(self._drop)

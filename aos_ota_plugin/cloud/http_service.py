@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Optional, Set, Tuple, Type
+from typing import Any, Callable, Optional, Set, Tuple, Type
 
 from aos_ota_plugin.errors import OutputError
 
@@ -18,8 +18,11 @@ _TLS_HANDSHAKE = 0x16
 class Service(ThreadingHTTPServer):
     """An HTTP server that runs until `stop`.
 
-    With a `context`, connections that begin with a TLS handshake are TLS, others plain HTTP.
+    With a `context`, connections that begin with a TLS handshake are TLS, others plain HTTP. `on_fault` gets what a
+    request raised that nobody foresaw; it ends the connection only.
     """
+
+    on_fault: Callable[[Exception], None] = staticmethod(lambda _error: None)
 
     daemon_threads = True
     block_on_close = False
@@ -42,6 +45,10 @@ class Service(ThreadingHTTPServer):
         self.port = int(self.server_address[1])
         self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name=f"http-{self.port}", daemon=True)
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Return whether its thread runs."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Stop listening and close all connections."""
@@ -71,6 +78,8 @@ class Service(ThreadingHTTPServer):
             self.finish_request(wrapped, client_address)
         except (OSError, ValueError):
             pass
+        except Exception as error:
+            self.on_fault(error)
         finally:
             with self._guard:
                 self._open.discard(request)

@@ -15,6 +15,7 @@ from typing import NamedTuple, Optional
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _SIGNATURE_DIGITS = 32
+_POSITION_DIGITS = 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
@@ -69,9 +70,15 @@ def read_range(header: Optional[str], size: int) -> Optional[Span]:
         return Span(0, size)
     first, last = match.groups()
     if not first:
-        return Span(max(size - int(last), 0), size) if int(last) and size else None
-    start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
+        return Span(max(size - _position(last), 0), size) if _position(last) and size else None
+    start = _position(first)
+    end = min(_position(last) + 1, size) if last else size
+    if last and _position(last) < start:
         return Span(0, size)
     return Span(start, end) if start < size else None
+
+
+def _position(digits: str) -> int:
+    """Return a position in a file; more digits than any file has bytes are not read, but beyond its end."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= _POSITION_DIGITS else 10**_POSITION_DIGITS

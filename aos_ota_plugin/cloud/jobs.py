@@ -9,7 +9,7 @@ from aos_ota_plugin.cloud.client import Client
 
 _POLL_SECONDS = 0.5
 Job = Dict[str, Any]
-"""A job as the API returns it, with ``skipped``: {device name: why it was left out}."""
+"""A job as the API returns it, with ``skipped``: {device name: why it was left out}, and ``current``, who runs it."""
 
 
 def run_job(client: Client, kind: str, devices: Sequence[str], options: Mapping[str, Any], *, wait: bool) -> Job:
@@ -18,7 +18,7 @@ def run_job(client: Client, kind: str, devices: Sequence[str], options: Mapping[
     while wait and client.is_running(started["job"]):
         time.sleep(_POLL_SECONDS)
     job = next(job for job in client.status()["jobs"] if job["number"] == started["job"])
-    return {**job, "skipped": started["skipped"]}
+    return {**job, "skipped": started["skipped"], "current": started["current"]}
 
 
 def devices_of_product(client: Client, package: int) -> List[str]:
@@ -29,5 +29,8 @@ def devices_of_product(client: Client, package: int) -> List[str]:
 
 
 def failed_devices(jobs: Sequence[Job]) -> int:
-    """Count the devices that failed or were canceled."""
-    return sum(job["counts"]["FAILED"] + job["counts"]["CANCELED"] for job in jobs)
+    """Count the devices that failed, were canceled, or were left out and do not run the version."""
+    return sum(
+        job["counts"]["FAILED"] + job["counts"]["CANCELED"] + len(set(job["skipped"]) - set(job["current"]))
+        for job in jobs
+    )

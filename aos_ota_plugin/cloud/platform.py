@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud import rollout, rules
-from aos_ota_plugin.cloud.data_folder import IMAGES
+from aos_ota_plugin.cloud.data_folder import DATABASE, IMAGES
 from aos_ota_plugin.cloud.documents import State, access_list, push_of, status_document
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
-from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.errors import FormatError, SettingsError
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.signer import Signer
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.protocol.module_names import DEFAULT
 
-DATABASE = "cloud.sqlite"
 _SECRET_BYTES = 16
 
 
@@ -55,6 +54,11 @@ class Platform:
         self._clock = clock
         self._lock = threading.RLock()
 
+    def check_database(self) -> None:
+        """Raise sqlite3.Error when the database cannot be written."""
+        with self._lock:
+            self._storage.check()
+
     def close(self) -> None:
         """Close the database."""
         with self._lock:
@@ -65,6 +69,7 @@ class Platform:
     def add_product(self, product_key: str, name: str, *, secure: bool) -> Product:
         """Add a product. Raises SettingsError when the key is taken or invalid."""
         rules.check_product_key(product_key)
+        rules.check_product_name(name)
         product = Product(product_key, name or product_key, secure)
         with self._lock:
             existing = self._storage.product(product_key)
@@ -92,6 +97,11 @@ class Platform:
             self._product(product_key)
             if gateway is not None and self._storage.identity(product_key, gateway) is None:
                 raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
+            if gateway is not None and self._storage.gateway(product_key, gateway) is not None:
+                raise SettingsError(
+                    f"{gateway[:40]!a} is a sub-device itself, and no gateway",
+                    remedy=f"give its gateway, {self._storage.gateway(product_key, gateway)}",
+                )
             existing = {
                 device.device_name
                 for device in self._storage.devices(product_key)
@@ -150,8 +160,8 @@ class Platform:
                     remedy="choose another with --name",
                 ) from None
 
-    def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str]]:
-        """Push a package to devices; returns the job and {device name: reason} of those left out.
+    def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str], List[str]]:
+        """Push a package to devices; returns the job, {device name: reason} of those left out, and who runs it already.
 
         Raises SettingsError, or ProofError when the package has to be verified first.
         """
@@ -182,7 +192,7 @@ class Platform:
                 if job.kind == "verify" and tasks:
                     storage.set_package_state(job.package, PackageState.VERIFYING)
         self.tick()
-        return job, skipped
+        return job, skipped, [target.device_name for target in targets if target.version == package.version]
 
     def cancel(self, number: int) -> int:
         """Cancel the unfinished tasks of a job; returns their number. Raises SettingsError."""
@@ -229,12 +239,12 @@ class Platform:
     # --- messages of devices, and timeouts
 
     def handle_message(self, topic: str, payload: bytes) -> None:
-        """Handle a device's message. Raises FormatError, without a change, when it is malformed."""
+        """Handle a device's message. Raises FormatError, without a change, when it is not taken."""
         message = topics.read_message(topic, payload)
         now = self._clock()
         with self._lock:
             if self._storage.identity(message.product_key, message.device_name) is None:
-                return
+                raise FormatError("no such device is registered")
             if isinstance(message, topics.SubLogin):
                 self._sub_login(message)
             elif isinstance(message, topics.Inform):
@@ -264,13 +274,10 @@ class Platform:
 
     def _sub_login(self, message: topics.SubLogin) -> None:
         sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
-        gateways = {
-            (device.product_key, device.device_name): device.gateway
-            for device in self._storage.devices(message.sub.product_key)
-        }
         is_sub = (
             message.sub.product_key == message.product_key
-            and gateways.get((message.sub.product_key, message.sub.device_name)) == message.device_name
+            and self._storage.gateway(message.sub.product_key, message.sub.device_name) == message.device_name
+            and self._storage.gateway(message.product_key, message.device_name) is None
         )
         self._publish(
             topics.session_topic(message.product_key, message.device_name, "login_reply"),
@@ -280,6 +287,7 @@ class Platform:
     def _handle_inform(self, message: topics.Inform, now: float) -> None:
         push = None
         with self._storage.report_transaction() as storage:
+            self._check_module(message)
             storage.set_seen(message.product_key, message.device_name, now)
             storage.set_version(message.product_key, message.device_name, message.module, message.version)
             task = storage.running_task(message.product_key, message.device_name)
@@ -296,6 +304,15 @@ class Platform:
                     push = self._push(changed, job) if again else None
         if push is not None:
             self._publish(*push)
+
+    def _check_module(self, message: topics.Inform) -> None:
+        device = message.product_key, message.device_name
+        if (
+            message.module != DEFAULT
+            and not self._storage.has_version(*device, message.module)
+            and self._storage.module_count(*device) >= rules.MODULES_MAX
+        ):
+            raise FormatError(f"the device has reported {rules.MODULES_MAX} modules, which is all the platform keeps")
 
     def _handle_progress(self, message: topics.Progress, now: float) -> None:
         with self._storage.report_transaction() as storage:

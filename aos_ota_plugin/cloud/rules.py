@@ -14,6 +14,9 @@ from aos_ota_plugin.protocol.push import SIGN_METHODS
 
 PACKAGE_NAME_MAX = 40
 PACKAGES_MAX = 500
+PRODUCT_NAME_MAX = 64
+MODULES_MAX = 64
+"""Modules of one device whose versions are kept."""
 VERIFY_DEVICES_MAX = 10
 BATCH_DEVICES_MAX = 1_000_000
 RATE_MIN, RATE_MAX = 10, 10_000
@@ -29,6 +32,15 @@ def check_product_key(key: str) -> None:
         raise SettingsError(
             f"the product key {key[:80]!a} is not 1 to {PRODUCT_KEY_MAX} letters and digits",
             remedy=f"choose another one; {_CHANGES_TOPICS}",
+        )
+
+
+def check_product_name(name: str) -> None:
+    """Raise SettingsError for a product's name that cannot be stored and shown; none is one."""
+    if len(name) > PRODUCT_NAME_MAX or not name.isprintable():
+        raise SettingsError(
+            f"the product name {name[:80]!a} is not up to {PRODUCT_NAME_MAX} printable characters",
+            remedy="shorten it, or leave it out",
         )
 
 

@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
 
+from aos_ota_plugin.cloud.database_errors import database_error
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task, TaskState
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.protocol.login import Identity
@@ -40,6 +41,8 @@ CREATE INDEX IF NOT EXISTS task_of_device ON task (product_key, device_name, sta
 CREATE INDEX IF NOT EXISTS task_state ON task (state);
 """
 _VERSION = 1
+_LOCKED_SECONDS = 5
+"""How long a program that holds the database is waited for."""
 _RUNNING = "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELED')"
 _Row = TypeVar("_Row")
 
@@ -71,7 +74,7 @@ class Storage:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_LOCKED_SECONDS)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA foreign_keys = ON")
             version = self._base.execute("PRAGMA user_version").fetchone()[0]
@@ -83,10 +86,12 @@ class Storage:
             self._base.executescript(_SCHEMA)
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as error:
-            raise OutputError(
-                f"the database {path} cannot be used: {error}",
-                remedy="restore a copy of it, or give the cloud another folder",
-            ) from None
+            raise database_error(error, path) from None
+
+    def check(self) -> None:
+        """Write a page, without a change,. Raises sqlite3.Error."""
+        with self:
+            self._base.execute(f"PRAGMA user_version = {_VERSION}")
 
     def __enter__(self) -> Storage:
         self._base.execute("BEGIN IMMEDIATE")
@@ -156,6 +161,13 @@ class Storage:
             )
         ]
 
+    def gateway(self, product_key: str, device_name: str) -> Optional[str]:
+        """Return the gateway of a device, None where it has none."""
+        rows = self._rows(
+            "SELECT gateway FROM device WHERE product_key = ? AND device_name = ?", product_key, device_name
+        )
+        return rows[0]["gateway"] if rows else None
+
     def set_seen(self, product_key: str, device_name: str, now: float) -> None:
         """Set the time of a device's last report."""
         self._base.execute(
@@ -174,6 +186,13 @@ class Storage:
         for product_key, device_name, module, version in self._base.execute("SELECT * FROM version"):
             versions.setdefault((product_key, device_name), {})[module] = version
         return versions
+
+    def module_count(self, product_key: str, device_name: str) -> int:
+        """Return of how many modules the device has reported a version."""
+        [row] = self._rows(
+            "SELECT COUNT(*) AS number FROM version WHERE product_key = ? AND device_name = ?", product_key, device_name
+        )
+        return int(row["number"])
 
     def has_version(self, product_key: str, device_name: str, module: str) -> bool:
         """Return whether the device has reported a version of the module."""

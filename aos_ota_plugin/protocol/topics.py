@@ -128,10 +128,10 @@ def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin
     Raises:
         FormatError: topic or bytes are not those of an inform, a progress or a sub-device's login.
     """
-    verb, *device = _topic_parts(topic)
+    verb, product_key, device_name = _topic_parts(topic)
     params, request = _params(payload)
     if verb == "login":
-        return _sub_login(*device, params, request)
+        return _sub_login(product_key, device_name, params, request)
     module = params.get("module")
     if module is not None and (not isinstance(module, str) or not is_valid(module) or len(module) > MODULE_NAME_MAX):
         raise FormatError('"module" is no name')
@@ -139,9 +139,9 @@ def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin
         version = params.get("version")
         if not isinstance(version, str) or not is_valid(version):
             raise FormatError('"version" is not 1 to 63 letters, digits, ".", "-" and "_"')
-        return Inform(*device, module or DEFAULT, version)
+        return Inform(product_key, device_name, module or DEFAULT, version)
     desc = _text(params, "desc", MQTT_MESSAGE_MAX) or ""
-    return Progress(*device, module, _step(params.get("step")), desc)
+    return Progress(product_key, device_name, module, _step(params.get("step")), desc)
 
 
 def login_reply(login: SubLogin, identity: Optional[Identity]) -> bytes:

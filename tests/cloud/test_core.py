@@ -313,6 +313,10 @@ def test_no_target_breaks_the_reader(target):
         ("bytes=0-1,5-6", (0, 100)),
         ("bytes=-", (0, 100)),
         ("items=0-1", (0, 100)),
+        (f"bytes={'9' * 5000}-", None),
+        (f"bytes=10-{'9' * 5000}", (10, 100)),
+        (f"bytes=-{'9' * 5000}", (0, 100)),
+        (f"bytes={'0' * 5000}1-", (1, 100)),
     ],
 )
 def test_ranges(header, span):

@@ -1,9 +1,12 @@
 """What goes wrong on the way and must not matter: restarts, cut connections, slow links, power cuts."""
 
+import contextlib
+import datetime
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,9 +16,12 @@ import pytest
 from cloud_world import IMAGE, LOCAL, PAYLOAD, PRODUCT, SIGNER, World
 from waiting import HANGS, until
 
-from aos_ota_plugin.errors import SettingsError
+from aos_ota_plugin.cloud import data_folder, server
+from aos_ota_plugin.cloud.certificates import issue
+from aos_ota_plugin.errors import BuildError, FormatError, SettingsError
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.protocol.login import Identity
+from aos_ota_plugin.protocol.topics import progress_topic
 
 pytestmark = pytest.mark.cloud
 
@@ -71,6 +77,61 @@ def test_a_cloud_that_is_interrupted_as_it_starts_leaves_no_thread(tmp_path, too
     with pytest.raises(KeyboardInterrupt):
         World(tmp_path / "云", cloud_keys)
     assert set(threading.enumerate()) <= before
+
+
+def test_half_a_character_of_a_device_ends_nothing(world):
+    (identity,) = world.register("one")
+    model = world.device(identity)
+    world.online(model)
+    topic = progress_topic(PRODUCT, "one")
+    model._client.publish(topic, b'{"params":{"step":"20","desc":"\\ud800"}}', qos=1)
+    until(lambda: any("passed over: it has half of a character" in line for line in world.lines))
+    assert world.push(world.upload(), "one")["one"]["state"] == "SUCCEEDED"
+    world.cloud.check()
+
+
+def test_a_report_is_not_lost_while_the_database_is_held(world):
+    """Devices are cut off, and say it anew when it is free."""
+    (identity,) = world.register("one")
+    world.cloud.platform._storage._base.execute("PRAGMA busy_timeout = 50")
+    with contextlib.closing(sqlite3.connect(world.folder / "cloud.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        model = world.device(identity)
+        until(lambda: any("is locked" in line for line in world.lines))
+        until(lambda: model.state.connections >= 1 and not world.cloud.gate.online)
+        assert not world.cloud.gate.is_open.is_set()
+        other.execute("ROLLBACK")
+    world.online(model)
+    assert world.versions("one") == {"default": "app-1.0.0"}
+    assert sum("is locked" in line for line in world.lines) == 1
+    assert sum("can be used again" in line for line in world.lines) == 1
+
+
+def test_a_part_that_ends_by_itself_ends_the_cloud(world):
+    world.cloud.check()
+    world.cloud._client.loop_stop()
+    with pytest.raises(BuildError, match="ended by itself: the connection to the broker"):
+        world.cloud.check()
+    until(lambda: not world.cloud.gate.is_open.is_set())
+    until(lambda: any("has ended by itself" in line for line in world.lines))
+
+
+def test_a_damaged_database_ends_the_cloud_with_its_remedy(world):
+    world.cloud._database_failed(sqlite3.DatabaseError("database disk image is malformed"))
+    with pytest.raises(FormatError, match="malformed") as caught:
+        world.cloud.check()
+    assert "restore a copy" in caught.value.remedy
+
+
+def test_a_certificate_that_ends_while_the_cloud_runs_is_renewed(world, monkeypatch):
+    old = (world.folder / "server.pem").read_bytes()
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    ca = data_folder._authority(world.folder, later)
+    data_folder.install(world.folder, issue(ca, ["old"], later - datetime.timedelta(days=9), later))
+    monkeypatch.setattr(server, "RENEWAL_SECONDS", 0.0)
+    until(lambda: any("certificate was renewed" in line for line in world.lines))
+    assert (world.folder / "server.pem").read_bytes() != old
+    world.online(world.device(*world.register("one")))
 
 
 def test_a_gate_that_is_shut_has_nobody_to_cut_off(world):

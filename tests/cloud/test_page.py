@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -145,6 +146,9 @@ def test_a_page_of_elsewhere_cannot_read_along(still_world):
         (b'{"product_key":"a","x":1}', "'x' is not known"),
         (b'{"product_key":"a/b"}', "is not 1 to 20"),
         (b'{"product_key":"+"}', "is not 1 to 20"),
+        (b'{"product_key":"a","name":"\\ud800"}', "lone surrogate"),
+        (b'{"product_key":"a","product_key":"b"}', "twice"),
+        (b'{"product_key":"a","name":"%s"}' % (b"n" * 65), "the product name"),
     ],
 )
 def test_bad_requests_are_told_what_is_wrong(still_world, body, problem):
@@ -152,6 +156,56 @@ def test_bad_requests_are_told_what_is_wrong(still_world, body, problem):
     assert status == 400
     assert problem in json.loads(data)["error"]
     assert [one["product_key"] for one in still_world.client.status()["products"]] in ([], [PRODUCT])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        b'"package":1%s' % (b"0" * 30),
+        b'"package":-1%s' % (b"0" * 30),
+        b'"package":1,"retry_after":1%s' % (b"0" * 400),
+        b'"package":1,"retry_after":1e999',
+        b'"package":1,"timeout":NaN',
+        b'"package":1,"rate":1%s' % (b"0" * 5000),
+    ],
+)
+def test_numbers_beyond_their_range_are_refused_with_a_reason(still_world, values):
+    body = b'{"kind":"verify","device_names":["one"],%s}' % values
+    status, data = ask(still_world, "POST", "/api/jobs", body, {TOKEN_HEADER: still_world.cloud.config.token})
+    assert status == 400
+    assert "is beyond its range" in json.loads(data)["error"]
+
+
+def raw(port, request):
+    with socket.create_connection(("127.0.0.1", port), HANGS) as link:
+        link.sendall(request)
+        return link.makefile("rb").readline()
+
+
+def test_what_is_no_address_is_told_so(still_world):
+    request = b"GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert raw(still_world.cloud.config.api_port, request).startswith(b"HTTP/1.1 400 ")
+    assert raw(still_world.cloud.config.image_port, request).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_fault_of_ours_in_a_request_is_an_answer_and_a_line(still_world, monkeypatch, capfd):
+    def fault():
+        raise KeyError("secret")
+
+    monkeypatch.setattr(still_world.cloud.platform, "status", fault)
+    status, data = ask(still_world, "GET", "/api/status")
+    assert status == 500
+    assert "internal error of the cloud" in json.loads(data)["error"]
+    assert "a fault of aos_ota_plugin was caught: KeyError at test_page.py:" in still_world.lines[-1]
+    monkeypatch.setattr("aos_ota_plugin.cloud.image_server.read_url", lambda *_: fault())
+    assert raw(still_world.cloud.config.image_port, b"GET / HTTP/1.1\r\n\r\n") == b""
+    until(lambda: "fault of aos_ota_plugin" in still_world.lines[-1] and len(still_world.lines) > 1)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_name_that_is_not_utf_8_is_told_so(still_world):
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        still_world.upload(name="\udcff")
 
 
 @pytest.mark.parametrize(

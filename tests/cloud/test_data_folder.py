@@ -1,0 +1,120 @@
+"""The cloud's folder: whose it is, whose keys it takes, and its certificates over the years."""
+
+import datetime
+import os
+import shutil
+import ssl
+
+import pytest
+
+from aos_ota_plugin.cloud import data_folder
+from aos_ota_plugin.cloud.certificates import issue, validity
+from aos_ota_plugin.errors import OutputError, SecretError
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
+HOSTS = ["127.0.0.1", "localhost"]
+posix = pytest.mark.skipif(os.name != "posix", reason="permission bits")
+
+
+@pytest.fixture
+def folder(tmp_path, cloud_keys):
+    return shutil.copytree(cloud_keys, tmp_path / "云 cloud")
+
+
+def open_to_others(folder):
+    return [path.name for path in [folder, *folder.iterdir()] if path.stat().st_mode & 0o077]
+
+
+@posix
+def test_a_folder_that_was_there_is_closed_to_others(tmp_path):
+    path = tmp_path / "cloud"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    (line,) = data_folder.prepare(path)
+    assert line == f"{path} could be read by others; it is closed to them now"
+    assert open_to_others(path) == []
+    assert (path / data_folder.DATABASE).stat().st_mode & 0o777 == 0o600
+    assert data_folder.prepare(path) == []
+
+
+@posix
+def test_a_database_that_others_could_read_is_closed_and_said(tmp_path):
+    path = tmp_path / "cloud"
+    data_folder.prepare(path)
+    for name in (data_folder.DATABASE, f"{data_folder.DATABASE}-wal"):
+        (path / name).touch()
+        (path / name).chmod(0o644)
+    path.chmod(0o755)
+    lines = data_folder.prepare(path)
+    assert [line.split()[0] for line in lines[1:]] == ["cloud.sqlite", "cloud.sqlite-wal"]
+    assert "the secrets of its devices" in lines[1]
+    assert open_to_others(path) == []
+
+
+@posix
+def test_a_folder_of_others_things_is_not_taken(tmp_path):
+    (tmp_path / "letter.txt").write_text("x")
+    tmp_path.chmod(0o755)
+    with pytest.raises(OutputError, match="other things than a cloud"):
+        data_folder.prepare(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@posix
+@pytest.mark.parametrize("name", ["ca.key", "server.key", "ota_key.pem", "cloud.json"])
+def test_a_key_that_others_can_read_is_refused(folder, name):
+    data_folder.write_config(folder, data_folder.new_config("127.0.0.1"))
+    data_folder.check_secrets(folder)
+    (folder / name).chmod(0o640)
+    with pytest.raises(SecretError, match="others can read or change this file") as caught:
+        data_folder.check_secrets(folder)
+    assert caught.value.place.file == str(folder / name)
+
+
+def serial_of_handshake(context, folder):
+    """The serial number of the certificate that a new connection gets, checked under the folder's root."""
+    client = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    ends = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
+    server_side = context.wrap_bio(*ends[0], server_side=True)
+    client_side = client.wrap_bio(*ends[1], server_hostname="localhost")
+    done = set()
+    while len(done) < 2:
+        for side, mine, other in ((client_side, ends[1], ends[0]), (server_side, ends[0], ends[1])):
+            try:
+                side.do_handshake()
+                done.add(side)
+            except ssl.SSLWantReadError:
+                pass
+            other[0].write(mine[1].read())
+    return client_side.getpeercert()["serialNumber"]
+
+
+def test_the_certificate_is_renewed_under_its_root_for_the_context_in_use(folder):
+    ca = (folder / "ca.pem").read_bytes()
+    data_folder.install(folder, issue(data_folder._authority(folder, NOW), HOSTS, NOW - 30 * DAY, NOW + 8 * DAY))
+    context = data_folder.load_context(folder)
+    before = serial_of_handshake(context, folder)
+    assert not data_folder.renew_certificate(folder, HOSTS, NOW, context)
+    assert serial_of_handshake(context, folder) == before
+    assert data_folder.renew_certificate(folder, HOSTS, NOW + DAY, context)
+    assert serial_of_handshake(context, folder) != before
+    assert (folder / "ca.pem").read_bytes() == ca
+
+
+def test_a_certificate_that_is_not_valid_yet_is_renewed(folder):
+    context = data_folder.load_context(folder)
+    assert data_folder.renew_certificate(folder, HOSTS, NOW - 400 * DAY, context)
+
+
+@pytest.mark.parametrize(
+    "days, words", [(-3650, "is not valid before"), (3650 - 91, None), (3650 - 89, "ends on"), (3651, "ended on")]
+)
+def test_a_root_that_ends_is_said_and_stays(folder, days, words):
+    ca = (folder / "ca.pem").read_bytes()
+    _, ends = validity(ca)
+    now = ends + (days - 3650) * DAY
+    lines = data_folder.authority_warnings(folder, now)
+    assert [words in line and line.startswith("WARNING: ca.pem") for line in lines] == ([True] if words else [])
+    assert (folder / "ca.pem").read_bytes() == ca
