@@ -6,6 +6,7 @@ A check is as there: True for the sound input's own result, False for another th
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,9 @@ import yaml
 
 import aos_ota_plugin
 from aos_ota_plugin.cloud.connect_packet import head_of, login_in
+from aos_ota_plugin.cloud.platform import Platform
+from aos_ota_plugin.cloud.rollout import Job, Task, TaskState
+from aos_ota_plugin.cloud.rules import Upload
 from aos_ota_plugin.device.version import check_version, explain_order, is_valid, newer, suggest_version
 from aos_ota_plugin.errors import FormatError, OtaError
 from aos_ota_plugin.keys.secret import Secret
@@ -182,6 +186,7 @@ _LOGIN = b"".join(
 )
 _CONNECT_BODY = b"\0\4MQTT\4\xc2\0\x3c" + _LOGIN
 CONNECT = bytes((0x10, len(_CONNECT_BODY) & 0x7F | 0x80, len(_CONNECT_BODY) >> 7)) + _CONNECT_BODY
+CLOUD_MESSAGE = b'/ota/device/progress/a1B2c3/dev-7\n{"id":0,"params":{"step":"20","desc":"status -12"}}'
 EMBEDDED = AppValues("app-2.0.0", Embedded("a1B2c3", "dev-7", has_product_secret=True))
 KV = AppValues("app-2.0.0", Kv())
 N, E = bytes(range(255, -1, -1)), b"\x01\x00\x01"
@@ -365,6 +370,42 @@ def check_message(topic: str, good: bytes) -> Callable[[bytes], bool]:
     return check
 
 
+_TASK = Task(1, "a1B2c3", "dev-7", TaskState.NOTIFIED, 0, 0)
+
+
+@lru_cache(maxsize=1)
+def _platform() -> Platform:
+    """A platform with a gateway, its sub-device, and a push that the gateway works at; a second goes by with each look."""
+    seconds = itertools.count()
+    found = Platform(
+        Path(_folder()),
+        load_signer((_KEYS / "private.pem").read_bytes(), file="k", passphrase=None),
+        publish=lambda topic, payload: json.loads(payload),
+        url_of=lambda package: f"https://127.0.0.1/{package.sha256}",
+        clock=lambda: float(next(seconds)),
+    )
+    found.add_product("a1B2c3", "", secure=False)
+    found.add_devices("a1B2c3", ["dev-7"])
+    found.add_devices("a1B2c3", ["sub-1"], "dev-7")
+    found.add_package(b"image", Upload("a1B2c3", "p", "p.bin", "app-9"))
+    found.start_job(Job(0, 1, "verify", timeout=86400), ["dev-7"])
+    return found
+
+
+def check_cloud(data: bytes) -> bool:
+    """Topic, a line feed, message: through the reader and the platform into its database, and out again as a status."""
+    platform = _platform()
+    topic, _, payload = data.partition(b"\n")
+    with platform._storage as storage:
+        storage.put_tasks([_TASK])
+    text = topic.decode("utf-8", "replace")
+    platform.handle_message(text, payload)
+    status = platform.status()
+    json.dumps(status, ensure_ascii=False).encode("utf-8")
+    task = status["jobs"][0]["tasks"][0]
+    return (task["step"], task["desc"], data) == (20, "status -12", CLOUD_MESSAGE)
+
+
 def check_connect(data: bytes) -> bool:
     head = head_of(data)
     if head is None or len(data) < head.size + head.remaining:
@@ -404,6 +445,7 @@ TEXT: Dict[str, Row] = {
         check_message("/ext/session/a1B2c3/dev-7/combine/login", SUB_LOGIN),
         (0, len(SUB_LOGIN)),
     ),
+    "MQTT, into the cloud": (CLOUD_MESSAGE, check_cloud, (0, len(CLOUD_MESSAGE))),
     "MQTT, CONNECT": (CONNECT, check_connect, (0, len(CONNECT))),
     "private key, encrypted": (ENCRYPTED, check_encrypted, (0, 80)),
 }
