@@ -99,7 +99,7 @@ def issue(
 
 
 def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    """Return whether a server's certificate has exactly these hosts, and is valid now and for another week."""
+    """Return whether a server's certificate has exactly these hosts, and is valid now and a week on."""
     from cryptography import x509
 
     try:

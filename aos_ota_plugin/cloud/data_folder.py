@@ -109,7 +109,7 @@ def write_config(folder: Path, config: CloudConfig) -> None:
 
 
 def prepare(folder: Path) -> List[str]:
-    """Create the folder and an empty database, readable by the owner only; return what others could read until now.
+    """Create the folder and an empty database, for the owner only; return what others could read.
 
     Raises OutputError, also for a folder of other things that others may read: it is not ours to close.
     """
@@ -183,9 +183,9 @@ def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> s
 
 
 def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime, context: ssl.SSLContext) -> bool:
-    """Renew the server's certificate under its authority when it is time; new connections of `context` get it.
+    """Renew the server's certificate under its authority when it is time, and return whether.
 
-    Returns whether it was renewed. Raises FormatError, OutputError.
+    New connections of `context` get it. Raises FormatError, OutputError.
     """
     if not _is_renewal_due(folder, hosts, now):
         return False
@@ -195,7 +195,7 @@ def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime
 
 
 def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
-    """Return lines about an authority that is not valid, or soon will not be; it is never replaced by itself."""
+    """Return lines about an authority that is not valid or ends soon; it is never replaced by itself."""
     begins, ends = validity((folder / CA).read_bytes())
     firmware = f"firmware trusts it and would have to be built with another: move {CA} and {_CA_KEY} away for a new one"
     if now < begins:

@@ -1,4 +1,4 @@
-"""The boundary where devices' messages come in: each is handled, or passed over with a counted line in the log."""
+"""The boundary where devices' messages come in: each is handled, or passed over and counted."""
 
 from __future__ import annotations
 

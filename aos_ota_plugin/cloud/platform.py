@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from aos_ota_plugin.cloud import rollout, rules
 from aos_ota_plugin.cloud.data_folder import DATABASE, IMAGES
+from aos_ota_plugin.cloud.device_checks import check_gateway, check_module, is_sub_device
 from aos_ota_plugin.cloud.documents import State, access_list, push_of, status_document
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
@@ -95,13 +96,8 @@ class Platform:
             rules.check_device_name(name)
         with self._lock:
             self._product(product_key)
-            if gateway is not None and self._storage.identity(product_key, gateway) is None:
-                raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
-            if gateway is not None and self._storage.gateway(product_key, gateway) is not None:
-                raise SettingsError(
-                    f"{gateway[:40]!a} is a sub-device itself, and no gateway",
-                    remedy=f"give its gateway, {self._storage.gateway(product_key, gateway)}",
-                )
+            if gateway is not None:
+                check_gateway(self._storage, product_key, gateway)
             existing = {
                 device.device_name
                 for device in self._storage.devices(product_key)
@@ -161,7 +157,7 @@ class Platform:
                 ) from None
 
     def start_job(self, job: Job, device_names: Sequence[str]) -> Tuple[Job, Dict[str, str], List[str]]:
-        """Push a package to devices; returns the job, {device name: reason} of those left out, and who runs it already.
+        """Push a package; returns the job, {device name: reason} of those left out, and who runs it already.
 
         Raises SettingsError, or ProofError when the package has to be verified first.
         """
@@ -274,20 +270,15 @@ class Platform:
 
     def _sub_login(self, message: topics.SubLogin) -> None:
         sub = self._storage.identity(message.sub.product_key, message.sub.device_name)
-        is_sub = (
-            message.sub.product_key == message.product_key
-            and self._storage.gateway(message.sub.product_key, message.sub.device_name) == message.device_name
-            and self._storage.gateway(message.product_key, message.device_name) is None
-        )
         self._publish(
             topics.session_topic(message.product_key, message.device_name, "login_reply"),
-            topics.login_reply(message, sub if is_sub else None),
+            topics.login_reply(message, sub if is_sub_device(self._storage, message) else None),
         )
 
     def _handle_inform(self, message: topics.Inform, now: float) -> None:
         push = None
         with self._storage.report_transaction() as storage:
-            self._check_module(message)
+            check_module(storage, message)
             storage.set_seen(message.product_key, message.device_name, now)
             storage.set_version(message.product_key, message.device_name, message.module, message.version)
             task = storage.running_task(message.product_key, message.device_name)
@@ -304,15 +295,6 @@ class Platform:
                     push = self._push(changed, job) if again else None
         if push is not None:
             self._publish(*push)
-
-    def _check_module(self, message: topics.Inform) -> None:
-        device = message.product_key, message.device_name
-        if (
-            message.module != DEFAULT
-            and not self._storage.has_version(*device, message.module)
-            and self._storage.module_count(*device) >= rules.MODULES_MAX
-        ):
-            raise FormatError(f"the device has reported {rules.MODULES_MAX} modules, which is all the platform keeps")
 
     def _handle_progress(self, message: topics.Progress, now: float) -> None:
         with self._storage.report_transaction() as storage:

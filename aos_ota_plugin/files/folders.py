@@ -92,7 +92,10 @@ def _first_problem(error: OSError) -> str:
 
 
 def take_from_others(path: PathLike) -> bool:
-    """Take all permissions of others from a file or folder; return whether they had any. Raises OutputError."""
+    """Take all permissions of others from a file or folder; return whether they had any.
+
+    Raises OutputError.
+    """
     try:
         mode = os.stat(path).st_mode
         if os.name != "posix" or not mode & 0o077:

@@ -1,4 +1,6 @@
-r"""Read a JSON object that a stranger sent, checked as a whole: what is in it can be stored, shown and sent on.
+r"""Read a JSON object that a stranger sent, checked as a whole.
+
+What is in it can be stored, shown and sent on.
 
 >>> read_object(b'{"id": 0, "params": {"version": "app-1.0.0"}}')
 {'id': 0, 'params': {'version': 'app-1.0.0'}}
