@@ -1,6 +1,7 @@
 """The cloud's folder: whose it is, whose keys it takes, and its certificates over the years."""
 
 import datetime
+import errno
 import os
 import shutil
 import ssl
@@ -9,6 +10,7 @@ import pytest
 
 from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.certificates import issue, validity
+from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.errors import OutputError, SecretError
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -71,6 +73,17 @@ def test_a_key_that_others_can_read_is_refused(folder, name):
     with pytest.raises(SecretError, match="others can read or change this file") as caught:
         data_folder.check_secrets(folder)
     assert caught.value.place.file == str(folder / name)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
+def test_a_file_system_without_locks_is_named(folder, monkeypatch, error):
+    def acquire(*_, **__):
+        raise error
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+    with pytest.raises(OutputError, match="cloud.lock cannot be locked") as caught:
+        Cloud(folder, data_folder.new_config("127.0.0.1"))
+    assert "whose file system has locks" in caught.value.remedy
 
 
 def serial_of_handshake(context, folder):
