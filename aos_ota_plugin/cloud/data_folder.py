@@ -129,7 +129,12 @@ def prepare(folder: Path) -> List[str]:
 
 
 def _refuse_shared(folder: Path) -> None:
-    names = {path.name for path in folder.iterdir()}
+    try:
+        names = set(os.listdir(folder))
+    except OSError as error:
+        raise OutputError(
+            f"cannot read {folder}: {error.strerror or error}", remedy="give the cloud a folder of your own"
+        ) from None
     if os.name != "posix" or not names or names & {CONFIG, DATABASE, CA, "cloud.lock"}:
         return
     if folder.stat().st_mode & 0o077:

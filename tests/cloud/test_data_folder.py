@@ -65,6 +65,16 @@ def test_a_folder_of_others_things_is_not_taken(tmp_path):
 
 
 @posix
+def test_a_folder_of_another_user_is_named(tmp_path, monkeypatch):
+    def listdir(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    with pytest.raises(OutputError, match="cannot read .*: Permission denied"):
+        data_folder.prepare(tmp_path)
+
+
+@posix
 @pytest.mark.parametrize("name", ["ca.key", "server.key", "ota_key.pem", "cloud.json"])
 def test_a_key_that_others_can_read_is_refused(folder, name):
     data_folder.write_config(folder, data_folder.new_config("127.0.0.1"))
