@@ -7,13 +7,17 @@ every command 3 ms, it ends with the exec of whatever is started, and users coul
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
+import time
 from types import TracebackType
 from typing import List, Optional
 
 _PACKAGE_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _LINES_MAX = 12
+_LAST_TIME = 29_400_000_000
+"""Seconds since 1970: from there on, calculating with dates fails."""
 
 
 def disable_core_dumps() -> None:
@@ -38,6 +42,9 @@ def describe(error: BaseException) -> str:
         return "there is not enough memory\n  fix: end other programs, or check that the files are what they should be"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("aos_ota_plugin"):
         return _lacking(error.name)
+    outside = _outside(error)
+    if outside:
+        return outside
     kinds: List[str] = []
     cause: Optional[BaseException] = error
     while cause is not None and len(kinds) < _LINES_MAX:
@@ -50,6 +57,42 @@ def describe(error: BaseException) -> str:
         + "\n  fix: this is a fault of aos_ota_plugin; please report these lines, which hold none of your values, "
         "and the command"
     )
+
+
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "make room on the disk, or print to another place",
+    errno.EDQUOT: "make room in your quota",
+    errno.EIO: "check the disk, or the place that is printed to",
+    errno.EBADF: "run it with standard input, output and error open, or led to a file",
+    errno.EROFS: "choose a place that can be written",
+    errno.EMFILE: "raise the limit of open files: ulimit -n",
+    errno.ENFILE: "end other programs",
+    errno.ENOLCK: "use a disk of this machine",
+    errno.ENOSYS: "use a disk of this machine",
+    errno.ENAMETOOLONG: "use shorter names, and set TMPDIR to a short path",
+    errno.ENETUNREACH: "connect this machine to the network",
+    errno.EHOSTUNREACH: "connect this machine to the network",
+    errno.ENETDOWN: "connect this machine to the network",
+    errno.ECONNREFUSED: "start the program at the other end",
+    errno.ENOMEM: "end other programs",
+}
+"""What to do about errors of the system that no code of ours can cause, by their numbers."""
+
+
+def _outside(error: BaseException) -> str:
+    """Return the report of an error that this machine caused, "" for any other; as ``describe``, without values."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "error: the current folder has been removed\n  fix: change into one that exists"
+    if isinstance(error, OSError):
+        if str(error) == "AF_UNIX path too long":
+            return "error: the path of the temporary folder is too long for a socket\n  fix: set TMPDIR to a short path"
+        if error.errno in _OF_THE_MACHINE:
+            return f"error: {os.strerror(error.errno)}\n  fix: {_OF_THE_MACHINE[error.errno]}"
+    if isinstance(error, (OverflowError, ValueError, OSError)) and time.time() > _LAST_TIME:
+        return "error: the clock is wrong: it is later than the year 2900\n  fix: set the clock"
+    return ""
 
 
 def _lacking(module: str) -> str:

@@ -26,6 +26,7 @@ from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
 from aos_ota_plugin.errors import BuildError, BusyError, OtaError, OutputError, SettingsError
+from aos_ota_plugin.files.lock import check_lockable
 from aos_ota_plugin.protocol.topics import READ_BY_PLATFORM
 
 TICK_SECONDS = 0.2
@@ -138,6 +139,7 @@ class Cloud:
 
         lock = FileLock(self.folder / "cloud.lock")
         try:
+            check_lockable(self.folder / "cloud.lock")
             lock.acquire(timeout=0)
         except Timeout:
             raise BusyError(f"a cloud is running in {self.folder}", remedy="use that one, or end it first") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -82,6 +83,7 @@ class BuildLock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._path.is_dir():
                 raise OutputError(f"cannot write {self._path}: a folder stands there", remedy="remove it")
+            check_lockable(self._path)
             self._lock.acquire(timeout=seconds)
         except Timeout:
             raise BusyError(f"{busy} (it holds {self._path})", remedy="wait until it ends, then build again") from None
@@ -100,6 +102,33 @@ class BuildLock:
             os.close(self._handle)
             self._handle = None
         self._lock.release()
+
+
+def check_lockable(path: Path) -> None:
+    """Raise OutputError where a lock file is a link, or its file system has no locks.
+
+    Without locks filelock takes the mere file for a lock: one that a killed build left would lock out all others.
+    """
+    if path.is_symlink():
+        raise OutputError(f"cannot lock {path}: a link stands there", remedy="remove it")
+    if os.name != "posix":
+        return
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # it is held
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        raise OutputError(
+            f"cannot lock {path}: its file system has no locks ({error.strerror})",
+            remedy="put the folder on a disk of this machine, or mount the network drive with locks",
+        ) from None
+    finally:
+        os.close(handle)
 
 
 def shared_lock(folder: str) -> BuildLock:

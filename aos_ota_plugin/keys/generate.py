@@ -6,7 +6,7 @@ from typing import Optional
 
 from aos_ota_plugin.errors import SecretError
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS
-from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE
+from aos_ota_plugin.keys.signer import PASSPHRASE_VARIABLE, require_usable
 
 
 def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
@@ -27,5 +27,6 @@ def generate_private_pem(passphrase: Optional[bytes]) -> bytes:
             "the passphrase for the new key is empty",
             remedy=f"set {PASSPHRASE_VARIABLE} to a passphrase, or unset it for a key that is not encrypted",
         )
+    require_usable(passphrase)
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     return generate_private_key(EXPONENT, KEY_BITS).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
 
-from aos_ota_plugin.errors import Place, SigningKeyError
+from aos_ota_plugin.errors import Place, SecretError, SigningKeyError
 from aos_ota_plugin.keys.private_file import PrivateKeyData, find_private_key, no_key_error
 from aos_ota_plugin.keys.rsa import EXPONENT, HASH_SIZE, KEY_BITS, PublicKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+PASSPHRASE_MAX = 1023
+"""Bytes of the longest passphrase that the library cryptography takes."""
 PASSPHRASE_VARIABLE = "AOS_OTA_KEY_PASSPHRASE"  # noqa: S105 - a variable's name
 
 Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
@@ -194,10 +196,21 @@ def _load(found: PrivateKeyData, passphrase: Passphrase, place: Place) -> object
             place=place,
             remedy=f"set {PASSPHRASE_VARIABLE}, or AOS_OTA_PASSPHRASE_COMMAND to a program that writes the passphrase",
         )
+    require_usable(passphrase, place)
     try:
         return load(passphrase)
     except Exception as error:
         raise _not_opened(found, str(error), place) from None
+
+
+def require_usable(passphrase: Optional[bytes], place: Optional[Place] = None) -> None:
+    """Raise SecretError for a passphrase that is longer than the library cryptography takes."""
+    if passphrase and len(passphrase) > PASSPHRASE_MAX:
+        raise SecretError(
+            f"the passphrase has {len(passphrase)} bytes, and at most {PASSPHRASE_MAX} can be used",
+            place=place,
+            remedy="take a shorter one; a key that has such a passphrase can be given another with openssl pkcs8",
+        )
 
 
 def _not_opened(found: PrivateKeyData, said: str, place: Place) -> SigningKeyError:

@@ -22,7 +22,15 @@ def edit_settings(config: str) -> None:
         ) from None
     os.environ["KCONFIG_CONFIG"] = config
     kconfig.__class__ = _save_whole(type(kconfig))
-    menuconfig(kconfig)
+    try:
+        menuconfig(kconfig)
+    except Exception as error:
+        if type(error).__module__ not in ("_curses", "curses"):
+            raise
+        raise SettingsError(
+            f"the terminal cannot show the menu (TERM is {os.environ.get('TERM', 'not set')!a})",
+            remedy="set TERM to your terminal's kind, such as xterm-256color; or edit ota.config or package.yaml",
+        ) from None
 
 
 def _save_whole(kind: Any) -> Any:
