@@ -80,7 +80,7 @@ _OF_THE_MACHINE = {
 
 
 def _outside(error: BaseException) -> str:
-    """Return the report of an error that this machine caused, "" for any other; as ``describe``, without values."""
+    """Return the report of an error that this machine caused, without values; "" for any other error."""
     try:
         os.getcwd()
     except OSError:

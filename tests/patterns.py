@@ -30,6 +30,10 @@ _INTERESTING = " a0\t\n/\\\"'<>{}[](),.:;=#-_@*%!A\0\x80"
 Text = Union[str, bytes]
 
 VALUES: Dict[Tuple[str, str], Sequence[Text]] = {
+    ("device/version_text.py", "b'(' + form + b')\\\\0'"): (
+        rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10})\0",
+        rb"([0-9]{1,10}\.[0-9]{1,10})\0",
+    ),
     ("device/elf.py", "pattern"): (rb"(?=((?:ota_pubn_buf|ota_pube_buf)(?:\.lto_priv\.[0-9]{1,9})?)\x00)",),
     ("sources/macro_uses.py", "use"): (r"[ \t]*#[ \t]*(define|undef)[ \t]+OTA_NAME(?![\w(])(.*)",),
     ("workspace/partition_table.py", "_FIELD.format(name)"): (r"\.\s*partition_length\s*=\s*([^,}\n]*)",),
