@@ -146,10 +146,22 @@ def _last_state(site: Site) -> ReleaseState:
 
 
 def _is_unchanged(task: _Task, *, with_modules: bool = True) -> bool:
-    """Return whether the files of the last good release are all there, unchanged, and its copy exists."""
+    """Return whether the files of the last good release are all there, unchanged, in their copy, too."""
+    site = task.site
     outputs = [path for path in task.last.outputs if with_modules or not modules.is_module(path)]
-    copied = not task.site.copy or os.path.isfile(_in_copy(task.site, task.site.manifest))
-    return copied and task.site.image in outputs and all(is_intact(task.last, path) for path in outputs)
+    copied = [*outputs, site.elf] if site.elf else outputs
+    return (
+        site.image in outputs
+        and all(is_intact(task.last, path) for path in outputs)
+        and (not site.copy or all(_is_same(path, _in_copy(site, path)) for path in copied))
+    )
+
+
+def _is_same(path: str, copy: str) -> bool:
+    try:
+        return read_bytes(path, ELF_MAX) == read_bytes(copy, ELF_MAX)
+    except OSError:
+        return False
 
 
 def _in_copy(site: Site, path: str) -> str:

@@ -119,3 +119,15 @@ def test_a_lost_copy_is_made_again(site_of, settings):
     Path(site.copy, "ota_rtos_ota.json").unlink()
     build_release(site, settings)
     assert files(site.copy) == outputs(site)
+
+
+def test_a_damaged_copy_is_restored(site_of, settings):
+    """`aos-ota release` keeps the copy, and the next release takes signatures from it."""
+    build_release(site_of("haas100"), settings)
+    site = site_of("haas100")
+    before = files(site.copy)
+    image = Path(site.copy, "ota_rtos_ota.bin")
+    for damage in (image.unlink, lambda: image.write_bytes(before[image.name][:-1] + b"x")):
+        damage()
+        assert "unchanged" in build_release(site, settings).lines[-1]
+        assert files(site.copy) == before
