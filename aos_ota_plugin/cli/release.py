@@ -9,8 +9,16 @@ import click
 
 from aos_ota_plugin.cli.options import ANY_PATH, FILE, board_option, json_option, solution_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
-from aos_ota_plugin.errors import ProofError
-from aos_ota_plugin.pipeline.kept_releases import KeptRelease, last_board, last_manifest, locked, read_kept_releases
+from aos_ota_plugin.errors import OtaError, ProofError
+from aos_ota_plugin.pipeline.kept_releases import (
+    KeptRelease,
+    built_manifest,
+    last_board,
+    last_manifest,
+    locked,
+    read_kept_releases,
+)
+from aos_ota_plugin.release.names import WITHDRAWN_NAME
 from aos_ota_plugin.workspace.find import find_solution
 
 
@@ -47,23 +55,26 @@ def command(
         raise click.UsageError("give MANIFEST, --list or --withdraw, one of them")
     solution = find_solution(os.path.abspath(directory))
     if listing:
-        _show(read_kept_releases(solution, board or last_board(solution)), as_json)
+        damaged: List[OtaError] = []
+        _show(read_kept_releases(solution, board or last_board(solution), damaged), as_json)
+        if damaged:
+            raise damaged[0]
         return
+    from aos_ota_plugin.verify.release import manifest_file
+
     with locked(solution):
         if withdraw:
             _withdraw(solution, board or last_board(solution), withdraw, as_json)
         else:
-            _keep(solution, manifest or last_manifest(solution, board), public_key, as_json)
+            file = built_manifest(solution, manifest_file(manifest)) if manifest else last_manifest(solution, board)
+            _keep(solution, file, public_key, as_json)
 
 
 def _keep(solution: str, manifest: str, public_key: Optional[str], as_json: bool) -> None:
     from aos_ota_plugin.keys.load import load_public_key
     from aos_ota_plugin.verify.kept_releases import Keeping, keep_release
-    from aos_ota_plugin.verify.release import manifest_file
 
-    kept = keep_release(
-        manifest_file(manifest), solution, key=lambda: load_public_key(public_key) if public_key else None
-    )
+    kept = keep_release(manifest, solution, key=lambda: load_public_key(public_key) if public_key else None)
     if kept.keeping is Keeping.OTHER:
         raise ProofError(
             f"{kept.folder} holds another {kept.manifest.version}, and a kept release never changes",
@@ -72,7 +83,8 @@ def _keep(solution: str, manifest: str, public_key: Optional[str], as_json: bool
     if as_json:
         echo_json({"folder": kept.folder, "version": kept.manifest.version, "new": kept.keeping is Keeping.NEW})
     else:
-        click.echo(f"{kept.folder}  {kept.manifest.version} {kept.keeping.value}")
+        withdrawn = ", withdrawn" if os.path.lexists(os.path.join(kept.folder, WITHDRAWN_NAME)) else ""
+        click.echo(f"{kept.folder}  {kept.manifest.version} {kept.keeping.value}{withdrawn}")
 
 
 def _withdraw(solution: str, board: Optional[str], version: str, as_json: bool) -> None:

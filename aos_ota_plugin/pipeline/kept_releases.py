@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional
 
 from aos_ota_plugin.device.version import is_valid, newer
-from aos_ota_plugin.errors import FormatError, Place, ProofError, SettingsError
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, SettingsError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_bytes, read_file
 from aos_ota_plugin.pipeline.state import STATE_NAME, read_state
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
@@ -94,21 +94,30 @@ def refuse_withdrawn(path: str, place: Optional[Place] = None) -> None:
         )
 
 
-def read_kept_releases(solution: str, board: Optional[str]) -> List[KeptRelease]:
+def read_kept_releases(
+    solution: str, board: Optional[str], damaged: Optional[List[OtaError]] = None
+) -> List[KeptRelease]:
     """Return the kept releases of a board, in the order in which devices compare versions.
+
+    Errors are added to ``damaged``, where it is given, and the release is left out.
 
     Raises:
         SettingsError, FormatError: a manifest cannot be read, or is none.
     """
     top = os.path.join(solution, FOLDER)
     own = os.path.join(top, board_folder(board))
-    files = [*_manifests_below(own), *_manifests_below(top)]
-    releases = [
-        KeptRelease(manifest, file, os.path.lexists(os.path.join(os.path.dirname(file), WITHDRAWN_NAME)))
-        for file in files
-        for manifest in [_read_manifest(file)]
-        if manifest.board in (None, board)
-    ]
+    releases = []
+    for file in (*_manifests_below(own), *_manifests_below(top)):
+        try:
+            manifest = _read_manifest(file)
+        except OtaError as error:
+            if damaged is None:
+                raise
+            damaged.append(error)
+            continue
+        if manifest.board in (None, board):
+            withdrawn = os.path.lexists(os.path.join(os.path.dirname(file), WITHDRAWN_NAME))
+            releases.append(KeptRelease(manifest, file, withdrawn))
     return sorted(releases, key=lambda release: release.version.encode("utf-8", "replace"))
 
 
@@ -133,8 +142,8 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
     name = os.path.basename(path)
     if os.path.dirname(path) != settings.solution_dir or not is_valid(name) or name.endswith(".json"):
         return settings  # a path, which is read later
-    releases = read_kept_releases(settings.solution_dir, board)
     if name == LATEST:
+        releases = read_kept_releases(settings.solution_dir, board)
         older = [
             release for release in releases if not release.withdrawn and newer(settings.app_version, release.version)
         ]
@@ -147,7 +156,7 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
             )
         notices = (*settings.notices, *_newer_notices(releases, settings.app_version))
         return replace(settings, base_release=older[-1].file, notices=notices)
-    return replace(settings, base_release=_named(name, releases, board, place).file)
+    return replace(settings, base_release=find_kept_release(settings.solution_dir, board, name, place).file)
 
 
 def _newer_notices(releases: List[KeptRelease], version: str) -> List[str]:
@@ -190,17 +199,41 @@ def last_manifest(solution: str, board: Optional[str]) -> str:
     return str(last)
 
 
+def built_manifest(solution: str, file: str) -> str:
+    """Return the manifest in out/ota/BOARD/, beside the ELF, that has the bytes of ``file``.
+
+    Where there is none, it is ``file`` itself.
+    """
+    try:
+        data = read_bytes(file, DOCUMENT_MAX)
+    except OSError:
+        return file
+    built = (str(path) for path in _last_manifests(solution))
+    return next((path for path in built if read_bytes(path, DOCUMENT_MAX) == data), file)
+
+
 def _last_manifests(solution: str) -> List[Path]:
     """Return the manifests of each board's last build, the newest last."""
     return sorted(Path(solution, "out", "ota").glob(f"*/{MANIFEST_NAME}"), key=lambda path: path.stat().st_mtime_ns)
 
 
-def _named(name: str, releases: List[KeptRelease], board: Optional[str], place: Optional[Place]) -> KeptRelease:
-    release = next((release for release in releases if release.version == name), None)
+def find_kept_release(solution: str, board: Optional[str], version: str, place: Optional[Place] = None) -> KeptRelease:
+    """Return the kept release of a version; ``place`` is the place of the setting that names it.
+
+    Raises:
+        SettingsError: there is none.
+        ProofError: it is withdrawn.
+        FormatError: there is none, and a kept manifest, which may be this one, cannot be read.
+    """
+    damaged: List[OtaError] = []
+    releases = read_kept_releases(solution, board, damaged)
+    release = next((release for release in releases if release.version == version), None)
+    if release is None and damaged:
+        raise damaged[0]
     if release is None:
-        kept = ", ".join(release.version for release in releases) or "none"
+        kept = ", ".join(dict.fromkeys(release.version for release in releases)) or "none"
         raise SettingsError(
-            f"no release {name} of the board {board_folder(board)} is kept, and there is no file of that name",
+            f"no release {version} of the board {board_folder(board)} is kept, and there is no file of that name",
             place=place,
             remedy=f"kept are: {kept}; or give the path of a manifest",
         )
@@ -218,5 +251,9 @@ def _manifests_below(folder: str) -> List[str]:
 
 
 def _read_manifest(file: str) -> Manifest:
-    data = read_file(file, "the manifest of a kept release", "restore it, or remove its folder", limit=DOCUMENT_MAX)
-    return parse_manifest(data, file=file)
+    remedy = f"restore it from a copy, or remove its folder {os.path.dirname(file)}"
+    data = read_file(file, "the manifest of a kept release", remedy, limit=DOCUMENT_MAX)
+    try:
+        return parse_manifest(data, file=file)
+    except FormatError as error:
+        raise FormatError(error.problem, place=error.place, remedy=remedy) from None

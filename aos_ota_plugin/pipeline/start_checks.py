@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Optional, Sequence
 
-from aos_ota_plugin.errors import Place, SettingsError, WorkspaceError
+from aos_ota_plugin.errors import OutputError, Place, SettingsError, WorkspaceError
 from aos_ota_plugin.pipeline.app_source import find_app_source
+from aos_ota_plugin.pipeline.kept_releases import FOLDER
 from aos_ota_plugin.pipeline.mode_proof import MACRO
+from aos_ota_plugin.release.names import ImageNames, board_folder
 from aos_ota_plugin.settings.fields import OtaSettings
 from aos_ota_plugin.sources.app_source import AppChoice
 from aos_ota_plugin.sources.names import APP_SOURCE
@@ -66,6 +68,37 @@ def plan_sources(inputs: BuildInputs, settings: OtaSettings) -> SourcePlan:
     if application.template and not own_template:
         _require(inputs, _TEMPLATE_NEEDS, "the application that is added to a solution without a main")
     return SourcePlan(application, _digest_source(agent) if settings.security != "none" else None, own_template)
+
+
+def check_images(settings: OtaSettings, names: ImageNames, chip: str) -> None:
+    """Check that the settings ask for no image that devices with this chip do not take.
+
+    Raises:
+        SettingsError: ``names``, those of the chip's images, have none for it.
+    """
+    for setting, is_set, name, key in (
+        ("OTA_COMPRESS_XZ", settings.compress_xz, names.xz, "xz"),
+        ("OTA_DIFF", settings.diff, names.diff, "diff"),
+    ):
+        if is_set and name is None:
+            raise SettingsError(
+                f"{setting}: devices with the chip {chip} take no {key} image: its description names none",
+                place=settings.origins[setting].place,
+                remedy=f"set {setting} to n, or write the image's name into the description of the chip (`{key}:`)",
+            )
+
+
+def check_kept_folder(settings: OtaSettings, board: Optional[str]) -> None:
+    """Check that a release can be kept where OTA_KEEP_RELEASES asks for it. Raises OutputError."""
+    if not settings.keep_releases:
+        return
+    top = os.path.join(settings.solution_dir, FOLDER)
+    for path in (top, os.path.join(top, board_folder(board))):
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise OutputError(
+                f"no release can be kept in {path}: a file stands there",
+                remedy="move it away, or set OTA_KEEP_RELEASES to n",
+            )
 
 
 def _require(inputs: BuildInputs, names: Sequence[str], user: str) -> None:

@@ -24,7 +24,7 @@ from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 from aos_ota_plugin.pipeline.build_marker import BuildMarker
 from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.site import Site
-from aos_ota_plugin.pipeline.start_checks import AGENT, plan_sources
+from aos_ota_plugin.pipeline.start_checks import AGENT, check_images, check_kept_folder, plan_sources
 from aos_ota_plugin.process import disable_core_dumps
 from aos_ota_plugin.provenance.component import Component
 from aos_ota_plugin.scons import builders, sconsign
@@ -200,6 +200,8 @@ def _check(build: AosBuild, settings: OtaSettings) -> None:
     for path in (site.image, site.manifest):
         if os.path.isdir(path):
             raise OutputError(f"cannot write {path}: a folder stands there", remedy="move it away")
+    check_images(settings, site.names, site.chip.name)
+    check_kept_folder(settings, site.board)
     setting_files.partition_size(settings, site.board_folder, site.chip_folder)  # before anything is compiled
     env["OTA_SETTINGS"] = settings
     templates = os.path.join(build.folder, "templates")

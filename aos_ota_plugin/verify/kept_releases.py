@@ -6,7 +6,7 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Dict, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.device.elf import elf_contains, read_public_key
 from aos_ota_plugin.errors import FormatError, OtaError, OutputError, Place, ProofError, placed
@@ -68,7 +68,11 @@ def keep_release(
 
 def withdraw_release(solution: str, board: Optional[str], version: str) -> KeptRelease:
     """Mark a kept release as withdrawn. Raises SettingsError, OutputError."""
-    release = next((one for one in read_kept_releases(solution, board) if one.version == version), None)
+    damaged: List[OtaError] = []
+    releases = read_kept_releases(solution, board, damaged)
+    release = next((release for release in releases if release.version == version), None)
+    if release is None and damaged:
+        raise damaged[0]
     if release is None:
         raise OutputError(
             f"no release {version} is kept for the board {board_folder(board)}",

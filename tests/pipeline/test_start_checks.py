@@ -6,7 +6,8 @@ import pytest
 from setting_values import settings_of
 
 from aos_ota_plugin.errors import OtaError
-from aos_ota_plugin.pipeline.start_checks import SourcePlan, plan_sources
+from aos_ota_plugin.pipeline.start_checks import SourcePlan, check_images, check_kept_folder, plan_sources
+from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.workspace.used_components import BuildInputs, UsedComponent
 
 
@@ -77,3 +78,25 @@ def test_an_agent_without_a_place_for_the_key(inputs, settings):
     agent = given.components["ota"]._replace(entries=("ota.c",))
     with pytest.raises(OtaError, match="does not compile ota_hal_digest"):
         plan_sources(given._replace(components={**given.components, "ota": agent}), settings)
+
+
+def test_images_that_the_chip_does_not_have(solution):
+    names = ImageNames("all.bin", None, None)
+    for setting, key in (("OTA_COMPRESS_XZ", "xz"), ("OTA_DIFF", "diff")):
+        asked = settings_of(str(solution), OTA_BASE_RELEASE="base.json", **{setting: "y"})
+        check_images(asked, ImageNames(), "c")
+        with pytest.raises(OtaError, match=f"{setting}: devices with the chip c take no {key} image") as caught:
+            check_images(asked, names, "c")
+        assert caught.value.place == asked.origins[setting].place
+    check_images(settings_of(str(solution)), names, "c")
+
+
+def test_a_file_where_releases_are_kept(solution):
+    keeping = settings_of(str(solution), OTA_KEEP_RELEASES="y")
+    check_kept_folder(keeping, "b")
+    (solution / "releases").mkdir()
+    (solution / "releases" / "b").write_text("")
+    check_kept_folder(settings_of(str(solution)), "b")
+    check_kept_folder(keeping, "c")
+    with pytest.raises(OtaError, match="no release can be kept in .*: a file stands there"):
+        check_kept_folder(keeping, "b")

@@ -285,6 +285,32 @@ def test_the_command_keeps_lists_and_withdraws(solution, built, monkeypatch):
     release("--list", "--withdraw", "app-1.0.0", status=2)
 
 
+def test_the_command_finds_the_elf_of_the_manifest_beside_the_images(solution, built, tmp_path):
+    """Users see the copy beside ota_rtos.bin, where no ELF lies."""
+    beside = tmp_path / "ota_bin"
+    beside.mkdir()
+    shutil.copy(built("app-1.0.0"), beside)
+    done = CliRunner().invoke(group, ["release", "-C", str(solution), str(beside / MANIFEST)])
+    assert done.exit_code == 0, done.output
+    assert "s@b.elf" in files(solution / "releases" / "b" / "app-1.0.0")
+
+
+def test_one_damaged_release_leaves_the_others_in_use(kept):
+    manifest = kept / "releases" / "b" / "app-1.0.10" / MANIFEST
+    manifest.chmod(0o600)
+    manifest.write_bytes(b"x")
+    assert base_of(kept, OTA_BASE_RELEASE="app-1.0.9").endswith(os.path.join("app-1.0.9", MANIFEST))
+    assert withdraw_release(str(kept), "b", "app-1.0.9").withdrawn
+    listed = CliRunner().invoke(group, ["release", "-C", str(kept), "-b", "b", "--list"])
+    assert "app-1.1.0" in listed.output
+    fix = f"restore it from a copy, or remove its folder {manifest.parent}"
+    assert (listed.exit_code, listed.exception.remedy) == (1, fix)
+    for name in ("latest", "app-1.0.10"):
+        with pytest.raises(FormatError, match="1:1: this is no manifest") as caught:
+            base_of(kept, OTA_BASE_RELEASE=name)
+        assert caught.value.remedy == fix
+
+
 def test_the_command_keeps_nothing_of_a_build_that_runs_or_did_not_end(solution, built):
     manifest = Path(built("app-1.0.0"))
     state = read_state(str(manifest.with_name("release-state.json")), None)
