@@ -20,6 +20,7 @@ from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.documents import push_of
 from aos_ota_plugin.cloud.faults import LINKS, fate_of
 from aos_ota_plugin.cloud.server import Cloud
+from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import network
 from aos_ota_plugin.lab.simulate.cases import panel_pack
@@ -54,7 +55,7 @@ class Both:
         self.built, self.context, self.scheme, self.stack = built, context, scheme, stack
         data_folder.prepare(folder / "云")
         (folder / "云" / data_folder.CA).write_text(ca, encoding="ascii")
-        (folder / "云" / "ota_key.pem").write_bytes(built.key)
+        write_file(folder / "云" / "ota_key.pem", built.key, mode=0o600)
         self.lines = []
         self.cloud = None
         self.start(folder / "云", data_folder.new_config(HOST))
