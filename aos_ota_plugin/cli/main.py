@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.console.streams import escape_unencodable
+from aos_ota_plugin.console.streams import escape_unencodable, open_missing
 from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.verbs import FAMILIES, FORMER_OPTIONS, FORMER_VERBS, GROUPS, verb_paths
 
@@ -117,6 +117,7 @@ def group() -> None:
 
 def main(arguments: Optional[List[str]] = None) -> None:
     """Run the command; an error of ours is shown without a traceback and ends with status 1."""
+    open_missing()
     escape_unencodable()  # a console that cannot show a character of a path must not end the command
     try:
         group.main(args=arguments, prog_name="aos-ota")

@@ -10,7 +10,7 @@ from aos_ota_plugin.errors import Place, SettingsError, SourceError
 from aos_ota_plugin.files.read import SOURCE_MAX, read_bytes
 from aos_ota_plugin.settings.fields import OtaSettings
 from aos_ota_plugin.settings.raw import PACKAGE_YAML
-from aos_ota_plugin.sources.app_source import AppChoice, choose_app_source
+from aos_ota_plugin.sources.app_source import ASSEMBLER, AppChoice, choose_app_source
 from aos_ota_plugin.sources.names import APP_SOURCE, APP_SOURCE_SETTING
 
 _SUFFIXES = (".c", ".cc", ".cpp", ".cxx")
@@ -26,6 +26,7 @@ def find_app_source(folder: str, names: Iterable[str], settings: OtaSettings, *,
         SettingsError: OTA_APP_SOURCE names no source of the solution, or there is no place for an embedded identity.
         SourceError: several sources hold version or identity, or one cannot be read.
     """
+    names = list(names)
     sources = [name for name in names if name.lower().endswith(_SUFFIXES)]
     named = _named(settings, sources)
     if own_template:
@@ -36,7 +37,8 @@ def find_app_source(folder: str, names: Iterable[str], settings: OtaSettings, *,
                 remedy="keep one of them",
             )
         return AppChoice(named or _vendors(sources), version_in_source=True, template=True)
-    choice = choose_app_source(_read(folder, sources, named), named)
+    assembler = [name for name in names if name.lower().endswith(ASSEMBLER)]
+    choice = choose_app_source(_read(folder, [*sources, *assembler], named), named)
     if choice.source is None and not choice.template and settings.identity == "embedded":
         raise SettingsError(
             "OTA_IDENTITY_EMBEDDED: no source of the solution has a place for the identity",

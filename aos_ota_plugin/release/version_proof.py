@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from aos_ota_plugin.device.elf import loaded_ranges
 from aos_ota_plugin.device.payload_content import FIRMWARE
 from aos_ota_plugin.device.version_text import Standing, find_version, other_version
 from aos_ota_plugin.errors import ProofError
@@ -24,6 +23,8 @@ class VersionOutcome(NamedTuple):
 
 def prove_version_in_elf(elf: bytes, version: str, *, name: str, remedy: str) -> VersionOutcome:
     """Prove that the loaded sections of an ELF hold a version. Raises ProofError, FormatError."""
+    from aos_ota_plugin.device.elf import loaded_ranges  # the most costly part, where an ELF is given
+
     standing = find_version(elf, version, loaded_ranges(elf))
     if standing is Standing.NOWHERE:
         raise ProofError(

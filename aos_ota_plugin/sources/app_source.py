@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _INCLUDES = rb'(?m)^[ \t]*#[ \t]*include[ \t]*["<](?:[^">\n]*/)?ota_app\.h[">]'
 _VERSION = rb"#[ \t]*define[ \t]+MY_APP_VER\b"
 _MAIN = rb"\b(?:application_start|main)\s*\("
+_LABEL = rb"(?m)^[ \t]*(?:application_start|main)[ \t]*:"
+ASSEMBLER = (".s", ".asm")
+"""How the names of assembler sources end, in lower case."""
 _MAINS = frozenset(("application_start", "main"))
 # Of most sources these bytes tell that they hold neither version nor identity: only the others are parsed.
 _WORDS = tuple(word.encode() for word in (VERSION_MACRO, *FIELDS, *(field.upper() for field in FIELDS)))
@@ -49,7 +52,7 @@ class AppChoice(NamedTuple):
 def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoice:
     """Choose the source that gets version and identity.
 
-    ``sources`` are C and C++ sources by path; ``named`` is one of them, or "".
+    ``sources`` are C, C++ and assembler sources by path; ``named`` is one of C or C++, or "".
 
     Raises SourceError: more than one source holds version or identity, and none is named.
     """
@@ -68,7 +71,9 @@ def choose_app_source(sources: Mapping[str, bytes], named: str = "") -> AppChoic
 
 def has_main(sources: Mapping[str, bytes]) -> bool:
     """Return whether a source defines ``application_start`` or ``main``; declarations do not count."""
-    possible = [(name, data) for name, data in sources.items() if re.search(_MAIN, data)]
+    if any(re.search(_LABEL, data) for name, data in sources.items() if _is_assembler(name)):
+        return True
+    possible = [(name, data) for name, data in sources.items() if not _is_assembler(name) and re.search(_MAIN, data)]
     if not possible:
         return False
     from .c_tokens import live_tokens
@@ -144,6 +149,10 @@ def _parse(data: bytes, name: str) -> CSource:
 def is_c(name: str) -> bool:
     """Return whether a path is that of a C source, by its name."""
     return name.lower().endswith(".c")
+
+
+def _is_assembler(name: str) -> bool:
+    return name.lower().endswith(ASSEMBLER)
 
 
 def _base(name: str) -> str:

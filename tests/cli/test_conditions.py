@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -13,12 +15,16 @@ import types
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from aos_ota_plugin.cli.main import main
 from aos_ota_plugin.errors import OutputError, SecretError, SettingsError
 from aos_ota_plugin.files.lock import check_lockable
+from aos_ota_plugin.keys.development import development_private_pem
 from aos_ota_plugin.keys.generate import generate_private_pem
 from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.lab.demo import workspace_copy
 from aos_ota_plugin.process import describe
 from aos_ota_plugin.settings.menu import edit_settings
 from aos_ota_plugin.verbs import verb_paths
@@ -43,10 +49,45 @@ CALLS = {
     "sbom": [],
     "init": ["nowhere"],
     "cloud status": ["nowhere"],
+    "make": ["OTA_APP_VERSION=app-1.0.1", "LWIP_DEBUG=1"],
+    "menuconfig": [],
+    "doctor": [],
+    "demo": ["demo"],
+    "simulate": ["simulate", "--quiet"],
+    "device": ["mqtt://127.0.0.1:9", "--identity", "identity.json", "--quiet"],
+    "story": ["story", "--quiet"],
+    "fleet": ["--devices", "20", "--no-faults"],
+    "flash": ["flash.yaml", "flash.bin"],
+    "cloud run": ["cloud"],
 }
 """What commands are given beside ``--help``; those that are not here get the name of a file that is not there."""
-STARTING = {"make", "menuconfig", "doctor", "demo", "simulate", "device", "story", "fleet", "flash", "cloud run"}
-"""Commands that start other programs: only their help is asked for."""
+PROGRAMS = (
+    "aos",
+    "make",
+    "scons",
+    "git",
+    "python",
+    "python3",
+    "arm-none-eabi-gcc",
+    "mosquitto",
+    "qemu-system-arm",
+    "tc",
+    "ip",
+)
+ANSWERS = {"scons": "echo SCons 3.1.2", "python": "echo 3 11", "python3": "echo 3 11"}
+"""Programs that commands start: each ends at once, with this output or with status 1."""
+SOLUTION = {
+    ".aos": "",
+    "solutions/s/package.yaml": "name: s\nversion: v1\ndescription: d\ntype: solution\nsolution:\n  board_name: b\n"
+    "depends:\n  - b: v1\n  - ota: v1\ndef_config:\n  OTA_APP_VERSION: app-1.0.0\n  OTA_SIGNING_KEY: key.pem\n",
+    "hardware/board/b/package.yaml": "name: b\nversion: v1\ndescription: d\ntype: board\ndepends:\n  - c: v1\n"
+    "hw_info:\n  chip_name: c\n",
+    "hardware/chip/c/package.yaml": "name: c\nversion: v1\ndescription: d\ntype: chip\nhw_info:\n"
+    "  cpu_name: m4\n  toolchain_prefix: arm-none-eabi\n",
+    "components/ota/package.yaml": "name: ota\nversion: v1\ndescription: d\ntype: common\n",
+}
+"""A workspace with one solution, in which the commands run."""
+IDENTITY = '{"product_key": "demo", "device_name": "one", "device_secret": "' + "0" * 32 + '"}'
 
 
 def full_output(patch: pytest.MonkeyPatch, _folder: Path) -> None:
@@ -56,6 +97,10 @@ def full_output(patch: pytest.MonkeyPatch, _folder: Path) -> None:
 def no_streams(patch: pytest.MonkeyPatch, _folder: Path) -> None:
     for name in ("stdin", "stdout"):
         patch.setattr(sys, name, None)
+
+
+def no_error_stream(patch: pytest.MonkeyPatch, _folder: Path) -> None:
+    patch.setattr(sys, "stderr", None)
 
 
 def removed_folder(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -97,6 +142,7 @@ CONDITIONS = {
     "clock in 9999": lambda patch, _: patch.setattr(time, "time", lambda: 253_400_000_000.0),
     "full output": full_output,
     "no stdin, stdout": no_streams,
+    "no stderr": no_error_stream,
     "no locks (ENOLCK)": no_locks(errno.ENOLCK),
     "no locks (ENOSYS)": no_locks(errno.ENOSYS),
     "no network": no_network,
@@ -104,20 +150,47 @@ CONDITIONS = {
 }
 
 
+@functools.cache
+def development_key():
+    return development_private_pem()
+
+
+@pytest.fixture
+def solution(tmp_path, monkeypatch):
+    """The solution's folder, with programs in place of those that commands start."""
+    for name, text in SOLUTION.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in PROGRAMS:
+        (programs / name).write_text(f"#!/bin/sh\n{ANSWERS.get(name, 'exit 1')}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr(sys, "executable", str(programs / "python3"))
+    # Most of the time would go into new keys.
+    key = load_pem_private_key(PRIVATE.read_bytes(), None)
+    monkeypatch.setattr(rsa, "generate_private_key", lambda *_: key)
+    monkeypatch.setattr(workspace_copy, "development_private_pem", development_key)
+    monkeypatch.chdir(tmp_path / "solutions" / "s")
+    return tmp_path / "solutions" / "s"
+
+
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_every_command(condition, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_every_command(condition, solution, monkeypatch):
     rows = {}
     for verb in verb_paths():
-        for arguments in (["--help"], *([] if verb in STARTING else [CALLS.get(verb, ["none.json"])])):
-            (tmp_path / "key.pem").write_bytes(PRIVATE.read_bytes())
-            (tmp_path / "key.pem").chmod(0o600)
-            (tmp_path / "fw.bin").write_bytes(b"firmware" * 100)
+        for arguments in (["--help"], CALLS.get(verb, ["none.json"])):
+            (solution / "key.pem").write_bytes(PRIVATE.read_bytes())
+            (solution / "key.pem").chmod(0o600)
+            (solution / "fw.bin").write_bytes(b"firmware" * 100)
+            (solution / "identity.json").write_text(IDENTITY)
+            (solution / "identity.json").chmod(0o600)
             errors = io.StringIO()
             with monkeypatch.context() as patch:
                 patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
                 patch.setattr(sys, "stderr", errors)
-                CONDITIONS[condition](patch, tmp_path)
+                CONDITIONS[condition](patch, solution)
                 try:
                     main([*verb.split(), *arguments])
                     status = 0
@@ -125,14 +198,16 @@ def test_every_command(condition, tmp_path, monkeypatch):
                     status = end.code
             said = errors.getvalue()
             rows[verb, "help" if arguments == ["--help"] else "call"] = (status, said)
-            for path in [path for path in tmp_path.iterdir() if path.is_file()]:
-                path.unlink()
+            for path in [path for path in solution.iterdir() if path.name != "package.yaml"]:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     for (verb, what), (status, said) in rows.items():
         print(f"{condition:<20}{verb:<16}{what:<6}{status}  {said.splitlines()[0] if said else ''}")
     wrong = {call: end for call, end in rows.items() if "internal error" in end[1] or "Traceback" in end[1]}
     assert wrong == {}
     assert [
-        call for call, (status, said) in rows.items() if status == 1 and call[0] != "verify" and "fix:" not in said
+        call
+        for call, (status, said) in rows.items()
+        if status == 1 and call[0] not in {"verify", "doctor"} and "fix:" not in said and condition != "no stderr"
     ] == []
 
 

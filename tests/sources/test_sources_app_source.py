@@ -139,6 +139,19 @@ def test_a_main_is_a_definition(text: str, defined: bool) -> None:
     assert has_main({"a.c": text.encode()}) is defined
 
 
+@pytest.mark.parametrize(
+    ("text", "defined"),
+    [
+        (".global application_start\napplication_start:\n  bx lr\n", True),
+        ("  main : bx lr\n", True),
+        (".extern application_start\n  bl application_start\n", False),
+        ("  ldr r0, =main\nmain_loop:\n", False),
+    ],
+)
+def test_a_main_may_be_a_label_in_assembler(text: str, defined: bool) -> None:
+    assert has_main({"sub/m.S": text.encode()}) is defined
+
+
 def test_a_main_may_stand_in_cpp_but_values_are_put_into_c_only() -> None:
     sources = {"main.cpp": (VERSION + IDENTITY + MAIN).encode()}
     assert choose_app_source(sources) == AppChoice(header=True)
