@@ -20,6 +20,7 @@ except ImportError:
     import sre_parse as parser
 
 import aos_ota_plugin
+from aos_ota_plugin.device import payload_content
 
 PACKAGE = Path(aos_ota_plugin.__file__).parent
 ROOTS = (PACKAGE, PACKAGE.parent / "site_scons")
@@ -30,10 +31,12 @@ _INTERESTING = " a0\t\n/\\\"'<>{}[](),.:;=#-_@*%!A\0\x80"
 Text = Union[str, bytes]
 
 VALUES: Dict[Tuple[str, str], Sequence[Text]] = {
+    ("device/version_text.py", "b'(' + _form(ours) + b')\\\\0'"): (rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10})\0",),
     ("device/version_text.py", "b'(' + form + b')\\\\0'"): (
         rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10})\0",
         rb"([0-9]{1,10}\.[0-9]{1,10})\0",
     ),
+    ("device/payload_content.py", "form"): (payload_content._HEX_LINE, payload_content._S_LINE),
     ("device/elf.py", "pattern"): (rb"(?=((?:ota_pubn_buf|ota_pube_buf)(?:\.lto_priv\.[0-9]{1,9})?)\x00)",),
     ("sources/macro_uses.py", "use"): (r"[ \t]*#[ \t]*(define|undef)[ \t]+OTA_NAME(?![\w(])(.*)",),
     ("workspace/partition_table.py", "_FIELD.format(name)"): (r"\.\s*partition_length\s*=\s*([^,}\n]*)",),

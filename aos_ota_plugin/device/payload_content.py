@@ -9,12 +9,13 @@ its own program reads: that may be any file, but for a private key, which no dev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Optional
 
 from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.images import full, pack
+from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.private_file import is_private_key
 
@@ -31,11 +32,13 @@ _BEGINNINGS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"UF2\n", "a UF2 file"),
 )
+_PACK_SIZE_AT = slice(4, 8)
 _TAR_AT, _TAR = 257, b"ustar"
 _MARK = b"\xef\xbb\xbf"
 _JSON_MAX, _SPACE_MAX = 8 << 20, 1 << 10
-_HEX_LINE = re.compile(rb":((?:[0-9A-Fa-f]{2}){5,260})(?=[\r\n]|\Z)")
-_S_LINE = re.compile(rb"S[0-9]((?:[0-9A-Fa-f]{2}){3,256})(?=[\r\n]|\Z)")
+# Compiled where they are used: of most payloads the first byte tells.
+_HEX_LINE = rb":((?:[0-9A-Fa-f]{2}){5,260})(?=[\r\n]|\Z)"
+_S_LINE = rb"S[0-9]((?:[0-9A-Fa-f]{2}){3,256})(?=[\r\n]|\Z)"
 _REMEDY = "give the firmware itself, the flat binary that devices run (ota_rtos.bin)"
 
 
@@ -47,9 +50,12 @@ def name_content(data: bytes) -> str:
 def refuse_private_key(data: bytes) -> None:
     """Raise FormatError for a private key, or a data-file pack with one in it: it must get to no device."""
     inside: Optional[str] = None
-    if pack.is_pack(data):
+    if int.from_bytes(data[_PACK_SIZE_AT], "little") == len(data):
+        from aos_ota_plugin.images import pack
+
         keys = (entry.raw_name for entry in pack.entries(data) if is_private_key(bytes(entry.data)))
-        inside = next((name.decode("utf-8", "backslashreplace") for name in keys), None)
+        with contextlib.suppress(FormatError):  # no pack, for all its size
+            inside = next((name.decode("utf-8", "backslashreplace") for name in keys), None)
     if inside is not None or is_private_key(data):
         raise FormatError(
             f"this pack holds a private key, {inside[:80]!a}" if inside is not None else "this is a private key",
@@ -81,7 +87,7 @@ def _by_beginning(data: bytes) -> str:
 def _by_record(data: bytes) -> str:
     text = data[len(_MARK) :] if data.startswith(_MARK) else data
     for form, name, total in ((_HEX_LINE, "Intel HEX", 0), (_S_LINE, "a file of S-records", 0xFF)):
-        record = form.match(text)
+        record = re.match(form, text) if text[:1] == form[:1] else None
         if record and sum(bytes.fromhex(record[1].decode("ascii"))) & 0xFF == total:
             return name
     return ""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from aos_ota_plugin.errors import FormatError
@@ -117,8 +116,7 @@ class Rule(enum.Enum):
     ANYTHING = enum.auto()
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A run of expected bytes, and where they come from, for messages."""
 
     name: str

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import stat
-from typing import Optional, Tuple, Type, Union
+from typing import BinaryIO, Optional, Tuple, Type, Union
 
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SettingsError
 
@@ -62,10 +62,19 @@ def read_with_mode(path: PathLike, limit: int = TEXT_MAX, *, follow: bool = True
         status = os.fstat(handle)
         if descriptor is None:
             _check_regular(path, status)
-        data = stream.read(limit + 1) if status.st_size <= limit else b""
+        data = _read(stream, status.st_size, limit) if status.st_size <= limit else b""
     if max(status.st_size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", os.fspath(path))
     return data, stat.S_IMODE(status.st_mode)
+
+
+def _read(stream: BinaryIO, size: int, limit: int) -> bytes:
+    """Read to the end, or to one byte more than ``limit``; ``size`` is the number of bytes to be expected.
+
+    A read of the limit alone would get, and clear, that much memory for any small file.
+    """
+    data = stream.read(size + 1)
+    return data if len(data) <= size else data + stream.read(limit - size)
 
 
 def read_file(  # noqa: PLR0913 - the file, and all that makes the message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from aos_ota_plugin.device.payload_content import FIRMWARE
-from aos_ota_plugin.device.version_text import Standing, find_version, other_version
+from aos_ota_plugin.device.version_text import Standing, find_version, find_versions
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -46,10 +46,9 @@ def prove_version_in_payload(
     """
     if magic not in FIRMWARE:
         return VersionOutcome(not_judged=f"a payload for {magic.name} does not hold the version that devices report")
-    standing = find_version(payload, version)
+    standing, other = find_versions(payload, version)
     if standing is not Standing.NOWHERE:
         return _outcome(standing, version, name)
-    other = other_version(payload, version)
     if other:
         raise ProofError(
             f"{name} holds the version {other}, not {version}: a device running it would report another version",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aos_ota_plugin.device.version_text import Standing, find_version, other_version
+from aos_ota_plugin.device.version_text import Standing, find_version, find_versions, other_version
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,7 @@ from aos_ota_plugin.device.version_text import Standing, find_version, other_ver
 )
 def test_find_version(data, standing):
     assert find_version(data, "app-1.0.1") is standing
+    assert find_versions(data, "app-1.0.1")[0] is standing
     assert find_version(b"app-1.0.1\0" + data, "app-1.0.1", [(10, 10 + len(data))]) is standing
 
 
@@ -38,3 +41,18 @@ def test_find_version(data, standing):
 )
 def test_other_version(data, version, other):
     assert other_version(data, version) == other
+    standing = find_version(data, version)
+    assert find_versions(data, version) == (standing, "" if standing is Standing.ALONE else other)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"app-1.0.1", b"app-1.0.2", b"1.0", b"11.0", b"my-", b"\0", b"\xff", b"x", b"123456789012"])
+    ),
+    st.sampled_from(["app-1.0.1", "1.0", "x", "app-123456789012", "7"]),
+)
+def test_one_search_finds_what_two_do(parts, version):
+    data = b"".join(parts)
+    standing = find_version(data, version)
+    other = "" if standing is Standing.ALONE else other_version(data, version)
+    assert find_versions(data, version) == (standing, other)
