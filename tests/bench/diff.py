@@ -12,11 +12,12 @@ has neither padding nor a dummy section for power cuts; ours has both.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
@@ -28,6 +29,8 @@ from tests.bench.report import Table, note
 
 SIZE_TARGET = 0.98
 TIME_TARGET = 5.0
+PERIODIC_TARGET, SECONDS_TARGET = 3.0, 60.0
+_PERIODIC_SIZE = 5_767_168
 _FIRMWARE = Path(os.environ.get("BENCH_FIRMWARE", "firmware"))
 _PAIRS = {"esp8266": ("esp8266_old.bin", "esp8266_new.bin"), "pybv11": ("pybv11_v110.bin", "pybv11_1f5d.bin")}
 _OTHERS = {"esp8266": "75985 / 71803", "pybv11": "40694 / 36686"}  # bsdiff4 1.3.2, detools 0.53: no device's limits
@@ -37,6 +40,7 @@ _SECTION = 0x40000
 
 def run(folder: Any = None, options: Any = None) -> None:
     """Print the tables. ``folder`` is not used."""
+    _periodic()
     if not _FIRMWARE.is_dir():
         print(f"Not run: no folder {_FIRMWARE}; name the one with detools' MicroPython pairs in BENCH_FIRMWARE.")
         return
@@ -44,6 +48,48 @@ def run(folder: Any = None, options: Any = None) -> None:
     _sizes()
     _images()
     _times(3 if quick else 9)
+
+
+def periodic_pairs(size: int) -> Dict[str, Tuple[bytes, bytes]]:
+    """Return {kind: (base, new)} of data that sorting suffixes takes longest for, after a random payload of that size."""
+    chance = random.Random(1)
+    base = chance.randbytes(size)
+    new = bytearray(base)
+    for _ in range(200):
+        at = chance.randrange(size - 32)
+        new[at : at + 32] = chance.randbytes(32)
+
+    def colours() -> bytes:
+        return b"".join(chance.randbytes(2) * 32768 for _ in range(size // 65536))
+
+    return {
+        "random": (base, bytes(new)),
+        "a period of 7 bytes": (_run(b"abcdefg", size), _run(b"abcdefh", size)),
+        "the same, moved": (_run(b"abcdefg", size), _run(b"defgabc", size)),
+        "solid colours of 16 bits": (colours(), colours()),
+        "all ff": (b"\xff" * size, b"\xff" * (size - 1) + b"\0"),
+    }
+
+
+def _run(period: bytes, size: int) -> bytes:
+    return (period * (size // len(period) + 1))[:size]
+
+
+def _periodic() -> None:
+    print(f"| {_PERIODIC_SIZE} bytes | create | to random | target | | diff |\n|---|---:|---:|---:|---|---:|")
+    seconds: Dict[str, float] = {}
+    for kind, (old, new) in periodic_pairs(_PERIODIC_SIZE).items():
+        start = time.perf_counter()
+        size = len(create(old, new))
+        seconds[kind] = time.perf_counter() - start
+        ratio = seconds[kind] / seconds["random"]
+        meets = ratio <= PERIODIC_TARGET and seconds[kind] <= SECONDS_TARGET
+        print(
+            f"| {kind} | {seconds[kind]:.2f} s | {ratio:.2f} | ≤ {PERIODIC_TARGET:.0f}, ≤ {SECONDS_TARGET:.0f} s | "
+            f"{'meets' if meets else 'misses'} | {size} bytes |",
+            flush=True,
+        )
+    print()
 
 
 def plain(old: bytes, new: bytes) -> int:
