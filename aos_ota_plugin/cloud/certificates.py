@@ -98,14 +98,16 @@ def issue(
     return _issued(certificate, key)
 
 
-def is_good(certificate: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    """Return whether a server's certificate has exactly these hosts, and is valid now and a week on."""
+def is_good(certificate: bytes, authority: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
+    """Return whether the authority issued a server's certificate for these hosts, good for another week."""
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
 
     try:
         read = x509.load_pem_x509_certificate(certificate)
+        read.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     begins, ends = _validity(read)
     is_valid = begins <= now and ends > now + datetime.timedelta(days=7)

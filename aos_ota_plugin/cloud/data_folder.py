@@ -194,7 +194,7 @@ def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime
     """
     if not _is_renewal_due(folder, hosts, now):
         return False
-    _issue(folder, _authority(folder, now), hosts, now)
+    _issue(folder, _authority(folder, now, create=False), hosts, now)
     _load_chain(folder, context)
     return True
 
@@ -215,8 +215,10 @@ def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
 
 
 def _is_renewal_due(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    server = folder / _SERVER
-    return not server.exists() or not is_good(server.read_bytes(), hosts, now)
+    server, ca = folder / _SERVER, folder / CA
+    if not server.exists() or not ca.exists():
+        return True
+    return not is_good(server.read_bytes(), ca.read_bytes(), hosts, now)
 
 
 def _issue(folder: Path, ca: Issued, hosts: Sequence[str], now: datetime.datetime) -> None:
@@ -263,9 +265,18 @@ def adopt_authority(source: Path, folder: Path, now: datetime.datetime) -> None:
     _write(folder, {_CA_KEY: authority.key, CA: authority.certificate})
 
 
-def _authority(folder: Path, now: datetime.datetime) -> Issued:
+def _authority(folder: Path, now: datetime.datetime, *, create: bool = True) -> Issued:
+    """Return the authority; with ``create`` a new one where there is none at all. Raises FormatError."""
     certificate, key = folder / CA, folder / _CA_KEY
-    if not certificate.exists() or not key.exists():
+    missing = [path for path in (certificate, key) if not path.exists()]
+    if len(missing) == 1 or (missing and not create):
+        raise FormatError(
+            f"{missing[0].name} is missing, and firmware trusts the authority that it belongs to",
+            place=Place(str(missing[0])),
+            remedy=f"restore it; moving both {CA} and {_CA_KEY} away makes a new authority at the next start, which no "
+            "firmware trusts yet",
+        )
+    if missing:
         issued = make_ca(now)
         _write(folder, {_CA_KEY: issued.key, CA: issued.certificate})
     return Issued(certificate.read_bytes(), key.read_bytes())

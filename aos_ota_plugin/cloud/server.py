@@ -63,8 +63,10 @@ class Cloud:
         self._ends: List[Callable[[], None]] = []
         try:
             self._start(config, context)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, sqlite3.Error):
+                raise database_error(error, folder / DATABASE) from None
             raise
 
     def tell(self, line: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.certificates import issue, validity
 from aos_ota_plugin.cloud.server import Cloud
-from aos_ota_plugin.errors import OutputError, SecretError
+from aos_ota_plugin.errors import FormatError, OutputError, SecretError
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -141,3 +141,42 @@ def test_a_root_that_ends_is_said_and_stays(folder, days, words):
     lines = data_folder.authority_warnings(folder, now)
     assert [words in line and line.startswith("WARNING: ca.pem") for line in lines] == ([True] if words else [])
     assert (folder / "ca.pem").read_bytes() == ca
+
+
+@pytest.mark.parametrize("lost", ["ca.pem", "ca.key"])
+def test_half_of_a_root_that_is_lost_is_never_replaced(folder, lost):
+    context = data_folder.tls_context(folder, HOSTS, NOW)
+    other = folder / ({"ca.pem", "ca.key"} - {lost}).pop()
+    before = other.read_bytes()
+    (folder / lost).unlink()
+    (folder / "server.pem").unlink()
+    for work in (
+        lambda: data_folder.tls_context(folder, HOSTS, NOW),
+        lambda: data_folder.renew_certificate(folder, HOSTS, NOW, context),
+    ):
+        with pytest.raises(FormatError, match=f"{lost} is missing, and firmware trusts the authority"):
+            work()
+    assert (other.read_bytes(), (folder / lost).exists()) == (before, False)
+
+
+def test_a_new_root_gets_a_certificate_of_its_own_and_none_while_the_cloud_runs(folder):
+    context = data_folder.tls_context(folder, HOSTS, NOW)
+    before = (folder / "server.pem").read_bytes()
+    for name in ("ca.pem", "ca.key"):
+        (folder / name).unlink()
+    with pytest.raises(FormatError, match=r"ca\.pem is missing"):
+        data_folder.renew_certificate(folder, HOSTS, NOW, context)
+    data_folder.tls_context(folder, HOSTS, NOW)
+    assert (folder / "server.pem").read_bytes() != before
+
+
+def test_a_database_that_is_damaged_further_in_is_named_at_the_start(tmp_path):
+    folder = tmp_path / "云"
+    Cloud(folder, data_folder.new_config("127.0.0.1")).stop()
+    database = folder / "cloud.sqlite"
+    data = bytearray(database.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    database.write_bytes(bytes(data))
+    with pytest.raises(FormatError, match="cannot be used") as caught:
+        Cloud(folder, data_folder.new_config("127.0.0.1"))
+    assert "restore a copy" in caught.value.remedy

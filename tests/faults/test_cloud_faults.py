@@ -124,7 +124,8 @@ def is_sound(folder: Path, host: str) -> None:
     ca.public_key().verify(
         server.signature, server.tbs_certificate_bytes, padding.PKCS1v15(), server.signature_hash_algorithm
     )
-    assert certificates.is_good((folder / "server.pem").read_bytes(), data_folder.new_config(host).hosts, NOW)
+    files = ((folder / name).read_bytes() for name in ("server.pem", "ca.pem"))
+    assert certificates.is_good(*files, data_folder.new_config(host).hosts, NOW)
     assert load_signer((folder / "ota_key.pem").read_bytes(), file="k", passphrase=None).public_key.to_pem() == (
         (folder / "ota_key.pub.pem").read_text()
     )
