@@ -8,6 +8,7 @@ import os
 def typed(command, text, cwd, **environment):
     """Run a command on a terminal of its own and type ``text`` when it asks; the status and what was shown."""
     import pty  # POSIX only
+    import termios
 
     pid, terminal = pty.fork()
     if pid == 0:
@@ -24,7 +25,9 @@ def typed(command, text, cwd, **environment):
         if not part:
             break
         shown += part
-        if not answered and shown.rstrip().endswith(b":"):
+        # A line of output may be read up to a colon, and what is typed then is dropped when the question comes: only a
+        # program that asks for a secret has switched the echo off.
+        if not answered and shown.endswith(b": ") and not termios.tcgetattr(terminal)[3] & termios.ECHO:
             os.write(terminal, text.encode() + b"\n")
             answered = True
     os.close(terminal)

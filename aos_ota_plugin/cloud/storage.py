@@ -89,7 +89,7 @@ class Storage:
             raise database_error(error, path) from None
 
     def check(self) -> None:
-        """Write a page, without a change,. Raises sqlite3.Error."""
+        """Write a page, without a change. Raises sqlite3.Error."""
         with self:
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
 
