@@ -31,9 +31,8 @@ _INTERESTING = " a0\t\n/\\\"'<>{}[](),.:;=#-_@*%!A\0\x80"
 Text = Union[str, bytes]
 
 VALUES: Dict[Tuple[str, str], Sequence[Text]] = {
-    ("device/version_text.py", "b'(' + _form(ours) + b')\\\\0'"): (rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10})\0",),
     ("device/version_text.py", "b'(' + form + b')\\\\0'"): (
-        rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10})\0",
+        rb"(app\-[0-9]{1,10}\.[0-9]{1,10}\.[0-9]{1,10}(?:[._-][0-9A-Za-z._-]{1,40})?)\0",
         rb"([0-9]{1,10}\.[0-9]{1,10})\0",
     ),
     ("device/payload_content.py", "form"): (payload_content._HEX_LINE, payload_content._S_LINE),

@@ -12,12 +12,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.private_file import is_private_key
+from aos_ota_plugin.keys.private_search import holds_private_half
+
+if TYPE_CHECKING:
+    from aos_ota_plugin.keys.rsa import PublicKey
 
 FIRMWARE = (ImageMagic.ALL, ImageMagic.APP, ImageMagic.KERNEL)
 """What an image replaces when its payload is run by the device itself."""
@@ -47,31 +51,41 @@ def name_content(data: bytes) -> str:
     return next(filter(None, (name(data) for name in (_by_beginning, _by_record, _by_text, _by_one_byte))), "")
 
 
-def refuse_private_key(data: bytes) -> None:
-    """Raise FormatError for a private key, or a data-file pack with one in it: it must get to no device."""
+def refuse_private_key(data: bytes, *keys: Optional[PublicKey]) -> None:
+    """Raise FormatError for a private key, or a data-file pack with one in it: it must get to no device.
+
+    The private half of each of ``keys`` is refused anywhere in the data, too, unless encrypted or compressed there.
+    """
     inside: Optional[str] = None
     if int.from_bytes(data[_PACK_SIZE_AT], "little") == len(data):
         from aos_ota_plugin.images import pack
 
-        keys = (entry.raw_name for entry in pack.entries(data) if is_private_key(bytes(entry.data)))
+        named = (entry.raw_name for entry in pack.entries(data) if is_private_key(bytes(entry.data)))
         with contextlib.suppress(FormatError):  # no pack, for all its size
-            inside = next((name.decode("utf-8", "backslashreplace") for name in keys), None)
+            inside = next((name.decode("utf-8", "backslashreplace") for name in named), None)
     if inside is not None or is_private_key(data):
         raise FormatError(
             f"this pack holds a private key, {inside[:80]!a}" if inside is not None else "this is a private key",
             remedy="a private key goes into no image and to no device: check which file is meant",
         )
+    found = next((key for key in keys if key is not None and holds_private_half(data, key)), None)
+    if found is not None:
+        raise FormatError(
+            f"this holds the private key {found.short_fingerprint}, which signs updates",
+            remedy="remove it from what is packed: whoever reads it from a device can sign for all; devices need the "
+            "public key only",
+        )
 
 
-def check_payload(payload: bytes, magic: ImageMagic = ImageMagic.ALL) -> None:
+def check_payload(payload: bytes, magic: ImageMagic = ImageMagic.ALL, *keys: Optional[PublicKey]) -> None:
     """Raise FormatError for bytes that must not become an image with this magic.
 
-    There are none, or they are an OTA image, an xz stream, a diff or a private key; or for an image that replaces the
-    firmware, another file than firmware.
+    There are none, or they are an OTA image, an xz stream, a diff or a private key, or hold the private half of one of
+    ``keys``; or for an image that replaces the firmware, they are another file than firmware.
     """
     if not payload:
         raise FormatError("the payload is empty", remedy="check the build step that makes it")
-    refuse_private_key(payload)
+    refuse_private_key(payload, *keys)
     full.refuse_image(payload)
     named = name_content(payload) if magic in FIRMWARE else ""
     if named:
@@ -85,7 +99,7 @@ def _by_beginning(data: bytes) -> str:
 
 
 def _by_record(data: bytes) -> str:
-    text = data[len(_MARK) :] if data.startswith(_MARK) else data
+    text = data[: _SPACE_MAX + 520].lstrip(_MARK + b" \t\r\n")
     for form, name, total in ((_HEX_LINE, "Intel HEX", 0), (_S_LINE, "a file of S-records", 0xFF)):
         record = re.match(form, text) if text[:1] == form[:1] else None
         if record and sum(bytes.fromhex(record[1].decode("ascii"))) & 0xFF == total:

@@ -1,7 +1,7 @@
 """Find a version in a firmware's bytes, as the C string that the macro of the version is.
 
->>> find_version(b"\\0app-1.0.1\\0", "app-1.0.1").name, other_version(b"\\0app-1.0.1\\0", "app-9.9.9")
-('ALONE', 'app-1.0.1')
+>>> find_version(b"\\0app-1.0.1\\0", "app-1.0.1").name, find_versions(b"\\0app-1.0.1\\0", "app-9.9.9")
+('ALONE', (<Standing.NOWHERE: 'nowhere'>, 'app-1.0.1'))
 """
 
 from __future__ import annotations
@@ -41,44 +41,28 @@ def find_version(data: bytes, version: str, ranges: Sequence[Tuple[int, int]] = 
 def find_versions(data: bytes, version: str) -> Tuple[Standing, str]:
     """Return where a version stands in the data, and another one of its form, "" for none.
 
-    The other one is looked for where the version does not stand alone. One search finds both where the form does not
-    begin with a number.
-    """
-    ours = version.encode("ascii", "replace")
-    if re.match(rb"[0-9]", ours) or re.search(rb"[0-9]{11}", ours) or not _form(ours):
-        standing = find_version(data, version)
-        return standing, "" if standing is Standing.ALONE else other_version(data, version)
-    standing, other = Standing.NOWHERE, ""
-    for match in re.finditer(b"(" + _form(ours) + rb")\0", data):
-        start = match.start()
-        is_end = start > 0 and data[start - 1] in _CHARACTERS
-        if match[1] != ours:
-            other = other or ("" if is_end else match[1].decode("ascii"))
-        elif is_end:
-            standing = Standing.AS_END
-        else:
-            return Standing.ALONE, ""
-    return standing, other
-
-
-def other_version(data: bytes, version: str) -> str:
-    """Return a version of the same form that stands in the data, with other numbers; "" for none.
-
-    A version that is a number alone has no form.
+    The other one is looked for where the version does not stand alone: one with other numbers, and where the version
+    begins with a word, one that goes on behind them, as app-1.0.1 for app-1.0. A number alone has no form.
     """
     ours = version.encode("ascii", "replace")
     form = _form(ours)
-    if not form:
-        return ""
+    other = ""
     # Without anything before it, what the form begins with is searched for fast.
-    for match in re.finditer(b"(" + form + rb")\0", data):
+    for match in re.finditer(b"(" + form + rb")\0", data) if form else ():
         start = match.start()
-        if match[1] != ours and not (start and data[start - 1] in _CHARACTERS):
-            return match[1].decode("ascii")
-    return ""
+        if start and data[start - 1] in _CHARACTERS:
+            continue
+        if match[1] == ours:
+            return Standing.ALONE, ""
+        other = other or match[1].decode("ascii")
+    standing = find_version(data, version)
+    return standing, "" if standing is Standing.ALONE else other
 
 
 def _form(version: bytes) -> bytes:
-    """Return the pattern of versions with other numbers, b"" for a version without a form."""
+    """Return the pattern of versions of a form, b"" for a version without one."""
     words = re.split(rb"[0-9]+", version)
-    return rb"[0-9]{1,10}".join(map(re.escape, words)) if len(words) > 1 and any(words) else b""
+    if len(words) == 1 or not any(words):
+        return b""
+    form = rb"[0-9]{1,10}".join(map(re.escape, words))
+    return form + rb"(?:[._-][0-9A-Za-z._-]{1,40})?" if words[0] and not words[-1] else form

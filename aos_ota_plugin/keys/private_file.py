@@ -26,6 +26,9 @@ _IV_DIGITS = {"AES": 32, "ARIA": 32, "CAMELLIA": 32, "SEED": 32}
 
 
 _LABEL = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_LABEL_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\r\n \t]")
+_ERASED = b"\xff\xfe\0"
+_BASE64_MAX = 1 << 14
 _PUTTY = b"PuTTY-User-Key-File-"
 _PASSWORD_BASED = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c"))
 """How the identifiers of ciphers begin that encrypt a key: those of PKCS#5 and of PKCS#12."""
@@ -90,24 +93,34 @@ def find_private_key(data: bytes, place: Optional[Place] = None) -> PrivateKeyDa
 def is_private_key(data: bytes) -> bool:
     """Return whether a file is a private key of any kind: PEM, DER, PKCS#12, OpenSSH's or PuTTY's form.
 
-    A binary file that holds one among other things is none: firmware has the labels of PEM in it, and may have a key
-    of its own for TLS. Bytes of erased flash behind a key change nothing.
+    A key at the start counts, whatever follows it; so does text with one anywhere. A binary file with one inside is
+    none: firmware has the labels of PEM in it, and may have a key of its own for TLS. Erased flash around a key and the
+    zeros and marks of UTF-16, change nothing.
     """
-    text = data.rstrip(b"\xff\0")
-    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as Windows editors save "Unicode"
+    text = data.strip(_ERASED)
+    if text[1:2] == text[3:4] == b"\0":  # UTF-16
         text = text.replace(b"\0", b"")
-    if b"\0" not in text and (_LABEL.search(text) or text.startswith(_PUTTY)):
+    text = text[len(_MARK) :] if text.startswith(_MARK) else text
+    if _LABEL_LINE.match(text) or text.startswith(_PUTTY) or (b"\0" not in text and _LABEL.search(text)):
         return True
+    return _is_der_key(data.lstrip(_ERASED)) or (len(text) <= _BASE64_MAX and _is_der_key(_from_base64(text)))
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _is_der_key(data: bytes) -> bool:
+    """Return whether the data begins with a private key in DER."""
     if data[:1] != bytes([SEQUENCE]) or len(data) < 4:
         return False
     count = data[1] - 0x80
     size = 2 + (count + int.from_bytes(data[2 : 2 + count], "big") if 0 < count <= 4 else data[1])
-    return not data[size:].strip(b"\xff\0\r\n") and _is_der_key(data[:size])
-
-
-def _is_der_key(data: bytes) -> bool:
     try:
-        elements = split_sequence(data)
+        elements = split_sequence(data[:size])
         kinds = [kind for kind, _ in elements]
         if kinds[:1] == [SEQUENCE]:
             [*algorithm] = split_elements(elements[0][1])[:1]

@@ -23,7 +23,7 @@ def approve_payload(payload: bytes, signer: Signer, magic: ImageMagic) -> Approv
     from aos_ota_plugin.keys.approval import Approval
     from aos_ota_plugin.keys.signer import require_valid
 
-    check_payload(payload, magic)
+    check_payload(payload, magic, signer.public_key)
     _, sha256 = Digesting(payload).copies()
     sha256.update(PADDING)
     hash32 = sha256.digest()

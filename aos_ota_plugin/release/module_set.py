@@ -14,7 +14,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from aos_ota_plugin.device.payload_content import check_payload
+from aos_ota_plugin.device.payload_content import check_payload, refuse_private_key
 from aos_ota_plugin.device.version import explain_order, suggest_version
 from aos_ota_plugin.errors import OtaError, ProofError
 from aos_ota_plugin.images.full import build
@@ -64,11 +64,12 @@ def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[M
 
 
 def _image(keys: KeySet, options: Options, declared: DeclaredModule, content: bytes) -> bytes:
-    if declared.image_magic is None:
-        return content
-    magic = ImageMagic[declared.image_magic]
     try:
-        check_payload(content, magic)
+        if declared.image_magic is None:
+            refuse_private_key(content, keys.trusted)
+            return content
+        magic = ImageMagic[declared.image_magic]
+        check_payload(content, magic, keys.trusted)
         image = build(content, sign=keys.sign, magic=magic)
         # Version None: the device takes any version of the module.
         prove_acceptance(device_of(keys, Base(), options), declared.version, image)

@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.device.acceptance import Device, judge
-from aos_ota_plugin.errors import FormatError, ProofError
+from aos_ota_plugin.device.payload_content import refuse_private_key
+from aos_ota_plugin.errors import FormatError, ProofError, placed
 from aos_ota_plugin.files.read import check_size
 from aos_ota_plugin.images.full import build
 from aos_ota_plugin.images.info import ImageMagic
@@ -34,7 +35,7 @@ class PackedImages(NamedTuple):
 
 
 def pack_images(
-    placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer], *, ota_size: Optional[int]
+    parts: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer], *, ota_size: Optional[int]
 ) -> PackedImages:
     """Make and prove the images of the parts and of a second chip's firmware ``mcu``.
 
@@ -44,7 +45,7 @@ def pack_images(
         FormatError: an image is larger than the OTA partition.
         ProofError: a device would refuse an image.
     """
-    images = _images(placed, mcu, signer)
+    images = _images(parts, mcu, signer)
     for name, data in images.items():
         if ota_size is not None and len(data) > ota_size:
             raise FormatError(
@@ -52,19 +53,19 @@ def pack_images(
                 remedy="make the part smaller",
             )
     _prove(images, signer)
-    flash = _flash(placed)
+    flash = _flash(parts)
     files = {**images, **{name: join(run) for name, run in flash.items()}}
-    layout = layout_document(placed, files, flash={name: run[0].address for name, run in flash.items()})
+    layout = layout_document(parts, files, flash={name: run[0].address for name, run in flash.items()})
     for name, data in files.items():
         check_size(data, name)
     text = json.dumps(layout, indent=2, sort_keys=True) + "\n"
     return PackedImages({**files, LAYOUT_NAME: text.encode("utf-8")}, text)
 
 
-def _images(placed: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer]) -> Dict[str, bytes]:
+def _images(parts: Sequence[PlacedPart], mcu: Optional[bytes], signer: Optional[Signer]) -> Dict[str, bytes]:
     sign = signer.sign_hash if signer else None
-    images = {f"ota_{part.magic.name.lower()}.bin": build(part.data, sign=sign, magic=part.magic) for part in placed}
-    firmware_parts = firmware(placed)
+    images = {f"ota_{part.magic.name.lower()}.bin": build(part.data, sign=sign, magic=part.magic) for part in parts}
+    firmware_parts = firmware(parts)
     if len(firmware_parts) > 1:
         images["ota_all.bin"] = build(join(firmware_parts), sign=sign, magic=ImageMagic.ALL)
     if mcu is not None:
@@ -76,6 +77,8 @@ def _prove(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
     """Check every image by the device's rules."""
     device = Device(signer.public_key if signer else None, local_rsa=signer is not None)
     for name, data in images.items():
+        with placed(name):
+            refuse_private_key(data, device.public_key)
         for finding in judge(device, data).findings:
             if not finding.ok:
                 raise ProofError(
@@ -84,9 +87,9 @@ def _prove(images: Dict[str, bytes], signer: Optional[Signer]) -> None:
                 )
 
 
-def _flash(placed: Sequence[PlacedPart]) -> Dict[str, Tuple[PlacedPart, ...]]:
+def _flash(parts: Sequence[PlacedPart]) -> Dict[str, Tuple[PlacedPart, ...]]:
     """Return the flasher's files: one for each run of parts, named after its address if there are several."""
-    groups = runs(placed)
+    groups = runs(parts)
     if len(groups) == 1:
         return {f"{FLASH}.bin": groups[0]}
     return {f"{FLASH}_0x{group[0].address:08x}.bin": group for group in groups}

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     pkcs12,
 )
@@ -26,6 +27,7 @@ from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.images.pack import PackFile, build
 from aos_ota_plugin.keys.private_file import is_private_key
+from aos_ota_plugin.keys.rsa import PublicKey
 
 PEM = (Path(__file__).parents[1] / "keys" / "data" / "private.pem").read_bytes()
 FLASH = bytes(range(256)) * 16
@@ -70,6 +72,11 @@ def test_other_files_than_firmware(name):
     check_payload(FILES[name], ImageMagic.FS)
 
 
+@pytest.mark.parametrize("name", ["Intel HEX", "a file of S-records"])
+def test_records_behind_empty_lines(name):
+    assert name_content(b"\r\n \n" + FILES[name]) == name
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_documents_as_windows_saves_them(encoding):
     assert name_content(json.dumps({"version": "app-1.0.1"}).encode(encoding)).startswith("a JSON document")
@@ -109,6 +116,12 @@ KEYS = {
     "behind a text": b"Bag Attributes\n    localKeyID: 01\n" + PEM,
     "in a partition": PEM + b"\xff" * 1000,
     "DER in a partition": RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NONE) + bytes(1000),
+    "DER before other bytes": RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NONE) + FLASH,
+    "PEM before other bytes": PEM + FLASH,
+    "behind erased flash": b"\xff" * 100 + bytes(100) + PEM + FLASH,
+    "UTF-16 without a mark": PEM.decode("ascii").encode("utf-16-le"),
+    "UTF-16, big-endian": PEM.decode("ascii").encode("utf-16-be"),
+    "base64 alone": b"".join(PEM.splitlines()[1:-1]) + b"\n",
 }
 
 
@@ -117,6 +130,43 @@ def test_a_private_key_goes_into_no_image(name):
     for magic in ImageMagic:
         with pytest.raises(FormatError, match="this is a private key"):
             check_payload(KEYS[name], magic)
+
+
+PLAIN = RSA.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NONE)
+OWN = PublicKey(RSA.public_key().public_numbers().n)
+LABELS = b"\0-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\0"
+INSIDE = {
+    "PKCS#1": PLAIN,
+    "PKCS#8": RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NONE),
+    "PEM": LABELS + PEM,
+    "PEM with line ends of Windows": PEM.replace(b"\n", b"\r\n"),
+    "PEM in a C string": PEM.replace(b"\n", b"\\n"),
+    "PEM as UTF-16": PEM.decode("ascii").encode("utf-16-le"),
+    "PEM as UTF-16, big-endian": PEM.decode("ascii").encode("utf-16-be"),
+    "PEM in one line": b"-----BEGIN PRIVATE KEY-----" + b"".join(PEM.splitlines()[1:-1]) + b"-----END PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_the_signing_key_goes_into_no_image_wherever_it_lies(name):
+    firmware = FLASH + INSIDE[name] + FLASH
+    for magic in ImageMagic:
+        with pytest.raises(FormatError, match=f"holds the private key {OWN.short_fingerprint}, which signs updates"):
+            check_payload(firmware, magic, None, OWN)
+        check_payload(firmware, magic, PublicKey(OWN.modulus - 2))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        RSA.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1),
+        LABELS * 100,
+        OWN.n_bytes + OWN.e_bytes,
+    ],
+)
+def test_the_public_key_belongs_into_firmware(data):
+    check_payload(FLASH + data + FLASH, ImageMagic.ALL, OWN)
 
 
 def test_a_private_key_in_a_pack():
