@@ -5,7 +5,8 @@ rule        goes well when                                                      
 ==========  =====================================================================  ===========================
 xz          LZMA2 alone, CRC32 or no check, dictionary ≤ 32 KiB, undamaged         OTA_XZ_UNCOMP_FAIL
 xz result   what it decodes to fits the application's partition                    OTA_XZ_UNCOMP_FAIL
-diff        every section and its three streams can be read, and fit the buffers   OTA_NB_…, by what fails
+diff        the file is no larger than the partition less 0x40000                  OTA_NB_READ_EXTRA_FAIL
+            every section and its three streams can be read, and fit the buffers   OTA_NB_…, by what fails
 in place    every section is rebuilt from what the flash holds by then             OTA_NB_…, by what fails
 ==========  =====================================================================  ===========================
 
@@ -116,6 +117,9 @@ def _xz(image: bytes, room: Optional[int]) -> Iterator[Finding]:
 def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[Finding]:
     allowed = container.DEVICE_3X
     if room is not None:
+        if len(image) > room - limits.DIFF_BLOCK_SIZE:
+            yield Finding("diff", False, UpdaterVerdict.OTA_NB_READ_EXTRA_FAIL, _too_large(len(image), room))
+            return
         allowed = replace(allowed, file_size=room - limits.DIFF_BLOCK_SIZE, flash_size=room)
     try:
         sections = container.parse(image, limits=allowed)
@@ -145,6 +149,25 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
         "in place",
         f"{len(sections)} sections applied, every CRC-16 matches"
         + ("" if room else f" (with a HaaS100's partitions of {whole} bytes)"),
+    )
+
+
+def cut_diff(missing: int) -> Finding:
+    """Return the answer to a diff whose end is not in flash, as the agent waits for ``missing`` bytes more."""
+    return Finding(
+        "in place",
+        False,
+        UpdaterVerdict.OTA_NB_READ_EXTRA_FAIL,
+        f"the agent waits for {missing} bytes more, and never writes the last ones to flash: what is there of the diff "
+        "destroys the application, and the device is bricked",
+    )
+
+
+def _too_large(size: int, room: int) -> str:
+    return (
+        f"{size} bytes; the boot stage rebuilds sections in the last 0x{limits.DIFF_BLOCK_SIZE:x} bytes of the OTA "
+        f"partition, so that a diff may have {room - limits.DIFF_BLOCK_SIZE}: it overwrites the end of this one while "
+        "it applies it, the application is destroyed, and the device is bricked"
     )
 
 

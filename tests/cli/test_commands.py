@@ -111,7 +111,7 @@ REFUSED_TO_SIGN = {
     "bad version": (["ota_rtos.bin", "--version", "app 1"], {}, ["--version contains ' '"]),
     "public key for a private one": (["ota_rtos.bin", "--key", KEYS / "public.pem"], {}, ["public.pem", "public key"]),
     "no key": (["ota_rtos.bin", "--key", "nokey.pem"], {}, ["cannot read the signing key nokey.pem"]),
-    "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_UPGRADE_WRITE_FAIL"]),
+    "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_INIT_FAIL"]),
     "output over the payload": (["ota_rtos.bin", "-o", "ota_rtos.bin"], {}, ["would be overwritten"]),
     "manifest over the key": (
         ["ota_rtos.bin", "-o", "key.bin", "--base-release", "key.json"],

@@ -168,5 +168,6 @@ def test_diffs_that_the_boot_stage_refuses(patch, rule, name, code, says):
 
 def test_room_for_the_rebuilt_section():
     found = last(judge_update(PATCH, partition_size=0x40000 + len(PATCH) - 1, base=OLD))
-    assert found[:2] == ("diff", "OTA_NB_WRITE_DATA_FAIL")
+    assert found[:2] == ("diff", "OTA_NB_READ_EXTRA_FAIL")
+    assert "the device is bricked" in found[3]
     assert last(judge_update(PATCH, partition_size=0, base=OLD))[0] == "diff"
