@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 from aos_ota_plugin import __version__
 from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.files.read import decode_text, encoding_of
 
 _SHOWN = 80
 _PARTS = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]'  # compiled when there is something to refuse, and not by every start
@@ -191,13 +192,13 @@ def encode_json(value: Mapping[str, object], *, sort_keys: bool = False) -> byte
 def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any:
     """Return the value of JSON; with ``ignore_case`` keys that differ only in case are the same.
 
-    It is UTF-8, or with a byte order mark or in UTF-16, as PowerShell's ``>`` and Windows editors save it.
+    It is UTF-8, UTF-16 or UTF-32, with or without a byte order mark, as PowerShell and Windows editors save it.
 
     Raises:
         FormatError: a key stands in one object twice; its place is in ``file``, if that is not "".
         ValueError, RecursionError: it is not JSON, or not in those encodings, as ``json.loads`` tells.
     """
-    text = data.decode(json.detect_encoding(data))
+    text = decode_text(data)
     same: Callable[[str], str] = str.lower if ignore_case else str
 
     def unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -206,6 +207,11 @@ def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any
         return dict(pairs)
 
     return json.loads(text, object_pairs_hook=unique)
+
+
+def begins_as_object(data: bytes) -> bool:
+    """Return whether data begins as a JSON object does, in any encoding that ``parse_json`` reads."""
+    return data[:4096].decode(encoding_of(data), "ignore").lstrip()[:1] == "{"
 
 
 def _repeated_key(text: str, file: str, same: Callable[[str], str]) -> FormatError:
