@@ -46,6 +46,7 @@ def write_output(output: str, data: bytes, line: str) -> None:
     if output == STDOUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
+        sys.stdout.flush()
         echo_note(line)
         return
     from aos_ota_plugin.files.transaction import write_file

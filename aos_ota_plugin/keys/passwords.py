@@ -1,8 +1,8 @@
 """Reading the passphrase of an encrypted key and the PIN of a token; never from an argument.
 
 The order is: environment or ``ota.secrets.yaml``, the program that ``AOS_OTA_PASSPHRASE_COMMAND`` names (passphrase) or
-the file that the URI's ``pin-source`` names (PIN), a question on the terminal. An empty value is an error; the next
-source is not tried then.
+the file that the URI's ``pin-source`` names (PIN), a question on the terminal. An empty value is an error where the
+secret is needed; the next source is not tried then. Commands that need none do not look at it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def passphrase(access: Access, file: str) -> Optional[bytes]:
     if access.passphrase is not None:
         return _require_filled(access.passphrase.reveal(), PASSPHRASE_VARIABLE)
     _refuse_empty(PASSPHRASE_VARIABLE)
+    _refuse_empty(COMMAND_VARIABLE)
     command = os.environ.get(COMMAND_VARIABLE)
     if command is not None:
         return _require_filled(
