@@ -10,9 +10,11 @@ ota.config:3: no version is set
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import Iterator, NamedTuple, Optional
 
+_BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
 _TEXT_MAX = 5000
 """Characters of a problem or a remedy, which may repeat what stands in a file; programs' errors have up to 4000."""
 
@@ -50,6 +52,11 @@ class OtaError(Exception):
 def _cut(text: str) -> str:
     """Return a text without the middle of a very long one: the reason often comes last."""
     return text if len(text) <= _TEXT_MAX else f"{text[:4000]} … {text[-500:]}"
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotes, in ASCII and cut; a byte that is not UTF-8 is shown as ``\\xff``."""
+    return _BYTE.sub(r"\\x\1", ascii(name[:80]))
 
 
 @contextmanager

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from aos_ota_plugin.errors import OtaError, Place, placed
+from aos_ota_plugin.errors import OtaError, Place, placed, quoted
+
+
+def test_names_in_quotes():
+    assert quoted("a\udcff\x1b中") == r"'a\xff\x1b\u4e2d'"
+    assert quoted("a\\udcff") == r"'a\\udcff'"
+    assert quoted("n" * 300) == f"'{'n' * 80}'"
 
 
 def test_a_very_long_text_is_cut_in_the_middle():

@@ -20,7 +20,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.errors import FormatError, Place, quoted
 from aos_ota_plugin.files.read import decode_text, encoding_of
 
 _SHOWN = 80
@@ -185,7 +185,7 @@ def encode_json(value: Mapping[str, object], *, sort_keys: bool = False) -> byte
         before, behind = error.object[: error.start].split('"')[-1], error.object[error.start :].split('"')[0]
         name = before.split(" ")[-1] + behind.split(" ")[0]
         raise FormatError(
-            f"{name[:_SHOWN]!a} is not UTF-8, so it cannot stand in a document", remedy="rename the file or folder"
+            f"{quoted(name)} is not UTF-8, so it cannot stand in a document", remedy="rename the file or folder"
         ) from None
 
 

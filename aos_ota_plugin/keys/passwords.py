@@ -131,7 +131,7 @@ def _from_file(source: str, folder: str) -> bytes:
         raise SecretError(
             f"others can read or change the file with the PIN (mode {mode:04o})",
             place=place,
-            remedy=f"chmod 600 {path!r}; if others use this machine, set a new PIN too",
+            remedy=f"chmod 600 '{path}'; if others use this machine, set a new PIN too",
         )
     from aos_ota_plugin.files.git import tracked_by_git
 

@@ -90,6 +90,27 @@ def test_names_that_are_no_utf_8(run, folder, key):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_names_that_are_no_utf_8_are_shown_as_a_shell_takes_them(run, folder):
+    name = os.fsdecode(b"\xff.pem")
+    (folder / name).write_bytes((KEYS / "private.pem").read_bytes())
+    (folder / name).chmod(0o644)
+    (folder / os.fsdecode(b"d\xfe")).mkdir()
+    (folder / os.fsdecode(b"d\xfe") / name).write_bytes(b"a")
+    said = [
+        run("info", os.fsdecode(b"none\xff")).stderr,
+        run("approve", "p.bin", "--key", name, "-o", "a.json").stderr,
+        run("pack", "files", os.fsdecode(b"d\xfe"), "-o", "pack.bin").stderr,
+        run("sign", "p.bin", "--key", "public.pem", *SIGN, "-o", name).stderr,
+        run("info", name).stdout,
+    ]
+    for text in said:
+        assert "udc" not in text
+    assert "none\\xff" in said[0]
+    assert "chmod 600 '\\xff.pem'" in said[1]
+    assert json.loads(run("info", name, "--json").stdout)["file"] == name
+
+
 @pytest.mark.skipif(os.name != "posix", reason="variables of bytes")
 def test_a_passphrase_that_is_no_utf_8(run, folder):
     secret = {"AOS_OTA_KEY_PASSPHRASE": os.fsdecode(b"\xff\xe9")}
