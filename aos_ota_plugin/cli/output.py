@@ -21,9 +21,9 @@ def echo_json(value: Mapping[str, object]) -> None:
 
 
 def echo_json_text(text: str) -> None:
-    """Print JSON, in ASCII with JSON's escapes where standard output is not UTF-8."""
-    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
-        text = re.sub(r"[^\x00-\x7f]", lambda character: json.dumps(character[0])[1:-1], text)
+    """Print JSON, with its escapes for what is not UTF-8; in ASCII where standard output is not UTF-8."""
+    lacking = "[\ud800-\udfff]" if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8" else r"[^\x00-\x7f]"
+    text = re.sub(lacking, lambda character: json.dumps(character[0])[1:-1], text)
     click.echo(text.rstrip("\n"))
 
 
@@ -46,6 +46,7 @@ def write_output(output: str, data: bytes, line: str) -> None:
     if output == STDOUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
+        sys.stdout.flush()
         echo_note(line)
         return
     from aos_ota_plugin.files.transaction import write_file

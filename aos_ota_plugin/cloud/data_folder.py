@@ -153,7 +153,7 @@ def check_secrets(folder: Path) -> None:
                 "others can read or change this file with a secret of the cloud "
                 f"(mode {stat.S_IMODE(path.stat().st_mode):04o})",
                 place=Place(str(path)),
-                remedy=f"chmod 600 {str(path)!r}; if others may have read it, move it away: a new one is made",
+                remedy=f"chmod 600 '{path}'; if others may have read it, move it away: a new one is made",
             )
 
 

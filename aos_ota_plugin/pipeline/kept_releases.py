@@ -52,7 +52,7 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
     for what, name in zip(("board", "version"), names):
         if not is_plain(name) or name.startswith(".") or name.endswith((".", " ")) or not name.isprintable():
             raise FormatError(
-                f"the {what} {name!a} is no name of a folder, so the release cannot be kept",
+                f"the {what} {name[:80]!a} is no name of a folder, so the release cannot be kept",
                 place=Place(file),
                 remedy=f"give it a {what} that begins and ends with a letter or digit",
             )

@@ -153,7 +153,7 @@ def _failure(error: Exception, name: str, templates: TemplateSet, hidden: Sequen
         problem = f"the template failed: {type(error).__name__}: {error}"
     if any(secret in problem for secret in hidden):
         problem = f"the template failed: {type(error).__name__}, with a message that holds a secret"
-    return SourceError(problem, place=place, remedy=remedy)
+    return SourceError(problem[:1000], place=place, remedy=remedy)
 
 
 def _place_of(traceback: Optional[TracebackType], files: Set[str]) -> Optional[Place]:

@@ -154,8 +154,8 @@ def _proven_files(
             continue  # the image step made it under that name, and the image begins with it
         if not is_plain(payload.file) or payload.file in contents:
             raise FormatError(
-                f"the manifest names {payload.file!a} as the file of a payload, which is another file of the release, "
-                "or one outside its folder",
+                f"the manifest names {payload.file[:80]!a} as the file of a payload, which is another file of the "
+                "release, or one outside its folder",
                 place=Place(file),
                 remedy="build the release again",
             )
