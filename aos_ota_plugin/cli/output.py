@@ -12,7 +12,7 @@ from typing import Mapping, Optional, Sequence
 import click
 
 from aos_ota_plugin.cli.options import STDOUT
-from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.errors import OtaError, OutputError
 
 
 def echo_json(value: Mapping[str, object]) -> None:
@@ -30,6 +30,11 @@ def echo_json_text(text: str) -> None:
 def echo_note(line: str) -> None:
     """Print a line on what a command is doing on standard error."""
     click.echo(line, err=True)
+
+
+def echo_error(error: OtaError) -> None:
+    """Print an error on standard error: its place, what is wrong, and the remedy."""
+    click.echo(f"aos-ota: error: {error}", err=True)
 
 
 def echo_warning(line: str) -> None:

@@ -153,7 +153,7 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
 
 
 def cut_diff(missing: int) -> Finding:
-    """Return the answer to a diff whose end is not in flash, as the agent waits for ``missing`` bytes more."""
+    """Return the answer to a diff whose end the agent did not write: it waits for ``missing`` bytes more."""
     return Finding(
         "in place",
         False,

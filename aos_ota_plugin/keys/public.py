@@ -45,10 +45,11 @@ _DUMP_HEAD = re.compile(r"\bModulus[ \t]*[:=]")
 _DUMP_EXPONENT = re.compile(r"\bExponent[ \t]*:[ \t]*([0-9]{1,20})\b[^\n]*")
 
 
-def parse_public_key(data: bytes, *, file: str) -> PublicKey:
+def parse_public_key(data: bytes, *, file: str, of_device: bool = False) -> PublicKey:
     """Return the only key in `data`, which devices can use. Raises SigningKeyError.
 
-    `file` is named in errors.
+    `file` is named in errors. With `of_device` it may be all zeros, as the component is shipped: what devices hold, not
+    what one is given to verify with.
     """
     whole = Place(file)
     if len(data) > MAX_FILE_SIZE:
@@ -60,7 +61,8 @@ def parse_public_key(data: bytes, *, file: str) -> PublicKey:
         numbers = _from_text(_decode(data, whole), file)
     keys: Dict[PublicKey, int] = {}
     for modulus, exponent, line in numbers:
-        keys.setdefault(_check_key(modulus, exponent, Place(file, line)), line)
+        key = PublicKey(0) if of_device and modulus == 0 else _check_key(modulus, exponent, Place(file, line))
+        keys.setdefault(key, line)
     if len(keys) > 1:
         listed = ", ".join(f"{key.short_fingerprint} (line {line})" for key, line in keys.items())
         raise SigningKeyError(
