@@ -11,8 +11,9 @@ in place    every section is rebuilt from what the flash holds by then          
 ==========  =====================================================================  ===========================
 
 The OTA_NB code of each fault is that of the open 3.x applier. Of the xz codes only the names are public: every stream
-that cannot be used gets OTA_XZ_UNCOMP_FAIL. Devices do not refuse a section over 0x40000 bytes, but erase past the OTA
-partition with it. It is refused here.
+that cannot be used gets OTA_XZ_UNCOMP_FAIL. A section over 0x40000 bytes, with which devices erase past the OTA
+partition, and a triple with a negative length, with which they crash, are DEVICE_FAULT. What devices may take though it
+is not as it should be is refused here, and says so.
 
 >>> from aos_ota_plugin.images import xz
 >>> image = xz.build(b"firmware" * 100, sign=None)
@@ -28,7 +29,7 @@ from enum import IntEnum
 from typing import Iterator, Optional, Tuple
 
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.acceptance import Finding
+from aos_ota_plugin.device.acceptance import DeviceVerdict, Finding
 from aos_ota_plugin.device.inplace import InPlaceDevice
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import xz
@@ -172,7 +173,13 @@ def _too_large(size: int, room: int) -> str:
 
 
 def _failed(rule: str, error: FormatError) -> Finding:
-    return Finding(rule, False, _VERDICTS.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL), error.problem)
+    if isinstance(error, (container.TripleError, container.SectionRoomError)):
+        fault = "crashes" if isinstance(error, container.TripleError) else "erases past the OTA partition"
+        detail = f"{error.problem}: the device does not notice, and {fault}"
+        return Finding(rule, False, DeviceVerdict.DEVICE_FAULT, detail)
+    lenient = "; a device may take this" if isinstance(error, container.StrictError) else ""
+    verdict = _VERDICTS.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL)
+    return Finding(rule, False, verdict, error.problem + lenient)
 
 
 def _pass(rule: str, detail: str) -> Finding:
