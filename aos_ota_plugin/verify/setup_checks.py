@@ -13,9 +13,9 @@ from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.rendering import render_all
+from aos_ota_plugin.pipeline.site import names_of
 from aos_ota_plugin.pipeline.start_checks import check_images, check_kept_folder, plan_sources
 from aos_ota_plugin.release import policy
-from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.verify.check import Check
@@ -179,8 +179,7 @@ def _chip(setup: _Setup, name: str) -> Iterator[Check]:
         return
     chip = load_chip(view.chip.name if view.chip else None, view.solution.path, setup.settings.chip_file or "")
     if chip.file:
-        xz = chip.xz.name if chip.xz else None
-        check_images(setup.settings, ImageNames(chip.full.name, xz, chip.diff, chip.unsigned), chip.name)
+        check_images(setup.settings, names_of(chip), chip.name)
         yield Check(name, True, f"{chip.name} is described by {chip.file}")
     else:
         yield Check(
