@@ -12,6 +12,7 @@ from aos_ota_plugin.cloud.api import TOKEN_HEADER
 from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
+from aos_ota_plugin.printable import shown
 
 _SECONDS = 120
 
@@ -86,16 +87,17 @@ class Client:
         try:
             connection.request(method, path, body, {TOKEN_HEADER: self.config.token})
             response = connection.getresponse()
-            value = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            value = dict(json.loads(response.read()))
+        except (OSError, http.client.HTTPException, TypeError, ValueError) as error:
             raise WorkspaceError(
-                f"no cloud answers on 127.0.0.1:{self.config.api_port}: {error}",
+                f"no cloud answers on 127.0.0.1:{self.config.api_port}: {shown(str(error))}",
                 remedy=f"start it: aos-ota cloud run {self._folder}",
             ) from None
         finally:
             connection.close()
         if response.status != http.client.OK:
             raise SettingsError(
-                f"the cloud refused: {value.get('error', response.status)}", remedy=str(value.get("remedy", ""))
+                f"the cloud refused: {shown(str(value.get('error', response.status)))}",
+                remedy=shown(str(value.get("remedy", ""))),
             )
-        return dict(value)
+        return value

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 
 import pytest
 from cloud_world import CLOUD_IMAGE, IMAGE, PRODUCT
@@ -83,8 +84,11 @@ def test_what_devices_say_is_text_on_the_page(world, browser):
     until(lambda: world.tasks(job)["one"]["state"] != "QUEUED")
     world.ended(job)
     world.cloud.tell("<img src=x onerror=document.title='owned'>")
+    storage = world.cloud.platform._storage
+    storage.put_tasks([replace(storage.tasks(job)[0], desc="<img src=y>\x1b[2J\u202e")])
     page = browser()
     assert "&lt;img src=x onerror" in page
+    assert r"SUCCEEDED: &lt;img src=y&gt;\u001b[2J\u202e<" in page
     assert "<img" not in page
     assert "<title>aos-ota cloud</title>" in page
 
