@@ -9,12 +9,10 @@ import hmac
 import json
 import sqlite3
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, urlsplit
 
 from aos_ota_plugin.cloud import rules
-from aos_ota_plugin.cloud.database_errors import database_error
 from aos_ota_plugin.cloud.http_service import Handler, Service
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Job
@@ -48,7 +46,7 @@ class Controls(NamedTuple):
     devices_changed: Callable[[], None]
     public_key: str
     ca: str
-    database: Path
+    database_error: Callable[[sqlite3.Error], OtaError]
 
 
 class Api(Service):
@@ -94,7 +92,7 @@ class _ApiHandler(Handler):
             return _error(400, error.problem, error.remedy)
         except sqlite3.Error as error:
             self.close_connection = True
-            problem = database_error(error, self.server.controls.database)
+            problem = self.server.controls.database_error(error)
             return _error(503 if isinstance(problem, BusyError) else 500, problem.problem, problem.remedy)
         except Exception as error:
             self.close_connection = True

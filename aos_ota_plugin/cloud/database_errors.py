@@ -7,10 +7,19 @@ import sqlite3
 from pathlib import Path
 
 from aos_ota_plugin.errors import BusyError, FormatError, OtaError, OutputError
+from aos_ota_plugin.printable import shown
 
 _ROOM_MIN = 1 << 20
 """Free bytes below which SQLite's "disk I/O error" is a full disk: it cannot make its shared memory."""
-_DAMAGED = ("malformed", "not a database", "unsupported file format")
+_DAMAGED = (
+    "malformed",
+    "not a database",
+    "unsupported file format",
+    "no such column",
+    "no such table",
+    "has no column named",
+    "Could not decode",
+)
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
@@ -20,7 +29,7 @@ def is_damaged(error: sqlite3.Error) -> bool:
 
 def database_error(error: sqlite3.Error, path: Path) -> OtaError:
     """Return what is wrong with the database at `path`, with its remedy."""
-    problem = f"the database {path} cannot be used: {error}"
+    problem = f"the database {path} cannot be used: {shown(str(error))}"
     text = str(error)
     if is_damaged(error):
         return FormatError(problem, remedy="restore a copy of it, or give the cloud another folder")

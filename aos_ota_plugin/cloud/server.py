@@ -27,6 +27,7 @@ from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
 from aos_ota_plugin.errors import BuildError, BusyError, OtaError, OutputError, SettingsError
 from aos_ota_plugin.files.lock import check_lockable
+from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.protocol.topics import READ_BY_PLATFORM
 
 TICK_SECONDS = 0.2
@@ -103,13 +104,14 @@ class Cloud:
         self.signer = data_folder.signing_key(self.folder)
         self.platform = Platform(self.folder, self.signer, publish=self._publish, url_of=self._url_of, clock=time.time)
         self._ends.append(self.platform.close)
+        self.platform.status()  # reads every row, so that a damaged one is named now
         self.broker = Broker(self.platform.access())
         self._ends.append(self.broker.stop)
         self.gate = Gate(
             context,
             config.mqtt_port,
             self.broker.socket,
-            identity_of=self.platform.identity,
+            identity_of=self._identity,
             tell=lambda line: self.log.count("connections and logins refused", line),
         )
         self._ends.append(self.gate.stop)
@@ -200,12 +202,26 @@ class Cloud:
     def _fault(self, error: BaseException) -> None:
         self.log.count("faults", fault_line(error))
 
-    def _database_failed(self, error: sqlite3.Error) -> None:
+    def _database_error(self, error: sqlite3.Error) -> OtaError:
+        """Return what is wrong with the database; a damaged one ends the cloud, see `check`."""
         problem = database_error(error, self.folder / DATABASE)
-        self.log.begin("database", f"{problem.problem}; devices are cut off until it can be. {problem.remedy}")
         if is_damaged(error):
             self._failure = problem
+        return problem
+
+    def _database_failed(self, error: sqlite3.Error) -> None:
+        """Cut devices off until the database can be used: what they said may be lost, and they say it anew."""
+        problem = self._database_error(error)
+        self.log.begin("database", f"{problem.problem}; devices are cut off until it can be. {problem.remedy}")
         self._shut("database")
+
+    def _identity(self, product_key: str, device_name: str) -> Optional[Identity]:
+        """Return a device's identity. Raises ConnectionError, which hangs up, when the database fails."""
+        try:
+            return self.platform.identity(product_key, device_name)
+        except sqlite3.Error as error:
+            self._database_failed(error)
+            raise ConnectionError from None
 
     def _url_of(self, package: Package) -> str:
         port = self.images.port
@@ -255,7 +271,7 @@ class Cloud:
             devices_changed=lambda: self.broker.set_access(self.platform.access()),
             public_key=self.signer.public_key.to_pem(),
             ca=(self.folder / data_folder.CA).read_text(encoding="ascii"),
-            database=self.folder / DATABASE,
+            database_error=self._database_error,
         )
 
     def _set_faults(self, value: Dict[str, Any]) -> Dict[str, Any]:
