@@ -25,8 +25,8 @@ from aos_ota_plugin.cloud.message_rate import MessageRate
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
-from aos_ota_plugin.errors import BuildError, BusyError, OtaError, OutputError, SettingsError
-from aos_ota_plugin.files.lock import check_lockable
+from aos_ota_plugin.errors import BuildError, OtaError, SettingsError
+from aos_ota_plugin.files.lock import BuildLock
 from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.protocol.topics import READ_BY_PLATFORM
 
@@ -96,7 +96,7 @@ class Cloud:
         data_folder.check_secrets(self.folder)
         now = _now()
         self._renews = context is None
-        context = context or data_folder.tls_context(self.folder, config.hosts, now)
+        context = context or data_folder.tls_context(self.folder, config.hosts, now, self.tell)
         self._context = context
         self._renewed = time.monotonic()
         for line in data_folder.authority_warnings(self.folder, now):
@@ -139,20 +139,8 @@ class Cloud:
         )
 
     def _lock(self) -> None:
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / "cloud.lock")
-        try:
-            check_lockable(self.folder / "cloud.lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise BusyError(f"a cloud is running in {self.folder}", remedy="use that one, or end it first") from None
-        except (OSError, NotImplementedError) as error:
-            raise OutputError(
-                f"{self.folder / 'cloud.lock'} cannot be locked: {getattr(error, 'strerror', None) or error}",
-                remedy="give the cloud a folder on a disk of this machine, whose file system has locks; a link or a "
-                "folder of that name has to go",
-            ) from None
+        lock = BuildLock(self.folder / data_folder.LOCK)
+        lock.take(0, f"a cloud is running in {self.folder}", remedy="use that one, or end it first")
         self._ends.append(lock.release)
 
     def _connect(self) -> None:
