@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CA_DAYS = 3650
 SERVER_DAYS = 825
 _NAME = "aos-ota local cloud"
+_CA_USAGES = ("digital_signature", "key_cert_sign", "crl_sign")
+_OTHER_USAGES = "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only"
 _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 
 
@@ -36,17 +38,7 @@ def make_ca(now: datetime.datetime) -> Issued:
     key = _new_key()
     name = _name(_NAME)
     subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    usage = x509.KeyUsage(**{name: name in _CA_USAGES for name in (*_CA_USAGES, *_OTHER_USAGES.split())})
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -19,16 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, List, Mapping, Optional, Sequence
 
-from aos_ota_plugin.cloud.certificates import (
-    SERVER_DAYS,
-    Issued,
-    authority_key_problem,
-    authority_problem,
-    issue,
-    make_ca,
-    server_problem,
-    validity,
-)
+from aos_ota_plugin.cloud import certificates
+from aos_ota_plugin.cloud.certificates import Issued
 from aos_ota_plugin.errors import FormatError, OutputError, Place, SecretError, WorkspaceError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document, write_document
@@ -160,7 +152,7 @@ def _refuse_shared(folder: Path) -> None:
 
 
 def check_secrets(folder: Path) -> None:
-    """Raise SecretError when others can read or change a key of the cloud, its token, or a device's identity."""
+    """Raise SecretError when others can read or change a key, the token, or a device's identity."""
     devices = folder / IDENTITIES
     for path in (*(folder / name for name in _MODES), *sorted(devices.glob("*/*.json"))):
         if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
@@ -240,7 +232,7 @@ def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime
 
 def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
     """Return lines about an authority that is not valid or ends soon; it is never replaced by itself."""
-    begins, ends = validity((folder / CA).read_bytes())
+    begins, ends = certificates.validity((folder / CA).read_bytes())
     firmware = f"firmware trusts it and would have to be built with another: move {CA} and {_CA_KEY} away for a new one"
     if now < begins:
         return [
@@ -257,12 +249,14 @@ def _renewal_reason(folder: Path, hosts: Sequence[str], now: datetime.datetime) 
     missing = next((name for name in (_SERVER, CA) if not (folder / name).exists()), None)
     if missing:
         return f"{missing} is missing"
-    return server_problem((folder / _SERVER).read_bytes(), (folder / CA).read_bytes(), hosts, now)
+    return certificates.server_problem((folder / _SERVER).read_bytes(), (folder / CA).read_bytes(), hosts, now)
 
 
 def _issue(folder: Path, ca: Issued, hosts: Sequence[str], now: datetime.datetime) -> None:
     try:
-        issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+        issued = certificates.issue(
+            ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=certificates.SERVER_DAYS)
+        )
     except ValueError:
         raise FormatError(
             f"no certificate can be made for {hosts[0][:80]!a} under this root certificate",
@@ -314,12 +308,12 @@ def _authority(folder: Path, now: datetime.datetime, *, create: bool = True) -> 
             remedy=_RESTORE,
         )
     if missing:
-        issued = make_ca(now)
+        issued = certificates.make_ca(now)
         _write(folder, {_CA_KEY: issued.key, CA: issued.certificate})
     found = Issued(certificate.read_bytes(), key.read_bytes())
-    problem = authority_problem(found.certificate)
+    problem = certificates.authority_problem(found.certificate)
     wrong = certificate if problem else key
-    problem = problem or authority_key_problem(found)
+    problem = problem or certificates.authority_key_problem(found)
     if problem:
         raise FormatError(problem, place=Place(str(wrong)), remedy=_RESTORE)
     return found

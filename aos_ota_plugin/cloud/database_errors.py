@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,20 +12,12 @@ from aos_ota_plugin.printable import shown
 
 _ROOM_MIN = 1 << 20
 """Free bytes below which SQLite's "disk I/O error" is a full disk: it cannot make its shared memory."""
-_DAMAGED = (
-    "malformed",
-    "not a database",
-    "unsupported file format",
-    "no such column",
-    "no such table",
-    "has no column named",
-    "Could not decode",
-)
+_DAMAGED = re.compile("malformed|not a database|unsupported file|no such (column|table)|has no column|Could not decode")
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
     """Return whether the database itself is damaged: waiting does not help."""
-    return any(word in str(error) for word in _DAMAGED)
+    return _DAMAGED.search(str(error)) is not None
 
 
 def database_error(error: sqlite3.Error, path: Path) -> OtaError:

@@ -24,7 +24,7 @@ def register_devices(
         OutputError: a file is there already.
     """
     paths = _paths(folder / IDENTITIES / product, devices)
-    identities = client.add_devices(product, list(paths), gateway, again=True)
+    identities = client.add_devices(product, devices, gateway, again=True)
     create_files(
         [
             NewFile(paths[identity["device_name"]], (json.dumps(identity, indent=2) + "\n").encode(), 0o600)

@@ -99,12 +99,12 @@ class Cloud:
         context = context or data_folder.tls_context(self.folder, config.hosts, now, self.tell)
         self._context = context
         self._renewed = time.monotonic()
-        for line in data_folder.authority_warnings(self.folder, now):
-            self.tell(line)
         self.signer = data_folder.signing_key(self.folder)
         self.platform = Platform(self.folder, self.signer, publish=self._publish, url_of=self._url_of, clock=time.time)
         self._ends.append(self.platform.close)
         self.platform.status()  # reads every row, so that a damaged one is named now
+        for line in (*data_folder.authority_warnings(self.folder, now), *self.platform.warnings()):
+            self.tell(line)
         self.broker = Broker(self.platform.access())
         self._ends.append(self.broker.stop)
         self.gate = Gate(
@@ -279,7 +279,8 @@ def faults_of(value: Dict[str, Any]) -> Faults:
         raise SettingsError(f"there is no link {link[:40]!a}", remedy=f"known are: {', '.join(LINKS)}")
     types = {field.name: type(field.default) for field in fields(Faults)}
     for name, setting in values.items():
-        if name not in types or not isinstance(setting, (types[name], int) if types[name] is float else types[name]):
+        kind = types.get(name)
+        if kind is None or type(setting) not in ((float, int) if kind is float else (kind,)):  # True is no number
             raise SettingsError(
                 f"{name[:40]!a} is no fault, or not of its type", remedy=f"known are: {', '.join(types)}"
             )

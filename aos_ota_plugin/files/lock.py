@@ -1,4 +1,4 @@
-"""Lock a solution, a cloud's folder, or one that solutions share, so that one process at a time writes there.
+"""Lock a solution, a cloud, or a folder that solutions share: one process at a time writes there.
 
 The lock file of a shared folder, which is the vendor's, lies in the temporary folder of the user.
 """

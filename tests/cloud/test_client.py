@@ -31,6 +31,22 @@ def test_a_refusal_is_shown_without_control_characters(ask):
     assert str(caught.value) == "the cloud refused: bad \\x1b[2J\\u202e\\n\n  fix: do \\x9b"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.add_devices("pk", ["d\udcff"]),
+        lambda client: client.add_devices("pk", ["d"], "gate\udcff"),
+        lambda client: client.add_product("pk\udcff"),
+        lambda client: client.start_job(package=1, kind="verify", device_names=["d\udcff"]),
+        lambda client: client.upload(b"", {"file": "d\udcff.bin"}),
+    ],
+)
+def test_a_name_of_the_command_line_that_is_no_text_is_told_so(ask, call):
+    with pytest.raises(SettingsError, match=r"\\udcff.* is not UTF-8") as caught:
+        call(ask(200, b"{}"))
+    assert "give another one" in caught.value.remedy
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"3", b"\xff"])
 def test_what_is_no_answer_of_a_cloud_is_none(ask, body):
     with pytest.raises(WorkspaceError, match=r"no cloud answers on 127\.0\.0\.1"):

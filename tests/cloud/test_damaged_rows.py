@@ -1,4 +1,4 @@
-"""A database whose rows are not those of this program: it is named at once, and by whoever meets it first."""
+"""A database whose rows are not those of this program is named at once, by whoever meets it first."""
 
 import json
 import sqlite3
@@ -136,3 +136,14 @@ def test_whoever_meets_a_damaged_database_first_ends_the_cloud(world, see):
     with pytest.raises(FormatError, match=r"cloud\.sqlite cannot be used") as caught:
         world.cloud.check()
     assert "restore a copy" in caught.value.remedy
+
+
+def test_a_sub_device_of_a_sub_device_is_named_when_the_cloud_starts(world):
+    world.register("gateway")
+    world.register("sub", "third", gateway="gateway")
+    world.cloud.stop()
+    damage(world.folder, "UPDATE device SET gateway = 'sub' WHERE device_name = 'third'")
+    world.start()
+    assert [line.split(",")[0] for line in world.lines if "sub-device" in line] == [
+        f"WARNING: third of {PRODUCT} is registered as a sub-device of sub"
+    ]
