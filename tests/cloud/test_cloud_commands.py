@@ -335,6 +335,12 @@ def test_a_registered_device_gets_its_file_again(start, tmp_path):
         (folder / name).unlink()
     assert on_cloud(*words, cwd=tmp_path).returncode == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    for names, problem, remedy in (
+        (("a", "b", "a"), "the device a is given twice", "give each name once"),
+        (("d\udcff",), "is not UTF-8", "give another one"),
+    ):
+        done = on_cloud("register", "demo", *names, "--cloud", "build/云", cwd=tmp_path)
+        assert (done.returncode, problem in done.stderr, remedy in done.stderr) == (1, True, True), done.stderr
     done = on_cloud("register", "demo", "a:1", "a_1", "--cloud", "build/云", cwd=tmp_path)
     assert done.returncode == 1
     assert "would have one file" in done.stderr

@@ -27,6 +27,7 @@ from aos_ota_plugin.lab.simulate.network import (
     prepare,
     without_key,
 )
+from aos_ota_plugin.printable import shown
 
 _PRODUCT = "story"
 _FIRST, _SECOND, _KEYLESS = "first", "second", "keyless"
@@ -140,7 +141,7 @@ def _show(session: _Session, status: Dict[str, Any]) -> None:
     for job in status["jobs"]:
         for task in job["tasks"]:
             key = (job["number"], task["device_name"])
-            line = f"{task['device_name']} {task['state']} {task['step']} {task['desc']}".rstrip()
+            line = shown(f"{task['device_name']} {task['state']} {task['step']} {task['desc']}".rstrip())
             if session.lines.get(key) != line:
                 session.lines[key] = line
                 session.say("cloud", line)
