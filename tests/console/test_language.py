@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from types import SimpleNamespace
+
 import pytest
 
-from aos_ota_plugin.console.language import language_of
+from aos_ota_plugin.console.language import language, language_of
 
 SIMPLIFIED, TRADITIONAL, JAPANESE = 0x0804, 0x0404, 0x0411
 
@@ -34,3 +38,14 @@ def test_the_first_variable_decides_and_then_windows(environ, windows, expected)
 )
 def test_a_console_that_cannot_show_chinese_gets_english(encoding, expected):
     assert language_of({"LANG": "zh_CN.GBK"}, encoding) == expected
+
+
+@pytest.mark.parametrize(("identifier", "expected"), [(SIMPLIFIED, "zh"), (JAPANESE, "en")])
+def test_windows_is_asked_for_its_language(monkeypatch, identifier, expected):
+    kernel = SimpleNamespace(GetUserDefaultUILanguage=lambda: identifier)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(encoding="gbk"))
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(variable, raising=False)
+    assert language() == expected
