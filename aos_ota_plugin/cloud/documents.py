@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.rollout import Job, Package, Task
 from aos_ota_plugin.cloud.storage import Product, RegisteredDevice
+from aos_ota_plugin.device.codes import report_text
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.module_names import DEFAULT
 from aos_ota_plugin.protocol.push import PushMessage
@@ -40,7 +41,10 @@ def status_document(state: State) -> Dict[str, Any]:
             {
                 **asdict(job),
                 "counts": rollout.count(of_job.get(job.number, [])),
-                "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])],
+                "tasks": [
+                    {**asdict(task), "state": task.state.value, "report": report_text(task.step, task.desc)}
+                    for task in of_job.get(job.number, [])
+                ],
             }
             for job in state.jobs
         ],

@@ -316,7 +316,9 @@ def test_an_image_of_another_fleet_is_a_lost_fleet():
     assert "no task" in problem_of(member(good, "app-1.0.1"), None, "app-1.0.1")
     assert problem_of(member(good, "app-1.0.0"), {"state": "FAILED", "desc": "x"}, "app-1.0.0")
     assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -4"}, "app-1.0.2") is None
-    assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
+    otherwise = problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
+    assert otherwise.startswith("FAILED status -12 OTA_VERIFY_RSA_FAIL, ")
+    assert otherwise.endswith("it has to refuse with -4 OTA_TRANSPORT_VER_FAIL")
     assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")
 
 
