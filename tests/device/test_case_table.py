@@ -1,0 +1,73 @@
+"""The device model against the case table; the table's own form, and that its mistakes are told with file and line."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from case_table import CaseError, load, load_file
+
+CASES = load()
+
+
+def test_there_are_enough():
+    entries = Counter(case.place for case in CASES)
+    assert len(entries) >= 250
+    for mode in ("local", "cloud"):
+        assert sum(case.mode == mode for case in CASES) >= 100
+    assert sum(case.vendor.fault is not None for case in CASES) >= 30
+
+
+def test_every_recipe_builds_the_same_bytes_again():
+    assert load() == CASES
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("- {name: a, mode: local, both: {code: 0}, colour: red}", ":1: a case has no 'colour'"),
+        ("- {mode: local, both: {code: 0}}", ":1: the case has no 'name'"),
+        ("- {name: a, both: {code: 0}}", ":1: the case has no 'mode'"),
+        ("- {name: a, mode: lokal, both: {code: 0}}", ":1: mode has no 'lokal'"),
+        ("- {name: a, mode: local}", ":1: give 'both', or 'vendor' and 'hardened'"),
+        ("- {name: a, mode: local, both: {code: 0}, vendor: {code: 0}}", ":1: give 'both'"),
+        ("- {name: a, mode: local, both: {code: 0, fault: x}}", ":1: both has to have 'code' or 'fault'"),
+        ("- {name: a, mode: local, both: {verdict: 0}}", ":1: both has no 'verdict'"),
+        ("\n- {name: a, mode: local, file: {kind: zip}, both: {code: 0}}", ":2: kind has no 'zip'"),
+        ("- {name: a, mode: local, file: {size: 5}, both: {code: 0}}", ":1: a recipe of image has no 'size'"),
+        ("- {name: a, mode: local, file: {then: [{at: 5}]}, both: {code: 0}}", ":1: a step has one of"),
+        ("- {name: a, mode: local, damage: [{flip: 5}], both: {code: 0}}", ":1: a step has no 'flip'"),
+        (
+            "- {name: a, mode: local, file: {kind: diff, sections: [{triple: []}]}, both: {code: 0}}",
+            ":1: a section has no 'triple'",
+        ),
+        ("- {name: a, mode: local, key: mine, both: {code: 0}}", ":1: key has no 'mine'"),
+        ("- {name: a, mode: local, push: '${sise}', both: {code: 0}}", "there is no placeholder ${sise}"),
+        ("- {name: a, mode: local, push: '{}', fields: {url: null}, both: {code: 0}}", ":1: 'push' is the whole text"),
+        ("- name: a\n  mode: local\n  name: b", ":3: 'name' is given twice"),
+        ("- name: [", ":1: "),
+        ("cases: 5", ":1: here has to be a list of cases"),
+        ("- a case", ":1: here has to be a case"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path, text, says):
+    path = tmp_path / "\u8868 one.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CaseError) as caught:
+        load_file(path)
+    assert str(caught.value).startswith("\u8868 one.yaml:")
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "first, second, says",
+    [
+        ("- {name: a, mode: local, both: {code: 0}}", "- {name: a, mode: cloud, both: {code: 0}}", "the name 'a' is"),
+        ("- {name: a, mode: local, both: {code: 0}}", "- {name: b, mode: local, both: {code: -3}}", "'b' offers what"),
+    ],
+)
+def test_each_name_and_each_offer_is_there_once(tmp_path, first, second, says):
+    (tmp_path / "1.yaml").write_text(first, encoding="utf-8")
+    (tmp_path / "2.yaml").write_text(second, encoding="utf-8")
+    with pytest.raises(CaseError, match=f"2.yaml:1: {says} .*1.yaml:1"):
+        load(tmp_path)
