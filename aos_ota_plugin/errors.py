@@ -10,8 +10,13 @@ ota.config:3: no version is set
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import Iterator, NamedTuple, Optional
+
+_BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
+_TEXT_MAX = 5000
+"""Characters of a problem or a remedy, which may repeat what stands in a file; programs' errors have up to 4000."""
 
 
 class Place(NamedTuple):
@@ -34,14 +39,24 @@ class OtaError(Exception):
     """The root of all errors of this project."""
 
     def __init__(self, problem: str, *, place: Optional[Place] = None, remedy: str = "") -> None:
-        super().__init__(problem, place, remedy)
-        self.problem = problem
+        self.problem = _cut(problem)
         self.place = place
-        self.remedy = remedy
+        self.remedy = _cut(remedy)
+        super().__init__(self.problem, place, self.remedy)
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.problem}" if self.place else self.problem
         return f"{text}\n  fix: {self.remedy}" if self.remedy else text
+
+
+def _cut(text: str) -> str:
+    """Return a text without the middle of a very long one: the reason often comes last."""
+    return text if len(text) <= _TEXT_MAX else f"{text[:4000]} … {text[-500:]}"
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotes, in ASCII and cut; a byte that is not UTF-8 is shown as ``\\xff``."""
+    return _BYTE.sub(r"\\x\1", ascii(name[:80]))
 
 
 @contextmanager

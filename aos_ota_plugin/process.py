@@ -16,6 +16,8 @@ from typing import List, Optional
 
 _PACKAGE_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _LINES_MAX = 12
+_PRINTERS = ("click.utils", "aos_ota_plugin.cli.output", "aos_ota_plugin.cli.entry")
+"""Modules that print; the files that commands write have errors of their own."""
 _LAST_TIME = 29_400_000_000
 """Seconds since 1970: from there on, calculating with dates fails."""
 
@@ -89,10 +91,18 @@ def _outside(error: BaseException) -> str:
         if str(error) == "AF_UNIX path too long":
             return "error: the path of the temporary folder is too long for a socket\n  fix: set TMPDIR to a short path"
         if error.errno in _OF_THE_MACHINE:
-            return f"error: {os.strerror(error.errno)}\n  fix: {_OF_THE_MACHINE[error.errno]}"
+            where = "standard output: " if _is_printing(error.__traceback__) else ""
+            return f"error: {where}{os.strerror(error.errno)}\n  fix: {_OF_THE_MACHINE[error.errno]}"
     if isinstance(error, (OverflowError, ValueError, OSError)) and time.time() > _LAST_TIME:
         return "error: the clock is wrong: it is later than the year 2900\n  fix: set the clock"
     return ""
+
+
+def _is_printing(traceback: Optional[TracebackType]) -> bool:
+    """Return whether an error comes from a write to standard output, whose errors carry no name."""
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") not in _PRINTERS:
+        traceback = traceback.tb_next
+    return traceback is not None
 
 
 def _lacking(module: str) -> str:

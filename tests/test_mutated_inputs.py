@@ -33,3 +33,19 @@ def test_mutated_input(name):
             refused += 1
             assert "Traceback" not in str(error)
     assert refused
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_message_repeats_little_of_a_long_input(name):
+    """A field or name in a file may have any length."""
+    target, chance = TARGETS[name], random.Random(name)
+    for _ in range(20):
+        data = bytearray(target.good)
+        low, high = target.hot if chance.random() < 0.5 else (0, len(data))
+        at = chance.randrange(low, max(high, low + 1))
+        data[at:at] = chance.choice((b"A", b"7", b"-", b"\n", "中".encode(), b"\x1b")) * 5000
+        target.repair(data)
+        try:
+            target.check(bytes(data))
+        except OtaError as error:
+            assert len(str(error)) < 1500, str(error)

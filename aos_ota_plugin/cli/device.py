@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from pathlib import Path
 from typing import Optional
@@ -96,8 +95,7 @@ def _run(folder: Path, mcu: Optional[int] = None) -> None:
     ended = threading.Event()
     with on_ending_signals(lambda *_: ended.set()), NetworkDevice(folder, mcu) as device:
         for text in device.follow(ended):
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            click.echo(text, nl=False)
         if not ended.is_set():
             raise BuildError("the device has gone off by itself", remedy="its console shows why")
     click.echo("the device is off", err=True)

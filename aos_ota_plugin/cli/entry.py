@@ -45,6 +45,8 @@ def entry() -> None:
         try:
             if stream is not None:  # a program without a console has none
                 stream.flush()
-        except (OSError, ValueError):
-            status = status or 1  # what was printed did not arrive
+        except (OSError, ValueError) as error:  # what was printed did not arrive
+            if status == 0 and stream is sys.stdout:
+                _discreet_hook(type(error), error, error.__traceback__)
+            status = status or 1
     os._exit(status if isinstance(status, int) else 1)

@@ -54,7 +54,7 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
                 f"{path} is there already; a key that is overwritten cannot be had back",
                 remedy="choose another name with -o, or move that file away yourself",
             )
-    if dev and passphrase is not None:
+    if dev and passphrase:
         raise click.UsageError("a development key is not encrypted: unset AOS_OTA_KEY_PASSPHRASE")
     pem = development_private_pem() if dev else generate_private_pem(passphrase)
     signer = load_signer(pem, file=output, passphrase=passphrase)
@@ -64,7 +64,7 @@ def command(output: str, public_path: Optional[str], dev: bool, as_json: bool) -
             {
                 "private": str(private),
                 "public": str(public),
-                "encrypted": passphrase is not None,
+                "encrypted": bool(passphrase),
                 "development": dev,
                 "fingerprint": signer.public_key.fingerprint,
             }

@@ -122,7 +122,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
     try:
         group.main(args=arguments, prog_name="aos-ota")
     except OtaError as error:
-        click.echo(f"aos-ota: error: {error}", err=True)
+        from aos_ota_plugin.cli.output import echo_error
+
+        echo_error(error)
         sys.exit(1)
     except Exception as error:  # a traceback's message may hold a secret
         from aos_ota_plugin.process import describe

@@ -25,15 +25,20 @@ STDOUT = "-"
 
 
 class UserPath(click.Path):
-    """A path in which ``~`` is the home folder, also where no shell sees it: in ``--key=~/k.pem``."""
+    """A path in which ``~`` is the home folder, also where no shell sees it: in ``--key=~/k.pem``.
+
+    ``-`` is a usage error unless ``allow_dash`` is set: other programs take it for standard input or output.
+    """
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
         """Return the path; a usage error where it has to be a file or a folder, or cannot be a path."""
+        if value == STDOUT and not self.allow_dash:
+            self.fail("- is no standard input or output here; for a file or folder of that name write ./-", param, ctx)
         path = os.fsdecode(super().convert(os.path.expanduser(value), param, ctx))
         try:
-            os.lstat(path)
+            os.stat(path)
         except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.EACCES) and not has_scheme(path):
+            if error.errno in (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP) and not has_scheme(path):
                 self.fail(f"{path}: {error.strerror}", param, ctx)
         return path
 
@@ -47,18 +52,13 @@ class OutputPath(UserPath):
     """A file to write: of a link the file that it leads to. With ``stream``, ``-`` is standard output."""
 
     def __init__(self, *, stream: bool = False) -> None:
-        super().__init__(dir_okay=False)
-        self.stream = stream
+        super().__init__(dir_okay=False, allow_dash=stream)
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        """Return the path of the file itself; ``-`` is a usage error for commands that write several files."""
-        if value == STDOUT:
-            if self.stream:
-                return STDOUT
-            self.fail("standard output cannot take it; for a file of that name write ./-", param, ctx)
+        """Return the path of the file itself."""
         path = super().convert(value, param, ctx)
         # Links of the system, such as /dev/stdout, are refused as what they are.
-        follow = os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
+        follow = path != STDOUT and os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
         return os.path.realpath(path) if follow else path
 
 

@@ -12,7 +12,7 @@ from typing import Mapping, Optional, Sequence
 import click
 
 from aos_ota_plugin.cli.options import STDOUT
-from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.errors import OtaError, OutputError
 
 
 def echo_json(value: Mapping[str, object]) -> None:
@@ -21,15 +21,20 @@ def echo_json(value: Mapping[str, object]) -> None:
 
 
 def echo_json_text(text: str) -> None:
-    """Print JSON, in ASCII with JSON's escapes where standard output is not UTF-8."""
-    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
-        text = re.sub(r"[^\x00-\x7f]", lambda character: json.dumps(character[0])[1:-1], text)
+    """Print JSON, with its escapes for what is not UTF-8; in ASCII where standard output is not UTF-8."""
+    lacking = "[\ud800-\udfff]" if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8" else r"[^\x00-\x7f]"
+    text = re.sub(lacking, lambda character: json.dumps(character[0])[1:-1], text)
     click.echo(text.rstrip("\n"))
 
 
 def echo_note(line: str) -> None:
     """Print a line on what a command is doing on standard error."""
     click.echo(line, err=True)
+
+
+def echo_error(error: OtaError) -> None:
+    """Print an error on standard error: its place, what is wrong, and the remedy."""
+    click.echo(f"aos-ota: error: {error}", err=True)
 
 
 def echo_warning(line: str) -> None:
@@ -46,6 +51,7 @@ def write_output(output: str, data: bytes, line: str) -> None:
     if output == STDOUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
+        sys.stdout.flush()
         echo_note(line)
         return
     from aos_ota_plugin.files.transaction import write_file

@@ -28,10 +28,10 @@ _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-
 
 
 @click.command("images")
-@click.option("--app", metavar="FILE[@WHERE]", help="The application.  [WHERE: the application partition]")
-@click.option("--kernel", metavar="FILE@WHERE", help="The kernel.")
-@click.option("--all", metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
-@click.option("--fs", metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
+@click.option("--app", type=FILE, metavar="FILE[@WHERE]", help="The application.  [WHERE: the application partition]")
+@click.option("--kernel", type=FILE, metavar="FILE@WHERE", help="The kernel.")
+@click.option("--all", type=FILE, metavar="FILE[@WHERE]", help="The whole firmware, instead of --app and --kernel.")
+@click.option("--fs", type=FILE, metavar="FILE[@WHERE]", help="The file system.  [WHERE: the littlefs partition]")
 @click.option("--mcu", type=FILE, metavar="FILE", help="The firmware of a second chip; it has no place in this flash.")
 @click.option(
     "--table", required=True, type=FILE, help="The board's partition_conf*.c, or the flasher's *dld_cfg.yaml."
@@ -101,9 +101,8 @@ def _show(output: str, located: Tuple[PlacedPart, ...], packed: PackedImages, *,
 
 def _split(value: str) -> Tuple[str, Optional[str]]:
     """Split ``FILE[@WHERE]`` into FILE and WHERE."""
-    value = os.path.expanduser(value)
     match = None if os.path.exists(value) else _WHERE.fullmatch(value)
-    return (match[1], match[2]) if match else (value, None)
+    return (FILE.convert(match[1], None, None), match[2]) if match else (value, None)
 
 
 def _part(magic: ImageMagic, value: str, *, located: bool = True) -> Part:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Optional
+from typing import Any, Optional
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, FOLDER, Size, json_option
-from aos_ota_plugin.cli.output import echo_json
-from aos_ota_plugin.device.acceptance import Device, Finding
-from aos_ota_plugin.files.read import IMAGE_MAX, read_file
+from aos_ota_plugin.cli.options import ANY_PATH, FILE, FOLDER, Size, json_option
+from aos_ota_plugin.cli.output import echo_error, echo_json
+from aos_ota_plugin.device.verdicts import DeviceVerdict, Finding
+from aos_ota_plugin.errors import OtaError
 from aos_ota_plugin.pipeline.payloads import read_payload
-from aos_ota_plugin.verify.answer import (
-    Answer,
-    find_signer,
-    is_module_file,
-    judge_image,
-    judge_module_file,
-    push_for,
-    push_of,
-    read_device_key,
-    read_message,
-)
+from aos_ota_plugin.verify.answer import Answer, Question, answer_all, read_device_key, read_message
 
 
 @click.command("verify")
-@click.argument("image", type=FILE)
+@click.argument("image", type=ANY_PATH)
 @click.option("--elf", type=FILE, help="The firmware that runs on the device: its key is used.")
 @click.option(
     "--public-key",
@@ -34,9 +25,12 @@ from aos_ota_plugin.verify.answer import (
     help="The key that the device holds: PEM, DER, C arrays or the text copied from the console.",
 )
 @click.option("--keys", type=FOLDER, help="A folder of public keys, to name the one that signed.")
-@click.option("--version", help="The version that the push message names.")
-@click.option("--current-version", help="The version that the device runs: a new one has to be higher.")
-@click.option("--partition-size", type=Size(), help="Bytes that the OTA partition holds.")
+@click.option("--version", help="The version that the push message names.  [default: the manifest's]")
+@click.option(
+    "--current-version",
+    help="The version that the device runs: a new one has to be higher.  [default: the manifest's base version]",
+)
+@click.option("--partition-size", type=Size(), help="Bytes that the OTA partition holds.  [default: the manifest's]")
 @click.option("--cloud", is_flag=True, help="A cloud-mode device: no ota_sign_info_t, the push message decides.")
 @click.option("--digestsign", help="What the platform returned (base64), for a cloud-mode device; implies --cloud.")
 @click.option(
@@ -47,7 +41,10 @@ from aos_ota_plugin.verify.answer import (
     help="The push message's signMethod.",
 )
 @click.option(
-    "--push", "push_file", type=FILE, help="The push message (JSON): its size, version, sign and digestsign are used."
+    "--push",
+    "push_file",
+    type=FILE,
+    help="The push message (JSON), as the platform sent it: the device's answer to it.",
 )
 @click.option(
     "--base",
@@ -59,28 +56,25 @@ from aos_ota_plugin.verify.answer import (
     is_flag=True,
     help="A module's file for the device's file system, without a trailer.  [default: for data-file packs]",
 )
+@click.option("--allow-unchecked", is_flag=True, help="Status 0 also where the device checks no signature.")
 @json_option()
 def command(
     image: str,
     elf: Optional[str],
     public_key: Optional[str],
     keys: Optional[str],
-    version: Optional[str],
-    current_version: Optional[str],
-    partition_size: Optional[int],
-    cloud: bool,
-    digestsign: Optional[str],
-    sign_method: str,
     push_file: Optional[str],
     base: Optional[str],
-    module: bool,
+    allow_unchecked: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Check IMAGE as a device would; exit with 0 when it accepts, with 1 when it refuses.
+    """Check IMAGE as the vendor's device would: the message, the agent, the second boot stage.
 
-    The checks are the agent's, then those of the second boot stage, which decodes compressed images and applies
-    diffs. In local mode a module's file is judged only with --push. A pack with a name that leaves its folder is
-    refused, as a hardened device does; the vendor's device would write it.
+    IMAGE is a file; or a release, by its folder or its ota_rtos_ota.json: then each of its files is checked. What is
+    not given is taken from the manifest beside the file. The status is 0 when the device installs and runs it, 1 when
+    it refuses it, would be damaged by it or does not check its signature, 2 when something cannot be read.
+    `aos-ota verify-release` checks a release's statement and where it comes from.
 
     \b
     Example:
@@ -88,28 +82,28 @@ def command(
     """
     if (elf is None) == (public_key is None):
         raise click.UsageError("give the device's key by exactly one of --elf and --public-key")
-    if push_file and digestsign:
-        raise click.UsageError("--push brings its own digestsign")
-    data = read_file(image, "the image", "give the path of an ota_rtos_ota.bin", limit=IMAGE_MAX)
-    key = read_device_key(elf, public_key)
-    message = read_message(push_file) if push_file else None
-    module = module or is_module_file(data, message)
-    cloud = cloud or (digestsign is not None and not module)
-    push = push_of(message) if message else push_for(data, sign_method, digestsign) if cloud or digestsign else None
-    device = Device(public_key=key, local_rsa=not cloud, version=current_version, partition_size=partition_size)
-    version = version or (message.version if message else None)
-    if module:
-        judgement, by_agent = judge_module_file(device, data, version, push, file=image), True
+    if push_file and (given["digestsign"] is not None or given["version"] is not None):
+        raise click.UsageError("--push brings its own digestsign and version")
+    try:
+        question = Question(
+            read_device_key(elf, public_key),
+            text=read_message(push_file) if push_file else None,
+            base=read_payload(base, "the base").data if base else None,
+            **given,
+        )
+        answers = answer_all(image, question, keys)
+    except OtaError as error:  # 1 is for what was judged
+        echo_error(error)
+        sys.exit(2)
+    good = [answer.judgement.accepted and (allow_unchecked or not answer.is_unchecked) for answer in answers]
+    if not as_json:
+        for answer in answers:
+            _show(answer)
+    elif os.path.isdir(image) or image.lower().endswith(".json"):
+        echo_json({"accepted": all(good), "files": [answer.to_document() for answer in answers]})
     else:
-        held = read_payload(base, "the base").data if base else None
-        judgement, by_agent = judge_image(device, data, version, push, held)
-    trailer = not cloud and not module
-    answer = Answer(judgement, by_agent, key, find_signer(data, key, keys) if trailer else None)
-    if as_json:
-        echo_json(answer.to_document(image))
-    else:
-        _show(image, answer, trailer=trailer)
-    sys.exit(0 if judgement.accepted else 1)
+        echo_json(answers[0].to_document())
+    sys.exit(0 if all(good) else 1)
 
 
 def _mark(finding: Finding) -> str:
@@ -118,14 +112,24 @@ def _mark(finding: Finding) -> str:
     return "ok " if finding.judged else " - "
 
 
-def _show(image: str, answer: Answer, *, trailer: bool) -> None:
+def _show(answer: Answer) -> None:
     judgement = answer.judgement
-    refusal = f"refused: {judgement.verdict.name} ({int(judgement.verdict)})"
-    if not answer.by_agent:
-        refusal += ", by the second boot stage, after the agent has accepted it"
-    click.echo(f"{image}: {'accepted' if judgement.accepted else refusal}")
+    click.echo(f"{answer.file}: {'accepted' if judgement.accepted else _refusal(answer)}")
     for finding in judgement.findings:
         click.echo(f"  {_mark(finding)} {finding.rule}: {finding.detail}")
+    if answer.is_unchecked:
+        click.secho("  signature: NOT CHECKED: the device installs this, and anything else that comes so", fg="red")
+    for line in answer.taken:
+        click.echo(f"  {line}")
     click.echo(f"  device's key  {answer.key.fingerprint if answer.key else 'none'}")
-    if trailer:
+    if answer.trailer:
         click.echo(f"  signed by     {answer.signer or 'a key not at hand (give a folder of public keys with --keys)'}")
+
+
+def _refusal(answer: Answer) -> str:
+    verdict = answer.judgement.verdict
+    if verdict is DeviceVerdict.DEVICE_FAULT:
+        return f"{verdict.name}: the device would crash, or write outside a buffer"
+    return f"refused: {verdict.name} ({int(verdict)})" + (
+        "" if answer.judgement.by_agent else ", by the second boot stage, after the agent has accepted it"
+    )

@@ -23,7 +23,8 @@ from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issu
 from aos_ota_plugin.errors import FormatError, OutputError, Place, SecretError, WorkspaceError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document, write_document
-from aos_ota_plugin.files.folders import make_folder, take_from_others
+from aos_ota_plugin.files.folders import make_folder
+from aos_ota_plugin.files.private_files import take_from_others
 from aos_ota_plugin.files.read import read_bytes
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.generate import generate_private_pem
@@ -153,7 +154,7 @@ def check_secrets(folder: Path) -> None:
                 "others can read or change this file with a secret of the cloud "
                 f"(mode {stat.S_IMODE(path.stat().st_mode):04o})",
                 place=Place(str(path)),
-                remedy=f"chmod 600 {str(path)!r}; if others may have read it, move it away: a new one is made",
+                remedy=f"chmod 600 '{path}'; if others may have read it, move it away: a new one is made",
             )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
+from typing import Tuple
 
 
 def open_missing() -> None:
@@ -14,7 +16,21 @@ def open_missing() -> None:
 
 
 def escape_unencodable() -> None:
-    """Escape (`\\u4e2d`) what the encoding of standard output and error lacks, instead of an error."""
+    """Escape (`\\u4e2d`) what the encoding of standard output and error lacks, instead of an error.
+
+    A byte of a file's name that is not UTF-8 is shown as `\\xff`: a shell takes it so, in `$'…'`.
+    """
+    codecs.register_error("escape", _escape)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="escape")
+
+
+def _escape(error: UnicodeError) -> Tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    error.end = error.start + 1
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) & 0xFF:02x}", error.end
+    shown, end = codecs.backslashreplace_errors(error)
+    return str(shown), end

@@ -5,12 +5,12 @@ They are in the device's own order; it stops at the first that refuses.
 ==========  =======================================================================  =======================
 rule        accepted when                                                            else
 ==========  =======================================================================  =======================
-push        signMethod is MD5 or SHA256, sign is there, digestsign decodes           OTA_TRANSPORT_PAR_FAIL
+push        the message is taken (`device.push`)                                     OTA_TRANSPORT_PAR_FAIL
 version     strncmp(new, current, strlen(new)) > 0                                   OTA_TRANSPORT_VER_FAIL
-size        the file is as long as the push says                                     OTA_DOWNLOAD_HEAD_FAIL
+size        the file is as long as the push says                                     `device.lengths`
 header      before the trailer stand at least as many bytes as in it                 OTA_DOWNLOAD_RECV_FAIL
 sign_info   local mode: encrypto_magic is that of RSA                                OTA_DOWNLOAD_HEAD_FAIL
-partition   the file fits the OTA partition (a diff: less 0x40000)                   OTA_UPGRADE_WRITE_FAIL
+partition   the file fits the OTA partition                                          OTA_INIT_FAIL
 hash        local: SHA-256 of all before the trailer is sign_info's                  OTA_VERIFY_SHA2_FAIL
             cloud: MD5 or SHA-256 of the whole file is the push's                    OTA_VERIFY_MD5/SHA2_FAIL
 signature   local: always; cloud: only if digestsign is there and does not           OTA_VERIFY_RSA_FAIL
@@ -18,6 +18,7 @@ signature   local: always; cloud: only if digestsign is there and does not      
 image_info  not for diffs: known magic, image_size not 0, MD5 of image_size bytes    OTA_VERIFY_IMAGE_FAIL
 ==========  =======================================================================  =======================
 
+A hardened device (our demo) takes a diff only up to the partition less 0x40000, which the boot stage needs for it.
 Devices do not read padding_mode, the hash types, reserved, image_num, image_res or image_crc16; so these are not
 checked. The structures are parsed here anew, not with the code that builds them: a mistake there must not hide itself.
 
@@ -29,13 +30,13 @@ True
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import re
 import struct
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin.device import limits
+from aos_ota_plugin.device.lengths import judge_file_length, judge_length
+from aos_ota_plugin.device.push import SIGN_BUFFER, decode_digestsign
 from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding, Hashed, Judgement, Push
 from aos_ota_plugin.device.version import explain_order, newer_by_numbers
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -63,6 +64,10 @@ class _Update(NamedTuple):
     hashed: Optional[Hashed] = None
 
     @property
+    def pushed_size(self) -> int:
+        return len(self.image) if self.push is None else self.push.size
+
+    @property
     def is_diff(self) -> bool:
         return bytes(self.image[:8]) == b"BSDIFF40"
 
@@ -75,9 +80,9 @@ class _Update(NamedTuple):
         return self.image[-self.trailer_size : -limits.IMAGE_INFO_SIZE]
 
 
+_Rule = Callable[[_Update], Optional[Finding]]
 _MAGICS = (0xEFEFEFEF, 0xABABABAB, 0xCDCDCDCD, 0xEFCDEFCD, 0xABCDABCD)
 _RSA_MAGIC = 0xAABBCCDD
-_SIGN_BUFFER = 256
 _CHECKED = "the RSA signature verifies"
 
 
@@ -106,13 +111,14 @@ def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, pu
     return _judged(_FILE_RULES, _Update(device, memoryview(data).cast("B"), version, push))
 
 
-def _judged(rules: Tuple[Callable[[_Update], Finding], ...], update: _Update) -> Judgement:
-    findings = []
+def _judged(rules: Tuple[_Rule, ...], update: _Update) -> Judgement:
+    findings: List[Finding] = []
     for rule in rules:
         finding = rule(update)
-        findings.append(finding)
-        if not finding.ok:
-            break
+        if finding is not None:
+            findings.append(finding)
+            if not finding.ok:
+                break
     last = findings[-1]
     checked = any(
         finding.rule == "signature" and (not finding.ok or finding.detail.startswith(_CHECKED)) for finding in findings
@@ -120,12 +126,12 @@ def _judged(rules: Tuple[Callable[[_Update], Finding], ...], update: _Update) ->
     return Judgement(last.verdict, tuple(findings), checked)
 
 
-def _pass(rule: str, detail: str) -> Finding:
-    return Finding(rule, True, DeviceVerdict.OTA_SUCCESS, detail)
+def _pass(rule: str, detail: str, *, judged: bool = True) -> Finding:
+    return Finding(rule, True, DeviceVerdict.OTA_SUCCESS, detail, judged)
 
 
 def _unjudged(rule: str, detail: str) -> Finding:
-    return Finding(rule, True, DeviceVerdict.OTA_SUCCESS, detail, judged=False)
+    return _pass(rule, detail, judged=False)
 
 
 def _refuse(rule: str, verdict: DeviceVerdict, detail: str) -> Finding:
@@ -161,15 +167,13 @@ def _version(update: _Update) -> Finding:
 
 
 def _size(update: _Update) -> Finding:
-    actual = len(update.image)
-    if update.push is None or update.push.size == actual:
-        return _pass("size", f"{actual} bytes")
-    return _refuse(
-        "size",
-        DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
-        f"the push says {update.push.size} bytes, the file has {actual}: the trailer is read from the wrong place"
-        + (", and past the end of its buffer" if update.push.size < actual else ""),
-    )
+    pushed = update.pushed_size
+    return judge_length(pushed, len(update.image), trailer=update.trailer_size, hardened=update.device.hardened)
+
+
+def _size_of_file(update: _Update) -> Finding:
+    is_md5 = update.push is not None and _hash_of(update.push) == "md5"
+    return judge_file_length(update.pushed_size, len(update.image), is_md5=is_md5, hardened=update.device.hardened)
 
 
 def _header(update: _Update) -> Finding:
@@ -198,19 +202,22 @@ def _sign_info(update: _Update) -> Finding:
 
 
 def _partition(update: _Update) -> Finding:
-    size, room = len(update.image), update.device.partition_size
+    size, room = update.pushed_size, update.device.partition_size
     if room is None:
         return _unjudged("partition", "not judged: the OTA partition's size is not known")
-    if update.is_diff:
-        room -= limits.DIFF_BLOCK_SIZE  # the applier rebuilds sections there
+    what = "of the OTA partition"
+    if update.is_diff and update.device.hardened:
+        room, what = max(room - limits.DIFF_BLOCK_SIZE, 0), f"{what} that a diff may take"
     if size > room:
-        return _refuse(
-            "partition",
-            DeviceVerdict.OTA_UPGRADE_WRITE_FAIL,
-            f"{size} bytes do not fit the {max(room, 0)} of the OTA partition"
-            + (" that a diff may take" if update.is_diff else ""),
-        )
+        detail = f"{size} bytes do not fit the {room} {what}: refused before anything is written"
+        return _refuse("partition", DeviceVerdict.OTA_INIT_FAIL, detail)
     return _pass("partition", f"{room - size} of {room} bytes stay free")
+
+
+def _progress(update: _Update) -> Optional[Finding]:
+    if update.device.hardened or len(update.image) >= limits.PROGRESS_UNIT:
+        return None
+    return _unjudged("progress", f"WARNING: {limits.short_file(len(update.image))}")
 
 
 def _hash(update: _Update) -> Finding:
@@ -264,14 +271,15 @@ def _signature(update: _Update) -> Finding:
 
 def _signature_of_push(update: _Update) -> Finding:
     if update.push is None:
-        return _unjudged("signature", "RSA check not judged: no push message given")
+        return _unjudged("signature", "not judged: no push message given, and in cloud mode that has the signature")
     signature = decode_digestsign(update.push.digestsign) if update.push.digestsign else None
     if update.device.hardened and not signature:
         return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, "the push has no digestsign")
-    if not update.push.digestsign:
-        return _pass("signature", "RSA check SKIPPED: the push has no digestsign, anyone's image is accepted")
+    if update.push.digestsign is None:
+        return _pass("signature", "NOT CHECKED: the push has no digestsign, anyone's image is accepted")
     if not update.device.hardened and (not signature or not signature[0]):
-        return _pass("signature", "RSA check SKIPPED: digestsign starts with 0x00, anyone's image is accepted")
+        what = "starts with 0x00" if signature else "decodes to nothing"
+        return _pass("signature", f"NOT CHECKED: digestsign {what}, anyone's image is accepted")
     return _verified(update.device.public_key, _is_signed(update, signature or b""))
 
 
@@ -292,7 +300,8 @@ def _is_signed(update: _Update, signature: bytes) -> bool:
         return False
     # The hash rule has checked that this is the file's own.
     digest = bytes.fromhex(update.push.sign[: 32 if _hash_of(update.push) == "md5" else 64])
-    return update.device.public_key.verify_digest_of_file(digest, signature)
+    # It stands in a buffer of zeros.
+    return update.device.public_key.verify_digest_of_file(digest, signature.ljust(SIGN_BUFFER, b"\0"))
 
 
 def _verified(key: Optional[PublicKey], valid: bool) -> Finding:
@@ -313,6 +322,8 @@ def _image_info(update: _Update) -> Finding:
     fail = DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
     if update.is_diff:
         return _pass("image_info", "not checked by the device: this is a diff")
+    if update.pushed_size > len(update.image):
+        return _refuse("image_info", fail, "it is read behind its place, as the push's size is larger than the file's")
     magic, size, md5 = struct.unpack_from("<II16s", update.image, len(update.image) - limits.IMAGE_INFO_SIZE)
     if magic not in _MAGICS:
         return _refuse("image_info", fail, f"image_magic 0x{magic:08x} is unknown: image magic error")
@@ -325,26 +336,14 @@ def _image_info(update: _Update) -> Finding:
     return _pass("image_info", f"magic 0x{magic:08x}, MD5 of {size} bytes matches")
 
 
-_RULES: Tuple[Callable[[_Update], Finding], ...] = (
-    _push, _version, _size, _header, _sign_info, _partition, _hash, _signature, _image_info,
+_RULES: Tuple[_Rule, ...] = (
+    _push, _version, _size, _header, _sign_info, _partition, _progress, _hash, _signature, _image_info,
 )  # fmt: skip
-_FILE_RULES: Tuple[Callable[[_Update], Finding], ...] = (_push, _version, _size, _hash_of_file, _signature_of_file)
+_FILE_RULES: Tuple[_Rule, ...] = (
+    _push, _version, _size_of_file, _progress, _hash_of_file, _signature_of_file,
+)  # fmt: skip
 
 
 def _hash_of(push: Push) -> Optional[str]:
     """Return the name of the push's hash; the device compares the start of signMethod, ignoring case."""
     return next((name for name in ("md5", "sha256") if push.sign_method.lower().startswith(name)), None)
-
-
-def decode_digestsign(text: str) -> Optional[bytes]:
-    """Decode a push's digestsign as the device does; return None where the device refuses the message.
-
-    Line feeds are ignored, a carriage return only before one. Padding is required: without it a whole signature
-    counts as 257 bytes and is refused. Characters after the last whole group of four are dropped.
-    """
-    symbols = text.replace("\r\n", "").replace("\n", "")
-    if not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", symbols):
-        return None
-    if (len(symbols) * 6 + 7 >> 3) - symbols.count("=") > _SIGN_BUFFER:
-        return None
-    return base64.b64decode(symbols[: len(symbols) // 4 * 4])

@@ -29,6 +29,8 @@ MIN_PAYLOAD = MIN_FILE - IMAGE_INFO_SIZE - SIGN_INFO_SIZE - 4
 MIN_FILE_CLOUD = 2 * IMAGE_INFO_SIZE
 """56: the same for a cloud-mode device, whose trailer is image_info alone."""
 DOWNLOAD_BLOCK_SIZE = 2048
+PROGRESS_UNIT = 64
+"""Bytes that the vendor's device counts its progress in."""
 
 HAAS100_FLASH_SIZE = 16 * 1024 * 1024
 HAAS100_RTOSA_ADDRESS = 0x2A000
@@ -42,3 +44,13 @@ HAAS100_KV_SIZE = 0xD000
 
 DIFF_BLOCK_SIZE = 0x40000
 """The largest section of a diff on 3.x, and the end of the OTA partition that rebuilding one needs."""
+
+
+def short_file(size: int) -> str:
+    """Return the warning for a file under `PROGRESS_UNIT` bytes, "" for a longer one."""
+    if size >= PROGRESS_UNIT:
+        return ""
+    return (
+        f"{size} bytes: for the progress report of a file under {PROGRESS_UNIT} the vendor's device divides by zero, "
+        "which may crash it; pad the file, or put it into a pack with another"
+    )

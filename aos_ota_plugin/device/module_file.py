@@ -10,6 +10,7 @@ hash        MD5 or SHA-256 of the whole file is the push's, in both modes       
 signature   local mode: digestsign is there and verifies; cloud mode: as for an image     OTA_VERIFY_RSA_FAIL
 pack        it is to be unpacked: sizes lead from file to file to the very end            **see below**
 names       of a pack: every name is one that stays inside the target folder              **see below**
+folders     of a pack to unpack: no name has a folder; a hardened device makes them       OTA_INIT_FAIL
 md5         of a pack: each file's bytes are those it was packed with                     **see below**
 ==========  ============================================================================  =======================
 
@@ -48,12 +49,25 @@ def judge_module(
         return judgement
     if pack.is_pack(data):
         findings = _names(memoryview(data), hardened=device.hardened)
+        if unpacked and not device.hardened and all(finding.ok for finding in findings):
+            findings = (*findings, *_folders(data))
     elif unpacked:
         findings = (Finding("pack", False, DeviceVerdict.OTA_UPGRADE_PARAM_FAIL, "this is no whole data-file pack"),)
     else:
         return judgement
     last = next((finding for finding in findings if not finding.ok), judgement.findings[-1])
     return Judgement(last.verdict, (*judgement.findings, *findings), judgement.signature_checked)
+
+
+def _folders(data: bytes) -> Tuple[Finding, ...]:
+    """Judge a pack's names with folders: the vendor's device makes none, and fails on the first."""
+    found = next((entry.raw_name for entry in pack.entries(data) if b"/" in entry.raw_name.lstrip(b"/")), None)
+    if found is None:
+        return ()
+    name = found[:80].decode("utf-8", "backslashreplace")
+    return (
+        Finding("folders", False, DeviceVerdict.OTA_INIT_FAIL, f"{name!a} is in a folder, and the device makes none"),
+    )
 
 
 def judge_packed_payload(image: bytes) -> Tuple[Finding, ...]:

@@ -5,13 +5,15 @@ rule        goes well when                                                      
 ==========  =====================================================================  ===========================
 xz          LZMA2 alone, CRC32 or no check, dictionary ≤ 32 KiB, undamaged         OTA_XZ_UNCOMP_FAIL
 xz result   what it decodes to fits the application's partition                    OTA_XZ_UNCOMP_FAIL
-diff        every section and its three streams can be read, and fit the buffers   OTA_NB_…, by what fails
+diff        the file is no larger than the partition less 0x40000                  OTA_NB_READ_EXTRA_FAIL
+            every section and its three streams can be read, and fit the buffers   OTA_NB_…, by what fails
 in place    every section is rebuilt from what the flash holds by then             OTA_NB_…, by what fails
 ==========  =====================================================================  ===========================
 
 The OTA_NB code of each fault is that of the open 3.x applier. Of the xz codes only the names are public: every stream
-that cannot be used gets OTA_XZ_UNCOMP_FAIL. Devices do not refuse a section over 0x40000 bytes, but erase past the OTA
-partition with it. It is refused here.
+that cannot be used gets OTA_XZ_UNCOMP_FAIL. A section over 0x40000 bytes, with which devices erase past the OTA
+partition, and a triple with a negative length, with which they crash, are DEVICE_FAULT. What devices may take though it
+is not as it should be is refused here, and says so.
 
 >>> from aos_ota_plugin.images import xz
 >>> image = xz.build(b"firmware" * 100, sign=None)
@@ -27,7 +29,7 @@ from enum import IntEnum
 from typing import Iterator, Optional, Tuple
 
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.acceptance import Finding
+from aos_ota_plugin.device.acceptance import DeviceVerdict, Finding
 from aos_ota_plugin.device.inplace import InPlaceDevice
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import xz
@@ -116,6 +118,9 @@ def _xz(image: bytes, room: Optional[int]) -> Iterator[Finding]:
 def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[Finding]:
     allowed = container.DEVICE_3X
     if room is not None:
+        if len(image) > room - limits.DIFF_BLOCK_SIZE:
+            yield Finding("diff", False, UpdaterVerdict.OTA_NB_READ_EXTRA_FAIL, _too_large(len(image), room))
+            return
         allowed = replace(allowed, file_size=room - limits.DIFF_BLOCK_SIZE, flash_size=room)
     try:
         sections = container.parse(image, limits=allowed)
@@ -148,8 +153,33 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
     )
 
 
+def cut_diff(missing: int) -> Finding:
+    """Return the answer to a diff whose end the agent did not write: it waits for ``missing`` bytes more."""
+    return Finding(
+        "in place",
+        False,
+        UpdaterVerdict.OTA_NB_READ_EXTRA_FAIL,
+        f"the agent waits for {missing} bytes more, and never writes the last ones to flash: what is there of the diff "
+        "destroys the application, and the device is bricked",
+    )
+
+
+def _too_large(size: int, room: int) -> str:
+    return (
+        f"{size} bytes; the boot stage rebuilds sections in the last 0x{limits.DIFF_BLOCK_SIZE:x} bytes of the OTA "
+        f"partition, so that a diff may have {room - limits.DIFF_BLOCK_SIZE}: it overwrites the end of this one while "
+        "it applies it, the application is destroyed, and the device is bricked"
+    )
+
+
 def _failed(rule: str, error: FormatError) -> Finding:
-    return Finding(rule, False, _VERDICTS.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL), error.problem)
+    if isinstance(error, (container.TripleError, container.SectionRoomError)):
+        fault = "crashes" if isinstance(error, container.TripleError) else "erases past the OTA partition"
+        detail = f"{error.problem}: the device does not notice, and {fault}"
+        return Finding(rule, False, DeviceVerdict.DEVICE_FAULT, detail)
+    lenient = "; a device may take this" if isinstance(error, container.StrictError) else ""
+    verdict = _VERDICTS.get(type(error), UpdaterVerdict.OTA_NB_HEADER_FAIL)
+    return Finding(rule, False, verdict, error.problem + lenient)
 
 
 def _pass(rule: str, detail: str) -> Finding:

@@ -9,7 +9,7 @@ from aos_ota_plugin.keys.rsa import PublicKey
 
 
 class DeviceVerdict(IntEnum):
-    """``OTA_ERRNO_E`` of the device's ``ota_agent.h``, as far as an image can cause it."""
+    """``OTA_ERRNO_E`` of the device's ``ota_agent.h``, as far as an image or a push message can cause it."""
 
     OTA_SUCCESS = 0
     OTA_INIT_FAIL = -1
@@ -29,6 +29,8 @@ class DeviceVerdict(IntEnum):
     OTA_UPGRADE_PARAM_FAIL = -15
     OTA_UPGRADE_FW_SIZE_FAIL = -16
     OTA_UPGRADE_SET_BOOT_FAIL = -17
+    DEVICE_FAULT = -1000
+    """No code of the device: it would crash, write outside a buffer, or be left without firmware that boots."""
 
 
 class Device(NamedTuple):
@@ -79,11 +81,13 @@ class Judgement(NamedTuple):
     """The device's verdict, and the findings of the rules up to the first refusal.
 
     `signature_checked` is False on every image whose RSA signature the device did not verify, accepted or not.
+    `by_agent` is False where the second boot stage has the last word, after the agent has accepted.
     """
 
     verdict: IntEnum
     findings: Tuple[Finding, ...]
     signature_checked: bool
+    by_agent: bool = True
 
     @property
     def accepted(self) -> bool:

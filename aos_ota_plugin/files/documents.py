@@ -20,7 +20,8 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from aos_ota_plugin import __version__
-from aos_ota_plugin.errors import FormatError, Place
+from aos_ota_plugin.errors import FormatError, Place, quoted
+from aos_ota_plugin.files.read import decode_text, encoding_of
 
 _SHOWN = 80
 _PARTS = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]'  # compiled when there is something to refuse, and not by every start
@@ -184,20 +185,20 @@ def encode_json(value: Mapping[str, object], *, sort_keys: bool = False) -> byte
         before, behind = error.object[: error.start].split('"')[-1], error.object[error.start :].split('"')[0]
         name = before.split(" ")[-1] + behind.split(" ")[0]
         raise FormatError(
-            f"{name[:_SHOWN]!a} is not UTF-8, so it cannot stand in a document", remedy="rename the file or folder"
+            f"{quoted(name)} is not UTF-8, so it cannot stand in a document", remedy="rename the file or folder"
         ) from None
 
 
 def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any:
     """Return the value of JSON; with ``ignore_case`` keys that differ only in case are the same.
 
-    It is UTF-8, or with a byte order mark or in UTF-16, as PowerShell's ``>`` and Windows editors save it.
+    It is UTF-8, UTF-16 or UTF-32, with or without a byte order mark, as PowerShell and Windows editors save it.
 
     Raises:
         FormatError: a key stands in one object twice; its place is in ``file``, if that is not "".
         ValueError, RecursionError: it is not JSON, or not in those encodings, as ``json.loads`` tells.
     """
-    text = data.decode(json.detect_encoding(data))
+    text = decode_text(data)
     same: Callable[[str], str] = str.lower if ignore_case else str
 
     def unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -206,6 +207,11 @@ def parse_json(data: bytes, file: str = "", *, ignore_case: bool = False) -> Any
         return dict(pairs)
 
     return json.loads(text, object_pairs_hook=unique)
+
+
+def begins_as_object(data: bytes) -> bool:
+    """Return whether data begins as a JSON object does, in any encoding that ``parse_json`` reads."""
+    return data[:4096].decode(encoding_of(data), "ignore").lstrip()[:1] == "{"
 
 
 def _repeated_key(text: str, file: str, same: Callable[[str], str]) -> FormatError:

@@ -89,18 +89,3 @@ def _first_problem(error: OSError) -> str:
     if error.args and isinstance(error.args[0], list) and error.args[0]:
         return str(error.args[0][0][-1])
     return error.strerror or str(error)
-
-
-def take_from_others(path: PathLike) -> bool:
-    """Take all permissions of others from a file or folder; return whether they had any.
-
-    Raises OutputError.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if os.name != "posix" or not mode & 0o077:
-            return False
-        os.chmod(path, mode & 0o700)
-    except OSError as error:
-        raise cannot_write(os.fspath(path), error) from None
-    return True

@@ -11,6 +11,9 @@ import os
 import stat
 from typing import Iterable
 
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files.steps import PathLike, cannot_write
+
 _OTHERS = 0o077
 OWNER_ONLY = 0o600
 
@@ -21,15 +24,27 @@ def create_private() -> None:
         os.umask(os.umask(_OTHERS) | _OTHERS)
 
 
+def take_from_others(path: PathLike) -> bool:
+    """Take all permissions of others from a file or folder; return whether they had any.
+
+    Raises OutputError.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if os.name != "posix" or not mode & _OTHERS:
+            return False
+        os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
+    except OSError as error:
+        raise cannot_write(os.fspath(path), error) from None
+    return True
+
+
 def close_files(paths: Iterable[str]) -> None:
     """Take regular files away from others; one that is not there, or another user's, stays as it is."""
-    if os.name != "posix":
-        return
     for path in paths:
-        with contextlib.suppress(OSError):
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode) and mode & _OTHERS:
-                os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
+        with contextlib.suppress(OSError, OutputError):
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                take_from_others(path)
 
 
 def close_folders(folders: Iterable[str]) -> None:

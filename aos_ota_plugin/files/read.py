@@ -100,8 +100,18 @@ def read_file(  # noqa: PLR0913 - the file, and all that makes the message
 
 
 def decode_text(data: bytes) -> str:
-    """Return a text as people save it: UTF-8, or UTF-16 with a byte order mark. Raises UnicodeDecodeError."""
-    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    """Return a text as people save it: UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Without a mark its first two characters must be ASCII, as they are in JSON. Raises UnicodeDecodeError.
+    """
+    return data.decode(encoding_of(data))
+
+
+def encoding_of(data: bytes) -> str:
+    """Return the name of a text's encoding, as its first four bytes tell it; of other data UTF-8."""
+    import json  # slow to import
+
+    return json.detect_encoding(data)
 
 
 def check_size(data: bytes, name: str) -> None:

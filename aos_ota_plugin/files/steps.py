@@ -53,7 +53,7 @@ def stage(
 
 
 def check_replaceable(target: str) -> None:
-    """Raise OutputError when the name is not a file's, or is in a folder of the system's devices."""
+    """Raise OutputError for a name that is not a file's, or is in a folder of the system's devices."""
     if _is_system_path(os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))):
         raise OutputError(
             f"cannot write {target}: the system keeps its devices and processes there",
@@ -61,8 +61,10 @@ def check_replaceable(target: str) -> None:
         )
     try:
         mode = os.stat(target).st_mode
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:  # such as a link that leads to itself: a rename would replace it
+        raise cannot_write(target, error) from None
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe,"
         raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
@@ -171,6 +173,8 @@ def cannot_write(path: str, error: OSError) -> OutputError:
         )
     if error.errno == errno.ENAMETOOLONG:
         return OutputError(f"cannot write {path}: {error.strerror}", remedy="give a shorter name")
+    if error.errno == errno.ELOOP:
+        return OutputError(f"cannot write {path}: a link leads to itself", remedy="remove it, or give another name")
     return OutputError(
         f"cannot write {path}: {error.strerror or error}",
         remedy="make the folder writable, or close the program that holds the file, and try again",

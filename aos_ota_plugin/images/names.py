@@ -14,7 +14,7 @@ import re
 import unicodedata
 from typing import Dict, Iterable
 
-from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.errors import FormatError, quoted
 
 FOLDER_MAX = 64
 """Bytes of the longest target folder that a device accepts (``data_file_unpack``)."""
@@ -29,7 +29,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u
 
 def check_name(name: str) -> bytes:
     """Return a name's bytes; folders are separated by ``/``. Raises FormatError when it is not safe."""
-    shown = f"{name[:80]!a}"
+    shown = quoted(name)
     try:
         encoded = name.encode("utf-8")
     except UnicodeEncodeError:
@@ -77,11 +77,11 @@ def _component_problem(component: str) -> str:
     if not component:
         return "is empty, absolute, or has an empty part between slashes"
     if component in (".", ".."):
-        return f"has the part {component!a}, which leads out of its folder"
+        return f"has the part {quoted(component)}, which leads out of its folder"
     if component[-1] in ". ":
         return "has a part that ends in a dot or a space, which Windows drops"
     if _RESERVED.fullmatch(component.split(".", 1)[0].rstrip(" ")):
-        return f"has the part {component!a}, which is a device on Windows"
+        return f"has the part {quoted(component)}, which is a device on Windows"
     return ""
 
 
@@ -92,6 +92,6 @@ def _key(name: str) -> str:
 
 def _collision(name: str, other: str, what: str) -> FormatError:
     return FormatError(
-        f"{name!a} and {other!a} are {what} where case or composition of letters is ignored",
+        f"{quoted(name)} and {quoted(other)} are {what} where case or composition of letters is ignored",
         remedy="rename one of them",
     )

@@ -157,7 +157,7 @@ def _checked(entry: Entry, number: int) -> PackFile:
         raise FormatError(f"the name of file {number} is not UTF-8", remedy=_REMEDY) from None
     check_name(name)
     if not entry.is_intact:
-        raise FormatError(f"the MD5 of {name!a} does not match its bytes", remedy=_REMEDY)
+        raise FormatError(f"the MD5 of {name[:80]!a} does not match its bytes", remedy=_REMEDY)
     return PackFile(name, bytes(entry.data))
 
 

@@ -45,7 +45,8 @@ def parse_command(text: str) -> Tuple[str, ...]:
         for name in _PLACEHOLDER.findall(word):
             if name not in _PLACEHOLDERS:
                 raise SigningKeyError(
-                    f"{{{name}}} in the signing command is not a placeholder", remedy=f"write one of {placeholders}"
+                    f"{{{name[:80]}}} in the signing command is not a placeholder",
+                    remedy=f"write one of {placeholders}",
                 )
     return words
 

@@ -172,7 +172,7 @@ def check_private_file(path: str, data: bytes) -> None:
         raise SecretError(
             "this private key is not encrypted and others on this machine can read it",
             place=Place(path),
-            remedy=f"chmod 600 {path!r}; if others did read it, make a new key with `aos-ota keygen`",
+            remedy=f"chmod 600 '{path}'; if others did read it, make a new key with `aos-ota keygen`",
         )
     from aos_ota_plugin.files.git import tracked_by_git
 

@@ -1,8 +1,8 @@
 """Reading the passphrase of an encrypted key and the PIN of a token; never from an argument.
 
 The order is: environment or ``ota.secrets.yaml``, the program that ``AOS_OTA_PASSPHRASE_COMMAND`` names (passphrase) or
-the file that the URI's ``pin-source`` names (PIN), a question on the terminal. An empty value is an error; the next
-source is not tried then.
+the file that the URI's ``pin-source`` names (PIN), a question on the terminal. An empty value is an error where the
+secret is needed; the next source is not tried then. Commands that need none do not look at it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def passphrase(access: Access, file: str) -> Optional[bytes]:
     if access.passphrase is not None:
         return _require_filled(access.passphrase.reveal(), PASSPHRASE_VARIABLE)
     _refuse_empty(PASSPHRASE_VARIABLE)
+    _refuse_empty(COMMAND_VARIABLE)
     command = os.environ.get(COMMAND_VARIABLE)
     if command is not None:
         return _require_filled(
@@ -130,7 +131,7 @@ def _from_file(source: str, folder: str) -> bytes:
         raise SecretError(
             f"others can read or change the file with the PIN (mode {mode:04o})",
             place=place,
-            remedy=f"chmod 600 {path!r}; if others use this machine, set a new PIN too",
+            remedy=f"chmod 600 '{path}'; if others use this machine, set a new PIN too",
         )
     from aos_ota_plugin.files.git import tracked_by_git
 

@@ -146,6 +146,12 @@ def no_key_error(data: bytes, place: Optional[Place]) -> SigningKeyError:
     """Return the error for a file from which no private key can be read; an empty one is named so."""
     if not data.strip():
         return SigningKeyError("the private key file is empty", place=place, remedy="check its path")
+    if b"\0" in data and _BEGIN in data.replace(b"\0", b""):
+        return SigningKeyError(
+            "this key is PEM, but saved as UTF-16 or UTF-32",
+            place=place,
+            remedy="save it as UTF-8: in Notepad with Save as; in PowerShell with Out-File -Encoding ascii, not >",
+        )
     return SigningKeyError(
         "no private key can be read from this file",
         place=place,

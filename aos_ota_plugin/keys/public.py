@@ -14,6 +14,7 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 from aos_ota_plugin.errors import FormatError, Place, SigningKeyError
+from aos_ota_plugin.files.read import decode_text
 from aos_ota_plugin.keys import c_array, der
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS, MODULUS_SIZE, PublicKey
 
@@ -38,15 +39,17 @@ _ALGORITHMS = {
     "2a864886f70d01010a": "an RSA key restricted to PSS",
 }
 _PRIVATE_MARKS = ("PRIVATE KEY-----", "Private-Key:", "privateExponent")
+_CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _DUMP_HEAD = re.compile(r"\bModulus[ \t]*[:=]")
 _DUMP_EXPONENT = re.compile(r"\bExponent[ \t]*:[ \t]*([0-9]{1,20})\b[^\n]*")
 
 
-def parse_public_key(data: bytes, *, file: str) -> PublicKey:
+def parse_public_key(data: bytes, *, file: str, of_device: bool = False) -> PublicKey:
     """Return the only key in `data`, which devices can use. Raises SigningKeyError.
 
-    `file` is named in errors.
+    `file` is named in errors. With `of_device` it may be all zeros, as the component is shipped: what devices hold, not
+    what one is given to verify with.
     """
     whole = Place(file)
     if len(data) > MAX_FILE_SIZE:
@@ -58,7 +61,8 @@ def parse_public_key(data: bytes, *, file: str) -> PublicKey:
         numbers = _from_text(_decode(data, whole), file)
     keys: Dict[PublicKey, int] = {}
     for modulus, exponent, line in numbers:
-        keys.setdefault(_check_key(modulus, exponent, Place(file, line)), line)
+        key = PublicKey(0) if of_device and modulus == 0 else _check_key(modulus, exponent, Place(file, line))
+        keys.setdefault(key, line)
     if len(keys) > 1:
         listed = ", ".join(f"{key.short_fingerprint} (line {line})" for key, line in keys.items())
         raise SigningKeyError(
@@ -70,14 +74,11 @@ def parse_public_key(data: bytes, *, file: str) -> PublicKey:
 
 
 def _decode(data: bytes, place: Place) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as Windows editors save "Unicode"
-        text = data.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("latin-1")  # C sources with comments in another encoding; keys are ASCII
-    if "\0" in text:
+    try:
+        text = decode_text(data)
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # C sources with comments in another encoding; keys are ASCII
+    if _CONTROL.search(text):
         raise SigningKeyError("neither a DER key nor text", place=place, remedy=_FORMS)
     if not text.strip():
         raise SigningKeyError("the file is empty", place=place, remedy=_FORMS)

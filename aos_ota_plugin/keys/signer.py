@@ -18,6 +18,25 @@ PASSPHRASE_MAX = 1023
 """Bytes of the longest passphrase that the library cryptography takes."""
 PASSPHRASE_VARIABLE = "AOS_OTA_KEY_PASSPHRASE"  # noqa: S105 - a variable's name
 
+_CIPHERS = {
+    "1.2.392.200011.61.1.1.1.2": "camellia-128-cbc",
+    "1.2.392.200011.61.1.1.1.3": "camellia-192-cbc",
+    "1.2.392.200011.61.1.1.1.4": "camellia-256-cbc",
+    "1.2.410.200046.1.1.2": "aria-128-cbc",
+    "1.2.410.200046.1.1.7": "aria-192-cbc",
+    "1.2.410.200046.1.1.12": "aria-256-cbc",
+    "1.2.410.200004.1.4": "seed-cbc",
+    "1.2.156.10197.1.104.2": "sm4-cbc",
+    "1.3.14.3.2.7": "des-cbc",
+    "1.2.840.113549.1.5.6": "PBE-MD5-RC2-64",
+    "1.2.840.113549.1.5.10": "PBE-SHA1-DES",
+    "1.2.840.113549.1.5.11": "PBE-SHA1-RC2-64",
+    "1.2.840.113549.1.12.1.5": "PBE-SHA1-RC2-128",
+}
+"""What OpenSSL calls ciphers that the library cryptography cannot read, by their object identifiers."""
+_RC2_SIZE = "Invalid key"
+"""What that library says of RC2 with keys of 40 or 64 bits, and of nothing else."""
+
 Passphrase = Union[None, bytes, Callable[[], Optional[bytes]]]
 """A passphrase, or a function that returns it: called for an encrypted key only, and it may ask the user."""
 
@@ -216,8 +235,12 @@ def require_usable(passphrase: Optional[bytes], place: Optional[Place] = None) -
 def _not_opened(found: PrivateKeyData, said: str, place: Place) -> SigningKeyError:
     """Return the error for an encrypted key that was not opened; ``said`` is the library's reason."""
     unknown = "Unknown key encryption algorithm: "
-    if said.startswith(unknown) or said == "Key encrypted with unknown cipher.":
-        cipher = found.cipher or said[len(unknown) :][:80]
+    if said.startswith(unknown) or said in ("Key encrypted with unknown cipher.", _RC2_SIZE):
+        identifier = said[len(unknown) :][:80] if said.startswith(unknown) else ""
+        name = _CIPHERS.get(identifier, ascii(found.cipher[:80])[1:-1])
+        cipher = f"{name} ({identifier})" if name and identifier else name or identifier
+        if said == _RC2_SIZE:
+            cipher = "rc2-cbc with less than 128 bits"
         return SigningKeyError(
             f"the private key is encrypted with {cipher}, which cannot be read here",
             place=place,

@@ -83,7 +83,7 @@ def run_aos_make(aos: str, solution: str, board: str, settings: Pairs, others: S
         BuildError: `aos` cannot be started.
     """
     if board and not _PLAIN_TEXT.fullmatch(board):
-        raise SettingsError(f"{board!a} is no name of a board", remedy="write SOLUTION@BOARD")
+        raise SettingsError(f"{board[:80]!a} is no name of a board", remedy="write SOLUTION@BOARD")
     with _handed_over(Order(secrets.token_hex(16), solution, board, tuple(settings))) as (folder, nonce):
         command = [aos, "make", *([f"BOARD={board}"] if board else []), *others]
         path = path_with(os.path.dirname(os.path.abspath(aos)))

@@ -52,7 +52,7 @@ def release_folder(solution: str, manifest: Manifest, file: str) -> str:
     for what, name in zip(("board", "version"), names):
         if not is_plain(name) or name.startswith(".") or name.endswith((".", " ")) or not name.isprintable():
             raise FormatError(
-                f"the {what} {name!a} is no name of a folder, so the release cannot be kept",
+                f"the {what} {name[:80]!a} is no name of a folder, so the release cannot be kept",
                 place=Place(file),
                 remedy=f"give it a {what} that begins and ends with a letter or digit",
             )
@@ -156,7 +156,9 @@ def with_base_release(settings: OtaSettings, board: Optional[str]) -> OtaSetting
             )
         notices = (*settings.notices, *_newer_notices(releases, settings.app_version))
         return replace(settings, base_release=older[-1].file, notices=notices)
-    return replace(settings, base_release=find_kept_release(settings.solution_dir, board, name, place).file)
+    release = find_kept_release(settings.solution_dir, board, name, place, or_file=True)
+    refuse_withdrawn(release.file, place)
+    return replace(settings, base_release=release.file)
 
 
 def _newer_notices(releases: List[KeptRelease], version: str) -> List[str]:
@@ -217,12 +219,15 @@ def _last_manifests(solution: str) -> List[Path]:
     return sorted(Path(solution, "out", "ota").glob(f"*/{MANIFEST_NAME}"), key=lambda path: path.stat().st_mtime_ns)
 
 
-def find_kept_release(solution: str, board: Optional[str], version: str, place: Optional[Place] = None) -> KeptRelease:
-    """Return the kept release of a version; ``place`` is the place of the setting that names it.
+def find_kept_release(
+    solution: str, board: Optional[str], version: str, place: Optional[Place] = None, *, or_file: bool = False
+) -> KeptRelease:
+    """Return the kept release of a version.
+
+    ``place`` is the place of the setting that names it; with ``or_file`` that could name a file, too.
 
     Raises:
         SettingsError: there is none.
-        ProofError: it is withdrawn.
         FormatError: there is none, and a kept manifest, which may be this one, cannot be read.
     """
     damaged: List[OtaError] = []
@@ -233,11 +238,11 @@ def find_kept_release(solution: str, board: Optional[str], version: str, place: 
     if release is None:
         kept = ", ".join(dict.fromkeys(release.version for release in releases)) or "none"
         raise SettingsError(
-            f"no release {version} of the board {board_folder(board)} is kept, and there is no file of that name",
+            f"no release {version} of the board {board_folder(board)} is kept"
+            + (", and there is no file of that name" if or_file else ""),
             place=place,
-            remedy=f"kept are: {kept}; or give the path of a manifest",
+            remedy=f"kept are: {kept}" + ("; or give the path of a manifest" if or_file else ""),
         )
-    refuse_withdrawn(release.file, place)
     return release
 
 

@@ -114,7 +114,7 @@ def check_source(preprocessed: str, security: str, source: str) -> None:
     if len(defined) != 1 or defined[0].value != "1":
         raise ProofError(
             f"{name} is not compiled with {MACRO} as 1, once: "
-            + (f"it is defined as {defined[-1].value!r}" if defined else "it is not defined"),
+            + (f"it is defined as {defined[-1].value[:80]!r}" if defined else "it is not defined"),
             place=_shown(defined[-1].place, source) if defined else Place(source),
             remedy="remove every definition of it but the build's own; the settings decide who signs",
         )

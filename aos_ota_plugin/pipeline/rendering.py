@@ -123,7 +123,8 @@ def render_all(inputs: BuildInputs, plan: SourcePlan, settings: OtaSettings, pub
 
     Without ``public_key`` the source that gets it is left out. Raises SourceError.
     """
-    from aos_ota_plugin.pipeline.start_checks import AGENT, DIGEST_SOURCE
+    from aos_ota_plugin.pipeline.start_checks import AGENT
+    from aos_ota_plugin.sources.render import DIGEST_TEMPLATE
     from aos_ota_plugin.sources.template_files import load_templates
 
     folder = os.path.join(inputs.solution.path, "templates")
@@ -139,7 +140,7 @@ def render_all(inputs: BuildInputs, plan: SourcePlan, settings: OtaSettings, pub
         )
     render_identity_source(settings, templates=templates)
     if plan.digest and public_key:
-        own = os.path.isfile(os.path.join(folder, DIGEST_SOURCE + ".j2"))
+        own = os.path.isfile(os.path.join(folder, DIGEST_TEMPLATE))
         file = None if own else _below(inputs.components[AGENT], plan.digest)
         render_digest_source(public_key, user_file=file, display=plan.digest, templates=templates)
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from aos_ota_plugin.pipeline.build_environment import BuildEnvironment
 
 
+def names_of(chip: Chip) -> ImageNames:
+    """Return the names of the images that a chip's image step makes."""
+    return ImageNames(chip.full.name, chip.xz.name if chip.xz else None, chip.diff, chip.unsigned)
+
+
 @dataclass(frozen=True)
 class Site:
     """The files of one release on this machine, by absolute paths.

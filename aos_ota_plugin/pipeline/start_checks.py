@@ -15,12 +15,11 @@ from aos_ota_plugin.pipeline.mode_proof import MACRO
 from aos_ota_plugin.release.names import ImageNames, board_folder
 from aos_ota_plugin.settings.fields import OtaSettings
 from aos_ota_plugin.sources.app_source import AppChoice
-from aos_ota_plugin.sources.names import APP_SOURCE
+from aos_ota_plugin.sources.names import APP_SOURCE, DIGEST_SOURCE
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, depends_place
 from aos_ota_plugin.workspace.used_components import BuildInputs, UsedComponent
 
 AGENT = "ota"
-DIGEST_SOURCE = "ota_hal_digest.c"
 _TEMPLATE_NEEDS = ("linksdk", "netmgr", "osal_aos", "ulog", "uservice")
 """The components, besides ``ota``, whose headers and functions the template's application uses."""
 

@@ -151,7 +151,7 @@ def _subjects(fields: Fields) -> Dict[str, str]:
         if not isinstance(name, str) or not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
             raise fields.bad("a subject has no name, or no SHA-256 of 64 lower-case hex digits")
         if name in subjects:
-            raise fields.bad(f"the subject {name!r} is there twice")
+            raise fields.bad(f"the subject {name[:80]!r} is there twice")
         subjects[name] = digest
     return subjects
 

@@ -57,7 +57,7 @@ def parse_layout(data: bytes, *, file: str) -> Dict[str, Any]:
             {"file": item.text("file"), "address": item.size("address")} for item in fields.objects("flash", "a file")
         ],
         "parts": [_part(item) for item in fields.objects("parts", "a part")],
-        "files": {name: _sized(files.within(value, f"{name!a}")) for name, value in files.values.items()},
+        "files": {name: _sized(files.within(value, f"{name[:80]!a}")) for name, value in files.values.items()},
     }
 
 

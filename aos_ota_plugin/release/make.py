@@ -131,7 +131,12 @@ def make_release(
         proofs.add("diff, device", prove_acceptance(device, firmware.version, diff))
         artifacts.append(_artifact(_named(names.diff, "diff"), "diff", diff)._replace(payload=payload.sha256))
     manifest = _manifest(firmware, keys, base, [payload, *artifacts], proofs)
-    manifest = manifest._replace(image_magic=options.image_magic, approval=approval, other_payloads=other_payloads)
+    manifest = manifest._replace(
+        image_magic=options.image_magic,
+        approval=approval,
+        other_payloads=other_payloads,
+        partition_size=options.partition_size,
+    )
     size = _compressed_size(firmware.compressed, compressed, diff, signed=keys.security == "local")
     return Release(firmware.payload, image, manifest, compressed, diff, size)
 

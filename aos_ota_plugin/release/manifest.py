@@ -67,7 +67,7 @@ class Manifest(NamedTuple):
     none, and ``chip`` in the manifests of 0.1.0. Each rule is in one of three lists: ``proofs`` (passed),
     ``excused`` (by a setting, or by the chip's description) and ``not_judged``. ``payload`` is what the full image
     decodes to; ``other_payloads`` are there where another image decodes to another one, as on chips whose image step
-    changes only one of them.
+    changes only one of them. ``partition_size`` is what the OTA partition holds, in bytes; None in older manifests.
     """
 
     version: str
@@ -89,6 +89,7 @@ class Manifest(NamedTuple):
     not_judged: Tuple[Proof, ...] = ()
     chip: Optional[str] = None
     other_payloads: Tuple[Artifact, ...] = ()
+    partition_size: Optional[int] = None
 
     def payload_of(self, image: Artifact) -> Artifact:
         """Return the payload that an image of this release decodes to."""
@@ -162,6 +163,7 @@ def parse_manifest(data: bytes, *, file: str) -> Manifest:
         other_payloads=tuple(_artifact(top, item) for item in top.sequence("other_payloads"))
         if "other_payloads" in top.values
         else (),
+        partition_size=top.size("partition_size") if top.has("partition_size") else None,
     )
     payloads = {None, *(payload.sha256 for payload in (manifest.payload, *manifest.other_payloads))}
     for image in manifest.images:

@@ -101,5 +101,6 @@ def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
 def _unknown_name(what: str, wanted: str, names: Iterable[str]) -> SettingsError:
     listed = ", ".join(names)
     return SettingsError(
-        f"this release has no {what} {wanted!a}", remedy=f"choose among: {listed}" if listed else "it has none at all"
+        f"this release has no {what} {wanted[:80]!a}",
+        remedy=f"choose among: {listed}" if listed else "it has none at all",
     )

@@ -27,7 +27,7 @@ from aos_ota_plugin.process import describe
 from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.scons.variables import settings_from_variables
 from aos_ota_plugin.settings.resolve import OtaSettings
-from aos_ota_plugin.sources.names import APP_HEADER, APP_SOURCE
+from aos_ota_plugin.sources.names import APP_HEADER, APP_SOURCE, DIGEST_SOURCE
 
 Nodes = List[Any]
 
@@ -36,7 +36,7 @@ class SourceKind(enum.Enum):
     """The C files that are rendered, by the names that the vendor or we give them."""
 
     APP = APP_SOURCE
-    DIGEST = "ota_hal_digest.c"
+    DIGEST = DIGEST_SOURCE
     HEADER = APP_HEADER
 
     @classmethod

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.files.lock import LOCK_NAME
-from aos_ota_plugin.pipeline.site import Site
+from aos_ota_plugin.pipeline.site import Site, names_of
 from aos_ota_plugin.pipeline.state import STATE_NAME
-from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, ImageNames, board_folder
+from aos_ota_plugin.release.names import IMAGE_NAME, MANIFEST_NAME, board_folder
 from aos_ota_plugin.workspace.chip import Chip, Folders, UploadedImage, load_chip
 
 LIBRARY = "aos_ota_plugin"
@@ -158,5 +158,5 @@ def _described_site(site: Site, chip: Chip) -> Site:
         xz_payload=payload(chip.other_xz) if chip.other_xz else None,
         shared=None if in_solution else os.path.dirname(folder),
         chip=chip,
-        names=ImageNames(chip.full.name, chip.xz.name if chip.xz else None, chip.diff, chip.unsigned),
+        names=names_of(chip),
     )

@@ -36,7 +36,7 @@ class History(NamedTuple):
 
 
 def search_history(folder: str, secrets: Mapping[str, bytes]) -> Optional[History]:
-    """Return the leaks in all commits below ``folder``; None without a git repository or git.
+    """Return the leaks in all commits below ``folder``; None without a git repository.
 
     ``secrets`` are values by the kind to report. They are compared here and never given to git.
     """
@@ -68,7 +68,7 @@ def search_history(folder: str, secrets: Mapping[str, bytes]) -> Optional[Histor
             stderr=subprocess.DEVNULL,
         )
     except OSError:
-        return None
+        return History((), complete=False)
     timer = threading.Timer(_TIMEOUT_SECONDS, process.kill)
     timer.start()
     with process:

@@ -34,7 +34,7 @@ def load_kconfig(path: str = KCONFIG_FILE) -> Any:  # a class of an untyped libr
 
 
 def _kconfig_error(path: str, what: str) -> SettingsError:
-    return SettingsError(f"the Kconfig file {what}", place=Place(path), remedy="reinstall aos_ota_plugin")
+    return SettingsError(f"the Kconfig file {what[:400]}", place=Place(path), remedy="reinstall aos_ota_plugin")
 
 
 def _kconfiglib() -> Any:  # an untyped library

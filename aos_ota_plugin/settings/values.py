@@ -68,11 +68,11 @@ def as_version(raw: RawSetting) -> str:
             raw, f"the version has {len(version)} characters; a device keeps {VERSION_MAX}", "make it shorter"
         )
     if not _VERSION.fullmatch(version):
-        raise setting_error(raw, f"the platform does not take {version!r} as a version", remedy)
+        raise setting_error(raw, f"the platform does not take {version[:80]!r} as a version", remedy)
     if version.lower() in _NO_VERSIONS:
         raise setting_error(
             raw,
-            f"{version!r} means something else where a release is named, so it is no version",
+            f"{version[:80]!r} means something else where a release is named, so it is no version",
             "give another one, for example app-1.0.1",
         )
     return version

@@ -8,6 +8,8 @@ SECRET_FIELDS = ("product_secret", "device_secret")
 
 APP_SOURCE = "otaappdemo.c"
 """The vendor's name: a source that is called so counts as the application whatever it holds."""
+DIGEST_SOURCE = "ota_hal_digest.c"
+"""The component's source with the public key."""
 APP_HEADER = "ota_app.h"
 """The generated header with the version."""
 INCLUDE_LINE = f'#include "{APP_HEADER}"'

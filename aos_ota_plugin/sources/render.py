@@ -14,15 +14,15 @@ from ..errors import OtaError, Place, SecretError, SourceError
 from .c_text import c_byte_list, c_bytes, c_string
 from .digest_places import check_public_key
 from .large_stack import call_on_large_stack
-from .names import SECRET_FIELDS
+from .names import APP_SOURCE, DIGEST_SOURCE, SECRET_FIELDS
 from .template_set import TemplateSet
 from .values import AppValues, Embedded, EmbeddedSecrets, Kv
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-APP_TEMPLATE = "otaappdemo.c.j2"
-DIGEST_TEMPLATE = "ota_hal_digest.c.j2"
+APP_TEMPLATE = f"{APP_SOURCE}.j2"
+DIGEST_TEMPLATE = f"{DIGEST_SOURCE}.j2"
 IDENTITY_TEMPLATE = "ota_identity.c.j2"
 
 # Each field's key in the KV partition (that of AliOS Things' own components and documents), and the number of
@@ -153,7 +153,7 @@ def _failure(error: Exception, name: str, templates: TemplateSet, hidden: Sequen
         problem = f"the template failed: {type(error).__name__}: {error}"
     if any(secret in problem for secret in hidden):
         problem = f"the template failed: {type(error).__name__}, with a message that holds a secret"
-    return SourceError(problem, place=place, remedy=remedy)
+    return SourceError(problem[:1000], place=place, remedy=remedy)
 
 
 def _place_of(traceback: Optional[TracebackType], files: Set[str]) -> Optional[Place]:

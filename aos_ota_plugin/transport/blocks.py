@@ -18,7 +18,7 @@ from binascii import crc_hqx
 from dataclasses import dataclass
 from typing import Optional
 
-from aos_ota_plugin.errors import FormatError
+from aos_ota_plugin.errors import FormatError, quoted
 
 SOH, STX, EOT, ACK, NAK, CAN, REQUEST = 0x01, 0x02, 0x04, 0x06, 0x15, 0x18, 0x43
 """REQUEST is the letter C: the receiver is ready, and wants CRC-16."""
@@ -57,12 +57,12 @@ def announcement(file: Optional[Announced]) -> bytes:
         return block(0, bytes(HEADER_SIZE))
     name = file.name.encode("utf-8", "surrogateescape")
     if not name or b"\0" in name:
-        raise FormatError(f"the name {file.name[:80]!a} cannot be sent", remedy="rename the file")
+        raise FormatError(f"the name {quoted(file.name)} cannot be sent", remedy="rename the file")
     size = b"" if file.size is None else b"%d" % file.size
     text = name + b"\0" + size + b"\0"
     if len(text) > HEADER_SIZE:
         raise FormatError(
-            f"the name {file.name[:80]!a} is too long for Ymodem's first block of {HEADER_SIZE} bytes",
+            f"the name {quoted(file.name)} is too long for Ymodem's first block of {HEADER_SIZE} bytes",
             remedy="send the file under a shorter name",
         )
     return block(0, text.ljust(HEADER_SIZE, b"\0"))

@@ -1,46 +1,85 @@
-"""Judge a file as a device does: by its key, the push message, the agent and the boot stage."""
+"""Judge a file as a device does: by its key, the push message, the agent and the boot stage.
+
+What is not given is taken from the manifest beside the file, where that describes its very bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from aos_ota_plugin.device.acceptance import Device, Judgement, Push, judge
+from aos_ota_plugin.device.answer import is_firmware, judge_image
 from aos_ota_plugin.device.elf import read_public_key
-from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
-from aos_ota_plugin.device.updater import judge_update
+from aos_ota_plugin.device.module_file import judge_module
+from aos_ota_plugin.device.push import ReceivedPush, read_push
+from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding, Judgement, Push
 from aos_ota_plugin.errors import FormatError, OtaError, Place, SigningKeyError, placed
-from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, KEY_MAX, read_bytes, read_file
-from aos_ota_plugin.images.full import kind_of, parse
+from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, KEY_MAX, decode_text, read_bytes, read_file
+from aos_ota_plugin.images.full import parse
 from aos_ota_plugin.images.pack import is_pack
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.protocol.module_names import DEFAULT
-from aos_ota_plugin.protocol.push import PushMessage, parse_push
+from aos_ota_plugin.release.artifact import Artifact
+from aos_ota_plugin.release.manifest import Manifest, parse_manifest
+from aos_ota_plugin.release.names import MANIFEST_NAME
+from aos_ota_plugin.verify.manifests_beside import manifests_beside
 
 _STAGES = {True: "agent", False: "boot stage"}
+_REMEDY = "give the path of an ota_rtos_ota.bin, or of a release: its folder or its ota_rtos_ota.json"
+
+
+class Question(NamedTuple):
+    """What is known of a device and of the push to it; None for what is not given.
+
+    ``text`` is the push message; ``module`` tells whether the file goes to the file system.
+    """
+
+    key: Optional[PublicKey]
+    version: Optional[str] = None
+    current_version: Optional[str] = None
+    partition_size: Optional[int] = None
+    cloud: bool = False
+    digestsign: Optional[str] = None
+    sign_method: str = "Md5"
+    text: Optional[bytes] = None
+    base: Optional[bytes] = None
+    module: bool = False
 
 
 class Answer(NamedTuple):
-    """A device's judgement, its stage, the device's key, and the fingerprint of the signer's key."""
+    """A device's judgement of a file, its key, and the fingerprint of the signer's key.
 
+    ``trailer`` tells whether the file has a signature of its own; ``taken`` are lines on what a manifest said.
+    """
+
+    file: str
     judgement: Judgement
-    by_agent: bool
     key: Optional[PublicKey]
-    signer: Optional[str]
+    signer: Optional[str] = None
+    trailer: bool = False
+    taken: Tuple[str, ...] = ()
 
-    def to_document(self, file: str) -> Dict[str, object]:
+    @property
+    def is_unchecked(self) -> bool:
+        """Return whether the device installs the file without a check of its signature."""
+        return self.judgement.accepted and not self.judgement.signature_checked
+
+    def to_document(self) -> Dict[str, object]:
         """Return the answer for JSON output."""
         judgement = self.judgement
+        fault = judgement.verdict is DeviceVerdict.DEVICE_FAULT
         return {
-            "file": file,
+            "file": self.file,
             "accepted": judgement.accepted,
+            "signature_checked": judgement.signature_checked,
             "verdict": judgement.verdict.name,
-            "code": int(judgement.verdict),
-            "refused_by": None if judgement.accepted else _STAGES[self.by_agent],
+            "code": None if fault else int(judgement.verdict),
+            "refused_by": None if judgement.accepted else _STAGES[judgement.by_agent],
             "device_key": self.key.fingerprint if self.key else None,
             "signed_by": self.signer,
+            "taken": list(self.taken),
             "findings": [
                 {"rule": finding.rule, "ok": finding.ok, "judged": finding.judged, "detail": finding.detail}
                 for finding in judgement.findings
@@ -48,58 +87,128 @@ class Answer(NamedTuple):
         }
 
 
-def judge_module_file(
-    device: Device, data: bytes, version: Optional[str], push: Optional[Push], *, file: str
-) -> Judgement:
-    """Judge a module's file as the agent does. Raises FormatError when that needs a push message."""
-    judgement = judge_module(device, data, version=version, push=push)
-    if judgement.accepted and push is None:
+def answer_all(path: str, question: Question, keys: Optional[str] = None) -> List[Answer]:
+    """Return a device's answer to a file; of a release's folder or manifest, to each of its files for devices.
+
+    ``keys`` is a folder of public keys, to name the one that signed.
+
+    Raises:
+        SettingsError, FormatError: a file or the manifest cannot be read.
+        SigningKeyError: ``keys`` is no folder.
+    """
+    manifest_file = os.path.join(path, MANIFEST_NAME) if os.path.isdir(path) else path
+    if not manifest_file.lower().endswith(".json"):
+        return [_answer(path, _read(path), question, keys)]
+    document = read_file(manifest_file, "the manifest", _REMEDY, limit=DOCUMENT_MAX)
+    manifest = parse_manifest(document, file=manifest_file)
+    folder = os.path.dirname(manifest_file)
+    artifacts = [*manifest.images, *(module.image for module in manifest.modules)]
+    if not artifacts:
+        raise FormatError("this release has no image", place=Place(manifest_file), remedy=_REMEDY)
+    paths = [os.path.join(folder, artifact.file) for artifact in artifacts]
+    return [_answer(image, _read(image), question, keys) for image in paths]
+
+
+def read_message(path: str) -> bytes:
+    """Return the text of a push message's file, in UTF-8 where an editor saved it otherwise.
+
+    Raises SettingsError.
+    """
+    data = read_file(path, "the push message", "save the message that the platform sent", limit=DOCUMENT_MAX)
+    try:
+        return decode_text(data).encode("utf-8") if data[:1] != b"{" or data[1:2] == b"\0" else data
+    except UnicodeError:
+        return data
+
+
+def _read(path: str) -> bytes:
+    return read_file(path, "the image", _REMEDY, limit=IMAGE_MAX)
+
+
+def _answer(path: str, data: bytes, question: Question, keys: Optional[str]) -> Answer:
+    question, module, taken = _completed(path, data, question)
+    received = read_push(question.text, hardened=False) if question.text is not None else None
+    if isinstance(received, ReceivedPush):
+        is_file = question.module or not is_firmware(received.module, hardened=False)
+        question = question._replace(version=received.version)
+    else:
+        is_file = question.module or module or is_pack(data)
+    cloud = question.cloud or (question.digestsign is not None and not is_file)
+    device = Device(question.key, not cloud, question.current_version, question.partition_size)
+    trailer = not cloud and not is_file
+    if isinstance(received, Finding):
+        judgement = Judgement(received.verdict, (received,), signature_checked=False)
+    else:
+        push = received.push if received else _push_for(data, question)
+        with placed(path):
+            judgement = _judged(data, device, question, push, is_file=is_file)
+    signer = find_signer(data, question.key, keys) if trailer else None
+    return Answer(path, judgement, question.key, signer, trailer, taken)
+
+
+def _judged(data: bytes, device: Device, question: Question, push: Optional[Push], *, is_file: bool) -> Judgement:
+    if not is_file:
+        return judge_image(device, data, version=question.version, push=push, base=question.base)
+    judgement = judge_module(device, data, version=question.version, push=push, unpacked=is_pack(data))
+    if judgement.accepted and push is None and device.local_rsa:
         raise FormatError(
-            "in local mode the push message signs a module's file; without it nothing says whether a "
-            "device accepts this one",
-            place=Place(file),
+            "in local mode the push message signs a module's file; without it nothing says whether a device accepts "
+            "this one",
             remedy="give the message with --push, or the digestsign that the platform returned with --digestsign",
         )
     return judgement
 
 
-def judge_image(
-    device: Device, data: bytes, version: Optional[str], push: Optional[Push], base: Optional[bytes]
-) -> Tuple[Judgement, bool]:
-    """Return the judgement of the agent, then of the boot stage, and whether the agent decided."""
-    judgement = judge(device, data, version=version, push=push)
-    if not judgement.accepted:
-        return judgement, True
-    packed = judge_packed_payload(data)
-    more = packed or judge_update(data, partition_size=device.partition_size, base=base)
-    if not more:
-        return judgement, True
-    last = next((finding for finding in more if not finding.ok), more[-1])
-    return Judgement(last.verdict, (*judgement.findings, *more), judgement.signature_checked), bool(packed)
+def _push_for(data: bytes, question: Question) -> Optional[Push]:
+    """Return a message's fields for a file with a digestsign; None without one."""
+    if question.digestsign is None:
+        return None
+    method = question.sign_method
+    digest = hashlib.md5(data, usedforsecurity=False) if method.lower() == "md5" else hashlib.sha256(data)
+    return Push(size=len(data), sign_method=method, sign=digest.hexdigest(), digestsign=question.digestsign)
 
 
-def read_message(path: str) -> PushMessage:
-    """Read a push message's file. Raises SettingsError, FormatError."""
-    data = read_file(path, "the push message", "save the message that the platform sent", limit=DOCUMENT_MAX)
-    return parse_push(data, file=path)
+def _completed(path: str, data: bytes, question: Question) -> Tuple[Question, bool, Tuple[str, ...]]:
+    """Return the question with what the manifest beside the file says, whether that is of a module, and lines on it."""
+    found = _described(path, data)
+    if found is None:
+        return question, False, ()
+    file, manifest, artifact = found
+    module = next((module for module in manifest.modules if module.image == artifact), None)
+    version = module.version if module else manifest.version
+    base = manifest.base.version if manifest.base and module is None else None
+    filled = question._replace(
+        version=question.version or (version if question.text is None else None),
+        current_version=question.current_version or base,
+        partition_size=manifest.partition_size if question.partition_size is None else question.partition_size,
+        cloud=question.cloud or manifest.security != "local",
+    )
+    names = {
+        "version": "version",
+        "current_version": "base version",
+        "partition_size": "bytes of the OTA partition",
+        "cloud": "security mode",
+    }
+    taken = [
+        f"{name} {manifest.security if field == 'cloud' else getattr(filled, field)}"
+        for field, name in names.items()
+        if getattr(filled, field) != getattr(question, field)
+    ]
+    is_file = module is not None and module.image_magic is None
+    return filled, is_file, (f"from {file}: {', '.join(taken)}",) if taken else ()
 
 
-def push_of(message: PushMessage) -> Push:
-    """Return what a device takes from a push message."""
-    return Push(message.size, message.sign_method, message.sign, message.digestsign)
-
-
-def is_module_file(data: bytes, message: Optional[PushMessage]) -> bool:
-    """Return whether data goes to the file system: a pack, or a module's file without a trailer."""
-    if is_pack(data):
-        return True
-    if message is None or message.module in (None, DEFAULT) or kind_of(data) != "full":
-        return False
+def _described(path: str, data: bytes) -> Optional[Tuple[str, Manifest, Artifact]]:
+    """Return the manifest beside a file that describes its bytes, with its name and entry; None without one."""
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        parse(data)
-    except FormatError:
-        return True
-    return False
+        for file, manifest in manifests_beside(path):
+            for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
+                if artifact.sha256 == digest:
+                    return file, manifest, artifact
+    except OtaError:  # what is no manifest says nothing of this file
+        return None
+    return None
 
 
 def read_device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[PublicKey]:
@@ -116,17 +225,11 @@ def read_device_key(elf: Optional[str], public_key: Optional[str]) -> Optional[P
             limit=KEY_MAX,
             error=SigningKeyError,
         )
-        return parse_public_key(data, file=public_key)
+        return parse_public_key(data, file=public_key, of_device=True)
     with placed(str(elf)):
         return read_public_key(
             read_file(str(elf), "the ELF", "give the .elf of the firmware that the device runs", limit=ELF_MAX)
         )
-
-
-def push_for(data: bytes, method: str, digestsign: Optional[str]) -> Push:
-    """Return the push message's fields for a file, with this signMethod and digestsign."""
-    digest = hashlib.md5(data, usedforsecurity=False) if method.lower() == "md5" else hashlib.sha256(data)
-    return Push(size=len(data), sign_method=method, sign=digest.hexdigest(), digestsign=digestsign)
 
 
 def find_signer(data: bytes, key: Optional[PublicKey], folder: Optional[str]) -> Optional[str]:

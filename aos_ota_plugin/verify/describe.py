@@ -8,8 +8,8 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.errors import FormatError, OtaError, Place
-from aos_ota_plugin.files.documents import parse_json
-from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX
+from aos_ota_plugin.files.documents import begins_as_object, parse_json
+from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX, decode_text
 from aos_ota_plugin.images.inspect import inspect as inspect_image
 from aos_ota_plugin.images.tree import Part, shown
 from aos_ota_plugin.keys import approval
@@ -76,17 +76,25 @@ def _firmware(data: bytes) -> Optional[Part]:
 
 
 def _text(data: bytes, file: str) -> Optional[Part]:
-    if data.lstrip()[:1] == b"{":
+    if begins_as_object(data):
         return _document(data, file)
     is_der = data[:1] == b"\x30" and data[1:2] >= b"\x80"
+    text = data if is_der or len(data) > KEY_MAX else _as_utf_8(data)
     # A firmware with mbedtls in it holds PEM's lines, too; but it is no text.
-    if len(data) > KEY_MAX or not (is_der or b"\0" not in data):
+    if len(data) > KEY_MAX or not (is_der or b"\0" not in text):
         return None
-    if b"PRIVATE KEY-----" in data:
+    if b"PRIVATE KEY-----" in text:
         return Part("private key", 0, len(data), notes=("nothing of it is shown; keep it to yourself",))
-    if is_der or b"-----BEGIN " in data or b"ota_pubn_buf" in data:
+    if is_der or b"-----BEGIN " in text or b"ota_pubn_buf" in text:
         return _key(data, file)
     return None
+
+
+def _as_utf_8(data: bytes) -> bytes:
+    try:
+        return decode_text(data).encode("utf-8")
+    except UnicodeDecodeError:
+        return data  # a C source with comments in another encoding
 
 
 def _key(data: bytes, file: str) -> Part:

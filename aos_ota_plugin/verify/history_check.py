@@ -14,10 +14,10 @@ _SHOWN = 5
 
 def check_history(solution: str, settings: Optional[OtaSettings], name: str) -> Iterator[Check]:
     """Yield a check, called ``name``, for what git's history of a solution's folder holds of its secrets."""
-    history = search_history(solution, _named_secrets(settings))
-    if history is None and shutil.which("git") is None:
+    if shutil.which("git") is None:
         yield Check(name, None, "not searched: there is no `git` on PATH")
         return
+    history = search_history(solution, _named_secrets(settings))
     if history is None:
         yield Check(name, True, "the solution is in no git repository")
         return

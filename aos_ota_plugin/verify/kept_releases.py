@@ -6,19 +6,19 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 from aos_ota_plugin.device.elf import elf_contains, read_public_key
-from aos_ota_plugin.errors import FormatError, OtaError, OutputError, Place, ProofError, placed
+from aos_ota_plugin.errors import FormatError, OtaError, Place, ProofError, placed
 from aos_ota_plugin.files.folders import create_folder
 from aos_ota_plugin.files.read import DOCUMENT_MAX, ELF_MAX, IMAGE_MAX, read_bytes, read_file
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.rsa import PublicKey
-from aos_ota_plugin.pipeline.kept_releases import KeptRelease, read_kept_releases, release_folder
+from aos_ota_plugin.pipeline.kept_releases import KeptRelease, find_kept_release, release_folder
 from aos_ota_plugin.pipeline.payloads import is_plain, payload_in, payload_of_release
 from aos_ota_plugin.release.artifact import Artifact
 from aos_ota_plugin.release.manifest import Manifest, parse_manifest
-from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, board_folder, documents_of
+from aos_ota_plugin.release.names import MANIFEST_NAME, WITHDRAWN_NAME, documents_of
 from aos_ota_plugin.verify.release import Verification
 from aos_ota_plugin.workspace.disk import PACKAGE_FILE, load_package
 
@@ -67,17 +67,8 @@ def keep_release(
 
 
 def withdraw_release(solution: str, board: Optional[str], version: str) -> KeptRelease:
-    """Mark a kept release as withdrawn. Raises SettingsError, OutputError."""
-    damaged: List[OtaError] = []
-    releases = read_kept_releases(solution, board, damaged)
-    release = next((release for release in releases if release.version == version), None)
-    if release is None and damaged:
-        raise damaged[0]
-    if release is None:
-        raise OutputError(
-            f"no release {version} is kept for the board {board_folder(board)}",
-            remedy="`aos-ota release --list` shows all",
-        )
+    """Mark a kept release as withdrawn. Raises SettingsError, FormatError, OutputError."""
+    release = find_kept_release(solution, board, version)
     mark = json.dumps({"schema": "aos-ota-withdrawal/1", "version": version}) + "\n"
     write_file(os.path.join(os.path.dirname(release.file), WITHDRAWN_NAME), mark.encode("utf-8"))
     return release._replace(withdrawn=True)
@@ -154,8 +145,8 @@ def _proven_files(
             continue  # the image step made it under that name, and the image begins with it
         if not is_plain(payload.file) or payload.file in contents:
             raise FormatError(
-                f"the manifest names {payload.file!a} as the file of a payload, which is another file of the release, "
-                "or one outside its folder",
+                f"the manifest names {payload.file[:80]!a} as the file of a payload, which is another file of the "
+                "release, or one outside its folder",
                 place=Place(file),
                 remedy="build the release again",
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import List
+from typing import List, Tuple
 
 from aos_ota_plugin.errors import OtaError, Place, ProofError
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
@@ -17,8 +17,8 @@ from aos_ota_plugin.release.names import MANIFEST_NAME, XZ_SUFFIX
 TOGETHER = "keep the files of a release beside its manifest"
 
 
-def manifests_beside(path: str) -> List[Manifest]:
-    """Return the manifests beside a file: ota_rtos_ota.json, and a.json beside a.bin.
+def manifests_beside(path: str) -> List[Tuple[str, Manifest]]:
+    """Return the manifests beside a file, with their paths: ota_rtos_ota.json, and a.json beside a.bin.
 
     Raises SettingsError, FormatError.
     """
@@ -28,7 +28,7 @@ def manifests_beside(path: str) -> List[Manifest]:
         stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
     files = [os.path.join(folder, beside) for beside in dict.fromkeys((MANIFEST_NAME, f"{stem}.json"))]
     return [
-        parse_manifest(read_file(file, "the manifest beside the file", TOGETHER, limit=DOCUMENT_MAX), file=file)
+        (file, parse_manifest(read_file(file, "the manifest beside the file", TOGETHER, limit=DOCUMENT_MAX), file=file))
         for file in files
         if os.path.lexists(file)
     ]
@@ -40,7 +40,7 @@ def check_version_beside(path: str, payload: bytes, version: str) -> None:
         manifests = manifests_beside(path)
     except OtaError:  # what is no manifest says nothing of this payload
         return
-    for manifest in manifests:
+    for _, manifest in manifests:
         for artifact in (manifest.payload, *manifest.other_payloads):
             if (
                 manifest.version != version

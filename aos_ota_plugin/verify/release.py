@@ -59,7 +59,7 @@ class Verification:
         for artifact in self._artifacts():
             if not is_plain(artifact.file):
                 raise FormatError(
-                    f"the manifest names a file outside its folder: {artifact.file!r}",
+                    f"the manifest names a file outside its folder: {artifact.file[:80]!r}",
                     place=Place(self.file),
                     remedy=_TOGETHER,
                 )

@@ -80,7 +80,7 @@ def read_described(path: str, what: str, remedy: str, *, others: bool) -> Descri
     refuse_withdrawn(path)
     data = read_for_devices(path, what, remedy)
     name = os.path.basename(path)
-    listed = [(manifest, artifact) for manifest in manifests_beside(path) for artifact in _artifacts(manifest)]
+    listed = [(manifest, artifact) for _, manifest in manifests_beside(path) for artifact in _artifacts(manifest)]
     names = {artifact.file for _, artifact in listed}
     digest = hashlib.sha256(data).hexdigest()
     for manifest, artifact in listed:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, Optional
 
+from aos_ota_plugin.children import program_output
 from aos_ota_plugin.errors import BuildError, OtaError, WorkspaceError
 from aos_ota_plugin.pipeline import setting_files
 from aos_ota_plugin.pipeline.kept_releases import with_base_release
 from aos_ota_plugin.pipeline.keyset import BuildKeys
 from aos_ota_plugin.pipeline.rendering import render_all
+from aos_ota_plugin.pipeline.site import names_of
 from aos_ota_plugin.pipeline.start_checks import check_images, check_kept_folder, plan_sources
 from aos_ota_plugin.release import policy
-from aos_ota_plugin.release.names import ImageNames
 from aos_ota_plugin.release.proofs import Proofs
 from aos_ota_plugin.settings.resolve import OtaSettings
 from aos_ota_plugin.verify.check import Check
@@ -25,7 +25,7 @@ from aos_ota_plugin.workspace.compiler import find_aos_compiler, find_compiler
 from aos_ota_plugin.workspace.component_files import NAME
 from aos_ota_plugin.workspace.disk import load_package
 from aos_ota_plugin.workspace.find import find_components, find_root, find_solution, read_configuration
-from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, find_git, find_launcher
+from aos_ota_plugin.workspace.launcher import AOS_TOOLS, Launcher, check_program, find_git, find_launcher
 from aos_ota_plugin.workspace.solution import SolutionView, load_solution
 from aos_ota_plugin.workspace.solution_settings import missing_of, resolve_view
 from aos_ota_plugin.workspace.used_components import inputs_of
@@ -75,14 +75,9 @@ def _launcher(setup: _Setup, name: str) -> Iterator[Check]:
 def _tools(setup: _Setup, name: str) -> Iterator[Check]:
     if setup.launcher is None:
         return
-    done = subprocess.run(
-        [setup.launcher.python, "-c", "from importlib.metadata import version\nprint(version('aos-tools'))"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    installed = done.stdout.strip()
-    if done.returncode or not installed:
+    words = [setup.launcher.python, "-c", "from importlib.metadata import version\nprint(version('aos-tools'))"]
+    installed = (program_output(words, seconds=120) or b"").decode("utf-8", "replace").strip()[:80]
+    if not installed:
         raise BuildError("the Python that runs SCons has no aos-tools", remedy=f"python -m pip install {AOS_TOOLS}")
     wanted = AOS_TOOLS.partition("==")[2]
     yield Check(
@@ -146,6 +141,7 @@ def _compiler(setup: _Setup, name: str) -> Iterator[Check]:
     compiler = own or find_aos_compiler(tools, prefix)
     missing = f"there is no {prefix}-gcc in {os.path.join(path, 'bin')}, where toolchain_path says" if path else ""
     if compiler:
+        check_program(compiler, "--version", "gcc", "install it again, with the libraries that it needs")
         yield Check(
             name,
             True if own or not path else None,
@@ -183,8 +179,7 @@ def _chip(setup: _Setup, name: str) -> Iterator[Check]:
         return
     chip = load_chip(view.chip.name if view.chip else None, view.solution.path, setup.settings.chip_file or "")
     if chip.file:
-        xz = chip.xz.name if chip.xz else None
-        check_images(setup.settings, ImageNames(chip.full.name, xz, chip.diff, chip.unsigned), chip.name)
+        check_images(setup.settings, names_of(chip), chip.name)
         yield Check(name, True, f"{chip.name} is described by {chip.file}")
     else:
         yield Check(

@@ -128,7 +128,7 @@ def load_named_chip(name: str) -> Chip:
     if find_description(name) is None:
         names = ", ".join(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
         raise WorkspaceError(
-            f"no chip {name!r} is described here",
+            f"no chip {name[:80]!r} is described here",
             remedy=f"those described are: {names}; or give the path of a description (.yaml); leave it out for a chip "
             "whose image step changes nothing",
         )

@@ -71,7 +71,7 @@ class Field(NamedTuple):
         value = self.value
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise self.wrong(
-                f"{self.entry.text!r} is not a number of bytes from {least} to {most}", f"write e.g. {example}"
+                f"{self.entry.text[:80]!r} is not a number of bytes from {least} to {most}", f"write e.g. {example}"
             )
         return value
 
@@ -81,7 +81,7 @@ def refuse_unknown(text: YamlText, node: Optional[Node], value: object, names: S
     for entry in text.entries(node, value):
         if entry.key not in names:
             raise WorkspaceError(
-                f"{entry.key}: a chip's description has no such field",
+                f"{entry.key[:80]}: a chip's description has no such field",
                 place=entry.place,
                 remedy=f"the fields here are {', '.join(names)}",
             )
@@ -103,7 +103,7 @@ def image_name(field: Field) -> str:
     value = field.value
     if not isinstance(value, str) or not _NAME.fullmatch(value) or value.lower().endswith((".json", ".jsonl")):
         raise field.wrong(
-            f"{field.entry.text!r} is not the name of an image",
+            f"{field.entry.text[:80]!r} is not the name of an image",
             "write a plain file name of letters, digits, `.`, `-` and `_`, e.g. ota_rtos_ota.bin",
         )
     return value
@@ -197,7 +197,7 @@ def _patterns(field: Field) -> Tuple[str, ...]:
     for item in items:
         if not isinstance(item.value, str) or not _PATTERN.fullmatch(item.value):
             raise item.wrong(
-                f"{item.entry.text!r} is not the name of a section",
+                f"{item.entry.text[:80]!r} is not the name of a section",
                 "write names as for `objcopy -j`, e.g. .text; `*` and `?` stand for any characters and for one",
             )
     return tuple(str(item.value) for item in items)
@@ -225,7 +225,7 @@ def _header(field: Field) -> Header:
 
 def _wrong_header(field: Field, text: str) -> WorkspaceError:
     return field.wrong(
-        f"{text!r} is not what a header holds",
+        f"{text[:80]!r} is not what a header holds",
         "write a text of hexadecimal bytes, `size` and `address` of the next part, and `any` for bytes that are not "
         f'compared, e.g. "38373131 size address ff*16 any*4"; at most {HEADER_MAX} bytes',
     )
@@ -234,7 +234,8 @@ def _wrong_header(field: Field, text: str) -> WorkspaceError:
 def _hex(field: Field) -> bytes:
     value = field.value
     if not isinstance(value, str) or not re.fullmatch(r"([0-9a-fA-F]{2}\s*)+", value):
-        raise field.wrong(f"{field.entry.text!r} are no bytes", 'write them in hexadecimal and quotes, e.g. "00ff"')
+        problem = f"{field.entry.text[:80]!r} are no bytes"
+        raise field.wrong(problem, 'write them in hexadecimal and quotes, e.g. "00ff"')
     return bytes.fromhex(value)
 
 
@@ -242,7 +243,7 @@ def _path(field: Field) -> str:
     value = field.value
     if not isinstance(value, str) or not _PATH.fullmatch(value) or {"..", "."} & set(value.split("/")):
         raise field.wrong(
-            f"{field.entry.text!r} is not a path that a description may name",
+            f"{field.entry.text[:80]!r} is not a path that a description may name",
             "begin it with $CHIP, $BOARD or $SOLUTION, the component's folder, e.g. $CHIP/bin/first.bin",
         )
     return value

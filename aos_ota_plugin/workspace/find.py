@@ -88,7 +88,7 @@ def _named_solution(start: str, named: str) -> Tuple[str, str]:
     solution, _, board = named.partition("@")
     if not solution or not board or "@" in board:
         raise WorkspaceError(
-            f"{named!a} is no SOLUTION@BOARD",
+            f"{named[:80]!a} is no SOLUTION@BOARD",
             place=Place(root),
             remedy="write the solution's name, @, and the board's name",
         )

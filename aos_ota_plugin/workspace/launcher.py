@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import BuildError
 
 AOS_TOOLS = "aos-tools==1.1.43"
+_SECONDS = 120
+"""How long a program may take to say what it is."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def find_aos() -> Optional[str]:
 
 
 def find_git(path: Optional[str] = None) -> str:
-    """Return the path of `git`, which aos-tools needs. Raises BuildError where PATH has none."""
+    """Return the path of `git`, which aos-tools needs. Raises BuildError where PATH has none that answers."""
     named = os.environ.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
     git = shutil.which(named, path=path)
     if git is None:
@@ -41,16 +43,27 @@ def find_git(path: Optional[str] = None) -> str:
             f"there is no `{named}` on PATH, and aos-tools does not start without it",
             remedy="install git, and add it to PATH",
         )
+    check_program(git, "version", "git version", "install git again; aos-tools does not start without it", path)
     return git
+
+
+def check_program(program: str, question: str, answer: str, remedy: str, path: Optional[str] = None) -> None:
+    """Start a program with one argument, with this PATH. Raises BuildError unless it prints ``answer``."""
+    failed = _failure((program, question), answer, path)
+    if failed:
+        raise BuildError(f"{program} {question} fails: {_last_line(failed)}", remedy=remedy)
 
 
 def find_launcher(path: Optional[str] = None) -> Launcher:
     """Start ``scons --version`` as ``aos make`` would with this PATH; return the Python that it runs on.
 
+    aos itself is not started: it asks for its newest version on the network.
+
     Raises:
-        BuildError: aos or scons is missing, or cannot start.
+        BuildError: aos, scons or a Python that they need is missing, or cannot start.
     """
-    if shutil.which("aos", path=path) is None:
+    aos = shutil.which("aos", path=path)
+    if aos is None:
         raise BuildError(
             "there is no `aos` on PATH",
             remedy=f'activate the environment that holds it, or `python -m pip install {AOS_TOOLS} "setuptools<82"`',
@@ -61,7 +74,7 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
             "there is no `scons` on PATH, which `aos make` starts",
             remedy=f"activate the environment of aos-tools, or `python -m pip install {AOS_TOOLS}`",
         )
-    failed = _failure(scons, path)
+    failed = _failure((scons, "--version"), "SCons", path)
     if failed:
         raise _explain(scons, failed)
     python = shutil.which("python", path=path)
@@ -71,28 +84,37 @@ def find_launcher(path: Optional[str] = None) -> Launcher:
             remedy="activate the environment of aos-tools",
         )
     runs_scons = _interpreter(scons) or python
+    for needed in dict.fromkeys((python, _interpreter(aos) or python)):
+        _version(needed)
     return Launcher(runs_scons, _version(runs_scons))
 
 
-def _failure(scons: str, path: Optional[str]) -> str:
-    """Return what ``scons --version`` printed when it could not start, else an empty text."""
+def _failure(command: Sequence[str], answer: str, path: Optional[str]) -> str:
+    """Return why a program fails, or what it prints in place of ``answer``; "" where it prints that."""
+    printed, problem = _run(command, path)
+    return problem or ("" if answer in printed else f"it prints {printed[:80]!a}, and not {answer!a}")
+
+
+def _run(command: Sequence[str], path: Optional[str] = None) -> Tuple[str, str]:
+    """Return what a program prints, and why it does not end well, "" where it does."""
     try:
         done = subprocess.run(
-            [scons, "--version"],
+            command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
-            timeout=120,
+            timeout=_SECONDS,
             env={**os.environ, "PATH": path} if path else None,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return str(error) or type(error).__name__
-    return "" if done.returncode == 0 else (done.stderr + done.stdout) or f"status {done.returncode}"
+        return "", str(error) or type(error).__name__
+    said = (done.stderr + done.stdout).strip() or f"it ends with status {done.returncode}"
+    return done.stdout.strip(), said if done.returncode else ""
 
 
 def _explain(scons: str, output: str) -> BuildError:
-    last = output.strip().splitlines()[-1] if output.strip() else ""
     shebang = _shebang(scons)
     no_python = any("python" in line.partition("env: ")[2] for line in output.splitlines())
     no_python = no_python or "No such file" in output or "cannot find the file" in output
@@ -113,8 +135,13 @@ def _explain(scons: str, output: str) -> BuildError:
             remedy="remove it and run `aos-ota init` again, which then sets up the component",
         )
     return BuildError(
-        f"{scons} cannot start: {last}", remedy=f'python -m pip install --force-reinstall {AOS_TOOLS} "setuptools<82"'
+        f"{scons} cannot start: {_last_line(output)}",
+        remedy=f'python -m pip install --force-reinstall {AOS_TOOLS} "setuptools<82"',
     )
+
+
+def _last_line(output: str) -> str:
+    return output.strip().splitlines()[-1][:400]
 
 
 def _shebang(path: str) -> Optional[str]:
@@ -133,10 +160,11 @@ def _interpreter(scons: str) -> Optional[str]:
 
 
 def _version(python: str) -> Tuple[int, int]:
-    done = subprocess.run(
-        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False
-    )
-    numbers = done.stdout.split()
-    if done.returncode or len(numbers) != 2:
-        raise BuildError(f"{python} cannot start", remedy="activate the environment of aos-tools")
-    return int(numbers[0]), int(numbers[1])
+    printed, problem = _run((python, "-c", "import sys; print(*sys.version_info[:2])"))
+    numbers = [int(word) for word in printed.split() if word.isdigit()]
+    if problem or len(numbers) != 2:
+        problem = problem or f"it prints {printed[:80]!a}"
+        raise BuildError(
+            f"{python} cannot start: {_last_line(problem)}", remedy="activate the environment of aos-tools"
+        )
+    return numbers[0], numbers[1]

@@ -121,7 +121,7 @@ def _name(top: Mapping[str, Entry], file: str) -> str:
     if legal and entry and isinstance(entry.value, str):
         return name
     raise WorkspaceError(
-        f"{name!r} is not a valid name of a component" if name else "the component has no name",
+        f"{name[:80]!r} is not a valid name of a component" if name else "the component has no name",
         place=entry.place if entry else Place(file, 1),
         remedy="give it a `name:` like a C identifier, of at most 64 characters",
     )
@@ -135,7 +135,7 @@ def _type(top: Mapping[str, Entry], file: str) -> str:
     if "name" not in top:
         _name(top, file)
     raise WorkspaceError(
-        f"{kind!r} is no type of component" if kind else "the component has no type",
+        f"{kind[:80]!r} is no type of component" if kind else "the component has no type",
         place=entry.place if entry else Place(file, 1),
         remedy=f"set `type:` to one of {', '.join(sorted(TYPES))}",
     )

@@ -195,6 +195,20 @@ def test_without_git(workspace, tmp_path):
     assert "aos-ota: error: there is no `git` on PATH" in result.output
 
 
+@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 127\n", "#!/nowhere/git\n", "#!/bin/sh\n"])
+def test_programs_that_cannot_start(workspace, doctor, tmp_path, text):
+    for name in ("git", "arm-none-eabi-gcc"):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    chip = workspace.root / "hardware" / "chip" / "haas1000" / "package.yaml"
+    (tmp_path / "bin").symlink_to(tmp_path)
+    workspace.edit(chip, "toolchain_path: /usr ", f"toolchain_path: {tmp_path} ")
+    result = doctor(env={"PATH": f"{tmp_path}{os.pathsep}{workspace.aos.parent}{os.pathsep}{os.environ['PATH']}"})
+    assert result.status == 1, result.output
+    assert f"FAULT git: {tmp_path / 'git'} version fails: " in result.output
+    assert f"FAULT compiler: {tmp_path / 'bin' / 'arm-none-eabi-gcc'} --version fails: " in result.output
+
+
 def test_a_build_says_at_its_start_that_the_size_is_not_known(workspace):
     drop_partition_sizes(workspace)
     result = workspace.make()

@@ -31,8 +31,8 @@ def signed(folder, key, run):
     return folder / "image.bin"
 
 
-def failed(done, *says):
-    assert done.returncode == 1
+def failed(done, *says, status=1):
+    assert done.returncode == status
     assert done.stdout == ""
     assert done.stderr.startswith("aos-ota: error: ")
     assert "\n  fix: " in done.stderr
@@ -111,7 +111,7 @@ REFUSED_TO_SIGN = {
     "bad version": (["ota_rtos.bin", "--version", "app 1"], {}, ["--version contains ' '"]),
     "public key for a private one": (["ota_rtos.bin", "--key", KEYS / "public.pem"], {}, ["public.pem", "public key"]),
     "no key": (["ota_rtos.bin", "--key", "nokey.pem"], {}, ["cannot read the signing key nokey.pem"]),
-    "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_UPGRADE_WRITE_FAIL"]),
+    "too large": (["ota_rtos.bin", "--partition-size", "0x1000"], {}, ["OTA_INIT_FAIL"]),
     "output over the payload": (["ota_rtos.bin", "-o", "ota_rtos.bin"], {}, ["would be overwritten"]),
     "manifest over the key": (
         ["ota_rtos.bin", "-o", "key.bin", "--base-release", "key.json"],
@@ -229,16 +229,20 @@ def test_verify_of_what_the_platform_returned(run, folder, signed):
     assert bad.returncode == 1
     assert "OTA_VERIFY_RSA_FAIL" in bad.stdout
     skipped = run("verify", image, "--public-key", KEYS / "other-public.pem", "--cloud")
-    assert skipped.returncode == 0
-    assert "RSA check SKIPPED" in skipped.stdout
+    assert skipped.returncode == 1
+    assert "signature: NOT CHECKED" in skipped.stdout
+    allowed = run("verify", image, "--public-key", KEYS / "other-public.pem", "--cloud", "--allow-unchecked", "--json")
+    assert (allowed.returncode, json.loads(allowed.stdout)["signature_checked"]) == (0, False)
 
 
 def test_verify_wants_one_key(run, signed):
     assert run("verify", signed).returncode == 2
     assert run("verify", signed, "--elf", "a", "--public-key", "b").returncode == 2
-    failed(run("verify", signed, "--public-key", "nothing.pem"), "cannot read the public key nothing.pem")
-    failed(run("verify", signed, "--elf", signed), "image.bin: this is not an ELF file")
-    failed(run("verify", "nothing.bin", "--public-key", KEYS / "public.pem"), "cannot read the image nothing.bin")
+    failed(run("verify", signed, "--public-key", "nothing.pem"), "cannot read the public key nothing.pem", status=2)
+    failed(run("verify", signed, "--elf", signed), "image.bin: this is not an ELF file", status=2)
+    failed(
+        run("verify", "nothing.bin", "--public-key", KEYS / "public.pem"), "cannot read the image nothing.bin", status=2
+    )
 
 
 def test_info_shows_every_field_with_its_offset(run, signed):

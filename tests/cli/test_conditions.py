@@ -204,6 +204,10 @@ def test_every_command(condition, solution, monkeypatch):
         print(f"{condition:<20}{verb:<16}{what:<6}{status}  {said.splitlines()[0] if said else ''}")
     wrong = {call: end for call, end in rows.items() if "internal error" in end[1] or "Traceback" in end[1]}
     assert wrong == {}
+    if condition == "full output":
+        full = [said for _, said in rows.values() if os.strerror(errno.ENOSPC) in said]
+        assert len(full) > len(rows) // 2
+        assert [said for said in full if f"error: standard output: {os.strerror(errno.ENOSPC)}" not in said] == []
     assert [
         call
         for call, (status, said) in rows.items()

@@ -82,9 +82,14 @@ def test_a_fault_outside_of_the_command_says_no_more():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a Linux device")
 def test_output_that_does_not_arrive_is_no_success():
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run([sys.executable, "-c", ENTRY, "--help"], stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode != 0
+    late = f"import sys, aos_ota_plugin.cli.main as m; m.main = lambda: sys.stdout.write('a'); {ENTRY}"
+    for code in (ENTRY, late):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", code, "--help"], stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"aos-ota: error: standard output: No space left on device\n  fix: make room")
 
 
 def test_without_a_console():

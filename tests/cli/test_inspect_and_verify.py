@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import random
 import shutil
 import struct
@@ -61,9 +62,9 @@ FILES = {
     "module.pack": PACK,
     "evil.pack": evil_pack(),
     "script.js": b"print(2)",
-    "push.json": push_for(PACK),
-    "unsigned.json": push_for(PACK, signed=False),
-    "evil.json": push_for(evil_pack()),
+    "push.json": push_for(PACK, module="panel"),
+    "unsigned.json": push_for(PACK, signed=False, module="panel"),
+    "evil.json": push_for(evil_pack(), module="panel"),
     "script.json": push_for(b"print(2)", module="scripts"),
 }
 DIGESTSIGN = base64.b64encode(SIGNER.sign_hash(hashlib.sha256(PACK).digest())).decode()
@@ -78,8 +79,8 @@ def folder(tmp_path):
     return path
 
 
-def failed(done, *says):
-    assert (done.returncode, done.stdout) == (1, "")
+def failed(done, *says, status=1):
+    assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith("aos-ota: error: ")
     assert "\n  fix: " in done.stderr
     for part in says:
@@ -128,7 +129,7 @@ def test_info_of_what_is_too_large_or_not_there(run, folder):
     with open(folder / "large", "wb") as stream:
         stream.truncate(1 << 30)
     failed(run("info", "large"), "has more than 134217728 bytes")
-    failed(run("verify", "large", *KEY), "has more than 134217728 bytes")
+    failed(run("verify", "large", *KEY), "has more than 134217728 bytes", status=2)
     failed(run("info", "nothing"), "cannot read the file nothing")
 
 
@@ -145,7 +146,10 @@ ACCEPTED = {
         "the RSA signature verifies",
     ),
     "file of a module": (("script.js", "--push", "script.json"), "the RSA signature verifies"),
-    "pack in cloud mode": (("module.pack", "--cloud", "--push", "unsigned.json"), "RSA check SKIPPED"),
+    "pack in cloud mode": (
+        ("module.pack", "--cloud", "--push", "unsigned.json", "--allow-unchecked"),
+        "signature: NOT CHECKED: the device installs this",
+    ),
 }
 
 
@@ -167,9 +171,10 @@ REFUSED = {
         -9,
         "boot stage",
     ),
-    "diff without room": (("diff.bin", "--partition-size", "0x40000"), "OTA_UPGRADE_WRITE_FAIL", -14, "agent"),
+    "diff without room": (("diff.bin", "--partition-size", "0x40000"), "OTA_NB_READ_EXTRA_FAIL", -7, "boot stage"),
+    "diff without any room": (("diff.bin", "--partition-size", "0x10"), "OTA_INIT_FAIL", -1, "agent"),
     "pack without a signature": (("module.pack", "--push", "unsigned.json"), "OTA_VERIFY_RSA_FAIL", -12, "agent"),
-    "another file than the push's": (("evil.pack", "--push", "push.json"), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
+    "another file than the push's": (("evil.pack", "--push", "push.json"), "OTA_VERIFY_SHA2_FAIL", -11, "agent"),
     "names that escape, without a push": (("evil.pack",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape in an image": (("evil.bin",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape, signed": (("evil.pack", "--push", "evil.json"), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
@@ -210,17 +215,83 @@ def test_module_file_in_local_mode_without_its_push_is_not_called_accepted(run):
         run("verify", "module.pack", *KEY),
         "module.pack: in local mode the push message signs a module's file",
         "--push",
+        status=2,
     )
-    failed(run("verify", "script.js", "--module", *KEY), "script.js: in local mode the push message signs")
+    failed(run("verify", "script.js", "--module", *KEY), "script.js: in local mode the push message signs", status=2)
 
 
 def test_verify_with_bad_inputs(run, folder):
     (folder / "bad.json").write_bytes(b"{}")
-    failed(run("verify", "full.bin", *KEY, "--push", "bad.json"), "bad.json: this is no push message")
-    failed(run("verify", "full.bin", *KEY, "--push", "none.json"), "cannot read the push message none.json")
+    bad = run("verify", "full.bin", *KEY, "--push", "bad.json")
+    assert bad.returncode == 1
+    assert bad.stdout.startswith("full.bin: refused: OTA_TRANSPORT_PAR_FAIL (-3)\n  NO  push: it has no message\n")
+    failed(run("verify", "full.bin", *KEY, "--push", "none.json"), "cannot read the push message none.json", status=2)
     failed(
         run("verify", "diff.bin", *KEY, "--base", "diff.bin"),
         "diff.bin: this is a diff image, and holds no whole payload",
+        status=2,
     )
-    failed(run("verify", "diff.bin", *KEY, "--base", "none"), "cannot read the base none")
+    failed(run("verify", "diff.bin", *KEY, "--base", "none"), "cannot read the base none", status=2)
     assert run("verify", "full.bin", *KEY, "--push", "push.json", "--digestsign", "AAAA").returncode == 2
+
+
+def test_verify_answers_to_a_push_as_the_device_does(run, folder):
+    """What the device takes, cuts or follows into a null pointer is said, not refused as no message of ours."""
+    push = json.loads(push_for(FILES["full.bin"], version="1.0.1"))
+    (folder / "odd.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(push).replace('"url"', '"URL"').encode() + b" more")
+    assert run("verify", "full.bin", *KEY, "--push", "odd.json").returncode == 0
+    (folder / "utf16.json").write_text(json.dumps(push), encoding="utf-16")
+    assert run("verify", "full.bin", *KEY, "--push", "utf16.json").returncode == 0
+    push["data"]["digestsign"] = None
+    (folder / "null.json").write_text(json.dumps(push), encoding="utf-8")
+    crash = run("verify", "full.bin", *KEY, "--push", "null.json", "--json")
+    report = json.loads(crash.stdout)
+    assert (crash.returncode, report["verdict"], report["code"]) == (1, "DEVICE_FAULT", None)
+    assert run("verify", "full.bin", *KEY, "--push", "null.json").stdout.startswith(
+        "full.bin: DEVICE_FAULT: the device would crash, or write outside a buffer\n"
+    )
+    push["data"].update(digestsign="AAAA", size=len(FILES["full.bin"]) - 1)
+    (folder / "short.json").write_text(json.dumps(push), encoding="utf-8")
+    assert "heap overflow" in run("verify", "full.bin", *KEY, "--push", "short.json").stdout
+    assert run("verify", "full.bin", *KEY, "--push", "short.json", "--version", "1.0.1").returncode == 2
+
+
+def test_verify_with_a_key_that_nobody_pasted(run, folder):
+    source = (
+        "static unsigned char ota_pubn_buf[256] = {0x00};\nstatic unsigned char ota_pube_buf[3] = {0x01, 0x00, 0x01};\n"
+    )
+    (folder / "ota_hal_digest.c").write_text(source, encoding="ascii")
+    done = run("verify", "full.bin", "--public-key", "ota_hal_digest.c")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "no public key is embedded in the firmware: every signature is refused" in done.stdout
+
+
+def test_verify_takes_what_is_not_given_from_the_manifest(run, folder):
+    key = folder / "key.pem"
+    key.write_bytes((KEYS / "private.pem").read_bytes())
+    key.chmod(0o600)
+    signing = ("--key", key, "--partition-size", "0x80000")
+    assert run("sign", "old.bin", *signing, "--version", "app-1.0.1", "-o", "a/ota_rtos_ota.bin").returncode == 0
+    base = ("--base-release", "a/ota_rtos_ota.json")
+    made = run(
+        "sign", "wrong.bin", *signing, *base, "--also", "xz", "--version", "app-1.0.2", "-o", "b/ota_rtos_ota.bin"
+    )
+    assert made.returncode == 0, made.stderr
+    done = run("verify", "b/ota_rtos_ota.bin", *KEY)
+    assert done.returncode == 0
+    manifest = os.path.join("b", "ota_rtos_ota.json")
+    taken = f"  from {manifest}: version app-1.0.2, base version app-1.0.1, bytes of the OTA partition 524288\n"
+    assert taken in done.stdout
+    assert "ok  version: app-1.0.2 is newer than app-1.0.1" in done.stdout
+    small = run("verify", "b/ota_rtos_ota.bin", *KEY, "--partition-size", "0x1000")
+    assert "OTA_INIT_FAIL" in small.stdout
+    for release in ("b", "b/ota_rtos_ota.json"):
+        report = json.loads(run("verify", release, *KEY, "--json").stdout)
+        assert (report["accepted"], len(report["files"])) == (True, 2)
+    refused = run("verify", "b", *KEY, "--current-version", "app-1.0.3")
+    assert (refused.returncode, refused.stdout.count("OTA_TRANSPORT_VER_FAIL")) == (1, 2)
+    assert run("verify", "a", "--public-key", KEYS / "other-public.pem").returncode == 1
+    (folder / "b" / "ota_rtos_ota.bin").write_bytes(FILES["mcu.bin"])
+    assert "from " not in run("verify", "b/ota_rtos_ota.bin", *KEY).stdout
+    (folder / "empty").mkdir()
+    failed(run("verify", "empty", *KEY), "cannot read the manifest", status=2)

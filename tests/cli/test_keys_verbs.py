@@ -188,6 +188,20 @@ def test_old_manifest_without_the_new_fields(run, folder, names):
     assert sign(run, "app-1.0.1", "--base-release", MANIFEST("app-1.0.0")).returncode == 0
 
 
+def test_an_empty_variable_is_an_error_only_where_it_is_needed(run, folder):
+    empty = {"AOS_OTA_KEY_PASSPHRASE": "", "AOS_OTA_PKCS11_PIN": "", "AOS_OTA_PASSPHRASE_COMMAND": ""}
+    made = run("keygen", "--dev", "-o", "keys/desk.pem", "--json", **empty)
+    assert json.loads(made.stdout)["encrypted"] is False
+    (folder / "p.bin").write_bytes(bytes(range(256)) * 20)
+    assert run("approve", "p.bin", "--key", "keys/desk.pem", "-o", "a.json", **empty).returncode == 0
+    assert "the passphrase for the new key is empty" in run("keygen", "-o", "keys/k.pem", **empty).stderr
+    assert run("keygen", "-o", "keys/k.pem", AOS_OTA_KEY_PASSPHRASE="x").returncode == 0
+    for name in ("AOS_OTA_KEY_PASSPHRASE", "AOS_OTA_PASSPHRASE_COMMAND"):
+        done = run("approve", "p.bin", "--key", "keys/k.pem", "-o", "b.json", **{name: ""})
+        assert f"{name} is empty" in done.stderr
+        assert done.returncode == 1
+
+
 def test_development_key(run, folder):
     made = run("keygen", "--dev", "-o", "keys/desk.pem", "--json")
     assert json.loads(made.stdout)["development"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import click
@@ -50,8 +51,8 @@ def test_every_path_is_one_of_ours():
     named = {"FILE", "FOLDER", "PATH"}
     for words, command in commands(group):
         for parameter in command.params:
-            other = not isinstance(parameter.type, UserPath) and named & set((parameter.metavar or "").split("["))
-            assert not other or words == ("pack", "images"), (words, parameter.name)
+            other = not isinstance(parameter.type, UserPath) and named & set(re.split(r"\W+", parameter.metavar or ""))
+            assert not other, (words, parameter.name)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="HOME")
@@ -89,6 +90,27 @@ def test_names_that_are_no_utf_8(run, folder, key):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_names_that_are_no_utf_8_are_shown_as_a_shell_takes_them(run, folder):
+    name = os.fsdecode(b"\xff.pem")
+    (folder / name).write_bytes((KEYS / "private.pem").read_bytes())
+    (folder / name).chmod(0o644)
+    (folder / os.fsdecode(b"d\xfe")).mkdir()
+    (folder / os.fsdecode(b"d\xfe") / name).write_bytes(b"a")
+    said = [
+        run("info", os.fsdecode(b"none\xff")).stderr,
+        run("approve", "p.bin", "--key", name, "-o", "a.json").stderr,
+        run("pack", "files", os.fsdecode(b"d\xfe"), "-o", "pack.bin").stderr,
+        run("sign", "p.bin", "--key", "public.pem", *SIGN, "-o", name).stderr,
+        run("info", name).stdout,
+    ]
+    for text in said:
+        assert "udc" not in text
+    assert "none\\xff" in said[0]
+    assert "chmod 600 '\\xff.pem'" in said[1]
+    assert json.loads(run("info", name, "--json").stdout)["file"] == name
+
+
 @pytest.mark.skipif(os.name != "posix", reason="variables of bytes")
 def test_a_passphrase_that_is_no_utf_8(run, folder):
     secret = {"AOS_OTA_KEY_PASSPHRASE": os.fsdecode(b"\xff\xe9")}
@@ -113,15 +135,56 @@ def test_long_names(run, folder, key):
     assert sorted(folder.iterdir()) == before
 
 
+def given(words, parameter, value):
+    """Run a command with this one path, of those that it needs."""
+    option = [parameter.opts[-1]] if isinstance(parameter, click.Option) else []
+    return CliRunner().invoke(group, [*words, *option, value])
+
+
 @pytest.mark.skipif(os.name != "posix", reason="255 bytes")
 @pytest.mark.parametrize(("words", "parameter"), PATHS)
 def test_a_name_that_no_system_takes_is_wrong_usage(words, parameter):
-    name = "n" * 256
-    option = [parameter.opts[-1]] if isinstance(parameter, click.Option) else []
-    done = CliRunner().invoke(group, [*words, *option, name])
+    done = given(words, parameter, "n" * 256)
     assert done.exit_code == 2, done.output
     if "Missing" not in done.output:
         assert "File name too long" in done.output
+
+
+STREAMS = {("apply",), ("sbom",)}
+"""The commands whose -o takes ``-`` for standard output."""
+
+
+@pytest.mark.parametrize(("words", "parameter"), PATHS)
+def test_a_dash_is_standard_output_or_wrong_usage(tmp_path, monkeypatch, words, parameter):
+    monkeypatch.chdir(tmp_path)
+    takes_it = words in STREAMS and parameter.name == "output"
+    assert parameter.type.allow_dash == takes_it
+    if takes_it:
+        return
+    with pytest.raises(click.UsageError, match="write ./-"):
+        parameter.type.convert("-", parameter, None)
+    assert given(words, parameter, "-").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dash_before_a_place_is_wrong_usage(run, folder):
+    (folder / "-").write_bytes((folder / "p.bin").read_bytes())
+    (folder / "t.c").write_text("[HAL_PARTITION_APP] = { .partition_start_addr = 0x2000, .partition_length = 0x8000 },")
+    words = ("pack", "images", "--table", "t.c", "--unsigned", "-o", "out")
+    assert "write ./-" in run(*words, "--app=-@0x2000").stderr
+    assert run(*words, "--app=./-@0x2000").returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize(("words", "parameter"), PATHS)
+def test_a_link_that_leads_to_itself_is_wrong_usage(tmp_path, monkeypatch, words, parameter):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(click.UsageError, match="Too many levels of symbolic links"):
+        parameter.type.convert("loop", parameter, None)
+    assert given(words, parameter, "loop").exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+    assert (tmp_path / "loop").is_symlink()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

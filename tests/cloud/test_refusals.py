@@ -166,7 +166,7 @@ def test_secure_upgrade_signs_what_devices_with_the_clouds_key_take_and_no_other
     [
         (build(PAYLOAD, sign=OTHER.sign_hash), LOCAL, -3, DeviceVerdict.OTA_VERIFY_RSA_FAIL),
         (PAYLOAD, LOCAL, -2, DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
-        (IMAGE, LOCAL._replace(partition_size=1000), -4, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL),
+        (IMAGE, LOCAL._replace(partition_size=1000), -1, DeviceVerdict.OTA_INIT_FAIL),
     ],
     ids=["another key", "no trailer", "no room"],
 )

@@ -257,7 +257,7 @@ def test_a_version_is_cut_by_its_buffer():
     assert judge(Device(KEY, True, version=current), IMAGE, version="a" * 63 + "b").verdict == -4
 
 
-@pytest.mark.parametrize(("room", "verdict"), [(len(IMAGE), 0), (len(IMAGE) - 1, -14), (0, -14), (None, 0)])
+@pytest.mark.parametrize(("room", "verdict"), [(len(IMAGE), 0), (len(IMAGE) - 1, -1), (0, -1), (None, 0)])
 def test_partition(room, verdict):
     assert judge(Device(KEY, True, partition_size=room), IMAGE).verdict == verdict
 
@@ -266,15 +266,18 @@ def test_haas100_partition():
     payload = bytes(HAAS100_RTOS_SIZE - 4 - 392 - 28)
     device = Device(KEY, True, partition_size=HAAS100_RTOS_SIZE)
     assert judge(device, build(payload, sign=SIGNER.sign_hash)).accepted
-    assert judge(device, build(payload + b"x", sign=SIGNER.sign_hash)).verdict == -14
+    assert judge(device, build(payload + b"x", sign=SIGNER.sign_hash)).verdict == -1
 
 
-def test_a_diff_leaves_room_for_a_section():
+def test_a_hardened_device_leaves_room_for_a_section_of_a_diff():
     image = ACCEPTED["diff"]
-    assert judge(Device(KEY, True, partition_size=len(image) + 0x40000), image).accepted
-    refused = judge(Device(KEY, True, partition_size=len(image) + 0x3FFFF), image)
-    assert refused.verdict == -14
+    device = Device(KEY, True, partition_size=len(image) + 0x40000, hardened=True)
+    assert judge(device, image).accepted
+    refused = judge(device._replace(partition_size=len(image) + 0x3FFFF), image)
+    assert refused.verdict == -1
     assert "that a diff may take" in refused.findings[-1].detail
+    assert judge(Device(KEY, True, partition_size=len(image)), image).accepted
+    assert judge(Device(KEY, True, partition_size=len(image) - 1), image).verdict == -1
 
 
 # Cloud mode
@@ -315,7 +318,7 @@ def test_skipped_rsa_is_said_plainly(digestsign, key):
     assert judgement.accepted
     assert not judgement.signature_checked
     assert judgement.findings[7].rule == "signature"
-    assert "RSA check SKIPPED" in judgement.findings[7].detail
+    assert "NOT CHECKED" in judgement.findings[7].detail
     assert "anyone's image is accepted" in judgement.findings[7].detail
 
 
@@ -353,8 +356,9 @@ CLOUD_REFUSED = {
     "digestsign not base64": (*push_case(digestsign="????"), -3),
     "digestsign without its padding": (*push_case(digestsign=digestsign_of(CLOUD_IMAGE, "Md5").rstrip("=")), -3),
     "digestsign too long": (*push_case(digestsign=base64.b64encode(b"\1" * 257).decode()), -3),
-    "size too small": (*push_case(size=len(CLOUD_IMAGE) - 1), -6),
-    "size too large": (*push_case(size=len(CLOUD_IMAGE) + 1), -6),
+    "size too small": (*push_case(size=len(CLOUD_IMAGE) - 1), DeviceVerdict.DEVICE_FAULT),
+    "size too large": (*push_case(size=len(CLOUD_IMAGE) + 27), -13),
+    "size far too large": (*push_case(size=len(CLOUD_IMAGE) + 28), -9),
     "no trailer": (*push_case(PAYLOAD), -13),
     "image_md5 wrong": (*push_case(flip(CLOUD_IMAGE, BODY + 8)), -13),
 }
@@ -374,9 +378,33 @@ def test_cloud_mode_needs_a_key_once_there_is_a_digestsign():
         assert judge(Device(key, False), CLOUD_IMAGE, push=push).verdict == -12
 
 
-def test_size_smaller_than_the_file_overruns_a_buffer():
-    judgement = judge(CLOUD, CLOUD_IMAGE, push=push_of(CLOUD_IMAGE, size=100))
-    assert "past the end of its buffer" in judgement.findings[-1].detail
+@pytest.mark.parametrize(
+    ("device", "image", "more", "verdict", "words"),
+    [
+        (
+            LOCAL,
+            IMAGE,
+            -1,
+            DeviceVerdict.DEVICE_FAULT,
+            "heap overflow, as the device reads 421 bytes into a trailer's 420",
+        ),
+        (LOCAL, IMAGE, -100, DeviceVerdict.DEVICE_FAULT, "reads 520 bytes"),
+        (LOCAL, IMAGE, 1, -6, "1 bytes behind its place"),
+        (LOCAL, IMAGE, 419, -6, "419 bytes behind its place"),
+        (LOCAL, IMAGE, 420, -9, "nothing comes"),
+        (CLOUD, CLOUD_IMAGE, -1, DeviceVerdict.DEVICE_FAULT, "reads 29 bytes into a trailer's 28"),
+        (CLOUD, CLOUD_IMAGE, 100 - len(CLOUD_IMAGE), -9, "more comes than may stand before the trailer"),
+        (CLOUD, CLOUD_IMAGE, -len(CLOUD_IMAGE), DeviceVerdict.DEVICE_FAULT, f"reads {len(CLOUD_IMAGE)} bytes"),
+        (CLOUD, DIFF, 27, 0, "matches"),
+    ],
+)
+def test_a_size_that_is_not_the_files(device, image, more, verdict, words):
+    push = push_of(image, size=len(image) + more, digestsign=digestsign_of(image, "Md5"))
+    judgement = judge(device, image, push=push)
+    assert judgement.verdict == verdict, judgement.findings[-1]
+    assert verdict == 0 or words in judgement.findings[-1].detail
+    hardened = judge(device._replace(hardened=True), image, push=push)
+    assert hardened.verdict == DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL
 
 
 def test_cloud_mode_without_push_judges_the_trailer_alone():

@@ -131,9 +131,9 @@ def damaged(which):
         (
             make_section(bytes(0x41000), [(0, 0x41000, 0)], b"", bytes(0x41000)),
             "diff",
-            "OTA_NB_WRITE_DATA_FAIL",
-            -8,
-            "buffer takes 1..262144",
+            "DEVICE_FAULT",
+            -1000,
+            "buffer takes 1..262144: the device does not notice, and erases past the OTA partition",
         ),
         (
             make_section(bytes(SIZE), [(0, SIZE, 0)], b"", bytes(SIZE)) * (ROOM // SIZE + 1),
@@ -143,7 +143,30 @@ def damaged(which):
             "makes more than the 524288 bytes",
         ),
         (section([(0, SIZE - 1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "make 4095 of 4096 bytes"),
-        (section([(0, -1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "copies -1"),
+        (
+            section([(0, -1, 0)]),
+            "in place",
+            "DEVICE_FAULT",
+            -1000,
+            "copies -1: the device does not notice, and crashes",
+        ),
+        (section()[:60], "diff", "OTA_NB_READ_CTRL_FAIL", -4, "the file does not"),
+        (section()[:-40], "diff", "OTA_NB_READ_EXTRA_FAIL", -7, "the file does not"),
+        (
+            section([(SIZE, 0, 0)], bytes(range(256)) * 16)[:200],
+            "diff",
+            "OTA_NB_READ_DIFF_FAIL",
+            -5,
+            "the file does not",
+        ),
+        (
+            make_section(OLD[:100], [(0, 100, 0)], b"", OLD[:100]) + section(),
+            "diff",
+            "OTA_NB_HEADER_FAIL",
+            -2,
+            "fills whole sectors of 4096 bytes and has nothing behind its streams; a device may take this",
+        ),
+        (section(crc=0x10000), "diff", "OTA_NB_HEADER_FAIL", -2, "last 16 bits alone; a device may take this"),
         (section([(SIZE, 0, 0)], b"short"), "in place", "OTA_NB_READ_DIFF_FAIL", -5, "streams hold 5 and"),
         (section(extra=b"short"), "in place", "OTA_NB_READ_EXTRA_FAIL", -7, "streams hold 0 and 5"),
         (
@@ -168,5 +191,6 @@ def test_diffs_that_the_boot_stage_refuses(patch, rule, name, code, says):
 
 def test_room_for_the_rebuilt_section():
     found = last(judge_update(PATCH, partition_size=0x40000 + len(PATCH) - 1, base=OLD))
-    assert found[:2] == ("diff", "OTA_NB_WRITE_DATA_FAIL")
+    assert found[:2] == ("diff", "OTA_NB_READ_EXTRA_FAIL")
+    assert "the device is bricked" in found[3]
     assert last(judge_update(PATCH, partition_size=0, base=OLD))[0] == "diff"

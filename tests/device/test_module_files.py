@@ -50,6 +50,19 @@ def test_signed_file_is_accepted(data, device):
     assert ("names" in [one.rule for one in judgement.findings]) == (data == PACK)
 
 
+def test_a_pack_with_folders_cannot_be_unpacked_by_the_vendors_device():
+    data = build((PackFile("sub/main.py", b"x" * 100),))
+    assert judge_module(CLOUD, data, unpacked=True).verdict is DeviceVerdict.OTA_INIT_FAIL
+    assert judge_module(CLOUD, data).accepted
+    assert judge_module(CLOUD._replace(hardened=True), data, unpacked=True).accepted
+
+
+def test_a_short_file_is_warned_of():
+    details = [one.detail for one in judge_module(CLOUD, b"x" * 63).findings if one.rule == "progress"]
+    assert details[0].startswith("WARNING: 63 bytes: for the progress report")
+    assert not [one for one in judge_module(CLOUD, b"x" * 64).findings if one.rule == "progress"]
+
+
 def test_without_a_push_nothing_is_judged_but_the_names():
     judgement = judge_module(LOCAL, PACK)
     assert judgement.accepted
@@ -68,7 +81,9 @@ def test_without_a_push_nothing_is_judged_but_the_names():
         (LOCAL, push_of(PACK + b"x", size=len(PACK)), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
         (LOCAL, push_of(PACK, sign="0" * 64), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
         (CLOUD, push_of(PACK, method="Md5", sign="0" * 32), DeviceVerdict.OTA_VERIFY_MD5_FAIL),
-        (LOCAL, push_of(PACK, size=1), DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
+        (LOCAL, push_of(PACK, size=1), DeviceVerdict.OTA_VERIFY_SHA2_FAIL),
+        (CLOUD, push_of(PACK, method="Md5", size=len(PACK) + 1), DeviceVerdict.OTA_VERIFY_MD5_FAIL),
+        (LOCAL._replace(hardened=True), push_of(PACK, size=1), DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL),
         (LOCAL, push_of(PACK, sign_method="SHA1"), DeviceVerdict.OTA_TRANSPORT_PAR_FAIL),
     ],
 )
@@ -165,4 +180,4 @@ def test_what_is_to_be_unpacked_has_to_be_a_whole_pack(data):
     assert judgement.verdict is DeviceVerdict.OTA_UPGRADE_PARAM_FAIL
     assert judgement.findings[-1].rule == "pack"
     assert judge_module(LOCAL, data, push=push_of(data)).accepted
-    assert judge_module(LOCAL, PACK, push=push_of(PACK), unpacked=True).accepted
+    assert judge_module(LOCAL._replace(hardened=True), PACK, push=push_of(PACK), unpacked=True).accepted

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from aos_ota_plugin.files.private_files import close_files, close_folders, create_private
+from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files.private_files import close_files, close_folders, create_private, take_from_others
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permission bits")
 
@@ -26,6 +27,17 @@ def test_files_that_are_there_are_closed(tmp_path):
     assert (folder / "object.o").stat().st_mode & 0o777 == 0o700
     assert other.stat().st_mode & 0o777 == 0o644
     assert folder.stat().st_mode & 0o700 == 0o700
+
+
+def test_a_file_or_folder_is_taken_from_others(tmp_path):
+    for path, closed in ((tmp_path / "folder", 0o700), (tmp_path / "file", 0o600)):
+        path.mkdir() if path.name == "folder" else path.touch()
+        path.chmod(closed | 0o055)
+        assert take_from_others(path)
+        assert path.stat().st_mode & 0o777 == closed
+        assert not take_from_others(path)
+    with pytest.raises(OutputError, match="cannot write"):
+        take_from_others(tmp_path / "none")
 
 
 def test_programs_that_are_started_create_private_files(tmp_path):

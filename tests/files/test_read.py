@@ -80,7 +80,7 @@ def test_the_error_says_what_the_file_is_for(tmp_path):
         assert path in caught.value.problem
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_texts_as_people_save_them(encoding):
     assert decode_text("名: x\r\n".encode(encoding)) == "名: x\r\n"
 

@@ -41,6 +41,16 @@ def test_time_stamp(folder):
     assert (folder / "b").stat().st_mtime_ns == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("name", ["loop", "loop/c"])
+def test_a_link_that_leads_to_itself_is_not_replaced(folder, name):
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(OutputError, match="a link leads to itself\n  fix: remove it"):
+        write_file(folder / name, b"new")
+    assert (folder / "loop").is_symlink()
+    assert len(list(folder.iterdir())) == 3
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
 def test_permissions_of_a_replaced_file_stay(folder):
     (folder / "a").chmod(0o640)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,8 +19,9 @@ from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.private_file import find_private_key
 from aos_ota_plugin.keys.reference import parse_reference
 from aos_ota_plugin.keys.secret import Secret
-from aos_ota_plugin.keys.signer import load_signer
+from aos_ota_plugin.keys.signer import _CIPHERS, load_signer
 
+KEYS = Path(__file__).parent / "data"
 PEM = generate_private_pem(None)
 OTHER = generate_private_pem(b"secret")
 
@@ -83,7 +85,9 @@ def test_der_is_judged_by_its_structure(tmp_path):
 @pytest.mark.parametrize(
     ("options", "cipher"),
     [
-        (("pkcs8", "-topk8", "-v2", "aria-256-cbc"), "1.2.410.200046.1.1.12"),
+        (("pkcs8", "-topk8", "-v2", "aria-256-cbc"), "aria-256-cbc (1.2.410.200046.1.1.12)"),
+        (("pkcs8", "-topk8", "-v2", "camellia-128-cbc"), "camellia-128-cbc (1.2.392.200011.61.1.1.1.2)"),
+        (("pkcs8", "-topk8", "-v2", "aes-256-cfb"), "2.16.840.1.101.3.4.1.44"),
         (("rsa", "-traditional", "-camellia256"), "CAMELLIA-256-CBC"),
     ],
 )
@@ -93,6 +97,35 @@ def test_a_cipher_that_cannot_be_read_is_named(tmp_path, options, cipher):
     good = made_by(tmp_path, "openssl", "rsa", "-traditional", "-aes256", *command[-6:])
     assert find_private_key(good).cipher == "AES-256-CBC"
     says(good, "the passphrase does not open the private key", passphrase=b"wrong")
+
+
+@pytest.mark.parametrize(("identifier", "name"), _CIPHERS.items())
+def test_ciphers_are_named_as_openssl_names_them(tmp_path, identifier, name):
+    """Each name is one of openssl's options, and its identifier the one that stands in the key."""
+    option = "-v1" if name.startswith("PBE-") else "-v2"
+    words = ("openssl", "pkcs8", "-topk8", option, name, "-provider", "legacy", "-provider", "default")
+    key = made_by(tmp_path, *words, "-in", "KEY", "-out", "OUT", "-passout", "pass:secret")
+    says(key, f"is encrypted with {name} ({identifier}), which cannot be read here")
+
+
+def test_rc2_with_a_short_key_is_named(tmp_path):
+    words = ("openssl", "pkcs8", "-topk8", "-v2", "rc2-40-cbc", "-provider", "legacy", "-provider", "default")
+    key = made_by(tmp_path, *words, "-in", "KEY", "-out", "OUT", "-passout", "pass:secret")
+    says(key, "is encrypted with rc2-cbc with less than 128 bits, which cannot be read here")
+
+
+def test_little_is_repeated_of_a_ciphers_name():
+    header = b"Proc-Type: 4,ENCRYPTED\nDEK-Info: \x1b[2J" + b"X" * 200_000 + b"," + b"0" * 32 + b"\n\n"
+    with pytest.raises(SigningKeyError, match="is encrypted with") as caught:
+        load_signer(PEM.replace(b"-----\n", b"-----\n" + header, 1), file="key", passphrase=b"secret")
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("file", [PEM, OTHER, (KEYS / "public.pem").read_bytes()])
+def test_pem_that_windows_saved_is_named(encoding, file):
+    says(file.decode("ascii").encode(encoding), "this key is PEM, but saved as UTF-16", "save it as UTF-8")
 
 
 def test_other_files_are_named_for_what_they_are(tmp_path, require_tool):

@@ -71,6 +71,30 @@ def test_manifest_layout_and_push():
     assert (part.kind, dict(part.facts)["key_fingerprint"]) == ("approval of a second signer", "d" * 64)
 
 
+SAVED = {
+    "manifest of a release": MANIFEST.to_json(),
+    "layout of a flash": json.dumps(LAYOUT).encode(),
+    "push message": PUSH.to_json(),
+    "approval of a second signer": Approval(bytes(32), "d" * 64, bytes(256)).to_json(),
+    "public key": (KEYS / "public.pem").read_bytes(),
+    "private key": (KEYS / "private.pem").read_bytes(),
+}
+
+
+@pytest.mark.parametrize("kind", SAVED)
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        ("\ufeff", "utf-8"),
+        *((mark, f"utf-{bits}-{end}") for mark in ("", "\ufeff") for bits in (16, 32) for end in ("le", "be")),
+    ],
+)
+def test_texts_as_windows_saves_them(kind, mark, encoding):
+    """PowerShell's > and Out-File, and Notepad."""
+    text = mark + SAVED[kind].decode("utf-8").replace("\n", "\r\n")
+    assert inspect(text.encode(encoding), file="saved.txt").kind == kind
+
+
 def test_text_of_a_document_does_nothing_to_a_terminal():
     evil = Manifest("app-1.0.1", "none", "kv", None, MANIFEST.payload, (), (), solution="demo\x1b[2J")
     assert dict(inspect(evil.to_json(), file="m").facts)["solution"] == "demo\\x1b[2J"

@@ -243,6 +243,9 @@ def test_a_withdrawn_release_is_not_handed_on(kept):
     image = kept / "releases" / "b" / "app-1.1.0" / IMAGE
     read_described(str(image), "the file", "give it", others=False)
     withdraw_release(str(kept), "b", "app-1.1.0")
+    assert withdraw_release(str(kept), "b", "app-1.1.0").withdrawn  # again
+    with pytest.raises(SettingsError, match="no release app-9 of the board b is kept\n  fix: kept are: app-"):
+        withdraw_release(str(kept), "b", "app-9")
     with pytest.raises(ProofError, match="belongs to a release that is withdrawn"):
         read_described(str(image), "the file", "give it", others=False)
     words = [

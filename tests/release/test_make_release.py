@@ -156,7 +156,7 @@ REFUSED = {
     "larger than the partition": (
         lambda given, other, firmware: given.but(partition_size=4096),
         ProofError,
-        ["OTA_UPGRADE_WRITE_FAIL", "OTA_PARTITION_SIZE"],
+        ["OTA_INIT_FAIL", "OTA_PARTITION_SIZE"],
     ),
     "too short for the header reader": (
         lambda given, other, firmware: given.but(elf=None, payload=b"\1" * 415),

@@ -230,6 +230,6 @@ def test_as_powershell_and_windows_editors_save_it(encoding):
 def test_a_name_that_is_not_utf_8_stands_in_no_manifest():
     """Its bytes, as Python reads them from a Linux file system, have no place in JSON."""
     name = os.fsdecode(b"fw \xff.bin")
-    with pytest.raises(FormatError, match=r"'\\udcff\.bin' is not UTF-8") as caught:
+    with pytest.raises(FormatError, match=r"'\\xff\.bin' is not UTF-8") as caught:
         Manifest("app-1.0.0", "none", "kv", None, PAYLOAD._replace(file=name), (), ()).to_json()
     assert caught.value.remedy == "rename the file or folder"

@@ -109,7 +109,7 @@ def test_an_image_that_devices_would_refuse(given, folder):
     ):
         made(given, folder)
     (folder / "radio.bin").write_bytes(bytes(2000))
-    with pytest.raises(ProofError, match="module radio: a device would refuse this image with OTA_UPGRADE_WRITE_FAIL"):
+    with pytest.raises(ProofError, match="module radio: a device would refuse this image with OTA_INIT_FAIL"):
         made(given.but(partition_size=2000), folder)
 
 

@@ -58,6 +58,7 @@ def test_questions():
     ("variable", "find"),
     [
         ("AOS_OTA_KEY_PASSPHRASE", lambda access: passphrase(access, "a.pem")),
+        ("AOS_OTA_PASSPHRASE_COMMAND", lambda access: passphrase(access, "a.pem")),
         ("AOS_OTA_PKCS11_PIN", lambda access: pin(access, URI)),
     ],
 )

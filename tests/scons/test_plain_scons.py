@@ -311,7 +311,7 @@ def test_failing_proof_leaves_the_old_image(project, other_key):
     other = subprocess.run(["openssl", "pkey", "-pubout"], input=other_key, check=True, capture_output=True)
     (project.root / "other.pem").write_bytes(other.stdout)
     for call, says in (
-        ('OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1"', "OTA_UPGRADE_WRITE_FAIL"),
+        ('OTA_PARTITION_SIZE="0x200", OTA_APP_VERSION="app-1.0.1"', "OTA_INIT_FAIL"),
         ('OTA_BASE_RELEASE="base.json"', "app-1.0.0"),
         ('OTA_SIGNING_KEY="none.pem", OTA_APP_VERSION="app-1.0.1"', "none.pem"),
         ('OTA_PUBLIC_KEY="other.pem", OTA_APP_VERSION="app-1.0.1"', "is not the public half"),

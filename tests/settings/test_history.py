@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos_ota_plugin.settings.history import Leak, find_leaks, search_history
+from aos_ota_plugin.settings.history import History, Leak, find_leaks, search_history
 
 SECRETS = {"the device secret": b"0123456789abcdef"}
 
@@ -75,8 +75,11 @@ def test_what_is_none():
     assert leaks("\0a\n+++ b/f\n+a short one: abc", {"a short one": b"abc"}) == []
 
 
-def test_no_repository(tmp_path):
+def test_no_repository_and_no_git(tmp_path, monkeypatch):
     assert search_history(str(tmp_path), {}) is None
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert search_history(str(tmp_path), {}) == History((), complete=False)
 
 
 @given(

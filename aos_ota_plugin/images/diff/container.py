@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.images import full, xz
@@ -57,6 +57,18 @@ class CrcError(FormatError):
 
 class RoomError(FormatError):
     """The diff or its result is larger than the device has room for."""
+
+
+class TripleError(CtrlError):
+    """A triple has a negative length, which devices do not notice."""
+
+
+class SectionRoomError(RoomError):
+    """A section is larger than the device's buffer, which devices do not notice."""
+
+
+class StrictError(FormatError):
+    """The diff is not as it should be, but devices may take it."""
 
 
 STREAM_ERRORS = {"ctrl": CtrlError, "diff": DiffStreamError, "extra": ExtraError}
@@ -124,7 +136,7 @@ class Section:
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))
             if triple.add < 0 or triple.copy < 0:
-                raise CtrlError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
+                raise TripleError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
             produced += triple.add + triple.copy
             if produced > self.new_size:
                 raise CtrlError(f"section at byte {self.offset}: its triples make more than {self.new_size} bytes")
@@ -193,7 +205,7 @@ def read_section(patch: BytesLike, at: int, new_at: int, *, limits: Limits = DEV
             remedy="sign a diff with this project, which makes the last section cover the trailer",
         )
     if end < len(view) and (section.tail_size or section.new_size % SECTOR_SIZE):
-        raise FormatError(
+        raise StrictError(
             f"section at byte {section.offset}: it makes {section.new_size} bytes; every section but the last "
             f"fills whole sectors of {SECTOR_SIZE} bytes and has nothing behind its streams",
             remedy=_REMEDY,
@@ -233,13 +245,12 @@ def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
     if len(header) < HEADER_SIZE:
         raise FormatError("its header is cut short")
     *sizes, new_size, crc16 = (_signed(number) for number in struct.unpack("<5Q", header[8:]))
-    if min(sizes) < 0 or sum(sizes) > len(view) - at - HEADER_SIZE:
-        raise FormatError(f"its streams have {', '.join(map(str, sizes))} bytes; the file does not")
+    _refuse_cut(sizes, len(view) - at - HEADER_SIZE)
     if not 0 < new_size <= limits.section_size:
-        kind = RoomError if new_size > 0 else FormatError
+        kind = SectionRoomError if new_size > 0 else CrcError
         raise kind(f"it makes {new_size} bytes; the device's buffer takes 1..{limits.section_size}")
     if not 0 <= crc16 <= 0xFFFF:
-        raise FormatError(f"its CRC-16 is {crc16}")
+        raise StrictError(f"its CRC-16 is {crc16}, and devices read its last 16 bits alone")
     streams = []
     dict_size = tail_size = 0
     start = at + HEADER_SIZE
@@ -255,6 +266,17 @@ def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
         tail_size = size - info.stream_size
     ctrl, diff, extra = streams
     return Section(at, new_at, new_size, crc16, ctrl, diff, extra, tail_size, dict_size)
+
+
+def _refuse_cut(sizes: Sequence[int], room: int) -> None:
+    """Raise the error of the stream in which the file ends, FormatError for a negative size."""
+    stated = f"its streams have {', '.join(map(str, sizes))} bytes; the file does not"
+    if min(sizes) < 0:
+        raise FormatError(stated)
+    for size, error in zip(sizes, STREAM_ERRORS.values()):
+        room -= size
+        if room < 0:
+            raise error(stated)
 
 
 def _signed(number: int) -> int:
