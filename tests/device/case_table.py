@@ -10,7 +10,7 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import yaml
 from case_files import KINDS, OTHER, OWN, SECTION_KEYS, STEP_KEYS, changed, make_file
@@ -30,7 +30,7 @@ KEY_OF_DEVICE = {
 }
 CASE_KEYS = {
     "name", "mode", "file", "damage", "push", "top", "fields", "version", "offers", "key", "partition", "module",
-    "vendor", "hardened", "both",
+    "vendor", "hardened", "both", "stricter",
 }  # fmt: skip
 EXPECTED_KEYS = {"code", "boot", "unpack", "fault", "unchecked", "words"}
 MODES = ("local", "cloud")
@@ -45,12 +45,13 @@ class CaseError(ValueError):
 class Expected:
     """A device's answer: the agent's code, or a fault; then the boot stage's code, or the unpacking's.
 
-    `unchecked`: it is accepted without a check of its RSA signature. `words` are part of the verdict's text.
+    `boot` is "fails" where any code will do. `unchecked`: it is accepted without a check of its RSA signature. `words`
+    are part of the verdict's text.
     """
 
     code: Optional[int] = None
     fault: Optional[str] = None
-    boot: int = 0
+    boot: Union[int, str] = 0
     unpack: int = 0
     unchecked: bool = False
     words: str = ""
@@ -58,7 +59,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """A device, and what it is offered; `hardened` is None where the strict rules say nothing."""
+    """A device, and what it is offered; an answer is None where it was not measured, or no rule says it.
+
+    `stricter` is the model's answer for the vendor's device where it refuses on purpose what that device takes.
+    """
 
     name: str
     place: Place
@@ -69,8 +73,9 @@ class Case:
     text: bytes
     file: bytes
     base: Optional[bytes]
-    vendor: Expected
+    vendor: Optional[Expected]
     hardened: Optional[Expected]
+    stricter: Optional[Expected]
 
     def device(self, *, hardened: bool) -> Device:
         """Return the case's device, of the vendor's kind or the hardened one."""
@@ -149,9 +154,9 @@ def _check_entry(entry: Dict[str, Any], place: Place) -> None:
     if "push" in entry and {"top", "fields", "module"} & entry.keys():
         raise CaseError(f"{place}: 'push' is the whole text; 'top', 'fields' and 'module' are for the default one")
     _known([entry.get("key", "own")], KEY_OF_DEVICE, place, "key")
-    if ("both" in entry) == ("vendor" in entry) or ("hardened" in entry and "both" in entry):
-        raise CaseError(f"{place}: give 'both', or 'vendor' and 'hardened'")
-    for name in ("vendor", "hardened", "both"):
+    if ("both" in entry) == bool({"vendor", "hardened"} & entry.keys()) or ("stricter" in entry) > ("vendor" in entry):
+        raise CaseError(f"{place}: give 'both', or 'vendor' and 'hardened'; 'stricter' goes with 'vendor'")
+    for name in ("vendor", "hardened", "both", "stricter"):
         if name in entry:
             _known(entry[name], EXPECTED_KEYS, place, name)
             if ("code" in entry[name]) == ("fault" in entry[name]):
@@ -196,8 +201,12 @@ def _case(entry: Dict[str, Any], mode: str, place: Place, *, suffix: bool) -> Ca
         file = changed(made.data, entry.get("damage", ()))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CaseError(f"{place}: {entry['name']!r} can't be built: {error!r}") from error
-    answer = entry.get("both", entry.get("vendor"))
-    strict = entry.get("both", entry.get("hardened"))
+    vendor, hardened, stricter = (
+        None if answer is None else Expected(**answer)
+        for answer in (
+            entry.get("both", entry.get("vendor")), entry.get("both", entry.get("hardened")), entry.get("stricter"),
+        )
+    )  # fmt: skip
     return Case(
         entry["name"] + (f" ({mode})" if suffix else ""),
         place,
@@ -208,8 +217,9 @@ def _case(entry: Dict[str, Any], mode: str, place: Place, *, suffix: bool) -> Ca
         text,
         file,
         made.base,
-        Expected(**answer),
-        None if strict is None else Expected(**strict),
+        vendor,
+        hardened,
+        stricter,
     )
 
 
