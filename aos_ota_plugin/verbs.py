@@ -28,6 +28,7 @@ GROUPS: Dict[str, Dict[str, str]] = {
     },
     "Tools": {
         "verify": "check an image as a device would: accepted, or the device's own error",
+        "explain": "explain an error code of a device, and what to look at",
         "info": "show what an image, manifest or key is, and what is inside it",
         "diff": "make a diff image from one payload or release to another",
         "apply": "make the new payload from an old one and a diff image",

@@ -28,7 +28,8 @@ from elf_builder import Section, Symbol, build_elf
 from nbdiff_reference import firmware, reference_apply, updated
 from text_targets import TEXT
 
-from aos_ota_plugin.device.acceptance import Device, Push, judge
+from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, judge
+from aos_ota_plugin.device.answer import judge_offer
 from aos_ota_plugin.device.elf import read_public_key
 from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.device.updater import judge_update
@@ -341,6 +342,15 @@ def check_push(data: bytes) -> bool:
     return push == PUSH
 
 
+def check_pushed(data: bytes) -> bool:
+    for device in (Device(KEY, local_rsa=False), Device(KEY, local_rsa=True, hardened=True)):
+        judgement = judge_offer(device, data, PACK)
+        assert judgement.verdict != DeviceVerdict.DEVICE_FAULT or not device.hardened
+    if not judge_offer(Device(KEY, local_rsa=False), data, PACK).findings[0].ok:
+        raise FormatError("the message is refused")
+    return data == PUSH.to_json()
+
+
 def check_modules(data: bytes) -> bool:
     declared = read_module_file(data.decode("utf-8", "replace"), "/w/ota.modules.yaml")
     assert len({one.name.lower() for one in declared}) == len(declared)
@@ -496,6 +506,7 @@ TARGETS: Dict[str, Target] = {
     "manifest": Target(MANIFEST.to_json(), check_manifest),
     "layout.json": Target(json.dumps(LAYOUT, indent=2).encode(), check_layout),
     "push message": Target(PUSH.to_json(), check_push),
+    "push message at a device": Target(PUSH.to_json(), check_pushed),
     "modules": Target(MODULES, check_modules),
     "key ring": Target(RING, check_ring, (0, len(RING))),
     "approval": Target(APPROVAL.to_json(), check_approval),

@@ -9,6 +9,7 @@ import click
 
 from aos_ota_plugin.cli.options import cloud_option, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
+from aos_ota_plugin.device.codes import name_codes, step_text
 from aos_ota_plugin.errors import ProofError, SettingsError
 
 
@@ -87,14 +88,17 @@ def command(
     if failed:
         raise ProofError(
             f"{failed} devices did not get to the version",
-            remedy="the table says why; `aos-ota cloud push` again reaches those that may be tried once more",
+            remedy="the table says why, and `aos-ota explain CODE` what to look at; `aos-ota cloud push` again reaches "
+            "those that may be tried once more",
         )
 
 
 def _show(job: Dict[str, Any]) -> None:
     counts = ", ".join(f"{number} {state}" for state, number in job["counts"].items() if number) or "no device"
     click.echo(f"job {job['number']}, {job['kind']}: {counts}")
-    rows = [(task["device_name"], task["state"], str(task["step"]), task["desc"]) for task in job["tasks"]]
+    rows = [
+        (task["device_name"], task["state"], step_text(task["step"]), name_codes(task["desc"])) for task in job["tasks"]
+    ]
     rows += [(name, "left out", "", reason) for name, reason in sorted(job["skipped"].items())]
     if rows:
         echo_table(("device", "state", "step", "why"), rows)

@@ -12,7 +12,7 @@ from aos_ota_plugin.cli.options import ANY_PATH, FILE, json_option
 from aos_ota_plugin.cli.output import echo_json, echo_table
 from aos_ota_plugin.keys.load import load_public_key, read_ring
 from aos_ota_plugin.keys.ring import KeyRing
-from aos_ota_plugin.verify.key_chain import BROKEN, KeyChain, chain_document, key_chain
+from aos_ota_plugin.verify.key_chain import KeyChain, chain_document, chain_rows, key_chain, ring_line
 from aos_ota_plugin.verify.releases import approval_problems, read_releases
 
 RING_FILE = "ota.keys.yaml"
@@ -54,38 +54,15 @@ def command(
     sys.exit(1 if problems else 0)
 
 
-def _named(fingerprint: Optional[str], ring: Optional[KeyRing]) -> str:
-    role = ring.role(fingerprint) if ring else ""
-    return f"{(fingerprint or '-')[:16]} {role}".strip()
-
-
 def _show(chain: KeyChain, ring: Optional[KeyRing], problems: List[str]) -> None:
-    rows = []
-    for link in chain.links:
-        manifest = link.manifest
-        signer = _named(manifest.signer, ring) if manifest.security == "local" else f"({manifest.security} mode)"
-        base = manifest.base.version if manifest.base else "-"
-        approval = manifest.approval.key_fingerprint[:16] if manifest.approval else "-"
-        rows.append(
-            (
-                manifest.version,
-                manifest.solution or "-",
-                base,
-                signer,
-                _named(manifest.key_fingerprint, ring),
-                link.step.upper() if link.step == BROKEN else link.step,
-                approval,
-            )
-        )
-    echo_table(("release", "product", "after", "signed by", "its devices trust", "step", "approved by"), rows)
+    echo_table(
+        ("release", "product", "after", "signed by", "its devices trust", "step", "approved by"),
+        chain_rows(chain, ring),
+    )
     for problem in problems:
         click.echo(f"  NO  {problem}")
     for note in chain.notes:
         click.echo(f"   -  {note}")
     if ring:
-        retired = ", ".join(key.label for key in ring.retired) or "none"
-        click.echo(
-            f"key ring  current {ring.current.label}, next {ring.next.label if ring.next else 'none'}, "
-            f"retired {retired}"
-        )
+        click.echo(f"key ring  {ring_line(ring)}")
     click.echo(f"next: {chain.next_step}")

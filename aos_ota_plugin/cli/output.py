@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import re
 import sys
 from typing import Mapping, Optional, Sequence
 
@@ -13,6 +12,7 @@ import click
 
 from aos_ota_plugin.cli.options import STDOUT
 from aos_ota_plugin.errors import OtaError, OutputError
+from aos_ota_plugin.printable import shown, shown_json
 
 
 def echo_json(value: Mapping[str, object]) -> None:
@@ -21,10 +21,9 @@ def echo_json(value: Mapping[str, object]) -> None:
 
 
 def echo_json_text(text: str) -> None:
-    """Print JSON, with its escapes for what is not UTF-8; in ASCII where standard output is not UTF-8."""
-    lacking = "[\ud800-\udfff]" if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8" else r"[^\x00-\x7f]"
-    text = re.sub(lacking, lambda character: json.dumps(character[0])[1:-1], text)
-    click.echo(text.rstrip("\n"))
+    """Print JSON, with JSON's escapes for what standard output lacks and what a terminal would act on."""
+    ascii_only = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+    click.echo(shown_json(text.rstrip("\n"), ascii_only=ascii_only))
 
 
 def echo_note(line: str) -> None:
@@ -68,17 +67,21 @@ def refuse_overwriting(output: str, *inputs: Optional[str]) -> None:
 
 
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table as wide as the terminal; on a pipe as wide as its content."""
+    """Print a table as wide as the terminal, on a pipe as wide as its content.
+
+    What cannot be printed is escaped.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    rows = [[shown(cell) for cell in row] for row in rows]
     console = Console()
     if not console.is_terminal:
         console = Console(width=sum(_width(column) + 2 for column in zip(headings, *rows)))
     table = Table(*headings, show_edge=False, pad_edge=False, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(Text, row))
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from aos_ota_plugin.cli.options import ANY_PATH, json_option, output_option
-from aos_ota_plugin.cli.output import echo_json
+from aos_ota_plugin.cli.output import echo_json, echo_warning
+from aos_ota_plugin.device.limits import short_file
 from aos_ota_plugin.errors import FormatError, placed
 from aos_ota_plugin.files.read import check_size
 from aos_ota_plugin.files.transaction import write_file
@@ -41,6 +42,8 @@ def command(folder: str, output: str, as_json: bool) -> None:
         pack = build(files)
         check_size(pack, output)
     write_file(output, pack)
+    if short_file(len(pack)):
+        echo_warning(f"{output}: {short_file(len(pack))}")
     if as_json:
         echo_json(
             {

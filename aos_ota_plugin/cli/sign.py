@@ -6,8 +6,9 @@ from typing import Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import private_key_option
-from aos_ota_plugin.cli.signing import Asked, also_option, sign_and_write, signer_of, signing_options
+from aos_ota_plugin.cli.options import access, private_key_option
+from aos_ota_plugin.cli.signing import also_option, sign_and_write, signing_options
+from aos_ota_plugin.verify.release_parts import Asked, signer_of
 
 
 @click.command("sign")
@@ -28,4 +29,4 @@ def command(asked: Asked, key: str, also: Tuple[str, ...]) -> None:
     Example:
       aos-ota sign ota_rtos.bin --key keys/ota_key.pem --version app-1.0.1 -o ota_rtos_ota.bin
     """
-    sign_and_write(asked, lambda ring: signer_of(key, ring), also=also, inputs=(key,))
+    sign_and_write(asked, lambda ring: signer_of(key, ring, access()), also=also, inputs=(key,))

@@ -6,16 +6,9 @@ from typing import Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import private_key_option
-from aos_ota_plugin.cli.signing import (
-    Asked,
-    SecondSigner,
-    also_option,
-    second_signer_options,
-    sign_and_write,
-    signer_of,
-    signing_options,
-)
+from aos_ota_plugin.cli.options import access, private_key_option
+from aos_ota_plugin.cli.signing import also_option, second_signer_options, sign_and_write, signing_options
+from aos_ota_plugin.verify.release_parts import Asked, SecondSigner, signer_of
 
 
 @click.command("sign-approved")
@@ -36,4 +29,4 @@ def command(asked: Asked, second: SecondSigner, key: str, also: Tuple[str, ...])
     """
     if not any(second):
         raise click.UsageError("give --second-approval with --second-public-key, or --second-signer")
-    sign_and_write(asked, lambda ring: signer_of(key, ring), second, also=also, inputs=(key,))
+    sign_and_write(asked, lambda ring: signer_of(key, ring, access()), second, also=also, inputs=(key,))

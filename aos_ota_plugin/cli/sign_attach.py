@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from aos_ota_plugin.cli.options import FILE
-from aos_ota_plugin.cli.signing import Asked, SecondSigner, second_signer_options, sign_and_write, signing_options
+from aos_ota_plugin.cli.signing import second_signer_options, sign_and_write, signing_options
 from aos_ota_plugin.files.read import KEY_MAX, read_file
 from aos_ota_plugin.keys.load import load_public_key
 from aos_ota_plugin.keys.offline import AttachedSigner
+from aos_ota_plugin.verify.release_parts import Asked, SecondSigner
 
 
 @click.command("sign-attach")

@@ -8,19 +8,13 @@ import click
 
 from aos_ota_plugin.cli.options import FILE
 from aos_ota_plugin.cli.output import echo_json_text
-from aos_ota_plugin.cli.signing import (
-    NO_SECOND_SIGNER,
-    Asked,
-    refuse_overwriting_inputs,
-    release_parts,
-    show_outcomes,
-    signing_options,
-)
+from aos_ota_plugin.cli.signing import refuse_overwriting_inputs, release_parts, show_outcomes, signing_options
 from aos_ota_plugin.files.transaction import write_set
 from aos_ota_plugin.keys.load import load_public_key
 from aos_ota_plugin.keys.offline import AttachedSigner
 from aos_ota_plugin.release.make import signing_request
 from aos_ota_plugin.release.proofs import Proofs
+from aos_ota_plugin.verify.release_parts import NO_SECOND_SIGNER, Asked
 
 
 @click.command("sign-request")
@@ -42,7 +36,7 @@ def command(asked: Asked, public_key_file: str) -> None:
     names = (asked.name, os.path.basename(message))
     refuse_overwriting_inputs(names, asked, NO_SECOND_SIGNER, public_key_file)
     proofs = Proofs()
-    parts = release_parts(asked, lambda _: AttachedSigner(load_public_key(public_key_file)), NO_SECOND_SIGNER)
+    parts = release_parts(asked, lambda _: AttachedSigner(load_public_key(public_key_file)))
     request = signing_request(*parts, proofs=proofs)
     document = request.to_json()
     write_set(asked.folder, dict(zip(names, (document, request.hash32))))

@@ -45,7 +45,7 @@ def command(
 
     RELEASE is a folder with the files of one release, or its ota_rtos_ota.json. The statement's signature, every
     file against statement and manifest, and the images are checked, without a network. Ends with status 0 when all
-    of it holds.
+    of it holds. What a device of a certain version and key answers to the images says `aos-ota verify RELEASE`.
 
     \b
     Example:

@@ -9,12 +9,10 @@ import hmac
 import json
 import sqlite3
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, urlsplit
 
 from aos_ota_plugin.cloud import rules
-from aos_ota_plugin.cloud.database_errors import database_error
 from aos_ota_plugin.cloud.http_service import Handler, Service
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Job
@@ -48,7 +46,7 @@ class Controls(NamedTuple):
     devices_changed: Callable[[], None]
     public_key: str
     ca: str
-    database: Path
+    database_error: Callable[[sqlite3.Error], OtaError]
 
 
 class Api(Service):
@@ -76,6 +74,9 @@ class _ApiHandler(Handler):
     def _answer(self, answer: Answer) -> None:
         self.answer(*answer)
 
+    def refuse(self, status: int, problem: str) -> None:
+        self._answer(_error(status, problem))
+
     def _checked(self, *, changes: bool) -> Optional[Answer]:
         if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in _LOCAL:
             self.close_connection = True
@@ -94,7 +95,7 @@ class _ApiHandler(Handler):
             return _error(400, error.problem, error.remedy)
         except sqlite3.Error as error:
             self.close_connection = True
-            problem = database_error(error, self.server.controls.database)
+            problem = self.server.controls.database_error(error)
             return _error(503 if isinstance(problem, BusyError) else 500, problem.problem, problem.remedy)
         except Exception as error:
             self.close_connection = True
@@ -161,23 +162,14 @@ class _ApiHandler(Handler):
         return {"job": job.number, "skipped": skipped, "current": current}
 
     def _add_package(self, query: Dict[str, str]) -> Answer:
-        missing = next((name for name in ("product_key", "version", "file") if not query.get(name)), None)
-        if missing:
-            self.close_connection = True
-            return _error(400, f"{missing} is missing")
+        optional = dict.fromkeys(("name", "module", "sign_method", "source_version"), (str, ""))
+        key, version, file, name, module, method, source = _take(
+            dict(query), product_key=str, version=str, file=str, **optional
+        )
         data = self._body(HTTPS_MAX)
-        name = query.get("name") or query["version"][: rules.PACKAGE_NAME_MAX]
+        name = name or version[: rules.PACKAGE_NAME_MAX]
         package = self.server.platform.add_package(
-            data,
-            Upload(
-                query["product_key"],
-                name,
-                query["file"],
-                query["version"],
-                query.get("module") or DEFAULT,
-                query.get("sign_method") or "SHA256",
-                query.get("source_version") or None,
-            ),
+            data, Upload(key, name, file, version, module or DEFAULT, method or "SHA256", source or None)
         )
         return _json({"package": package.number, "sha256": package.sha256, "digestsign": package.digestsign})
 
@@ -210,9 +202,12 @@ def _target(text: str) -> Tuple[str, Dict[str, str]]:
     """Return path and query of a request's target. Raises SettingsError."""
     try:
         parts = urlsplit(text)
-        return parts.path, dict(parse_qsl(parts.query))
+        pairs = parse_qsl(parts.query, errors="strict")
     except ValueError:
-        raise SettingsError(f"{text[:80]!a} is no address") from None
+        raise SettingsError(f"{text[:80]!a} is no address, or not UTF-8") from None
+    if len(dict(pairs)) != len(pairs):
+        raise SettingsError("a name stands in the address twice")
+    return parts.path, dict(pairs)
 
 
 def _object(data: bytes) -> Dict[str, Any]:
@@ -233,6 +228,8 @@ def _take(value: Dict[str, Any], **wanted: Any) -> Tuple[Any, ...]:
     taken = []
     for name, rule in wanted.items():
         kind, *default = rule if isinstance(rule, tuple) else (rule,)
+        if name not in value and not default:
+            raise SettingsError(f"{name} is missing")
         entry = value.get(name, default[0] if default else None)
         if kind is float and isinstance(entry, int) and not isinstance(entry, bool):
             entry = float(entry)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from typing import TYPE_CHECKING, List, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, List, NamedTuple, Optional, Sequence, Tuple
 
-from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.keys.rsa import EXPONENT, KEY_BITS
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 CA_DAYS = 3650
 SERVER_DAYS = 825
 _NAME = "aos-ota local cloud"
+_CA_USAGES = ("digital_signature", "key_cert_sign", "crl_sign")
+_OTHER_USAGES = "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only"
 _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 
 
@@ -37,17 +38,7 @@ def make_ca(now: datetime.datetime) -> Issued:
     key = _new_key()
     name = _name(_NAME)
     subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    usage = x509.KeyUsage(**{name: name in _CA_USAGES for name in (*_CA_USAGES, *_OTHER_USAGES.split())})
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -98,30 +89,59 @@ def issue(
     return _issued(certificate, key)
 
 
-def is_good(certificate: bytes, authority: bytes, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    """Return whether the authority issued a server's certificate for these hosts, good for another week."""
+def authority_problem(certificate: bytes) -> Optional[str]:
+    """Return why a certificate is not one of an authority, or None."""
+    from cryptography import x509
+
+    try:
+        read = x509.load_pem_x509_certificate(certificate)
+        is_authority = read.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.DuplicateExtension):
+        return "this certificate cannot be read"
+    except x509.ExtensionNotFound:
+        is_authority = False
+    return None if is_authority else "this certificate is not one of an authority (CA:true): devices refuse this cloud"
+
+
+def authority_key_problem(authority: Issued) -> Optional[str]:
+    """Return why a key is not that of an authority's certificate, which has been read, or None."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    certified = x509.load_pem_x509_certificate(authority.certificate).public_key()
+    try:
+        own = load_pem_private_key(authority.key, None).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "the key of the root certificate cannot be read"
+    return None if own == certified else "this key is not that of the root certificate"
+
+
+def server_problem(certificate: bytes, authority: bytes, hosts: Sequence[str], now: datetime.datetime) -> Optional[str]:
+    """Return why a server's certificate is not the authority's for these hosts and another week, or None."""
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
 
     try:
         read = x509.load_pem_x509_certificate(certificate)
-        read.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
-        return False
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return "no certificate of a server can be read in it"
+    try:
+        read.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    except (ValueError, TypeError, InvalidSignature):
+        return "another root has signed it"
+    if names.get_values_for_type(x509.DNSName) != list(hosts):
+        return "it is for another host"
     begins, ends = _validity(read)
-    is_valid = begins <= now and ends > now + datetime.timedelta(days=7)
-    return names.get_values_for_type(x509.DNSName) == list(hosts) and is_valid
+    return None if begins <= now and ends > now + datetime.timedelta(days=7) else "it is not good for another week"
 
 
 def validity(certificate: bytes) -> Tuple[datetime.datetime, datetime.datetime]:
-    """Return the first and the last moment of a PEM certificate. Raises FormatError."""
+    """Return the first and the last moment of an authority's certificate, which has been checked."""
     from cryptography import x509
 
-    try:
-        return _validity(x509.load_pem_x509_certificate(certificate))
-    except ValueError:
-        raise FormatError("this certificate cannot be read", remedy="restore an undamaged copy of it") from None
+    return _validity(x509.load_pem_x509_certificate(certificate))
 
 
 def _validity(certificate: Certificate) -> Tuple[datetime.datetime, datetime.datetime]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 from urllib.parse import urlencode
 
 from aos_ota_plugin.cloud.api import TOKEN_HEADER
 from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.errors import SettingsError, WorkspaceError
+from aos_ota_plugin.printable import shown
 
 _SECONDS = 120
 
@@ -47,23 +49,20 @@ class Client:
         self._post("/api/products", {"product_key": product_key, "name": name, "secure": secure})
 
     def add_devices(
-        self, product_key: str, names: List[str], gateway: str = "", *, again: bool = False
+        self, product_key: str, names: Sequence[str], gateway: str = "", *, again: bool = False
     ) -> List[Dict[str, str]]:
         """Register devices; returns their identities, with `again` those of registered ones, too."""
         return list(
             self._post(
-                "/api/devices", {"product_key": product_key, "device_names": names, "gateway": gateway, "again": again}
+                "/api/devices",
+                {"product_key": product_key, "device_names": list(names), "gateway": gateway, "again": again},
             )["devices"]
         )
 
     def upload(self, data: bytes, values: Mapping[str, Optional[str]]) -> Dict[str, Any]:
         """Add a package; `values` are product_key, version and file, and may be name, module and so on."""
-        try:
+        with _in_utf_8():
             query = urlencode({name: value for name, value in values.items() if value})
-        except UnicodeEncodeError:
-            raise SettingsError(
-                "a name of the package is not UTF-8", remedy="give another --name, or rename the file"
-            ) from None
         return self._ask("POST", f"/api/packages?{query}", data)
 
     def start_job(self, **values: Any) -> Dict[str, Any]:
@@ -79,23 +78,38 @@ class Client:
         return self._post("/api/faults", values)
 
     def _post(self, path: str, value: Mapping[str, Any]) -> Dict[str, Any]:
-        return self._ask("POST", path, json.dumps(value).encode())
+        with _in_utf_8():
+            body = json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return self._ask("POST", path, body)
 
     def _ask(self, method: str, path: str, body: Optional[bytes] = None) -> Dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.config.api_port, timeout=_SECONDS)
         try:
             connection.request(method, path, body, {TOKEN_HEADER: self.config.token})
             response = connection.getresponse()
-            value = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            value = dict(json.loads(response.read()))
+        except (OSError, http.client.HTTPException, TypeError, ValueError) as error:
             raise WorkspaceError(
-                f"no cloud answers on 127.0.0.1:{self.config.api_port}: {error}",
+                f"no cloud answers on 127.0.0.1:{self.config.api_port}: {shown(str(error))}",
                 remedy=f"start it: aos-ota cloud run {self._folder}",
             ) from None
         finally:
             connection.close()
         if response.status != http.client.OK:
             raise SettingsError(
-                f"the cloud refused: {value.get('error', response.status)}", remedy=str(value.get("remedy", ""))
+                f"the cloud refused: {shown(str(value.get('error', response.status)))}",
+                remedy=shown(str(value.get("remedy", ""))),
             )
-        return dict(value)
+        return value
+
+
+@contextmanager
+def _in_utf_8() -> Iterator[None]:
+    """Raise SettingsError for bytes of the command line or a file's name that are no text."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            f"{error.object[max(error.start - 40, 0) : error.end]!a} is not UTF-8",
+            remedy="type the name anew, give another one, or rename the file",
+        ) from None

@@ -17,9 +17,10 @@ import ssl
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import List, Mapping, Sequence
+from typing import Callable, List, Mapping, Optional, Sequence
 
-from aos_ota_plugin.cloud.certificates import SERVER_DAYS, Issued, is_good, issue, make_ca, validity
+from aos_ota_plugin.cloud import certificates
+from aos_ota_plugin.cloud.certificates import Issued
 from aos_ota_plugin.errors import FormatError, OutputError, Place, SecretError, WorkspaceError
 from aos_ota_plugin.files import transaction
 from aos_ota_plugin.files.documents import DocumentKind, Fields, read_document, write_document
@@ -35,10 +36,16 @@ CA = "ca.pem"
 _CA_KEY, _SERVER, _SERVER_KEY, _SIGNING_KEY = "ca.key", "server.pem", "server.key", "ota_key.pem"
 PUBLIC_KEY = "ota_key.pub.pem"
 IMAGES = "images"
+IDENTITIES = "devices"
+LOCK = "cloud.lock"
 DATABASE = "cloud.sqlite"
 _DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 AUTHORITY_DAYS = 90
 """Days before its end from which on the authority's end is said."""
+_RESTORE = (
+    f"restore it; moving both {CA} and {_CA_KEY} away makes a new root certificate at the next start, which no "
+    "firmware trusts yet"
+)
 _OWNER_ONLY = 0o600
 _MODES = {CONFIG: _OWNER_ONLY, _CA_KEY: _OWNER_ONLY, _SERVER_KEY: _OWNER_ONLY, _SIGNING_KEY: _OWNER_ONLY}
 _KIND = DocumentKind(
@@ -136,7 +143,7 @@ def _refuse_shared(folder: Path) -> None:
         raise OutputError(
             f"cannot read {folder}: {error.strerror or error}", remedy="give the cloud a folder of your own"
         ) from None
-    if os.name != "posix" or not names or names & {CONFIG, DATABASE, CA, "cloud.lock"}:
+    if os.name != "posix" or not names or names & {CONFIG, DATABASE, CA, LOCK}:
         return
     if folder.stat().st_mode & 0o077:
         raise OutputError(
@@ -146,15 +153,18 @@ def _refuse_shared(folder: Path) -> None:
 
 
 def check_secrets(folder: Path) -> None:
-    """Raise SecretError when others can read or change a key of the cloud or its token."""
-    for name in _MODES:
-        path = folder / name
+    """Raise SecretError when others can read or change a key, the token, or a device's identity."""
+    devices = folder / IDENTITIES
+    for path in (*(folder / name for name in _MODES), *sorted(devices.glob("*/*.json"))):
         if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
+            remedy = f"chmod 600 {str(path)!r}; if others may have read it, move it away: a new one is made"
+            if devices in path.parents:
+                remedy = f"chmod -R go= {str(devices)!r}; if others may have read it, register it under another name"
             raise SecretError(
                 "others can read or change this file with a secret of the cloud "
                 f"(mode {stat.S_IMODE(path.stat().st_mode):04o})",
                 place=Place(str(path)),
-                remedy=f"chmod 600 '{path}'; if others may have read it, move it away: a new one is made",
+                remedy=remedy,
             )
 
 
@@ -168,22 +178,43 @@ def recover(folder: Path) -> None:
 
 
 def signing_key(folder: Path) -> PemSigner:
-    """Return the signing key of this cloud; a missing one is created with its public key."""
-    path = folder / _SIGNING_KEY
+    """Return the signing key of this cloud; where there is none, one is created with its public key.
+
+    Raises FormatError for a public key that is not its own: firmware trusts that one.
+    """
+    path, public = folder / _SIGNING_KEY, folder / PUBLIC_KEY
+    if public.exists() and not path.exists():
+        raise _not_the_public_half(f"{_SIGNING_KEY} is missing", public)
     pem = path.read_bytes() if path.exists() else generate_private_pem(None)
     signer = load_signer(pem, file=str(path), passphrase=None)
-    _write(folder, {_SIGNING_KEY: pem, PUBLIC_KEY: signer.public_key.to_pem().encode("ascii")})
+    public_pem = signer.public_key.to_pem().encode("ascii")
+    if public.exists() and public.read_bytes() != public_pem:
+        raise _not_the_public_half(f"this is not the public half of {_SIGNING_KEY}", public)
+    _write(folder, {_SIGNING_KEY: pem, PUBLIC_KEY: public_pem})
     return signer
 
 
-def tls_context(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> ssl.SSLContext:
-    """Return the TLS context of the servers.
+def _not_the_public_half(problem: str, public: Path) -> FormatError:
+    return FormatError(
+        f"{problem}, and firmware may trust this public key",
+        place=Place(str(public)),
+        remedy=f"restore the {_SIGNING_KEY} that it belongs to; moving {PUBLIC_KEY} away makes a new one at the start",
+    )
 
-    A missing authority is created. A certificate that is missing, for other hosts or expires within a week is created.
-    Raises FormatError.
+
+def tls_context(
+    folder: Path, hosts: Sequence[str], now: datetime.datetime, tell: Callable[[str], None] = lambda _: None
+) -> ssl.SSLContext:
+    """Return the TLS context of the servers; `tell` gets a line about a certificate that is replaced.
+
+    A missing authority is created. A certificate that is missing, not the authority's, for other hosts, or expires
+    within a week is created. Raises FormatError.
     """
     ca = _authority(folder, now)
-    if _is_renewal_due(folder, hosts, now):
+    problem = _renewal_reason(folder, hosts, now)
+    if problem:
+        if (folder / _SERVER).exists():
+            tell(f"{_SERVER} is made anew under the same root certificate: {problem}")
         _issue(folder, ca, hosts, now)
     return load_context(folder)
 
@@ -193,7 +224,7 @@ def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime
 
     New connections of `context` get it. Raises FormatError, OutputError.
     """
-    if not _is_renewal_due(folder, hosts, now):
+    if not _renewal_reason(folder, hosts, now):
         return False
     _issue(folder, _authority(folder, now, create=False), hosts, now)
     _load_chain(folder, context)
@@ -202,7 +233,7 @@ def renew_certificate(folder: Path, hosts: Sequence[str], now: datetime.datetime
 
 def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
     """Return lines about an authority that is not valid or ends soon; it is never replaced by itself."""
-    begins, ends = validity((folder / CA).read_bytes())
+    begins, ends = certificates.validity((folder / CA).read_bytes())
     firmware = f"firmware trusts it and would have to be built with another: move {CA} and {_CA_KEY} away for a new one"
     if now < begins:
         return [
@@ -215,22 +246,23 @@ def authority_warnings(folder: Path, now: datetime.datetime) -> List[str]:
     return []
 
 
-def _is_renewal_due(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> bool:
-    server, ca = folder / _SERVER, folder / CA
-    if not server.exists() or not ca.exists():
-        return True
-    return not is_good(server.read_bytes(), ca.read_bytes(), hosts, now)
+def _renewal_reason(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> Optional[str]:
+    missing = next((name for name in (_SERVER, CA) if not (folder / name).exists()), None)
+    if missing:
+        return f"{missing} is missing"
+    return certificates.server_problem((folder / _SERVER).read_bytes(), (folder / CA).read_bytes(), hosts, now)
 
 
 def _issue(folder: Path, ca: Issued, hosts: Sequence[str], now: datetime.datetime) -> None:
     try:
-        issued = issue(ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=SERVER_DAYS))
+        issued = certificates.issue(
+            ca, hosts, now - datetime.timedelta(days=1), now + datetime.timedelta(days=certificates.SERVER_DAYS)
+        )
     except ValueError:
         raise FormatError(
-            f"the authority's certificate and key cannot be read, or no certificate can be made for {hosts[0][:80]!a}",
+            f"no certificate can be made for {hosts[0][:80]!a} under this root certificate",
             place=Place(str(folder / CA)),
-            remedy=f"give another --host, or restore {CA} and {_CA_KEY}; deleting both makes a new "
-            "authority, which no firmware trusts yet",
+            remedy=f"give another --host, or restore the {CA} and {_CA_KEY} that this program made",
         ) from None
     install(folder, issued)
 
@@ -274,13 +306,18 @@ def _authority(folder: Path, now: datetime.datetime, *, create: bool = True) -> 
         raise FormatError(
             f"{missing[0].name} is missing, and firmware trusts the authority that it belongs to",
             place=Place(str(missing[0])),
-            remedy=f"restore it; moving both {CA} and {_CA_KEY} away makes a new authority at the next start, which no "
-            "firmware trusts yet",
+            remedy=_RESTORE,
         )
     if missing:
-        issued = make_ca(now)
+        issued = certificates.make_ca(now)
         _write(folder, {_CA_KEY: issued.key, CA: issued.certificate})
-    return Issued(certificate.read_bytes(), key.read_bytes())
+    found = Issued(certificate.read_bytes(), key.read_bytes())
+    problem = certificates.authority_problem(found.certificate)
+    wrong = certificate if problem else key
+    problem = problem or certificates.authority_key_problem(found)
+    if problem:
+        raise FormatError(problem, place=Place(str(wrong)), remedy=_RESTORE)
+    return found
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
 
 from aos_ota_plugin.errors import BusyError, FormatError, OtaError, OutputError
+from aos_ota_plugin.printable import shown
 
 _ROOM_MIN = 1 << 20
 """Free bytes below which SQLite's "disk I/O error" is a full disk: it cannot make its shared memory."""
-_DAMAGED = ("malformed", "not a database", "unsupported file format")
+_DAMAGED = re.compile("malformed|not a database|unsupported file|no such (column|table)|has no column|Could not decode")
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
     """Return whether the database itself is damaged: waiting does not help."""
-    return any(word in str(error) for word in _DAMAGED)
+    return _DAMAGED.search(str(error)) is not None
 
 
 def database_error(error: sqlite3.Error, path: Path) -> OtaError:
     """Return what is wrong with the database at `path`, with its remedy."""
-    problem = f"the database {path} cannot be used: {error}"
+    problem = f"the database {path} cannot be used: {shown(str(error))}"
     text = str(error)
     if is_damaged(error):
         return FormatError(problem, remedy="restore a copy of it, or give the cloud another folder")

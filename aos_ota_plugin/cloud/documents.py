@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from aos_ota_plugin.cloud import rollout
 from aos_ota_plugin.cloud.rollout import Job, Package, Task
 from aos_ota_plugin.cloud.storage import Product, RegisteredDevice
+from aos_ota_plugin.device.codes import report_text
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.module_names import DEFAULT
 from aos_ota_plugin.protocol.push import PushMessage
@@ -40,18 +41,39 @@ def status_document(state: State) -> Dict[str, Any]:
             {
                 **asdict(job),
                 "counts": rollout.count(of_job.get(job.number, [])),
-                "tasks": [{**asdict(task), "state": task.state.value} for task in of_job.get(job.number, [])],
+                "tasks": [
+                    {**asdict(task), "state": task.state.value, "report": report_text(task.step, task.desc)}
+                    for task in of_job.get(job.number, [])
+                ],
             }
             for job in state.jobs
         ],
     }
 
 
+def _nested(devices: Sequence[RegisteredDevice]) -> Set[RegisteredDevice]:
+    """Return the sub-devices of sub-devices, which earlier versions registered."""
+    subs = {(device.product_key, device.device_name) for device in devices if device.gateway is not None}
+    return {device for device in devices if (device.product_key, device.gateway) in subs}
+
+
+def nested_warnings(devices: Sequence[RegisteredDevice]) -> List[str]:
+    """Return a line about each sub-device of a sub-device: the access list has no rights for it."""
+    nested = _nested(devices)
+    return [
+        f"WARNING: {device.device_name} of {device.product_key} is registered as a sub-device of {device.gateway}, "
+        "which is a sub-device itself and may not speak for it; register it anew, under another name, for a gateway"
+        for device in devices
+        if device in nested
+    ]
+
+
 def access_list(devices: Sequence[RegisteredDevice]) -> List[str]:
-    """Return the broker's access list; a gateway may use its sub-devices' topics."""
+    """Return the broker's access list: a gateway may use the topics of its sub-devices."""
     subs: Dict[Tuple[str, str], List[str]] = {}
+    nested = _nested(devices)
     for device in devices:
-        if device.gateway is not None:
+        if device.gateway is not None and device not in nested:
             subs.setdefault((device.product_key, device.gateway), []).append(
                 f"{device.product_key}/{device.device_name}"
             )

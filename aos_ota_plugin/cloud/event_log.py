@@ -10,6 +10,8 @@ from collections import deque
 from pathlib import Path
 from typing import Callable, Deque, Dict, List, Set
 
+from aos_ota_plugin.printable import shown
+
 _LINES = 200
 BURST = 10
 """Lines of one kind that are told in a minute; more of them are counted."""
@@ -34,7 +36,8 @@ class EventLog:
             return list(self._lines)
 
     def tell(self, line: str) -> None:
-        """Add a line."""
+        """Add a line; what cannot be printed is escaped."""
+        line = shown(line)
         with self._guard:
             self._lines.append(f"{datetime.datetime.now():%H:%M:%S} {line}")
             with contextlib.suppress(OSError, ValueError):  # a console that is closed, full, or lacks a character

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Optional, Set, Tuple, Type
 
@@ -97,6 +98,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base's name
         """Print nothing."""
+
+    def send_error(self, code: int, message: Optional[str] = None, explain: Optional[str] = None) -> None:
+        """Answer what is no request, or of an unknown method, as this service answers other errors: no HTML."""
+        self.close_connection = True
+        self.request_version = self.protocol_version  # else the answer to a damaged request line has no status
+        self.refuse(code, message or HTTPStatus(code).phrase)
+
+    def refuse(self, status: int, problem: str) -> None:
+        """Answer with an error."""
+        self.answer(status, "text/plain", f"{problem}\n".encode())
 
     def answer(self, status: int, kind: str, body: bytes) -> None:
         """Send an answer with its whole body."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Dict, Sequence
 
 from aos_ota_plugin.cloud.client import Client
+from aos_ota_plugin.cloud.data_folder import IDENTITIES
 from aos_ota_plugin.errors import OutputError, SettingsError
 from aos_ota_plugin.files.transaction import NewFile, create_files, take_back
 
@@ -22,8 +23,8 @@ def register_devices(
         SettingsError: the cloud refuses, or two names would have one file.
         OutputError: a file is there already.
     """
-    paths = _paths(folder / "devices" / product, devices)
-    identities = client.add_devices(product, list(paths), gateway, again=True)
+    paths = _paths(folder / IDENTITIES / product, devices)
+    identities = client.add_devices(product, devices, gateway, again=True)
     create_files(
         [
             NewFile(paths[identity["device_name"]], (json.dumps(identity, indent=2) + "\n").encode(), 0o600)

@@ -51,8 +51,7 @@ class _ImageHandler(Handler):
         request = read_url(self.path, self.server.clock(), self.server.key)
         path = None if request.problem else self.server.find(request.sha256_start)
         if path is None:
-            problem = request.problem or "no such image"
-            self.answer(403 if request.problem else 404, "text/plain", f"{problem}\n".encode())
+            self.refuse(403 if request.problem else 404, request.problem or "no such image")
             return
         faults = self.server.faults
         size = path.stat().st_size
@@ -66,7 +65,7 @@ class _ImageHandler(Handler):
         fate = fate_of(faults, next(self.server.numbers), span.end - span.start)
         time.sleep(faults.delay)
         if fate.is_error:
-            self.answer(503, "text/plain", b"come back later\n")
+            self.refuse(503, "come back later")
             return
         self._headers(span, size)
         if self.command == "GET":

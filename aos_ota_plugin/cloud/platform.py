@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from aos_ota_plugin.cloud import rollout, rules
 from aos_ota_plugin.cloud.data_folder import DATABASE, IMAGES
 from aos_ota_plugin.cloud.device_checks import check_gateway, check_module, is_sub_device
-from aos_ota_plugin.cloud.documents import State, access_list, push_of, status_document
+from aos_ota_plugin.cloud.documents import State, access_list, nested_warnings, push_of, status_document
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
 from aos_ota_plugin.errors import FormatError, SettingsError
@@ -92,8 +92,7 @@ class Platform:
 
         With `again` registered devices keep their secrets: the client may have ended before it received them.
         """
-        for name in names:
-            rules.check_device_name(name)
+        rules.check_device_names(names)
         with self._lock:
             self._product(product_key)
             if gateway is not None:
@@ -231,6 +230,12 @@ class Platform:
         with self._lock:
             devices = self._storage.devices()
         return access_list(devices)
+
+    def warnings(self) -> List[str]:
+        """Return lines about devices that the platform treats otherwise than the database says."""
+        with self._lock:
+            devices = self._storage.devices()
+        return nested_warnings(devices)
 
     # --- messages of devices, and timeouts
 

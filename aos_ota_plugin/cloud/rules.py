@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from collections import Counter
+from typing import NamedTuple, Optional, Sequence
 
 from aos_ota_plugin.device.limits import DEVICE_NAME_MAX, PRODUCT_KEY_MAX
 from aos_ota_plugin.device.version import check_version
@@ -44,6 +45,14 @@ def check_product_name(name: str) -> None:
         )
 
 
+def check_device_names(names: Sequence[str]) -> None:
+    """Raise SettingsError for a name that is none of a device, or stands twice."""
+    for name, number in Counter(names).items():
+        check_device_name(name)
+        if number > 1:
+            raise SettingsError(f"the device {name} is given twice", remedy="give each name once")
+
+
 def check_device_name(name: str) -> None:
     """Raise SettingsError unless the device name has 1 to 32 letters, digits and ``.:@_-``."""
     if not _IDENTIFIER.fullmatch(name) or len(name) > DEVICE_NAME_MAX:
@@ -73,10 +82,15 @@ def check_upload(upload: Upload, size: int) -> None:
         FormatError: the file's suffix or size is not one that the platform takes.
     """
     _, name, file, version, module, sign_method, source_version = upload
-    if not 1 <= len(name) <= PACKAGE_NAME_MAX or not name.isprintable():
+    if not 1 <= len(name) <= PACKAGE_NAME_MAX or not _is_plain(name):
         raise SettingsError(
-            f"the package name {name[:80]!a} is not 1 to {PACKAGE_NAME_MAX} printable characters",
-            remedy="shorten it; it cannot be changed later",
+            f"the package name {name[:80]!a} is not 1 to {PACKAGE_NAME_MAX} printable characters without / and \\",
+            remedy="choose another with --name; it cannot be changed later",
+        )
+    if not _is_plain(file):
+        raise SettingsError(
+            f"the file name {file[-80:]!a} has a slash, or characters that cannot be printed",
+            remedy="choose another with --file-name",
         )
     check_version(version, field="the version")
     if module != DEFAULT:
@@ -99,6 +113,11 @@ def check_upload(upload: Upload, size: int) -> None:
         raise FormatError(f"the platform takes no file named {file[-80:]!a}", remedy=hint)
     if not 0 < size <= HTTPS_MAX:
         raise FormatError(f"the file has {size} bytes; the platform takes 1 to {HTTPS_MAX}")
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name can be shown, and leads to no other folder."""
+    return name.isprintable() and not set(name) & set("/\\")
 
 
 def check_rate(rate: int) -> None:

@@ -25,8 +25,9 @@ from aos_ota_plugin.cloud.message_rate import MessageRate
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.cloud.platform import Platform
 from aos_ota_plugin.cloud.rollout import Package
-from aos_ota_plugin.errors import BuildError, BusyError, OtaError, OutputError, SettingsError
-from aos_ota_plugin.files.lock import check_lockable
+from aos_ota_plugin.errors import BuildError, OtaError, SettingsError
+from aos_ota_plugin.files.lock import BuildLock
+from aos_ota_plugin.protocol.login import Identity
 from aos_ota_plugin.protocol.topics import READ_BY_PLATFORM
 
 TICK_SECONDS = 0.2
@@ -95,21 +96,22 @@ class Cloud:
         data_folder.check_secrets(self.folder)
         now = _now()
         self._renews = context is None
-        context = context or data_folder.tls_context(self.folder, config.hosts, now)
+        context = context or data_folder.tls_context(self.folder, config.hosts, now, self.tell)
         self._context = context
         self._renewed = time.monotonic()
-        for line in data_folder.authority_warnings(self.folder, now):
-            self.tell(line)
         self.signer = data_folder.signing_key(self.folder)
         self.platform = Platform(self.folder, self.signer, publish=self._publish, url_of=self._url_of, clock=time.time)
         self._ends.append(self.platform.close)
+        self.platform.status()  # reads every row, so that a damaged one is named now
+        for line in (*data_folder.authority_warnings(self.folder, now), *self.platform.warnings()):
+            self.tell(line)
         self.broker = Broker(self.platform.access())
         self._ends.append(self.broker.stop)
         self.gate = Gate(
             context,
             config.mqtt_port,
             self.broker.socket,
-            identity_of=self.platform.identity,
+            identity_of=self._identity,
             tell=lambda line: self.log.count("connections and logins refused", line),
         )
         self._ends.append(self.gate.stop)
@@ -137,20 +139,8 @@ class Cloud:
         )
 
     def _lock(self) -> None:
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / "cloud.lock")
-        try:
-            check_lockable(self.folder / "cloud.lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise BusyError(f"a cloud is running in {self.folder}", remedy="use that one, or end it first") from None
-        except (OSError, NotImplementedError) as error:
-            raise OutputError(
-                f"{self.folder / 'cloud.lock'} cannot be locked: {getattr(error, 'strerror', None) or error}",
-                remedy="give the cloud a folder on a disk of this machine, whose file system has locks; a link or a "
-                "folder of that name has to go",
-            ) from None
+        lock = BuildLock(self.folder / data_folder.LOCK)
+        lock.take(0, f"a cloud is running in {self.folder}", remedy="use that one, or end it first")
         self._ends.append(lock.release)
 
     def _connect(self) -> None:
@@ -200,12 +190,26 @@ class Cloud:
     def _fault(self, error: BaseException) -> None:
         self.log.count("faults", fault_line(error))
 
-    def _database_failed(self, error: sqlite3.Error) -> None:
+    def _database_error(self, error: sqlite3.Error) -> OtaError:
+        """Return what is wrong with the database; a damaged one ends the cloud, see `check`."""
         problem = database_error(error, self.folder / DATABASE)
-        self.log.begin("database", f"{problem.problem}; devices are cut off until it can be. {problem.remedy}")
         if is_damaged(error):
             self._failure = problem
+        return problem
+
+    def _database_failed(self, error: sqlite3.Error) -> None:
+        """Cut devices off until the database can be used: what they said may be lost, and they say it anew."""
+        problem = self._database_error(error)
+        self.log.begin("database", f"{problem.problem}; devices are cut off until it can be. {problem.remedy}")
         self._shut("database")
+
+    def _identity(self, product_key: str, device_name: str) -> Optional[Identity]:
+        """Return a device's identity. Raises ConnectionError, which hangs up, when the database fails."""
+        try:
+            return self.platform.identity(product_key, device_name)
+        except sqlite3.Error as error:
+            self._database_failed(error)
+            raise ConnectionError from None
 
     def _url_of(self, package: Package) -> str:
         port = self.images.port
@@ -255,7 +259,7 @@ class Cloud:
             devices_changed=lambda: self.broker.set_access(self.platform.access()),
             public_key=self.signer.public_key.to_pem(),
             ca=(self.folder / data_folder.CA).read_text(encoding="ascii"),
-            database=self.folder / DATABASE,
+            database_error=self._database_error,
         )
 
     def _set_faults(self, value: Dict[str, Any]) -> Dict[str, Any]:
@@ -275,7 +279,8 @@ def faults_of(value: Dict[str, Any]) -> Faults:
         raise SettingsError(f"there is no link {link[:40]!a}", remedy=f"known are: {', '.join(LINKS)}")
     types = {field.name: type(field.default) for field in fields(Faults)}
     for name, setting in values.items():
-        if name not in types or not isinstance(setting, (types[name], int) if types[name] is float else types[name]):
+        kind = types.get(name)
+        if kind is None or type(setting) not in ((float, int) if kind is float else (kind,)):  # True is no number
             raise SettingsError(
                 f"{name[:40]!a} is no fault, or not of its type", remedy=f"known are: {', '.join(types)}"
             )

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from enum import Enum
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type
 
 from aos_ota_plugin.cloud.database_errors import database_error
-from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task, TaskState
+from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Task
+from aos_ota_plugin.cloud.rows import from_row, to_row
 from aos_ota_plugin.errors import OutputError
 from aos_ota_plugin.protocol.login import Identity
+from aos_ota_plugin.protocol.topics import Inform
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS product (product_key TEXT PRIMARY KEY, name TEXT NOT NULL, secure INTEGER NOT NULL);
@@ -44,7 +45,6 @@ _VERSION = 1
 _LOCKED_SECONDS = 5
 """How long a program that holds the database is waited for."""
 _RUNNING = "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELED')"
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ class Storage:
                 )
             self._base.executescript(_SCHEMA)
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
+            if self._base.execute("PRAGMA foreign_key_check").fetchone():
+                raise sqlite3.DatabaseError("a row is malformed: it refers to one that is missing")
         except sqlite3.Error as error:
             raise database_error(error, path) from None
 
@@ -123,16 +125,11 @@ class Storage:
 
     def add_product(self, product: Product) -> None:
         """Insert a product. Raises sqlite3.IntegrityError when its key is taken."""
-        self._insert("product", asdict(product))
+        self._insert("product", to_row(product))
 
     def products(self) -> List[Product]:
         """Return all products."""
-        return [
-            Product(key, name, bool(secure))
-            for key, name, secure in self._base.execute(
-                "SELECT product_key, name, secure FROM product ORDER BY product_key"
-            )
-        ]
+        return [from_row(Product, row) for row in self._rows("SELECT * FROM product ORDER BY product_key")]
 
     def product(self, product_key: str) -> Optional[Product]:
         """Return a product, None when it does not exist."""
@@ -144,20 +141,21 @@ class Storage:
 
     def identity(self, product_key: str, device_name: str) -> Optional[Identity]:
         """Return a device's identity with its secret, None when it is not registered."""
-        row = self._base.execute(
+        rows = self._rows(
             "SELECT product_key, device_name, device_secret FROM device WHERE product_key = ? AND device_name = ?",
-            (product_key, device_name),
-        ).fetchone()
-        return Identity(*row) if row else None
+            product_key,
+            device_name,
+        )
+        return from_row(Identity, rows[0]) if rows else None
 
     def devices(self, product_key: Optional[str] = None) -> List[RegisteredDevice]:
         """Return all devices, or those of a product."""
         where, values = ("WHERE product_key = ?", (product_key,)) if product_key is not None else ("", ())
         return [
-            RegisteredDevice(*row)
-            for row in self._base.execute(
+            from_row(RegisteredDevice, row)
+            for row in self._rows(
                 f"SELECT product_key, device_name, gateway, seen FROM device {where} ORDER BY product_key, device_name",  # noqa: S608
-                values,
+                *values,
             )
         ]
 
@@ -177,14 +175,16 @@ class Storage:
     def set_version(self, product_key: str, device_name: str, module: str, version: str) -> None:
         """Set the version that a device reported."""
         self._base.execute(
-            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?)", (product_key, device_name, module, version)
+            "INSERT OR REPLACE INTO version (product_key, device_name, module, version) VALUES (?, ?, ?, ?)",
+            (product_key, device_name, module, version),
         )
 
     def versions(self) -> Dict[Tuple[str, str], Dict[str, str]]:
         """Return {(product key, device name): {module: reported version}}."""
         versions: Dict[Tuple[str, str], Dict[str, str]] = {}
-        for product_key, device_name, module, version in self._base.execute("SELECT * FROM version"):
-            versions.setdefault((product_key, device_name), {})[module] = version
+        for row in self._rows("SELECT * FROM version"):
+            report = from_row(Inform, row)
+            versions.setdefault((report.product_key, report.device_name), {})[report.module] = report.version
         return versions
 
     def module_count(self, product_key: str, device_name: str) -> int:
@@ -212,17 +212,19 @@ class Storage:
 
         Raises sqlite3.IntegrityError when its name is taken.
         """
-        values = _values(package)
+        values = to_row(package)
         del values["number"]
-        return _read(Package, {**values, "number": self._insert("package", values)})
+        return from_row(Package, {**values, "number": self._insert("package", values)})
 
     def packages(self) -> List[Package]:
         """Return all packages, oldest first."""
-        return [_read(Package, row) for row in self._rows("SELECT * FROM package ORDER BY number")]
+        return [from_row(Package, row) for row in self._rows("SELECT * FROM package ORDER BY number")]
 
     def package(self, number: int) -> Optional[Package]:
         """Return a package, None when it does not exist."""
-        return next((_read(Package, row) for row in self._rows("SELECT * FROM package WHERE number = ?", number)), None)
+        return next(
+            (from_row(Package, row) for row in self._rows("SELECT * FROM package WHERE number = ?", number)), None
+        )
 
     def set_package_state(self, number: int, state: PackageState) -> None:
         """Set the state of a package."""
@@ -230,24 +232,24 @@ class Storage:
 
     def add_job(self, job: Job) -> Job:
         """Insert a job; returns it with its number."""
-        values = _values(job)
+        values = to_row(job)
         del values["number"]
-        return _read(Job, {**values, "number": self._insert("job", values)})
+        return from_row(Job, {**values, "number": self._insert("job", values)})
 
     def jobs(self) -> List[Job]:
         """Return all jobs, oldest first."""
-        return [_read(Job, row) for row in self._rows("SELECT * FROM job ORDER BY number")]
+        return [from_row(Job, row) for row in self._rows("SELECT * FROM job ORDER BY number")]
 
     def job(self, number: int) -> Optional[Job]:
         """Return a job, None when it does not exist."""
-        return next((_read(Job, row) for row in self._rows("SELECT * FROM job WHERE number = ?", number)), None)
+        return next((from_row(Job, row) for row in self._rows("SELECT * FROM job WHERE number = ?", number)), None)
 
     def put_tasks(self, tasks: Iterable[Task]) -> None:
         """Insert tasks, or update existing ones."""
         names = [field.name for field in fields(Task)]
         self._base.executemany(
             f"INSERT OR REPLACE INTO task ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
-            [tuple(_values(task)[name] for name in names) for task in tasks],
+            [tuple(to_row(task)[name] for name in names) for task in tasks],
         )
 
     def tasks(self, job: Optional[int] = None) -> List[Task]:
@@ -257,12 +259,12 @@ class Storage:
             if job is None
             else self._rows("SELECT * FROM task WHERE job = ? ORDER BY device_name", job)
         )
-        return [_read(Task, row) for row in rows]
+        return [from_row(Task, row) for row in rows]
 
     def due_tasks(self, now: float) -> List[Task]:
         """Return the queued tasks that are to be pushed now."""
         rows = self._rows("SELECT * FROM task WHERE state = 'QUEUED' AND due <= ? ORDER BY due", now)
-        return [_read(Task, row) for row in rows]
+        return [from_row(Task, row) for row in rows]
 
     def late_tasks(self, now: float) -> List[Task]:
         """Return the tasks whose device was silent for the job's timeout."""
@@ -271,7 +273,7 @@ class Storage:
             "'IN_PROGRESS') AND ? - changed >= timeout",
             now,
         )
-        return [_read(Task, row) for row in rows]
+        return [from_row(Task, row) for row in rows]
 
     def counts(self, job: int) -> Dict[str, int]:
         """Return {state: number of tasks} of a job, without states that have none."""
@@ -284,7 +286,7 @@ class Storage:
             product_key,
             device_name,
         )
-        return next((_read(Task, row) for row in rows), None)
+        return next((from_row(Task, row) for row in rows), None)
 
     def _insert(self, table: str, values: Dict[str, Any]) -> int:
         done = self._base.execute(
@@ -297,15 +299,3 @@ class Storage:
         done = self._base.execute(query, values)
         names = [column[0] for column in done.description]
         return [dict(zip(names, row)) for row in done.fetchall()]
-
-
-def _values(row: Any) -> Dict[str, Any]:
-    return {name: value.value if isinstance(value, Enum) else value for name, value in asdict(row).items()}
-
-
-def _read(kind: Type[_Row], values: Dict[str, Any]) -> _Row:
-    if kind is Package:
-        values = {**values, "state": PackageState(values["state"])}
-    if kind is Task:
-        values = {**values, "state": TaskState(values["state"])}
-    return kind(**values)

@@ -66,7 +66,12 @@ def _folders(data: bytes) -> Tuple[Finding, ...]:
         return ()
     name = found[:80].decode("utf-8", "backslashreplace")
     return (
-        Finding("folders", False, DeviceVerdict.OTA_INIT_FAIL, f"{name!a} is in a folder, and the device makes none"),
+        Finding(
+            "folders",
+            False,
+            DeviceVerdict.OTA_INIT_FAIL,
+            f"{name!a} is in a folder, and the device makes none: it fails unless the folder is there",
+        ),
     )
 
 

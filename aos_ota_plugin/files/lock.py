@@ -1,4 +1,4 @@
-"""Lock a solution, or a folder that solutions share, so that one build at a time writes there.
+"""Lock a solution, a cloud, or a folder that solutions share: one process at a time writes there.
 
 The lock file of a shared folder, which is the vendor's, lies in the temporary folder of the user.
 """
@@ -18,6 +18,7 @@ from aos_ota_plugin.errors import BusyError, OutputError
 
 LOCK_NAME = "build.lock"
 """The name of a solution's lock file, in its folder out/ota/."""
+_WAIT = "wait until it ends, then build again"
 
 
 class BuildLock:
@@ -43,7 +44,7 @@ class BuildLock:
             BusyError: another build of this solution holds it, or a program that a killed one has left running.
             OutputError: the lock file cannot be made.
         """
-        self._acquire(0, "another build of this solution is running")
+        self.take(0, "another build of this solution is running", remedy=_WAIT)
         try:
             self._handle = _lock_inherited(self._path.parent)
         except BlockingIOError:
@@ -70,13 +71,19 @@ class BuildLock:
             BusyError: another process held it for ten minutes.
             OutputError: the lock file cannot be made.
         """
-        self._acquire(600, "the build of another solution has kept the images' folder busy for ten minutes")
+        self.take(600, "the build of another solution has kept the images' folder busy for ten minutes", remedy=_WAIT)
         try:
             yield
         finally:
             self.release()
 
-    def _acquire(self, seconds: float, busy: str) -> None:
+    def take(self, seconds: float, busy: str, *, remedy: str) -> None:
+        """Take the lock, for this process alone, within so many seconds.
+
+        Raises:
+            BusyError: another process holds it; `busy` says who that is, `remedy` what to do.
+            OutputError: the lock file cannot be made.
+        """
         from filelock import Timeout
 
         try:
@@ -86,11 +93,10 @@ class BuildLock:
             check_lockable(self._path)
             self._lock.acquire(timeout=seconds)
         except Timeout:
-            raise BusyError(f"{busy} (it holds {self._path})", remedy="wait until it ends, then build again") from None
+            raise BusyError(f"{busy} (it holds {self._path})", remedy=remedy) from None
         except OSError as error:
             raise OutputError(
-                f"cannot write {self._path}: {error.strerror or error}",
-                remedy=f"make {self._path.parent} writable and build again",
+                f"cannot write {self._path}: {error.strerror or error}", remedy=f"make {self._path.parent} writable"
             ) from None
 
     def release(self) -> None:

@@ -23,7 +23,8 @@ from aos_ota_plugin.images.crc16 import crc16
 from aos_ota_plugin.images.diff import container
 from aos_ota_plugin.images.info import BytesLike, ImageMagic
 from aos_ota_plugin.images.names import check_name, check_together
-from aos_ota_plugin.images.tree import Mark, Part, shown
+from aos_ota_plugin.images.tree import Mark, Part
+from aos_ota_plugin.printable import shown
 
 DEPTH_MAX = 4
 PARTS_MAX = 4096

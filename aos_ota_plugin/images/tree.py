@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from aos_ota_plugin.printable import shown
+
 
 class Mark(NamedTuple):
     """A field of a part: its offset and size in bytes, and its value as text.
@@ -48,11 +50,6 @@ class Part:
             "facts": dict(self.facts),
             "parts": [part.to_document() for part in self.parts],
         }
-
-
-def shown(text: str) -> str:
-    """Return text that is safe on a terminal: characters that cannot be printed are escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def part_lines(part: Part, title: str, indent: str = "") -> List[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, judge
+from aos_ota_plugin.device.limits import short_file
 from aos_ota_plugin.device.version import check_version, explain_order, suggest_version
 from aos_ota_plugin.errors import ProofError, SigningKeyError, placed
 
@@ -248,8 +249,10 @@ def key_lines(manifest: Manifest) -> List[str]:
 
 
 def excuse_lines(manifest: Manifest) -> List[str]:
-    """Return a warning for each rule that a setting or a chip's description excused."""
-    return [f"warning: {proof.rule}: {proof.detail}" for proof in manifest.excused]
+    """Return a warning for each rule that a setting or a chip's description excused, and each module's short file."""
+    short = [(f"module {module.name}", short_file(module.image.size)) for module in manifest.modules]
+    excused = [(proof.rule, proof.detail) for proof in manifest.excused]
+    return [f"warning: {what}: {detail}" for what, detail in (*excused, *short) if detail]
 
 
 def unjudged_lines(manifest: Manifest) -> List[str]:

@@ -16,8 +16,9 @@ the message's; every other file of a local-mode release needs ``digestsign``.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Iterable, Optional, Tuple
+from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple
 
+from aos_ota_plugin.device.limits import short_file
 from aos_ota_plugin.errors import SettingsError, SigningKeyError
 from aos_ota_plugin.protocol.module_names import DEFAULT
 from aos_ota_plugin.protocol.push import PushMessage
@@ -85,17 +86,19 @@ def push_message(manifest: Manifest, artifact: Artifact, url: str, *, signer: Op
 
 
 def warnings(manifest: Manifest, message: PushMessage) -> Tuple[str, ...]:
-    """Return warnings about the protection of devices, for the sender of the message."""
+    """Return warnings about what devices make of the message, for its sender."""
+    found: List[str] = []
     if manifest.security == "local":
-        return ()
-    if message.digestsign is None:
-        return (
+        pass
+    elif message.digestsign is None:
+        found.append(
             "there is no digestsign in it, so devices check the digest alone: a forged message can make them "
-            "install anything",
+            "install anything"
         )
-    if b64decode(message.digestsign)[0] == 0:
-        return ("this digestsign begins with a zero byte, and devices in cloud mode do not check it then",)
-    return ()
+    elif b64decode(message.digestsign)[0] == 0:
+        found.append("this digestsign begins with a zero byte, and devices in cloud mode do not check it then")
+    short = short_file(message.size)
+    return (*found, short) if short else tuple(found)
 
 
 def _unknown_name(what: str, wanted: str, names: Iterable[str]) -> SettingsError:

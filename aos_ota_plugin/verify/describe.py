@@ -11,9 +11,10 @@ from aos_ota_plugin.errors import FormatError, OtaError, Place
 from aos_ota_plugin.files.documents import begins_as_object, parse_json
 from aos_ota_plugin.files.read import DOCUMENT_MAX, IMAGE_MAX, KEY_MAX, decode_text
 from aos_ota_plugin.images.inspect import inspect as inspect_image
-from aos_ota_plugin.images.tree import Part, shown
+from aos_ota_plugin.images.tree import Part
 from aos_ota_plugin.keys import approval
 from aos_ota_plugin.keys.public import parse_public_key
+from aos_ota_plugin.printable import shown
 from aos_ota_plugin.protocol.push import parse_push
 from aos_ota_plugin.release import layout, manifest
 from aos_ota_plugin.release.manifest import parse_manifest

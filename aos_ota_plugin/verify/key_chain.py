@@ -187,3 +187,34 @@ def chain_document(
             "retired": [key.fingerprint for key in ring.retired],
         },
     }
+
+
+def chain_rows(chain: KeyChain, ring: Optional[KeyRing]) -> List[Tuple[str, ...]]:
+    """Return each release's row: version, product, base, signer, key that devices trust, step, approval."""
+    rows: List[Tuple[str, ...]] = []
+    for link in chain.links:
+        manifest = link.manifest
+        signer = _named(manifest.signer, ring) if manifest.security == "local" else f"({manifest.security} mode)"
+        rows.append(
+            (
+                manifest.version,
+                manifest.solution or "-",
+                manifest.base.version if manifest.base else "-",
+                signer,
+                _named(manifest.key_fingerprint, ring),
+                link.step.upper() if link.step == BROKEN else link.step,
+                manifest.approval.key_fingerprint[:16] if manifest.approval else "-",
+            )
+        )
+    return rows
+
+
+def ring_line(ring: KeyRing) -> str:
+    """Return the labels of a ring's keys: current, next and retired ones."""
+    retired = ", ".join(key.label for key in ring.retired) or "none"
+    return f"current {ring.current.label}, next {ring.next.label if ring.next else 'none'}, retired {retired}"
+
+
+def _named(fingerprint: Optional[str], ring: Optional[KeyRing]) -> str:
+    role = ring.role(fingerprint) if ring else ""
+    return f"{(fingerprint or '-')[:16]} {role}".strip()

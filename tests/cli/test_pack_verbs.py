@@ -72,6 +72,12 @@ def test_a_folder_packed_and_unpacked_is_the_same(folder):
         f"out.pack  {(folder / 'out.pack').stat().st_size} bytes  3 files",
         "devices make no folders; these have to be there: lib, lib/deep",
     ]
+    assert done.stderr == ""
+    (folder / "short").mkdir()
+    (folder / "short" / "a.js").write_bytes(b"1")
+    assert "short.pack: 37 bytes: for the progress report of a file under 64" in run(
+        pack_files, "short", "-o", "short.pack"
+    ).stderr.replace("\n", " ")
     run(pack_files, "in", "-o", "again.pack")
     assert (folder / "again.pack").read_bytes() == (folder / "out.pack").read_bytes()
     done = run(pack_unpack, "out.pack", "-d", "new/out", "--json")

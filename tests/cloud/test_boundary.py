@@ -108,6 +108,14 @@ def test_a_state_that_lasts_is_one_line():
     assert lines == ["full", "well", "full"]
 
 
+def test_what_a_terminal_would_act_on_is_escaped_in_the_log():
+    lines = []
+    log = EventLog(lines.append)
+    log.tell("登录 \x1b[2J\x9b\u202e\nforged")
+    assert lines == [r"登录 \x1b[2J\x9b\u202e\nforged"]
+    assert log.lines()[0].endswith(lines[0])
+
+
 @pytest.mark.parametrize("error", [BrokenPipeError(), UnicodeEncodeError("ascii", "x", 0, 1, "y")])
 def test_a_console_that_is_gone_ends_nothing(error):
     def tell(line):

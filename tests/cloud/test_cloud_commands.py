@@ -316,7 +316,9 @@ def test_an_image_of_another_fleet_is_a_lost_fleet():
     assert "no task" in problem_of(member(good, "app-1.0.1"), None, "app-1.0.1")
     assert problem_of(member(good, "app-1.0.0"), {"state": "FAILED", "desc": "x"}, "app-1.0.0")
     assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -4"}, "app-1.0.2") is None
-    assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
+    otherwise = problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
+    assert otherwise.startswith("FAILED status -12 OTA_VERIFY_RSA_FAIL, ")
+    assert otherwise.endswith("it has to refuse with -4 OTA_TRANSPORT_VER_FAIL")
     assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")
 
 
@@ -335,6 +337,12 @@ def test_a_registered_device_gets_its_file_again(start, tmp_path):
         (folder / name).unlink()
     assert on_cloud(*words, cwd=tmp_path).returncode == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    for names, problem, remedy in (
+        (("a", "b", "a"), "the device a is given twice", "give each name once"),
+        (("d\udcff",), "is not UTF-8", "give another one"),
+    ):
+        done = on_cloud("register", "demo", *names, "--cloud", "build/云", cwd=tmp_path)
+        assert (done.returncode, problem in done.stderr, remedy in done.stderr) == (1, True, True), done.stderr
     done = on_cloud("register", "demo", "a:1", "a_1", "--cloud", "build/云", cwd=tmp_path)
     assert done.returncode == 1
     assert "would have one file" in done.stderr

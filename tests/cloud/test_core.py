@@ -6,16 +6,21 @@ import hmac
 import json
 import struct
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aos_ota_plugin.cloud import connect_packet, rollout, rules
+from aos_ota_plugin.cloud.documents import State, status_document
 from aos_ota_plugin.cloud.faults import LINKS, Faults, fate_of
 from aos_ota_plugin.cloud.image_url import Span, make_url, read_range, read_url
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task, TaskState
+from aos_ota_plugin.device.verdicts import Device
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
+from aos_ota_plugin.lab.models.outcome import Result
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of, login_password, problem_of
 
@@ -373,6 +378,24 @@ def test_a_device_that_comes_back_without_the_version_is_pushed_to_again_without
     half = rollout.record_progress(rollout.record_push(TASK, 1), JOB, 50, "", 2)
     assert rollout.record_version(half, "v1", "v2", 3) == (replace(half, state=TaskState.NOTIFIED, changed=3), True)
     assert rollout.record_version(TASK, "v1", "v2", 3) == (TASK, False)
+
+
+def test_the_status_of_a_failed_task_has_names_beside_its_codes():
+    failed = replace(TASK, state=TaskState.FAILED, step=-3, desc="status -12")
+    (job,) = status_document(State((), (), {}, (), (JOB,), (replace(failed, job=JOB.number),)))["jobs"]
+    (task,) = job["tasks"]
+    assert (task["step"], task["desc"]) == (-3, "status -12")
+    assert task["report"] == "-3 OTA_REPORT_VERIFY_ERR, status -12 OTA_VERIFY_RSA_FAIL"
+
+
+@pytest.mark.parametrize(("verdict", "step"), [(-12, "-3"), (-14, "-4"), (-15, "-1"), (-17, "-1"), (-9, "-2")])
+def test_a_model_reports_the_step_that_the_agent_reports(monkeypatch, verdict, step):
+    sent = []
+    model = DeviceModel(VECTOR, Device(None, local_rsa=True), {"default": "v1"}, Settings(1, None))
+    monkeypatch.setattr(model, "_client", SimpleNamespace(publish=lambda topic, body, qos: sent.append(body)))
+    model._refused(VECTOR, model.state, Result("v2", "default", verdict, "", False))
+    (message,) = sent
+    assert json.loads(message)["params"] == {"step": step, "desc": f"status {verdict}"}
 
 
 def test_a_failure_is_retried_as_often_as_the_job_says_and_later():

@@ -9,9 +9,10 @@ import ssl
 import pytest
 
 from aos_ota_plugin.cloud import data_folder
-from aos_ota_plugin.cloud.certificates import issue, validity
+from aos_ota_plugin.cloud.certificates import Issued, issue, make_ca, validity
 from aos_ota_plugin.cloud.server import Cloud
 from aos_ota_plugin.errors import FormatError, OutputError, SecretError
+from aos_ota_plugin.keys.generate import generate_private_pem
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -85,15 +86,38 @@ def test_a_key_that_others_can_read_is_refused(folder, name):
     assert caught.value.place.file == str(folder / name)
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
-def test_a_file_system_without_locks_is_named(folder, monkeypatch, error):
-    def acquire(*_, **__):
-        raise error
+@posix
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named(folder, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
-    with pytest.raises(OutputError, match="cloud.lock cannot be locked") as caught:
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(OutputError, match=r"cannot lock .*cloud\.lock: its file system has no locks") as caught:
         Cloud(folder, data_folder.new_config("127.0.0.1"))
-    assert "whose file system has locks" in caught.value.remedy
+    assert "a disk of this machine" in caught.value.remedy
+
+
+@posix
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.symlink_to("elsewhere")])
+def test_what_is_no_lock_file_is_named(folder, make):
+    make(folder / "cloud.lock")
+    with pytest.raises(OutputError, match=r"cloud\.lock: a (folder|link) stands there"):
+        Cloud(folder, data_folder.new_config("127.0.0.1"))
+
+
+@posix
+def test_an_identity_that_others_can_read_is_refused(folder):
+    identity = folder / "devices" / "demo" / "灯 one.json"
+    identity.parent.mkdir(parents=True)
+    identity.write_text("{}")
+    identity.chmod(0o600)
+    data_folder.check_secrets(folder)
+    identity.chmod(0o644)
+    with pytest.raises(SecretError, match=r"with a secret of the cloud \(mode 0644\)") as caught:
+        Cloud(folder, data_folder.new_config("127.0.0.1"))
+    assert caught.value.place.file == str(identity)
+    assert f"chmod -R go= '{folder / 'devices'}'" in caught.value.remedy
 
 
 def serial_of_handshake(context, folder):
@@ -124,6 +148,94 @@ def test_the_certificate_is_renewed_under_its_root_for_the_context_in_use(folder
     assert data_folder.renew_certificate(folder, HOSTS, NOW + DAY, context)
     assert serial_of_handshake(context, folder) != before
     assert (folder / "ca.pem").read_bytes() == ca
+
+
+def without_authority(folder):
+    """A root certificate as another program may make it: CA:false."""
+    issued = issue(Issued((folder / "ca.pem").read_bytes(), (folder / "ca.key").read_bytes()), HOSTS, NOW, NOW + DAY)
+    (folder / "ca.pem").write_bytes(issued.certificate)
+    (folder / "ca.key").write_bytes(issued.key)
+
+
+def with_another(name):
+    return lambda folder: (folder / name).write_bytes(
+        getattr(make_ca(NOW), "key" if name == "ca.key" else "certificate")
+    )
+
+
+def with_text(name, data):
+    return lambda folder: (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "file", "problem"),
+    [
+        (without_authority, "ca.pem", "not one of an authority"),
+        (with_text("ca.pem", b"no certificate"), "ca.pem", "cannot be read"),
+        (with_text("ca.pem", b""), "ca.pem", "cannot be read"),
+        (with_another("ca.key"), "ca.key", "not that of the root certificate"),
+        (with_another("ca.pem"), "ca.key", "not that of the root certificate"),
+        (with_text("ca.key", b"\xff"), "ca.key", "key of the root certificate cannot be read"),
+    ],
+)
+def test_a_root_that_signs_nothing_is_refused_by_its_name_and_never_replaced(folder, damage, file, problem):
+    damage(folder)
+    before = {name: (folder / name).read_bytes() for name in ("ca.pem", "ca.key", "server.pem")}
+    with pytest.raises(FormatError, match=problem) as caught:
+        Cloud(folder, data_folder.new_config("127.0.0.1"))
+    assert caught.value.place.file == str(folder / file)
+    assert "moving both ca.pem and ca.key away" in caught.value.remedy
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def of_another_root(folder):
+    data_folder.install(folder, issue(make_ca(NOW), HOSTS, NOW, NOW + 400 * DAY))
+
+
+def of_another_host(folder):
+    data_folder.install(folder, issue(data_folder._authority(folder, NOW), ["old"], NOW, NOW + 400 * DAY))
+
+
+def near_its_end(folder):
+    data_folder.install(folder, issue(data_folder._authority(folder, NOW), HOSTS, NOW, NOW + DAY))
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (of_another_root, "another root has signed it"),
+        (of_another_host, "it is for another host"),
+        (near_its_end, "it is not good for another week"),
+        (with_text("server.pem", b"x"), "no certificate of a server can be read in it"),
+        (with_another("server.pem"), "no certificate of a server can be read in it"),
+        (lambda folder: None, None),
+    ],
+)
+def test_a_certificate_of_the_server_that_is_replaced_is_named_with_the_reason(folder, damage, problem):
+    damage(folder)
+    lines = []
+    context = data_folder.tls_context(folder, HOSTS, NOW, lines.append)
+    assert lines == ([f"server.pem is made anew under the same root certificate: {problem}"] if problem else [])
+    assert serial_of_handshake(context, folder)
+
+
+def test_a_public_key_that_firmware_trusts_is_never_replaced(folder):
+    public = (folder / "ota_key.pub.pem").read_bytes()
+    mine = (folder / "ota_key.pem").read_bytes()
+    data_folder.signing_key(folder)
+    (folder / "ota_key.pem").unlink()
+    with pytest.raises(FormatError, match=r"ota_key\.pem is missing, and firmware may trust") as caught:
+        data_folder.signing_key(folder)
+    assert caught.value.place.file == str(folder / "ota_key.pub.pem")
+    assert not (folder / "ota_key.pem").exists()
+    (folder / "ota_key.pem").write_bytes(generate_private_pem(None))
+    with pytest.raises(FormatError, match=r"this is not the public half of ota_key\.pem"):
+        data_folder.signing_key(folder)
+    assert (folder / "ota_key.pub.pem").read_bytes() == public
+    (folder / "ota_key.pub.pem").unlink()
+    (folder / "ota_key.pem").write_bytes(mine)
+    data_folder.signing_key(folder)
+    assert (folder / "ota_key.pub.pem").read_bytes() == public
 
 
 def test_a_certificate_that_is_not_valid_yet_is_renewed(folder):

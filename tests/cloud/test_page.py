@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 
 import pytest
 from cloud_world import CLOUD_IMAGE, IMAGE, PRODUCT
@@ -66,7 +67,7 @@ def test_the_page_shows_devices_versions_progress_and_results(world, browser):
     assert '<td class="yes">yes</td><td>default app-1.0.1</td>' in good
     assert 'value="100"' in good
     assert '<td class="SUCCEEDED">SUCCEEDED</td>' in good
-    assert '<td class="FAILED">FAILED: status -4</td>' in bad
+    assert '<td class="FAILED">FAILED: -1 OTA_REPORT_UPGRADE_ERR, status -4 OTA_TRANSPORT_VER_FAIL</td>' in bad
     assert "default app-1.0.9" in bad
     assert '<td class="none">no</td>' in off
     assert "<progress" not in off
@@ -83,8 +84,11 @@ def test_what_devices_say_is_text_on_the_page(world, browser):
     until(lambda: world.tasks(job)["one"]["state"] != "QUEUED")
     world.ended(job)
     world.cloud.tell("<img src=x onerror=document.title='owned'>")
+    storage = world.cloud.platform._storage
+    storage.put_tasks([replace(storage.tasks(job)[0], desc="<img src=y>\x1b[2J\u202e")])
     page = browser()
     assert "&lt;img src=x onerror" in page
+    assert r"SUCCEEDED: &lt;img src=y&gt;\u001b[2J\u202e<" in page
     assert "<img" not in page
     assert "<title>aos-ota cloud</title>" in page
 
@@ -140,7 +144,7 @@ def test_a_page_of_elsewhere_cannot_read_along(still_world):
     [
         (b"no json", "not JSON"),
         (b"[]", "no JSON object"),
-        (b"{}", "product_key has to be"),
+        (b"{}", "product_key is missing"),
         (b"[" * 100000, "not JSON"),
         (b'{"product_key":1}', "product_key has to be"),
         (b'{"product_key":"a","x":1}', "'x' is not known"),
@@ -174,6 +178,92 @@ def test_numbers_beyond_their_range_are_refused_with_a_reason(still_world, value
     status, data = ask(still_world, "POST", "/api/jobs", body, {TOKEN_HEADER: still_world.cloud.config.token})
     assert status == 400
     assert "is beyond its range" in json.loads(data)["error"]
+
+
+NUMBERS = [
+    ("/api/faults", {}, ["rate", "delay", "loss", "error", "corrupt", "seed"]),
+    (
+        "/api/jobs",
+        {"package": 1, "kind": "verify", "device_names": ["one"]},
+        ["package", "rate", "retries", "retry_after", "timeout"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "name"), [(path, value, name) for path, value, names in NUMBERS for name in names]
+)
+@pytest.mark.parametrize("no_number", [True, False, "1", None, [1]])
+def test_what_is_no_number_is_refused(still_world, path, value, name, no_number):
+    body = json.dumps({**value, name: no_number}).encode()
+    status, data = ask(still_world, "POST", path, body, {TOKEN_HEADER: still_world.cloud.config.token})
+    assert status == 400
+    assert name in json.loads(data)["error"]
+
+
+def test_a_switch_is_no_number(still_world):
+    headers = {TOKEN_HEADER: still_world.cloud.config.token}
+    assert ask(still_world, "POST", "/api/faults", b'{"ignore_range":1}', headers)[0] == 400
+    assert ask(still_world, "POST", "/api/faults", b'{"ignore_range":false,"delay":0,"loss":0.0}', headers)[0] == 200
+
+
+@pytest.mark.parametrize("service", ["api_port", "image_port"])
+@pytest.mark.parametrize(
+    ("request_bytes", "code"),
+    [
+        (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 70_000), 414),
+        (b"PUT / HTTP/1.1\r\nHost: localhost\r\n\r\n", 501),
+        (b"GET / HTTP/x\r\n\r\n", 400),
+        (b"GET / HTTP/3.0\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\n%s\r\n" % (b"A: b\r\n" * 200), 431),
+        (b"\x1b[2J\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_answered_as_other_errors_are(still_world, service, request_bytes, code):
+    with socket.create_connection(("127.0.0.1", getattr(still_world.cloud.config, service)), HANGS) as link:
+        link.sendall(request_bytes)
+        answer = http.client.HTTPResponse(link)
+        answer.begin()
+        assert answer.status == code
+        data = answer.read()
+    if service == "api_port":
+        assert answer.headers["Content-Type"] == "application/json"
+        assert set(json.loads(data)) == {"error", "remedy"}
+    else:
+        assert answer.headers["Content-Type"] == "text/plain"
+    assert b"<" not in data
+
+
+@pytest.mark.parametrize("field", ["name", "file"])
+@pytest.mark.parametrize(
+    "value",
+    ["%00.bin", "a%1B[2J.bin", "a%0Ab.bin", "..%2Fa.bin", "..%5Ca.bin", "%FF.bin", "%ED%A0%80.bin", "%E2%80%AE.bin"],
+)
+def test_names_of_uploads_that_cannot_be_shown_or_lead_away_are_refused(still_world, field, value):
+    still_world.client.add_product(PRODUCT)
+    names = {"name": "n", "file": "a.bin", field: value}
+    path = f"/api/packages?product_key={PRODUCT}&version=v1&name={names['name']}&file={names['file']}"
+    status, data = ask(still_world, "POST", path, IMAGE, {TOKEN_HEADER: still_world.cloud.config.token})
+    assert status == 400
+    assert {"name": "package name", "file": "file name"}[field] in json.loads(data)["error"] or "not UTF-8" in str(data)
+    assert still_world.client.status()["packages"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("version=v1&file=a.bin", "product_key is missing"),
+        ("product_key=demo&file=a.bin", "version is missing"),
+        ("product_key=demo&version=v1", "file is missing"),
+        ("product_key=demo&version=v1&file=a.bin&modul=js", "'modul' is not known"),
+        ("product_key=demo&version=v1&file=a.bin&version=v2", "twice"),
+    ],
+)
+def test_the_query_of_an_upload_is_taken_whole(still_world, query, problem):
+    headers = {TOKEN_HEADER: still_world.cloud.config.token}
+    status, data = ask(still_world, "POST", f"/api/packages?{query}", IMAGE, headers)
+    assert status == 400
+    assert problem in json.loads(data)["error"]
 
 
 def raw(port, request):

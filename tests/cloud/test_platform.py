@@ -67,6 +67,31 @@ def test_a_sub_device_has_no_sub_devices(platform):
     assert platform.identity("pk", "subsub") is None
 
 
+def test_a_sub_device_of_a_sub_device_has_no_rights_and_is_named(platform):
+    """An earlier version has registered it, and devices that are their own gateway."""
+    platform.add_devices("pk", ["gateway", "own"])
+    platform.add_devices("pk", ["sub", "third"], "gateway")
+    before = platform.access()
+    assert platform.warnings() == []
+    with platform._storage as storage:
+        storage._base.execute("UPDATE device SET gateway = 'sub' WHERE device_name = 'third'")
+        storage._base.execute("UPDATE device SET gateway = 'own' WHERE device_name = 'own'")
+    lines = platform.access()
+    assert "topic write /ota/device/inform/pk/third" in before[: before.index("user sub&pk")]
+    assert lines.count("topic write /ota/device/inform/pk/third") == 1
+    assert lines[lines.index("user third&pk") + 1] == "topic write /ota/device/inform/pk/third"
+    assert lines.count("topic write /ota/device/inform/pk/own") == 1
+    own, third = platform.warnings()
+    assert own.startswith("WARNING: own of pk is registered as a sub-device of own")
+    assert third.startswith("WARNING: third of pk is registered as a sub-device of sub")
+
+
+def test_a_device_that_is_given_twice_is_named(platform):
+    with pytest.raises(SettingsError, match="the device one is given twice"):
+        platform.add_devices("pk", ["one", "two", "one"])
+    assert platform.identity("pk", "two") is None
+
+
 def test_a_sub_device_logs_nobody_in(platform):
     """Also where an earlier version has registered one below it."""
     platform.add_devices("pk", ["gateway"])

@@ -14,7 +14,7 @@ from aos_ota_plugin.errors import ProofError
 def push(monkeypatch):
     """``push(skipped, current, *words)``: the command's result, and the kinds of the jobs that it started."""
 
-    def run(skipped, current, *words):
+    def run(skipped, current, *words, tasks=()):
         started = []
 
         class Client:
@@ -29,7 +29,7 @@ def push(monkeypatch):
                 return False
 
             def status(self):
-                return {"jobs": [{"number": 1, "kind": started[-1], "counts": rollout.count(()), "tasks": []}]}
+                return {"jobs": [{"number": 1, "kind": started[-1], "counts": rollout.count(()), "tasks": tasks}]}
 
         monkeypatch.setattr(client, "Client", Client)
         return CliRunner().invoke(command, ["1", *words]), started
@@ -55,3 +55,12 @@ def test_a_device_that_runs_the_version_is_no_failure(push):
 def test_a_device_that_a_batch_left_out_is_a_failure(push):
     result, _ = push({"d8": "reported nothing, and the diff is from v1"}, [], "d8")
     assert isinstance(result.exception, ProofError)
+
+
+def test_names_stand_beside_the_codes_of_a_failure(push):
+    task = {"device_name": "d7", "state": "FAILED", "step": -3, "desc": "status -12"}
+    result, _ = push({}, [], "d7", tasks=[task, {**task, "device_name": "d8", "step": 40, "desc": ""}])
+    rows = {line.split()[0]: line for line in result.output.splitlines() if line}
+    assert " -3 OTA_REPORT_VERIFY_ERR " in rows["d7"]
+    assert rows["d7"].endswith(" status -12 OTA_VERIFY_RSA_FAIL")
+    assert rows["d8"].endswith(" 40")

@@ -106,6 +106,7 @@ def test_an_expired_certificate_is_replaced_when_the_cloud_starts(world):
     data_folder.install(world.folder, issue(ca, world.cloud.config.hosts, NOW - 30 * DAY, NOW - DAY))
     world.cloud.stop()
     world.start()
+    assert "server.pem is made anew under the same root certificate: it is not good for another week" in world.lines
     world.online(world.device(identity))
 
 

@@ -304,6 +304,17 @@ def test_signed_push_is_accepted(method, image):
     assert judgement.findings[-2].detail == f"the RSA signature verifies with key {KEY.short_fingerprint}"
 
 
+def test_a_signature_of_255_bytes_stands_in_a_buffer_of_zeros():
+    for number in range(4000):
+        image = build(b"%d" % number * 100, sign=None)
+        signature = SIGNER._key.sign(hashlib.md5(image).digest(), pkcs1(), sha256())
+        if not signature[-1] and signature[0]:
+            break
+    judgement = judge(CLOUD, image, push=push_of(image, digestsign=base64.b64encode(signature[:-1]).decode()))
+    assert judgement.accepted, judgement.findings[-1]
+    assert judgement.signature_checked
+
+
 def test_upper_case_sign():
     push = push_of(CLOUD_IMAGE, "SHA256")
     assert judge(CLOUD, CLOUD_IMAGE, push=Push(push.size, "SHA256", push.sign.upper())).accepted

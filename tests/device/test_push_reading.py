@@ -94,6 +94,11 @@ def test_sizes(size, held):
     assert read_push(data, hardened=False).push.size == held
 
 
+def test_the_first_of_two_equal_names_counts():
+    data = text().replace(b'"size"', b'"size": 7, "SIZE"')
+    assert read_push(data, hardened=False).push.size == 7
+
+
 def test_without_sign_method_sign_is_never_read():
     read = read_push(text(signMethod=LEFT_OUT, md5="b" * 32, sign=7), hardened=False)
     assert read.push == Push(1000, "MD5", "B" * 32)

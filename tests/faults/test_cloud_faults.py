@@ -125,7 +125,7 @@ def is_sound(folder: Path, host: str) -> None:
         server.signature, server.tbs_certificate_bytes, padding.PKCS1v15(), server.signature_hash_algorithm
     )
     files = ((folder / name).read_bytes() for name in ("server.pem", "ca.pem"))
-    assert certificates.is_good(*files, data_folder.new_config(host).hosts, NOW)
+    assert certificates.server_problem(*files, data_folder.new_config(host).hosts, NOW) is None
     assert load_signer((folder / "ota_key.pem").read_bytes(), file="k", passphrase=None).public_key.to_pem() == (
         (folder / "ota_key.pub.pem").read_text()
     )

@@ -22,6 +22,7 @@ from aos_ota_plugin.protocol.push import parse_push
 from aos_ota_plugin.release.make import make_release
 from aos_ota_plugin.release.manifest import parse_manifest
 from aos_ota_plugin.release.module_set import make_modules
+from aos_ota_plugin.release.proofs import excuse_lines
 from aos_ota_plugin.release.push import choose_file, push_message, warnings
 from aos_ota_plugin.release.transfer import transfer_report
 from aos_ota_plugin.settings.raw import Origin
@@ -287,6 +288,14 @@ def manifest(given, folder):
 URL = "https://host/f.bin?sign=1"
 
 
+def test_short_files_of_modules_are_warned_of(manifest):
+    short = [module.name for module in manifest.modules if module.image.size < 64]
+    assert [line.partition(": ")[2].partition(": ")[0] for line in excuse_lines(manifest)] == [
+        f"module {name}" for name in short
+    ]
+    assert short
+
+
 def test_push_of_the_firmware(manifest):
     message = push_message(manifest, choose_file(manifest), URL)
     assert parse_push(message.to_json()) == message
@@ -300,6 +309,7 @@ def test_push_of_the_firmware(manifest):
         "md5": full.md5,
     }
     assert warnings(manifest, message) == ()
+    assert "63 bytes: for the progress report" in warnings(manifest, replace(message, size=63))[0]
     assert choose_file(manifest, module="default", file=full.file) == full
 
 

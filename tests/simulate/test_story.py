@@ -72,6 +72,14 @@ def test_a_firmware_without_that_key_cannot_lose_it(network_built):
         without_key(network_built.firmware["app-1.0.0"].payload, key)
 
 
+def test_names_stand_beside_the_codes_that_devices_report():
+    said = []
+    session = story._Session(None, {}, lambda who, line: said.append((who, line)), "")
+    task = {"device_name": "keyless", "state": "FAILED", "step": -3, "desc": "status -12"}
+    story._show(session, {"devices": [], "jobs": [{"number": 1, "tasks": [task]}]})
+    assert said == [("cloud", "keyless FAILED -3 OTA_REPORT_VERIFY_ERR status -12 OTA_VERIFY_RSA_FAIL")]
+
+
 def test_the_tools_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     done = CliRunner().invoke(group, ["story", str(tmp_path / "none")])

@@ -18,10 +18,11 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.device import limits
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, judge
+from aos_ota_plugin.device.codes import step_of
 from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, fetch_range
-from aos_ota_plugin.lab.models.outcome import Result, failed_step, refusal_before_download, result_of
+from aos_ota_plugin.lab.models.outcome import Result, refusal_before_download, result_of
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of
 from aos_ota_plugin.protocol.module_names import DEFAULT
@@ -248,7 +249,7 @@ class DeviceModel:
 
     def _refused(self, identity: Identity, state: State, result: Result) -> None:
         state.results.append(result)
-        self._progress(identity, failed_step(result.verdict), f"status {result.verdict}")
+        self._progress(identity, step_of(result.verdict), f"status {result.verdict}")
 
     def _upgrade(self, identity: Identity, state: State, message: PushMessage, module: str) -> Result:
         device = self._device._replace(version=state.versions.get(module))

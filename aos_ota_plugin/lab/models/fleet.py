@@ -21,6 +21,7 @@ from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.data_folder import read_config
 from aos_ota_plugin.cloud.rollout import RUNNING
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict
+from aos_ota_plugin.device.codes import name_codes, with_name
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
@@ -249,12 +250,13 @@ def problem_of(member: Member, task: Optional[Dict[str, Any]], reported: Optiona
         return "it has no task"
     if reported != runs:
         return f"it runs {runs}, and the cloud believes {reported}"
+    ended = f"{task['state']} {name_codes(task['desc'])}"
     good = kind.verdict == DeviceVerdict.OTA_SUCCESS
     if good:
-        return None if (task["state"], runs) == ("SUCCEEDED", NEW) else f"{task['state']} {task['desc']}, runs {runs}"
+        return None if (task["state"], runs) == ("SUCCEEDED", NEW) else f"{ended}, runs {runs}"
     allowed = {f"status {int(verdict)}" for verdict in (kind.verdict, DAMAGED)}
     if task["state"] != "FAILED" or task["desc"] not in allowed or runs != kind.version:
-        return f"{task['state']} {task['desc']}, runs {runs}; it has to refuse with {int(kind.verdict)}"
+        return f"{ended}, runs {runs}; it has to refuse with {with_name(int(kind.verdict))}"
     return None
 
 

@@ -1,14 +1,10 @@
-"""The outcome of a push on a device, and the step that the device reports for it.
-
->>> failed_step(DeviceVerdict.OTA_VERIFY_SHA2_FAIL)
--3
-"""
+"""The outcome of a push on a device."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge
+from aos_ota_plugin.device.acceptance import Device, Judgement, Push, judge
 from aos_ota_plugin.protocol.module_names import DEFAULT
 
 _BEFORE_DOWNLOAD = ("push", "version")
@@ -29,15 +25,6 @@ def refusal_before_download(device: Device, version: str, push: Push) -> Optiona
     judged = judge(device, b"", version=version, push=push)
     last = judged.findings[-1]
     return result_of(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
-
-
-def failed_step(verdict: int) -> int:
-    """Return the step that a device reports: -4 burn, -3 verify, -2 download, -1 other errors."""
-    if verdict <= DeviceVerdict.OTA_UPGRADE_WRITE_FAIL:
-        return -4
-    if verdict <= DeviceVerdict.OTA_VERIFY_MD5_FAIL:
-        return -3
-    return -2 if verdict <= DeviceVerdict.OTA_DOWNLOAD_INIT_FAIL else -1
 
 
 def result_of(judged: Judgement, version: str, module: str) -> Result:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, NamedTuple, Tuple
 from aos_ota_plugin.cloud import data_folder
 from aos_ota_plugin.cloud.client import Client
 from aos_ota_plugin.cloud.server import Cloud
+from aos_ota_plugin.device.codes import name_codes, step_text
 from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.files.folders import temporary_folder
 from aos_ota_plugin.keys.signer import load_signer
@@ -27,6 +28,7 @@ from aos_ota_plugin.lab.simulate.network import (
     prepare,
     without_key,
 )
+from aos_ota_plugin.printable import shown
 
 _PRODUCT = "story"
 _FIRST, _SECOND, _KEYLESS = "first", "second", "keyless"
@@ -140,7 +142,8 @@ def _show(session: _Session, status: Dict[str, Any]) -> None:
     for job in status["jobs"]:
         for task in job["tasks"]:
             key = (job["number"], task["device_name"])
-            line = f"{task['device_name']} {task['state']} {task['step']} {task['desc']}".rstrip()
+            words = (task["device_name"], task["state"], step_text(task["step"]), name_codes(task["desc"]))
+            line = shown(" ".join(words).rstrip())
             if session.lines.get(key) != line:
                 session.lines[key] = line
                 session.say("cloud", line)
