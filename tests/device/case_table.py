@@ -111,7 +111,7 @@ class _Map(Dict[str, Any]):
     line = 0
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Reads YAML into mappings with their lines; a key given twice is an error."""
 
     def __init__(self, path: Path) -> None:
