@@ -5,7 +5,7 @@ A device's own topics end in ``{product key}/{device name}``:
 =============================  ========  ===============================================================
 ``/ota/device/inform``         device →  ``{"id":0,"params":{"version":"…"[,"module":"…"]}}``
 ``/ota/device/upgrade``        → device  the push (``protocol.push.PushMessage``)
-``/ota/device/progress``       device →  ``{"id":0,"params":{"step":"0…100 or -1…-4","desc":"…"[,"module":"…"]}}``
+``/ota/device/progress``       device →  ``{"id":1,"params":{"step": "0…100 or -1…-4","desc":"…"[,"module":"…"]}}``
 ``/ext/session/…/combine/…``   both      a gateway logs a sub-device in: ``login``, ``login_reply``
 =============================  ========  ===============================================================
 
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
     """A device's report of how far an upgrade is.
 
     `step` is 0 to 100, or -1 upgrade, -2 download, -3 verify, -4 burn failed. `module` is None where the device does
-    not say which one; the vendor's agent never does.
+    not say which one: the vendor's agent names no module for the firmware, and "" when it could not read a push.
     """
 
     product_key: str
@@ -133,6 +133,8 @@ def read_message(topic: str, payload: bytes) -> Union[Inform, Progress, SubLogin
     if verb == "login":
         return _sub_login(product_key, device_name, params, request)
     module = params.get("module")
+    if verb == "progress" and module == "":
+        module = None
     if module is not None and (not isinstance(module, str) or not is_valid(module) or len(module) > MODULE_NAME_MAX):
         raise FormatError('"module" is no name')
     if verb == "inform":

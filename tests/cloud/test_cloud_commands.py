@@ -133,7 +133,7 @@ def test_from_a_release_to_devices_that_run_it(start, tmp_path):
         done = on_cloud("push", 2, "--verify-on", "two", "--all", "--cloud", folder, "--json", cwd=tmp_path)
         assert done.returncode == 1
         (job,) = json.loads(done.stdout)["jobs"]  # the batch was not begun
-        assert job["tasks"][0]["desc"] == "status -4"
+        assert job["tasks"][0]["desc"] == "OTA transport verion is too old"
         done = on_cloud("cancel", job["number"], "--cloud", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (0, f"job {job['number']}: 0 devices given up\n")
         assert on_cloud("push", "--cloud", folder, cwd=tmp_path).returncode == 2
@@ -315,9 +315,13 @@ def test_an_image_of_another_fleet_is_a_lost_fleet():
     assert "the cloud believes" in problem_of(member(good, "app-1.0.1"), done, "app-1.0.0")
     assert "no task" in problem_of(member(good, "app-1.0.1"), None, "app-1.0.1")
     assert problem_of(member(good, "app-1.0.0"), {"state": "FAILED", "desc": "x"}, "app-1.0.0")
-    assert problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -4"}, "app-1.0.2") is None
-    otherwise = problem_of(member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "status -12"}, "app-1.0.2")
-    assert otherwise.startswith("FAILED status -12 OTA_VERIFY_RSA_FAIL, ")
+    old = {"state": "FAILED", "desc": "OTA transport verion is too old"}
+    assert problem_of(member(newer, "app-1.0.2"), old, "app-1.0.2") is None
+    otherwise = problem_of(
+        member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "OTA verfiy RSA failed"}, "app-1.0.2"
+    )
+    assert otherwise.startswith("FAILED OTA verfiy RSA failed")
+    assert "OTA_VERIFY_RSA_FAIL, " in otherwise
     assert otherwise.endswith("it has to refuse with -4 OTA_TRANSPORT_VER_FAIL")
     assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")
 

@@ -23,6 +23,7 @@ from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
 from aos_ota_plugin.lab.models.outcome import Result
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of, login_password, problem_of
+from aos_ota_plugin.protocol.reports import inform_message, progress_message
 
 # --- logins
 
@@ -145,6 +146,16 @@ def test_what_devices_say():
         "pk", "dn", None, -3, "status -12"
     )
     assert topics.read_message(PROGRESS, b'{"params":{"step":100}}').step == 100
+
+
+@pytest.mark.parametrize("module", [None, "panel", ""])
+def test_what_a_real_device_says(module):
+    """Its messages end in a NUL; the module is "" when it could not read a push."""
+    assert topics.read_message(PROGRESS, progress_message(-3, module)) == topics.Progress(
+        "pk", "dn", module or None, -1, "OTA transport parse failed"
+    )
+    assert topics.read_message(PROGRESS, progress_message(42, module)).step == 42
+    assert topics.read_message(INFORM, inform_message("a-1", module or None)).version == "a-1"
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_lost_answers_errors_and_a_server_without_range_end_in_the_right_version
     assert model.state.resumed
     world.client.set_faults(ignore_range=True)  # its trailer could be read from the wrong place: not taken
     task = world.push(world.upload(build(PAYLOAD, sign=SIGNER.sign_hash), "app-1.0.2"), "one")["one"]
-    assert (task["state"], task["desc"]) == ("FAILED", "status -9")
+    assert (task["state"], task["desc"]) == ("FAILED", "OTA download receive failed")
 
 
 def test_a_damaged_download_is_refused_and_the_retry_succeeds(world):

@@ -21,6 +21,7 @@ from aos_ota_plugin.images.full import build
 from aos_ota_plugin.keys.public import parse_public_key
 from aos_ota_plugin.lab.models.download import client_context
 from aos_ota_plugin.protocol.login import Identity, login_of
+from aos_ota_plugin.protocol.reports import failure_of
 from aos_ota_plugin.protocol.topics import upgrade_topic
 
 pytestmark = pytest.mark.cloud
@@ -143,7 +144,7 @@ def test_a_hardened_device_in_cloud_mode_refuses_a_push_without_digestsign(world
     model = world.device(one, device=Device(SIGNER.public_key, local_rsa=False, hardened=True))
     world.online(model)
     task = world.push(world.upload(CLOUD_IMAGE), "one")["one"]
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "OTA verfiy RSA failed")
     assert "no digestsign" in model.state.results[0].detail
     assert world.versions("one") == {"default": "app-1.0.0"}
 
@@ -156,7 +157,7 @@ def test_secure_upgrade_signs_what_devices_with_the_clouds_key_take_and_no_other
     world.online(right, wrong)
     package = world.upload(CLOUD_IMAGE)
     states = {name: (task["state"], task["desc"]) for name, task in world.push(package, "one", "two").items()}
-    assert states == {"one": ("SUCCEEDED", ""), "two": ("FAILED", "status -12")}
+    assert states == {"one": ("SUCCEEDED", ""), "two": ("FAILED", "OTA verfiy RSA failed")}
     assert right.state.results[0].signature_checked
     assert "no public key is embedded" in wrong.state.results[0].detail
     assert world.package_state(package) == "FAILED"
@@ -177,7 +178,7 @@ def test_an_image_that_the_device_refuses_fails_and_stays_off_the_batch(world, i
     world.online(model)
     package = world.upload(image)
     task = world.push(package, "one")["one"]
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", step, f"status {int(verdict)}")
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", step, failure_of(int(verdict)).desc)
     assert world.package_state(package) == "FAILED"
     assert world.versions("one") == {"default": "app-1.0.0"}
     with pytest.raises(SettingsError, match="is failed"):
@@ -190,7 +191,7 @@ def test_an_older_version_is_pushed_all_the_same_and_refused_without_a_download(
     model = world.device(one, version="app-1.0.9")
     world.online(model)
     task = world.push(world.upload(version="app-1.0.10"), "one")["one"]
-    assert (task["state"], task["desc"]) == ("FAILED", "status -4")
+    assert (task["state"], task["desc"]) == ("FAILED", "OTA transport verion is too old")
     assert model.state.downloaded == 0
 
 

@@ -138,17 +138,25 @@ def test_any_push(data):
 
 
 def test_what_a_device_publishes():
-    assert inform_message("app-1.0.0") == b'{"id":0,"params":{"version":"app-1.0.0"}}'
-    assert inform_message("1", "panel") == b'{"id":0,"params":{"version":"1","module":"panel"}}'
+    assert inform_message("app-1.0.0") == b'{"id":0,"params":{"version":"app-1.0.0"}}\0'
+    assert inform_message("1", "panel") == b'{"id":0,"params":{"version":"1","module":"panel"}}\0'
     assert len(inform_message("v" * 63, "m" * 32)) < 256
-    assert progress_message(-3, "verify") == b'{"id":0,"params":{"step":"-3","desc":"verify"}}'
-    longest = "x" * (255 - len(progress_message(100)))
-    assert len(progress_message(100, longest)) == 255
-    with pytest.raises(FormatError, match="this message has 256 bytes; a device's buffer holds 255"):
-        progress_message(100, longest + "x")
-    for step in (-5, 101):
-        with pytest.raises(FormatError, match=f"the step {step} is not -4 to 100"):
-            progress_message(step)
+    assert progress_message(20) == b'{"id":1,"params":{"step": "20","desc":""}}\0'
+    assert progress_message(-11, "panel") == (
+        b'{"id":1,"params":{"step": "-3","desc":"OTA verfiy SHA256 failed","module":"panel"}}\0'
+    )
+    assert progress_message(-3, "") == (
+        b'{"id":1,"params":{"step": "-1","desc":"OTA transport parse failed","module":""}}\0'
+    )
+    for wrong in (
+        lambda: progress_message(1, "a b"),
+        lambda: inform_message("1", "a b"),
+        lambda: inform_message("a b"),
+    ):
+        with pytest.raises(SettingsError):
+            wrong()
+    with pytest.raises(FormatError, match="the status 101 is above 100"):
+        progress_message(101)
 
 
 @pytest.mark.parametrize(

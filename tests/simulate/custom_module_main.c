@@ -82,9 +82,10 @@ int ota_read_parameter(ota_boot_param_t *param)
     return OTA_SUCCESS;
 }
 
-int ota_check_file_length(const char *url, uint32_t size)
+int ota_file_length(const char *url, uint32_t size, uint32_t *length)
 {
     (void)url;
+    *length = size;
     return size == sizeof(FILE_BYTES) ? length_status : OTA_DOWNLOAD_HEAD_FAIL;
 }
 
@@ -93,9 +94,10 @@ uint32_t ota_partition_size(void)
     return sizeof(FILE_BYTES);
 }
 
-int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func report, void *report_param)
+int ota_download_file(const ota_boot_param_t *param, uint32_t length, uint32_t room, report_func report,
+                      void *report_param)
 {
-    assert(param->len <= room);
+    assert(param->len == length && length <= room);
     report(report_param, 100);
     return OTA_SUCCESS;
 }
@@ -107,9 +109,9 @@ int ota_read(uint32_t *offset, void *buffer, uint32_t length)
     return OTA_SUCCESS;
 }
 
-int ota_verify_file(const ota_boot_param_t *param)
+int ota_verify_file(const ota_boot_param_t *param, uint32_t length)
 {
-    (void)param;
+    assert(param->len == length);
     return verified;
 }
 

@@ -180,7 +180,7 @@ class Broker:
         )
 
     def messages(self) -> List[Message]:
-        lines = self._output.read_text(encoding="utf-8").split("\n")[:-1]
+        lines = self._output.read_text(encoding="utf-8").replace("\0", "").split("\n")[:-1]
         return [Message(topic, json.loads(text)) for topic, _, text in (line.partition(" ") for line in lines)]
 
     def versions(self) -> List[str]:

@@ -18,7 +18,7 @@ from aos_ota_plugin.images import full
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.lab.simulate import machine
 from aos_ota_plugin.lab.simulate.cases import mcu
-from aos_ota_plugin.lab.simulate.device import judge_case, play, prepare, send, switch_on
+from aos_ota_plugin.lab.simulate.device import judge_case, play, prepare, published, send, switch_on
 from aos_ota_plugin.lab.simulate.firmware import CLOUD, digestsign, sign_payload
 from aos_ota_plugin.lab.simulate.mcu import Mcu, McuBehavior, _SocketLine
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
@@ -31,20 +31,17 @@ from aos_ota_plugin.transport.sender import Sender
 MCU_OLD, MCU_NEW = "mcu-1.0.9", "mcu-1.1.0"
 
 
-def published(folder, name):
-    """What the device has published to a topic, in order."""
-    lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
-    return [
-        json.loads(text)["params"] for topic, _, text in (line.partition(" ") for line in lines) if f"/{name}/" in topic
-    ]
+def params_of(folder, name):
+    """The params of what the device has published to a topic, in order."""
+    return [json.loads(message.rstrip(b"\0"))["params"] for message in published(folder, name)]
 
 
 def steps(folder):
-    return [int(one["step"]) for one in published(folder, "progress")]
+    return [int(one["step"]) for one in params_of(folder, "progress")]
 
 
 def versions(folder):
-    return [one["version"] for one in published(folder, "inform") if one.get("module") == "mcu"]
+    return [one["version"] for one in params_of(folder, "inform") if one.get("module") == "mcu"]
 
 
 def offered_to(folder, built, case, peer, words=()):

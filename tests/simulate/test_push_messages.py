@@ -7,8 +7,22 @@ import json
 import pytest
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
-from aos_ota_plugin.lab.simulate.device import DEVICE_NAME, PRODUCT_KEY, prepare, switch_on, verdicts_of
+from aos_ota_plugin.lab.simulate.cases import offer_case
+from aos_ota_plugin.lab.simulate.device import (
+    DEVICE_NAME,
+    PRODUCT_KEY,
+    DeviceCode,
+    batch,
+    prepare,
+    published,
+    push_text,
+    send,
+    switch_on,
+    verdicts_of,
+)
+from aos_ota_plugin.lab.simulate.firmware import NEW, OLD, VENDOR
 from aos_ota_plugin.lab.simulate.scenarios import SCENARIOS
+from aos_ota_plugin.protocol.reports import inform_message, progress_message
 
 TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME} "
 
@@ -35,7 +49,8 @@ BAD = [
     message(version=None), message(version=7), message(version="v" * 64),
     message(url=None), message(url="https://" + "u" * 300), message(module="m" * 33),
     message(signMethod="SHA1"), message(signMethod="x" * 100), message(sign=None), message(sign="00"), message(sign="0" * 65),
-    message(digestsign="*"), message(digestsign="A" * 1000),
+    message(digestsign="*"), message(digestsign="A" * 1000), message(size=True), message(module=7),
+    "[" * 990 + "]" * 990, '{"message":"success","data":' + "[" * 970 + "]" * 970 + "}",
 ]  # fmt: skip
 
 
@@ -72,11 +87,63 @@ def test_a_file_that_is_not_there(built, tmp_path, url, verdict):
 
 @pytest.mark.qemu
 def test_the_progress_goes_to_the_platform(built, tmp_path):
+    """Byte for byte as the model's, with the NUL at the end."""
     prepare(tmp_path, built, SCENARIOS["upgrade"].case(built))
     switch_on(tmp_path)
-    lines = [line.partition(" ") for line in (tmp_path / "reports.txt").read_text(encoding="ascii").splitlines()]
-    topic = f"/ota/device/progress/{PRODUCT_KEY}/{DEVICE_NAME}"
-    steps = [json.loads(text)["params"]["step"] for name, _, text in lines if name == topic]
-    assert steps == [str(step) for step in range(10, 101, 10)]
-    informs = [json.loads(text)["params"] for name, _, text in lines if "/inform/" in name]
-    assert informs == [{"version": "app-1.0.9"}, {"version": "app-1.1.0"}]
+    assert published(tmp_path, "progress") == [progress_message(step) for step in range(10, 101, 10)]
+    assert published(tmp_path, "inform") == [inform_message("app-1.0.9"), inform_message("app-1.1.0")]
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("firmware, before", [(OLD, None), (VENDOR, "")], ids=["hardened", "vendor's flaws"])
+def test_a_refusal_goes_to_the_platform(built, tmp_path, firmware, before):
+    """The vendor's device names no module before it has read one, or that of the push before."""
+    case = offer_case(built, b"no image", NEW, firmware)
+    prepare(tmp_path, built, case)
+    pushes = [b"no JSON", push_text(case.offer._replace(module="panel")), b"no JSON", push_text(case.offer)]
+    send(tmp_path, [case.offer._replace(push=push) for push in pushes])
+    seen = switch_on(tmp_path)
+    between = None if firmware == OLD else "panel"
+    refusals = [(-3, before), (-12, "panel"), (-3, between), (-9, None)]
+    assert verdicts_of(seen.log) == [code for code, _ in refusals], seen.log
+    failures = [message for message in published(tmp_path, "progress") if b'"desc":""' not in message]
+    assert failures == [progress_message(code, module) for code, module in refusals]
+    assert "the push is refused: -3 OTA_TRANSPORT_PAR_FAIL\n" in seen.log
+    assert "the upgrade is refused: -9 OTA_DOWNLOAD_RECV_FAIL\n" in seen.log
+
+
+@pytest.mark.qemu
+def test_a_device_fault_is_no_code_of_the_vendors(built, tmp_path):
+    case = offer_case(built, b"no image", NEW, VENDOR)
+    prepare(tmp_path, built, case)
+    send(tmp_path, [case.offer._replace(push=push_text(case.offer).replace(b'"app-1.1.0"', b"7"))])
+    seen = switch_on(tmp_path)
+    assert (seen.verdict, seen.version) == (DeviceCode.OTA_DEVICE_FAULT, OLD)
+    assert "device fault: a text is read where there is none\n" in seen.log
+    assert "the push is refused: -100 OTA_DEVICE_FAULT\n" in seen.log
+    assert published(tmp_path, "progress") == []
+
+
+@pytest.mark.qemu
+def test_any_bytes_are_a_push(built, tmp_path):
+    """Many in one start, with line ends, tabs, zero bytes and what is no text."""
+    case = offer_case(built, built.firmware[NEW].image)
+    plain = push_text(case.offer)
+    pushes = {
+        plain.replace(b",", b"\r\n,\t"): 0,
+        b"\xef\xbb\xbf" + plain: 0,
+        plain + b"\0 what follows": 0,
+        plain + b" what follows\n\n": 0,
+        b"\n": -3,
+        b"": -3,
+        b" ": -3,
+        b"\0" + plain: -3,
+        b"\xff\xfe": -3,
+        plain.replace(b"app-1.1.0", b"app-1.0.9\xff"): 0,
+        plain.replace(b'"success"', b'"success\n"'): -3,
+        plain.replace(b'"message"', b'"MESSAGE"'): 0,
+        b"[" * 1000 + b"]" * 900: -3,
+    }
+    answers = batch(tmp_path, built, case, [case.offer._replace(push=push) for push in pushes])
+    for (offer, verdict), code in zip(answers, pushes.values()):
+        assert verdict == code, offer.push

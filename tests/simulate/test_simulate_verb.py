@@ -33,7 +33,7 @@ def firmware(built, monkeypatch):
 def test_the_log_and_a_line_of_expected_and_seen(firmware, tmp_path):
     done = simulate(str(tmp_path), "--scenario", "wrong-key")
     assert done.exit_code == 0, done.output
-    assert "   [E] ota: the upgrade is refused: -12\n" in done.output
+    assert "   [E] ota: the upgrade is refused: -12 OTA_VERIFY_RSA_FAIL\n" in done.output
     assert done.output.splitlines()[-2:] == [
         "ok: expected OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; seen OTA_VERIFY_RSA_FAIL (-12) and then app-1.0.9; "
         "the model says OTA_VERIFY_RSA_FAIL (-12)",

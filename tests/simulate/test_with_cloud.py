@@ -165,7 +165,7 @@ def test_a_strangers_image_is_refused_by_the_device_and_said_by_the_cloud(online
     both = online()
     job = both.push(sign_payload(network_built.firmware[NETWORK_NEW].payload, network_built.stranger))
     task = both.ended(job)
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "OTA verfiy RSA failed")
     assert both.versions == {DEFAULT: NETWORK_OLD}
     assert both.client.status()["packages"][0]["state"] == "FAILED"
 
@@ -185,7 +185,7 @@ def test_a_release_that_the_mcu_refuses(online, network_built):
     task = both.ended(
         both.push(sign_payload(bytes(5000), network_built.key, ImageMagic.MCU), "mcu-1.0.0", module="mcu")
     )
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -4, "status -14"), both.device.log
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -4, "OTA upgrade write failed"), both.device.log
     assert (both.mcu.image, both.versions) == (b"", {DEFAULT: NETWORK_OLD})
 
 
@@ -261,7 +261,7 @@ def test_a_push_without_digestsign_installs_anything_on_the_vendors_device_in_cl
 def test_a_push_without_digestsign_is_refused_by_a_hardened_device_in_cloud_mode(online, network_built):
     both = online(firmware=lab.CLOUD)
     task = both.ended(both.push(unsigned(network_built.firmware[NETWORK_NEW].payload)))
-    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "status -12")
+    assert (task["state"], task["step"], task["desc"]) == ("FAILED", -3, "OTA verfiy RSA failed")
     assert both.versions == {DEFAULT: NETWORK_OLD}
 
 
@@ -315,7 +315,7 @@ def test_a_module_is_pushed_installed_and_reported(online, network_built, tmp_pa
     )
     done = aos_ota(both, "push", 2, "--verify-on", "one")
     assert done.exit_code == 1
-    assert "status -4" in done.output
+    assert "OTA transport verion is too old" in done.output
     assert both.versions == {DEFAULT: NETWORK_OLD, "panel": "panel-1.1.0"}
     assert files_of(both.folder, network_built) == found
 
@@ -340,7 +340,7 @@ def test_a_module_that_is_refused_changes_no_file(online, network_built, secure,
     task = both.ended(both.push(image, "panel-1.1.0", module="panel"))
     assert (task["state"], task["step"], task["desc"]) == (
         "FAILED",
-        *((-4, "status -15") if secure else (-3, "status -12")),
+        *((-1, "OTA undefined failed") if secure else (-3, "OTA verfiy RSA failed")),
     )
     assert both.versions == {DEFAULT: NETWORK_OLD}
     assert files_of(both.folder, network_built) == {}

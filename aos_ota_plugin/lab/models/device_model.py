@@ -18,7 +18,6 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.device import limits
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, judge
-from aos_ota_plugin.device.codes import step_of
 from aos_ota_plugin.device.module_file import judge_module
 from aos_ota_plugin.errors import FormatError
 from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, fetch_range
@@ -208,12 +207,12 @@ class DeviceModel:
         return [(self.identity, self.state), *self.subs.items()]
 
     def _inform(self, identity: Identity, module: str, version: str) -> None:
-        body = inform_message(version, None if module == DEFAULT else module)
+        body = inform_message(version, _named(module))
         self._client.publish(topics.inform_topic(identity.product_key, identity.device_name), body, qos=1)
 
-    def _progress(self, identity: Identity, step: int, desc: str = "") -> None:
+    def _progress(self, identity: Identity, status: int, module: str) -> None:
         topic = topics.progress_topic(identity.product_key, identity.device_name)
-        self._client.publish(topic, progress_message(step, desc), qos=1)
+        self._client.publish(topic, progress_message(status, _named(module)), qos=1)
 
     def _pushed(self, topic: str, payload: bytes) -> None:
         target = next(
@@ -242,14 +241,14 @@ class DeviceModel:
             return
         state.results.append(result)
         state.versions[module] = message.version
-        self._progress(identity, 100)
+        self._progress(identity, 100, module)
         if module == DEFAULT and identity == self.identity:
             raise _Restart  # it reports its version after the restart
         self._inform(identity, module, message.version)
 
     def _refused(self, identity: Identity, state: State, result: Result) -> None:
         state.results.append(result)
-        self._progress(identity, step_of(result.verdict), f"status {result.verdict}")
+        self._progress(identity, result.verdict, result.module)
 
     def _upgrade(self, identity: Identity, state: State, message: PushMessage, module: str) -> Result:
         device = self._device._replace(version=state.versions.get(module))
@@ -257,7 +256,7 @@ class DeviceModel:
         refused = refusal_before_download(device, message.version, push)
         if refused is not None:
             return refused._replace(module=module)
-        self._progress(identity, 0)
+        self._progress(identity, 0, module)
         cut_at = self._chance.random() if self._chance.random() < self._settings.power_cut else None
         data = self._download(message, identity, cut_at)
         judged = (judge if module == DEFAULT else judge_module)(device, data, version=message.version, push=push)
@@ -283,7 +282,7 @@ class DeviceModel:
                     has_trailer = True
                 for block in self._fetch(url, len(data), message.size):
                     data += block
-                    shown = self._report(identity, len(data), message.size, shown)
+                    shown = self._report(identity, message, len(data), shown)
                     if cut_at is not None and len(data) >= cut_at * message.size:
                         raise _PowerCut
                 if len(data) >= message.size:
@@ -312,11 +311,11 @@ class DeviceModel:
             yield block
             self._loop(0)
 
-    def _report(self, identity: Identity, size: int, whole: int, shown: int) -> int:
-        step = min(size * 100 // whole, 99)
+    def _report(self, identity: Identity, message: PushMessage, size: int, shown: int) -> int:
+        step = min(size * 100 // message.size, 99)
         if step < shown + _PROGRESS_EVERY:
             return shown
-        self._progress(identity, step)
+        self._progress(identity, step, message.module or DEFAULT)
         return step
 
     def _idle(self, seconds: float) -> None:
@@ -327,6 +326,11 @@ class DeviceModel:
     def _add_problem(self, text: str) -> None:
         self.state.problems.append(text)
         del self.state.problems[:-20]
+
+
+def _named(module: str) -> Optional[str]:
+    """Return the name of a module in a report, None for the firmware."""
+    return None if module == DEFAULT else module
 
 
 def _is_readable(link: ssl.SSLSocket, seconds: float) -> bool:

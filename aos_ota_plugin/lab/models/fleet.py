@@ -27,6 +27,7 @@ from aos_ota_plugin.errors import ProofError
 from aos_ota_plugin.keys.rsa import PublicKey
 from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
 from aos_ota_plugin.protocol.login import Identity
+from aos_ota_plugin.protocol.reports import failure_of
 
 PRODUCT = "fleet"
 OLD, NEW, BEYOND = "app-1.0.0", "app-1.0.1", "app-1.0.2"
@@ -254,7 +255,7 @@ def problem_of(member: Member, task: Optional[Dict[str, Any]], reported: Optiona
     good = kind.verdict == DeviceVerdict.OTA_SUCCESS
     if good:
         return None if (task["state"], runs) == ("SUCCEEDED", NEW) else f"{ended}, runs {runs}"
-    allowed = {f"status {int(verdict)}" for verdict in (kind.verdict, DAMAGED)}
+    allowed = {failure_of(int(verdict)).desc for verdict in (kind.verdict, DAMAGED)}
     if task["state"] != "FAILED" or task["desc"] not in allowed or runs != kind.version:
         return f"{ended}, runs {runs}; it has to refuse with {with_name(int(kind.verdict))}"
     return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge, judge_file
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
@@ -26,19 +27,34 @@ MCU = "mcu"
 """The module whose images are the connected MCU's."""
 PRODUCT_KEY, DEVICE_NAME = "a1SimProduct", "sim-device-1"
 _TOPIC = f"/ota/device/upgrade/{PRODUCT_KEY}/{DEVICE_NAME}"
-_INFORM = f"/ota/device/inform/{PRODUCT_KEY}/{DEVICE_NAME} "
 # The device's log has one of these lines for each push.
 _VERDICT = re.compile(
-    r"(?:the push|the upgrade) is refused: (-\d+)$|"
+    r"(?:the push|the upgrade) is refused: (-\d+) \w+$|"
     r"version \S+ is (accepted): (?:the boot loader|module )",
     re.MULTILINE,
 )
+
+
+class DeviceCode(IntEnum):
+    """Codes of a device that no image causes.
+
+    A build with the vendor's flaws answers OTA_DEVICE_FAULT where the vendor's device crashes, or writes outside of a
+    buffer.
+    """
+
+    OTA_CUSTOM_CALLBAK_FAIL = -18
+    OTA_INVALID_PARAMETER = -25
+    OTA_DEVICE_FAULT = -100
+
+
+Verdict = Union[DeviceVerdict, DeviceCode]
 
 
 class Offer(NamedTuple):
     """An upgrade as the platform offers it.
 
     `size` is the push's size in bytes if not the image's; `hashed` are the bytes of the push's hash if not the image's.
+    `push` is the message if not the one of the other fields: any bytes, with the image at `url_of`.
     """
 
     image: bytes
@@ -47,6 +63,7 @@ class Offer(NamedTuple):
     digestsign: Optional[str] = None
     module: Optional[str] = None
     hashed: Optional[bytes] = None
+    push: Optional[bytes] = None
 
 
 class ConsoleStep(NamedTuple):
@@ -91,7 +108,7 @@ class Observation(NamedTuple):
     `verdict` is None when the device gave none, `version` when it reported none.
     """
 
-    verdict: Optional[DeviceVerdict]
+    verdict: Optional[Verdict]
     version: Optional[str]
     status: int
     log: str
@@ -138,12 +155,12 @@ def prepare(folder: Path, built: Built, case: Case) -> None:
 
 def send(folder: Path, offers: Sequence[Offer]) -> None:
     """Write the offers that the platform sends at the device's next connection."""
-    lines = []
-    for number, offer in enumerate(offers):
-        name = f"image-{number}.bin"
-        (folder / name).write_bytes(offer.image)
-        lines.append(f"{_TOPIC} {_message(offer, name)}\n")
-    (folder / machine.PLATFORM).write_bytes("".join(lines).encode("ascii"))
+    messages = []
+    for offer in offers:
+        (folder / _file_name(offer.image)).write_bytes(offer.image)
+        messages.append(push_text(offer) if offer.push is None else offer.push)
+    lines = [b"%s\t%d %s\n" % (_TOPIC.encode("ascii"), len(message), message) for message in messages]
+    (folder / machine.PLATFORM).write_bytes(b"".join(lines))
     (folder / machine.POSITION).unlink(missing_ok=True)
 
 
@@ -199,12 +216,13 @@ def converse(folder: Path, typed: Sequence[ConsoleStep]) -> Observation:
     return Observation(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
 
 
-def verdicts_of(log: str) -> List[DeviceVerdict]:
+def verdicts_of(log: str) -> List[Verdict]:
     """Return the device's verdicts in a log, in order."""
-    return [DeviceVerdict(0 if accepted else int(code)) for code, accepted in _VERDICT.findall(log)]
+    codes = [0 if accepted else int(code) for code, accepted in _VERDICT.findall(log)]
+    return [DeviceCode(code) if code in set(DeviceCode) else DeviceVerdict(code) for code in codes]
 
 
-def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, DeviceVerdict]]:
+def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, Verdict]]:
     """Offer many images to one device in one start; accepted ones are not installed.
 
     Raises BuildError when the device did not answer each of them once.
@@ -226,12 +244,22 @@ def _push(offer: Offer) -> Push:
     return Push(size, "SHA256", hashlib.sha256(hashed).hexdigest(), offer.digestsign)
 
 
-def _message(offer: Offer, name: str) -> str:
+def url_of(image: bytes) -> str:
+    """Return the URL of an image that is offered."""
+    return f"https://ota.example/{_file_name(image)}"
+
+
+def _file_name(image: bytes) -> str:
+    return f"image-{hashlib.sha256(image).hexdigest()[:16]}.bin"
+
+
+def push_text(offer: Offer) -> bytes:
+    """Return the push message of the offer's fields."""
     push = _push(offer)
     data: Dict[str, object] = {
         "size": push.size,
         "version": offer.version,
-        "url": f"https://ota.example/{name}",
+        "url": url_of(offer.image),
         "signMethod": push.sign_method,
         "sign": push.sign,
     }
@@ -239,7 +267,14 @@ def _message(offer: Offer, name: str) -> str:
         data["digestsign"] = push.digestsign
     if offer.module is not None:
         data["module"] = offer.module
-    return json.dumps({"code": "1000", "message": "success", "data": data}, separators=(",", ":"))
+    return json.dumps({"code": "1000", "message": "success", "data": data}, separators=(",", ":")).encode("ascii")
+
+
+def published(folder: Path, name: str) -> List[bytes]:
+    """Return the device's messages since it was switched on; `name` is ``inform`` or ``progress``."""
+    topic = f"/ota/device/{name}/{PRODUCT_KEY}/{DEVICE_NAME} ".encode("ascii")
+    lines = (folder / machine.REPORTS).read_bytes().split(b"\n")
+    return [line[len(topic) :] for line in lines if line.startswith(topic)]
 
 
 def files_after(case: Case) -> Dict[str, bytes]:
@@ -256,7 +291,6 @@ def files_of(folder: Path, built: Built) -> Dict[str, bytes]:
 
 def _version(folder: Path, module: Optional[str] = None) -> Optional[str]:
     """Return the version that the device reported last for the firmware or `module`."""
-    lines = (folder / machine.REPORTS).read_text(encoding="utf-8").splitlines()
-    reports = [json.loads(line[len(_INFORM) :])["params"] for line in lines if line.startswith(_INFORM)]
+    reports = [json.loads(message.rstrip(b"\0"))["params"] for message in published(folder, "inform")]
     versions = [str(report["version"]) for report in reports if report.get("module") == module]
     return versions[-1] if versions else None

@@ -44,6 +44,7 @@ _HEAD, _RSA = DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, DeviceVerdict.OTA_VERIFY_RSA
 _SHA2, _IMAGE = DeviceVerdict.OTA_VERIFY_SHA2_FAIL, DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
 _PARAM, _MD5 = DeviceVerdict.OTA_UPGRADE_PARAM_FAIL, DeviceVerdict.OTA_VERIFY_MD5_FAIL
 _VERSION, _WRITE = DeviceVerdict.OTA_TRANSPORT_VER_FAIL, DeviceVerdict.OTA_UPGRADE_WRITE_FAIL
+_INIT = DeviceVerdict.OTA_INIT_FAIL
 
 _ALL: Tuple[Scenario, ...] = (
     Scenario("upgrade", "a signed image of a newer version is installed and reports itself", cases.upgrade, _OK, NEW),
@@ -62,7 +63,7 @@ _ALL: Tuple[Scenario, ...] = (
     ),
     Scenario("cut-short", "the image's end is missing", cases.cut_short, _HEAD, OLD),
     Scenario("ends-early", "the download ends before the size that the push says", cases.ends_early, _HEAD, OLD),
-    Scenario("too-large", "the image is larger than the OTA partition", cases.too_large, _WRITE, OLD),
+    Scenario("too-large", "the image is larger than the OTA partition", cases.too_large, _INIT, OLD),
     Scenario(
         "cloud", "cloud mode: the push brings the platform's signature", cases.cloud(CLOUD, cases.by_platform), _OK, NEW
     ),

@@ -52,7 +52,7 @@ static int ota_upgrade_cb(ota_service_t *service, char *version, char *module_na
         return OTA_INVALID_PARAMETER;
     }
     printf("ota: version %s of module %s is offered\n", version, module_name);
-    if (strcmp(module_name, "default") != 0) {
+    if (!ota_is_firmware(module_name)) {
         if (ota_get_module_version(service, module_name, of_module) < 0) {
             return OTA_INVALID_PARAMETER;
         }

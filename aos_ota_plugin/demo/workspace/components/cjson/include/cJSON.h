@@ -15,16 +15,16 @@ typedef struct cJSON {
     struct cJSON *child; /* the first member, of an object or array */
     int type;
     char *valuestring; /* of a string */
-    int valueint;      /* of a number, without its fraction */
+    int valueint;      /* of a number, without its fraction, INT_MIN to INT_MAX; 1 of true */
     double valuedouble;
     char *string; /* the name, of an object's member */
 } cJSON;
 
-/* The tree of a whole JSON text, to be freed with cJSON_Delete; NULL when the text is not JSON. */
+/* The tree of the JSON value that a text begins with, to be freed with cJSON_Delete; NULL when there is none. */
 cJSON *cJSON_Parse(const char *text);
 void cJSON_Delete(cJSON *item);
 
-/* The object's member of that name, or NULL. */
+/* The object's first member of that name, in any case of its ASCII letters, or NULL. */
 cJSON *cJSON_GetObjectItem(const cJSON *object, const char *name);
 
 #endif

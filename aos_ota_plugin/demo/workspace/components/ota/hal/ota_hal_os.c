@@ -41,6 +41,45 @@ void ota_hex2str(char *dest, const unsigned char *src, unsigned int src_len)
     *dest = '\0';
 }
 
+#ifdef DEMO_VENDOR_FLAWS
+
+/* As mbedtls: line ends may stand anywhere, and what follows the last four is dropped, so that one letter is nothing. */
+int ota_base64_decode(const char *input, unsigned char *output, unsigned int *output_len)
+{
+    unsigned int symbols = 0, padding = 0, written = 0;
+    uint32_t value = 0;
+
+    for (const char *at = input; *at != '\0'; at++) {
+        if (*at == '\n' || (at[0] == '\r' && at[1] == '\n')) {
+            continue;
+        }
+        if (*at == '=' ? ++padding > 2 : padding > 0 || strchr(BASE64, *at) == NULL) {
+            return -1;
+        }
+        symbols++;
+    }
+    if ((symbols * 6 + 7) / 8 - padding > *output_len) {
+        return -1;
+    }
+    symbols = padding = 0;
+    for (; *input != '\0'; input++) {
+        if (*input == '\n' || *input == '\r') {
+            continue;
+        }
+        padding += *input == '=';
+        value = value << 6 | (*input == '=' ? 0 : (uint32_t)(strchr(BASE64, *input) - BASE64));
+        if (++symbols % 4 == 0) {
+            for (unsigned int i = 0; i + padding < 3; i++) {
+                output[written++] = (unsigned char)(value >> (16 - 8 * i));
+            }
+        }
+    }
+    *output_len = written;
+    return 0;
+}
+
+#else
+
 int ota_base64_decode(const char *input, unsigned char *output, unsigned int *output_len)
 {
     unsigned int room = *output_len, written = 0, bits = 0;
@@ -72,6 +111,8 @@ int ota_base64_decode(const char *input, unsigned char *output, unsigned int *ou
     *output_len = written;
     return 0;
 }
+
+#endif
 
 void ota_msleep(int ms)
 {

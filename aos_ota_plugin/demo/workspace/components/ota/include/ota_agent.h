@@ -170,6 +170,9 @@ int ota_read_parameter(ota_boot_param_t *param);
 int ota_update_parameter(const ota_boot_param_t *param);
 int ota_clear(void);
 
+/* Whether a push for the module of this name is one of the firmware, "default". */
+int ota_is_firmware(const char *module_name);
+
 /* The version of such a module, "" when it has none yet; OTA_INVALID_PARAMETER when there is no such module. */
 int ota_get_module_version(ota_service_t *ctx, const char *module_name, char version[OTA_VER_LEN]);
 

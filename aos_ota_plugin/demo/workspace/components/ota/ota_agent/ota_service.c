@@ -5,13 +5,6 @@
 #include "ota_import.h"
 #include "ota_log.h"
 
-static void report(ota_service_t *ctx, int status)
-{
-    if (ctx->report_func.report_status_cb != NULL) {
-        ctx->report_func.report_status_cb(ctx->report_func.param, status);
-    }
-}
-
 #ifdef OTA_CONFIG_LOCAL_RSA
 /* With local signing the image says what its hash and signature are, and the push is not asked. */
 static int take_sign_info(const ota_sign_info_t *info, ota_boot_param_t *param)
@@ -29,9 +22,10 @@ static int take_sign_info(const ota_sign_info_t *info, ota_boot_param_t *param)
 
 static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
 {
+    uint32_t length;
     int ret;
 
-    ret = ota_download_image_header(ctx, param->url, param->len);
+    ret = ota_download_image_header(ctx, param->url, param->len, &length);
     if (ret < 0) {
         return ret;
     }
@@ -41,11 +35,11 @@ static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
         return ret;
     }
 #endif
-    ret = ota_download_start(param, ctx->report_func.report_status_cb, ctx->report_func.param);
+    ret = ota_download_start(param, length, ctx->report_func.report_status_cb, ctx->report_func.param);
     if (ret < 0) {
         return ret;
     }
-    ret = ota_verify(param);
+    ret = ota_verify(param, length);
     OTA_LOG_I("verify: %d", ret);
     return ret;
 }
@@ -53,13 +47,15 @@ static int download_and_verify(ota_service_t *ctx, ota_boot_param_t *param)
 /* A module's file has no trailer: the push says its hash and its signature, with local signing, too. */
 static int module_upgrade(ota_service_t *ctx, const ota_store_module_info_t *info, const ota_boot_param_t *param)
 {
-    int ret = ota_check_file_length(param->url, param->len);
+    uint32_t length;
+    int ret = ota_file_length(param->url, param->len, &length);
 
     if (ret == OTA_SUCCESS) {
-        ret = ota_download_file(param, ota_partition_size(), ctx->report_func.report_status_cb, ctx->report_func.param);
+        ret = ota_download_file(param, length, ota_partition_size(), ctx->report_func.report_status_cb,
+                                ctx->report_func.param);
     }
     if (ret == OTA_SUCCESS) {
-        ret = ota_verify_file(param);
+        ret = ota_verify_file(param, length);
         OTA_LOG_I("verify: %d", ret);
     }
     return ret == OTA_SUCCESS ? ota_module_install(ctx, info, param) : ret;
@@ -93,13 +89,13 @@ int ota_service_start(ota_service_t *ctx)
     }
     ret = ota_read_parameter(&param);
     if (ret == OTA_SUCCESS) {
-        info = ota_store_of(ctx, ctx->module_name);
+        info = ota_is_firmware(ctx->module_name) ? NULL : ota_store_of(ctx, ctx->module_name);
         ret = info == NULL ? firmware_upgrade(ctx, &param)
               : info->module_type == OTA_MODULE_MCU ? mcu_upgrade(ctx, info, &param) : module_upgrade(ctx, info, &param);
     }
     if (ret < 0) {
-        OTA_LOG_E("the upgrade is refused: %d", ret);
-        report(ctx, ret);
+        OTA_LOG_E("the upgrade is refused: %d %s", ret, ota_code_name(ret));
+        ota_report_refusal(ctx, ret);
         ota_clear();
     }
     return ret;

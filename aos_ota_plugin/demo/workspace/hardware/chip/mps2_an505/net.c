@@ -3,6 +3,7 @@
 #include "hal/net.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "aos/kernel.h"
@@ -37,38 +38,68 @@ static uint32_t position(const uint32_t *set)
     return at;
 }
 
+/*
+ * The first message of what was read, a line: topic, a blank, text; or topic, a tab, the number of bytes, a blank, and those
+ * bytes, whatever they are. What follows is the line's end: its place, or -1 when it was not read. The packet becomes topic,
+ * a zero byte, text, of *packet_length bytes.
+ */
+static int32_t take_message(char *packet, uint32_t length, uint32_t *packet_length)
+{
+    char *end = memchr(packet, '\n', length), *blank, *tab;
+    unsigned long counted;
+
+    if (end == NULL) {
+        return -1;
+    }
+    *packet_length = (uint32_t)(end - packet);
+    blank = memchr(packet, ' ', (size_t)(end - packet));
+    tab = blank != NULL ? memchr(packet, '\t', (size_t)(blank - packet)) : NULL;
+    if (tab == NULL) {
+        if (blank != NULL) {
+            *blank = '\0';
+        }
+        return end - packet;
+    }
+    counted = strtoul(tab + 1, NULL, 10);
+    if (counted >= length - (uint32_t)(blank + 1 - packet)) {
+        return -1;
+    }
+    end = blank + 1 + counted;
+    *tab = '\0';
+    memmove(tab + 1, blank + 1, counted);
+    *packet_length = (uint32_t)(tab + 1 - packet) + counted;
+    return end - packet;
+}
+
 int hal_net_receive(void *packet, uint32_t size)
 {
     uint32_t at = position(NULL);
     int file = semihost_open("platform.txt", SEMIHOST_READ);
     int32_t left = file >= 0 ? semihost_length(file) - (int32_t)at : 0;
-    char *end = NULL, *space;
+    int32_t end = -1;
+    uint32_t packet_length = 0;
 
     if (left > 0) {
         uint32_t length = (uint32_t)left < size ? (uint32_t)left : size;
 
         if (semihost_read(file, at, packet, length) == 0) {
-            end = memchr(packet, '\n', length);
+            end = take_message(packet, length, &packet_length);
         }
     }
     if (file >= 0) {
         semihost_close(file);
     }
-    if (end == NULL && left <= 0 && semihost_argument("console") != NULL) {
+    if (end < 0 && left <= 0 && semihost_argument("console") != NULL) {
         aos_msleep(10);
         return 0;
     }
-    if (end == NULL) {
+    if (end < 0) {
         printf(left > 0 ? "net: a message is longer than a packet\n" : "net: the platform has nothing more to say\n");
         hal_cpu_off(0);
     }
-    at += (uint32_t)(end - (char *)packet) + 1;
+    at += (uint32_t)end + 1;
     position(&at);
-    space = memchr(packet, ' ', (size_t)(end - (char *)packet));
-    if (space != NULL) {
-        *space = '\0';
-    }
-    return end - (char *)packet;
+    return (int)packet_length;
 }
 
 /* At the end of the file: the emulator's mode for that writes over its beginning. */

@@ -6,21 +6,26 @@
 #include "ota_import.h"
 #include "ota_log.h"
 
-#define BLOCK_SIZE      2048
+#define BLOCK_SIZE 2048
+#ifndef DEMO_VENDOR_FLAWS
 #define DIFF_BLOCK_SIZE 0x40000 /* the boot stage rebuilds a diff's sections at the end of the partition */
+#endif
 
-int ota_check_file_length(const char *url, uint32_t size)
+int ota_file_length(const char *url, uint32_t size, uint32_t *length)
 {
-    int32_t length = hal_net_file_length(url);
+    int32_t found = hal_net_file_length(url);
 
-    if (length < 0) {
+    if (found < 0) {
         OTA_LOG_E("no file at %s", url);
         return OTA_DOWNLOAD_CON_FAIL;
     }
-    /* Or the trailer would be read from the wrong place, and what is there might not fit it. */
-    if ((uint32_t)length != size) {
-        OTA_LOG_E("the file has %ld bytes, the push says %lu", (long)length, (unsigned long)size);
+    *length = (uint32_t)found;
+    if (*length != size) {
+        OTA_LOG_E("the file has %ld bytes, the push says %lu", (long)found, (unsigned long)size);
+#ifndef DEMO_VENDOR_FLAWS
+        /* Or the trailer would be read from the wrong place, and what is there might not fit it. */
         return OTA_DOWNLOAD_HEAD_FAIL;
+#endif
     }
     return OTA_SUCCESS;
 }
@@ -34,27 +39,51 @@ uint32_t ota_trailer_size(void)
 #endif
 }
 
-int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size)
+/* What is left of the file from `offset` on, up to `size` bytes of it; the others are zeros. */
+static int read_part(const char *url, uint32_t length, uint32_t offset, void *part, uint32_t size)
+{
+    uint32_t left = offset < length ? length - offset : 0;
+
+    memset(part, 0, size);
+    size = left < size ? left : size;
+    return size == 0 ? 0 : hal_net_file_read(url, offset, part, size);
+}
+
+/* Where the trailer begins, by the push's size. */
+static int trailer_offset(uint32_t size, uint32_t length, uint32_t *offset)
 {
     uint32_t trailer = ota_trailer_size();
-    uint32_t offset;
-    int ret = ota_check_file_length(url, size);
 
+    if (size < length) { /* only with the vendor's flaws */
+        return ota_device_fault("more bytes are read than a trailer has");
+    }
+    *offset = size - trailer;
+    /* As many bytes must stand before the trailer as are read of it, or it is the file's beginning that is read. */
+    if (size < trailer || *offset >= length || length - *offset > *offset) {
+        OTA_LOG_E("%lu bytes are no image", (unsigned long)length);
+        return OTA_DOWNLOAD_RECV_FAIL;
+    }
+    return OTA_SUCCESS;
+}
+
+int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size, uint32_t *length)
+{
+    uint32_t offset = 0;
+    int ret = ota_file_length(url, size, length);
+
+    if (ret == OTA_SUCCESS) {
+        ret = trailer_offset(size, *length, &offset);
+    }
     if (ret < 0) {
         return ret;
     }
-    if (size < 2 * trailer) {
-        OTA_LOG_E("%lu bytes are no image", (unsigned long)size);
-        return OTA_DOWNLOAD_RECV_FAIL;
-    }
-    offset = size - trailer;
 #ifdef OTA_CONFIG_LOCAL_RSA
-    if (hal_net_file_read(url, offset, &ctx->header.sign_info, sizeof(ctx->header.sign_info)) != 0) {
+    if (read_part(url, *length, offset, &ctx->header.sign_info, sizeof(ctx->header.sign_info)) != 0) {
         return OTA_DOWNLOAD_RECV_FAIL;
     }
     offset += sizeof(ctx->header.sign_info);
 #endif
-    if (hal_net_file_read(url, offset, &ctx->header.image_info, sizeof(ctx->header.image_info)) != 0) {
+    if (read_part(url, *length, offset, &ctx->header.image_info, sizeof(ctx->header.image_info)) != 0) {
         return OTA_DOWNLOAD_RECV_FAIL;
     }
     OTA_LOG_I("magic 0x%lx, size %lu, crc16 0x%x", (unsigned long)ctx->header.image_info.image_magic,
@@ -75,18 +104,27 @@ uint16_t ota_parse_ota_type(const uint8_t *head, uint32_t length)
     return OTA_UPGRADE_ALL;
 }
 
-int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func report, void *report_param)
+static int too_large(uint32_t length)
+{
+    OTA_LOG_E("%lu bytes do not fit the OTA partition", (unsigned long)length);
+    return OTA_INIT_FAIL;
+}
+
+int ota_download_file(const ota_boot_param_t *param, uint32_t length, uint32_t room, report_func report,
+                      void *report_param)
 {
     uint8_t block[BLOCK_SIZE];
     uint32_t offset = 0;
     uint32_t tenths = 0;
 
-    if (param->len > room || ota_erase(param->len) < 0) {
-        OTA_LOG_E("%lu bytes do not fit the OTA partition", (unsigned long)param->len);
+    if (length > room) {
+        return too_large(length);
+    }
+    if (ota_erase(length) < 0) {
         return OTA_UPGRADE_WRITE_FAIL;
     }
-    while (offset < param->len) {
-        uint32_t size = param->len - offset < BLOCK_SIZE ? param->len - offset : BLOCK_SIZE;
+    while (offset < length) {
+        uint32_t size = length - offset < BLOCK_SIZE ? length - offset : BLOCK_SIZE;
         uint32_t done;
 
         if (hal_net_file_read(param->url, offset, block, size) != 0) {
@@ -95,7 +133,7 @@ int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func 
         if (ota_write(&offset, block, size) < 0) {
             return OTA_UPGRADE_WRITE_FAIL;
         }
-        done = (uint32_t)(10ull * offset / param->len);
+        done = (uint32_t)(10ull * offset / length);
         if (report != NULL && done > tenths) {
             tenths = done;
             report(report_param, (int)(10 * tenths));
@@ -104,21 +142,23 @@ int ota_download_file(const ota_boot_param_t *param, uint32_t room, report_func 
     return OTA_SUCCESS;
 }
 
-int ota_download_start(ota_boot_param_t *param, report_func report, void *report_param)
+int ota_download_start(ota_boot_param_t *param, uint32_t length, report_func report, void *report_param)
 {
     uint8_t head[8];
     uint32_t room = ota_partition_size();
 
-    if (param->url[0] == '\0' || param->len < sizeof(head)) {
+    if (param->url[0] == '\0' || length < sizeof(head)) {
         return OTA_DOWNLOAD_INIT_FAIL;
     }
     if (hal_net_file_read(param->url, 0, head, sizeof(head)) != 0) {
         return OTA_DOWNLOAD_RECV_FAIL;
     }
     param->upg_flag = ota_parse_ota_type(head, sizeof(head));
-    OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)param->len);
+    OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)length);
+#ifndef DEMO_VENDOR_FLAWS
     if (param->upg_flag == OTA_UPGRADE_DIFF) {
         room -= DIFF_BLOCK_SIZE;
     }
-    return ota_download_file(param, room, report, report_param);
+#endif
+    return param->len > room ? too_large(param->len) : ota_download_file(param, length, room, report, report_param);
 }

@@ -25,10 +25,32 @@ int ota_register_module_store(ota_service_t *ctx, ota_store_module_info_t *queue
     return OTA_SUCCESS;
 }
 
+#ifdef DEMO_VENDOR_FLAWS
+
+/* Over the length of the name that was pushed: "pan" is the module "panel". */
+static int is_module(const char *pushed, const char *own)
+{
+    return strncmp(pushed, own, strlen(pushed)) == 0;
+}
+
+#else
+
+static int is_module(const char *pushed, const char *own)
+{
+    return strcmp(pushed, own) == 0;
+}
+
+#endif
+
+int ota_is_firmware(const char *module_name)
+{
+    return is_module(module_name, "default");
+}
+
 const ota_store_module_info_t *ota_store_of(const ota_service_t *ctx, const char *module_name)
 {
     for (int i = 0; i < ctx->store_len; i++) {
-        if (strcmp(ctx->store[i].module_name, module_name) == 0) {
+        if (is_module(module_name, ctx->store[i].module_name)) {
             return &ctx->store[i];
         }
     }
@@ -42,13 +64,14 @@ static void version_path(char path[FILESTORE_PATH], const char *module_name)
 
 int ota_get_module_version(ota_service_t *ctx, const char *module_name, char version[OTA_VER_LEN])
 {
+    const ota_store_module_info_t *info = ctx != NULL ? ota_store_of(ctx, module_name) : NULL;
     char path[FILESTORE_PATH];
     int32_t size;
 
-    if (ctx == NULL || ota_store_of(ctx, module_name) == NULL) {
+    if (info == NULL) {
         return OTA_INVALID_PARAMETER;
     }
-    version_path(path, module_name);
+    version_path(path, info->module_name);
     size = filestore_size(path);
     version[0] = '\0';
     if (size > 0 && size < OTA_VER_LEN && filestore_read(path, 0, version, (uint32_t)size) == 0) {

@@ -78,6 +78,7 @@ int ota_download_to_fs_service(void *ota_ctx, char *file_path)
 {
     ota_service_t *ctx = ota_ctx;
     ota_boot_param_t param;
+    uint32_t length;
     int ret;
 
     if (ctx == NULL || file_path == NULL) {
@@ -85,17 +86,18 @@ int ota_download_to_fs_service(void *ota_ctx, char *file_path)
     }
     ret = ota_read_parameter(&param);
     if (ret == OTA_SUCCESS) {
-        ret = ota_check_file_length(param.url, param.len);
+        ret = ota_file_length(param.url, param.len, &length);
     }
     if (ret == OTA_SUCCESS) {
-        ret = ota_download_file(&param, ota_partition_size(), ctx->report_func.report_status_cb, ctx->report_func.param);
+        ret = ota_download_file(&param, length, ota_partition_size(), ctx->report_func.report_status_cb,
+                                ctx->report_func.param);
     }
     if (ret == OTA_SUCCESS) {
-        ret = ota_verify_file(&param);
+        ret = ota_verify_file(&param, length);
         OTA_LOG_I("verify: %d", ret);
     }
     if (ret == OTA_SUCCESS) {
-        ret = keep(file_path, param.len);
+        ret = keep(file_path, length);
     }
     if (ret < 0 && ctx->report_func.report_status_cb != NULL) {
         ctx->report_func.report_status_cb(ctx->report_func.param, ret);

@@ -23,19 +23,22 @@ static int verify(const ota_boot_param_t *param, uint32_t hashed)
     if (param->sign[0] != '\0')
 #endif
     {
-        ret = ota_verify_rsa((const uint8_t *)param->sign, param->hash, param->hash_type);
+        ret = ota_verify_rsa((const uint8_t *)param->sign, text, param->hash_type);
     }
     return ret;
 }
 
-int ota_verify_file(const ota_boot_param_t *param)
+int ota_verify_file(const ota_boot_param_t *param, uint32_t length)
 {
-    return verify(param, param->len);
+    if (param->len != length) { /* then its hash is another, too */
+        return param->hash_type == OTA_MD5 ? OTA_VERIFY_MD5_FAIL : OTA_VERIFY_SHA2_FAIL;
+    }
+    return verify(param, length);
 }
 
-int ota_verify(const ota_boot_param_t *param)
+int ota_verify(const ota_boot_param_t *param, uint32_t length)
 {
-    uint32_t hashed = param->len;
+    uint32_t hashed = length;
     int ret;
 
 #ifdef OTA_CONFIG_LOCAL_RSA

@@ -74,7 +74,11 @@ int ota_check_image_hash(uint32_t length, uint8_t type, uint8_t *digest)
 int ota_check_hash(uint8_t type, const char *calculated, const char *expected)
 {
     OTA_LOG_I("hash %s, expected %s", calculated, expected);
+#ifdef DEMO_VENDOR_FLAWS
+    if (strncmp(calculated, expected, strlen(calculated)) == 0) {
+#else
     if (strcmp(calculated, expected) == 0) {
+#endif
         return OTA_SUCCESS;
     }
     return type == OTA_MD5 ? OTA_VERIFY_MD5_FAIL : OTA_VERIFY_SHA2_FAIL;
