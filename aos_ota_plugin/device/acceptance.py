@@ -32,14 +32,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from aos_ota_plugin.device import limits
 from aos_ota_plugin.device.lengths import judge_file_length, judge_length
-from aos_ota_plugin.device.push import SIGN_BUFFER, decode_digestsign
+from aos_ota_plugin.device.push import decode_digestsign
+from aos_ota_plugin.device.signature import CHECKED, judge_signature, judge_signature_of_file
+from aos_ota_plugin.device.update import Update, accept, hash_name, leave, refuse
 from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding, Hashed, Judgement, Push
 from aos_ota_plugin.device.version import explain_order, newer_by_numbers
-from aos_ota_plugin.keys.rsa import PublicKey
 
 __all__ = [
     "Device",
@@ -54,36 +55,9 @@ __all__ = [
 ]
 
 
-class _Update(NamedTuple):
-    """An update offered to a device: image, published version, push message."""
-
-    device: Device
-    image: memoryview
-    version: Optional[str]
-    push: Optional[Push]
-    hashed: Optional[Hashed] = None
-
-    @property
-    def pushed_size(self) -> int:
-        return len(self.image) if self.push is None else self.push.size
-
-    @property
-    def is_diff(self) -> bool:
-        return bytes(self.image[:8]) == b"BSDIFF40"
-
-    @property
-    def trailer_size(self) -> int:
-        return limits.IMAGE_INFO_SIZE + (limits.SIGN_INFO_SIZE if self.device.local_rsa else 0)
-
-    @property
-    def sign_info(self) -> memoryview:
-        return self.image[-self.trailer_size : -limits.IMAGE_INFO_SIZE]
-
-
-_Rule = Callable[[_Update], Optional[Finding]]
+_Rule = Callable[[Update], Optional[Finding]]
 _MAGICS = (0xEFEFEFEF, 0xABABABAB, 0xCDCDCDCD, 0xEFCDEFCD, 0xABCDABCD)
 _RSA_MAGIC = 0xAABBCCDD
-_CHECKED = "the RSA signature verifies"
 
 
 def judge(
@@ -100,7 +74,7 @@ def judge(
     passes and says "not judged". `hashed` saves hashing the image's beginning again if its pieces are these very bytes,
     which is checked. Never raises, whatever the bytes.
     """
-    return _judged(_RULES, _Update(device, memoryview(image).cast("B"), version, push, hashed))
+    return _judged(_RULES, Update(device, memoryview(image).cast("B"), version, push, hashed))
 
 
 def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, push: Optional[Push] = None) -> Judgement:
@@ -108,10 +82,10 @@ def judge_file(device: Device, data: bytes, *, version: Optional[str] = None, pu
 
     They are those of `device.module_file` without the last three. Never raises.
     """
-    return _judged(_FILE_RULES, _Update(device, memoryview(data).cast("B"), version, push))
+    return _judged(_FILE_RULES, Update(device, memoryview(data).cast("B"), version, push))
 
 
-def _judged(rules: Tuple[_Rule, ...], update: _Update) -> Judgement:
+def _judged(rules: Tuple[_Rule, ...], update: Update) -> Judgement:
     findings: List[Finding] = []
     for rule in rules:
         finding = rule(update)
@@ -121,39 +95,27 @@ def _judged(rules: Tuple[_Rule, ...], update: _Update) -> Judgement:
                 break
     last = findings[-1]
     checked = any(
-        finding.rule == "signature" and (not finding.ok or finding.detail.startswith(_CHECKED)) for finding in findings
+        finding.rule == "signature" and (not finding.ok or finding.detail.startswith(CHECKED)) for finding in findings
     )
     return Judgement(last.verdict, tuple(findings), checked)
 
 
-def _pass(rule: str, detail: str, *, judged: bool = True) -> Finding:
-    return Finding(rule, True, DeviceVerdict.OTA_SUCCESS, detail, judged)
-
-
-def _unjudged(rule: str, detail: str) -> Finding:
-    return _pass(rule, detail, judged=False)
-
-
-def _refuse(rule: str, verdict: DeviceVerdict, detail: str) -> Finding:
-    return Finding(rule, False, verdict, detail)
-
-
-def _push(update: _Update) -> Finding:
+def _push(update: Update) -> Finding:
     push, fail = update.push, DeviceVerdict.OTA_TRANSPORT_PAR_FAIL
     if push is None:
-        return _unjudged("push", "not judged: no push message given")
-    if _hash_of(push) is None:
-        return _refuse("push", fail, "signMethod is neither MD5 nor SHA256")
+        return leave("push", "not judged: no push message given")
+    if hash_name(push) is None:
+        return refuse("push", fail, "signMethod is neither MD5 nor SHA256")
     if not push.sign:
-        return _refuse("push", fail, "sign is empty")
+        return refuse("push", fail, "sign is empty")
     if push.digestsign is not None and decode_digestsign(push.digestsign) is None:
-        return _refuse("push", fail, "digestsign is not the padded base64 of at most 256 bytes")
-    return _pass("push", f"{push.sign_method}, {'with' if push.digestsign else 'without'} digestsign")
+        return refuse("push", fail, "digestsign is not the padded base64 of at most 256 bytes")
+    return accept("push", f"{push.sign_method}, {'with' if push.digestsign else 'without'} digestsign")
 
 
-def _version(update: _Update) -> Finding:
+def _version(update: Update) -> Finding:
     if update.version is None or update.device.version is None:
-        return _unjudged("version", "not judged: the new or the device's version is not known")
+        return leave("version", "not judged: the new or the device's version is not known")
     # The push's version is copied into a buffer before it is compared.
     received = update.version.encode("utf-8", "surrogatepass")[: limits.VERSION_MAX].decode("utf-8", "replace")
     if update.device.hardened:
@@ -162,80 +124,88 @@ def _version(update: _Update) -> Finding:
     else:
         problem = explain_order(received, update.device.version)
     if problem:
-        return _refuse("version", DeviceVerdict.OTA_TRANSPORT_VER_FAIL, problem)
-    return _pass("version", f"{received} is newer than {update.device.version}")
+        return refuse("version", DeviceVerdict.OTA_TRANSPORT_VER_FAIL, problem)
+    return accept("version", f"{received} is newer than {update.device.version}")
 
 
-def _size(update: _Update) -> Finding:
+def _size(update: Update) -> Finding:
     pushed = update.pushed_size
     return judge_length(pushed, len(update.image), trailer=update.trailer_size, hardened=update.device.hardened)
 
 
-def _size_of_file(update: _Update) -> Finding:
-    is_md5 = update.push is not None and _hash_of(update.push) == "md5"
+def _size_of_file(update: Update) -> Finding:
+    is_md5 = update.push is not None and hash_name(update.push) == "md5"
     return judge_file_length(update.pushed_size, len(update.image), is_md5=is_md5, hardened=update.device.hardened)
 
 
-def _header(update: _Update) -> Finding:
-    least = limits.MIN_FILE if update.device.local_rsa else limits.MIN_FILE_CLOUD
-    if len(update.image) < least:
-        return _refuse(
-            "header",
-            DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL,
-            f"{len(update.image)} bytes: the header reader refuses files under {least}",
-        )
-    return _pass("header", f"the last {update.trailer_size} bytes can be read")
+def _url(update: Update) -> Optional[Finding]:
+    if update.push is None or update.push.has_url:
+        return None
+    return refuse("url", DeviceVerdict.OTA_DOWNLOAD_INIT_FAIL, "the push has an empty url")
 
 
-def _sign_info(update: _Update) -> Finding:
+def _header(update: Update) -> Finding:
+    size, least = len(update.image), 2 * update.trailer_size
+    if update.device.hardened or update.trailer_size <= size or not size:
+        if size >= least or update.pushed_size != size:
+            return accept("header", f"the last {update.trailer_size} bytes can be read")
+        detail = f"{size} bytes: the header reader refuses files under {least}"
+        return refuse("header", DeviceVerdict.OTA_DOWNLOAD_RECV_FAIL, detail)
+    detail = f"{size} bytes are less than a trailer: the server sends all of them to a request of `bytes=-N-`"
+    if update.device.local_rsa:
+        return refuse("header", DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL, detail)
+    return accept("header", detail)
+
+
+def _sign_info(update: Update) -> Finding:
     if not update.device.local_rsa:
-        return _pass("sign_info", "cloud mode: none is looked for")
+        return accept("sign_info", "cloud mode: none is looked for")
     magic = struct.unpack_from("<I", update.sign_info)[0]
     if magic != _RSA_MAGIC:
-        return _refuse(
+        return refuse(
             "sign_info",
             DeviceVerdict.OTA_DOWNLOAD_HEAD_FAIL,
             f"encrypto_magic is 0x{magic:08x}, not 0x{_RSA_MAGIC:08x}: not a locally signed image, "
             "or bytes are missing or added at its end",
         )
-    return _pass("sign_info", "encrypto_magic is that of RSA")
+    return accept("sign_info", "encrypto_magic is that of RSA")
 
 
-def _partition(update: _Update) -> Finding:
+def _partition(update: Update) -> Finding:
     size, room = update.pushed_size, update.device.partition_size
     if room is None:
-        return _unjudged("partition", "not judged: the OTA partition's size is not known")
+        return leave("partition", "not judged: the OTA partition's size is not known")
     what = "of the OTA partition"
     if update.is_diff and update.device.hardened:
         room, what = max(room - limits.DIFF_BLOCK_SIZE, 0), f"{what} that a diff may take"
     if size > room:
         detail = f"{size} bytes do not fit the {room} {what}: refused before anything is written"
-        return _refuse("partition", DeviceVerdict.OTA_INIT_FAIL, detail)
-    return _pass("partition", f"{room - size} of {room} bytes stay free")
+        return refuse("partition", DeviceVerdict.OTA_INIT_FAIL, detail)
+    return accept("partition", f"{room - size} of {room} bytes stay free")
 
 
-def _progress(update: _Update) -> Optional[Finding]:
+def _progress(update: Update) -> Optional[Finding]:
     if update.device.hardened or len(update.image) >= limits.PROGRESS_UNIT:
         return None
-    return _unjudged("progress", f"WARNING: {limits.short_file(len(update.image))}")
+    return leave("progress", f"WARNING: {limits.short_file(len(update.image))}")
 
 
-def _hash(update: _Update) -> Finding:
+def _hash(update: Update) -> Finding:
     if not update.device.local_rsa:
         return _hash_of_file(update)
     stated = bytes(update.sign_info[104:136]).hex()
-    return _compared("sha256", _digest(update, "sha256", len(update.image) - update.trailer_size), stated)
+    return _compared("sha256", _digest(update, "sha256", update.pushed_size - update.trailer_size), stated)
 
 
-def _hash_of_file(update: _Update) -> Finding:
+def _hash_of_file(update: Update) -> Finding:
     if update.push is None:
-        return _unjudged("hash", "not judged: no push message given")
-    name = _hash_of(update.push) or ""
+        return leave("hash", "not judged: no push message given")
+    name = hash_name(update.push) or ""
     actual = _digest(update, name, len(update.image))
     return _compared(name, actual, update.push.sign[: len(actual)].lower())
 
 
-def _digest(update: _Update, name: str, size: int) -> str:
+def _digest(update: Update, name: str, size: int) -> str:
     """Return the digest of the first `size` bytes of the image, from `hashed` where it has it."""
     image, hashed = update.image.obj, update.hashed
     if hashed is not None and isinstance(image, bytes) and _starts_with(image, hashed.pieces) == size:
@@ -255,95 +225,34 @@ def _starts_with(image: bytes, pieces: Tuple[bytes, ...]) -> Optional[int]:
 
 def _compared(name: str, actual: str, stated: str) -> Finding:
     if actual == stated:
-        return _pass("hash", f"{name} {actual}")
+        return accept("hash", f"{name} {actual}")
     md5 = name == "md5"
     verdict = DeviceVerdict.OTA_VERIFY_MD5_FAIL if md5 else DeviceVerdict.OTA_VERIFY_SHA2_FAIL
-    return _refuse("hash", verdict, f"{name} of the image is {actual}, but {stated!a} is stated")
+    return refuse("hash", verdict, f"{name} of the image is {actual}, but {stated!a} is stated")
 
 
-def _signature(update: _Update) -> Finding:
-    if not update.device.local_rsa:
-        return _signature_of_push(update)
-    key = update.device.public_key
-    digest = bytes(update.sign_info[104:136])
-    return _verified(key, key is not None and key.verify_hash(digest, bytes(update.sign_info[136:392])))
-
-
-def _signature_of_push(update: _Update) -> Finding:
-    if update.push is None:
-        return _unjudged("signature", "not judged: no push message given, and in cloud mode that has the signature")
-    signature = decode_digestsign(update.push.digestsign) if update.push.digestsign else None
-    if update.device.hardened and not signature:
-        return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, "the push has no digestsign")
-    if update.push.digestsign is None:
-        return _pass("signature", "NOT CHECKED: the push has no digestsign, anyone's image is accepted")
-    if not update.device.hardened and (not signature or not signature[0]):
-        what = "starts with 0x00" if signature else "decodes to nothing"
-        return _pass("signature", f"NOT CHECKED: digestsign {what}, anyone's image is accepted")
-    return _verified(update.device.public_key, _is_signed(update, signature or b""))
-
-
-def _signature_of_file(update: _Update) -> Finding:
-    if not update.device.local_rsa or update.push is None:
-        return _signature_of_push(update)
-    if not update.push.digestsign:
-        return _refuse(
-            "signature",
-            DeviceVerdict.OTA_VERIFY_RSA_FAIL,
-            "the push has no digestsign, which a local-mode device needs for a file without a trailer",
-        )
-    return _verified(update.device.public_key, _is_signed(update, decode_digestsign(update.push.digestsign) or b""))
-
-
-def _is_signed(update: _Update, signature: bytes) -> bool:
-    if update.push is None or update.device.public_key is None:
-        return False
-    # The hash rule has checked that this is the file's own.
-    digest = bytes.fromhex(update.push.sign[: 32 if _hash_of(update.push) == "md5" else 64])
-    # It stands in a buffer of zeros.
-    return update.device.public_key.verify_digest_of_file(digest, signature.ljust(SIGN_BUFFER, b"\0"))
-
-
-def _verified(key: Optional[PublicKey], valid: bool) -> Finding:
-    if valid and key is not None:
-        return _pass("signature", f"{_CHECKED} with key {key.short_fingerprint}")
-    return _refuse("signature", DeviceVerdict.OTA_VERIFY_RSA_FAIL, _why_rsa_fails(key))
-
-
-def _why_rsa_fails(key: Optional[PublicKey]) -> str:
-    if key is None or key.is_empty:
-        return "no public key is embedded in the firmware: every signature is refused"
-    if not key.is_usable:
-        return "the embedded key is not RSA-2048 with the exponent 65537: every signature is refused"
-    return f"the signature was not made over this image by the firmware's key {key.short_fingerprint}"
-
-
-def _image_info(update: _Update) -> Finding:
+def _image_info(update: Update) -> Finding:
     fail = DeviceVerdict.OTA_VERIFY_IMAGE_FAIL
     if update.is_diff:
-        return _pass("image_info", "not checked by the device: this is a diff")
-    if update.pushed_size > len(update.image):
-        return _refuse("image_info", fail, "it is read behind its place, as the push's size is larger than the file's")
-    magic, size, md5 = struct.unpack_from("<II16s", update.image, len(update.image) - limits.IMAGE_INFO_SIZE)
+        return accept("image_info", "not checked by the device: this is a diff")
+    flash = update.flash
+    if update.pushed_size < limits.IMAGE_INFO_SIZE:
+        return refuse("image_info", fail, f"{update.pushed_size} bytes have no room for it")
+    magic, size, md5 = struct.unpack_from("<II16s", flash, len(flash) - limits.IMAGE_INFO_SIZE)
     if magic not in _MAGICS:
-        return _refuse("image_info", fail, f"image_magic 0x{magic:08x} is unknown: image magic error")
+        return refuse("image_info", fail, f"image_magic 0x{magic:08x} is unknown: image magic error")
     if not 0 < size <= len(update.image):
         # Past the file's end the device would read erased flash; no MD5 in this very file can be that of it.
-        return _refuse("image_info", fail, f"image_size is {size}; the file has {len(update.image)} bytes")
+        return refuse("image_info", fail, f"image_size is {size}; the file has {len(update.image)} bytes")
     actual = _digest(update, "md5", size)
     if actual != md5.hex():
-        return _refuse("image_info", fail, f"MD5 of {size} bytes is {actual}, but image_md5 is {md5.hex()}")
-    return _pass("image_info", f"magic 0x{magic:08x}, MD5 of {size} bytes matches")
+        return refuse("image_info", fail, f"MD5 of {size} bytes is {actual}, but image_md5 is {md5.hex()}")
+    return accept("image_info", f"magic 0x{magic:08x}, MD5 of {size} bytes matches")
 
 
 _RULES: Tuple[_Rule, ...] = (
-    _push, _version, _size, _header, _sign_info, _partition, _progress, _hash, _signature, _image_info,
+    _push, _version, _url, _size, _header, _sign_info, _partition, _progress, _hash, judge_signature, _image_info,
 )  # fmt: skip
 _FILE_RULES: Tuple[_Rule, ...] = (
-    _push, _version, _size_of_file, _progress, _hash_of_file, _signature_of_file,
+    _push, _version, _url, _size_of_file, _progress, _hash_of_file, judge_signature_of_file,
 )  # fmt: skip
-
-
-def _hash_of(push: Push) -> Optional[str]:
-    """Return the name of the push's hash; the device compares the start of signMethod, ignoring case."""
-    return next((name for name in ("md5", "sha256") if push.sign_method.lower().startswith(name)), None)

@@ -59,7 +59,9 @@ def judge_image(
     packed = judge_packed_payload(data)
     missing = push.size - len(data) if push else 0
     more = packed or (
-        (cut_diff(missing),) if missing > 0 else judge_update(data, partition_size=device.partition_size, base=base)
+        (cut_diff(missing),)
+        if missing > 0
+        else judge_update(data, partition_size=device.partition_size, base=base, hardened=device.hardened)
     )
     if not more:
         return agent

@@ -26,10 +26,11 @@ _ESCAPES = dict(zip(b'bfnrt"\\/', b'\b\f\n\r\t"\\/'))
 
 
 class Item(NamedTuple):
-    """A value: ``valuestring`` is None unless it is a text, ``valueint`` 0 unless it is a number or true."""
+    """A value: ``valuestring`` is None but of a text, ``valueint`` 0 but of a number or of true (1)."""
 
     valuestring: Optional[bytes] = None
     valueint: int = 0
+    is_number: bool = False
     members: Tuple[Tuple[bytes, Item], ...] = ()
 
     def member(self, name: str) -> Optional[Item]:
@@ -130,7 +131,8 @@ class _Reader:
             raise _NotJsonError
         self._at += number.end()
         value = float(number[0])
-        return Item(valueint=_INT_MAX if value >= _INT_MAX else _INT_MIN if value <= _INT_MIN else int(value))
+        valueint = _INT_MAX if value >= _INT_MAX else _INT_MIN if value <= _INT_MIN else int(value)
+        return Item(valueint=valueint, is_number=True)
 
     def _string(self) -> bytes:
         """Read a text from its opening quote; what follows a NUL in it is dropped."""

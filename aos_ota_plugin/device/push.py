@@ -15,7 +15,8 @@ data.signMethod  begins with MD5 or SHA256, in any case              is MD5 or S
   and sign       is there and not empty; 65 bytes are kept           has exactly 32 or 64 bytes
   without it     ``md5`` is taken, and ``sign`` never read           the same, with exactly 32 bytes
 data.size        is there; 32 bits of it, 0 for what is no number    a number over 0
-data.digestsign  without, or base64 of at most 256 bytes             the same
+data.digestsign  without, or base64 of at most 256 bytes;            the same, in whole groups of four without
+                 what is no whole group of four is dropped           line ends
 ===============  ==================================================  ==================================================
 
 From ``ota_sevice_parse_msg`` in ``ota_transport_mqtt.c``, and cJSON's reading (`device.cjson`).
@@ -111,7 +112,7 @@ class _Fields:
         method, digest = self._hash(data)
         size = self._size(data)
         signature = self._signature(data)
-        push = Push(size, method, digest, signature)
+        push = Push(size, method, digest, signature, has_url=bool(url))
         return ReceivedPush(push, _shown(url), _shown(version), None if module is None else _shown(module))
 
     def _text(self, parent: Item, name: str) -> Optional[bytes]:
@@ -161,7 +162,7 @@ class _Fields:
         item = data.member("size")
         if item is None:
             raise _Refused("it has no size")
-        if self._hardened and item.valueint <= 0:
+        if self._hardened and not (item.is_number and item.valueint > 0):
             raise _Refused("size is no number over 0")
         return item.valueint % _UNSIGNED
 
@@ -170,7 +171,8 @@ class _Fields:
         if text is None:
             return None
         signature = text.decode("latin-1")
-        if decode_digestsign(signature) is None:
+        whole = re.fullmatch(r"(?:[A-Za-z0-9+/]{4}){0,85}(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?", signature)
+        if decode_digestsign(signature) is None or (self._hardened and not whole):
             raise _Refused("digestsign is not the padded base64 of at most 256 bytes")
         return signature
 

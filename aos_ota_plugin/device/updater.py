@@ -62,23 +62,25 @@ _VERDICTS = {
     container.ExtraError: UpdaterVerdict.OTA_NB_READ_EXTRA_FAIL,
     container.CrcError: UpdaterVerdict.OTA_NB_CRC_COMP_FAIL,
     container.RoomError: UpdaterVerdict.OTA_NB_WRITE_DATA_FAIL,
+    container.TripleError: UpdaterVerdict.OTA_NB_READ_CTRL_FAIL,
+    container.SectionRoomError: UpdaterVerdict.OTA_NB_WRITE_DATA_FAIL,
 }
 
 
 def judge_update(
-    image: bytes, *, partition_size: Optional[int] = None, base: Optional[bytes] = None
+    image: bytes, *, partition_size: Optional[int] = None, base: Optional[bytes] = None, hardened: bool = False
 ) -> Tuple[Finding, ...]:
     """Judge an image, with its trailer, by the boot stage's rules up to the first that fails.
 
     `partition_size`: bytes of the OTA partition and of the application's, which are alike; `base`: the payload that the
     device runs. A rule that lacks its input passes and says "not judged". A full image has no rules; one for a second
-    chip is reported as not judged. Never raises.
+    chip is reported as not judged. A hardened device refuses what crashes the vendor's. Never raises.
     """
     kind = kind_of(image)
     if kind == "full":
         return _second_chip(image)
     findings = []
-    for finding in _xz(image, partition_size) if kind == "xz" else _diff(image, partition_size, base):
+    for finding in _xz(image, partition_size) if kind == "xz" else _diff(image, partition_size, base, hardened):
         findings.append(finding)
         if not finding.ok:
             break
@@ -115,7 +117,7 @@ def _xz(image: bytes, room: Optional[int]) -> Iterator[Finding]:
         yield _pass("xz result", f"{size} bytes; {room - size} of {room} stay free")
 
 
-def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[Finding]:
+def _diff(image: bytes, room: Optional[int], base: Optional[bytes], hardened: bool) -> Iterator[Finding]:
     allowed = container.DEVICE_3X
     if room is not None:
         if len(image) > room - limits.DIFF_BLOCK_SIZE:
@@ -125,7 +127,7 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
     try:
         sections = container.parse(image, limits=allowed)
     except FormatError as error:
-        yield _failed("diff", error)
+        yield _failed("diff", error, hardened=hardened)
         return
     makes = sum(section.new_size for section in sections)
     yield _pass("diff", f"{len(sections)} sections make {makes} bytes; every buffer is large enough")
@@ -144,7 +146,7 @@ def _diff(image: bytes, room: Optional[int], base: Optional[bytes]) -> Iterator[
     try:
         InPlaceDevice(base, image, application_size=whole, ota_size=whole).boot()
     except FormatError as error:
-        yield _failed("in place", error)
+        yield _failed("in place", error, hardened=hardened)
         return
     yield _pass(
         "in place",
@@ -172,8 +174,8 @@ def _too_large(size: int, room: int) -> str:
     )
 
 
-def _failed(rule: str, error: FormatError) -> Finding:
-    if isinstance(error, (container.TripleError, container.SectionRoomError)):
+def _failed(rule: str, error: FormatError, *, hardened: bool) -> Finding:
+    if not hardened and isinstance(error, (container.TripleError, container.SectionRoomError)):
         fault = "crashes" if isinstance(error, container.TripleError) else "erases past the OTA partition"
         detail = f"{error.problem}: the device does not notice, and {fault}"
         return Finding(rule, False, DeviceVerdict.DEVICE_FAULT, detail)

@@ -54,6 +54,7 @@ class Push(NamedTuple):
     sign_method: str
     sign: str
     digestsign: Optional[str] = None
+    has_url: bool = True
 
 
 class Hashed(NamedTuple):

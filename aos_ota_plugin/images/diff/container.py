@@ -136,7 +136,8 @@ class Section:
         for numbers in struct.iter_unpack("<3Q", control[: len(control) // TRIPLE_SIZE * TRIPLE_SIZE]):
             triple = Triple(*(_signed(number) for number in numbers))
             if triple.add < 0 or triple.copy < 0:
-                raise TripleError(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
+                kind = TripleError if triple.copy < 0 or produced + triple.add < 0 else CtrlError
+                raise kind(f"section at byte {self.offset}: a triple adds {triple.add}, copies {triple.copy}")
             produced += triple.add + triple.copy
             if produced > self.new_size:
                 raise CtrlError(f"section at byte {self.offset}: its triples make more than {self.new_size} bytes")
@@ -247,7 +248,7 @@ def _section(view: memoryview, at: int, new_at: int, limits: Limits) -> Section:
     *sizes, new_size, crc16 = (_signed(number) for number in struct.unpack("<5Q", header[8:]))
     _refuse_cut(sizes, len(view) - at - HEADER_SIZE)
     if not 0 < new_size <= limits.section_size:
-        kind = SectionRoomError if new_size > 0 else CrcError
+        kind = SectionRoomError if new_size > 0 else FormatError if new_size else CrcError
         raise kind(f"it makes {new_size} bytes; the device's buffer takes 1..{limits.section_size}")
     if not 0 <= crc16 <= 0xFFFF:
         raise StrictError(f"its CRC-16 is {crc16}, and devices read its last 16 bits alone")
