@@ -71,10 +71,12 @@ def command(
 ) -> None:
     """Check IMAGE as the vendor's device would: the message, the agent, the second boot stage.
 
-    IMAGE is a file; or a release, by its folder or its ota_rtos_ota.json: then each of its files is checked. What is
-    not given is taken from the manifest beside the file. The status is 0 when the device installs and runs it, 1 when
-    it refuses it, would be damaged by it or does not check its signature, 2 when something cannot be read.
-    `aos-ota verify-release` checks a release's statement and where it comes from.
+    IMAGE is a file; or a release, by its folder or its ota_rtos_ota.json: then each of its files is checked. Version,
+    base version, partition size and security mode are taken from the manifest beside the file, unless given.
+
+    The status is 0 when the device installs and runs it, 1 when it refuses it, would be damaged by it or does not check
+    its signature, 2 when something cannot be read. `aos-ota verify-release` checks a release's statement and where it
+    comes from.
 
     \b
     Example:

@@ -249,7 +249,7 @@ def key_lines(manifest: Manifest) -> List[str]:
 
 
 def excuse_lines(manifest: Manifest) -> List[str]:
-    """Return a warning for each rule that a setting or a chip's description excused, and each module's short file."""
+    """Return a warning for each excused rule, by a setting or a chip, and for each short file of a module."""
     short = [(f"module {module.name}", short_file(module.image.size)) for module in manifest.modules]
     excused = [(proof.rule, proof.detail) for proof in manifest.excused]
     return [f"warning: {what}: {detail}" for what, detail in (*excused, *short) if detail]

@@ -1,6 +1,7 @@
 """Judge a file as a device does: by its key, the push message, the agent and the boot stage.
 
-What is not given is taken from the manifest beside the file, where that describes its very bytes.
+Version, partition size and mode that nobody gives are taken from the manifest beside the file, where that describes its
+very bytes.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Answer(NamedTuple):
 
 
 def answer_all(path: str, question: Question, keys: Optional[str] = None) -> List[Answer]:
-    """Return a device's answer to a file; of a release's folder or manifest, to each of its files for devices.
+    """Return a device's answer to a file, or to each file of a release, by its folder or manifest.
 
     ``keys`` is a folder of public keys, to name the one that signed.
 
@@ -169,7 +170,7 @@ def _push_for(data: bytes, question: Question) -> Optional[Push]:
 
 
 def _completed(path: str, data: bytes, question: Question) -> Tuple[Question, bool, Tuple[str, ...]]:
-    """Return the question with what the manifest beside the file says, whether that is of a module, and lines on it."""
+    """Return the question with the manifest's values, whether the file is a module's, and lines on them."""
     found = _described(path, data)
     if found is None:
         return question, False, ()
@@ -199,7 +200,7 @@ def _completed(path: str, data: bytes, question: Question) -> Tuple[Question, bo
 
 
 def _described(path: str, data: bytes) -> Optional[Tuple[str, Manifest, Artifact]]:
-    """Return the manifest beside a file that describes its bytes, with its name and entry; None without one."""
+    """Return the manifest beside a file that describes its bytes, with its name and entry, if any."""
     digest = hashlib.sha256(data).hexdigest()
     try:
         for file, manifest in manifests_beside(path):

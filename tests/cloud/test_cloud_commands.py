@@ -321,7 +321,7 @@ def test_an_image_of_another_fleet_is_a_lost_fleet():
         member(newer, "app-1.0.2"), {"state": "FAILED", "desc": "OTA verfiy RSA failed"}, "app-1.0.2"
     )
     assert otherwise.startswith("FAILED OTA verfiy RSA failed")
-    assert "OTA_VERIFY_RSA_FAIL, " in otherwise
+    assert "(-12 OTA_VERIFY_RSA_FAIL), " in otherwise
     assert otherwise.endswith("it has to refuse with -4 OTA_TRANSPORT_VER_FAIL")
     assert problem_of(member(newer, "app-1.0.1"), done, "app-1.0.1")
 

@@ -17,9 +17,9 @@ from aos_ota_plugin.cloud.documents import State, status_document
 from aos_ota_plugin.cloud.faults import LINKS, Faults, fate_of
 from aos_ota_plugin.cloud.image_url import Span, make_url, read_range, read_url
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task, TaskState
-from aos_ota_plugin.device.verdicts import Device
+from aos_ota_plugin.device.verdicts import Device, DeviceVerdict
 from aos_ota_plugin.errors import FormatError, ProofError, SettingsError
-from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings
+from aos_ota_plugin.lab.models.device_model import DeviceModel, Settings, _Restart
 from aos_ota_plugin.lab.models.outcome import Result
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of, login_password, problem_of
@@ -399,14 +399,32 @@ def test_the_status_of_a_failed_task_has_names_beside_its_codes():
     assert task["report"] == "-3 OTA_REPORT_VERIFY_ERR, status -12 OTA_VERIFY_RSA_FAIL"
 
 
-@pytest.mark.parametrize(("verdict", "step"), [(-12, "-3"), (-14, "-4"), (-15, "-1"), (-17, "-1"), (-9, "-2")])
-def test_a_model_reports_the_step_that_the_agent_reports(monkeypatch, verdict, step):
+@pytest.mark.parametrize(
+    ("verdict", "step", "desc"),
+    [
+        (-12, "-3", "OTA verfiy RSA failed"),
+        (-14, "-4", "OTA upgrade write failed"),
+        (-15, "-1", "OTA undefined failed"),
+        (-17, "-1", "OTA undefined failed"),
+        (-9, "-2", "OTA download receive failed"),
+    ],
+)
+def test_a_model_reports_the_step_that_the_agent_reports(monkeypatch, verdict, step, desc):
     sent = []
     model = DeviceModel(VECTOR, Device(None, local_rsa=True), {"default": "v1"}, Settings(1, None))
     monkeypatch.setattr(model, "_client", SimpleNamespace(publish=lambda topic, body, qos: sent.append(body)))
     model._refused(VECTOR, model.state, Result("v2", "default", verdict, "", False))
     (message,) = sent
-    assert json.loads(message)["params"] == {"step": step, "desc": f"status {verdict}"}
+    assert json.loads(message.rstrip(b"\0"))["params"] == {"step": step, "desc": desc}
+
+
+def test_a_model_that_crashes_reports_nothing_and_restarts(monkeypatch):
+    sent = []
+    model = DeviceModel(VECTOR, Device(None, local_rsa=True), {"default": "v1"}, Settings(1, None))
+    monkeypatch.setattr(model, "_client", SimpleNamespace(publish=lambda topic, body, qos: sent.append(body)))
+    with pytest.raises(_Restart):
+        model._pushed(topics.upgrade_topic(VECTOR.product_key, VECTOR.device_name), b'{"message": 1}')
+    assert (sent, model.state.results[-1].verdict) == ([], DeviceVerdict.DEVICE_FAULT)
 
 
 def test_a_failure_is_retried_as_often_as_the_job_says_and_later():

@@ -67,7 +67,10 @@ def test_the_page_shows_devices_versions_progress_and_results(world, browser):
     assert '<td class="yes">yes</td><td>default app-1.0.1</td>' in good
     assert 'value="100"' in good
     assert '<td class="SUCCEEDED">SUCCEEDED</td>' in good
-    assert '<td class="FAILED">FAILED: -1 OTA_REPORT_UPGRADE_ERR, status -4 OTA_TRANSPORT_VER_FAIL</td>' in bad
+    assert (
+        '<td class="FAILED">FAILED: -1 OTA_REPORT_UPGRADE_ERR, OTA transport verion is too old (-4 OTA_TRANSPORT_VER_FAIL)</td>'
+        in bad
+    )
     assert "default app-1.0.9" in bad
     assert '<td class="none">no</td>' in off
     assert "<progress" not in off

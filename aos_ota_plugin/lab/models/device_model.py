@@ -17,15 +17,15 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Push, judge
-from aos_ota_plugin.device.module_file import judge_module
-from aos_ota_plugin.errors import FormatError
-from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, fetch_range
+from aos_ota_plugin.device.answer import is_firmware, judge_offer
+from aos_ota_plugin.device.lengths import judge_length
+from aos_ota_plugin.device.push import ReceivedPush, read_push
+from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding
+from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, NothingThereError, fetch_from
 from aos_ota_plugin.lab.models.outcome import Result, refusal_before_download, result_of
 from aos_ota_plugin.protocol import topics
 from aos_ota_plugin.protocol.login import Identity, Login, login_of
 from aos_ota_plugin.protocol.module_names import DEFAULT
-from aos_ota_plugin.protocol.push import PushMessage, parse_push
 from aos_ota_plugin.protocol.reports import inform_message, progress_message
 
 POLL_SECONDS = 1.0
@@ -226,67 +226,66 @@ class DeviceModel:
         if target is None:
             return
         identity, state = target
-        try:
-            message = parse_push(payload)
-        except FormatError as error:
-            self._refused(identity, state, Result("", "", DeviceVerdict.OTA_TRANSPORT_PAR_FAIL, error.problem, False))
+        read = read_push(payload, hardened=self._device.hardened)
+        if isinstance(read, Finding):
+            self._refused(identity, state, Result("", "", int(read.verdict), read.detail, False))
             return
-        module = message.module or DEFAULT
+        module = DEFAULT if is_firmware(read.module, hardened=self._device.hardened) else read.module or DEFAULT
         try:
-            result = self._upgrade(identity, state, message, module)
+            result = self._upgrade(identity, state, payload, read, module)
         except DownloadEnd as error:
-            result = Result(message.version, module, error.verdict, str(error), False)
+            result = Result(read.version, module, error.verdict, str(error), False)
         if result.verdict < 0:
             self._refused(identity, state, result)
             return
         state.results.append(result)
-        state.versions[module] = message.version
+        state.versions[module] = read.version
         self._progress(identity, 100, module)
         if module == DEFAULT and identity == self.identity:
             raise _Restart  # it reports its version after the restart
-        self._inform(identity, module, message.version)
+        self._inform(identity, module, read.version)
 
     def _refused(self, identity: Identity, state: State, result: Result) -> None:
         state.results.append(result)
+        if result.verdict == DeviceVerdict.DEVICE_FAULT:
+            raise _Restart  # it crashes, and reports nothing
         self._progress(identity, result.verdict, result.module)
 
-    def _upgrade(self, identity: Identity, state: State, message: PushMessage, module: str) -> Result:
+    def _upgrade(self, identity: Identity, state: State, text: bytes, message: ReceivedPush, module: str) -> Result:
         device = self._device._replace(version=state.versions.get(module))
-        push = Push(message.size, message.sign_method, message.sign, message.digestsign)
-        refused = refusal_before_download(device, message.version, push)
+        refused = refusal_before_download(device, message, module)
         if refused is not None:
-            return refused._replace(module=module)
+            return refused
         self._progress(identity, 0, module)
         cut_at = self._chance.random() if self._chance.random() < self._settings.power_cut else None
-        data = self._download(message, identity, cut_at)
-        judged = (judge if module == DEFAULT else judge_module)(device, data, version=message.version, push=push)
-        return result_of(judged, message.version, module)
+        data = self._download(message, identity, module, cut_at)
+        return result_of(judge_offer(device, text, data), message.version, module)
 
-    def _download(self, message: PushMessage, identity: Identity, cut_at: Optional[float]) -> bytes:
+    def _download(self, message: ReceivedPush, identity: Identity, module: str, cut_at: Optional[float]) -> bytes:
         """Return the whole file, over several connections if needed.
 
         Raises DownloadEnd or _PowerCut.
         """
-        url = message.url
+        url, size = message.url, message.push.size
         if not self._settings.secure_download and url.startswith("https://"):
             url = "http://" + url[len("https://") :]
         data = bytearray()
         left, shown = self._settings.attempts, 0
-        trailer = min(limits.IMAGE_INFO_SIZE + limits.SIGN_INFO_SIZE, message.size)
-        has_trailer = False
+        has_trailer = module != DEFAULT  # a file for the file system has none
         while True:
             before = len(data)
             try:
                 if not has_trailer:
-                    self._fetch_trailer(url, message.size - trailer, trailer)
+                    self._fetch_trailer(url, size)
                     has_trailer = True
-                for block in self._fetch(url, len(data), message.size):
+                for block in self._fetch(url, len(data)):
                     data += block
-                    shown = self._report(identity, message, len(data), shown)
-                    if cut_at is not None and len(data) >= cut_at * message.size:
+                    shown = self._report(identity, module, min(len(data) * 100 // max(size, 1), 99), shown)
+                    if cut_at is not None and len(data) >= cut_at * size:
                         raise _PowerCut
-                if len(data) >= message.size:
-                    return bytes(data)
+                return bytes(data)
+            except NothingThereError:  # the connection ended behind the last byte
+                return bytes(data)
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 self._add_problem(f"download: {error}")
                 if isinstance(error, ssl.SSLCertVerificationError):
@@ -300,22 +299,28 @@ class DeviceModel:
                 self.state.resumed += 1
             self._idle(self._settings.pause)
 
-    def _fetch_trailer(self, url: str, start: int, size: int) -> None:
-        got = sum(len(block) for block in self._fetch(url, start, start + size))
-        if got != size:
-            raise ConnectionError(f"{got} of {size} bytes of the trailer came")
+    def _fetch_trailer(self, url: str, size: int) -> None:
+        """Fetch the bytes where the trailer begins by the push's size. Raises DownloadEnd as the device."""
+        trailer = limits.IMAGE_INFO_SIZE + (limits.SIGN_INFO_SIZE if self._device.local_rsa else 0)
+        start = max(size - trailer, 0)
+        try:
+            actual = start + sum(len(block) for block in self._fetch(url, start))
+        except NothingThereError:
+            actual = start
+        finding = judge_length(size, actual, trailer=trailer, hardened=self._device.hardened)
+        if not finding.ok:
+            raise DownloadEnd(DeviceVerdict(finding.verdict), finding.detail)
 
-    def _fetch(self, url: str, start: int, end: int) -> Iterator[bytes]:
-        for block in fetch_range(url, start, end, self._context):
+    def _fetch(self, url: str, start: int) -> Iterator[bytes]:
+        for block in fetch_from(url, start, self._context):
             self.state.downloaded += len(block)
             yield block
             self._loop(0)
 
-    def _report(self, identity: Identity, message: PushMessage, size: int, shown: int) -> int:
-        step = min(size * 100 // message.size, 99)
+    def _report(self, identity: Identity, module: str, step: int, shown: int) -> int:
         if step < shown + _PROGRESS_EVERY:
             return shown
-        self._progress(identity, step, message.module or DEFAULT)
+        self._progress(identity, step, module)
         return step
 
     def _idle(self, seconds: float) -> None:

@@ -22,9 +22,15 @@ class DownloadEnd(Exception):  # noqa: N818 - the end of a device's attempt, not
         self.verdict = verdict
 
 
+class NothingThereError(Exception):
+    """The answer to a request for bytes behind the end of the file."""
+
+
 def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
     """Raise unless the answer begins at byte `start`: else data would be written to a wrong place."""
-    if response.status in (403, 404, 416):
+    if response.status == 416:
+        raise NothingThereError(f"the file has no byte {start}")
+    if response.status in (403, 404):
         raise DownloadEnd(DeviceVerdict.OTA_DOWNLOAD_REQ_FAIL, f"the server answered {response.status}")
     expected = f"bytes {start}-"
     whole = response.status == 200 and start == 0
@@ -32,11 +38,12 @@ def _check_answer(response: http.client.HTTPResponse, start: int) -> None:
         raise ConnectionError(f"the server answered {response.status} to a request from byte {start}")
 
 
-def fetch_range(url: str, start: int, end: int, context: ssl.SSLContext) -> Iterator[bytes]:
-    """Yield the bytes from `start` up to and without `end`, over one connection.
+def fetch_from(url: str, start: int, context: ssl.SSLContext) -> Iterator[bytes]:
+    """Yield the bytes of a file from `start` to its end, over one connection.
 
     Raises:
         DownloadEnd: the server has no such file.
+        NothingThereError: it ends before `start`.
         OSError, http.client.HTTPException: the connection breaks off.
     """
     parts = urlsplit(url)
@@ -46,11 +53,13 @@ def fetch_range(url: str, start: int, end: int, context: ssl.SSLContext) -> Iter
         kind, extra = http.client.HTTPSConnection, {"context": context}
     connection = kind(parts.hostname, parts.port, timeout=NETWORK_SECONDS, **extra)
     try:
-        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Range": f"bytes={start}-{end - 1}"})
+        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Range": f"bytes={start}-"})
         response = connection.getresponse()
         _check_answer(response, start)
         while block := response.read(_BLOCK):
             yield block
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
     finally:
         connection.close()
 

@@ -60,9 +60,7 @@ def kinds(key: PublicKey, other: PublicKey) -> Tuple[Kind, ...]:
         Kind("loses power in downloads", 3, right, power_cut=0.3),
         Kind("trusts another key", 1, right._replace(public_key=other), verdict=refused),
         Kind("has no key", 1, right._replace(public_key=PublicKey(0)), verdict=refused),
-        Kind(
-            "partition too small", 1, right._replace(partition_size=1024), verdict=DeviceVerdict.OTA_UPGRADE_WRITE_FAIL
-        ),
+        Kind("partition too small", 1, right._replace(partition_size=1024), verdict=DeviceVerdict.OTA_INIT_FAIL),
         Kind("runs a newer version", 1, right, version=BEYOND, verdict=DeviceVerdict.OTA_TRANSPORT_VER_FAIL),
     )
 

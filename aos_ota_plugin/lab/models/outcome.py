@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from aos_ota_plugin.device.acceptance import Device, Judgement, Push, judge
-from aos_ota_plugin.protocol.module_names import DEFAULT
+from aos_ota_plugin.device.acceptance import Device, Judgement, judge
+from aos_ota_plugin.device.push import ReceivedPush
 
 _BEFORE_DOWNLOAD = ("push", "version")
 
@@ -20,11 +20,11 @@ class Result(NamedTuple):
     signature_checked: bool
 
 
-def refusal_before_download(device: Device, version: str, push: Push) -> Optional[Result]:
-    """Return the refusal of the message, None when the device begins the download."""
-    judged = judge(device, b"", version=version, push=push)
+def refusal_before_download(device: Device, message: ReceivedPush, module: str) -> Optional[Result]:
+    """Return the refusal of a message that was read, None when the device begins the download."""
+    judged = judge(device, b"", version=message.version, push=message.push)
     last = judged.findings[-1]
-    return result_of(judged, version, DEFAULT) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
+    return result_of(judged, message.version, module) if not last.ok and last.rule in _BEFORE_DOWNLOAD else None
 
 
 def result_of(judged: Judgement, version: str, module: str) -> Result:
