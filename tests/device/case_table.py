@@ -45,7 +45,7 @@ class CaseError(ValueError):
 class Expected:
     """A device's answer: the agent's code, or a fault; then the boot stage's code, or the unpacking's.
 
-    `boot` is "fails" where any code will do. `unchecked`: it is accepted without a check of its RSA signature. `words`
+    `boot` is "fails" where any code will do, and another text where the boot stage has a fault. `unchecked`: it is accepted without a check of its RSA signature. `words`
     are part of the verdict's text.
     """
 

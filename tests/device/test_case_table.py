@@ -28,14 +28,18 @@ def problem(case: Case, expected: Expected, *, hardened: bool) -> Optional[str]:
     """What the model says of a case, if it is another answer than the expected one."""
     found = judge_offer(case.device(hardened=hardened), case.text, case.file, base=case.base)
     says = " | ".join(finding.detail for finding in found.findings)
-    wanted = (expected.words, expected.fault or "")
+    wanted = [expected.words, expected.fault or "", *([expected.boot] if is_boot_fault(expected) else [])]
     if is_answer(found, expected) and all(words in says.lower() for words in wanted):
         return None
     return f"{case.place}: {found.verdict!r}, checked: {found.signature_checked}, not {expected}: {says}"
 
 
+def is_boot_fault(expected: Expected) -> bool:
+    return isinstance(expected.boot, str) and expected.boot != "fails"
+
+
 def is_answer(found: Judgement, expected: Expected) -> bool:
-    if expected.fault:
+    if expected.fault or is_boot_fault(expected):
         return found.verdict is DeviceVerdict.DEVICE_FAULT
     if expected.boot:
         refused = isinstance(found.verdict, UpdaterVerdict) and found.verdict < 0
