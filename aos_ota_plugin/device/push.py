@@ -1,8 +1,8 @@
 """Read a push message as a device does.
 
-The vendor's device takes what it can: it compares only the beginning of ``message`` and ``signMethod``, and cuts what
-is too long. It looks at the fields in the order below; where a text is expected and another value stands, it reads from
-a null pointer. A hardened device (our demo) refuses what does not fit exactly, and never cuts.
+The vendor's device compares only the beginning of ``message`` and ``signMethod``, and cuts texts that are too long. It
+looks at the fields in the order below; where a text is expected and another value stands, it reads from a null pointer.
+A hardened device (our demo) refuses what does not fit exactly, and never cuts.
 
 ===============  ==================================================  ==================================================
 field            the vendor's device                                 a hardened device
@@ -16,7 +16,7 @@ data.signMethod  begins with MD5 or SHA256, in any case              is MD5 or S
   without it     ``md5`` is taken, and ``sign`` never read           the same, with exactly 32 bytes
 data.size        is there; 32 bits of it, 0 for what is no number    a number over 0
 data.digestsign  without, or base64 of at most 256 bytes;            the same, in whole groups of four without
-                 what is no whole group of four is dropped           line ends
+                 letters behind the last whole four are dropped      line ends
 ===============  ==================================================  ==================================================
 
 From ``ota_sevice_parse_msg`` in ``ota_transport_mqtt.c``, and cJSON's reading (`device.cjson`).

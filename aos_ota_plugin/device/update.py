@@ -24,7 +24,7 @@ class Update(NamedTuple):
 
     @property
     def flash(self) -> memoryview:
-        """Return the image in erased flash, as long as the push says: the rule of sizes bounds how much that is."""
+        """Return the image in erased flash, as long as the push says, which the rule of sizes bounds."""
         more = self.pushed_size - len(self.image)
         return memoryview(bytes(self.image) + b"\xff" * more) if more > 0 else self.image
 

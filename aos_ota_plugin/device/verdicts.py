@@ -9,7 +9,7 @@ from aos_ota_plugin.keys.rsa import PublicKey
 
 
 class DeviceVerdict(IntEnum):
-    """``OTA_ERRNO_E`` of the device's ``ota_agent.h``, as far as an image or a push message can cause it."""
+    """``OTA_ERRNO_E`` of the device's ``ota_agent.h``, as far as an update can cause it."""
 
     OTA_SUCCESS = 0
     OTA_INIT_FAIL = -1
@@ -29,7 +29,9 @@ class DeviceVerdict(IntEnum):
     OTA_UPGRADE_PARAM_FAIL = -15
     OTA_UPGRADE_FW_SIZE_FAIL = -16
     OTA_UPGRADE_SET_BOOT_FAIL = -17
-    DEVICE_FAULT = -1000
+    OTA_CUSTOM_CALLBAK_FAIL = -18
+    OTA_INVALID_PARAMETER = -25
+    DEVICE_FAULT = -100
     """No code of the device: it would crash, write outside a buffer, or be left without firmware that boots."""
 
 

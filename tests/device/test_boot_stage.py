@@ -132,7 +132,7 @@ def damaged(which):
             make_section(bytes(0x41000), [(0, 0x41000, 0)], b"", bytes(0x41000)),
             "diff",
             "DEVICE_FAULT",
-            -1000,
+            -100,
             "buffer takes 1..262144: the device does not notice, and erases past the OTA partition",
         ),
         (
@@ -143,13 +143,7 @@ def damaged(which):
             "makes more than the 524288 bytes",
         ),
         (section([(0, SIZE - 1, 0)]), "in place", "OTA_NB_READ_CTRL_FAIL", -4, "make 4095 of 4096 bytes"),
-        (
-            section([(0, -1, 0)]),
-            "in place",
-            "DEVICE_FAULT",
-            -1000,
-            "copies -1: the device does not notice, and crashes",
-        ),
+        (section([(0, -1, 0)]), "in place", "DEVICE_FAULT", -100, "copies -1: the device does not notice, and crashes"),
         (section()[:60], "diff", "OTA_NB_READ_CTRL_FAIL", -4, "the file does not"),
         (section()[:-40], "diff", "OTA_NB_READ_EXTRA_FAIL", -7, "the file does not"),
         (

@@ -12,6 +12,7 @@ import pytest
 from waiting import HANGS
 
 from aos_ota_plugin.device.acceptance import DeviceVerdict
+from aos_ota_plugin.device.codes import AGENT
 from aos_ota_plugin.protocol.reports import failure_of, inform_message, progress_message
 from aos_ota_plugin.workspace.component_files import package_folder
 
@@ -256,7 +257,8 @@ def test_a_message_that_is_too_long_is_not_sent(agents):
 def test_each_code_has_its_name(agents):
     for verdict in DeviceVerdict:
         assert agents[0].ask("n", b"", str(int(verdict))) == [verdict.name]
-    assert agents[0].ask("n", b"", "-100") == ["OTA_DEVICE_FAULT"]
+    for code, name in AGENT.items():
+        assert agents[0].ask("n", b"", str(code)) == [name]
     assert agents[0].ask("n", b"", "-99") == ["OTA_UNKNOWN"]
 
 

@@ -11,7 +11,6 @@ from aos_ota_plugin.lab.simulate.cases import offer_case
 from aos_ota_plugin.lab.simulate.device import (
     DEVICE_NAME,
     PRODUCT_KEY,
-    DeviceCode,
     batch,
     prepare,
     published,
@@ -118,9 +117,9 @@ def test_a_device_fault_is_no_code_of_the_vendors(built, tmp_path):
     prepare(tmp_path, built, case)
     send(tmp_path, [case.offer._replace(push=push_text(case.offer).replace(b'"app-1.1.0"', b"7"))])
     seen = switch_on(tmp_path)
-    assert (seen.verdict, seen.version) == (DeviceCode.OTA_DEVICE_FAULT, OLD)
+    assert (seen.verdict, seen.version) == (DeviceVerdict.DEVICE_FAULT, OLD)
     assert "device fault: a text is read where there is none\n" in seen.log
-    assert "the push is refused: -100 OTA_DEVICE_FAULT\n" in seen.log
+    assert "the push is refused: -100 DEVICE_FAULT\n" in seen.log
     assert published(tmp_path, "progress") == []
 
 

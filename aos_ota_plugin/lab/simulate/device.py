@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from aos_ota_plugin.device.acceptance import Device, DeviceVerdict, Judgement, Push, judge, judge_file
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
@@ -33,21 +32,6 @@ _VERDICT = re.compile(
     r"version \S+ is (accepted): (?:the boot loader|module )",
     re.MULTILINE,
 )
-
-
-class DeviceCode(IntEnum):
-    """Codes of a device that no image causes.
-
-    A build with the vendor's flaws answers OTA_DEVICE_FAULT where the vendor's device crashes, or writes outside of a
-    buffer.
-    """
-
-    OTA_CUSTOM_CALLBAK_FAIL = -18
-    OTA_INVALID_PARAMETER = -25
-    OTA_DEVICE_FAULT = -100
-
-
-Verdict = Union[DeviceVerdict, DeviceCode]
 
 
 class Offer(NamedTuple):
@@ -108,7 +92,7 @@ class Observation(NamedTuple):
     `verdict` is None when the device gave none, `version` when it reported none.
     """
 
-    verdict: Optional[Verdict]
+    verdict: Optional[DeviceVerdict]
     version: Optional[str]
     status: int
     log: str
@@ -216,13 +200,13 @@ def converse(folder: Path, typed: Sequence[ConsoleStep]) -> Observation:
     return Observation(verdicts[-1] if verdicts else None, _version(folder), 0, console.log, unanswered)
 
 
-def verdicts_of(log: str) -> List[Verdict]:
+def verdicts_of(log: str) -> List[DeviceVerdict]:
     """Return the device's verdicts in a log, in order."""
     codes = [0 if accepted else int(code) for code, accepted in _VERDICT.findall(log)]
-    return [DeviceCode(code) if code in set(DeviceCode) else DeviceVerdict(code) for code in codes]
+    return [DeviceVerdict(code) for code in codes]
 
 
-def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, Verdict]]:
+def batch(folder: Path, built: Built, case: Case, offers: Sequence[Offer]) -> List[Tuple[Offer, DeviceVerdict]]:
     """Offer many images to one device in one start; accepted ones are not installed.
 
     Raises BuildError when the device did not answer each of them once.

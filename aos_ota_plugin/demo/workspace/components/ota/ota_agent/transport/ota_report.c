@@ -30,8 +30,14 @@ static const struct {
     { OTA_UPGRADE_FW_SIZE_FAIL, "OTA_UPGRADE_FW_SIZE_FAIL", "OTA upgrade FW too big" },
     { OTA_UPGRADE_SET_BOOT_FAIL, "OTA_UPGRADE_SET_BOOT_FAIL", NULL },
     { OTA_CUSTOM_CALLBAK_FAIL, "OTA_CUSTOM_CALLBAK_FAIL", "OTA register callback failed" },
+    { OTA_MCU_INIT_FAIL, "OTA_MCU_INIT_FAIL", "OTA MCU init failed" },
+    { OTA_MCU_VERSION_FAIL, "OTA_MCU_VERSION_FAIL", "OTA MCU init failed" },
+    { OTA_MCU_NOT_READY, "OTA_MCU_NOT_READY", "OTA MCU not ready" },
+    { OTA_MCU_REBOOT_FAIL, "OTA_MCU_REBOOT_FAIL", "OTA MCU fail to reboot" },
+    { OTA_MCU_HEADER_FAIL, "OTA_MCU_HEADER_FAIL", "OTA MCU header error" },
+    { OTA_MCU_UPGRADE_FAIL, "OTA_MCU_UPGRADE_FAIL", "OTA MCU upgrade fail" },
     { OTA_INVALID_PARAMETER, "OTA_INVALID_PARAMETER", "OTA invalid parameter" },
-    { OTA_DEVICE_FAULT, "OTA_DEVICE_FAULT", NULL },
+    { OTA_DEVICE_FAULT, "DEVICE_FAULT", NULL },
 };
 
 const char *ota_code_name(int code)
