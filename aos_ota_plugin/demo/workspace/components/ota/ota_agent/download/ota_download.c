@@ -49,21 +49,33 @@ static int read_part(const char *url, uint32_t length, uint32_t offset, void *pa
     return size == 0 ? 0 : hal_net_file_read(url, offset, part, size);
 }
 
-/* Where the trailer begins, by the push's size. */
+/* Where the trailer begins, by the push's size. As many bytes must stand before it as are read of it. */
 static int trailer_offset(uint32_t size, uint32_t length, uint32_t *offset)
 {
     uint32_t trailer = ota_trailer_size();
+    uint32_t come;
 
-    if (size < length) { /* only with the vendor's flaws */
-        return ota_device_fault("more bytes are read than a trailer has");
+#ifdef DEMO_VENDOR_FLAWS
+    /* The Range of a negative offset is bytes=-N-, which servers ignore: the whole file comes. */
+    int whole = (int32_t)(size - trailer) < 0;
+
+    *offset = whole ? 0 : size - trailer;
+    come = *offset < length ? length - *offset : 0;
+    if (whole || (come < BLOCK_SIZE ? come : BLOCK_SIZE) <= *offset) {
+        if (come > trailer) {
+            return ota_device_fault("more bytes are read than a trailer has");
+        }
+        return come > 0 ? OTA_SUCCESS : OTA_DOWNLOAD_RECV_FAIL;
     }
+#else
     *offset = size - trailer;
-    /* As many bytes must stand before the trailer as are read of it, or it is the file's beginning that is read. */
-    if (size < trailer || *offset >= length || length - *offset > *offset) {
-        OTA_LOG_E("%lu bytes are no image", (unsigned long)length);
-        return OTA_DOWNLOAD_RECV_FAIL;
+    come = trailer;
+    if (size >= trailer && come <= *offset) {
+        return OTA_SUCCESS;
     }
-    return OTA_SUCCESS;
+#endif
+    OTA_LOG_E("%lu bytes are no image: %lu come", (unsigned long)length, (unsigned long)come);
+    return OTA_DOWNLOAD_RECV_FAIL;
 }
 
 int ota_download_image_header(ota_service_t *ctx, const char *url, uint32_t size, uint32_t *length)
@@ -145,15 +157,16 @@ int ota_download_file(const ota_boot_param_t *param, uint32_t length, uint32_t r
 int ota_download_start(ota_boot_param_t *param, uint32_t length, report_func report, void *report_param)
 {
     uint8_t head[8];
+    uint32_t size = length < sizeof(head) ? length : sizeof(head);
     uint32_t room = ota_partition_size();
 
-    if (param->url[0] == '\0' || length < sizeof(head)) {
+    if (param->url[0] == '\0') {
         return OTA_DOWNLOAD_INIT_FAIL;
     }
-    if (hal_net_file_read(param->url, 0, head, sizeof(head)) != 0) {
+    if (size > 0 && hal_net_file_read(param->url, 0, head, size) != 0) {
         return OTA_DOWNLOAD_RECV_FAIL;
     }
-    param->upg_flag = ota_parse_ota_type(head, sizeof(head));
+    param->upg_flag = ota_parse_ota_type(head, size);
     OTA_LOG_I("upg_flag 0x%x, %lu bytes", param->upg_flag, (unsigned long)length);
 #ifndef DEMO_VENDOR_FLAWS
     if (param->upg_flag == OTA_UPGRADE_DIFF) {

@@ -8,13 +8,13 @@
 
 #ifndef DEMO_VENDOR_FLAWS
 
-/* 0 with the text, or with NULL when there is none (or null); -1 when there is something else. */
+/* 0 with the text, or with NULL when there is none; -1 when there is something else. */
 static int text_of(const cJSON *object, const char *name, const char **text)
 {
     const cJSON *item = cJSON_GetObjectItem(object, name);
 
     *text = item != NULL && item->type == cJSON_String ? item->valuestring : NULL;
-    return *text != NULL || item == NULL || item->type == cJSON_NULL ? 0 : -1;
+    return *text != NULL || item == NULL ? 0 : -1;
 }
 
 /* 0 when text is there and fits. */
