@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
 from aos_ota_plugin.device.acceptance import judge
 from aos_ota_plugin.device.module_file import judge_module, judge_packed_payload
-from aos_ota_plugin.device.push import read_push
+from aos_ota_plugin.device.push import ReceivedPush, read_push
 from aos_ota_plugin.device.updater import cut_diff, judge_update
 from aos_ota_plugin.device.verdicts import Device, Finding, Judgement, Push
 
@@ -26,12 +26,26 @@ def judge_offer(
     ``device.version`` is that of what the push replaces; ``base`` the payload that the device runs, for a diff; with
     ``unpacked`` the device unpacks the file of a module. Never raises.
     """
+    agent, read = _judge_by_agent(device, text, file, unpacked=unpacked)
+    if not agent.accepted or read is None or not is_firmware(read.module, hardened=device.hardened):
+        return agent
+    return _with_boot_stage(agent, device, file, read.push, base)
+
+
+def judge_by_agent(device: Device, text: bytes, file: bytes) -> Judgement:
+    """Judge as `judge_offer` by the agent's rules alone: what a device reports, before it restarts. Never raises."""
+    return _judge_by_agent(device, text, file, unpacked=False)[0]
+
+
+def _judge_by_agent(
+    device: Device, text: bytes, file: bytes, *, unpacked: bool
+) -> Tuple[Judgement, Optional[ReceivedPush]]:
     read = read_push(text, hardened=device.hardened)
     if isinstance(read, Finding):
-        return Judgement(read.verdict, (read,), signature_checked=False)
+        return Judgement(read.verdict, (read,), signature_checked=False), None
     if is_firmware(read.module, hardened=device.hardened):
-        return judge_image(device, file, version=read.version, push=read.push, base=base)
-    return judge_module(device, file, version=read.version, push=read.push, unpacked=unpacked)
+        return judge(device, file, version=read.version, push=read.push), read
+    return judge_module(device, file, version=read.version, push=read.push, unpacked=unpacked), read
 
 
 def is_firmware(module: Optional[str], *, hardened: bool) -> bool:
@@ -54,8 +68,12 @@ def judge_image(
 ) -> Judgement:
     """Judge an image by the agent's rules, then by those of the boot stage. Never raises."""
     agent = judge(device, data, version=version, push=push)
-    if not agent.accepted:
-        return agent
+    return _with_boot_stage(agent, device, data, push, base) if agent.accepted else agent
+
+
+def _with_boot_stage(
+    agent: Judgement, device: Device, data: bytes, push: Optional[Push], base: Optional[bytes]
+) -> Judgement:
     packed = judge_packed_payload(data)
     missing = push.size - len(data) if push else 0
     more = packed or (

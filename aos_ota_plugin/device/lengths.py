@@ -28,6 +28,11 @@ RULE = "size"
 _INT_MAX = (1 << 31) - 1
 
 
+def trailer_start(pushed: int, trailer: int) -> int:
+    """Return the byte from which the vendor's device gets the trailer, 0 where its request has a negative number."""
+    return pushed - trailer if 0 <= pushed - trailer <= _INT_MAX else 0
+
+
 def judge_length(pushed: int, actual: int, *, trailer: int, hardened: bool) -> Finding:
     """Judge the sizes of a push and of its image, both in bytes, by what the reader of the trailer does.
 

@@ -17,8 +17,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from aos_ota_plugin.cloud.mqtt import import_mqtt
 from aos_ota_plugin.device import limits
-from aos_ota_plugin.device.answer import is_firmware, judge_offer
-from aos_ota_plugin.device.lengths import judge_length
+from aos_ota_plugin.device.answer import is_firmware, judge_by_agent
+from aos_ota_plugin.device.lengths import judge_length, trailer_start
 from aos_ota_plugin.device.push import ReceivedPush, read_push
 from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding
 from aos_ota_plugin.lab.models.download import NETWORK_SECONDS, DownloadEnd, NothingThereError, fetch_from
@@ -259,7 +259,7 @@ class DeviceModel:
         self._progress(identity, 0, module)
         cut_at = self._chance.random() if self._chance.random() < self._settings.power_cut else None
         data = self._download(message, identity, module, cut_at)
-        return result_of(judge_offer(device, text, data), message.version, module)
+        return result_of(judge_by_agent(device, text, data), message.version, module)
 
     def _download(self, message: ReceivedPush, identity: Identity, module: str, cut_at: Optional[float]) -> bytes:
         """Return the whole file, over several connections if needed.
@@ -302,7 +302,7 @@ class DeviceModel:
     def _fetch_trailer(self, url: str, size: int) -> None:
         """Fetch the bytes where the trailer begins by the push's size. Raises DownloadEnd as the device."""
         trailer = limits.IMAGE_INFO_SIZE + (limits.SIGN_INFO_SIZE if self._device.local_rsa else 0)
-        start = max(size - trailer, 0)
+        start = trailer_start(size, trailer)
         try:
             actual = start + sum(len(block) for block in self._fetch(url, start))
         except NothingThereError:
