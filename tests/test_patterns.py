@@ -17,7 +17,9 @@ KILL = 30
 """Seconds of CPU time for all expressions together: one that takes cubic time ends the test, and is named."""
 BUSY = 10
 """How many times longer it may take on a machine with other work."""
-SHORT, LONGER, LONG, HALF, FULL = 4 << 10, 16 << 10, 64 << 10, 512 << 10, 1 << 20
+TINY, SHORT, LONGER, LONG, HALF, FULL = 512, 4 << 10, 16 << 10, 64 << 10, 512 << 10, 1 << 20
+TINY_MAX = 0.1
+"""Seconds: more for 512 characters would be minutes for 4 KiB in cubic time."""
 LONG_MAX = 1.0
 """Seconds: more for 64 KiB would be minutes for a MiB in quadratic time, and seconds in linear time."""
 JUDGED = 0.1
@@ -40,6 +42,10 @@ def judge(pattern: Pattern, method: str) -> str:
     texts = hard_texts(pattern)
     if not texts:
         return ""  # it repeats nothing
+    for text in texts:
+        tiny = measure(pattern, method, long_text(text, TINY))
+        if tiny > TINY_MAX:
+            return f"{text!r} repeated to {TINY} characters: {tiny:.3f} s"
     short, worst = max((measure(pattern, method, long_text(text, SHORT)), text) for text in texts)
     longer = min(measure(pattern, method, long_text(worst, LONGER)) for _ in range(2))
     if longer > 0.005 and longer > 10 * short:  # 4 for a linear one, 16 for a quadratic one, which would take minutes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 import click
@@ -19,6 +20,8 @@ from aos_ota_plugin.cli.options import (
 )
 from aos_ota_plugin.cli.output import echo_json, refuse_overwriting
 from aos_ota_plugin.console.progress import WorkProgress
+from aos_ota_plugin.device.payload_content import refuse_private_key
+from aos_ota_plugin.errors import placed
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.images.diff import build
 from aos_ota_plugin.keys.load import load_private_key
@@ -65,16 +68,14 @@ def command(
     before, after = read_payload(old, "the old payload"), read_payload(new, "the new payload")
     signer = load_private_key(parse_reference(key), access(), public_key_file) if key else None
     public_key = signer.public_key if signer else None
+    with placed(new):
+        refuse_private_key(after.data, public_key)
     check_releases(before.manifest, after.manifest, public_key)
     with WorkProgress(sys.stderr) as progress:
-        patch = make_patch(
-            before.data,
-            after.data,
-            partition_size=partition_size,
-            progress=lambda done, steps: progress(os.path.basename(output), done, steps),
-        )
-    image = build(patch, sign=signer.sign_hash if signer else None)
-    diff_image = prove_diff(before.data, after.data, image, partition_size=partition_size)
+        told = partial(progress, os.path.basename(output))
+        patch = make_patch(before.data, after.data, partition_size=partition_size, progress=told)
+    patch = build(patch, sign=signer.sign_hash if signer else None)
+    diff_image = prove_diff(before.data, after.data, patch, partition_size=partition_size)
     prove_accepted(diff_image.image, public_key=public_key, partition_size=partition_size)
     write_file(output, diff_image.image)
     rival = compressed_size(after.data, signed=signer is not None, other=len(diff_image.image))

@@ -21,6 +21,7 @@ from aos_ota_plugin.cloud.device_checks import check_gateway, check_module, is_s
 from aos_ota_plugin.cloud.documents import State, access_list, nested_warnings, push_of, status_document
 from aos_ota_plugin.cloud.rollout import Job, Package, PackageState, Target, Task
 from aos_ota_plugin.cloud.storage import Product, Storage
+from aos_ota_plugin.device.payload_content import refuse_private_key
 from aos_ota_plugin.errors import FormatError, SettingsError
 from aos_ota_plugin.files.transaction import write_file
 from aos_ota_plugin.keys.signer import Signer
@@ -122,6 +123,7 @@ class Platform:
     def add_package(self, data: bytes, upload: rules.Upload) -> Package:
         """Add a package by the platform's rules. Raises SettingsError or FormatError."""
         rules.check_upload(upload, len(data))
+        refuse_private_key(data, self._signer.public_key)
         sha256 = hashlib.sha256(data).hexdigest()
         with self._lock:
             product = self._product(upload.product_key)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from typing import Dict, List, NamedTuple, Optional
 
@@ -28,8 +29,19 @@ _IV_DIGITS = {"AES": 32, "ARIA": 32, "CAMELLIA": 32, "SEED": 32}
 _LABEL = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _LABEL_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\r\n \t]")
 _ERASED = b"\xff\xfe\0"
+_BEFORE_DER = _ERASED + _MARK + b" \t\r\n"
 _BASE64_MAX = 1 << 14
-_PUTTY = b"PuTTY-User-Key-File-"
+_TEXT_MAX = 1 << 20
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_OTHER_FORMS = (
+    b"PuTTY-User-Key-File-",
+    b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY",
+    b"\x1e\xf1\xb5\xb0",  # PVK
+    b"\x07\x02\x00\x00\x00\xa4\x00\x00RSA2",  # MSBLOB
+    b"\x07\x02\x00\x00\x00\x24\x00\x00RSA2",
+    b"\xfe\xed\xfe\xed",  # JKS
+)
+"""How files begin that hold a private key in a form of their own."""
 _PASSWORD_BASED = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c"))
 """How the identifiers of ciphers begin that encrypt a key: those of PKCS#5 and of PKCS#12."""
 
@@ -101,14 +113,27 @@ def is_private_key(data: bytes) -> bool:
     if text[1:2] == text[3:4] == b"\0":  # UTF-16
         text = text.replace(b"\0", b"")
     text = text[len(_MARK) :] if text.startswith(_MARK) else text
-    if _LABEL_LINE.match(text) or text.startswith(_PUTTY) or (b"\0" not in text and _LABEL.search(text)):
+    if _LABEL_LINE.match(text) or (b"\0" not in text and _LABEL.search(text)):
         return True
-    return _is_der_key(data.lstrip(_ERASED)) or (len(text) <= _BASE64_MAX and _is_der_key(_from_base64(text)))
+    if data.startswith(_OTHER_FORMS) or text.startswith(_OTHER_FORMS):
+        return True
+    if len(data) <= _TEXT_MAX and _LABEL.search(_as_ascii(data)):
+        return True
+    return _is_der_key(data.lstrip(_BEFORE_DER)) or (len(text) <= _BASE64_MAX and _is_der_key(_from_base64(text)))
+
+
+def _as_ascii(data: bytes) -> bytes:
+    """Return a text in UTF-16 with a mark, or by its zeros, as ASCII; b"" for what is none."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-le" if b"-\0-\0-\0" in data else ""
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.decode(encoding).encode("ascii", "replace") if encoding else b""
+    return b""
 
 
 def _from_base64(text: bytes) -> bytes:
     try:
-        return base64.b64decode(b"".join(text.split()), validate=True)
+        plain = b"".join(text.split()).rstrip(b"=").translate(_URL_SAFE)
+        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
     except binascii.Error:
         return b""
 

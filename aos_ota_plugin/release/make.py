@@ -170,7 +170,7 @@ def _prove_inputs(firmware: Firmware, keys: KeySet, base: Base, options: Options
     other = firmware.xz_payload
     for name, data in ((firmware.payload_name, firmware.payload), *([(other.name, other.data)] if other else [])):
         with placed(name):
-            check_payload(data, ImageMagic[options.image_magic], keys.trusted, keys.next_key)
+            check_payload(data, ImageMagic[options.image_magic], *keys.known)
     prove_key(firmware, keys, proofs)
     prove_mode(firmware, proofs)
     prove_firmware(firmware, keys, options, proofs)

@@ -66,10 +66,10 @@ def make_modules(keys: KeySet, base: Base, options: Options, sources: Sequence[M
 def _image(keys: KeySet, options: Options, declared: DeclaredModule, content: bytes) -> bytes:
     try:
         if declared.image_magic is None:
-            refuse_private_key(content, keys.trusted)
+            refuse_private_key(content, *keys.known)
             return content
         magic = ImageMagic[declared.image_magic]
-        check_payload(content, magic, keys.trusted)
+        check_payload(content, magic, *keys.known)
         image = build(content, sign=keys.sign, magic=magic)
         # Version None: the device takes any version of the module.
         prove_acceptance(device_of(keys, Base(), options), declared.version, image)

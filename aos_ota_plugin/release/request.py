@@ -134,6 +134,13 @@ class KeySet(NamedTuple):
         return self.next_key or self.trusted
 
     @property
+    def known(self) -> Tuple[PublicKey, ...]:
+        """Return all keys of the release: their private halves belong into nothing that devices get."""
+        second = self.second.public_key if self.second else None
+        keys = (self.trusted, self.next_key, self.second_key, second)
+        return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+    @property
     def sign(self) -> Optional[Callable[[bytes], bytes]]:
         """Return the function that signs images' hashes; None outside local mode."""
         return self.signer.sign_hash if self.security == "local" and self.signer else None

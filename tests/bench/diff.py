@@ -62,12 +62,18 @@ def periodic_pairs(size: int) -> Dict[str, Tuple[bytes, bytes]]:
     def colours() -> bytes:
         return b"".join(chance.randbytes(2) * 32768 for _ in range(size // 65536))
 
+    def gaps() -> bytes:
+        return b"".join(bytes(chance.randrange(1, 60)) + b"\1" for _ in range(size // 31))
+
     return {
         "random": (base, bytes(new)),
         "a period of 7 bytes": (_run(b"abcdefg", size), _run(b"abcdefh", size)),
         "the same, moved": (_run(b"abcdefg", size), _run(b"defgabc", size)),
         "solid colours of 16 bits": (colours(), colours()),
         "all ff": (b"\xff" * size, b"\xff" * (size - 1) + b"\0"),
+        "two values": (bytes(chance.choices((0, 255), k=size)), bytes(chance.choices((0, 255), k=size))),
+        "four values": (bytes(chance.choices(b"ACGT", k=size)), bytes(chance.choices(b"ACGT", k=size))),
+        "gaps of zeros": (gaps(), gaps()),
     }
 
 

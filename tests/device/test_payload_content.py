@@ -122,6 +122,15 @@ KEYS = {
     "UTF-16 without a mark": PEM.decode("ascii").encode("utf-16-le"),
     "UTF-16, big-endian": PEM.decode("ascii").encode("utf-16-be"),
     "base64 alone": b"".join(PEM.splitlines()[1:-1]) + b"\n",
+    "base64 without padding": b"".join(PEM.splitlines()[1:-1]).rstrip(b"="),
+    "base64url": b"".join(PEM.splitlines()[1:-1]).translate(bytes.maketrans(b"+/", b"-_")),
+    "UTF-16 behind Chinese": "\u6211\u7684\u5bc6\u94a5\n".encode("utf-16-le") + PEM.decode("ascii").encode("utf-16-le"),
+    "UTF-16 with a mark behind Chinese": ("\u6211\u7684\n" + PEM.decode("ascii")).encode("utf-16"),
+    "DER behind a line end": b"\n" + RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NONE),
+    "PVK": bytes.fromhex("1ef1b5b0") + bytes(600),
+    "MSBLOB": bytes.fromhex("0702000000a40000") + b"RSA2" + bytes(600),
+    "Java's key store": bytes.fromhex("feedfeed") + bytes(600),
+    "SSH2": b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n",
 }
 
 
@@ -143,6 +152,7 @@ INSIDE = {
     "PEM in a C string": PEM.replace(b"\n", b"\\n"),
     "PEM as UTF-16": PEM.decode("ascii").encode("utf-16-le"),
     "PEM as UTF-16, big-endian": PEM.decode("ascii").encode("utf-16-be"),
+    "PEM as UTF-32": PEM.decode("ascii").encode("utf-32-le"),
     "PEM in one line": b"-----BEGIN PRIVATE KEY-----" + b"".join(PEM.splitlines()[1:-1]) + b"-----END PRIVATE KEY-----",
 }
 

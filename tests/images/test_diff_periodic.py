@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aos_ota_plugin.images.diff import apply
 from aos_ota_plugin.images.diff.create import create
-from aos_ota_plugin.images.diff.matches import matches_of, reversed_matches_of
+from aos_ota_plugin.images.diff.matches import matches_of, reversed_matches_of, stretch
 from aos_ota_plugin.images.diff.periodic import PERIOD_MAX, RUN_MIN, condense, long_runs
 
 CHANCE = random.Random(5)
@@ -76,3 +76,15 @@ def test_a_diff_of_a_solid_payload_is_small(unit):
     patch = create(old, bytes(new))
     assert apply(old, patch) == new
     assert len(patch) < 8000
+
+
+@pytest.mark.parametrize("values", [(0, 255), tuple(b"ACGT")])
+def test_data_of_few_values_is_not_stretched_without_bound(values):
+    """Half of the bytes are alike wherever a match is tried: matches grew to hundreds of times the payload."""
+    chance = random.Random(3)
+    base, new = (bytes(chance.choices(values, k=12_000)) for _ in range(2))
+    found = stretch(matches_of(base, new), base, new, patience=64, neighbours=3)
+    assert sum(match.end - match.start for match in found) < 8 * len(new)
+    patch = create(base, new)
+    assert apply(base, patch) == new
+    assert len(patch) < len(new)

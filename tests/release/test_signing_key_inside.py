@@ -26,6 +26,13 @@ def test_in_firmware(given):
         make_release(*given.but()._replace(firmware=firmware))
 
 
+def test_the_second_signers_key_in_firmware(given, signer, other):
+    firmware = given.firmware._replace(payload=given.firmware.payload + DATA, elf=None)
+    keys = given.keys._replace(signer=other, public_key=None, second_key=signer.public_key)
+    with pytest.raises(FormatError, match=HOLDS):
+        make_release(*given._replace(firmware=firmware, keys=keys))
+
+
 def test_in_what_a_second_signer_approves(signer):
     with pytest.raises(FormatError, match=HOLDS):
         approve_payload(DATA, signer, ImageMagic.MCU)

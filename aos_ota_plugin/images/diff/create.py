@@ -48,6 +48,8 @@ class _Effort:
 _THOROUGH = _Effort(window=0x100000, backwards=True, patience=64, neighbours=3, passes=3, coders=4)
 _BRISK = _Effort(window=0x20000, backwards=False, patience=8, neighbours=0, passes=1, coders=1)
 _THOROUGH_UP_TO = 0x100000  # bytes of the new payload
+_MATCH_MIN = 32
+"""New bytes for each match; of data with fewer, as of two values, bsdiff's own are taken: more costs minutes."""
 
 
 def create(old: BytesLike, new: BytesLike, *, limits: Limits = DEVICE_3X, progress: Optional[Progress] = None) -> bytes:
@@ -127,6 +129,8 @@ class _SectionJob:
         forwards, backwards = search
         matches = [*forwards, *backwards, *_unwritten_matches(payload_matches, self._start, self._end)]
         effort = self._effort
+        if len(matches) * _MATCH_MIN > len(self.section):
+            return Problem(base, self.section, []).streams(runs_of(forwards, len(self.section)))
         matches = stretch(matches, base, self.section, patience=effort.patience, neighbours=effort.neighbours)
         problem = Problem(base, self.section, matches)
         streams = problem.streams(runs_of(forwards, len(self.section)))

@@ -17,6 +17,8 @@ from aos_ota_plugin.images.diff.periodic import Condensed, condense
 _PROBE = 32  # bytes compared before a neighbour's shift is followed
 _PROBE_EQUAL = 10  # of them; unrelated code has about 3 in common
 _CHUNK = 1024
+_STRETCHED_MAX = 4
+"""Bytes of all stretched matches together, for each new byte; of firmware they are less than 3."""
 
 _DIFFERENT = re.compile(rb"[^\0]+")
 
@@ -76,7 +78,9 @@ def stretch(matches: Iterable[Match], base: bytes, new: bytes, *, patience: int,
     """Return the matches, with fitting shifts of neighbours, extended as far as they resemble the base.
 
     A match is extended until it has lost `patience` bytes more than it won. The shifts of `neighbours` matches to each
-    side are tried. The results overlap; `path` chooses the best for each byte. Matches of one shift are joined.
+    side are tried. The results overlap; `path` chooses the best for each byte. Matches of one shift are joined. Where
+    all bytes resemble one another, as in data of two values, this ends at `_STRETCHED_MAX`: matches behind stay as they
+    are.
     """
     ordered = sorted(set(matches))
     seeds = set(ordered)
@@ -85,15 +89,20 @@ def stretch(matches: Iterable[Match], base: bytes, new: bytes, *, patience: int,
         for at in (match.start, match.end):
             seeds.update(Match(at, at, shift) for shift in nearby - {match.shift} if _fits(base, new, at, shift))
     by_shift: Dict[int, List[Match]] = {}
+    room = _STRETCHED_MAX * len(new)
     for match in sorted(seeds):
         of_shift = by_shift.setdefault(match.shift, [])
         reached = of_shift[-1].end if of_shift else -1
         if match.end <= reached:
             continue
+        if room <= 0:
+            of_shift.append(match)
+            continue
         start = reached if match.start < reached else _backward(base, new, match, patience)
         if start <= reached:
             start = of_shift.pop().start
         of_shift.append(Match(start, _forward(base, new, match, patience), match.shift))
+        room -= of_shift[-1].end - start
     return sorted(match for of_shift in by_shift.values() for match in of_shift if match.start < match.end)
 
 
