@@ -478,3 +478,10 @@ def test_the_reader_of_imports_sees_them_all():
 def test_lines_of_code_are_counted():
     text = '"""A module.\n\nMore of it."""\n\n# a comment\nx = (\n    1,\n\n)  # one more\n"""Told of x."""\ns = """a\nb"""\n'
     assert code_lines(text) == 5
+
+
+def test_no_key_lies_in_the_checkout_but_those_of_the_tests():
+    """A key that somebody made while trying a command must not travel with the project."""
+    named = {path for kind in ("*.pem", "*.key", "*.p12", "*.pfx") for path in PACKAGE.parent.glob(kind)}
+    inside = {path for kind in ("*.pem", "*.key") for path in PACKAGE.rglob(kind)}
+    assert sorted(named | inside) == []

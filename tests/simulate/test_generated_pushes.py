@@ -26,7 +26,7 @@ from aos_ota_plugin.lab.simulate.firmware import (
     unsigned,
 )
 
-COUNT = 150
+COUNT = 300
 LEFT_OUT = "left out"
 
 
