@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 import click
 
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.files.links import follow_link
 from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.access import Access
@@ -57,9 +58,7 @@ class OutputPath(UserPath):
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
         """Return the path of the file itself."""
         path = super().convert(value, param, ctx)
-        # Links of the system, such as /dev/stdout, are refused as what they are.
-        follow = path != STDOUT and os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
-        return os.path.realpath(path) if follow else path
+        return path if path == STDOUT else follow_link(path)
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
