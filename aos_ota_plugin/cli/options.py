@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
 import click
 
+from aos_ota_plugin.console.streams import require_stdout
 from aos_ota_plugin.device.limits import HAAS100_RTOS_SIZE
+from aos_ota_plugin.files.links import follow_link
 from aos_ota_plugin.files.read import PAYLOAD_MAX
 from aos_ota_plugin.images.info import ImageMagic
 from aos_ota_plugin.keys.access import Access
@@ -55,11 +57,12 @@ class OutputPath(UserPath):
         super().__init__(dir_okay=False, allow_dash=stream)
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        """Return the path of the file itself."""
+        """Return the path of the file itself. Raises OutputError for standard output where it is closed."""
         path = super().convert(value, param, ctx)
-        # Links of the system, such as /dev/stdout, are refused as what they are.
-        follow = path != STDOUT and os.path.islink(path) and not os.path.abspath(path).startswith(("/dev/", "/proc/"))
-        return os.path.realpath(path) if follow else path
+        if path != STDOUT:
+            return follow_link(path)
+        require_stdout()
+        return path
 
 
 class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -82,7 +85,14 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 
 def json_option(what: str = "one JSON object") -> Callable[[Verb], Verb]:
     """Add ``--json`` (``as_json``), which prints `what`."""
-    return click.option("--json", "as_json", is_flag=True, help=f"Print {what}.")
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what}.", callback=_checked)
+
+
+def _checked(_context: click.Context, _option: click.Parameter, as_json: bool) -> bool:
+    """Raise OutputError for ``--json`` with standard output closed, before the command does anything."""
+    if as_json:
+        require_stdout()
+    return as_json
 
 
 def output_option(what: str, **attributes: Any) -> Callable[[Verb], Verb]:

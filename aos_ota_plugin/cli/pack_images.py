@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 
 import click
 
-from aos_ota_plugin.cli.options import FILE, FOLDER, Size, access, public_key_of_command_option
+from aos_ota_plugin.cli.options import FILE, FOLDER, Size, access, json_option, public_key_of_command_option
 from aos_ota_plugin.cli.output import echo_json_text, refuse_overwriting
 from aos_ota_plugin.device.payload_content import check_payload
 from aos_ota_plugin.errors import SettingsError, placed
@@ -41,7 +41,7 @@ _WHERE = re.compile(r"(.+)@(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}|[A-Za-z_][A-Za-z0-
 @click.option("--unsigned", is_flag=True, help="No ota_sign_info_t: for devices in cloud mode.")
 @click.option("--ota-size", type=Size(), help="Bytes that the OTA partition holds.  [default: from the table]")
 @click.option("-o", "--output", required=True, type=FOLDER, help="The folder to write into.")
-@click.option("--json", "as_json", is_flag=True, help="Print the layout as JSON.")
+@json_option("the layout as JSON")
 def command(
     mcu: Optional[str],
     table: str,

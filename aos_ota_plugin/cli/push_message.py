@@ -7,6 +7,7 @@ from typing import Optional
 import click
 
 from aos_ota_plugin.cli.options import FILE, access, public_key_of_command_option
+from aos_ota_plugin.console.streams import require_stdout
 from aos_ota_plugin.files.read import DOCUMENT_MAX, read_file
 from aos_ota_plugin.keys.load import load_private_key
 from aos_ota_plugin.keys.reference import parse_reference
@@ -46,6 +47,7 @@ def command(
     Example:
       aos-ota push-message ota_rtos_ota.json --module js --url https://host/js --key key.pem
     """
+    require_stdout()
     document = read_file(manifest, "the manifest", "give the ota_rtos_ota.json of the release", limit=DOCUMENT_MAX)
     release = parse_manifest(document, file=manifest)
     artifact = choose_file(release, module=module, file=name)

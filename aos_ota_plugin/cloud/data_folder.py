@@ -119,7 +119,8 @@ def write_config(folder: Path, config: CloudConfig) -> None:
 def prepare(folder: Path) -> List[str]:
     """Create the folder and an empty database, for the owner only; return what others could read.
 
-    Raises OutputError, also for a folder of other things that others may read: it is not ours to close.
+    Raises OutputError, also for a folder of other things that others may read: it is not ours to close. Raises
+    FormatError for the empty database of a cloud that has run.
     """
     make_folder(folder, mode=0o700)
     _refuse_shared(folder)
@@ -130,6 +131,8 @@ def prepare(folder: Path) -> List[str]:
     take_from_others(folder / IMAGES)
     if not (folder / DATABASE).exists():
         write_file(folder / DATABASE, b"", mode=_OWNER_ONLY)
+    elif (folder / CONFIG).exists() and not (folder / DATABASE).stat().st_size:  # a first start writes CONFIG last
+        raise FormatError(f"{folder / DATABASE} is empty", remedy="restore a copy of it, or use another folder")
     for name in _DATABASE_FILES:
         if (folder / name).exists() and take_from_others(folder / name) and lines:
             lines.append(f"{name} could be read by others, too, with the secrets of its devices: they may be known")

@@ -7,12 +7,23 @@ import os
 import sys
 from typing import Tuple
 
+from aos_ota_plugin.errors import OutputError
+
 
 def open_missing() -> None:
     """Open the standard streams that the caller has closed, as empty ones: Python sets them to None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+
+
+def require_stdout() -> None:
+    """Raise OutputError where the caller has closed standard output, and a command's product goes there."""
+    if sys.stdout is None or getattr(sys.stdout, "name", None) == os.devnull:  # redirected to it, its name is <stdout>
+        raise OutputError(
+            "standard output is closed, and what this command makes goes there",
+            remedy="open it, or redirect it to a file",
+        )
 
 
 def escape_unencodable() -> None:

@@ -9,6 +9,7 @@ import stat
 from typing import Iterable, Optional, Union
 
 from aos_ota_plugin.errors import OutputError
+from aos_ota_plugin.files.links import leads_to_system
 
 # No tempfile, shutil or pathlib here: importing them takes longer than signing does.
 PathLike = Union[str, "os.PathLike[str]"]
@@ -16,7 +17,6 @@ NEW = ".tmp"
 """How the name of a file ends that is still being written."""
 _NAME_MAX = 100
 _COMPARED = 256 << 10
-_MEMORY = "/dev/shm/"  # noqa: S108 - a folder of users' files, which nobody here relies on
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -53,8 +53,8 @@ def stage(
 
 
 def check_replaceable(target: str) -> None:
-    """Raise OutputError for a name that is not a file's, or is in a folder of the system's devices."""
-    if _is_system_path(os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))):
+    """Raise OutputError for a name that is not a file's, or leads to the system's devices."""
+    if leads_to_system(target):
         raise OutputError(
             f"cannot write {target}: the system keeps its devices and processes there",
             remedy="give another name; the commands that can write to standard output take `-o -`",
@@ -68,11 +68,6 @@ def check_replaceable(target: str) -> None:
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe,"
         raise OutputError(f"cannot write {target}: {what} stands there", remedy="give another name")
-
-
-def _is_system_path(path: str) -> bool:
-    """Return whether a path is below /dev or /proc, but for users' files in memory."""
-    return os.name == "posix" and path.startswith(("/dev/", "/proc/")) and not path.startswith(_MEMORY)
 
 
 def rename(source: str, target: str) -> None:

@@ -96,9 +96,13 @@ def find_private_key(data: bytes, place: Optional[Place] = None) -> PrivateKeyDa
     if not block.whole:
         raise no_key_error(data, place)
     cipher, _, initial_vector = block.headers.get("DEK-INFO", "").partition(",")
-    encrypted = block.label.startswith("ENCRYPTED ") or "ENCRYPTED" in block.headers.get("PROC-TYPE", "").upper()
-    if "DEK-INFO" in block.headers:
+    encrypted = "ENCRYPTED" in block.headers.get("PROC-TYPE", "").upper()
+    if encrypted != ("DEK-INFO" in block.headers):
+        absent = "DEK-Info" if encrypted else "Proc-Type: 4,ENCRYPTED"
+        raise _header_error(f"the header of this private key is damaged: {absent} is missing", place)
+    if encrypted:
         _refuse_short_vector(cipher.strip(), initial_vector.strip(), place)
+    encrypted = encrypted or block.label.startswith("ENCRYPTED ")
     return PrivateKeyData(block.text, encrypted, cipher.strip())
 
 
@@ -285,8 +289,8 @@ def _refuse_short_vector(cipher: str, initial_vector: str, place: Optional[Place
     """
     digits = next((size for name, size in _IV_DIGITS.items() if cipher.upper().startswith(name)), 16)
     if len(initial_vector) < digits or not all(character in "0123456789abcdefABCDEF" for character in initial_vector):
-        raise SigningKeyError(
-            "the header DEK-Info of this private key is cut short",
-            place=place,
-            remedy="restore an undamaged copy of it",
-        )
+        raise _header_error("the header DEK-Info of this private key is cut short", place)
+
+
+def _header_error(problem: str, place: Optional[Place]) -> SigningKeyError:
+    return SigningKeyError(problem, place=place, remedy="restore an undamaged copy of it")

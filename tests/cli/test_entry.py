@@ -97,6 +97,36 @@ def test_without_a_console():
     assert done.returncode == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell closes it")
+def test_a_product_for_a_closed_standard_output_is_an_error(tmp_path):
+    def closed(*arguments):
+        return subprocess.run(
+            ["/bin/sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", ENTRY, *arguments],
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+            cwd=tmp_path,
+        )
+
+    for name in ("old.bin", "p.bin"):
+        (tmp_path / name).write_bytes(b"firmware" * 256)
+    for words in (
+        ["apply", "old.bin", "p.bin", "-o", "-"],
+        ["sbom", "-C", "."],
+        ["keygen", "-o", "密 钥.pem", "--json"],
+        ["push-message", "old.bin", "--url", "https://host/f"],
+        ["pack", "images", "-o", "pack.bin", "--json", "all=p.bin"],
+    ):
+        done = closed(*words)
+        assert done.returncode == 1, words
+        assert done.stderr.startswith("aos-ota: error: standard output is closed"), (words, done.stderr)
+        assert "\n  fix: " in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["old.bin", "p.bin"]
+    done = closed("keygen", "-o", "密 钥.pem")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "密 钥.pem" in os.listdir(tmp_path)
+
+
 def test_json_is_json_on_a_pipe_that_is_not_utf_8(tmp_path):
     # Western Windows: ñ is no ASCII, and 密 and 😀 are not in it.
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}

@@ -74,6 +74,25 @@ def test_nothing_is_written_among_the_systems_devices(run, folder, key, path):
     assert os.path.islink("/dev/stdout")
 
 
+@pytest.mark.parametrize(
+    ("path", "links"),
+    [
+        ("L", {"L": "/dev/stdout"}),
+        ("L", {"L": "/proc/self/fd/1"}),
+        ("设备 d/stdout", {"设备 d": "/dev"}),
+        ("L", {"L": "M", "M": "设备 d/stdout", "设备 d": "/dev"}),
+    ],
+)
+def test_a_link_to_standard_output_is_refused_as_standard_output_is(run, folder, key, path, links):
+    """Standard output is a file here, and that file is no output."""
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    before = sorted(os.listdir(folder))
+    refused(run(*SIGN, path), "cannot write ", f"{path}: the system keeps its devices and processes there")
+    assert sorted(os.listdir(folder)) == before
+    assert all((folder / name).is_symlink() for name in links)
+
+
 def test_a_file_may_have_the_name_of_standard_output(run, folder, key):
     assert run(*SIGN, "./-").returncode == 0
     assert (folder / "-").is_file()

@@ -292,3 +292,22 @@ def test_a_database_that_is_damaged_further_in_is_named_at_the_start(tmp_path):
     with pytest.raises(FormatError, match="cannot be used") as caught:
         Cloud(folder, data_folder.new_config("127.0.0.1"))
     assert "restore a copy" in caught.value.remedy
+
+
+def test_an_emptied_database_is_refused_and_stays(tmp_path):
+    folder = tmp_path / "云"
+    Cloud(folder, data_folder.new_config("127.0.0.1")).stop()
+    (folder / "cloud.sqlite").write_bytes(b"")
+    with pytest.raises(FormatError, match=r"cloud\.sqlite is empty") as caught:
+        Cloud(folder, data_folder.read_config(folder))
+    assert "restore a copy" in caught.value.remedy
+    assert (folder / "cloud.sqlite").read_bytes() == b""
+
+
+def test_a_first_start_that_was_interrupted_goes_on(tmp_path):
+    folder = tmp_path / "云"
+    data_folder.prepare(folder)
+    data_folder.signing_key(folder)
+    assert (folder / "cloud.sqlite").read_bytes() == b""
+    Cloud(folder, data_folder.new_config("127.0.0.1")).stop()
+    assert (folder / "cloud.sqlite").read_bytes() != b""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 
 import pytest
 
-from aos_ota_plugin.console.streams import escape_unencodable
+from aos_ota_plugin.console.streams import escape_unencodable, open_missing, require_stdout
+from aos_ota_plugin.errors import OutputError
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
@@ -34,3 +37,19 @@ def test_a_stream_without_an_encoding_stays_as_it_is(monkeypatch):
     escape_unencodable()
     print("中")
     assert sys.stdout.getvalue() == "中\n"
+
+
+def test_a_closed_standard_output_takes_no_product(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    for prepare in (lambda: None, open_missing):
+        prepare()
+        with pytest.raises(OutputError, match="standard output is closed") as caught:
+            require_stdout()
+        assert caught.value.remedy
+    sys.stdout.close()
+
+
+def test_one_that_leads_to_the_null_device_is_not_closed():
+    code = "from aos_ota_plugin.console.streams import *; open_missing(); require_stdout()"
+    with open(os.devnull, "wb") as null:
+        assert subprocess.run([sys.executable, "-c", code], stdout=null, check=False).returncode == 0

@@ -165,7 +165,7 @@ BAD = {
         "sys.stdout.buffer.write(signed(sys.stdin.buffer.read())); sys.stdout.flush(); sys.exit(1)",
         "failed with status 1",
     ),
-    "too much": ("while True: print('a' * 1000)", "wrote more than 1024 bytes"),
+    "too much": ("while True: print('a' * 1000)", "wrote more than 4096 bytes"),
 }
 
 

@@ -32,6 +32,12 @@ def test_every_form(signature, end):
         assert decode_signature(text + end, what="it") == signature
 
 
+@given(SIGNATURES, st.sampled_from(["utf-8-sig", "utf-16", "utf-16-le", "utf-32"]), st.sampled_from(["", "\r\n"]))
+def test_text_is_read_as_editors_save_it(signature, encoding, end):
+    for text in (signature.hex(), base64.b64encode(signature).decode(), base64.encodebytes(signature).decode()):
+        assert decode_signature((text + end).encode(encoding), what="it") == signature
+
+
 BAD = {
     "nothing": b"",
     "short": bytes(255),
@@ -45,7 +51,9 @@ BAD = {
     "base64, no padding": base64.b64encode(bytes(256)).rstrip(b"="),
     "base64url": base64.urlsafe_b64encode(b"\xff" * 256),
     "PEM": b"-----BEGIN SIGNATURE-----\n" + base64.encodebytes(bytes(256)),
-    "huge": b"ab" * 256 + b" " * 1000,
+    "huge": b"ab" * 256 + b" " * 4000,
+    "UTF-16, cut short": base64.b64encode(bytes(256)).decode().encode("utf-16")[:-1],
+    "UTF-16, digits that are not ASCII": ("\uff11" * 512).encode("utf-16"),
     "JSON": b'{"signature": "AAAA"}',
 }
 

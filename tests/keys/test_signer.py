@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -219,6 +220,21 @@ BAD = {
         (DATA / "private-pkcs1-encrypted.pem").read_bytes().replace(b"7A99D771", b""),
         b"wrong-pass",
         "DEK-Info",
+    ),
+    "no DEK-Info, an open key": (
+        (DATA / "private.pem").read_bytes().replace(b"KEY-----\n", b"KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1),
+        b"wrong-pass",
+        "header of this private key is damaged: DEK-Info is missing",
+    ),
+    "no DEK-Info, no passphrase": (
+        re.sub(b"DEK-Info.*\n", b"", (DATA / "private-pkcs1-encrypted.pem").read_bytes()),
+        None,
+        "header of this private key is damaged: DEK-Info is missing",
+    ),
+    "no Proc-Type": (
+        re.sub(b"Proc-Type.*\n", b"", (DATA / "private-pkcs1-encrypted.pem").read_bytes()),
+        b"wrong-pass",
+        "header of this private key is damaged: Proc-Type: 4,ENCRYPTED is missing",
     ),
     "EC": ((DATA / "ec-private.pem").read_bytes(), None, "not an RSA private key"),
     "Ed25519": ((DATA / "ed25519-private.pem").read_bytes(), None, "not an RSA private key"),
