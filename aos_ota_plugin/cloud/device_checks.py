@@ -24,9 +24,7 @@ def check_gateway(storage: Storage, product_key: str, gateway: str) -> None:
         raise SettingsError(f"there is no gateway {gateway[:40]!a}", remedy="register it first")
     above = storage.gateway(product_key, gateway)
     if above is not None:
-        raise SettingsError(
-            f"{gateway[:40]!a} is a sub-device itself, and no gateway", remedy=f"give its gateway, {above}"
-        )
+        raise SettingsError(f"{gateway[:40]!a} is a sub-device itself", remedy=f"give its gateway, {above}")
 
 
 def is_sub_device(storage: Storage, message: SubLogin) -> bool:

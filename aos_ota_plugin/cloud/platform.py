@@ -330,9 +330,7 @@ class Platform:
     def _product(self, product_key: str) -> Product:
         product = self._storage.product(product_key)
         if product is None:
-            raise SettingsError(
-                f"there is no product {product_key[:40]!a}", remedy="`aos-ota cloud register` makes one"
-            )
+            raise SettingsError(f"there is no product {product_key[:40]!a}", remedy="run `aos-ota cloud register`")
         return product
 
     def _package(self, number: int) -> Package:

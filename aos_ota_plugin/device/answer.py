@@ -33,7 +33,7 @@ def judge_offer(
 
 
 def judge_by_agent(device: Device, text: bytes, file: bytes) -> Judgement:
-    """Judge as `judge_offer` by the agent's rules alone: what a device reports, before it restarts. Never raises."""
+    """Judge as `judge_offer`, by the agent's rules alone: what a device reports. Never raises."""
     return _judge_by_agent(device, text, file, unpacked=False)[0]
 
 

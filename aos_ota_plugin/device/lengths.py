@@ -29,7 +29,7 @@ _INT_MAX = (1 << 31) - 1
 
 
 def trailer_start(pushed: int, trailer: int) -> int:
-    """Return the byte from which the vendor's device gets the trailer, 0 where its request has a negative number."""
+    """Return where the vendor's device gets the trailer from: 0 where its request has a negative number."""
     return pushed - trailer if 0 <= pushed - trailer <= _INT_MAX else 0
 
 
