@@ -35,6 +35,14 @@ _BEGINNINGS = (
     (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"UF2\n", "a UF2 file"),
+    (b"MZ\x90\0", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG\r\n", "a PNG picture"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"MSCF\0\0\0\0", "a CAB archive"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file"),
+    (b"SQLite format 3\0", "an SQLite database"),
 )
 _PACK_SIZE_AT = slice(4, 8)
 _TAR_AT, _TAR = 257, b"ustar"
@@ -99,7 +107,9 @@ def _by_beginning(data: bytes) -> str:
 
 
 def _by_record(data: bytes) -> str:
-    text = data[: _SPACE_MAX + 520].lstrip(_MARK + b" \t\r\n")
+    text = data[: 2 * _SPACE_MAX].lstrip(_MARK + b"\xff\xfe \t\r\n")
+    if text[1:2] == text[3:4] == b"\0":  # UTF-16, as PowerShell's > saves it
+        text = text.replace(b"\0", b"")
     for form, name, total in ((_HEX_LINE, "Intel HEX", 0), (_S_LINE, "a file of S-records", 0xFF)):
         record = re.match(form, text) if text[:1] == form[:1] else None
         if record and sum(bytes.fromhex(record[1].decode("ascii"))) & 0xFF == total:

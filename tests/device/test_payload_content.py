@@ -54,6 +54,10 @@ FILES = {
     "a zip archive": packed("zip"),
     "a tar archive": packed("tar"),
     "a UF2 file": b"UF2\n" + FLASH,
+    "a Windows program": b"MZ\x90\0" + FLASH,
+    "a PDF document": b"%PDF-1.7\n" + FLASH,
+    "a PNG picture": b"\x89PNG\r\n\x1a\n" + FLASH,
+    "an SQLite database": b"SQLite format 3\0" + FLASH,
     "a JSON document, such as a manifest": b'{"schema": "aos-ota-manifest/1"}\n',
     "a PEM file": b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "nothing but bytes 0xff": b"\xff" * 4096,
@@ -75,6 +79,7 @@ def test_other_files_than_firmware(name):
 @pytest.mark.parametrize("name", ["Intel HEX", "a file of S-records"])
 def test_records_behind_empty_lines(name):
     assert name_content(b"\r\n \n" + FILES[name]) == name
+    assert name_content(FILES[name].decode("ascii").encode("utf-16")) == name
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
