@@ -37,7 +37,7 @@ from typing import Callable, List, Optional, Tuple
 from aos_ota_plugin.device import limits
 from aos_ota_plugin.device.lengths import judge_file_length, judge_length
 from aos_ota_plugin.device.push import decode_digestsign
-from aos_ota_plugin.device.signature import CHECKED, judge_signature, judge_signature_of_file
+from aos_ota_plugin.device.rsa_check import CHECKED, judge_signature, judge_signature_of_file
 from aos_ota_plugin.device.update import Update, accept, hash_name, leave, refuse
 from aos_ota_plugin.device.verdicts import Device, DeviceVerdict, Finding, Hashed, Judgement, Push
 from aos_ota_plugin.device.version import explain_order, newer_by_numbers

@@ -179,7 +179,7 @@ REFUSED = {
     "names that escape, without a push": (("evil.pack",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape in an image": (("evil.bin",), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
     "names that escape, signed": (("evil.pack", "--push", "evil.json"), "OTA_UPGRADE_PARAM_FAIL", -15, "agent"),
-    "file of a module taken for an image": (("script.js",), "OTA_DOWNLOAD_RECV_FAIL", -9, "agent"),
+    "file of a module taken for an image": (("script.js",), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
     "plain payload": (("old.bin",), "OTA_DOWNLOAD_HEAD_FAIL", -6, "agent"),
 }
 

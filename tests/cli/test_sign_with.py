@@ -489,7 +489,7 @@ def test_an_empty_passphrase_is_no_fall_through(sign, expected, folder):
     (folder / "ask.py").write_text(f"print({PASSPHRASE!r})")
     env = {"AOS_OTA_KEY_PASSPHRASE": "", "AOS_OTA_PASSPHRASE_COMMAND": f"{shlex.quote(sys.executable)} ask.py"}
     assert "AOS_OTA_KEY_PASSPHRASE is empty" in sign("locked.pem", **env)
-    assert "there is no program" in sign("locked.pem", AOS_OTA_PASSPHRASE_COMMAND="")
+    assert "AOS_OTA_PASSPHRASE_COMMAND is empty" in sign("locked.pem", AOS_OTA_PASSPHRASE_COMMAND="")
     assert sign("key.pem", **env) == expected
 
 
