@@ -117,7 +117,8 @@ def _mark(finding: Finding) -> str:
 def _show(answer: Answer) -> None:
     judgement = answer.judgement
     unchecked = click.style(", its signature NOT CHECKED", fg="red") if answer.is_unchecked else ""
-    click.echo(f"{answer.file}: {'accepted' if judgement.accepted else _refusal(answer)}{unchecked}")
+    accepted = f"not judged: {answer.not_judged}" if answer.not_judged else "accepted"
+    click.echo(f"{answer.file}: {accepted if judgement.accepted else _refusal(answer)}{unchecked}")
     for finding in judgement.findings:
         click.echo(f"  {_mark(finding)} {finding.rule}: {finding.detail}")
     if answer.is_unchecked:

@@ -52,7 +52,8 @@ class Question(NamedTuple):
 class Answer(NamedTuple):
     """A device's judgement of a file, its key, and the fingerprint of the signer's key.
 
-    ``trailer`` tells whether the file has a signature of its own; ``taken`` are lines on what a manifest said.
+    ``trailer`` tells whether the file has a signature of its own; ``taken`` are lines on what a manifest said;
+    ``not_judged`` is why nothing says whether a device accepts it, "" where something does.
     """
 
     file: str
@@ -61,11 +62,12 @@ class Answer(NamedTuple):
     signer: Optional[str] = None
     trailer: bool = False
     taken: Tuple[str, ...] = ()
+    not_judged: str = ""
 
     @property
     def is_unchecked(self) -> bool:
         """Return whether the device installs the file without a check of its signature."""
-        return self.judgement.accepted and not self.judgement.signature_checked
+        return self.judgement.accepted and not self.judgement.signature_checked and not self.not_judged
 
     def to_document(self) -> Dict[str, object]:
         """Return the answer for JSON output."""
@@ -73,7 +75,8 @@ class Answer(NamedTuple):
         fault = judgement.verdict is DeviceVerdict.DEVICE_FAULT
         return {
             "file": self.file,
-            "accepted": judgement.accepted,
+            "accepted": None if self.not_judged else judgement.accepted,
+            "not_judged": self.not_judged or None,
             "signature_checked": judgement.signature_checked,
             "verdict": judgement.verdict.name,
             "code": None if fault else int(judgement.verdict),
@@ -107,7 +110,7 @@ def answer_all(path: str, question: Question, keys: Optional[str] = None) -> Lis
     if not artifacts:
         raise FormatError("this release has no image", place=Place(manifest_file), remedy=_REMEDY)
     paths = [os.path.join(folder, artifact.file) for artifact in artifacts]
-    return [_answer(image, _read(image), question, keys) for image in paths]
+    return [_answer(image, _read(image), question, keys, release=(manifest_file, manifest)) for image in paths]
 
 
 def read_message(path: str) -> bytes:
@@ -126,8 +129,10 @@ def _read(path: str) -> bytes:
     return read_file(path, "the image", _REMEDY, limit=IMAGE_MAX)
 
 
-def _answer(path: str, data: bytes, question: Question, keys: Optional[str]) -> Answer:
-    question, module, taken = _completed(path, data, question)
+def _answer(
+    path: str, data: bytes, question: Question, keys: Optional[str], *, release: Optional[Tuple[str, Manifest]] = None
+) -> Answer:
+    question, module, taken = _completed(path, data, question, release)
     received = read_push(question.text, hardened=False) if question.text is not None else None
     if isinstance(received, ReceivedPush):
         is_file = question.module or not is_firmware(received.module, hardened=False)
@@ -136,28 +141,28 @@ def _answer(path: str, data: bytes, question: Question, keys: Optional[str]) -> 
         is_file = question.module or module or is_pack(data)
     cloud = question.cloud or (question.digestsign is not None and not is_file)
     device = Device(question.key, not cloud, question.current_version, question.partition_size)
-    trailer = not cloud and not is_file
+    trailer, not_judged = not cloud and not is_file, ""
     if isinstance(received, Finding):
         judgement = Judgement(received.verdict, (received,), signature_checked=False)
     else:
         push = received.push if received else _push_for(data, question)
-        with placed(path):
-            judgement = _judged(data, device, question, push, is_file=is_file)
+        judgement = _judged(data, device, question, push, is_file=is_file)
+        if judgement.accepted and is_file and push is None and device.local_rsa:
+            not_judged = "in local mode the push message signs a module's file"
+            if release is None:
+                raise FormatError(
+                    f"{not_judged}; without it nothing says whether a device accepts this one",
+                    place=Place(path),
+                    remedy="give the message with --push, or with --digestsign what the platform returned",
+                )
     signer = find_signer(data, question.key, keys) if trailer else None
-    return Answer(path, judgement, question.key, signer, trailer, taken)
+    return Answer(path, judgement, question.key, signer, trailer, taken, not_judged)
 
 
 def _judged(data: bytes, device: Device, question: Question, push: Optional[Push], *, is_file: bool) -> Judgement:
     if not is_file:
         return judge_image(device, data, version=question.version, push=push, base=question.base)
-    judgement = judge_module(device, data, version=question.version, push=push, unpacked=is_pack(data))
-    if judgement.accepted and push is None and device.local_rsa:
-        raise FormatError(
-            "in local mode the push message signs a module's file; without it nothing says whether a device accepts "
-            "this one",
-            remedy="give the message with --push, or the digestsign that the platform returned with --digestsign",
-        )
-    return judgement
+    return judge_module(device, data, version=question.version, push=push, unpacked=is_pack(data))
 
 
 def _push_for(data: bytes, question: Question) -> Optional[Push]:
@@ -169,9 +174,11 @@ def _push_for(data: bytes, question: Question) -> Optional[Push]:
     return Push(size=len(data), sign_method=method, sign=digest.hexdigest(), digestsign=question.digestsign)
 
 
-def _completed(path: str, data: bytes, question: Question) -> Tuple[Question, bool, Tuple[str, ...]]:
+def _completed(
+    path: str, data: bytes, question: Question, release: Optional[Tuple[str, Manifest]]
+) -> Tuple[Question, bool, Tuple[str, ...]]:
     """Return the question with the manifest's values, whether the file is a module's, and lines on them."""
-    found = _described(path, data)
+    found = _described(path, data, release)
     if found is None:
         return question, False, ()
     file, manifest, artifact = found
@@ -199,11 +206,13 @@ def _completed(path: str, data: bytes, question: Question) -> Tuple[Question, bo
     return filled, is_file, (f"from {file}: {', '.join(taken)}",) if taken else ()
 
 
-def _described(path: str, data: bytes) -> Optional[Tuple[str, Manifest, Artifact]]:
-    """Return the manifest beside a file that describes its bytes, with its name and entry, if any."""
+def _described(
+    path: str, data: bytes, release: Optional[Tuple[str, Manifest]]
+) -> Optional[Tuple[str, Manifest, Artifact]]:
+    """Return the release's manifest, else one beside the file, that describes it, with name and entry."""
     digest = hashlib.sha256(data).hexdigest()
     try:
-        for file, manifest in manifests_beside(path):
+        for file, manifest in [release] if release else manifests_beside(path):
             for artifact in (*manifest.images, *(module.image for module in manifest.modules)):
                 if artifact.sha256 == digest:
                     return file, manifest, artifact

@@ -348,6 +348,16 @@ def test_push_message(run, folder, release, key, signed):
     assert len(json.loads(done.stdout)["data"]["digestsign"]) == 344
 
 
+def test_verify_of_a_release_with_a_module_that_its_push_signs(run, folder, release, key, signed):
+    """It is shown as not judged; the images are judged all the same."""
+    done = run("verify", release, "--public-key", KEYS / "public.pem")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "image.bin: accepted" in done.stdout
+    assert "ota_module_js.bin: not judged: in local mode the push message signs a module's file\n" in done.stdout
+    report = json.loads(run("verify", release, "--public-key", KEYS / "public.pem", "--json").stdout)
+    assert [file["accepted"] for file in report["files"]][-1] is None
+
+
 def test_push_message_refuses(run, folder, release, key, signed):
     url = ("--url", "http://h/x")
     failed(run("push-message", "none.json", *url), "cannot read the manifest none.json")
